@@ -1,0 +1,71 @@
+/**
+ * How the fetcher ends. Codes start at 20, out of the way of Node's own (1–13) and of shells' (126 and up).
+ * `cure` is the first thing to try; the termination message says what happened in this very case.
+ */
+export const EXIT_CODES = {
+	ok: { code: 0, meaning: 'every file was written', cure: '' },
+	settings: {
+		code: 20,
+		meaning: 'a setting is missing or malformed, or the token file cannot be read',
+		cure: 'look at the ENVTIER_* variables of the init container; they come from the webhook',
+	},
+	'login-refused': {
+		code: 21,
+		meaning: 'Vault refused the login',
+		cure: 'compare the role’s bound service accounts, namespaces and audience with the pod’s',
+	},
+	'read-refused': {
+		code: 22,
+		meaning: 'the login worked, but a policy does not allow a tier to be listed or a key to be read',
+		cure: 'add the policy line that the message prints',
+	},
+	'required-missing': {
+		code: 23,
+		meaning: 'a key of envtier.dev/require exists in none of the tiers',
+		cure: 'create the key in one of the tiers, or take it off the list',
+	},
+	unreachable: {
+		code: 24,
+		meaning: 'Vault did not answer before the deadline',
+		cure: 'check Vault’s address, DNS, network policies and Vault’s own health',
+	},
+	sealed: {
+		code: 25,
+		meaning: 'Vault is sealed or not initialized, and stayed so until the deadline',
+		cure: 'unseal Vault',
+	},
+	'write-failed': {
+		code: 26,
+		meaning: 'a file could not be written',
+		cure: 'the volume is full, read-only or owned by someone else: the message says which',
+	},
+	'secret-unusable': {
+		code: 27,
+		meaning:
+			'a secret cannot be handed over: no text in the field "value", or bytes that a format cannot hold',
+		cure: 'set the named key again',
+	},
+	'bad-answer': {
+		code: 28,
+		meaning: 'what answered does not speak Vault’s API: an error that no retry heals, a redirect, or no JSON',
+		cure: 'check that the address leads to Vault itself and that the KV mount and its version are right',
+	},
+	tls: {
+		code: 29,
+		meaning: 'the TLS connection to Vault cannot be trusted',
+		cure: 'check ENVTIER_VAULT_CA, the certificate’s names and its dates',
+	},
+	internal: { code: 70, meaning: 'a defect of Envtier', cure: 'please report it with the log' },
+	terminated: { code: 143, meaning: 'ended by SIGTERM before everything was written', cure: '' },
+} as const satisfies Record<string, ExitCode>;
+
+/** One way to end. */
+export interface ExitCode {
+	/** The process's exit status. */
+	readonly code: number;
+	readonly meaning: string;
+	readonly cure: string;
+}
+
+/** The name of one way to end, as it stands in logs. */
+export type ExitReason = keyof typeof EXIT_CODES;

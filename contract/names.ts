@@ -1,0 +1,47 @@
+import { err, ok, type Result } from './result.ts';
+
+/** Every annotation and label of Envtier starts with this prefix (a DNS name, as Kubernetes asks of prefixes). */
+export const ANNOTATION_PREFIX = 'envtier.dev/';
+
+/**
+ * Names of the pieces that injection adds to a pod. With several UIDs a suffix `-{uid}` follows
+ * from the second group on.
+ */
+export const INJECTED = {
+	container: 'envtier-fetch',
+	volume: 'envtier-secrets',
+	tokenVolume: 'envtier-token',
+	/** Where the fetcher's own container sees the volume, whatever `envtier.dev/path` says. */
+	outDir: '/secrets',
+	tokenDir: '/var/run/secrets/envtier.dev',
+	tokenFile: 'token',
+} as const;
+
+/** RFC 1123 limits, as Kubernetes applies them to labels (63) and subdomains (253). */
+const SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$/;
+const SUBDOMAIN_MAX = 253;
+
+/** What a name of an organization, deployment, service or template must look like, for messages. */
+export const NAME_RULE =
+	'lower-case letters, digits, "-" and ".", starting and ending with a letter or digit, at most 63 characters between dots and 253 in all';
+
+/**
+ * Takes the name of an organization, deployment, service or template: an RFC 1123 subdomain, so that
+ * it is exactly one path segment. Nothing that fails here may be put into a Vault path.
+ */
+export function parseName(text: string): Result<string> {
+	if (text.length <= SUBDOMAIN_MAX && SUBDOMAIN.test(text)) return ok(text);
+	return err(NAME_RULE);
+}
+
+/**
+ * Vault role names: what the kubernetes and jwt auth methods accept in a URL path, and nothing that
+ * could leave it (no "/", no "..").
+ */
+export const ROLE_RULE =
+	'letters, digits, "-", "_" and ".", at most 253 characters, starting with a letter or digit';
+
+/** Takes the name of a Vault role. */
+export function parseRole(text: string): Result<string> {
+	return /^[A-Za-z0-9][-A-Za-z0-9_.]{0,252}$/.test(text) ? ok(text) : err(ROLE_RULE);
+}

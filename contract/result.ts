@@ -1,0 +1,10 @@
+/** The outcome of a decoding or a check: a value, or a sentence for the person who can mend it. */
+export type Result<T, E = string> =
+	| { readonly ok: true; readonly value: T }
+	| { readonly ok: false; readonly error: E };
+
+/** A success that carries `value`. */
+export const ok = <T>(value: T): Result<T, never> => ({ ok: true, value });
+
+/** A failure that carries `error`. */
+export const err = <E>(error: E): Result<never, E> => ({ ok: false, error });

@@ -1,0 +1,102 @@
+/** One `ENVTIER_*` variable: who reads it, what it means, and what holds when it is unset. */
+export interface Variable {
+	readonly readBy: readonly ('webhook' | 'fetcher')[];
+	readonly meaning: string;
+	/** As a person would write it; undefined when there is none. */
+	readonly default?: string;
+	/** True when the process does not start without it. */
+	readonly required?: true;
+}
+
+const webhook = ['webhook'] as const;
+const fetcher = ['fetcher'] as const;
+const both = ['webhook', 'fetcher'] as const;
+
+/**
+ * Every setting of both processes, one name for one fact: images, manifests, tests and people use the same ones.
+ * Those read by both are set on the webhook, which hands them to the fetcher on the init container.
+ */
+export const VARIABLES = {
+	ENVTIER_LISTEN: { readBy: webhook, meaning: 'address and port to serve on', default: '0.0.0.0:8443' },
+	ENVTIER_TLS_CERT_FILE: {
+		readBy: webhook,
+		required: true,
+		meaning: 'PEM file of the serving certificate and its chain, re-read when it changes',
+	},
+	ENVTIER_TLS_KEY_FILE: {
+		readBy: webhook,
+		required: true,
+		meaning: 'PEM file of the private key, re-read when it changes',
+	},
+	ENVTIER_FETCHER_IMAGE: { readBy: webhook, required: true, meaning: 'image of the init container' },
+	ENVTIER_DEFAULT_ORG: { readBy: webhook, meaning: 'organization of pods that name none' },
+	ENVTIER_DEFAULT_ROLE: {
+		readBy: webhook,
+		meaning:
+			'Vault role of pods that name none; {serviceAccount} and {namespace} are replaced by the pod’s own',
+		default: '{serviceAccount}',
+	},
+	ENVTIER_DEFAULT_UID: {
+		readBy: webhook,
+		meaning: 'UID that the fetcher runs as when neither the pod nor its annotations name one',
+		default: '65532',
+	},
+	ENVTIER_TOKEN_AUDIENCE: {
+		readBy: webhook,
+		meaning: 'audience of the projected service-account token that logs in to Vault',
+		default: 'vault',
+	},
+	ENVTIER_VAULT_ADDR: { readBy: both, required: true, meaning: 'Vault’s address, https://host:port' },
+	ENVTIER_VAULT_INSECURE_HTTP: {
+		readBy: both,
+		meaning: '"true" accepts an http:// address: tokens and secrets then cross the network in clear text',
+		default: 'false',
+	},
+	ENVTIER_VAULT_CA: {
+		readBy: both,
+		meaning:
+			'PEM text of the CA certificates that Vault’s certificate is checked against; unset: the system’s',
+	},
+	ENVTIER_VAULT_NAMESPACE: { readBy: both, meaning: 'Vault namespace' },
+	ENVTIER_VAULT_AUTH_MOUNT: {
+		readBy: both,
+		meaning: 'mount of the kubernetes or jwt auth method to log in with',
+		default: 'kubernetes',
+	},
+	ENVTIER_VAULT_KV_MOUNT: { readBy: both, meaning: 'mount of the KV secrets engine', default: 'secret' },
+	ENVTIER_VAULT_KV_VERSION: { readBy: both, meaning: 'version of that engine, 1 or 2', default: '2' },
+	ENVTIER_VAULT_ROLE: { readBy: fetcher, required: true, meaning: 'Vault role to log in with' },
+	ENVTIER_TOKEN_FILE: {
+		readBy: fetcher,
+		meaning: 'file of the service-account token to log in with',
+		default: '/var/run/secrets/envtier.dev/token',
+	},
+	ENVTIER_ORG: { readBy: fetcher, meaning: 'organization whose tier is read' },
+	ENVTIER_DEPLOYMENT: { readBy: fetcher, required: true, meaning: 'deployment whose tier is read' },
+	ENVTIER_SERVICE: { readBy: fetcher, meaning: 'service whose tier is read' },
+	ENVTIER_TIERS: {
+		readBy: fetcher,
+		meaning: 'tiers to read; a tier named here must have its name set; unset: every tier whose name is set',
+	},
+	ENVTIER_REQUIRE: { readBy: fetcher, meaning: 'keys that must exist after the merge, comma-separated' },
+	ENVTIER_FORMAT: {
+		readBy: fetcher,
+		meaning: 'formats to write: shell, dotenv, json, files',
+		default: 'shell',
+	},
+	ENVTIER_OUT: { readBy: fetcher, meaning: 'directory to write to', default: '/secrets' },
+	ENVTIER_DEADLINE: { readBy: both, meaning: 'seconds for the whole fetch, 1 to 3600', default: '60' },
+	ENVTIER_TERMINATION_LOG: {
+		readBy: fetcher,
+		meaning: 'file for the last words, written only if it exists already (the kubelet makes it)',
+		default: '/dev/termination-log',
+	},
+	ENVTIER_LOG_LEVEL: {
+		readBy: both,
+		meaning: 'trace, debug, info, warn, error, fatal or silent',
+		default: 'info',
+	},
+} as const satisfies Record<`ENVTIER_${string}`, Variable>;
+
+/** The name of a setting. */
+export type VariableName = keyof typeof VARIABLES;
