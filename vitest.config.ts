@@ -1,9 +1,29 @@
 import { defineConfig } from 'vitest/config';
+import { ClosingLine } from './test/support/reporter.ts';
 
+/**
+ * Plain tests start nothing heavy. A folder below test/cluster shares one set of servers (its setup.ts),
+ * which vitest starts only when a test of that folder runs.
+ */
 export default defineConfig({
 	test: {
-		include: ['test/**/*.test.ts'],
 		testTimeout: 30_000,
 		hookTimeout: 180_000,
+		reporters: ['default', new ClosingLine()],
+		projects: [
+			{
+				extends: true,
+				test: { name: 'plain', include: ['test/**/*.test.ts'], exclude: ['test/cluster/**'] },
+			},
+			{
+				extends: true,
+				test: {
+					name: 'apiserver',
+					include: ['test/cluster/apiserver/**/*.test.ts'],
+					globalSetup: ['test/cluster/apiserver/setup.ts'],
+					testTimeout: 60_000,
+				},
+			},
+		],
 	},
 });
