@@ -1,0 +1,95 @@
+import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Where real parts (OpenBao, Kubernetes' programs, …) are kept between runs. Deleting it costs time, nothing else. */
+export function cacheDir(): string {
+	const { ENVTIER_TEST_CACHE, XDG_CACHE_HOME } = process.env;
+	return ENVTIER_TEST_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'envtier');
+}
+
+/** One thing to keep. */
+export interface Part {
+	readonly name: string;
+	/** Everything that makes one build of it differ from another: version, platform, patches. */
+	readonly version: string;
+	/** Fills the empty directory `dir`. It is moved afterwards: absolute paths of it inside files would break. */
+	readonly install: (dir: string, say: (line: string) => void) => Promise<void>;
+	/** Gets lines of progress; standard error unless given. */
+	readonly say?: (line: string) => void;
+}
+
+/**
+ * The directory that holds a part, installing it on the first call. Of several runs at the same time one installs and the others
+ * wait. The directory appears complete or not at all.
+ */
+export async function cached(part: Part): Promise<string> {
+	const { name, version, install } = part;
+	const say = part.say ?? ((line) => void process.stderr.write(`[${name} ${version}] ${line}\n`));
+	const root = cacheDir();
+	const done = join(root, `${name}-${version}`);
+	if (await exists(done)) return done;
+	await mkdir(root, { recursive: true });
+	const release = await lock(join(root, `.${name}-${version}.lock`), () =>
+		say('waiting for another run that is installing it'),
+	);
+	try {
+		if (await exists(done)) return done;
+		say(`installing into ${done}, once`);
+		const start = performance.now();
+		const prefix = `.${name}-${version}.half-`;
+		await sweep(root, prefix);
+		const half = await mkdtemp(join(root, prefix));
+		try {
+			await install(half, say);
+			await rename(half, done);
+		} catch (thrown) {
+			await rm(half, { recursive: true, force: true });
+			throw thrown;
+		}
+		say(`installed in ${Math.round((performance.now() - start) / 1000)} s`);
+		return done;
+	} finally {
+		release();
+	}
+}
+
+/** Removes what a run left that was killed while it installed; only the holder of the lock may do so. */
+async function sweep(root: string, prefix: string): Promise<void> {
+	for (const entry of await readdir(root)) {
+		if (entry.startsWith(prefix)) await rm(join(root, entry), { recursive: true, force: true });
+	}
+}
+
+function exists(path: string): Promise<boolean> {
+	return access(path).then(
+		() => true,
+		() => false,
+	);
+}
+
+const SQLITE_BUSY = 5;
+
+/**
+ * Takes a lock that the kernel gives back when its holder dies, of whatever: SQLite's lock on a file, the one that Node
+ * brings on every platform.
+ */
+async function lock(file: string, waiting: () => void): Promise<() => void> {
+	const database = new DatabaseSync(file);
+	for (let told = false; ; told = true) {
+		try {
+			database.exec('BEGIN EXCLUSIVE');
+			return () => database.close();
+		} catch (thrown) {
+			if (!isBusy(thrown)) throw thrown;
+		}
+		if (!told) waiting();
+		await sleep(250);
+	}
+}
+
+function isBusy(thrown: unknown): boolean {
+	return thrown instanceof Error && 'errcode' in thrown && thrown.errcode === SQLITE_BUSY;
+}

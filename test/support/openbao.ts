@@ -1,0 +1,213 @@
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Answer, call } from './http.ts';
+import { type BaoBinary, ensureBao } from './openbao-binary.ts';
+import { freePort } from './ports.ts';
+import { type RunningProcess, startProcess } from './process.ts';
+import { type Authority, makeAuthority } from './tls.ts';
+import { until } from './until.ts';
+
+/** What goes with a request. */
+export interface BaoCall {
+	readonly body?: unknown;
+	/** The root token unless given; '' sends none. */
+	readonly token?: string;
+	readonly namespace?: string;
+	readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Anything that answers Vault's HTTP API: what the helpers that fill it need. */
+export interface VaultApi {
+	readonly rootToken: string;
+	/** Sends one request; `path` comes without `/v1/`. Whatever the status, it is an answer. */
+	request(method: string, path: string, what?: BaoCall): Promise<Answer>;
+}
+
+/** A real OpenBao (or Vault) of the test's own, over TLS, with KV v2 at `secret/`. */
+export interface OpenBao extends VaultApi, AsyncDisposable {
+	/** `https://127.0.0.1:port` */
+	readonly addr: string;
+	/** The CA of its certificate, as text and as a file. */
+	readonly caPem: string;
+	readonly caFile: string;
+	/** Issued its certificate; may issue another for a proxy in front of it. */
+	readonly authority: Authority;
+	readonly binary: BaoBinary;
+	/** A directory of its own for the test's files; gone after `stop`. */
+	readonly dir: string;
+	pid(): number;
+	output(): string;
+	seal(): Promise<void>;
+	unseal(): Promise<void>;
+	/** Ends the process at once, as a crash would; `start` brings it back. With `durable` it comes back with its data. */
+	kill(): Promise<void>;
+	/** Starts it again on the same address after `kill`, and unseals it. */
+	start(): Promise<void>;
+	stop(): Promise<void>;
+}
+
+/** How to start it. */
+export interface OpenBaoOptions {
+	/** Keeps its data on disk (raft), so that it survives `kill` and `start`; costs a second or two. In memory otherwise. */
+	readonly durable?: boolean;
+}
+
+/** Starts an OpenBao. Two can run at once; nothing of the user's (`~/.vault-token`, `VAULT_*`, `BAO_*`) is read or written. */
+export async function startOpenBao(options: OpenBaoOptions = {}): Promise<OpenBao> {
+	const binary = await ensureBao();
+	const authority = await makeAuthority('Envtier test Vault CA');
+	const dir = await mkdtemp(join(tmpdir(), 'envtier-bao-'));
+	const sweep = (): void => rmSync(dir, { recursive: true, force: true });
+	process.once('exit', sweep);
+	try {
+		const server = await listen(binary, dir, authority, options.durable === true);
+		return await prepare(server, { binary, authority, dir, sweep });
+	} catch (thrown) {
+		process.off('exit', sweep);
+		await rm(dir, { recursive: true, force: true });
+		throw thrown;
+	}
+}
+
+interface Server {
+	readonly addr: string;
+	readonly process: RunningProcess;
+	/** Starts another process in the place of the first. */
+	again(): Promise<RunningProcess>;
+}
+
+/** Starts the server on a free port; someone may take the port in between, so it tries again. */
+async function listen(binary: BaoBinary, dir: string, ca: Authority, durable: boolean): Promise<Server> {
+	const leaf = await ca.issue();
+	await Promise.all([
+		writeFile(join(dir, 'cert.pem'), leaf.certPem),
+		writeFile(join(dir, 'key.pem'), leaf.keyPem, { mode: 0o600 }),
+		writeFile(join(dir, 'ca.pem'), ca.certPem),
+		mkdir(join(dir, 'data')),
+	]);
+	for (let attempt = 1; ; attempt++) {
+		const port = await freePort();
+		const addr = `https://127.0.0.1:${port}`;
+		await writeFile(join(dir, 'config.json'), JSON.stringify(config(binary, dir, port, durable)));
+		const again = async (): Promise<RunningProcess> => {
+			const running = await startProcess({
+				name: binary.kind,
+				command: binary.path,
+				args: ['server', `-config=${join(dir, 'config.json')}`],
+				env: { PATH: process.env['PATH'], HOME: dir },
+				cwd: dir,
+			});
+			try {
+				await running.waitUntil('it listens', () =>
+					call({ url: `${addr}/v1/sys/health`, caPem: ca.certPem }),
+				);
+				return running;
+			} catch (thrown) {
+				await running.stop();
+				throw thrown;
+			}
+		};
+		try {
+			return { addr, process: await again(), again };
+		} catch (thrown) {
+			if (attempt === 5 || !String(thrown).includes('address already in use')) throw thrown;
+		}
+	}
+}
+
+function config(binary: BaoBinary, dir: string, port: number, durable: boolean): object {
+	const tcp = {
+		address: `127.0.0.1:${port}`,
+		// Raft wants a cluster port; 0 lets the kernel choose.
+		cluster_address: '127.0.0.1:0',
+		tls_cert_file: join(dir, 'cert.pem'),
+		tls_key_file: join(dir, 'key.pem'),
+	};
+	const raft = { path: join(dir, 'data'), node_id: 'one', performance_multiplier: '1' };
+	return {
+		storage: durable ? { raft } : { inmem: {} },
+		listener: [{ tcp }],
+		api_addr: `https://127.0.0.1:${port}`,
+		...(durable ? { cluster_addr: 'https://127.0.0.1:1' } : { disable_clustering: true }),
+		...(binary.kind === 'vault' ? { disable_mlock: true } : { unsafe_allow_api_audit_creation: true }),
+		log_level: 'info',
+	};
+}
+
+interface House {
+	readonly binary: BaoBinary;
+	readonly authority: Authority;
+	readonly dir: string;
+	readonly sweep: () => void;
+}
+
+/** Initializes and unseals a fresh server and mounts KV v2 at `secret/`. */
+async function prepare(server: Server, house: House): Promise<OpenBao> {
+	const { addr } = server;
+	const { authority, dir, sweep } = house;
+	const caPem = authority.certPem;
+	const state = { process: server.process };
+	const send = (method: string, path: string, what: BaoCall = {}, token?: string): Promise<Answer> => {
+		const chosen = what.token ?? token ?? '';
+		return call({
+			url: `${addr}/v1/${path}`,
+			method,
+			caPem,
+			headers: {
+				...(chosen === '' ? {} : { 'x-vault-token': chosen }),
+				...(what.namespace === undefined ? {} : { 'x-vault-namespace': what.namespace }),
+				...what.headers,
+			},
+			body: what.body,
+		});
+	};
+	const end = async (): Promise<void> => {
+		await state.process.stop();
+		process.off('exit', sweep);
+		await rm(dir, { recursive: true, force: true });
+	};
+	try {
+		const init = await send('PUT', 'sys/init', { body: { secret_shares: 1, secret_threshold: 1 } });
+		const { root_token: rootToken, keys } = expectOk(init, 'sys/init') as InitAnswer;
+		const request: VaultApi['request'] = (method, path, what) => send(method, path, what, rootToken);
+		const unseal = async (): Promise<void> => {
+			expectOk(await request('PUT', 'sys/unseal', { body: { key: keys[0] } }), 'sys/unseal');
+			await until('OpenBao to be active', async () => (await request('GET', 'sys/health')).status === 200);
+		};
+		await unseal();
+		const kv = { type: 'kv', options: { version: '2' } };
+		expectOk(await request('POST', 'sys/mounts/secret', { body: kv }), 'sys/mounts/secret');
+		await until('KV v2 to be ready', async () => (await request('GET', 'secret/config')).status === 200);
+		return {
+			...{ addr, caPem, caFile: join(dir, 'ca.pem'), authority, binary: house.binary, dir, rootToken },
+			request,
+			pid: () => state.process.pid,
+			output: () => state.process.output(),
+			seal: async () => void expectOk(await request('PUT', 'sys/seal'), 'sys/seal'),
+			unseal,
+			kill: async () => void (await state.process.stop(0)),
+			start: async () => {
+				state.process = await server.again();
+				await unseal();
+			},
+			stop: end,
+			[Symbol.asyncDispose]: end,
+		};
+	} catch (thrown) {
+		await end();
+		throw thrown;
+	}
+}
+
+interface InitAnswer {
+	readonly root_token: string;
+	readonly keys: readonly string[];
+}
+
+/** The body of a 2xx answer; any other status is an error that shows what the server said. */
+export function expectOk(answer: Answer, what: string): unknown {
+	if (answer.status >= 200 && answer.status < 300) return answer.json;
+	throw new Error(`${what}: HTTP ${answer.status} ${answer.text}`);
+}
