@@ -1,0 +1,45 @@
+import { err, ok, type Result } from '../../../contract/result.ts';
+import { runProcess } from '../process.ts';
+
+/** How often a build that takes long says that it is still at it. */
+const TICK_MS = 15_000;
+/** A cold build of the largest program on two slow cores stays well below. */
+const LIMIT_MS = 40 * 60_000;
+const SHOWN_LINES = 30;
+
+/** What is built, from which module, into which file. */
+export interface GoBuild {
+	/** Folder of a go.mod and go.sum that pin everything; the build may not change them. */
+	readonly moduleDir: string;
+	/** Import path of the main package. */
+	readonly package: string;
+	readonly linkFlags: string;
+	readonly output: string;
+}
+
+/** Builds one program with the `go` command given; `tick` hears the seconds gone by, now and then. */
+export async function goBuild(
+	go: string,
+	{ moduleDir, package: mainPackage, linkFlags, output }: GoBuild,
+	tick: (seconds: number) => void,
+): Promise<Result<undefined>> {
+	const started = performance.now();
+	const timer = setInterval(() => tick(Math.round((performance.now() - started) / 1000)), TICK_MS);
+	try {
+		const flags = ['-mod=readonly', '-trimpath', '-buildvcs=false', '-ldflags', linkFlags];
+		const { code, stderr } = await runProcess({
+			command: go,
+			args: ['build', ...flags, '-o', output, mainPackage],
+			cwd: moduleDir,
+			// The caller's environment: it may name a proxy, a mirror or Go's own folders.
+			env: { ...process.env, CGO_ENABLED: '0', GOWORK: 'off' },
+			timeoutMs: LIMIT_MS,
+		});
+		if (code === 0) return ok(undefined);
+		return err(
+			`go build ${mainPackage} failed:\n${stderr.trim().split('\n').slice(-SHOWN_LINES).join('\n')}`,
+		);
+	} finally {
+		clearInterval(timer);
+	}
+}
