@@ -29,6 +29,25 @@ export const VARIABLES = {
 		meaning: 'PEM file of the private key, re-read when it changes',
 	},
 	ENVTIER_FETCHER_IMAGE: { readBy: webhook, required: true, meaning: 'image of the init container' },
+	ENVTIER_FETCHER_PULL_POLICY: {
+		readBy: webhook,
+		meaning: 'pull policy of that image: Always, IfNotPresent or Never; unset: Kubernetes decides by the tag',
+	},
+	ENVTIER_FETCHER_REQUESTS: {
+		readBy: webhook,
+		meaning: 'resource requests of the init container',
+		default: 'cpu=50m,memory=64Mi',
+	},
+	ENVTIER_FETCHER_LIMITS: {
+		readBy: webhook,
+		meaning: 'resource limits of the init container; less than half a CPU slows every pod’s start',
+		default: 'cpu=500m,memory=128Mi',
+	},
+	ENVTIER_VOLUME_SIZE: {
+		readBy: webhook,
+		meaning: 'size limit of the in-memory volume; it counts against the memory limit above',
+		default: '16Mi',
+	},
 	ENVTIER_DEFAULT_ORG: { readBy: webhook, meaning: 'organization of pods that name none' },
 	ENVTIER_DEFAULT_ROLE: {
 		readBy: webhook,

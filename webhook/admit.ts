@@ -1,0 +1,51 @@
+import { ANNOTATION_PREFIX } from '../contract/names.ts';
+import { STATUS_ANNOTATION } from './annotations.ts';
+import { asked } from './asked.ts';
+import { type Decision, reject } from './decision.ts';
+import { patchFor } from './patch.ts';
+import { planFor } from './plan.ts';
+import { type PodFacts, podFacts } from './pod.ts';
+import { readingOf } from './reading.ts';
+import type { AdmissionRequest } from './review.ts';
+import type { InjectionSettings } from './settings.ts';
+import { statusMismatch } from './status.ts';
+
+/**
+ * Decides what happens to the pod of an admission request. Pure: it does no I/O and never throws, whatever the pod looks like.
+ * Only the creation of a pod is ever changed; an update, a subresource or another kind is left alone, for a pod's containers cannot change later.
+ */
+export function admit(request: AdmissionRequest, settings: InjectionSettings): Decision {
+	if (request.operation !== 'CREATE' || request.kind !== 'Pod' || request.subResource !== '')
+		return { kind: 'skip', reason: 'not-a-pod-creation' };
+	const facts = podFacts(request.object);
+	if (!facts.ok)
+		return reject('malformed-pod', `this is not a pod as the Kubernetes API has it: ${facts.error}`);
+	const pod = facts.value;
+	if (![...(pod.annotations?.keys() ?? [])].some((name) => name.startsWith(ANNOTATION_PREFIX)))
+		return { kind: 'skip', reason: 'not-requested' };
+	return decide(pod, request.namespace, settings);
+}
+
+function decide(pod: PodFacts, namespace: string, settings: InjectionSettings): Decision {
+	const annotations = pod.annotations ?? new Map<string, string>();
+	if (annotations.get(`${ANNOTATION_PREFIX}inject`) === 'false') return { kind: 'skip', reason: 'opted-out' };
+	const read = asked(annotations);
+	if (!read.ok) return read.error;
+	const { deployment } = read.value;
+	if (deployment === undefined)
+		return reject(
+			'deployment-missing',
+			`the pod has annotations under ${ANNOTATION_PREFIX} but not ${ANNOTATION_PREFIX}deployment, which says whose secrets it gets: add it, or set ${ANNOTATION_PREFIX}inject to "false"`,
+		);
+	const reading = readingOf({ ...read.value, deployment }, pod.serviceAccount, namespace, settings);
+	if (!reading.ok) return reading.error;
+	const status = annotations.get(STATUS_ANNOTATION);
+	// First, for what other webhooks have added since may be nothing that could be planned for.
+	if (status !== undefined)
+		return (
+			statusMismatch(status, pod, reading.value, settings) ?? { kind: 'skip', reason: 'already-injected' }
+		);
+	const planned = planFor(pod, read.value, reading.value, settings);
+	if (!planned.ok) return planned.error;
+	return { kind: 'inject', ...planned.value, patch: patchFor(pod, planned.value.plan, settings) };
+}

@@ -1,0 +1,158 @@
+import { FORMATS, type Format, parseFormats } from '../contract/formats.ts';
+import { parseKeys } from '../contract/keys.ts';
+import { ANNOTATION_PREFIX, parseName, parseRole } from '../contract/names.ts';
+import { err, ok, type Result } from '../contract/result.ts';
+import { parseTiers, TIERS, type Tier } from '../contract/tiers.ts';
+
+/** One annotation: how its value is read and what the reference says of it. */
+interface Annotation<T> {
+	/** The value, or what is accepted. */
+	readonly parse: (text: string) => Result<T>;
+	readonly meaning: string;
+	/** What holds without it, as the reference says it. */
+	readonly default: string;
+	readonly example: string;
+}
+
+/** 2³¹−1, the largest user or group id that Kubernetes accepts. */
+const ID_MAX = 2 ** 31 - 1;
+
+function parseBoolean(text: string): Result<boolean> {
+	return text === 'true' || text === 'false' ? ok(text === 'true') : err('"true" or "false"');
+}
+
+function parseOrder(text: string): Result<'first' | 'last'> {
+	return text === 'first' || text === 'last' ? ok(text) : err('"first" or "last"');
+}
+
+/** Root is no choice here: the fetcher never runs as root. */
+function parseUser(text: string): Result<number> {
+	const user = /^[1-9][0-9]{0,9}$/.test(text) ? Number(text) : Number.NaN;
+	return user <= ID_MAX ? ok(user) : err(`a whole number from 1 to ${ID_MAX}`);
+}
+
+function parseGroup(text: string): Result<number> {
+	const group = /^(?:0|[1-9][0-9]{0,9})$/.test(text) ? Number(text) : Number.NaN;
+	return group <= ID_MAX ? ok(group) : err(`a whole number from 0 to ${ID_MAX}`);
+}
+
+const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+
+function parseContainers(text: string): Result<readonly string[]> {
+	const names = text.split(',').map((part) => part.trim());
+	if (names.some((name) => !LABEL.test(name)))
+		return err('a comma-separated list of container names of this pod');
+	if (new Set(names).size !== names.length)
+		return err('a comma-separated list of container names, each named once');
+	return ok(names);
+}
+
+/** Kubernetes forbids ":" and ".." in mount paths; the kernel's own file systems are no place for files. */
+function parsePath(text: string): Result<string> {
+	const rule =
+		'an absolute directory such as /secrets: letters, digits, "-", "_", "." and "/", no "..", no slash at the end, not below /proc, /sys or /dev, at most 512 characters';
+	if (text.length > 512 || !/^(?:\/[-A-Za-z0-9_.]+)+$/.test(text)) return err(rule);
+	const segments = text.slice(1).split('/');
+	if (segments.some((segment) => /^\.+$/.test(segment))) return err(rule);
+	return ['proc', 'sys', 'dev'].includes(segments[0] ?? '') ? err(rule) : ok(text);
+}
+
+/**
+ * What a pod may say, by the name after the prefix. The one place for it: decisions read it, the reference in docs/ is
+ * made from it. There is none for Vault's address, CA, namespace or auth mount: those are the operator's, for a pod that
+ * chose where its token goes could choose a thief.
+ */
+export const ANNOTATIONS = {
+	deployment: {
+		parse: parseName,
+		meaning: 'the deployment whose secrets the pod gets; its presence asks for injection',
+		default: 'none: the pod is left as it is',
+		example: 'shop',
+	} as Annotation<string>,
+	service: {
+		parse: parseName,
+		meaning: 'the service within that deployment',
+		default: 'none: the service tier is not read',
+		example: 'web',
+	} as Annotation<string>,
+	inject: {
+		parse: parseBoolean,
+		meaning: '"false" opts the pod out, whatever else it says',
+		default: '"true"',
+		example: 'false',
+	} as Annotation<boolean>,
+	org: {
+		parse: parseName,
+		meaning: 'the organization whose secrets lie below all others',
+		default: 'ENVTIER_DEFAULT_ORG; with neither, the organization tier is not read',
+		example: 'acme',
+	} as Annotation<string>,
+	role: {
+		parse: parseRole,
+		meaning: 'the Vault role to log in with',
+		default: 'ENVTIER_DEFAULT_ROLE, which is the service account’s name unless set',
+		example: 'shop-web',
+	} as Annotation<string>,
+	tiers: {
+		parse: parseTiers,
+		meaning: `which tiers to read, any of ${TIERS.join(', ')}; later ones in that order override earlier ones`,
+		default: 'every tier whose name is known',
+		example: 'deployment,service',
+	} as Annotation<readonly Tier[]>,
+	require: {
+		parse: parseKeys,
+		meaning: 'keys that must exist after the merge; without one of them the pod does not start',
+		default: 'none',
+		example: 'DATABASE_URL, SESSION_KEY',
+	} as Annotation<readonly string[]>,
+	containers: {
+		parse: parseContainers,
+		meaning: 'which containers get the files; an init container may be named too',
+		default: 'all containers, no init containers',
+		example: 'web, worker',
+	} as Annotation<readonly string[]>,
+	path: {
+		parse: parsePath,
+		meaning: 'the directory at which the files appear in these containers',
+		default: '/secrets',
+		example: '/run/envtier',
+	} as Annotation<string>,
+	format: {
+		parse: parseFormats,
+		meaning: `what to write, any of ${FORMATS.join(', ')}`,
+		default: 'shell',
+		example: 'shell, json',
+	} as Annotation<readonly Format[]>,
+	'run-as-user': {
+		parse: parseUser,
+		meaning: 'the UID that must be able to read the files, for containers whose UID the pod does not say',
+		default: 'ENVTIER_DEFAULT_UID, with a warning',
+		example: '1000',
+	} as Annotation<number>,
+	'run-as-group': {
+		parse: parseGroup,
+		meaning: 'the GID that the files belong to, for containers whose GID the pod does not say',
+		default: 'the same number as the UID',
+		example: '1000',
+	} as Annotation<number>,
+	'init-order': {
+		parse: parseOrder,
+		meaning: 'whether the fetcher runs before or after the pod’s other init containers and native sidecars',
+		default: 'first',
+		example: 'last',
+	} as Annotation<'first' | 'last'>,
+} as const;
+
+/** An annotation's name after the prefix. */
+export type AnnotationName = keyof typeof ANNOTATIONS;
+
+/** What a pod asks for: every annotation that it has, read. */
+export type Asked = {
+	readonly [K in AnnotationName]?: (typeof ANNOTATIONS)[K] extends Annotation<infer T> ? T : never;
+};
+
+/** Set by the webhook on every pod that it injects: what it decided, as JSON. Not for people to write. */
+export const STATUS_ANNOTATION = `${ANNOTATION_PREFIX}status`;
+
+/** Names that are spoken for but not built; a pod that uses one must not start without what it asks for. */
+export const UNSUPPORTED: ReadonlySet<string> = new Set(['env']);

@@ -1,0 +1,101 @@
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import type { Logger } from 'pino';
+import { admit } from './admit.ts';
+import type { Decision } from './decision.ts';
+import { type AdmissionRequest, decodeReview, encodeReview } from './review.ts';
+import type { InjectionSettings } from './settings.ts';
+
+/** What the routes need. */
+export interface AppParts {
+	readonly settings: InjectionSettings;
+	readonly log: Logger;
+	/** Undefined when the webhook can take calls, else why it cannot. */
+	readonly notReady: () => string | undefined;
+}
+
+/** The API server takes objects of up to 3 MiB and may send an old and a new one. */
+const BODY_LIMIT = 7 * 1024 * 1024;
+
+/** The webhook's routes: `POST /mutate`, `GET /healthz` (the process answers) and `GET /readyz` (it can be sent calls). */
+export function createApp(parts: AppParts): Express {
+	const app = express();
+	app.disable('x-powered-by');
+	app.disable('etag');
+	app.get('/healthz', (_request, response) => void response.type('text').send('ok\n'));
+	app.get('/readyz', (_request, response) => {
+		const reason = parts.notReady();
+		response
+			.status(reason === undefined ? 200 : 503)
+			.type('text')
+			.send(`${reason ?? 'ok'}\n`);
+	});
+	const body = express.text({ type: 'application/json', limit: BODY_LIMIT, inflate: false });
+	app.post('/mutate', body, (request, response) => mutate(parts, request, response));
+	app.use((_request, response) =>
+		refuse(response, 404, 'only POST /mutate, GET /healthz and GET /readyz exist here'),
+	);
+	app.use(failed(parts.log));
+	return app;
+}
+
+function refuse(response: Response, status: number, message: string): void {
+	response.status(status).type('text').send(`${message}\n`);
+}
+
+function mutate({ settings, log }: AppParts, request: Request, response: Response): void {
+	// What the body reader did not take, it leaves undefined.
+	if (typeof request.body !== 'string') {
+		refuse(response, 415, 'the body must be an AdmissionReview with content type application/json');
+		return;
+	}
+	const review = decodeReview(request.body);
+	if (!review.ok) {
+		log.warn({ problem: review.error }, 'call refused');
+		refuse(response, 400, review.error);
+		return;
+	}
+	const decision = admit(review.value, settings);
+	logDecision(log, review.value, decision);
+	response.type('json').send(encodeReview(review.value.uid, decision));
+}
+
+function logDecision(log: Logger, request: AdmissionRequest, decision: Decision): void {
+	const { uid, namespace, name: pod, dryRun } = request;
+	switch (decision.kind) {
+		case 'skip':
+			log.debug({ uid, namespace, pod, dryRun, reason: decision.reason }, 'skipped');
+			break;
+		case 'reject':
+			log.warn(
+				{ uid, namespace, pod, dryRun, reason: decision.reason, message: decision.message },
+				'refused',
+			);
+			break;
+		case 'inject': {
+			const { role, tiers } = decision.plan.reading;
+			log.info({ uid, namespace, pod, dryRun, role, tiers }, 'injected');
+			break;
+		}
+		default:
+			decision satisfies never;
+	}
+}
+
+const CALLER_ERRORS: ReadonlyMap<number, string> = new Map([
+	[413, `the body is larger than ${BODY_LIMIT} bytes`],
+	[415, 'the body must be JSON in UTF-8, not compressed'],
+]);
+
+/** What body-parser and express raise carries a status; anything else is a defect, and the API server hears no more of it than that. */
+function failed(log: Logger): ErrorRequestHandler {
+	return (error: unknown, _request, response, _next) => {
+		const status = error instanceof Error && 'status' in error ? Number(error.status) : 500;
+		const known = CALLER_ERRORS.get(status);
+		if (known !== undefined) refuse(response, status, known);
+		else if (status >= 400 && status < 500) refuse(response, status, 'the request cannot be read');
+		else {
+			log.error({ err: error }, 'a defect: the call failed');
+			refuse(response, 500, 'a defect of the webhook; its log says more');
+		}
+	};
+}

@@ -1,0 +1,86 @@
+import { INJECTED } from '../contract/names.ts';
+import { id, type Json, list, object, text, texts } from './json.ts';
+
+/** What a decision needs to know of one container. */
+export interface ContainerFacts {
+	readonly list: 'containers' | 'initContainers';
+	readonly index: number;
+	readonly name: string;
+	readonly user: number | undefined;
+	readonly group: number | undefined;
+	/** False for a container in which root may not read other users' files. */
+	readonly overridesFileModes: boolean;
+	/** A native sidecar (KEP-753): an init container that keeps running. */
+	readonly sidecar: boolean;
+	/** Mount paths; undefined when the container has no `volumeMounts` at all. */
+	readonly mounts: readonly string[] | undefined;
+	readonly devices: readonly string[];
+	readonly requests: Json;
+	readonly limits: Json;
+	/** Set for containers that bear the name of an injected one, to tell it from an impostor. */
+	readonly injected: InjectedFacts | undefined;
+}
+
+/** What tells an injected container from one that only has its name. */
+export interface InjectedFacts {
+	readonly image: string | undefined;
+	/** True when `command`, `args` or `envFrom` is set. */
+	readonly altered: boolean;
+	/** The last value of each variable, as the kubelet applies them; undefined for one that is not given as plain text. */
+	readonly env: ReadonlyMap<string, string | undefined>;
+}
+
+/**
+ * Whether root in this container may read files of other users. Container runtimes grant CAP_DAC_OVERRIDE unless it is
+ * dropped; capabilities(7): reading needs that one or CAP_DAC_READ_SEARCH.
+ */
+function overridesFileModes(security: Json, path: string): boolean {
+	if (security['privileged'] === true) return true;
+	if (security['capabilities'] === undefined) return true;
+	const capabilities = object(security['capabilities'], `${path}.capabilities`);
+	const names = (field: string): readonly string[] =>
+		(list(capabilities[field], `${path}.capabilities.${field}`) ?? []).map((name) =>
+			String(name).toUpperCase().replace(/^CAP_/, ''),
+		);
+	if (names('add').some((name) => ['ALL', 'DAC_OVERRIDE', 'DAC_READ_SEARCH'].includes(name))) return true;
+	return !names('drop').some((name) => ['ALL', 'DAC_OVERRIDE'].includes(name));
+}
+
+function injectedFacts(raw: Json, path: string): InjectedFacts {
+	const env = (list(raw['env'], `${path}.env`) ?? []).map((item, i): [string, string | undefined] => {
+		const variable = object(item, `${path}.env[${i}]`);
+		const from = variable['valueFrom'];
+		const value = text(variable['value'], `${path}.env[${i}].value`) ?? '';
+		return [text(variable['name'], `${path}.env[${i}].name`) ?? '', from ? undefined : value];
+	});
+	return {
+		image: text(raw['image'], `${path}.image`),
+		altered: ['command', 'args', 'envFrom'].some(
+			(field) => (list(raw[field], `${path}.${field}`)?.length ?? 0) > 0,
+		),
+		env: new Map(env),
+	};
+}
+
+/** Reads the facts of one container. Throws `Malformed`. */
+export function containerFacts(value: unknown, at: ContainerFacts['list'], index: number): ContainerFacts {
+	const path = `spec.${at}[${index}]`;
+	const raw = object(value, path);
+	const security = object(raw['securityContext'], `${path}.securityContext`);
+	const resources = object(raw['resources'], `${path}.resources`);
+	const name = text(raw['name'], `${path}.name`) ?? '';
+	return {
+		list: at,
+		index,
+		name,
+		user: id(security['runAsUser'], `${path}.securityContext.runAsUser`),
+		group: id(security['runAsGroup'], `${path}.securityContext.runAsGroup`),
+		overridesFileModes: overridesFileModes(security, `${path}.securityContext`),
+		sidecar: raw['restartPolicy'] === 'Always',
+		mounts: texts(raw['volumeMounts'], 'mountPath', `${path}.volumeMounts`),
+		devices: texts(raw['volumeDevices'], 'devicePath', `${path}.volumeDevices`) ?? [],
+		requests: object(resources['requests'], `${path}.resources.requests`),
+		limits: object(resources['limits'], `${path}.resources.limits`),
+		injected: name.startsWith(INJECTED.container) ? injectedFacts(raw, path) : undefined,
+	};
+}

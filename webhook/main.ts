@@ -1,0 +1,43 @@
+import process from 'node:process';
+import pino from 'pino';
+import { createApp } from './app.ts';
+import { openCertificateFiles } from './certificates/files.ts';
+import { isValidAt } from './certificates/source.ts';
+import { serve } from './server.ts';
+import { readSettings } from './settings.ts';
+
+const RELOAD_INTERVAL = 10_000;
+/** Milliseconds for calls in flight; Kubernetes kills after 30 s unless told otherwise. */
+const GRACE = 20_000;
+
+function fail(message: string): never {
+	process.stderr.write(`envtier-webhook: ${message}\n`);
+	process.exit(1);
+}
+
+const settings = readSettings(process.env);
+if (!settings.ok) fail(`the settings are wrong:\n${settings.error}`);
+const { certificateFile, keyFile, logLevel, injection, ...at } = settings.value;
+const log = pino({ level: logLevel, name: 'envtier-webhook' });
+const certificates = openCertificateFiles({ certificateFile, keyFile, interval: RELOAD_INTERVAL }, log);
+if (!certificates.ok) fail(`no certificate to serve with: ${certificates.error}`);
+const source = certificates.value;
+
+let draining = false;
+const notReady = (): string | undefined => {
+	if (draining) return 'shutting down';
+	return isValidAt(source.current(), new Date()) ? undefined : 'the serving certificate is not valid now';
+};
+const running = await serve(createApp({ settings: injection, log, notReady }), source, at);
+log.info({ address: running.address.address, port: running.address.port }, 'serving');
+
+async function end(signal: string): Promise<void> {
+	if (draining) return;
+	draining = true;
+	log.info({ signal }, 'shutting down');
+	source.close();
+	await running.stop(GRACE);
+	log.info('ended');
+}
+process.once('SIGTERM', (signal) => void end(signal));
+process.once('SIGINT', (signal) => void end(signal));

@@ -1,0 +1,103 @@
+import type { V1Container, V1EnvVar, V1Volume, V1VolumeMount } from '@kubernetes/client-node';
+import { INJECTED } from '../contract/names.ts';
+import type { VariableName } from '../contract/variables.ts';
+import type { FetcherPlan, Plan } from './plan.ts';
+import type { Reading } from './reading.ts';
+import type { InjectionSettings } from './settings.ts';
+
+/** The shortest life that Kubernetes gives a projected token; the fetcher needs it for seconds. */
+const TOKEN_SECONDS = 600;
+
+/** The variables of an init container, plain text for `kubectl describe pod`; the same for every fetcher of a pod. */
+export function fetcherEnv(reading: Reading, settings: InjectionSettings): V1EnvVar[] {
+	const { vault } = settings;
+	const values: Partial<Record<VariableName, string | undefined>> = {
+		ENVTIER_VAULT_ADDR: vault.address,
+		ENVTIER_VAULT_INSECURE_HTTP: vault.insecureHttp ? 'true' : undefined,
+		ENVTIER_VAULT_CA: vault.ca,
+		ENVTIER_VAULT_NAMESPACE: vault.namespace,
+		ENVTIER_VAULT_AUTH_MOUNT: vault.authMount,
+		ENVTIER_VAULT_KV_MOUNT: vault.kvMount,
+		ENVTIER_VAULT_KV_VERSION: String(vault.kvVersion),
+		ENVTIER_VAULT_ROLE: reading.role,
+		ENVTIER_TOKEN_FILE: `${INJECTED.tokenDir}/${INJECTED.tokenFile}`,
+		ENVTIER_ORG: reading.scope.org,
+		ENVTIER_DEPLOYMENT: reading.scope.deployment,
+		ENVTIER_SERVICE: reading.scope.service,
+		ENVTIER_TIERS: reading.tiers.join(','),
+		ENVTIER_REQUIRE: reading.require.length === 0 ? undefined : reading.require.join(','),
+		ENVTIER_FORMAT: reading.formats.join(','),
+		ENVTIER_OUT: INJECTED.outDir,
+		ENVTIER_DEADLINE: String(settings.deadline),
+		ENVTIER_LOG_LEVEL: settings.logLevel,
+	};
+	return Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
+}
+
+/** The init container of one fetcher; passes Pod Security "restricted" whatever the pod around it says. */
+export function fetcherContainer(plan: Plan, fetcher: FetcherPlan, settings: InjectionSettings): V1Container {
+	return {
+		name: fetcher.container,
+		image: settings.image,
+		...(settings.pullPolicy === undefined ? {} : { imagePullPolicy: settings.pullPolicy }),
+		env: fetcherEnv(plan.reading, settings),
+		...resources(plan, settings),
+		securityContext: {
+			runAsNonRoot: true,
+			runAsUser: fetcher.identity.user,
+			runAsGroup: fetcher.identity.group,
+			allowPrivilegeEscalation: false,
+			readOnlyRootFilesystem: true,
+			capabilities: { drop: ['ALL'] },
+			seccompProfile: { type: 'RuntimeDefault' },
+		},
+		// Last words come from the fetcher; where it died before it could speak, its log says more than nothing.
+		terminationMessagePolicy: 'FallbackToLogsOnError',
+		volumeMounts: [
+			{ name: fetcher.volume, mountPath: INJECTED.outDir },
+			{ name: INJECTED.tokenVolume, mountPath: INJECTED.tokenDir, readOnly: true },
+		],
+	};
+}
+
+function resources(plan: Plan, settings: InjectionSettings): Pick<V1Container, 'resources'> {
+	switch (plan.qos) {
+		case 'pod-level':
+			return {};
+		case 'guaranteed':
+			return { resources: { requests: settings.limits, limits: settings.limits } };
+		case 'other':
+			return { resources: { requests: settings.requests, limits: settings.limits } };
+		default:
+			return plan.qos satisfies never;
+	}
+}
+
+/** The volumes of a plan: one in memory for each fetcher, and the token that all of them log in with. */
+export function volumes(plan: Plan, settings: InjectionSettings): V1Volume[] {
+	return [
+		...plan.fetchers.map((fetcher) => ({
+			name: fetcher.volume,
+			emptyDir: { medium: 'Memory', sizeLimit: settings.volumeSize },
+		})),
+		{
+			name: INJECTED.tokenVolume,
+			projected: {
+				sources: [
+					{
+						serviceAccountToken: {
+							audience: settings.tokenAudience,
+							expirationSeconds: TOKEN_SECONDS,
+							path: INJECTED.tokenFile,
+						},
+					},
+				],
+			},
+		},
+	];
+}
+
+/** How a reader sees its volume. */
+export function readerMount(plan: Plan, fetcher: FetcherPlan): V1VolumeMount {
+	return { name: fetcher.volume, mountPath: plan.path, readOnly: true };
+}

@@ -1,0 +1,88 @@
+import { ANNOTATION_PREFIX, INJECTED } from '../contract/names.ts';
+import { err, ok, type Result } from '../contract/result.ts';
+import type { ContainerFacts } from './container.ts';
+import { type Rejection, reject } from './decision.ts';
+import type { Plan } from './plan.ts';
+import type { PodFacts } from './pod.ts';
+import { quoted } from './shape.ts';
+
+/** The containers that get the files: those named, else all app containers. */
+export function chosenContainers(
+	pod: PodFacts,
+	names: readonly string[] | undefined,
+	order: 'first' | 'last',
+): Result<readonly ContainerFacts[], Rejection> {
+	if (names === undefined) return ok(pod.containers);
+	const all = [...pod.containers, ...(pod.initContainers ?? [])];
+	const chosen: ContainerFacts[] = [];
+	for (const name of names) {
+		const found = all.find((container) => container.name === name);
+		if (found === undefined) return err(unknownContainer(name, all));
+		if (found.list === 'initContainers' && order === 'last') return err(tooEarly(name));
+		chosen.push(found);
+	}
+	return ok(chosen);
+}
+
+const LISTED = 10;
+
+function unknownContainer(name: string, all: readonly ContainerFacts[]): Rejection {
+	const listed = all.slice(0, LISTED).map((container) => quoted(container.name));
+	const more = all.length > LISTED ? ` and ${all.length - LISTED} more` : '';
+	return reject(
+		'unknown-container',
+		`annotation ${ANNOTATION_PREFIX}containers names ${quoted(name)}, which is no container of this pod; it has ${listed.join(', ')}${more}`,
+	);
+}
+
+function tooEarly(name: string): Rejection {
+	return reject(
+		'container-too-early',
+		`init container ${quoted(name)} is to get secrets, but with ${ANNOTATION_PREFIX}init-order "last" it would start before they are there: use "first"`,
+	);
+}
+
+/** The first name or mount path of the pod that stands in the plan's way. */
+export function collision(pod: PodFacts, plan: Plan): Rejection | undefined {
+	return takenContainer(pod, plan) ?? takenVolume(pod, plan) ?? takenMount(plan);
+}
+
+function takenContainer(pod: PodFacts, plan: Plan): Rejection | undefined {
+	const names = new Set([
+		...pod.containers.map(({ name }) => name),
+		...(pod.initContainers ?? []).map(({ name }) => name),
+		...pod.ephemeralNames,
+	]);
+	const taken = plan.fetchers.find((fetcher) => names.has(fetcher.container));
+	if (taken === undefined) return undefined;
+	return reject('name-taken', `the pod already has a container named "${taken.container}": rename it`);
+}
+
+function takenVolume(pod: PodFacts, plan: Plan): Rejection | undefined {
+	const ours = [INJECTED.tokenVolume, ...plan.fetchers.map((fetcher) => fetcher.volume)];
+	const taken = ours.find((name) => pod.volumes?.includes(name));
+	if (taken === undefined) return undefined;
+	return reject('name-taken', `the pod already has a volume named "${taken}": rename it`);
+}
+
+/** A mount below ours would need a directory made inside a read-only volume; the runtime could not start the container. */
+function takenMount(plan: Plan): Rejection | undefined {
+	for (const { readers } of plan.fetchers) {
+		for (const container of readers) {
+			const paths = [...(container.mounts ?? []), ...container.devices];
+			const taken = paths.find((path) => within(path, plan.path));
+			if (taken !== undefined)
+				return reject(
+					'mount-taken',
+					`container ${quoted(container.name)} already mounts something at ${quoted(taken)}, where the secrets in ${plan.path} would go: choose another directory with ${ANNOTATION_PREFIX}path`,
+				);
+		}
+	}
+	return undefined;
+}
+
+/** Whether `path` is `directory` or lies in it; slashes at the end and doubled ones mean nothing to the kernel. */
+function within(path: string, directory: string): boolean {
+	const plain = path.replace(/\/+/g, '/').replace(/(?<=.)\/$/, '');
+	return plain === directory || plain.startsWith(`${directory}/`);
+}

@@ -1,0 +1,76 @@
+import { err, ok, type Result } from '../contract/result.ts';
+import { type ContainerFacts, containerFacts } from './container.ts';
+import { id, type Json, list, Malformed, object, text, texts } from './json.ts';
+
+/** What a decision needs to know of one pod; everything else in it is never looked at. */
+export interface PodFacts {
+	/** Undefined when the pod has no annotations map at all. */
+	readonly annotations: ReadonlyMap<string, string> | undefined;
+	readonly serviceAccount: string;
+	readonly user: number | undefined;
+	readonly group: number | undefined;
+	readonly windows: boolean;
+	/** The mirror of a static pod: the kubelet made it, and changing it has no effect on what runs. */
+	readonly mirror: boolean;
+	readonly containers: readonly ContainerFacts[];
+	/** Undefined when the pod has no `initContainers` at all. */
+	readonly initContainers: readonly ContainerFacts[] | undefined;
+	readonly ephemeralNames: readonly string[];
+	/** Undefined when the pod has no `volumes` at all. */
+	readonly volumes: readonly string[] | undefined;
+	/** True when the pod as a whole carries requests or limits (KEP-2837). */
+	readonly podLevelResources: boolean;
+}
+
+function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined {
+	if (metadata['annotations'] === undefined || metadata['annotations'] === null) return undefined;
+	const entries = Object.entries(object(metadata['annotations'], 'metadata.annotations'));
+	return new Map(entries.map(([name, value]) => [name, text(value, 'an annotation’s value') ?? '']));
+}
+
+/** spec.os says it outright; before it existed, the well-known node label was how a pod said it. */
+function runsOnWindows(spec: Json): boolean {
+	const os = object(spec['os'], 'spec.os')['name'];
+	if (os !== undefined) return os === 'windows';
+	return object(spec['nodeSelector'], 'spec.nodeSelector')['kubernetes.io/os'] === 'windows';
+}
+
+function facts(pod: unknown): PodFacts {
+	const raw = object(pod, 'the pod');
+	const annotations = annotationsOf(object(raw['metadata'], 'metadata'));
+	const spec = object(raw['spec'], 'spec');
+	const security = object(spec['securityContext'], 'spec.securityContext');
+	const containers = list(spec['containers'], 'spec.containers') ?? [];
+	return {
+		annotations,
+		serviceAccount:
+			text(spec['serviceAccountName'], 'spec.serviceAccountName') ||
+			text(spec['serviceAccount'], 'spec.serviceAccount') ||
+			'default',
+		user: id(security['runAsUser'], 'spec.securityContext.runAsUser'),
+		group: id(security['runAsGroup'], 'spec.securityContext.runAsGroup'),
+		windows: runsOnWindows(spec),
+		mirror: annotations?.has('kubernetes.io/config.mirror') ?? false,
+		containers: containers.map((c, i) => containerFacts(c, 'containers', i)),
+		initContainers: list(spec['initContainers'], 'spec.initContainers')?.map((c, i) =>
+			containerFacts(c, 'initContainers', i),
+		),
+		ephemeralNames: texts(spec['ephemeralContainers'], 'name', 'spec.ephemeralContainers') ?? [],
+		volumes: texts(spec['volumes'], 'name', 'spec.volumes'),
+		podLevelResources: spec['resources'] !== undefined && spec['resources'] !== null,
+	};
+}
+
+/**
+ * Reads the facts that decisions rest on out of a pod, as decoded from JSON. The API server sends well-formed pods;
+ * whatever else may reach the endpoint, only a pod whose looked-at fields have the API's types gets through.
+ * The error names the first field that does not.
+ */
+export function podFacts(pod: unknown): Result<PodFacts> {
+	try {
+		return ok(facts(pod));
+	} catch (error) {
+		if (error instanceof Malformed) return err(error.message);
+		throw error;
+	}
+}

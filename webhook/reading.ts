@@ -1,0 +1,75 @@
+import type { Format } from '../contract/formats.ts';
+import { ANNOTATION_PREFIX, parseRole } from '../contract/names.ts';
+import { err, ok, type Result } from '../contract/result.ts';
+import { type Scope, TIERS, type Tier, tierPath } from '../contract/tiers.ts';
+import type { Asked } from './annotations.ts';
+import { type Rejection, reject } from './decision.ts';
+import type { InjectionSettings } from './settings.ts';
+
+/** What the fetchers of one pod read, and as whom. */
+export interface Reading {
+	readonly scope: Scope;
+	readonly tiers: readonly Tier[];
+	readonly require: readonly string[];
+	readonly formats: readonly Format[];
+	readonly role: string;
+}
+
+/** What a pod reads: its annotations, filled up with the settings' defaults. */
+export function readingOf(
+	asked: Asked & { readonly deployment: string },
+	serviceAccount: string,
+	namespace: string,
+	settings: InjectionSettings,
+): Result<Reading, Rejection> {
+	const scope = scopeOf(asked, settings.defaultOrg);
+	const tiers = chosenTiers(asked, scope);
+	if (!tiers.ok) return tiers;
+	const role = roleOf(asked.role ?? settings.defaultRole, serviceAccount, namespace);
+	if (!role.ok) return role;
+	return ok({
+		scope,
+		tiers: tiers.value,
+		require: asked.require ?? [],
+		formats: asked.format ?? ['shell'],
+		role: role.value,
+	});
+}
+
+function scopeOf(asked: Asked & { readonly deployment: string }, defaultOrg: string | undefined): Scope {
+	const org = asked.org ?? defaultOrg;
+	return {
+		deployment: asked.deployment,
+		...(org === undefined ? {} : { org }),
+		...(asked.service === undefined ? {} : { service: asked.service }),
+	};
+}
+
+/** The tiers to read: those asked for, each of which must have its name, else all whose name is known. */
+function chosenTiers(asked: Asked, scope: Scope): Result<readonly Tier[], Rejection> {
+	if (asked.tiers === undefined) return ok(TIERS.filter((tier) => tierPath(tier, scope) !== undefined));
+	const nameless = asked.tiers.find((tier) => tierPath(tier, scope) === undefined);
+	if (nameless === undefined) return ok(asked.tiers);
+	return err(
+		reject(
+			'tier-without-name',
+			`annotation ${ANNOTATION_PREFIX}tiers asks for the tier "${nameless}", but nothing says which: set ${ANNOTATION_PREFIX}${nameless}`,
+		),
+	);
+}
+
+/**
+ * The Vault role, its placeholders filled in. A service account's name is always fit for a role's name; only the length
+ * can go wrong.
+ */
+function roleOf(template: string, serviceAccount: string, namespace: string): Result<string, Rejection> {
+	const role = template.replaceAll('{serviceAccount}', serviceAccount).replaceAll('{namespace}', namespace);
+	const parsed = parseRole(role);
+	if (parsed.ok) return parsed;
+	return err(
+		reject(
+			'bad-annotation',
+			`the Vault role made from "${template}" for service account "${serviceAccount}" must be ${parsed.error}: name a role in ${ANNOTATION_PREFIX}role`,
+		),
+	);
+}

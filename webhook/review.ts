@@ -1,0 +1,120 @@
+import { err, ok, type Result } from '../contract/result.ts';
+import type { Decision } from './decision.ts';
+import type { Operation } from './patch.ts';
+
+/** What Kubernetes asks (`admission.k8s.io/v1`, AdmissionReview.request), as far as a decision needs it. */
+export interface AdmissionRequest {
+	readonly uid: string;
+	readonly operation: string;
+	readonly kind: string;
+	/** Empty for the resource itself. */
+	readonly subResource: string;
+	readonly namespace: string;
+	/** The pod's name, or what the API server will make one from; empty when it has neither. */
+	readonly name: string;
+	readonly dryRun: boolean;
+	readonly object: unknown;
+}
+
+/** What is answered (`admission.k8s.io/v1`, AdmissionReview.response). */
+interface AdmissionResponse {
+	readonly uid: string;
+	readonly allowed: boolean;
+	readonly patchType?: 'JSONPatch';
+	/** JSON Patch, base64. */
+	readonly patch?: string;
+	readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
+	readonly warnings?: readonly string[];
+	/** The API server puts the webhook's name before each key. */
+	readonly auditAnnotations: Readonly<Record<string, string>>;
+}
+
+const VERSION = 'admission.k8s.io/v1';
+/** What a uid may be: the API server sends UUIDs; whatever is echoed is bounded. */
+const UID_MAX = 128;
+/** The longest name that Kubernetes allows; what is longer does not come from the API server and is not worth a log line. */
+const NAME_MAX = 253;
+
+type Member = Readonly<Record<string, unknown>>;
+
+function member(value: unknown): Member | undefined {
+	return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Member) : undefined;
+}
+
+function string(value: unknown): string {
+	return typeof value === 'string' ? value.slice(0, NAME_MAX) : '';
+}
+
+/**
+ * Decodes the body of a call. The error says what is wrong with the envelope, for whoever calls by hand: the API server does not get it wrong.
+ */
+export function decodeReview(body: string): Result<AdmissionRequest> {
+	let parsed: unknown;
+	try {
+		parsed = JSON.parse(body);
+	} catch {
+		// The parser's message quotes the body, and the body may hold anything.
+		return err('the body is not JSON');
+	}
+	const review = member(parsed);
+	if (review?.['kind'] !== 'AdmissionReview' || review['apiVersion'] !== VERSION)
+		return err(`the body is not an AdmissionReview of ${VERSION}`);
+	const request = member(review['request']);
+	if (request === undefined) return err('the AdmissionReview has no request');
+	const uid = string(request['uid']);
+	if (uid === '' || uid.length > UID_MAX)
+		return err(`request.uid must be a string of 1 to ${UID_MAX} characters`);
+	const metadata = member(member(request['object'])?.['metadata']);
+	return ok({
+		uid,
+		operation: string(request['operation']),
+		kind: string(member(request['kind'])?.['kind']),
+		subResource: string(request['subResource']),
+		namespace: string(request['namespace']),
+		name: string(request['name']) || string(metadata?.['name']) || string(metadata?.['generateName']),
+		dryRun: request['dryRun'] === true,
+		object: request['object'],
+	});
+}
+
+/** 403 is what Kubernetes' own admission answers for a pod that policy forbids. */
+const REFUSED = { code: 403, reason: 'Forbidden' } as const;
+
+/** Encodes a decision as the AdmissionReview to answer with. */
+export function encodeReview(uid: string, decision: Decision): string {
+	return JSON.stringify({ apiVersion: VERSION, kind: 'AdmissionReview', response: response(uid, decision) });
+}
+
+function response(uid: string, decision: Decision): AdmissionResponse {
+	switch (decision.kind) {
+		case 'skip':
+			return { uid, allowed: true, auditAnnotations: { decision: 'skip', reason: decision.reason } };
+		case 'reject':
+			return {
+				uid,
+				allowed: false,
+				status: { ...REFUSED, message: decision.message },
+				auditAnnotations: { decision: 'reject', reason: decision.reason },
+			};
+		case 'inject':
+			return {
+				uid,
+				allowed: true,
+				patchType: 'JSONPatch',
+				patch: encodePatch(decision.patch),
+				...(decision.warnings.length === 0 ? {} : { warnings: decision.warnings }),
+				auditAnnotations: {
+					decision: 'inject',
+					role: decision.plan.reading.role,
+					tiers: decision.plan.reading.tiers.join(','),
+					fetchers: decision.plan.fetchers.map((fetcher) => fetcher.container).join(','),
+				},
+			};
+		default:
+			return decision satisfies never;
+	}
+}
+
+function encodePatch(patch: readonly Operation[]): string {
+	return Buffer.from(JSON.stringify(patch)).toString('base64');
+}
