@@ -1,0 +1,18 @@
+/** The floor of the webhook bench: the least that a Node server can do over TLS, reading a body and answering a constant. */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import process from 'node:process';
+
+const [certificateFile = '', keyFile = ''] = process.argv.slice(2);
+const answer = JSON.stringify({ response: 'x'.repeat(2000) });
+const server = createServer(
+	{ cert: readFileSync(certificateFile), key: readFileSync(keyFile) },
+	(request, response) => {
+		request.on('data', () => undefined);
+		request.on('end', () => response.setHeader('content-length', answer.length).end(answer));
+	},
+);
+server.listen(0, '127.0.0.1', () =>
+	process.stdout.write(`${JSON.stringify({ port: (server.address() as AddressInfo).port })}\n`),
+);
