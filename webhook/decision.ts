@@ -1,25 +1,6 @@
 import type { Operation } from './patch.ts';
 import type { Plan } from './plan.ts';
-
-/** Why a pod is left as it is. */
-export type SkipReason = 'not-a-pod-creation' | 'not-requested' | 'opted-out' | 'already-injected';
-
-/** Why a pod is refused. Stable words: they label metrics and audit annotations. */
-export type RejectReason =
-	| 'malformed-pod'
-	| 'unknown-annotation'
-	| 'unsupported-annotation'
-	| 'bad-annotation'
-	| 'deployment-missing'
-	| 'tier-without-name'
-	| 'unknown-container'
-	| 'container-too-early'
-	| 'name-taken'
-	| 'mount-taken'
-	| 'root-without-override'
-	| 'windows'
-	| 'static-pod'
-	| 'status-mismatch';
+import type { RejectReason, SkipReason } from './reasons.ts';
 
 /** What is to happen to one pod. */
 export type Decision =

@@ -1,0 +1,86 @@
+/** One reason for a decision, as the reference explains it. The message of a decision says what holds in this very case. */
+interface Reason {
+	readonly meaning: string;
+	/** What the person who wrote the pod can do; empty where nothing is wrong. */
+	readonly cure: string;
+}
+
+/** Why a pod is left as it is. Stable words: they label metrics and audit annotations. */
+export const SKIP_REASONS = {
+	'not-a-pod-creation': {
+		meaning: 'not the creation of a pod: an update, a subresource or another kind of object',
+		cure: '',
+	},
+	'not-requested': { meaning: 'no annotation under the prefix', cure: '' },
+	'opted-out': { meaning: 'envtier.dev/inject is "false"', cure: '' },
+	'already-injected': {
+		meaning: 'the pod carries what injection would add (reinvocation, or a copy of a running pod)',
+		cure: '',
+	},
+} as const satisfies Record<string, Reason>;
+
+/** Why a pod is refused. Stable words: they label metrics and audit annotations. */
+export const REJECT_REASONS = {
+	'malformed-pod': {
+		meaning: 'a field of the pod does not have the type that the Kubernetes API gives it',
+		cure: 'mend the field that the message names',
+	},
+	'unknown-annotation': {
+		meaning: 'an annotation under the prefix that Envtier does not know, most often a typo',
+		cure: 'write the name that the message suggests, or remove the annotation',
+	},
+	'unsupported-annotation': {
+		meaning: 'an annotation that is spoken for but that this version does not serve yet',
+		cure: 'remove the annotation',
+	},
+	'bad-annotation': {
+		meaning: 'the value of an annotation is not acceptable, or the Vault role made from the settings is not',
+		cure: 'write what the message says is accepted; it describes the value without repeating it',
+	},
+	'deployment-missing': {
+		meaning: 'annotations under the prefix, but none that says which deployment’s secrets are meant',
+		cure: 'add envtier.dev/deployment, or set envtier.dev/inject to "false"',
+	},
+	'tier-without-name': {
+		meaning: 'envtier.dev/tiers asks for a tier that nothing names',
+		cure: 'add envtier.dev/service or envtier.dev/org, or take the tier off the list',
+	},
+	'unknown-container': {
+		meaning: 'envtier.dev/containers names a container that the pod does not have',
+		cure: 'write one of the names that the message lists',
+	},
+	'container-too-early': {
+		meaning: 'an init container is to get secrets that would be fetched after it has run',
+		cure: 'set envtier.dev/init-order to "first"',
+	},
+	'name-taken': {
+		meaning: 'a container or volume of the pod has a name that injection needs',
+		cure: 'rename it',
+	},
+	'mount-taken': {
+		meaning: 'a container mounts something at the directory of the secrets, or inside it',
+		cure: 'choose another directory with envtier.dev/path',
+	},
+	'root-without-override': {
+		meaning: 'a container runs as root but without the right to read files of other users',
+		cure: 'set its runAsUser, or add the capability DAC_OVERRIDE',
+	},
+	windows: {
+		meaning: 'the pod runs on Windows',
+		cure: 'remove the annotations: the fetcher and its in-memory volume need Linux',
+	},
+	'static-pod': {
+		meaning: 'the pod is the mirror of a static pod, which has no service account to log in with',
+		cure: 'remove the annotations, or run the pod under a Deployment or DaemonSet',
+	},
+	'status-mismatch': {
+		meaning: 'the pod says that it was injected, but does not carry what injection would add now',
+		cure: 'remove envtier.dev/status and everything whose name starts with "envtier-", then create the pod again',
+	},
+} as const satisfies Record<string, Reason>;
+
+/** The word for one reason to leave a pod as it is. */
+export type SkipReason = keyof typeof SKIP_REASONS;
+
+/** The word for one reason to refuse a pod. */
+export type RejectReason = keyof typeof REJECT_REASONS;
