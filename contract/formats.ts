@@ -14,10 +14,17 @@ export type Format = keyof typeof FORMAT_PATHS;
 /** All formats, in the order in which they are documented. */
 export const FORMATS = Object.keys(FORMAT_PATHS) as readonly Format[];
 
-const RULE = `a comma-separated list of ${FORMATS.map((format) => `"${format}"`).join(', ')}`;
+const RULE = `a comma-separated list of ${FORMATS.map((format) => `"${format}"`).join(', ')}, or "none"`;
 
-/** Takes a comma-separated list of formats; gives them in the documented order. */
+/**
+ * Written beside the formats for keys that the kubelet hands over as native environment variables (`fileKeyRef`, KEP-3721).
+ * Its syntax is the kubelet's own, not a shell's.
+ */
+export const NATIVE_ENV_PATH = 'native.env';
+
+/** Takes a comma-separated list of formats, or "none" for no files; gives them in the documented order. */
 export function parseFormats(text: string): Result<readonly Format[]> {
+	if (text.trim() === 'none') return ok([]);
 	const named = text.split(',').map((part) => part.trim());
 	if (named.some((name) => !FORMATS.some((format) => format === name))) return err(RULE);
 	if (new Set(named).size !== named.length) return err(`${RULE}, each named once`);

@@ -48,6 +48,12 @@ export const VARIABLES = {
 		meaning: 'size limit of the in-memory volume; it counts against the memory limit above',
 		default: '16Mi',
 	},
+	ENVTIER_NATIVE_ENV: {
+		readBy: webhook,
+		meaning:
+			'whether pods may ask for native environment variables, which need Kubernetes 1.35: true, false, or auto to ask the API server for its version',
+		default: 'auto',
+	},
 	ENVTIER_DEFAULT_ORG: { readBy: webhook, meaning: 'organization of pods that name none' },
 	ENVTIER_DEFAULT_ROLE: {
 		readBy: webhook,
@@ -100,8 +106,12 @@ export const VARIABLES = {
 	ENVTIER_REQUIRE: { readBy: fetcher, meaning: 'keys that must exist after the merge, comma-separated' },
 	ENVTIER_FORMAT: {
 		readBy: fetcher,
-		meaning: 'formats to write: shell, dotenv, json, files',
+		meaning: 'formats to write: shell, dotenv, json, files, or none for no file that a container reads',
 		default: 'shell',
+	},
+	ENVTIER_ENV_KEYS: {
+		readBy: fetcher,
+		meaning: 'keys to write for the kubelet, which hands them to containers as native environment variables',
 	},
 	ENVTIER_OUT: { readBy: fetcher, meaning: 'directory to write to', default: '/secrets' },
 	ENVTIER_DEADLINE: { readBy: both, meaning: 'seconds for the whole fetch, 1 to 3600', default: '60' },

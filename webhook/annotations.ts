@@ -3,6 +3,7 @@ import { parseKeys } from '../contract/keys.ts';
 import { ANNOTATION_PREFIX, parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { parseTiers, TIERS, type Tier } from '../contract/tiers.ts';
+import { type NativeVariable, parseNativeEnv } from './native-env.ts';
 
 /** One annotation: how its value is read and what the reference says of it. */
 interface Annotation<T> {
@@ -119,10 +120,17 @@ export const ANNOTATIONS = {
 	} as Annotation<string>,
 	format: {
 		parse: parseFormats,
-		meaning: `what to write, any of ${FORMATS.join(', ')}`,
-		default: 'shell',
+		meaning: `what to write, any of ${FORMATS.join(', ')}; or none`,
+		default: 'shell; none where envtier.dev/env is set',
 		example: 'shell, json',
 	} as Annotation<readonly Format[]>,
+	env: {
+		parse: parseNativeEnv,
+		meaning:
+			'keys to hand over as native environment variables, each KEY or VARIABLE=KEY; needs Kubernetes 1.35, but neither a shell nor a mount nor a UID of the image',
+		default: 'none',
+		example: 'DATABASE_URL, PGPASSWORD=POSTGRES_PASSWORD',
+	} as Annotation<readonly NativeVariable[]>,
 	'run-as-user': {
 		parse: parseUser,
 		meaning: 'the UID that must be able to read the files, for containers whose UID the pod does not say',
@@ -153,6 +161,3 @@ export type Asked = {
 
 /** Set by the webhook on every pod that it injects: what it decided, as JSON. Not for people to write. */
 export const STATUS_ANNOTATION = `${ANNOTATION_PREFIX}status`;
-
-/** Names that are spoken for but not built; a pod that uses one must not start without what it asks for. */
-export const UNSUPPORTED: ReadonlySet<string> = new Set(['env']);

@@ -7,7 +7,8 @@ import type { InjectionSettings } from './settings.ts';
 
 /** What the routes need. */
 export interface AppParts {
-	readonly settings: InjectionSettings;
+	/** Asked anew for every call: what the cluster can do may change while the process runs. */
+	readonly settings: () => InjectionSettings;
 	readonly log: Logger;
 	/** Undefined when the webhook can take calls, else why it cannot. */
 	readonly notReady: () => string | undefined;
@@ -54,7 +55,7 @@ function mutate({ settings, log }: AppParts, request: Request, response: Respons
 		refuse(response, 400, review.error);
 		return;
 	}
-	const decision = admit(review.value, settings);
+	const decision = admit(review.value, settings());
 	logDecision(log, review.value, decision);
 	response.type('json').send(encodeReview(review.value.uid, decision));
 }

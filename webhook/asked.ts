@@ -1,13 +1,7 @@
 import leven from 'leven';
 import { ANNOTATION_PREFIX } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
-import {
-	ANNOTATIONS,
-	type AnnotationName,
-	type Asked,
-	STATUS_ANNOTATION,
-	UNSUPPORTED,
-} from './annotations.ts';
+import { ANNOTATIONS, type AnnotationName, type Asked, STATUS_ANNOTATION } from './annotations.ts';
 import { type Rejection, reject } from './decision.ts';
 import { quoted, shape } from './shape.ts';
 
@@ -40,13 +34,6 @@ export function asked(annotations: ReadonlyMap<string, string>): Result<Asked, R
 	for (const [annotation, value] of annotations) {
 		if (!annotation.startsWith(ANNOTATION_PREFIX) || annotation === STATUS_ANNOTATION) continue;
 		const name = annotation.slice(ANNOTATION_PREFIX.length);
-		if (UNSUPPORTED.has(name))
-			return err(
-				reject(
-					'unsupported-annotation',
-					`annotation ${annotation} is not supported by this version of Envtier`,
-				),
-			);
 		if (!isName(name)) return err(unknown(name));
 		const parsed = ANNOTATIONS[name].parse(value);
 		if (!parsed.ok)

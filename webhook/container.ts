@@ -15,6 +15,8 @@ export interface ContainerFacts {
 	/** Mount paths; undefined when the container has no `volumeMounts` at all. */
 	readonly mounts: readonly string[] | undefined;
 	readonly devices: readonly string[];
+	/** Names of its variables; undefined when the container has no `env` at all. */
+	readonly env: readonly string[] | undefined;
 	readonly requests: Json;
 	readonly limits: Json;
 	/** Set for containers that bear the name of an injected one, to tell it from an impostor. */
@@ -79,6 +81,7 @@ export function containerFacts(value: unknown, at: ContainerFacts['list'], index
 		sidecar: raw['restartPolicy'] === 'Always',
 		mounts: texts(raw['volumeMounts'], 'mountPath', `${path}.volumeMounts`),
 		devices: texts(raw['volumeDevices'], 'devicePath', `${path}.volumeDevices`) ?? [],
+		env: texts(raw['env'], 'name', `${path}.env`),
 		requests: object(resources['requests'], `${path}.resources.requests`),
 		limits: object(resources['limits'], `${path}.resources.limits`),
 		injected: name.startsWith(INJECTED.container) ? injectedFacts(raw, path) : undefined,

@@ -3,6 +3,7 @@ import pino from 'pino';
 import { createApp } from './app.ts';
 import { openCertificateFiles } from './certificates/files.ts';
 import { isValidAt } from './certificates/source.ts';
+import { askVersion, followVersion } from './cluster-version.ts';
 import { serve } from './server.ts';
 import { readSettings } from './settings.ts';
 
@@ -17,18 +18,29 @@ function fail(message: string): never {
 
 const settings = readSettings(process.env);
 if (!settings.ok) fail(`the settings are wrong:\n${settings.error}`);
-const { certificateFile, keyFile, logLevel, injection, ...at } = settings.value;
+const { certificateFile, keyFile, logLevel, askVersion: asksVersion, injection, ...at } = settings.value;
 const log = pino({ level: logLevel, name: 'envtier-webhook' });
 const certificates = openCertificateFiles({ certificateFile, keyFile, interval: RELOAD_INTERVAL }, log);
 if (!certificates.ok) fail(`no certificate to serve with: ${certificates.error}`);
 const source = certificates.value;
 
+let nativeEnv = injection.nativeEnv;
+const stopFollowing = asksVersion
+	? followVersion(
+			askVersion,
+			(support) => {
+				nativeEnv = support;
+			},
+			log,
+		)
+	: () => undefined;
 let draining = false;
 const notReady = (): string | undefined => {
 	if (draining) return 'shutting down';
 	return isValidAt(source.current(), new Date()) ? undefined : 'the serving certificate is not valid now';
 };
-const running = await serve(createApp({ settings: injection, log, notReady }), source, at);
+const app = createApp({ settings: () => ({ ...injection, nativeEnv }), log, notReady });
+const running = await serve(app, source, at);
 log.info({ address: running.address.address, port: running.address.port }, 'serving');
 
 async function end(signal: string): Promise<void> {
@@ -36,6 +48,7 @@ async function end(signal: string): Promise<void> {
 	draining = true;
 	log.info({ signal }, 'shutting down');
 	source.close();
+	stopFollowing();
 	await running.stop(GRACE);
 	log.info('ended');
 }

@@ -1,4 +1,5 @@
 import type { V1Container, V1EnvVar, V1Volume, V1VolumeMount } from '@kubernetes/client-node';
+import { NATIVE_ENV_PATH } from '../contract/formats.ts';
 import { INJECTED } from '../contract/names.ts';
 import type { VariableName } from '../contract/variables.ts';
 import type { FetcherPlan, Plan } from './plan.ts';
@@ -11,6 +12,7 @@ const TOKEN_SECONDS = 600;
 /** The variables of an init container, plain text for `kubectl describe pod`; the same for every fetcher of a pod. */
 export function fetcherEnv(reading: Reading, settings: InjectionSettings): V1EnvVar[] {
 	const { vault } = settings;
+	const keys = [...new Set(reading.variables.map(({ key }) => key))];
 	const values: Partial<Record<VariableName, string | undefined>> = {
 		ENVTIER_VAULT_ADDR: vault.address,
 		ENVTIER_VAULT_INSECURE_HTTP: vault.insecureHttp ? 'true' : undefined,
@@ -26,7 +28,8 @@ export function fetcherEnv(reading: Reading, settings: InjectionSettings): V1Env
 		ENVTIER_SERVICE: reading.scope.service,
 		ENVTIER_TIERS: reading.tiers.join(','),
 		ENVTIER_REQUIRE: reading.require.length === 0 ? undefined : reading.require.join(','),
-		ENVTIER_FORMAT: reading.formats.join(','),
+		ENVTIER_FORMAT: reading.formats.length === 0 ? 'none' : reading.formats.join(','),
+		ENVTIER_ENV_KEYS: keys.length === 0 ? undefined : keys.join(','),
 		ENVTIER_OUT: INJECTED.outDir,
 		ENVTIER_DEADLINE: String(settings.deadline),
 		ENVTIER_LOG_LEVEL: settings.logLevel,
@@ -100,4 +103,12 @@ export function volumes(plan: Plan, settings: InjectionSettings): V1Volume[] {
 /** How a reader sees its volume. */
 export function readerMount(plan: Plan, fetcher: FetcherPlan): V1VolumeMount {
 	return { name: fetcher.volume, mountPath: plan.path, readOnly: true };
+}
+
+/** The variables of a reader, which the kubelet reads from its volume when the container starts (KEP-3721). */
+export function readerVariables(plan: Plan, fetcher: FetcherPlan): V1EnvVar[] {
+	return plan.reading.variables.map(({ name, key }) => ({
+		name,
+		valueFrom: { fileKeyRef: { volumeName: fetcher.volume, path: NATIVE_ENV_PATH, key } },
+	}));
 }

@@ -1,7 +1,7 @@
 import type { V1Container, V1Volume } from '@kubernetes/client-node';
 import type { AddOperation } from 'fast-json-patch';
 import { STATUS_ANNOTATION } from './annotations.ts';
-import { fetcherContainer, readerMount, volumes } from './parts.ts';
+import { fetcherContainer, readerMount, readerVariables, volumes } from './parts.ts';
 import type { Plan } from './plan.ts';
 import type { PodFacts } from './pod.ts';
 import type { InjectionSettings } from './settings.ts';
@@ -28,8 +28,23 @@ function addInitContainers(pod: PodFacts, added: readonly V1Container[], order: 
 	return added.map((container, i) => add(`/spec/initContainers/${order === 'first' ? i : '-'}`, container));
 }
 
+/** In front, so that the container's own variables, command and arguments can refer to them by `$(NAME)`. */
+function addVariables(plan: Plan): Operation[] {
+	return plan.fetchers.flatMap((fetcher) => {
+		const variables = readerVariables(plan, fetcher);
+		if (variables.length === 0) return [];
+		return fetcher.readers.flatMap((container) => {
+			const path = `/spec/${container.list}/${container.index}/env`;
+			return container.env === undefined
+				? [add(path, variables)]
+				: variables.map((variable, i) => add(`${path}/${i}`, variable));
+		});
+	});
+}
+
 /** Mounts are added before init containers are, while the indexes of the pod as it came still hold. */
 function addMounts(plan: Plan): Operation[] {
+	if (plan.reading.formats.length === 0) return [];
 	return plan.fetchers.flatMap((fetcher) =>
 		fetcher.readers.map((container) => {
 			const path = `/spec/${container.list}/${container.index}/volumeMounts`;
@@ -49,6 +64,7 @@ function addStatus(pod: PodFacts, plan: Plan): Operation {
 /** The JSON Patch that turns the pod into the one planned; everything that it does not name stays byte for byte. */
 export function patchFor(pod: PodFacts, plan: Plan, settings: InjectionSettings): Operation[] {
 	return [
+		...addVariables(plan),
 		...addMounts(plan),
 		...addVolumes(pod, volumes(plan, settings)),
 		...addInitContainers(

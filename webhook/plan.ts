@@ -3,7 +3,8 @@ import { err, ok, type Result } from '../contract/result.ts';
 import type { Asked } from './annotations.ts';
 import type { ContainerFacts } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
-import { groupByUser, type Identity } from './identity.ts';
+import { type Grouping, groupByUser, type Identity, type IdentityDefaults } from './identity.ts';
+import { nativeEnvProblem } from './native-env.ts';
 import type { PodFacts } from './pod.ts';
 import { chosenContainers, collision } from './pod-checks.ts';
 import { type Qos, qosOf } from './qos.ts';
@@ -53,7 +54,9 @@ export function planFor(
 	const order = asked['init-order'] ?? 'first';
 	const chosen = chosenContainers(pod, asked.containers, order);
 	if (!chosen.ok) return chosen;
-	const grouping = groupByUser(chosen.value, {
+	const unavailable = nativeEnvProblem(reading.variables, settings.nativeEnv, chosen.value);
+	if (unavailable !== undefined) return err(unavailable);
+	const grouping = groupReaders(chosen.value, reading, {
 		podUser: pod.user,
 		podGroup: pod.group,
 		askedUser: asked['run-as-user'],
@@ -79,4 +82,18 @@ export function planFor(
 	};
 	const taken = collision(pod, plan);
 	return taken === undefined ? ok({ plan, warnings: grouping.value.warnings }) : err(taken);
+}
+
+/** Where no file is read, no UID needs to match: one fetcher serves all. */
+function groupReaders(
+	containers: readonly ContainerFacts[],
+	reading: Reading,
+	defaults: IdentityDefaults,
+): Result<Grouping, Rejection> {
+	if (reading.formats.length > 0) return groupByUser(containers, defaults);
+	const user = defaults.askedUser ?? defaults.user;
+	return ok({
+		readers: [{ identity: { user, group: defaults.askedGroup ?? user }, containers }],
+		warnings: [],
+	});
 }

@@ -44,7 +44,8 @@ function tooEarly(name: string): Rejection {
 
 /** The first name or mount path of the pod that stands in the plan's way. */
 export function collision(pod: PodFacts, plan: Plan): Rejection | undefined {
-	return takenContainer(pod, plan) ?? takenVolume(pod, plan) ?? takenMount(plan);
+	const mounted = plan.reading.formats.length > 0;
+	return takenContainer(pod, plan) ?? takenVolume(pod, plan) ?? (mounted ? takenMount(plan) : undefined);
 }
 
 function takenContainer(pod: PodFacts, plan: Plan): Rejection | undefined {

@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../contract/result.ts';
 import { type Scope, TIERS, type Tier, tierPath } from '../contract/tiers.ts';
 import type { Asked } from './annotations.ts';
 import { type Rejection, reject } from './decision.ts';
+import type { NativeVariable } from './native-env.ts';
 import type { InjectionSettings } from './settings.ts';
 
 /** What the fetchers of one pod read, and as whom. */
@@ -11,7 +12,10 @@ export interface Reading {
 	readonly scope: Scope;
 	readonly tiers: readonly Tier[];
 	readonly require: readonly string[];
+	/** Empty when no container reads a file. */
 	readonly formats: readonly Format[];
+	/** Handed over by the kubelet; their keys are required. */
+	readonly variables: readonly NativeVariable[];
 	readonly role: string;
 }
 
@@ -27,13 +31,24 @@ export function readingOf(
 	if (!tiers.ok) return tiers;
 	const role = roleOf(asked.role ?? settings.defaultRole, serviceAccount, namespace);
 	if (!role.ok) return role;
+	const variables = asked.env ?? [];
+	const formats = asked.format ?? (variables.length === 0 ? ['shell'] : []);
+	if (formats.length === 0 && variables.length === 0) return err(nothing());
 	return ok({
 		scope,
 		tiers: tiers.value,
-		require: asked.require ?? [],
-		formats: asked.format ?? ['shell'],
+		require: [...new Set([...(asked.require ?? []), ...variables.map(({ key }) => key)])],
+		formats,
+		variables,
 		role: role.value,
 	});
+}
+
+function nothing(): Rejection {
+	return reject(
+		'nothing-to-deliver',
+		`annotation ${ANNOTATION_PREFIX}format is "none", so the pod would get nothing: remove it, or name keys in ${ANNOTATION_PREFIX}env`,
+	);
 }
 
 function scopeOf(asked: Asked & { readonly deployment: string }, defaultOrg: string | undefined): Scope {

@@ -29,10 +29,6 @@ export const REJECT_REASONS = {
 		meaning: 'an annotation under the prefix that Envtier does not know, most often a typo',
 		cure: 'write the name that the message suggests, or remove the annotation',
 	},
-	'unsupported-annotation': {
-		meaning: 'an annotation that is spoken for but that this version does not serve yet',
-		cure: 'remove the annotation',
-	},
 	'bad-annotation': {
 		meaning: 'the value of an annotation is not acceptable, or the Vault role made from the settings is not',
 		cure: 'write what the message says is accepted; it describes the value without repeating it',
@@ -64,6 +60,19 @@ export const REJECT_REASONS = {
 	'root-without-override': {
 		meaning: 'a container runs as root but without the right to read files of other users',
 		cure: 'set its runAsUser, or add the capability DAC_OVERRIDE',
+	},
+	'native-env-unavailable': {
+		meaning:
+			'envtier.dev/env asks for native environment variables, which this cluster or its settings do not give',
+		cure: 'upgrade to Kubernetes 1.35, or source the file instead of using envtier.dev/env',
+	},
+	'variable-taken': {
+		meaning: 'envtier.dev/env names a variable that a container sets already',
+		cure: 'remove one of them, or rename the variable with VARIABLE=KEY',
+	},
+	'nothing-to-deliver': {
+		meaning: 'envtier.dev/format is "none", and no variables are asked for',
+		cure: 'remove envtier.dev/format, or name keys in envtier.dev/env',
 	},
 	windows: {
 		meaning: 'the pod runs on Windows',

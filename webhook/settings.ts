@@ -1,6 +1,7 @@
 import { parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
+import type { NativeEnvSupport } from './native-env.ts';
 
 /** Where and how the fetchers reach Vault. The webhook itself never talks to it. */
 export interface VaultSettings {
@@ -27,6 +28,8 @@ export interface InjectionSettings {
 	readonly defaultRole: string;
 	readonly defaultUser: number;
 	readonly tokenAudience: string;
+	/** Whether `envtier.dev/env` can be served. */
+	readonly nativeEnv: NativeEnvSupport;
 	readonly vault: VaultSettings;
 	/** Seconds for one fetch. */
 	readonly deadline: number;
@@ -40,6 +43,8 @@ export interface Settings {
 	readonly certificateFile: string;
 	readonly keyFile: string;
 	readonly logLevel: string;
+	/** True when the API server's version decides about `injection.nativeEnv`; outside a cluster there is none to ask. */
+	readonly askVersion: boolean;
 	readonly injection: InjectionSettings;
 }
 
@@ -111,6 +116,11 @@ function handedOver<T>(parse: Parse<T>): Parse<T> {
 	return (text) => (text.includes('$(') ? err('text without "$("') : parse(text));
 }
 
+const NATIVE_ENV_OFF = {
+	auto: 'the webhook does not know the API server’s version yet: try again, or have the operator set ENVTIER_NATIVE_ENV',
+	false: 'this cluster’s operator has switched them off (ENVTIER_NATIVE_ENV)',
+} as const;
+
 /**
  * Reads the webhook's settings out of an environment, all of them before complaining. The error holds a line for each wrong
  * variable, with what is accepted and never the value.
@@ -137,6 +147,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		'ENVTIER_LOG_LEVEL',
 		oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
 	);
+	const nativeEnv = required('ENVTIER_NATIVE_ENV', oneOf('auto', 'true', 'false'));
 	const vault: VaultSettings = {
 		address: required('ENVTIER_VAULT_ADDR', handedOver(address)),
 		insecureHttp: required('ENVTIER_VAULT_INSECURE_HTTP', oneOf('true', 'false')) === 'true',
@@ -161,6 +172,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		defaultRole: required('ENVTIER_DEFAULT_ROLE', role),
 		defaultUser: required('ENVTIER_DEFAULT_UID', wholeNumber(1, 2 ** 31 - 1)),
 		tokenAudience: required('ENVTIER_TOKEN_AUDIENCE', matching(/^\S+$/, 'an audience without blanks')),
+		nativeEnv: nativeEnv === 'true' ? ok(true) : err(NATIVE_ENV_OFF[nativeEnv]),
 		vault,
 		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, 3600)),
 		logLevel,
@@ -168,5 +180,12 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 	const certificateFile = required('ENVTIER_TLS_CERT_FILE', anything);
 	const keyFile = required('ENVTIER_TLS_KEY_FILE', anything);
 	if (problems.length > 0) return err(problems.join('\n'));
-	return ok({ ...at, certificateFile, keyFile, logLevel, injection });
+	return ok({
+		...at,
+		certificateFile,
+		keyFile,
+		logLevel,
+		askVersion: nativeEnv === 'auto' && env['KUBERNETES_SERVICE_HOST'] !== undefined,
+		injection,
+	});
 }

@@ -1,0 +1,71 @@
+import type { Logger } from 'pino';
+import { err, ok, type Result } from '../contract/result.ts';
+import type { NativeEnvSupport } from './native-env.ts';
+
+/** The API server's version, as `GET /version` gives it. */
+export interface ServerVersion {
+	readonly major: string;
+	/** Some distributions put a "+" behind it. */
+	readonly minor: string;
+}
+
+/** Kubernetes 1.35 is the first whose feature gate EnvFiles is on unless switched off (KEP-3721). */
+const FIRST_MINOR = 35;
+
+/** Whether a server of this version hands over native environment variables. */
+export function nativeEnvOf({ major, minor }: ServerVersion): NativeEnvSupport {
+	const number = Number.parseInt(minor, 10);
+	if (Number(major) > 1 || number >= FIRST_MINOR) return ok(true);
+	return err(
+		`this API server is Kubernetes ${Number(major)}.${Number.isNaN(number) ? '?' : number} and would drop them: they need 1.${FIRST_MINOR}; source the file instead`,
+	);
+}
+
+/** Asks the API server of the cluster that this process runs in. Needs no rights: every service account may read its version. */
+export async function askVersion(): Promise<Result<ServerVersion>> {
+	// Half a second and some memory that a webhook outside a cluster, or one whose settings say it, need not spend.
+	const { KubeConfig, VersionApi } = await import('@kubernetes/client-node');
+	const config = new KubeConfig();
+	try {
+		config.loadFromCluster();
+		const { major, minor } = await config.makeApiClient(VersionApi).getCode();
+		return ok({ major, minor });
+	} catch (error) {
+		return err(error instanceof Error ? error.message : 'unknown error');
+	}
+}
+
+const HOUR = 3_600_000;
+const RETRY = 5_000;
+
+/** Milliseconds between two questions: often until the version is known, rarely after, for clusters get upgraded. */
+const nextQuestion = (known: boolean): number => (known ? HOUR : RETRY);
+
+/**
+ * Follows the API server's version and calls `changed` with what it means for native variables. A question that fails leaves
+ * what is known as it is. Gives a function that ends it.
+ */
+export function followVersion(
+	ask: () => Promise<Result<ServerVersion>>,
+	changed: (support: NativeEnvSupport) => void,
+	log: Logger,
+): () => void {
+	let timer: NodeJS.Timeout | undefined;
+	let ended = false;
+	let lastProblem = '';
+	const question = async (known: boolean): Promise<void> => {
+		const answer = await ask();
+		if (ended) return;
+		if (answer.ok) changed(nativeEnvOf(answer.value));
+		else if (answer.error !== lastProblem)
+			log.warn({ problem: answer.error }, 'the API server did not tell its version');
+		lastProblem = answer.ok ? '' : answer.error;
+		const knows = known || answer.ok;
+		timer = setTimeout(() => void question(knows), nextQuestion(knows)).unref();
+	};
+	void question(false);
+	return () => {
+		ended = true;
+		clearTimeout(timer);
+	};
+}

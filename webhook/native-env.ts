@@ -1,0 +1,55 @@
+import { isKey, KEY_RULE } from '../contract/keys.ts';
+import { ANNOTATION_PREFIX } from '../contract/names.ts';
+import { err, ok, type Result } from '../contract/result.ts';
+import type { ContainerFacts } from './container.ts';
+import { type Rejection, reject } from './decision.ts';
+import { quoted } from './shape.ts';
+
+/** A native environment variable of a container, and the secret's key that it takes its value from. */
+export interface NativeVariable {
+	readonly name: string;
+	readonly key: string;
+}
+
+/**
+ * Whether the cluster hands over native variables (`fileKeyRef`: Kubernetes 1.35, feature gate EnvFiles). An older API server
+ * drops the field without a word, so a pod must not be sent there with it. The error says why not.
+ */
+export type NativeEnvSupport = Result<true>;
+
+/** Takes a comma-separated list of `KEY` or `VARIABLE=KEY`. */
+export function parseNativeEnv(text: string): Result<readonly NativeVariable[]> {
+	const variables = text.split(',').map((part): NativeVariable => {
+		const [name = '', key = name, ...rest] = part.split('=').map((side) => side.trim());
+		return rest.length > 0 ? { name: '', key: '' } : { name, key };
+	});
+	if (variables.some(({ name, key }) => !isKey(name) || !isKey(key)))
+		return err(`a comma-separated list of KEY or VARIABLE=KEY, each side ${KEY_RULE}`);
+	if (new Set(variables.map(({ name }) => name)).size !== variables.length)
+		return err('a comma-separated list of KEY or VARIABLE=KEY, each variable named once');
+	return ok(variables);
+}
+
+/** Why native variables cannot be had here, or cannot be given to these containers. */
+export function nativeEnvProblem(
+	variables: readonly NativeVariable[],
+	support: NativeEnvSupport,
+	readers: readonly ContainerFacts[],
+): Rejection | undefined {
+	if (variables.length === 0) return undefined;
+	const annotation = `annotation ${ANNOTATION_PREFIX}env`;
+	if (!support.ok)
+		return reject(
+			'native-env-unavailable',
+			`${annotation} asks for native environment variables, but ${support.error}`,
+		);
+	for (const container of readers) {
+		const taken = variables.find(({ name }) => container.env?.includes(name));
+		if (taken !== undefined)
+			return reject(
+				'variable-taken',
+				`${annotation} asks for the variable ${quoted(taken.name)}, but container ${quoted(container.name)} sets it already: remove one of them`,
+			);
+	}
+	return undefined;
+}
