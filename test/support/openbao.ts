@@ -25,6 +25,34 @@ export interface VaultApi {
 	request(method: string, path: string, what?: BaoCall): Promise<Answer>;
 }
 
+/** How to reach a server, in a form that passes between processes. */
+export interface VaultAccess {
+	readonly addr: string;
+	readonly caPem: string;
+	readonly rootToken: string;
+}
+
+/** Talks to a server that runs already, whoever started it. */
+export function vaultApi({ addr, caPem, rootToken }: VaultAccess): VaultApi {
+	return {
+		rootToken,
+		request: (method, path, what = {}) => {
+			const token = what.token ?? rootToken;
+			return call({
+				url: `${addr}/v1/${path}`,
+				method,
+				caPem,
+				headers: {
+					...(token === '' ? {} : { 'x-vault-token': token }),
+					...(what.namespace === undefined ? {} : { 'x-vault-namespace': what.namespace }),
+					...what.headers,
+				},
+				body: what.body,
+			});
+		},
+	};
+}
+
 /** A real OpenBao (or Vault) of the test's own, over TLS, with KV v2 at `secret/`. */
 export interface OpenBao extends VaultApi, AsyncDisposable {
 	/** `https://127.0.0.1:port` */
@@ -149,20 +177,8 @@ async function prepare(server: Server, house: House): Promise<OpenBao> {
 	const { authority, dir, sweep } = house;
 	const caPem = authority.certPem;
 	const state = { process: server.process };
-	const send = (method: string, path: string, what: BaoCall = {}, token?: string): Promise<Answer> => {
-		const chosen = what.token ?? token ?? '';
-		return call({
-			url: `${addr}/v1/${path}`,
-			method,
-			caPem,
-			headers: {
-				...(chosen === '' ? {} : { 'x-vault-token': chosen }),
-				...(what.namespace === undefined ? {} : { 'x-vault-namespace': what.namespace }),
-				...what.headers,
-			},
-			body: what.body,
-		});
-	};
+	// Before it is initialized there is no token.
+	const send = vaultApi({ addr, caPem, rootToken: '' }).request;
 	const end = async (): Promise<void> => {
 		await state.process.stop();
 		process.off('exit', sweep);
@@ -171,7 +187,7 @@ async function prepare(server: Server, house: House): Promise<OpenBao> {
 	try {
 		const init = await send('PUT', 'sys/init', { body: { secret_shares: 1, secret_threshold: 1 } });
 		const { root_token: rootToken, keys } = expectOk(init, 'sys/init') as InitAnswer;
-		const request: VaultApi['request'] = (method, path, what) => send(method, path, what, rootToken);
+		const { request } = vaultApi({ addr, caPem, rootToken });
 		const unseal = async (): Promise<void> => {
 			expectOk(await request('PUT', 'sys/unseal', { body: { key: keys[0] } }), 'sys/unseal');
 			await until('OpenBao to be active', async () => (await request('GET', 'sys/health')).status === 200);

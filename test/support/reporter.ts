@@ -19,6 +19,8 @@ function tally(modules: readonly TestModule[], outsideErrors: number): Tally {
 		}
 		if (sum.failed === failedBefore && !module.ok()) sum.failed += 1;
 	}
+	// Nothing at all was run: the setup failed, or a pattern matched no file.
+	if (modules.length === 0 && sum.failed === 0) sum.failed = 1;
 	return sum;
 }
 

@@ -5,7 +5,7 @@ import { type ApiAnswer, type ApiRequest, apiClient, type ClusterAccess } from '
 export interface NamespaceOptions {
 	/** Beginning of its name, to which the API server adds letters of its own; `test-` unless given. */
 	readonly prefix?: string;
-	/** Its exact name instead. */
+	/** Its exact name instead; such a namespace may exist already. */
 	readonly name?: string;
 	readonly labels?: Readonly<Record<string, string>>;
 }
@@ -16,8 +16,13 @@ export interface Cluster extends ClusterAccess {
 	/** Makes a namespace with its `default` service account, which no controller makes here; gives its name. */
 	createNamespace(options?: NamespaceOptions): Promise<string>;
 	createServiceAccount(namespace: string, name: string): Promise<void>;
-	/** A short-lived token for `audiences` (the API server's own if there are none), from TokenRequest. */
-	token(namespace: string, serviceAccount: string, audiences?: readonly string[]): Promise<string>;
+	/** A token for `audiences` (the API server's own if there are none), from TokenRequest; lives ten minutes unless told. */
+	token(
+		namespace: string,
+		serviceAccount: string,
+		audiences?: readonly string[],
+		seconds?: number,
+	): Promise<string>;
 	/** What the audit log says of pods by now; poll it, it is written a moment after the answer. Needs `auditLog`. */
 	auditEvents(): Promise<readonly AuditEvent[]>;
 }
@@ -41,17 +46,17 @@ export function connect(access: ClusterAccess): Cluster {
 			const made = await request<{ metadata: { name: string } }>('POST', '/api/v1/namespaces', {
 				metadata: { ...naming, labels },
 			});
-			const namespace = expectStatus(made, 201, 'creating a namespace').metadata.name;
+			const exists = name !== undefined && made.status === 409;
+			const namespace = exists ? name : expectStatus(made, 201, 'creating a namespace').metadata.name;
 			await createServiceAccount(namespace, 'default');
 			return namespace;
 		},
-		token: async (namespace, serviceAccount, audiences = []) => {
+		token: async (namespace, serviceAccount, audiences = [], seconds = 600) => {
 			const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`;
 			const made = await request<{ status: { token: string } }>('POST', path, {
 				apiVersion: 'authentication.k8s.io/v1',
 				kind: 'TokenRequest',
-				// The shortest life that the API server grants.
-				spec: { audiences, expirationSeconds: 600 },
+				spec: { audiences, expirationSeconds: seconds },
 			});
 			return expectStatus(made, 201, `asking for a token of ${namespace}/${serviceAccount}`).status.token;
 		},
