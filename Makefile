@@ -17,8 +17,12 @@ build: node_modules/.package-lock.json ## bundle the webhook and the fetcher int
 	npm run --silent build
 
 .PHONY: test
-test: build ## run all tests, on a real OpenBao and a real API server
+test: build prepare ## run all tests, on a real OpenBao and a real API server
 	npm test --silent
+
+.PHONY: prepare
+prepare: node_modules/.package-lock.json ## get what the tests run on; minutes the first time, then kept
+	node test/support/prepare.ts
 
 .PHONY: check
 check: node_modules/.package-lock.json ## types, lint, format, import directions, dead code

@@ -1,0 +1,15 @@
+/**
+ * Gets the real parts that tests run on, before the tests, where a person can watch: Debian packages, OpenBao, Kubernetes' programs.
+ * What this machine can't have is named; the tests that need it are then skipped, and on CI that is a failure.
+ */
+import process from 'node:process';
+import { ensurePackages } from './debian.ts';
+import { preparePrograms } from './kubernetes/programs.ts';
+import { ensureBao } from './openbao-binary.ts';
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+await ensurePackages(['dash', 'busybox-static'], say);
+await ensureBao().catch((thrown: unknown) => say(String(thrown)));
+const programs = await preparePrograms(['etcd', 'kube-apiserver', 'kubectl']);
+if (!programs.ok) say(programs.error);
