@@ -4,7 +4,7 @@ import { createPod, injectedInto, MAIN, podOf, secretMounts } from '../../suppor
 import { describeWithServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
 
-const ASKS = { deployment: 'shop', service: 'web' };
+const ASKS = { org: 'acme', deployment: 'shop', service: 'web' };
 
 describeWithServers('the webhook behind a real API server', ({ cluster }) => {
 	describe('which pods it sees', () => {

@@ -51,7 +51,7 @@ describeWithServers('the main job', ({ cluster, vault }) => {
 			cluster,
 			namespace,
 			podOf({
-				envtier: { deployment: namespace, service: 'web', role: namespace },
+				envtier: { org: 'acme', deployment: namespace, service: 'web', role: namespace },
 				spec: { serviceAccountName: 'web' },
 			}),
 		);

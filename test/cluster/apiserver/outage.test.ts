@@ -5,8 +5,8 @@ import { registerWebhook } from '../../support/kubernetes/registration.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { startWebhook } from '../../support/webhook.ts';
 
-const ENV = { ENVTIER_VAULT_ADDR: 'https://vault.example:8200', ENVTIER_DEFAULT_ORG: 'acme' };
-const ASKS = { deployment: 'shop', service: 'web' };
+const ENV = { ENVTIER_VAULT_ADDR: 'https://vault.example:8200' };
+const ASKS = { org: 'acme', deployment: 'shop', service: 'web' };
 
 // An API server of its own: elsewhere the webhook must stay up.
 describeWithServers('while the webhook is down', () => {

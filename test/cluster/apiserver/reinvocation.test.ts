@@ -4,7 +4,7 @@ import { startSidecarWebhook } from '../../support/kubernetes/sidecar-webhook.ts
 import { describeWithServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
 
-const ASKS = { deployment: 'shop', service: 'web' };
+const ASKS = { org: 'acme', deployment: 'shop', service: 'web' };
 const SIDECAR = { ...MAIN, name: 'mesh-proxy', image: 'registry.example/mesh:1' };
 
 describeWithServers('beside another webhook that adds a sidecar', ({ cluster }) => {

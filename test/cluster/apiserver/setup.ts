@@ -33,7 +33,7 @@ async function start(endings: (() => Promise<void>)[]): Promise<Result<SharedSer
 	const bao = await startOpenBao();
 	endings.push(bao.stop);
 	await trustCluster(bao, cluster.value);
-	const env = { ENVTIER_VAULT_ADDR: bao.addr, ENVTIER_VAULT_CA: bao.caPem, ENVTIER_DEFAULT_ORG: 'acme' };
+	const env = { ENVTIER_VAULT_ADDR: bao.addr, ENVTIER_VAULT_CA: bao.caPem };
 	const webhook = await startWebhook(env, cluster.value.webhookHost);
 	endings.push(webhook.stop);
 	endings.push(await registerWebhook(cluster.value, webhook));

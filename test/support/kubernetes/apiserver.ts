@@ -108,6 +108,8 @@ async function startKubeApiserver(
 			'--service-cluster-ip-range=10.96.0.0/16',
 			'--authorization-mode=Node,RBAC',
 			'--enable-admission-plugins=NodeRestriction',
+			// Off by default here, on in every cluster that people run.
+			'--allow-privileged',
 			`--audit-policy-file=${files.auditPolicy}`,
 			`--audit-log-path=${access.auditLog}`,
 			'--audit-log-mode=blocking',
