@@ -3,18 +3,26 @@ SHELL := bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # Where set, it makes every Node start slower and changes nothing for the tests: they bring their own CAs.
 unexport NODE_EXTRA_CA_CERTS
+# npm needs it where a company's proxy stands before the registry.
+NPM := $(if $(NODE_EXTRA_CA_CERTS),NODE_EXTRA_CA_CERTS='$(NODE_EXTRA_CA_CERTS)' )npm
 
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 node_modules/.package-lock.json: package.json package-lock.json
-	npm ci --no-audit
+	@echo "Installing the packages that package-lock.json names …"
+	@# Warnings of npm's own Node being old would mislead: everything runs on the Node that is among the packages.
+	@$(NPM) ci --no-audit --loglevel=error
 	@touch $@
 
 .PHONY: build
 build: node_modules/.package-lock.json ## bundle the webhook and the fetcher into dist/
 	npm run --silent build
+
+.PHONY: demo
+demo: build ## see it work in half a minute, without a cluster; VALUES=1 shows the secrets too
+	@npm run --silent demo -- $(if $(VALUES),--show-values)
 
 .PHONY: test
 test: build prepare ## run all tests, on a real OpenBao and a real API server
@@ -29,3 +37,13 @@ check: node_modules/.package-lock.json ## types, lint, format, import directions
 	tsc --noEmit
 	biome check .
 	knip
+	npm run --silent docs -- --check
+
+.PHONY: docs
+docs: node_modules/.package-lock.json ## write docs/reference.md from the tables in the code
+	npm run --silent docs
+
+# Not part of check: it asks the registry, and a check that needs the network fails for reasons of its own.
+.PHONY: audit
+audit: node_modules/.package-lock.json ## known holes of high severity in what ships
+	$(NPM) audit --omit=dev --audit-level=high

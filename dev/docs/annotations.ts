@@ -1,0 +1,45 @@
+import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import { ANNOTATIONS, STATUS_ANNOTATION } from '../../webhook/annotations.ts';
+import { blocks, bullets, code, prose, table } from './markdown.ts';
+
+const entries = Object.entries(ANNOTATIONS);
+
+/** What is accepted, in the very words of a refusal: the parser is asked about a value that none accepts. */
+function accepted(name: string, parse: (text: string) => { ok: boolean; error?: string }): string {
+	const refused = parse('');
+	if (refused.ok || refused.error === undefined)
+		throw new Error(
+			`${ANNOTATION_PREFIX}${name} accepts an empty value, which the reference does not expect`,
+		);
+	return refused.error;
+}
+
+/** Each rule once, behind the names that share it. */
+function rules(): readonly string[] {
+	const names = new Map<string, string[]>();
+	for (const [name, { parse }] of entries) {
+		const rule = accepted(name, parse);
+		names.set(rule, [...(names.get(rule) ?? []), code(ANNOTATION_PREFIX + name)]);
+	}
+	return [...names].map(([rule, sharing]) => `${sharing.join(', ')}: ${prose(rule)}`);
+}
+
+/** The reference's part on what a pod may say. */
+export function annotationsSection(): string {
+	return blocks(
+		'## Annotations',
+		`A pod (for a Deployment, Job and the like: its pod template) says what it wants with annotations under ${code(ANNOTATION_PREFIX)}. Annotations are read once, when the pod is created.`,
+		table(
+			['annotation', 'meaning', 'without it', 'example'],
+			entries.map(([name, annotation]) => [
+				code(ANNOTATION_PREFIX + name),
+				prose(annotation.meaning),
+				prose(annotation.default),
+				code(annotation.example),
+			]),
+		),
+		'What each accepts; anything else is refused with these words:',
+		bullets(rules()),
+		`The webhook itself sets ${code(STATUS_ANNOTATION)} on every pod that it injects; it is not for people to write. Every other annotation under the prefix is refused, with the nearest known name, so that a typo cannot start a pod without its secrets. The address, CA, namespace and auth mount of Vault are the operator’s and have no annotation: a pod that chose where its token goes could choose a thief.`,
+	);
+}

@@ -1,0 +1,19 @@
+import { EXIT_CODES } from '../../contract/exit-codes.ts';
+import { blocks, code, prose, table } from './markdown.ts';
+
+/** The reference's part on how the fetcher ends. */
+export function exitCodesSection(): string {
+	return blocks(
+		'## Exit codes of the fetcher',
+		'`kubectl describe pod` shows the code and, as the termination message, what failed in this very case and what to do. The log carries the name.',
+		table(
+			['code', 'name', 'meaning', 'first thing to try'],
+			Object.entries(EXIT_CODES).map(([name, exit]) => [
+				String(exit.code),
+				code(name),
+				prose(exit.meaning),
+				exit.cure === '' ? '—' : prose(exit.cure),
+			]),
+		),
+	);
+}

@@ -1,0 +1,27 @@
+import { FORMAT_PATHS, FORMATS, type Format, NATIVE_ENV_PATH } from '../../contract/formats.ts';
+import { INJECTED } from '../../contract/names.ts';
+import { blocks, code, table } from './markdown.ts';
+
+const READ_BY: Readonly<Record<Format, string>> = {
+	shell: '`. /secrets/env` in dash, bash, busybox sh, zsh and ksh',
+	dotenv: '`node --env-file=/secrets/.env`, the `dotenv` package',
+	json: 'any JSON parser: one object, keys to strings',
+	files: 'programs that take a file name: one file a key, holding the value and nothing else',
+};
+
+/** The reference's part on what is written where. */
+export function formatsSection(): string {
+	return blocks(
+		'## Formats',
+		table(
+			['format', 'written to', 'read by'],
+			FORMATS.map((format) => [
+				code(format),
+				code(`${INJECTED.outDir}/${FORMAT_PATHS[format]}${format === 'files' ? '/{key}' : ''}`),
+				READ_BY[format],
+			]),
+		),
+		`Keys of ${code('envtier.dev/env')} go into ${code(NATIVE_ENV_PATH)} beside these, which the kubelet reads and containers do not see.`,
+		'Files have mode 0600 and belong to the user that reads them. Keys come sorted, so the same secrets give the same bytes. [How it works](how-it-works.md#formats) says which values each format can hold.',
+	);
+}

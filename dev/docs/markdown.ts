@@ -1,0 +1,33 @@
+/** The few pieces of Markdown that generated pages are made of. */
+
+/** Names of annotations and variables stand as code wherever a sentence mentions them. */
+const MENTIONS = /(envtier\.dev\/[a-z-]+|ENVTIER_[A-Z_]+\*?)/;
+
+/** A sentence as it stands in a page: what Markdown or HTML would take for its own is escaped. */
+export function prose(text: string): string {
+	return text
+		.split(MENTIONS)
+		.map((part, i) => (i % 2 === 1 ? code(part) : part.replace(/[\\|<>*_[\]]/g, (sign) => `\\${sign}`)))
+		.join('');
+}
+
+/** Text as code. In a table even code may not hold a bare "|". */
+export function code(text: string): string {
+	return `\`${text.replaceAll('|', '\\|')}\``;
+}
+
+/** A table; cells are Markdown already. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+	const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+	return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** A bullet list; items are Markdown already. */
+export function bullets(items: readonly string[]): string {
+	return items.map((item) => `- ${item}`).join('\n');
+}
+
+/** A page or a part of one: blocks with a blank line between them. */
+export function blocks(...parts: readonly string[]): string {
+	return parts.join('\n\n');
+}
