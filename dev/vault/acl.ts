@@ -1,0 +1,78 @@
+/** What a policy can allow on a path. */
+export const CAPABILITIES = ['create', 'read', 'update', 'patch', 'delete', 'list', 'sudo', 'deny'] as const;
+
+/** One of them. */
+export type Capability = (typeof CAPABILITIES)[number];
+
+/** Path patterns and what each allows. `*` at the end matches any rest, a segment `+` any one segment. */
+export type Policy = ReadonlyMap<string, readonly Capability[]>;
+
+/** What is wrong with a path pattern, or undefined. */
+export function patternFault(pattern: string): string | undefined {
+	if (pattern.startsWith('/')) return 'starts with "/"';
+	if (pattern.includes('+*')) return 'has "+*", which Vault forbids';
+	return undefined;
+}
+
+/**
+ * What these policies allow on `path`, as Vault decides it: only the most specific pattern counts, over all policies together;
+ * where several policies have that very pattern their capabilities add up, and "deny" among them removes all others.
+ *
+ * @param path as Vault sees it: a list request ends in "/"
+ */
+export function allowed(policies: readonly Policy[], path: string): ReadonlySet<Capability> {
+	const patterns = new Set(policies.flatMap((policy) => [...policy.keys()]));
+	const best = pick(patterns, path);
+	const found = new Set(
+		best === undefined ? [] : policies.flatMap((policy) => [...(policy.get(best) ?? [])]),
+	);
+	return found.has('deny') ? new Set(['deny']) : found;
+}
+
+function pick(patterns: ReadonlySet<string>, path: string): string | undefined {
+	if (isExact(path) && patterns.has(path)) return path;
+	// A policy that names a folder without its slash lets one list it.
+	const folder = path.replace(/\/$/, '');
+	if (folder !== path && isExact(folder) && patterns.has(folder)) return folder;
+	return [...patterns].filter((pattern) => !isExact(pattern) && matches(pattern, path)).sort(byPriority)[0];
+}
+
+function isExact(pattern: string): boolean {
+	return !pattern.endsWith('*') && !hasSegmentWildcard(pattern);
+}
+
+function hasSegmentWildcard(pattern: string): boolean {
+	return pattern === '+' || pattern.startsWith('+/') || pattern.includes('/+');
+}
+
+function matches(pattern: string, path: string): boolean {
+	const isPrefix = pattern.endsWith('*');
+	const stem = isPrefix ? pattern.slice(0, -1) : pattern;
+	if (!hasSegmentWildcard(pattern)) return path.startsWith(stem);
+	const wanted = stem.split('/');
+	const given = path.split('/');
+	if (isPrefix ? given.length < wanted.length : given.length !== wanted.length) return false;
+	return wanted.every((segment, at) => {
+		if (segment === '+' || segment === given[at]) return true;
+		return isPrefix && at === wanted.length - 1 && (given[at] ?? '').startsWith(segment);
+	});
+}
+
+/** Vault's order of precedence among patterns that match; the first one wins. */
+function byPriority(a: string, b: string): number {
+	return (
+		firstWildcard(b) - firstWildcard(a) ||
+		Number(a.endsWith('*')) - Number(b.endsWith('*')) ||
+		wildcardSegments(a) - wildcardSegments(b) ||
+		b.length - a.length ||
+		(a < b ? 1 : -1)
+	);
+}
+
+function firstWildcard(pattern: string): number {
+	return hasSegmentWildcard(pattern) ? pattern.indexOf('+') : pattern.length - 1;
+}
+
+function wildcardSegments(pattern: string): number {
+	return pattern.split('/').filter((segment) => segment === '+').length;
+}

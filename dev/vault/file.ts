@@ -1,0 +1,96 @@
+import { isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import type { core } from 'zod';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { type VaultFile, vaultFile } from './schema.ts';
+
+/**
+ * Reads the YAML file of secrets. Every scalar is taken as the text that was written: `PORT: 010` is the secret `010`, `on` is `on`.
+ *
+ * @param fileName for messages: `vault.yaml:3:5: deployments.shop: …`. No message holds a value.
+ */
+export function parseVaultFile(text: string, fileName: string): Result<VaultFile, readonly string[]> {
+	const lines = new LineCounter();
+	// A pretty error would quote the line, and with it a secret.
+	const document = parseDocument(text, { lineCounter: lines, schema: 'failsafe', prettyErrors: false });
+	const at = (offset: number | undefined): string => {
+		if (offset === undefined) return fileName;
+		const { line, col } = lines.linePos(offset);
+		return `${fileName}:${line}:${col}`;
+	};
+	const faults = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
+	if (faults.length > 0) return err(faults);
+	visit(document, {
+		Pair: (_, { key }) => {
+			if (!isScalar(key) || key.value !== '__proto__') return;
+			faults.push(`${at(key.range?.[0])}: "__proto__" can't be a name here`);
+		},
+	});
+	if (faults.length > 0) return err(faults);
+	if (document.contents === null)
+		return err([`${fileName}: is empty; it needs at least "orgs" or "deployments"`]);
+	const parsed = vaultFile.safeParse(document.toJS());
+	if (parsed.success) return ok(parsed.data);
+	return err(
+		flatten(parsed.error.issues).map(({ path, message }) => {
+			const where = at(position(document.contents, path));
+			return `${where}: ${path.length === 0 ? '' : `${path.map(String).join('.')}: `}${message}`;
+		}),
+	);
+}
+
+interface Fault {
+	readonly path: readonly PropertyKey[];
+	readonly message: string;
+}
+
+/** Gives each fault the path of the very node that is wrong, and a sentence. */
+function flatten(issues: readonly core.$ZodIssue[]): Fault[] {
+	return issues.flatMap((issue): Fault[] => {
+		switch (issue.code) {
+			case 'unrecognized_keys':
+				return issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not known here' }));
+			case 'invalid_key':
+				return issue.issues.map(({ message }) => ({ path: issue.path, message: `the name ${message}` }));
+			case 'invalid_type':
+				return [{ path: issue.path, message: `must be ${SHAPES.get(issue.expected) ?? issue.expected}` }];
+			default:
+				return [{ path: issue.path, message: issue.message }];
+		}
+	});
+}
+
+const SHAPES: ReadonlyMap<string, string> = new Map([
+	['string', 'text'],
+	['object', 'a map, {} when there is nothing in it'],
+	['record', 'a map, {} when there is nothing in it'],
+	['array', 'a list, [] when there is nothing in it'],
+]);
+
+/** Where the node stands that a path leads to: its key if it has one; the nearest one above it when there is none. */
+function position(root: Node | null, path: readonly PropertyKey[]): number | undefined {
+	let node: unknown = root;
+	let offset = root?.range?.[0];
+	for (const step of path) {
+		if (isMap(node)) {
+			const pair = node.items.find(({ key }) => isScalar(key) && key.value === step);
+			if (pair === undefined) return offset;
+			if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
+			node = pair.value;
+		} else {
+			const item: unknown = nodeItem(node, step);
+			offset = rangeStart(item) ?? offset;
+			node = item;
+		}
+	}
+	return offset;
+}
+
+function nodeItem(node: unknown, step: PropertyKey): unknown {
+	if (typeof node !== 'object' || node === null || !('items' in node) || !Array.isArray(node.items))
+		return undefined;
+	return typeof step === 'number' ? node.items[step] : undefined;
+}
+
+function rangeStart(node: unknown): number | undefined {
+	return isScalar(node) || isMap(node) ? node.range?.[0] : undefined;
+}

@@ -1,0 +1,47 @@
+import type { Policy } from './acl.ts';
+import type { Tokens } from './tokens.ts';
+import type { Secret } from './versions.ts';
+
+/** The fields of one secret. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A KV secrets engine and what it holds, by path inside the mount. */
+export type Engine =
+	| { readonly version: 1; readonly secrets: Map<string, Fields> }
+	| { readonly version: 2; readonly secrets: Map<string, Secret> };
+
+/** Who may log in with a role and what the token may do. */
+export interface Role {
+	/** Names and namespaces of service accounts; `*` matches any. */
+	readonly serviceAccounts: readonly string[];
+	readonly namespaces: readonly string[];
+	/** Must be among the token's audiences; undefined: any will do. */
+	readonly audience: string | undefined;
+	readonly policies: readonly string[];
+	readonly ttlSeconds: number;
+}
+
+/** The kinds of auth method that log in with a service account's token. */
+export type AuthMethod = 'kubernetes' | 'jwt';
+
+/** One namespace with mounts, roles and policies of its own. */
+export interface Namespace {
+	/** '' for the root, else ending in "/": `team/`, `team/child/`. */
+	readonly path: string;
+	/** By mount path without slashes. */
+	readonly engines: ReadonlyMap<string, Engine>;
+	readonly auth: ReadonlyMap<string, AuthMethod>;
+	readonly policies: ReadonlyMap<string, Policy>;
+	/** The role of that name, on every auth mount. */
+	readonly role: (name: string) => Role | undefined;
+}
+
+/** Everything one server holds. Only the keepers of each path change it. */
+export interface House {
+	/** By path. */
+	readonly namespaces: ReadonlyMap<string, Namespace>;
+	readonly tokens: Tokens;
+	readonly seal: { sealed: boolean; readonly key: string };
+	/** Milliseconds since 1970. */
+	readonly now: () => number;
+}

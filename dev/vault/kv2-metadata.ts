@@ -1,0 +1,44 @@
+import { readSettings } from './fields.ts';
+import { listFolder } from './folder.ts';
+import type { Ask } from './kv2-ask.ts';
+import { mergePatch } from './merge-patch.ts';
+import { absent, done, ok, type Reply, refuse, refuseOne } from './reply.ts';
+import { isObject, type VaultRequest } from './request.ts';
+import { newSecret, type Secret, withSettings } from './versions.ts';
+import { metadataView } from './views.ts';
+
+/** Answers requests to `metadata/`: lists, and what is known of a secret as a whole. */
+export function answerMetadata({ secrets, path, request, now }: Ask): Reply {
+	const secret = secrets.get(path);
+	switch (request.verb) {
+		case 'list':
+			return listFolder(secrets.keys(), path);
+		case 'read':
+			return secret === undefined ? absent : ok(metadataView(secret));
+		case 'delete':
+			secrets.delete(path);
+			return done;
+		case 'write':
+		case 'patch': {
+			const patching = request.verb === 'patch';
+			if (patching && secret === undefined) return { status: 404 };
+			const base = secret ?? newSecret(now);
+			const settings = readSettings(patching ? withPatchedCustom(base, request.body) : request.body);
+			if (!settings.ok) return refuseSettings(settings.error);
+			const changed = Object.keys(settings.value).length > 0 || secret === undefined;
+			if (changed) secrets.set(path, withSettings(base, settings.value, now));
+			return done;
+		}
+		default:
+			return request.verb satisfies never;
+	}
+}
+
+function withPatchedCustom(secret: Secret, body: VaultRequest['body']): VaultRequest['body'] {
+	const patch = body['custom_metadata'];
+	return isObject(patch) ? { ...body, custom_metadata: mergePatch(secret.custom, patch) } : body;
+}
+
+function refuseSettings(error: string): Reply {
+	return error.startsWith('custom_metadata') ? refuseOne(400, error) : refuse(400, error);
+}
