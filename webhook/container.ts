@@ -12,8 +12,8 @@ export interface ContainerFacts {
 	readonly overridesFileModes: boolean;
 	/** A native sidecar (KEP-753): an init container that keeps running. */
 	readonly sidecar: boolean;
-	/** Mount paths; undefined when the container has no `volumeMounts` at all. */
-	readonly mounts: readonly string[] | undefined;
+	/** Undefined when the container has no `volumeMounts` at all. */
+	readonly mounts: readonly Mount[] | undefined;
 	readonly devices: readonly string[];
 	/** Names of its variables; undefined when the container has no `env` at all. */
 	readonly env: readonly string[] | undefined;
@@ -21,6 +21,12 @@ export interface ContainerFacts {
 	readonly limits: Json;
 	/** Set for containers that bear the name of an injected one, to tell it from an impostor. */
 	readonly injected: InjectedFacts | undefined;
+}
+
+/** A volume as a container sees it. */
+export interface Mount {
+	readonly volume: string;
+	readonly path: string;
 }
 
 /** What tells an injected container from one that only has its name. */
@@ -64,6 +70,14 @@ function injectedFacts(raw: Json, path: string): InjectedFacts {
 	};
 }
 
+function mountFacts(value: unknown, path: string): Mount {
+	const raw = object(value, path);
+	return {
+		volume: text(raw['name'], `${path}.name`) ?? '',
+		path: text(raw['mountPath'], `${path}.mountPath`) ?? '',
+	};
+}
+
 /** Reads the facts of one container. Throws `Malformed`. */
 export function containerFacts(value: unknown, at: ContainerFacts['list'], index: number): ContainerFacts {
 	const path = `spec.${at}[${index}]`;
@@ -79,7 +93,9 @@ export function containerFacts(value: unknown, at: ContainerFacts['list'], index
 		group: id(security['runAsGroup'], `${path}.securityContext.runAsGroup`),
 		overridesFileModes: overridesFileModes(security, `${path}.securityContext`),
 		sidecar: raw['restartPolicy'] === 'Always',
-		mounts: texts(raw['volumeMounts'], 'mountPath', `${path}.volumeMounts`),
+		mounts: list(raw['volumeMounts'], `${path}.volumeMounts`)?.map((mount, i) =>
+			mountFacts(mount, `${path}.volumeMounts[${i}]`),
+		),
 		devices: texts(raw['volumeDevices'], 'devicePath', `${path}.volumeDevices`) ?? [],
 		env: texts(raw['env'], 'name', `${path}.env`),
 		requests: object(resources['requests'], `${path}.resources.requests`),

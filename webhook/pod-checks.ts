@@ -70,7 +70,7 @@ function takenVolume(pod: PodFacts, plan: Plan): Rejection | undefined {
 function takenMount(plan: Plan): Rejection | undefined {
 	for (const { readers } of plan.fetchers) {
 		for (const container of readers) {
-			const paths = [...(container.mounts ?? []), ...container.devices];
+			const paths = [...(container.mounts ?? []).map((mount) => mount.path), ...container.devices];
 			const taken = paths.find((path) => within(path, plan.path));
 			if (taken !== undefined)
 				return reject(
