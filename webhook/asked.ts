@@ -28,14 +28,30 @@ function unknown(name: string): Rejection {
 	return reject('unknown-annotation', `annotation ${quoted(ANNOTATION_PREFIX + name)} is unknown: ${hint}`);
 }
 
-/** What a pod's annotations ask for, or the first thing that is wrong with them. Annotations of others are not looked at. */
+/**
+ * Lists go to the fetcher as environment variables, and Linux starts no program with one of 128 KiB (MAX_ARG_STRLEN); two of these
+ * make one of those.
+ */
+const LONGEST = 32 * 1024;
+
+function read<T>(value: string, parse: (text: string) => Result<T>): Result<T> {
+	return value.length > LONGEST ? err(`at most ${LONGEST} characters long`) : parse(value);
+}
+
+/**
+ * What a pod's annotations ask for, or the first thing, in the order of their names, that is wrong with them. Annotations of others are
+ * not looked at.
+ */
 export function asked(annotations: ReadonlyMap<string, string>): Result<Asked, Rejection> {
 	const found: Record<string, unknown> = {};
-	for (const [annotation, value] of annotations) {
-		if (!annotation.startsWith(ANNOTATION_PREFIX) || annotation === STATUS_ANNOTATION) continue;
+	const ours = [...annotations.keys()].filter(
+		(annotation) => annotation.startsWith(ANNOTATION_PREFIX) && annotation !== STATUS_ANNOTATION,
+	);
+	for (const annotation of ours.sort()) {
+		const value = annotations.get(annotation) ?? '';
 		const name = annotation.slice(ANNOTATION_PREFIX.length);
 		if (!isName(name)) return err(unknown(name));
-		const parsed = ANNOTATIONS[name].parse(value);
+		const parsed = read<unknown>(value, ANNOTATIONS[name].parse);
 		if (!parsed.ok)
 			return err(
 				reject('bad-annotation', `annotation ${annotation} (${shape(value)}) must be ${parsed.error}`),

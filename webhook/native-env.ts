@@ -17,6 +17,9 @@ export interface NativeVariable {
  */
 export type NativeEnvSupport = Result<true>;
 
+/** The longest key that the API server takes in a `fileKeyRef`. */
+const LONGEST_KEY = 128;
+
 /** Takes a comma-separated list of `KEY` or `VARIABLE=KEY`. */
 export function parseNativeEnv(text: string): Result<readonly NativeVariable[]> {
 	const variables = text.split(',').map((part): NativeVariable => {
@@ -25,6 +28,10 @@ export function parseNativeEnv(text: string): Result<readonly NativeVariable[]> 
 	});
 	if (variables.some(({ name, key }) => !isKey(name) || !isKey(key)))
 		return err(`a comma-separated list of KEY or VARIABLE=KEY, each side ${KEY_RULE}`);
+	if (variables.some(({ key }) => key.length > LONGEST_KEY))
+		return err(
+			`a comma-separated list of KEY or VARIABLE=KEY, each key of at most ${LONGEST_KEY} characters`,
+		);
 	if (new Set(variables.map(({ name }) => name)).size !== variables.length)
 		return err('a comma-separated list of KEY or VARIABLE=KEY, each variable named once');
 	return ok(variables);

@@ -31,8 +31,8 @@ export function shape(value: string): string {
 
 const NAME_SHOWN = 63;
 
-/** A name that someone typed, fit for one line of a message: control characters escaped, long ones cut. */
+/** A name that someone typed, fit for one line of a message: what is invisible or turns the writing round is replaced, long ones are cut. */
 export function quoted(name: string): string {
 	const cut = name.length > NAME_SHOWN ? `${name.slice(0, NAME_SHOWN)}…` : name;
-	return JSON.stringify(cut).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?');
+	return JSON.stringify(cut).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
 }

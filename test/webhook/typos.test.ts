@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { admit } from '../../webhook/admit.ts';
+import { ASKS, podOf } from './support/pods.ts';
+import { request } from './support/request.ts';
+import { settings } from './support/settings.ts';
+
+function complaint(name: string): string {
+	const decision = admit(request(podOf({ ...ASKS, [name]: 'x' })), settings().injection);
+	if (decision.kind !== 'reject') throw new Error(`not refused but ${decision.kind}`);
+	expect(decision.reason).toBe('unknown-annotation');
+	return decision.message;
+}
+
+describe('an unknown annotation is refused with the name that was probably meant', () => {
+	test.for([
+		['deploymnet', 'deployment'],
+		['deployement', 'deployment'],
+		['Deployment', 'deployment'],
+		['services', 'service'],
+		['sevrice', 'service'],
+		['organization', undefined],
+		['orgs', 'org'],
+		['roles', 'role'],
+		['tier', 'tiers'],
+		['required', 'require'],
+		['requires', 'require'],
+		['container', 'containers'],
+		['paths', 'path'],
+		['formats', 'format'],
+		['envs', 'env'],
+		['ENV', 'env'],
+		['run-as-uid', 'run-as-user'],
+		['runAsUser', 'run-as-user'],
+		['run-as-grp', 'run-as-group'],
+		['init_order', 'init-order'],
+		['injected', 'inject'],
+		['vault-addr', undefined],
+		['address', undefined],
+		['', undefined],
+		['x'.repeat(300), undefined],
+		['a/b', undefined],
+		['__proto__', undefined],
+		['toString', undefined],
+		['hasOwnProperty', undefined],
+	] as const)('%s', ([written, meant]) => {
+		const message = complaint(written);
+		if (meant === undefined)
+			expect(message).toContain('known are envtier.dev/deployment, envtier.dev/service');
+		else expect(message).toMatch(new RegExp(`: did you mean envtier\\.dev/${meant}\\?$`));
+	});
+
+	test('control characters and long names do not spoil the message', () => {
+		for (const name of [
+			'a\nb\u001b[31m',
+			`b\u202e\u2066`,
+			'c\u200f\u061c\ufeff',
+			`d${'\u0000'.repeat(5000)}`,
+			'e\ud800',
+		]) {
+			const message = complaint(name);
+			expect(message).toMatch(/^[\x20-\x7e…]*$/);
+			expect(message.length).toBeLessThan(1000);
+		}
+	});
+});
+
+test('of several mistakes the same one is named, in whatever order they were written', () => {
+	const one = { ...ASKS, aaa: 'x', tiers: 'galaxy', zzz: 'x' };
+	const other = Object.fromEntries(Object.entries(one).reverse());
+	const decide = (asks: Record<string, string>) => admit(request(podOf(asks)), settings().injection);
+	expect(decide(other)).toEqual(decide(one));
+});
