@@ -111,10 +111,19 @@ export async function mountKv(
 	await must(vault, 'POST', `sys/mounts/${mount}`, { body, ...within(place) });
 }
 
-/** Makes a namespace (OpenBao and Vault Enterprise have them) with KV v2 at `secret/`. */
-export async function createNamespace(vault: VaultApi, name: string): Promise<void> {
-	await must(vault, 'POST', `sys/namespaces/${name}`);
-	await mountKv(vault, 'secret', 2, { namespace: name });
+/**
+ * Makes a namespace (OpenBao and Vault Enterprise have them) with KV v2 at `secret/`.
+ *
+ * @param place the namespace to make it in; the root unless given
+ */
+export async function createNamespace(
+	vault: VaultApi,
+	name: string,
+	place: Pick<Place, 'namespace'> = {},
+): Promise<void> {
+	await must(vault, 'POST', `sys/namespaces/${name}`, within(place));
+	const namespace = place.namespace === undefined ? name : `${place.namespace}/${name}`;
+	await mountKv(vault, 'secret', 2, { namespace });
 }
 
 /** One line of the audit log: which request was made, never what it carried. */

@@ -1,0 +1,61 @@
+import { makeJwtSigner, serviceAccountClaims } from '../../support/jwt.ts';
+import { startOpenBao } from '../../support/openbao.ts';
+import { createNamespace, enableAuth, mountKv, writePolicy, writeRole } from '../../support/openbao-setup.ts';
+import type { Backend } from './backend.ts';
+import { POLICIES, ROLES, type Rules, TEAM_POLICY, type TestRole } from './house.ts';
+
+/** Starts an OpenBao with what house.ts describes. */
+export async function startReal(): Promise<Backend> {
+	const bao = await startOpenBao();
+	const signer = makeJwtSigner();
+	const jwtConfig = { jwt_validation_pubkeys: [signer.publicKeyPem] };
+	// No API server listens there: what is refused before the TokenReview is refused for its own reason.
+	const kubernetesConfig = {
+		...{ kubernetes_host: 'https://127.0.0.1:1', kubernetes_ca_cert: bao.caPem },
+		...{ disable_local_ca_jwt: true, pem_keys: [signer.publicKeyPem] },
+	};
+	await mountKv(bao, 'legacy', 1);
+	for (const [name, rules] of Object.entries(POLICIES)) await writePolicy(bao, name, policyText(rules));
+	await enableAuth(bao, 'jwt', { config: jwtConfig });
+	await enableAuth(bao, 'kubernetes', { config: kubernetesConfig });
+	for (const [name, role] of Object.entries(ROLES)) {
+		await writeRole(bao, 'jwt', name, jwtRole(role));
+		await writeRole(bao, 'kubernetes', name, kubernetesRole(role));
+	}
+	const team = { namespace: 'team' };
+	await createNamespace(bao, 'team');
+	await createNamespace(bao, 'inner', team);
+	await writePolicy(bao, 'web', policyText(TEAM_POLICY), team);
+	await enableAuth(bao, 'jwt', { ...team, config: jwtConfig });
+	const anyone = { role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'], token_policies: ['web'] };
+	await writeRole(bao, 'jwt', 'web', anyone, team);
+	return {
+		...bao,
+		jwt: (namespace, account, overrides) => signer.sign(serviceAccountClaims(namespace, account, overrides)),
+	};
+}
+
+/** A policy in its JSON form, which OpenBao takes as well as HCL. */
+export function policyText(rules: Rules): string {
+	const path = Object.entries(rules).map(([pattern, capabilities]) => [pattern, { capabilities }]);
+	return JSON.stringify({ path: Object.fromEntries(path) });
+}
+
+function jwtRole(role: TestRole): object {
+	return {
+		...{ role_type: 'jwt', user_claim: 'sub', bound_audiences: [role.audience] },
+		bound_claims: {
+			'/kubernetes.io/namespace': role.namespaces,
+			'/kubernetes.io/serviceaccount/name': role.serviceAccounts,
+		},
+		...{ token_policies: role.policies, token_ttl: role.ttl },
+	};
+}
+
+function kubernetesRole(role: TestRole): object {
+	return {
+		bound_service_account_names: role.serviceAccounts,
+		bound_service_account_namespaces: role.namespaces,
+		...{ audience: role.audience, token_policies: role.policies, token_ttl: role.ttl },
+	};
+}
