@@ -1,7 +1,10 @@
 import { parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
+import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
 import { VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
+import { parseBundle } from './certificates/bundle.ts';
 import type { NativeEnvSupport } from './native-env.ts';
+import { exceeding, parseQuantities, parseQuantity, type Quantities } from './quantities.ts';
 
 /** Where and how the fetchers reach Vault. The webhook itself never talks to it. */
 export interface VaultSettings {
@@ -19,9 +22,8 @@ export interface VaultSettings {
 export interface InjectionSettings {
 	readonly image: string;
 	readonly pullPolicy: string | undefined;
-	/** Resource quantities by resource name, as Kubernetes writes them. */
-	readonly requests: Readonly<Record<string, string>>;
-	readonly limits: Readonly<Record<string, string>>;
+	readonly requests: Quantities;
+	readonly limits: Quantities;
 	readonly volumeSize: string;
 	readonly defaultOrg: string | undefined;
 	/** With `{serviceAccount}` and `{namespace}` still in it. */
@@ -48,52 +50,10 @@ export interface Settings {
 	readonly injection: InjectionSettings;
 }
 
-type Parse<T> = (text: string) => Result<T>;
-
 const matching =
 	(pattern: RegExp, rule: string): Parse<string> =>
 	(text) =>
 		pattern.test(text) ? ok(text) : err(rule);
-
-const oneOf =
-	<const T extends string>(...choices: readonly T[]): Parse<T> =>
-	(text) => {
-		const choice = choices.find((known) => known === text);
-		return choice === undefined ? err(`one of ${choices.join(', ')}`) : ok(choice);
-	};
-
-const wholeNumber =
-	(min: number, max: number): Parse<number> =>
-	(text) => {
-		const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
-		return value >= min && value <= max ? ok(value) : err(`a whole number from ${min} to ${max}`);
-	};
-
-/** A mount or namespace: path segments that need no escaping and cannot climb. */
-const path = matching(
-	/^[A-Za-z0-9_][-A-Za-z0-9_.]*(?:\/[A-Za-z0-9_][-A-Za-z0-9_.]*)*\/?$/,
-	'a path of letters, digits, "-", "_" and ".", its segments parted by "/"',
-);
-
-const QUANTITY = /^[0-9]+(?:\.[0-9]+)?(?:m|k|Ki|M|Mi|G|Gi)?$/;
-
-function quantities(text: string): Result<Readonly<Record<string, string>>> {
-	const pairs = text.split(',').map((part) => part.trim().split('='));
-	const good = pairs.every(
-		([name, value]) => (name === 'cpu' || name === 'memory') && QUANTITY.test(value ?? ''),
-	);
-	if (!good || pairs.some((pair) => pair.length !== 2)) return err('quantities such as cpu=50m,memory=64Mi');
-	return ok(Object.fromEntries(pairs));
-}
-
-function address(text: string): Result<string> {
-	const url = URL.canParse(text) ? new URL(text) : undefined;
-	const plain =
-		url !== undefined && url.username === '' && url.search === '' && url.hash === '' && url.pathname === '/';
-	if (url === undefined || !plain || !['https:', 'http:'].includes(url.protocol))
-		return err('an address such as https://vault.example.com:8200, without a path');
-	return ok(url.origin);
-}
 
 function role(text: string): Result<string> {
 	const filled = text.replaceAll('{serviceAccount}', 'x').replaceAll('{namespace}', 'x');
@@ -149,15 +109,12 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 	);
 	const nativeEnv = required('ENVTIER_NATIVE_ENV', oneOf('auto', 'true', 'false'));
 	const vault: VaultSettings = {
-		address: required('ENVTIER_VAULT_ADDR', handedOver(address)),
+		address: required('ENVTIER_VAULT_ADDR', handedOver(parseAddress)),
 		insecureHttp: required('ENVTIER_VAULT_INSECURE_HTTP', oneOf('true', 'false')) === 'true',
-		ca: optional(
-			'ENVTIER_VAULT_CA',
-			handedOver(matching(/-----BEGIN CERTIFICATE-----/, 'PEM text of certificates')),
-		),
-		namespace: optional('ENVTIER_VAULT_NAMESPACE', handedOver(path)),
-		authMount: required('ENVTIER_VAULT_AUTH_MOUNT', handedOver(path)),
-		kvMount: required('ENVTIER_VAULT_KV_MOUNT', handedOver(path)),
+		ca: optional('ENVTIER_VAULT_CA', handedOver(parseBundle)),
+		namespace: optional('ENVTIER_VAULT_NAMESPACE', handedOver(parseVaultPath)),
+		authMount: required('ENVTIER_VAULT_AUTH_MOUNT', handedOver(parseVaultPath)),
+		kvMount: required('ENVTIER_VAULT_KV_MOUNT', handedOver(parseVaultPath)),
 		kvVersion: required('ENVTIER_VAULT_KV_VERSION', oneOf('1', '2')) === '1' ? 1 : 2,
 	};
 	if (vault.address?.startsWith('http:') && !vault.insecureHttp)
@@ -165,9 +122,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 	const injection: InjectionSettings = {
 		image: required('ENVTIER_FETCHER_IMAGE', matching(/^\S+$/, 'the name of an image')),
 		pullPolicy: optional('ENVTIER_FETCHER_PULL_POLICY', oneOf('Always', 'IfNotPresent', 'Never')),
-		requests: required('ENVTIER_FETCHER_REQUESTS', quantities),
-		limits: required('ENVTIER_FETCHER_LIMITS', quantities),
-		volumeSize: required('ENVTIER_VOLUME_SIZE', matching(QUANTITY, 'a quantity such as 16Mi')),
+		requests: required('ENVTIER_FETCHER_REQUESTS', parseQuantities),
+		limits: required('ENVTIER_FETCHER_LIMITS', parseQuantities),
+		volumeSize: required('ENVTIER_VOLUME_SIZE', parseQuantity),
 		defaultOrg: optional('ENVTIER_DEFAULT_ORG', parseName),
 		defaultRole: required('ENVTIER_DEFAULT_ROLE', role),
 		defaultUser: required('ENVTIER_DEFAULT_UID', wholeNumber(1, 2 ** 31 - 1)),
@@ -177,6 +134,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, 3600)),
 		logLevel,
 	};
+	const over = exceeding(injection.requests ?? {}, injection.limits ?? {});
+	if (over !== undefined)
+		problems.push(
+			`ENVTIER_FETCHER_REQUESTS must not ask for more ${over} than ENVTIER_FETCHER_LIMITS allows`,
+		);
 	const certificateFile = required('ENVTIER_TLS_CERT_FILE', anything);
 	const keyFile = required('ENVTIER_TLS_KEY_FILE', anything);
 	if (problems.length > 0) return err(problems.join('\n'));

@@ -7,11 +7,12 @@ const good = <T>(value: T): unknown => ({ ok: true, value });
 const bad = (error: string): unknown => ({ ok: false, error: expect.stringContaining(error) });
 
 describe('keys', () => {
-	test.for(['A', '_', 'a1', 'DATABASE_URL', '__proto__', 'PATH', `K${'_'.repeat(1000)}`])('%s is one', (key) =>
-		expect(isKey(key)).toBe(true),
+	test.for(['A', '_', 'a1', 'DATABASE_URL', '__proto__', 'PATH', `K${'_'.repeat(1000)}`])(
+		'%s is one',
+		(key) => expect(isKey(key)).toBe(true),
 	);
 
-	test.for([
+	test.for<readonly [string, string]>([
 		['nothing', ''],
 		['a digit in front', '1A'],
 		['a dot', 'my.secret'],

@@ -41,7 +41,7 @@ const NEVER: readonly (readonly [string, string])[] = [
 ];
 
 describe('names of organizations, deployments, services and templates', () => {
-	test.for([
+	test.for<readonly [string, string]>([
 		['one letter', 'a'],
 		['one digit', '7'],
 		['a label', 'shop-eu-west-1'],
@@ -52,7 +52,7 @@ describe('names of organizations, deployments, services and templates', () => {
 		['a name that JavaScript knows', 'constructor'],
 	])('%s is a name', ([, text]) => expect(parseName(text)).toEqual({ ok: true, value: text }));
 
-	test.for([
+	test.for<readonly [string, string]>([
 		...NEVER,
 		['an upper-case letter', 'Shop'],
 		['an underscore', 'my_shop'],
@@ -69,7 +69,7 @@ describe('names of organizations, deployments, services and templates', () => {
 });
 
 describe('names of Vault roles', () => {
-	test.for([
+	test.for<readonly [string, string]>([
 		['one letter', 'a'],
 		['letters of both cases', 'ShopWeb'],
 		['all signs that are allowed', 'shop_web-1.v2'],
@@ -77,7 +77,7 @@ describe('names of Vault roles', () => {
 		['dots in a row, which make no path segment of their own', 'a..b'],
 	])('%s is one', ([, text]) => expect(parseRole(text)).toEqual({ ok: true, value: text }));
 
-	test.for([
+	test.for<readonly [string, string]>([
 		...NEVER,
 		['a hyphen in front', '-role'],
 		['a dot in front', '.role'],

@@ -19,16 +19,20 @@ describe('exit codes', () => {
 		},
 	);
 
-	test('an end by SIGTERM is what a shell would report', () => expect(EXIT_CODES.terminated.code).toBe(128 + 15));
+	test('an end by SIGTERM is what a shell would report', () =>
+		expect(EXIT_CODES.terminated.code).toBe(128 + 15));
 });
 
 describe('settings', () => {
 	const variables: readonly [string, Variable][] = Object.entries(VARIABLES);
 
-	test.for(variables)('%s is explained, and has a default only where it may be missing', ([name, variable]) => {
-		expect(name).toMatch(/^ENVTIER_[A-Z]+(_[A-Z]+)*$/);
-		expect(variable.meaning).not.toBe('');
-		expect(variable.readBy.length).toBeGreaterThan(0);
-		if (variable.required) expect(variable.default).toBeUndefined();
-	});
+	test.for(variables)(
+		'%s is explained, and has a default only where it may be missing',
+		([name, variable]) => {
+			expect(name).toMatch(/^ENVTIER_[A-Z]+(_[A-Z]+)*$/);
+			expect(variable.meaning).not.toBe('');
+			expect(variable.readBy.length).toBeGreaterThan(0);
+			if (variable.required) expect(variable.default).toBeUndefined();
+		},
+	);
 });

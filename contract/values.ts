@@ -1,0 +1,37 @@
+import { err, ok, type Result } from './result.ts';
+
+/** Turns a setting's text into its value; the error finishes the sentence "NAME must be …". */
+export type Parse<T> = (text: string) => Result<T>;
+
+/** Takes one of a few words. */
+export const oneOf =
+	<const T extends string>(...choices: readonly T[]): Parse<T> =>
+	(text) => {
+		const choice = choices.find((known) => known === text);
+		return choice === undefined ? err(`one of ${choices.join(', ')}`) : ok(choice);
+	};
+
+/** Takes a decimal number without sign or fraction, both bounds included. */
+export const wholeNumber =
+	(min: number, max: number): Parse<number> =>
+	(text) => {
+		const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
+		return value >= min && value <= max ? ok(value) : err(`a whole number from ${min} to ${max}`);
+	};
+
+const SEGMENTS = /^[A-Za-z0-9_][-A-Za-z0-9_.]*(?:\/[A-Za-z0-9_][-A-Za-z0-9_.]*)*\/?$/;
+
+/** Takes a mount or a Vault namespace: path segments that need no escaping and cannot climb. Gives it without a last "/". */
+export const parseVaultPath: Parse<string> = (text) =>
+	SEGMENTS.test(text)
+		? ok(text.replace(/\/$/, ''))
+		: err('a path of letters, digits, "-", "_" and ".", its segments parted by "/"');
+
+/** Takes an http or https address without a path; gives its origin. */
+export const parseAddress: Parse<string> = (text) => {
+	const url = URL.canParse(text) ? new URL(text) : undefined;
+	const bare = url?.origin === url?.href.slice(0, -1);
+	return url !== undefined && bare && ['https:', 'http:'].includes(url.protocol)
+		? ok(url.origin)
+		: err('an address such as https://vault.example.com:8200, without a path');
+};

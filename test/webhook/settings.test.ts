@@ -1,0 +1,344 @@
+import { describe, expect, test } from 'vitest';
+import { VARIABLES, type Variable, type VariableName } from '../../contract/variables.ts';
+import { readSettings, type Settings } from '../../webhook/settings.ts';
+import { makeAuthority } from '../support/tls.ts';
+import { ENV, type Env, read, settings } from './support/settings.ts';
+
+const CA = (await makeAuthority()).certPem;
+const KEY = (await makeAuthority()).keyPem;
+
+/** The complaint about one variable, which never repeats its value. */
+function complaint(env: Env): string {
+	const result = read(env);
+	if (result.ok) throw new Error('accepted');
+	return result.error;
+}
+
+interface Table {
+	readonly sees: (settings: Settings) => unknown;
+	readonly default?: unknown;
+	readonly accepts: readonly (readonly [sentence: string, value: string, result: unknown])[];
+	readonly refuses: readonly (readonly [sentence: string, value: string])[];
+	/** Other settings that the values need. */
+	readonly with?: Env;
+}
+
+const REFERENCES = [
+	['a reference to another variable', '$(ENVTIER_OUT)'],
+	['a line feed behind', 'a\n'],
+	['a blank', 'a b'],
+] as const;
+
+const PATHS: Pick<Table, 'refuses'> = {
+	refuses: [
+		...REFERENCES,
+		['a slash in front', '/kv'],
+		['two slashes', 'kv//apps'],
+		['a parent', '../sys'],
+		['a parent in the middle', 'kv/../sys'],
+		['an escaped slash', 'kv%2fapps'],
+		['a question mark', 'kv?x'],
+	],
+};
+
+const QUANTITIES: Pick<Table, 'refuses'> = {
+	refuses: [
+		['no name', '100m'],
+		['no quantity', 'cpu='],
+		['another resource', 'gpu=1'],
+		['a negative one', 'cpu=-1'],
+		['words', 'cpu=much'],
+		['two signs', 'cpu=1=2'],
+		['a comma behind', 'cpu=1,'],
+		['a resource twice', 'cpu=100m,cpu=200m'],
+	],
+};
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
+	ENVTIER_LISTEN: {
+		sees: ({ host, port }) => ({ host, port }),
+		default: { host: '0.0.0.0', port: 8443 },
+		accepts: [
+			['an address', '127.0.0.1:9443', { host: '127.0.0.1', port: 9443 }],
+			['a name', 'localhost:0', { host: 'localhost', port: 0 }],
+			['an IPv6 address', '[::1]:8443', { host: '::1', port: 8443 }],
+			['every address', ':8443', { host: '', port: 8443 }],
+		],
+		refuses: [
+			['no port', '0.0.0.0'],
+			['a port alone', '8443'],
+			['a port that does not exist', '0.0.0.0:65536'],
+			['a word for a port', '0.0.0.0:https'],
+			['an IPv6 address without brackets', '::1:8443'],
+			['a URL', 'https://0.0.0.0:8443'],
+		],
+	},
+	ENVTIER_TLS_CERT_FILE: {
+		sees: ({ certificateFile }) => certificateFile,
+		accepts: [['a path', '/tls/tls.crt', '/tls/tls.crt']],
+		refuses: [],
+	},
+	ENVTIER_TLS_KEY_FILE: {
+		sees: ({ keyFile }) => keyFile,
+		accepts: [['a path', '/tls/tls.key', '/tls/tls.key']],
+		refuses: [],
+	},
+	ENVTIER_FETCHER_IMAGE: {
+		sees: ({ injection }) => injection.image,
+		accepts: [
+			['a name with a port and a tag', 'registry.example.com:5000/a/b:1', 'registry.example.com:5000/a/b:1'],
+			['a name with a digest', `b@sha256:${'0'.repeat(64)}`, `b@sha256:${'0'.repeat(64)}`],
+		],
+		refuses: [
+			['a blank', 'fetcher 1'],
+			['a line feed behind', 'fetcher:1\n'],
+		],
+	},
+	ENVTIER_FETCHER_PULL_POLICY: {
+		sees: ({ injection }) => injection.pullPolicy,
+		accepts: ['Always', 'IfNotPresent', 'Never'].map((policy) => [policy, policy, policy] as const),
+		refuses: [['another case', 'always']],
+	},
+	ENVTIER_FETCHER_REQUESTS: {
+		sees: ({ injection }) => injection.requests,
+		default: { cpu: '50m', memory: '64Mi' },
+		accepts: [
+			['one', 'cpu=0.05', { cpu: '0.05' }],
+			['both', ' memory=32Mi , cpu=10m', { cpu: '10m', memory: '32Mi' }],
+			['as much as the limits', 'cpu=0.5,memory=131072Ki', { cpu: '0.5', memory: '131072Ki' }],
+		],
+		refuses: [
+			...QUANTITIES.refuses,
+			['more CPU than the limit', 'cpu=501m'],
+			['more memory than the limit', 'memory=129Mi'],
+		],
+	},
+	ENVTIER_FETCHER_LIMITS: {
+		sees: ({ injection }) => injection.limits,
+		default: { cpu: '500m', memory: '128Mi' },
+		accepts: [['one', 'memory=1Gi', { memory: '1Gi' }]],
+		refuses: QUANTITIES.refuses,
+	},
+	ENVTIER_VOLUME_SIZE: {
+		sees: ({ injection }) => injection.volumeSize,
+		default: '16Mi',
+		accepts: [['bytes', '4194304', '4194304']],
+		refuses: [
+			['a negative one', '-1Mi'],
+			['a unit that does not exist', '16MB'],
+		],
+	},
+	ENVTIER_NATIVE_ENV: {
+		sees: ({ injection, askVersion }) => [injection.nativeEnv.ok, askVersion],
+		default: [false, false],
+		accepts: [
+			['true', 'true', [true, false]],
+			['false', 'false', [false, false]],
+		],
+		refuses: [['another word', 'yes']],
+	},
+	ENVTIER_DEFAULT_ORG: {
+		sees: ({ injection }) => injection.defaultOrg,
+		accepts: [['a name', 'acme', 'acme']],
+		refuses: [
+			['a climb', '../acme'],
+			['an upper-case letter', 'Acme'],
+		],
+	},
+	ENVTIER_DEFAULT_ROLE: {
+		sees: ({ injection }) => injection.defaultRole,
+		default: '{serviceAccount}',
+		accepts: [
+			['a fixed one', 'envtier', 'envtier'],
+			['with placeholders', '{namespace}_{serviceAccount}.v1', '{namespace}_{serviceAccount}.v1'],
+		],
+		refuses: [
+			['an unknown placeholder', '{pod}'],
+			['a slash', '{namespace}/{serviceAccount}'],
+			['a hyphen in front', '-{namespace}'],
+			['a reference to another variable', '$(X)'],
+		],
+	},
+	ENVTIER_DEFAULT_UID: {
+		sees: ({ injection }) => injection.defaultUser,
+		default: 65532,
+		accepts: [['another', '1000', 1000]],
+		refuses: [
+			['root', '0'],
+			['more than Kubernetes takes', '2147483648'],
+			['a name', 'nobody'],
+			['a fraction', '1.5'],
+		],
+	},
+	ENVTIER_TOKEN_AUDIENCE: {
+		sees: ({ injection }) => injection.tokenAudience,
+		default: 'vault',
+		accepts: [['a URL', 'https://vault.example.com', 'https://vault.example.com']],
+		refuses: [['a blank', 'vault openbao']],
+	},
+	ENVTIER_VAULT_ADDR: {
+		sees: ({ injection }) => injection.vault.address,
+		accepts: [
+			['a port', 'https://vault.example.com:8200', 'https://vault.example.com:8200'],
+			['a slash behind', 'https://vault.example.com/', 'https://vault.example.com'],
+			['an IPv6 address', 'https://[fd00::8]:8200', 'https://[fd00::8]:8200'],
+		],
+		refuses: [
+			['no scheme', 'vault.internal:8200'],
+			['another scheme', 'ftp://vault.example.com'],
+			['clear text', 'http://vault.example.com:8200'],
+			['a path', 'https://vault.example.com/v1'],
+			['a query', 'https://vault.example.com/?x=1'],
+			['a fragment', 'https://vault.example.com/#x'],
+			['a user', 'https://me@vault.example.com'],
+			['a password', 'https://:hunter2-not-a-secret@vault.example.com'],
+			['a reference to another variable', 'https://$(HOST)'],
+			['no host', 'https://'],
+		],
+	},
+	ENVTIER_VAULT_INSECURE_HTTP: {
+		sees: ({ injection }) => [injection.vault.insecureHttp, injection.vault.address],
+		with: { ENVTIER_VAULT_ADDR: 'http://vault:8200' },
+		accepts: [['true, for those who mean it', 'true', [true, 'http://vault:8200']]],
+		refuses: [
+			['false beside an address in clear text', 'false'],
+			['another word', 'yes'],
+		],
+	},
+	ENVTIER_VAULT_CA: {
+		sees: ({ injection }) => injection.vault.ca,
+		accepts: [
+			['one certificate', CA, CA],
+			['a bundle with comments', `# ours\n${CA}# theirs\n${CA}`, `# ours\n${CA}# theirs\n${CA}`],
+		],
+		refuses: [
+			['a file’s name', '/etc/ssl/ca.pem'],
+			['no certificate within the marks', '-----BEGIN CERTIFICATE-----\naaaa\n-----END CERTIFICATE-----\n'],
+			['a certificate cut short', CA.slice(0, -40)],
+			['a second certificate cut short', CA + CA.slice(0, -40)],
+			['a private key, which every pod would show', CA + KEY],
+			['a reference to another variable', `$(X)\n${CA}`],
+			['more than an environment variable can hold', CA.repeat(300)],
+		],
+	},
+	ENVTIER_VAULT_NAMESPACE: {
+		sees: ({ injection }) => injection.vault.namespace,
+		accepts: [
+			['a path', 'team/blue', 'team/blue'],
+			['a slash behind, as Vault prints it', 'team/blue/', 'team/blue'],
+			['a name', 'admin', 'admin'],
+		],
+		...PATHS,
+	},
+	ENVTIER_VAULT_AUTH_MOUNT: {
+		sees: ({ injection }) => injection.vault.authMount,
+		default: 'kubernetes',
+		accepts: [['a path', 'jwt/cluster_7', 'jwt/cluster_7']],
+		...PATHS,
+	},
+	ENVTIER_VAULT_KV_MOUNT: {
+		sees: ({ injection }) => injection.vault.kvMount,
+		default: 'secret',
+		accepts: [['a path', 'kv/apps', 'kv/apps']],
+		...PATHS,
+	},
+	ENVTIER_VAULT_KV_VERSION: {
+		sees: ({ injection }) => injection.vault.kvVersion,
+		default: 2,
+		accepts: [
+			['the first', '1', 1],
+			['the second', '2', 2],
+		],
+		refuses: [
+			['a third', '3'],
+			['a letter in front', 'v2'],
+		],
+	},
+	ENVTIER_DEADLINE: {
+		sees: ({ injection }) => injection.deadline,
+		default: 60,
+		accepts: [
+			['the least', '1', 1],
+			['the most', '3600', 3600],
+		],
+		refuses: [
+			['none', '0'],
+			['more', '3601'],
+			['a unit', '60s'],
+			['a fraction', '1.5'],
+		],
+	},
+	ENVTIER_LOG_LEVEL: {
+		sees: ({ logLevel, injection }) => [logLevel, injection.logLevel],
+		default: ['info', 'info'],
+		accepts: LEVELS.map((level) => [level, level, [level, level]] as const),
+		refuses: [
+			['another case', 'INFO'],
+			['another word', 'verbose'],
+		],
+	},
+};
+
+describe.for(Object.entries(TABLES))('%s', ([name, table]) => {
+	test.for(table.accepts)('accepts %s', ([, value, result]) =>
+		expect(table.sees(settings({ ...table.with, [name]: value }))).toEqual(result),
+	);
+
+	test.for(table.refuses)('refuses %s without repeating it', ([, value]) => {
+		const message = complaint({ ...table.with, [name]: value });
+		for (const line of message.split('\n')) expect(line).toMatch(/^ENVTIER_[A-Z_]+ must /);
+		expect(message).toContain(name);
+		if (value.length > 8) expect(message).not.toContain(value.trim());
+	});
+
+	test('unset or empty, its default holds, or it is missed', () => {
+		const { required }: Variable = VARIABLES[name as VariableName];
+		for (const unset of [{ [name]: '' }, { [name]: undefined }]) {
+			const result = readSettings({ ...ENV, ...unset });
+			if (required)
+				expect(result).toEqual({
+					ok: false,
+					error: expect.stringMatching(new RegExp(`^${name} is not set: `)),
+				});
+			else
+				expect(result.ok && table.sees(result.value)).toEqual(table.with ? expect.anything() : table.default);
+		}
+	});
+});
+
+test('every variable that the webhook reads has its table here', () => {
+	const known: readonly [string, Variable][] = Object.entries(VARIABLES);
+	const read = known.filter(([, { readBy }]) => readBy.includes('webhook')).map(([name]) => name);
+	expect(Object.keys(TABLES).sort()).toEqual(read.sort());
+});
+
+test('everything that is wrong is said at once, a line each', () => {
+	const result = readSettings({
+		ENVTIER_LOG_LEVEL: 'loud',
+		ENVTIER_DEADLINE: 'soon',
+		ENVTIER_LISTEN: 'here',
+	});
+	expect(result.ok).toBe(false);
+	const lines = result.ok ? [] : result.error.split('\n');
+	expect(lines.map((line) => line.split(' ')[0]).sort()).toEqual([
+		'ENVTIER_DEADLINE',
+		'ENVTIER_FETCHER_IMAGE',
+		'ENVTIER_LISTEN',
+		'ENVTIER_LOG_LEVEL',
+		'ENVTIER_TLS_CERT_FILE',
+		'ENVTIER_TLS_KEY_FILE',
+		'ENVTIER_VAULT_ADDR',
+	]);
+});
+
+test('the API server is asked for its version only inside a cluster and when nothing was said', () => {
+	const asks = (env: Record<string, string>): boolean => {
+		const result = readSettings({ ...ENV, ...env });
+		return result.ok && result.value.askVersion;
+	};
+	expect(asks({ KUBERNETES_SERVICE_HOST: '10.0.0.1' })).toBe(true);
+	expect(asks({ KUBERNETES_SERVICE_HOST: '10.0.0.1', ENVTIER_NATIVE_ENV: 'false' })).toBe(false);
+	expect(asks({})).toBe(false);
+});
