@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { until } from '../../until.ts';
+
+const CGROUPS = '/sys/fs/cgroup';
+
+/**
+ * Makes a cgroup of this name in every hierarchy, for a kubelet to keep its pods in, apart from those of a Kubernetes that this
+ * machine may run already. Gives the function that removes it once its processes are gone.
+ */
+export async function makeCgroup(name: string): Promise<() => Promise<void>> {
+	const hierarchies = existsSync(join(CGROUPS, 'cgroup.controllers'))
+		? [CGROUPS]
+		: (await readdir(CGROUPS)).map((controller) => join(CGROUPS, controller));
+	const folders = [...new Set(hierarchies)].map((hierarchy) => join(hierarchy, name));
+	for (const folder of folders) await mkdir(folder, { recursive: true });
+	return async () => {
+		for (const folder of folders) {
+			// A folder whose last process is just ending is busy for a moment.
+			await until(`the cgroup ${folder} to be empty`, () => removeTree(folder), { timeoutMs: 10_000 });
+		}
+	};
+}
+
+/** Files in a cgroup can't be removed, and needn't be: a folder goes when no folder is in it. */
+async function removeTree(folder: string): Promise<boolean> {
+	if (!existsSync(folder)) return true;
+	for (const entry of await readdir(folder, { withFileTypes: true })) {
+		if (entry.isDirectory()) await removeTree(join(folder, entry.name));
+	}
+	await rmdir(folder);
+	return true;
+}

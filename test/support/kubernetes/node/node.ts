@@ -1,0 +1,203 @@
+import { writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { V1Node } from '@kubernetes/client-node';
+import { err, ok, type Result } from '../../../../contract/result.ts';
+import { type DebianPackage, ensurePackages } from '../../debian.ts';
+import { scratch } from '../../scratch.ts';
+import { makeAuthority } from '../../tls.ts';
+import { until } from '../../until.ts';
+import type { ClusterAccess } from '../client.ts';
+import { type Cluster, connect } from '../cluster.ts';
+import { startEtcd } from '../etcd.ts';
+import { clientCertificate } from '../identity.ts';
+import { administratorAccess, apiServerReady, startKubeApiserver } from '../kube-apiserver.ts';
+import { kubeconfig } from '../kubeconfig.ts';
+import { type Program, preparePrograms } from '../programs.ts';
+import { makeCgroup } from './cgroups.ts';
+import { type Containerd, PAUSE_IMAGE, startContainerd } from './containerd.ts';
+import { startControllers } from './controllers.ts';
+import { type Gateway, openGateway } from './forward.ts';
+import { writeImage } from './image.ts';
+import { NODE_NAME, startKubelet } from './kubelet.ts';
+import { type Namespaces, NODE_IP, openNamespaces } from './namespaces.ts';
+
+const PROGRAMS: readonly Program[] = [
+	'etcd',
+	'kube-apiserver',
+	'kubectl',
+	'kube-controller-manager',
+	'kube-scheduler',
+	'kube-proxy',
+	'kubelet',
+];
+
+const PACKAGES: readonly DebianPackage[] = [
+	'containerd',
+	'runc',
+	'containernetworking-plugins',
+	'iptables',
+	'catatonit',
+	'busybox-static',
+];
+
+/** Inside its own network no port can be taken. */
+const PORTS = { etcd: 2379, etcdPeer: 2380, apiServer: 6443 } as const;
+
+/** A whole Kubernetes cluster of one node, in namespaces of its own. */
+export interface Node extends Cluster {
+	/** What another process needs to reach it; its URL is on this machine's loopback. */
+	readonly access: ClusterAccess;
+	/** The API server as pods and programs inside reach it. */
+	readonly insideUrl: string;
+	readonly namespaces: Namespaces;
+	readonly gateway: Gateway;
+	readonly images: Containerd;
+	readonly programs: Readonly<Record<Program, string>>;
+	/** Holds the logs of all its programs (`*.log`). */
+	readonly dir: string;
+	stop(): Promise<void>;
+}
+
+/**
+ * Starts the node; Ready when this resolves, in about 15 seconds once everything is built.
+ * Fails with a sentence that says what this machine lacks; throws, with a log's end, when something doesn't start.
+ *
+ * @param say hears what is going on
+ */
+export async function startNode(say: (line: string) => void): Promise<Result<Node>> {
+	if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+		return err('a Kubernetes node needs root on Linux');
+	}
+	const missing = await ensurePackages(PACKAGES, say);
+	if (missing.length > 0) return err(`a Kubernetes node needs the Debian packages ${missing.join(' ')}`);
+	const programs = await preparePrograms(PROGRAMS);
+	if (!programs.ok) return programs;
+	const { dir, remove } = await scratch('node');
+	const endings: (() => Promise<void>)[] = [remove];
+	const stop = async (): Promise<void> => {
+		for (const end of endings.splice(0).reverse()) await end();
+	};
+	try {
+		return ok({ ...(await start(programs.value, dir, endings, say)), stop });
+	} catch (thrown) {
+		await stop();
+		throw thrown;
+	}
+}
+
+async function start(
+	programs: Readonly<Record<Program, string>>,
+	dir: string,
+	endings: (() => Promise<void>)[],
+	say: (line: string) => void,
+): Promise<Omit<Node, 'stop'>> {
+	const cgroup = `/${basename(dir)}`;
+	endings.push(await makeCgroup(cgroup));
+	const namespaces = await openNamespaces();
+	endings.push(namespaces.stop);
+	const gateway = await openGateway(namespaces, dir);
+	endings.push(async () => gateway.close());
+
+	say('starting etcd, the API server and containerd');
+	const authority = await makeAuthority('Envtier test cluster CA');
+	const url = `https://${await gateway.forward(NODE_IP, PORTS.apiServer)}`;
+	const access = await administratorAccess(dir, url, authority);
+	const insideUrl = `https://${NODE_IP}:${PORTS.apiServer}`;
+	const kubeconfigFor = async (user: string, groups: readonly string[] = []): Promise<string> => {
+		const file = join(dir, `${user.replaceAll(':', '-')}.kubeconfig`);
+		const identity = await clientCertificate(authority, user, groups);
+		await writeFile(file, kubeconfig(insideUrl, authority.certPem, identity), { mode: 0o600 });
+		return file;
+	};
+	const [images] = await Promise.all([
+		containerdWithImages(namespaces, dir),
+		controlPlane(namespaces, programs, dir, authority, access),
+	]);
+
+	say('starting the kubelet, the controllers, the scheduler and the proxy');
+	await startKubelet(namespaces, {
+		...{ command: programs.kubelet, dir, authority, runtime: images.socket, cgroup },
+		kubeconfig: await kubeconfigFor(`system:node:${NODE_NAME}`, ['system:nodes']),
+	});
+	await startControllers(namespaces, { paths: programs, dir, kubeconfigFor });
+	const cluster = connect(access);
+	await until('the node to be Ready', () => isReady(cluster), { timeoutMs: 120_000, everyMs: 200 });
+	return { ...cluster, access, insideUrl, namespaces, gateway, images, programs, dir };
+}
+
+async function controlPlane(
+	namespaces: Namespaces,
+	programs: Readonly<Record<Program, string>>,
+	dir: string,
+	authority: Awaited<ReturnType<typeof makeAuthority>>,
+	access: ClusterAccess,
+): Promise<void> {
+	const etcd = await startEtcd(namespaces.start, programs.etcd, {
+		...{ dir, port: PORTS.etcd, peerPort: PORTS.etcdPeer },
+	});
+	// The API server calls the kubelet for logs and exec.
+	const caller = await clientCertificate(authority, 'kube-apiserver', ['system:masters']);
+	const [certFile, keyFile] = [join(dir, 'kubelet-client.crt'), join(dir, 'kubelet-client.key')];
+	await writeFile(certFile, caller.certPem);
+	await writeFile(keyFile, caller.keyPem, { mode: 0o600 });
+	const server = await startKubeApiserver(namespaces.start, {
+		...{ command: programs['kube-apiserver'], dir, authority, etcdUrl: etcd.url },
+		...{ bind: '0.0.0.0', port: PORTS.apiServer, addresses: [NODE_IP] },
+		extraArgs: [
+			`--advertise-address=${NODE_IP}`,
+			`--kubelet-client-certificate=${certFile}`,
+			`--kubelet-client-key=${keyFile}`,
+			`--kubelet-certificate-authority=${join(dir, 'ca.crt')}`,
+			'--kubelet-preferred-address-types=InternalIP',
+		],
+	});
+	await apiServerReady(server, access);
+}
+
+/** Images that every test may use: `localhost/busybox:1` has the usual commands. */
+async function containerdWithImages(namespaces: Namespaces, dir: string): Promise<Containerd> {
+	const containerd = await startContainerd(namespaces, dir);
+	const applets = [
+		'sh',
+		'cat',
+		'cp',
+		'cut',
+		'date',
+		'dd',
+		'env',
+		'grep',
+		'id',
+		'ls',
+		'nc',
+		'sed',
+		'sleep',
+		'sort',
+		'stat',
+		'touch',
+		'wget',
+	];
+	const images = [
+		{
+			reference: PAUSE_IMAGE,
+			programs: { '/catatonit': '/usr/bin/catatonit' },
+			command: ['/catatonit', '-P'],
+		},
+		{
+			reference: 'localhost/busybox:1',
+			programs: { '/bin/busybox': '/bin/busybox' },
+			links: Object.fromEntries(applets.map((applet) => [`/bin/${applet}`, 'busybox'])),
+			command: ['/bin/sh'],
+		},
+	];
+	for (const image of images) {
+		const file = join(dir, 'image.tar');
+		await writeImage(image, file);
+		await containerd.importImage(file);
+	}
+	return containerd;
+}
+
+async function isReady(cluster: Cluster): Promise<boolean> {
+	const { body } = await cluster.request<V1Node>('GET', `/api/v1/nodes/${NODE_NAME}`);
+	return body.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+}
