@@ -1,13 +1,67 @@
-/** Bundles each program into one self-contained file, the very one that its image holds. */
+/**
+ * Bundles each program into one self-contained file, the very one that its image holds: `node build.ts [program…]`.
+ */
 import { existsSync } from 'node:fs';
-import { build } from 'esbuild';
+import { dirname } from 'node:path';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 /** CommonJS packages in an ES module bundle look for `require` to reach Node's built-ins. */
-const banner =
+const REQUIRE =
 	"import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);";
 
-for (const program of ['webhook', 'fetcher']) {
-	if (!existsSync(`${program}/main.ts`)) continue;
+/**
+ * Reaches built-ins through process.getBuiltinModule. An `import` of one reads every export there is, getters included: that of
+ * node:http then loads the whole of undici (80 ms), that of node:fs its promises, that of node:tls the root certificates.
+ */
+const bareBuiltins: Plugin = {
+	name: 'bare-builtins',
+	setup: ({ onResolve, onLoad }) => {
+		onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+		onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+			contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+		}));
+	},
+};
+
+/**
+ * What node-vault asks for and the fetcher does not use, since it gives node-vault functions of its own in their place
+ * (fetcher/vault.ts): axios and node:https send its requests, debug writes its log, tv4 and mustache serve its table of
+ * commands. That one is left out as well.
+ */
+const UNUSED: Readonly<Record<string, string>> = {
+	axios: 'module.exports = {};',
+	debug: 'module.exports = () => () => undefined;',
+	https: 'module.exports = {};',
+	mustache: 'module.exports = {};',
+	tv4: 'module.exports = {};',
+	'./commands.js': 'module.exports = {};',
+};
+
+const leanNodeVault: Plugin = {
+	name: 'lean-node-vault',
+	setup: ({ onResolve, onLoad }) => {
+		onResolve({ filter: /.*/ }, ({ path, importer }) => {
+			if (!/node_modules\/node-vault\/src$/.test(dirname(importer))) return undefined;
+			if (path in UNUSED) return { path, namespace: 'unused' };
+			return path === 'events' ? { path: 'node:events', namespace: 'builtin' } : undefined;
+		});
+		onLoad({ filter: /.*/, namespace: 'unused' }, ({ path }) => ({ contents: UNUSED[path] ?? '' }));
+	},
+};
+
+const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
+	webhook: { banner: { js: REQUIRE } },
+	fetcher: { plugins: [leanNodeVault, bareBuiltins] },
+};
+
+const wanted = process.argv.slice(2);
+for (const name of wanted) {
+	if (!(name in PROGRAMS))
+		throw new Error(`there is no program "${name}"; known: ${Object.keys(PROGRAMS).join(', ')}`);
+}
+
+for (const [program, options] of Object.entries(PROGRAMS)) {
+	if (wanted.length > 0 ? !wanted.includes(program) : !existsSync(`${program}/main.ts`)) continue;
 	await build({
 		entryPoints: [`${program}/main.ts`],
 		outfile: `dist/${program}.mjs`,
@@ -16,6 +70,6 @@ for (const program of ['webhook', 'fetcher']) {
 		format: 'esm',
 		target: 'node24',
 		legalComments: 'none',
-		banner: { js: banner },
+		...options,
 	});
 }

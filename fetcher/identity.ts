@@ -1,0 +1,58 @@
+import { object } from './answers.ts';
+import { enumerate, quoted } from './text.ts';
+
+/**
+ * Who a service-account token says it is. None of this is secret (the signature is), and none of it is verified: it is for
+ * messages only.
+ */
+export interface Identity {
+	/** `namespace/name` */
+	readonly serviceAccount: string | undefined;
+	readonly audiences: readonly string[];
+	/** Seconds since 1970. */
+	readonly expires: number | undefined;
+}
+
+/** A JWS in compact form: header, payload and signature (RFC 7515, 7.1). */
+const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
+
+/** True for text that has the form of a JWT. */
+export function isJwt(text: string): boolean {
+	return JWT.test(text);
+}
+
+/** `system:serviceaccount:NAMESPACE:NAME`, the subject that Kubernetes gives service-account tokens. */
+const SUBJECT = /^system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)$/;
+
+function claimsOf(jwt: string): Readonly<Record<string, unknown>> {
+	try {
+		return object(JSON.parse(Buffer.from(JWT.exec(jwt)?.[1] ?? '', 'base64url').toString())) ?? {};
+	} catch {
+		// Not a token that says who it is. Vault refuses it too, and this serves only to say why.
+		return {};
+	}
+}
+
+/** Reads what a token says of itself. */
+export function identityOf(jwt: string): Identity {
+	const { sub, aud, exp } = claimsOf(jwt);
+	const subject = typeof sub === 'string' ? SUBJECT.exec(sub) : null;
+	const audiences = (Array.isArray(aud) ? aud : [aud]).filter((one) => typeof one === 'string');
+	return {
+		serviceAccount: subject === null ? undefined : `${subject[1]}/${subject[2]}`,
+		audiences,
+		expires: typeof exp === 'number' ? exp : undefined,
+	};
+}
+
+/** `service account "shop/web"`, or what can be said when the token doesn't tell. */
+export function subjectText({ serviceAccount }: Identity): string {
+	return serviceAccount === undefined ? 'the pod’s token' : `service account ${quoted(serviceAccount)}`;
+}
+
+/** The audiences, quoted. */
+export function audienceText({ audiences }: Identity): string {
+	return audiences.length === 0
+		? 'no audience'
+		: `the audience ${enumerate(audiences.map((one) => quoted(one)))}`;
+}

@@ -1,0 +1,51 @@
+import { writeSync } from 'node:fs';
+import type { LogLevel } from './settings.ts';
+
+/** Fields of a line besides its message. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Writes lines of pino's shape (pino itself would be a tenth of the fetcher's time: ADR 0004). */
+export type Log = Readonly<
+	Record<'debug' | 'info' | 'warn' | 'error', (message: string, fields?: Fields) => void>
+>;
+
+/** pino's numbers. */
+const LEVELS: Readonly<Record<LogLevel, number>> = {
+	trace: 10,
+	debug: 20,
+	info: 30,
+	warn: 40,
+	error: 50,
+	fatal: 60,
+	silent: Number.POSITIVE_INFINITY,
+};
+
+const STDOUT = 1;
+
+/** Writes to standard output at once, so that a line is out when the process ends in the next moment. */
+export function writeLine(line: string): void {
+	try {
+		writeSync(STDOUT, line);
+	} catch {
+		// Nobody reads (EPIPE), or not fast enough (EAGAIN): a log that can't be written is no reason to hold a pod back,
+		// and there is nowhere else to say so.
+	}
+}
+
+/** A log that keeps lines from `level` upwards and hands each to `write`. */
+export function openLog(level: LogLevel, write: (line: string) => void = writeLine): Log {
+	const at =
+		(name: keyof Log) =>
+		(message: string, fields: Fields = {}) => {
+			if (LEVELS[name] < LEVELS[level]) return;
+			const line = {
+				level: LEVELS[name],
+				time: Date.now(),
+				name: 'envtier-fetcher',
+				...fields,
+				msg: message,
+			};
+			write(`${JSON.stringify(line)}\n`);
+		};
+	return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}

@@ -1,0 +1,48 @@
+import { isKey } from '../contract/keys.ts';
+import type { Tier } from '../contract/tiers.ts';
+
+/** The names that one tier holds. */
+export interface Listing {
+	readonly tier: Tier;
+	readonly names: readonly string[];
+}
+
+/** One key to read. */
+export interface Wanted {
+	readonly key: string;
+	/** The tiers that list it, the overriding one first. */
+	readonly tiers: readonly Tier[];
+}
+
+/** What to read, and what to leave and tell about. */
+export interface Plan {
+	/** Sorted by key in byte order. */
+	readonly wanted: readonly Wanted[];
+	/** Names that can't be a variable's, by tier, in the order in which they were listed. */
+	readonly unusable: readonly Listing[];
+}
+
+/**
+ * Merges the names of tiers, which come in merge order: a later tier overrides an earlier one, key by key. Folders (names
+ * ending in "/") are none of ours.
+ */
+export function mergeNames(listings: readonly Listing[]): Plan {
+	const tiersOf = new Map<string, Tier[]>();
+	const unusable: Listing[] = [];
+	for (const { tier, names } of listings) {
+		const secrets = names.filter((name) => !name.endsWith('/'));
+		const bad = secrets.filter((name) => !isKey(name));
+		if (bad.length > 0) unusable.push({ tier, names: bad });
+		for (const key of secrets.filter(isKey)) {
+			const tiers = tiersOf.get(key) ?? [];
+			if (tiers[0] !== tier) tiersOf.set(key, [tier, ...tiers]);
+		}
+	}
+	const wanted = [...tiersOf].map(([key, tiers]) => ({ key, tiers })).sort((a, b) => byteOrder(a.key, b.key));
+	return { wanted, unusable };
+}
+
+/** Keys are ASCII, where the order of UTF-16 units is that of bytes; `localeCompare` would depend on the machine. */
+function byteOrder(a: string, b: string): number {
+	return a < b ? -1 : a > b ? 1 : 0;
+}

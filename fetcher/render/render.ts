@@ -1,0 +1,49 @@
+import { FORMAT_PATHS, type Format, NATIVE_ENV_PATH } from '../../contract/formats.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { renderDotenv } from './dotenv.ts';
+import { renderFiles } from './files.ts';
+import { renderJson } from './json.ts';
+import { renderNative } from './native.ts';
+import type { Entry, Misfit, Render } from './rendering.ts';
+import { renderShell } from './shell.ts';
+
+/** What is to stand at a path of the volume: a file's text, or a directory's files by name. */
+export interface Output {
+	readonly path: string;
+	readonly content: string | ReadonlyMap<string, string>;
+}
+
+/** A key that can't be handed over in a format. */
+export interface Unfit extends Misfit {
+	readonly format: string;
+}
+
+const RENDERS: Readonly<Record<Format, Render<Output['content']>>> = {
+	shell: renderShell,
+	dotenv: renderDotenv,
+	json: renderJson,
+	files: renderFiles,
+};
+
+/**
+ * Renders every format asked for, and the kubelet's file if any keys are named for it, or tells every key that one of them
+ * can't hold.
+ */
+export function renderAll(
+	entries: readonly Entry[],
+	formats: readonly Format[],
+	envKeys: readonly string[],
+): Result<readonly Output[], readonly Unfit[]> {
+	const outputs: Output[] = [];
+	const unfit: Unfit[] = [];
+	const add = (format: string, path: string, rendered: ReturnType<Render<Output['content']>>): void => {
+		if (rendered.ok) outputs.push({ path, content: rendered.value });
+		else unfit.push(...rendered.error.map((misfit) => ({ ...misfit, format })));
+	};
+	for (const format of formats) add(format, FORMAT_PATHS[format], RENDERS[format](entries));
+	if (envKeys.length > 0) {
+		const native = entries.filter(({ key }) => envKeys.includes(key));
+		add('env', NATIVE_ENV_PATH, renderNative(native));
+	}
+	return unfit.length === 0 ? ok(outputs) : err(unfit);
+}

@@ -1,0 +1,15 @@
+import { byLine, NUL, tooLongForLinux } from './lines.ts';
+import type { Render } from './rendering.ts';
+import { KEPT_BY_SHELLS } from './shell-names.ts';
+
+/**
+ * `export KEY='value'`, to be sourced. Between single quotes a POSIX shell takes every byte as it is (XCU 2.2.2), a single
+ * quote itself being written as `'\''`.
+ */
+export const renderShell: Render = byLine((entry) => {
+	const { key, value } = entry;
+	if (KEPT_BY_SHELLS.has(key))
+		return { why: 'is a variable that shells keep for themselves: give it another name' };
+	if (value.includes('\0')) return NUL;
+	return tooLongForLinux(entry) ?? { line: `export ${key}='${value.replaceAll("'", `'\\''`)}'\n` };
+});

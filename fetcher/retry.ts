@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { err, ok, type Result } from '../contract/result.ts';
+import type { Deadline } from './deadline.ts';
+import { Failure } from './failure.ts';
+import type { Log } from './log.ts';
+
+const FIRST_WAIT = 100;
+const LONGEST_WAIT = 5_000;
+/** One attempt may take a third of the time, so that a black hole leaves time for another; but not for ever. */
+const LONGEST_ATTEMPT = 10_000;
+const SHORTEST_ATTEMPT = 500;
+/** With less left than this no answer would come in time. */
+const TOO_SHORT = 20;
+
+/** What a retry needs to know of the world. */
+export interface RetryOptions {
+	readonly log: Log;
+	/** From 0 up to but not including 1. */
+	readonly random: () => number;
+}
+
+/** One try at something; it ends by itself, well or badly, within `timeout` milliseconds. */
+export type Attempt<T> = (timeout: number) => Promise<T>;
+
+/** Tries until it works, can't heal, or the time is up. */
+export type Retry = <T>(attempt: Attempt<T>, deadline: Deadline) => Promise<T>;
+
+/** How long one attempt may take, in milliseconds. */
+export function attemptTimeout(deadline: Deadline): number {
+	const share = Math.min(LONGEST_ATTEMPT, Math.max(SHORTEST_ATTEMPT, deadline.span / 3));
+	return Math.min(share, deadline.left());
+}
+
+/**
+ * Milliseconds before the try after the `failed`th one: anywhere between nothing and a bound that doubles ("full jitter"),
+ * so that pods that failed together don't come back together.
+ */
+export function backoff(failed: number, random: () => number): number {
+	return random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failed - 1));
+}
+
+const seconds = (ms: number): string => `${Math.ceil(ms / 100) / 10} s`;
+
+function givenUp(last: Failure, why: string): Failure {
+	return new Failure(last.reason, `${last.message}; ${why}`);
+}
+
+/**
+ * Makes a retry for the requests of one process. A server that asks to be left alone for a while (Retry-After) is left alone
+ * by all of them.
+ */
+export function makeRetry({ log, random }: RetryOptions): Retry {
+	let quietUntil = 0;
+	let said = '';
+
+	const waitAfter = (failure: Failure, failed: number, deadline: Deadline): number => {
+		if (failure.retryAfter !== undefined)
+			quietUntil = Math.max(quietUntil, performance.now() + failure.retryAfter);
+		const quiet = Math.max(0, quietUntil - performance.now());
+		const left = deadline.left();
+		if (quiet >= left && quiet > 0)
+			throw givenUp(failure, `it asks for ${seconds(quiet)} of quiet, longer than the ${seconds(left)} left`);
+		const wait = quiet + backoff(failed, random);
+		// One last try shortly before the deadline is worth more than none.
+		return Math.min(wait, quiet + (left - quiet) * 0.9);
+	};
+
+	const pause = async (failure: Failure, failed: number, deadline: Deadline): Promise<void> => {
+		const wait = waitAfter(failure, failed, deadline);
+		const level = said === failure.message ? 'debug' : 'warn';
+		said = failure.message;
+		log[level](`${failure.message}; trying again`, { attempt: failed, waitMs: Math.round(wait) });
+		await sleep(wait);
+	};
+
+	return async (attempt, deadline) => {
+		for (let failed = 1; ; failed++) {
+			const tried = await tryOnce(attempt, attemptTimeout(deadline));
+			if (tried.ok) return tried.value;
+			if (deadline.left() < TOO_SHORT) {
+				const span = `${seconds(deadline.span)} (ENVTIER_DEADLINE)`;
+				throw givenUp(tried.error, `given up after ${span}`);
+			}
+			await pause(tried.error, failed, deadline);
+		}
+	};
+}
+
+async function tryOnce<T>(attempt: Attempt<T>, timeout: number): Promise<Result<T, Failure>> {
+	try {
+		return ok(await attempt(timeout));
+	} catch (thrown) {
+		if (thrown instanceof Failure && thrown.heals) return err(thrown);
+		throw thrown;
+	}
+}

@@ -1,0 +1,124 @@
+import { type Format, parseFormats } from '../contract/formats.ts';
+import { parseKeys } from '../contract/keys.ts';
+import { parseName, parseRole } from '../contract/names.ts';
+import { err, ok, type Result } from '../contract/result.ts';
+import { parseTiers, type Scope, TIERS, type Tier, tierPath } from '../contract/tiers.ts';
+import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
+import { VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
+
+/** How to reach Vault, and where in it things are. */
+export interface VaultSettings {
+	/** Origin, `https://host:port`. */
+	readonly address: string;
+	/** PEM text; undefined: the system's roots. */
+	readonly ca: string | undefined;
+	readonly namespace: string | undefined;
+	readonly authMount: string;
+	readonly kvMount: string;
+	readonly kvVersion: 1 | 2;
+	readonly role: string;
+}
+
+/** How much to say. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Everything that one fetch depends on. */
+export interface Settings {
+	readonly vault: VaultSettings;
+	readonly tokenFile: string;
+	readonly scope: Scope;
+	/** In merge order; each has a path in `scope`. */
+	readonly tiers: readonly Tier[];
+	/** Keys that must exist after the merge. */
+	readonly require: readonly string[];
+	/** Keys for the kubelet's own file. */
+	readonly envKeys: readonly string[];
+	readonly formats: readonly Format[];
+	readonly out: string;
+	/** Milliseconds for the whole fetch. */
+	readonly deadline: number;
+	readonly logLevel: LogLevel;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const text: Parse<string> = (value) => ok(value);
+
+const pem: Parse<string> = (value) =>
+	/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.test(value)
+		? ok(value)
+		: err('PEM text of one or more certificates');
+
+/** The file for the last words: needed also when the other settings are wrong. */
+export function terminationLog(env: Environment): string {
+	return env['ENVTIER_TERMINATION_LOG'] || VARIABLES.ENVTIER_TERMINATION_LOG.default;
+}
+
+/** Which tiers to read: those named, each of which must have its name set, or all whose names are set. */
+function chooseTiers(named: readonly Tier[] | undefined, scope: Scope): Result<readonly Tier[]> {
+	const present = TIERS.filter((tier) => tierPath(tier, scope) !== undefined);
+	const missing = (named ?? []).filter((tier) => !present.includes(tier));
+	if (missing.length === 0) return ok(named ?? present);
+	const variables = missing.map((tier) => `the tier "${tier}", but ENVTIER_${tier.toUpperCase()} is not set`);
+	return err(`ENVTIER_TIERS names ${variables.join('; it names ')}`);
+}
+
+/**
+ * Reads the fetcher's settings out of an environment, all of them before complaining. Each error names its variable and what
+ * is accepted, never the value: people paste secrets into wrong places. An empty variable counts as unset.
+ */
+export function readSettings(env: Environment): Result<Settings, readonly string[]> {
+	const problems: string[] = [];
+	const optional = <T>(name: VariableName, parse: Parse<T>): T | undefined => {
+		const variable: Variable = VARIABLES[name];
+		const value = env[name] || variable.default;
+		if (value === undefined) {
+			if (variable.required) problems.push(`${name} is not set: ${variable.meaning}`);
+			return undefined;
+		}
+		const parsed = parse(value);
+		if (parsed.ok) return parsed.value;
+		problems.push(`${name} must be ${parsed.error}`);
+		return undefined;
+	};
+	/** The cast is sound because a missing value is a problem, and with a problem nothing is returned. */
+	const required = <T>(name: VariableName, parse: Parse<T>): T => optional(name, parse) as T;
+
+	const insecureHttp = required('ENVTIER_VAULT_INSECURE_HTTP', oneOf('true', 'false')) === 'true';
+	const vault: VaultSettings = {
+		address: required('ENVTIER_VAULT_ADDR', parseAddress),
+		ca: optional('ENVTIER_VAULT_CA', pem),
+		namespace: optional('ENVTIER_VAULT_NAMESPACE', parseVaultPath),
+		authMount: required('ENVTIER_VAULT_AUTH_MOUNT', parseVaultPath),
+		kvMount: required('ENVTIER_VAULT_KV_MOUNT', parseVaultPath),
+		kvVersion: required('ENVTIER_VAULT_KV_VERSION', oneOf('1', '2')) === '1' ? 1 : 2,
+		role: required('ENVTIER_VAULT_ROLE', parseRole),
+	};
+	if (vault.address?.startsWith('http:') && !insecureHttp)
+		problems.push('ENVTIER_VAULT_ADDR must start with https:// unless ENVTIER_VAULT_INSECURE_HTTP is "true"');
+	const org = optional('ENVTIER_ORG', parseName);
+	const deployment = required('ENVTIER_DEPLOYMENT', parseName);
+	const service = optional('ENVTIER_SERVICE', parseName);
+	const scope: Scope = {
+		deployment,
+		...(org === undefined ? {} : { org }),
+		...(service === undefined ? {} : { service }),
+	};
+	const named = optional('ENVTIER_TIERS', parseTiers);
+	const settings = {
+		vault,
+		scope,
+		tokenFile: required('ENVTIER_TOKEN_FILE', text),
+		require: optional('ENVTIER_REQUIRE', parseKeys) ?? [],
+		envKeys: optional('ENVTIER_ENV_KEYS', parseKeys) ?? [],
+		formats: required('ENVTIER_FORMAT', parseFormats),
+		out: required('ENVTIER_OUT', text),
+		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, 3600)) * 1000,
+		logLevel: required('ENVTIER_LOG_LEVEL', oneOf(...LOG_LEVELS)),
+	};
+	// With a bad name among them, a complaint about the tiers would only repeat it.
+	if (problems.length > 0) return err(problems);
+	const tiers = chooseTiers(named, scope);
+	return tiers.ok ? ok({ ...settings, tiers: tiers.value }) : err([tiers.error]);
+}

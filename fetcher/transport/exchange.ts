@@ -1,0 +1,29 @@
+/** One request to Vault. */
+export interface Request {
+	readonly method: string;
+	/** From `/v1` on. */
+	readonly path: string;
+	readonly headers: Readonly<Record<string, string>>;
+	readonly body: Buffer | undefined;
+}
+
+/** One complete answer. */
+export interface Answer {
+	readonly status: number;
+	readonly contentType: string;
+	readonly retryAfter: string | undefined;
+	readonly location: string | undefined;
+	readonly body: Buffer;
+}
+
+/** A connection that requests can go over, several at a time. */
+export interface Connection {
+	/** Rejects with the errors that Node's own modules give, or with a `Failure`; within `timeout` milliseconds. */
+	exchange(request: Request, timeout: number): Promise<Answer>;
+	/** False once nothing new should be sent over it. */
+	usable(): boolean;
+	close(): void;
+}
+
+/** More than a thousand keys' names or the largest entry that Vault stores (1 MiB unless set otherwise), JSON-escaped. */
+export const BODY_LIMIT = 16 * 1024 * 1024;

@@ -1,0 +1,92 @@
+import { Failure } from '../failure.ts';
+import { printable } from '../text.ts';
+
+/** What went wrong below HTTP, in words, by Node's code; all of these heal. */
+const HEALING: Readonly<Record<string, string>> = {
+	ECONNREFUSED: 'nothing listens there (connection refused)',
+	ECONNRESET: 'the connection was reset',
+	EPIPE: 'the connection was closed',
+	ETIMEDOUT: 'no answer to the connection attempt',
+	EHOSTUNREACH: 'no route to the host: a network policy may forbid it',
+	ENETUNREACH: 'no route to the network',
+	EACCES: 'the connection is forbidden here',
+	EPERM: 'the connection is forbidden here, by a network policy perhaps',
+	ENOTFOUND: 'its name is not in DNS',
+	EAI_AGAIN: 'DNS does not answer',
+};
+
+/** Verdicts on certificates whose code says too little. */
+const CERTIFICATE: Readonly<Record<string, string>> = {
+	CERT_HAS_EXPIRED: 'its certificate has expired',
+	CERT_NOT_YET_VALID: 'its certificate is not valid yet',
+	DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself',
+	SELF_SIGNED_CERT_IN_CHAIN: 'its certificate comes from an unknown CA',
+	UNABLE_TO_GET_ISSUER_CERT: 'its certificate comes from an unknown CA',
+	UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate comes from an unknown CA',
+	UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate comes from an unknown CA, or an intermediate is missing',
+	CERT_SIGNATURE_FAILURE: 'its certificate was not signed by the CA it names',
+	ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for other names',
+	ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS: is this a plain HTTP port?',
+	ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS: is this a plain HTTP port?',
+	ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it does not speak TLS 1.2 or later',
+	ERR_SSL_UNSUPPORTED_PROTOCOL: 'it does not speak TLS 1.2 or later',
+	ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate, which Envtier has none of',
+};
+
+const CLOCK = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
+
+const TRUST = new Set([
+	'DEPTH_ZERO_SELF_SIGNED_CERT',
+	'SELF_SIGNED_CERT_IN_CHAIN',
+	'UNABLE_TO_GET_ISSUER_CERT',
+	'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+	'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+	'CERT_SIGNATURE_FAILURE',
+]);
+
+/** OpenSSL's verdicts on a chain, Node's on a name, and alerts of the handshake. */
+const TLS_CODE =
+	/^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_|ERR_SSL_|HOSTNAME_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|CRL_|ERROR_IN_CERT_|EPROTO$)/;
+
+function text(error: object, field: 'code' | 'reason' | 'message'): string {
+	const value: unknown = Object.getOwnPropertyDescriptor(error, field)?.value;
+	return typeof value === 'string' ? value : '';
+}
+
+function tlsFailure(error: Error, code: string, at: string): Failure {
+	const verdict = CERTIFICATE[code] ?? `the TLS handshake failed (${printable(text(error, 'message'), 120)})`;
+	const details = [
+		code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? printable(text(error, 'reason')) : '',
+		CLOCK.has(code) ? `the clock here says ${new Date().toISOString()}` : '',
+		TRUST.has(code) ? 'ENVTIER_VAULT_CA must hold the CA that issued it' : '',
+		code,
+	];
+	return new Failure('tls', `${at}: ${verdict} (${details.filter((detail) => detail !== '').join('; ')})`);
+}
+
+/**
+ * Puts an error of Node's network modules into words and says whether it heals. An error without a code is a defect of our
+ * own: it comes back as it is.
+ */
+export function explain(thrown: unknown, address: string): unknown {
+	if (thrown instanceof Failure || !(thrown instanceof Error)) return thrown;
+	const code = text(thrown, 'code');
+	const at = `Vault at ${address}`;
+	if (code === '') return thrown;
+	if (TLS_CODE.test(code)) return tlsFailure(thrown, code, at);
+	if (code.startsWith('HPE_'))
+		return new Failure('bad-answer', `${at}: what answers there does not speak HTTP (${code})`);
+	const words = HEALING[code] ?? 'the connection failed';
+	return new Failure('unreachable', `${at}: ${words} (${code})`, { heals: true });
+}
+
+/** Nothing complete came within the time of one attempt. */
+export function timedOut(address: string, timeout: number, what: string): Failure {
+	const within = `within ${Math.round(timeout)} ms`;
+	return new Failure('unreachable', `Vault at ${address}: ${what} ${within}`, { heals: true });
+}
+
+/** More came than any answer of Vault holds. */
+export function tooLarge(address: string, limit: number): Failure {
+	return new Failure('bad-answer', `Vault at ${address}: an answer is larger than ${limit >> 20} MiB`);
+}

@@ -1,0 +1,79 @@
+import { Agent, request as send } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Answer, Connection, Request } from './exchange.ts';
+import { BODY_LIMIT } from './exchange.ts';
+import { timedOut, tooLarge } from './faults.ts';
+import { dial, type Endpoint } from './socket.ts';
+
+/** Requests wait for one of these; more would be more handshakes, each dearer than a request. */
+const CONNECTIONS = 2;
+
+function exchange(agent: Agent, endpoint: Endpoint, request: Request, timeout: number): Promise<Answer> {
+	const { address, host, port } = endpoint;
+	return new Promise((resolve, reject) => {
+		const { method, path, headers, body } = request;
+		const authority = new URL(address).host;
+		const length = body === undefined ? {} : { 'content-length': body.length };
+		const sent = send({
+			agent,
+			host,
+			port,
+			method,
+			path,
+			headers: { host: authority, ...headers, ...length },
+		});
+		const fail = (error: Error): void => {
+			clearTimeout(timer);
+			reject(error);
+			sent.destroy();
+		};
+		const timer = setTimeout(() => fail(timedOut(address, timeout, 'no complete answer')), timeout);
+		sent.once('error', fail);
+		sent.once('response', (response) => {
+			const chunks: Buffer[] = [];
+			let size = 0;
+			response.once('error', fail);
+			response.on('data', (chunk: Buffer) => {
+				size += chunk.length;
+				if (size > BODY_LIMIT) fail(tooLarge(address, BODY_LIMIT));
+				else chunks.push(chunk);
+			});
+			response.once('end', () => {
+				clearTimeout(timer);
+				resolve({
+					status: response.statusCode ?? 0,
+					contentType: response.headers['content-type'] ?? '',
+					retryAfter: response.headers['retry-after'],
+					location: response.headers.location,
+					body: Buffer.concat(chunks, size),
+				});
+			});
+		});
+		sent.end(body);
+	});
+}
+
+/** Speaks HTTP/1.1 over connections that are kept open, the first of which is there already. */
+export function speakHttp1(first: Socket, endpoint: Endpoint, dialed: () => void): Connection {
+	const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+	const spare = [first];
+	first.once('close', () => void spare.pop());
+	agent.createConnection = (_options, created) => {
+		const ready = spare.pop();
+		if (ready !== undefined) return ready;
+		dialed();
+		// Its type wants a socket along with the error.
+		const failed = created as ((error: Error) => void) | undefined;
+		dial(endpoint, ['http/1.1']).ready.then((socket) => created?.(null, socket), failed);
+		return undefined;
+	};
+	let closed = false;
+	return {
+		exchange: (request, timeout) => exchange(agent, endpoint, request, timeout),
+		usable: () => !closed,
+		close: () => {
+			closed = true;
+			agent.destroy();
+		},
+	};
+}

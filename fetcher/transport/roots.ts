@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+
+/** Where distributions keep their CA certificates in one file (the list is that of Go's crypto/x509). */
+const BUNDLES = [
+	'/etc/ssl/certs/ca-certificates.crt',
+	'/etc/pki/tls/certs/ca-bundle.crt',
+	'/etc/ssl/ca-bundle.pem',
+	'/etc/pki/tls/cacert.pem',
+	'/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+	'/etc/ssl/cert.pem',
+];
+
+/**
+ * The system's CA certificates as PEM text; where the system has none (an image without any), those that come with Node.
+ * Node's own default would be the latter everywhere.
+ */
+export function systemRoots(bundles: readonly string[] = BUNDLES): string | readonly string[] {
+	for (const file of bundles) {
+		try {
+			return readFileSync(file, 'utf8');
+		} catch {
+			// Not this distribution's place: the next one may be.
+		}
+	}
+	return rootCertificates;
+}

@@ -1,0 +1,32 @@
+import { getuid } from 'node:process';
+import { Failure } from './failure.ts';
+
+/** The code of an error of node:fs, or ''. */
+export function codeOf(thrown: unknown): string {
+	const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+	return typeof code === 'string' ? code : '';
+}
+
+const REASONS: Readonly<Record<string, (out: string, bytes: number) => string>> = {
+	ENOSPC: (out, bytes) =>
+		`${out} is full: ${bytes} bytes are to be written, beside those of an earlier run; see ENVTIER_VOLUME_SIZE`,
+	EDQUOT: (out) => `the quota of ${out} is used up`,
+	EROFS: (out) => `${out} is read-only`,
+	EACCES: (out) => `the fetcher (UID ${getuid?.()}) may not write to ${out}`,
+	EPERM: (out) => `the fetcher (UID ${getuid?.()}) may not write to ${out}`,
+	ENOENT: (out) => `${out} does not exist`,
+	ENOTDIR: (out) => `${out} is not a directory`,
+	ENAMETOOLONG: () => 'a key is longer than a file name can be',
+};
+
+/**
+ * Puts an error of node:fs into words. An error without a code is a defect of our own: it comes back as it is.
+ *
+ * @param bytes that were to be written to the directory `out`
+ */
+export function explainWrite(thrown: unknown, out: string, bytes: number): unknown {
+	const code = codeOf(thrown);
+	if (code === '') return thrown;
+	const words = REASONS[code]?.(out, bytes) ?? `writing to ${out} failed`;
+	return new Failure('write-failed', `${words} (${code})`);
+}

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import {
+	chmodSync,
+	closeSync,
+	constants,
+	fchmodSync,
+	lstatSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	readlinkSync,
+	renameSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { FORMAT_PATHS } from '../contract/formats.ts';
+import { Failure } from './failure.ts';
+import type { Output } from './render/render.ts';
+import { codeOf, explainWrite } from './write-failure.ts';
+
+/** Names of our working directories start like this; the two dots are kubelet's way of saying "not for you". */
+const WORKING = '..envtier-';
+
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/** Sets the mode after the fact: a umask, or a directory's default ACL, has no say in it. */
+function writeNew(path: string, text: string): void {
+	const file = openSync(path, NEW_FILE, 0o600);
+	try {
+		fchmodSync(file, 0o600);
+		writeFileSync(file, text);
+	} finally {
+		closeSync(file);
+	}
+}
+
+function makeDirectory(path: string): void {
+	mkdirSync(path, 0o700);
+	chmodSync(path, 0o700);
+}
+
+/** The working directory that the `files` link leads to, if there is one. */
+function inUse(out: string): string | undefined {
+	try {
+		return readlinkSync(join(out, FORMAT_PATHS.files)).split('/')[0];
+	} catch (thrown) {
+		if (['ENOENT', 'EINVAL'].includes(codeOf(thrown))) return undefined;
+		throw thrown;
+	}
+}
+
+/** Removes what runs left that were killed, and what has been replaced. Never follows a link. */
+function sweep(out: string): void {
+	const kept = inUse(out);
+	for (const name of readdirSync(out)) {
+		if (name.startsWith(WORKING) && name !== kept) rmSync(join(out, name), { recursive: true, force: true });
+	}
+}
+
+/** What stands at a path and can't be replaced by a rename is found out before anything is replaced. */
+function checkPlace(out: string, { path, content }: Output): void {
+	const there = lstatSync(join(out, path), { throwIfNoEntry: false });
+	if (there?.isDirectory())
+		throw new Failure(
+			'write-failed',
+			`${join(out, path)} is a directory that Envtier did not make: remove it`,
+		);
+	if (typeof content !== 'string' && there !== undefined && !there.isSymbolicLink())
+		throw new Failure('write-failed', `${join(out, path)} is in the way: Envtier makes a link of that name`);
+}
+
+/** Writes everything into `stage`; gives, for each output, what is to be renamed to its path. */
+function prepare(out: string, stage: string, outputs: readonly Output[]): ReadonlyMap<string, string> {
+	const made = new Map<string, string>();
+	for (const { path, content } of outputs) {
+		const target = join(out, stage, path);
+		if (typeof content === 'string') {
+			writeNew(target, content);
+			made.set(path, target);
+			continue;
+		}
+		makeDirectory(target);
+		for (const [name, text] of content) writeNew(join(target, name), text);
+		// A directory that has something in it can't be replaced in one step, but a link to one can.
+		const link = join(out, stage, `${path}.link`);
+		symlinkSync(join(stage, path), link);
+		made.set(path, link);
+	}
+	return made;
+}
+
+/**
+ * Writes all outputs into the directory `out`, or none. A reader of one of them sees the old or the new one whole, whenever it
+ * looks and whenever this process is killed. All that can fail for want of space or rights comes before the first change.
+ * Synchronous on purpose: no signal handler runs between two of its steps.
+ */
+export function writeOutputs(out: string, outputs: readonly Output[]): void {
+	const stage = `${WORKING}${randomBytes(6).toString('hex')}`;
+	const bytes = outputs.reduce((sum, { content }) => sum + sizeOf(content), 0);
+	try {
+		if (!statSync(out).isDirectory()) throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' });
+		for (const output of outputs) checkPlace(out, output);
+		sweep(out);
+		try {
+			makeDirectory(join(out, stage));
+			for (const [path, made] of prepare(out, stage, outputs)) renameSync(made, join(out, path));
+		} finally {
+			sweep(out);
+		}
+	} catch (thrown) {
+		throw explainWrite(thrown, out, bytes);
+	}
+}
+
+function sizeOf(content: Output['content']): number {
+	if (typeof content === 'string') return Buffer.byteLength(content);
+	return [...content.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+}
