@@ -27,6 +27,7 @@ export interface ContainerFacts {
 export interface Mount {
 	readonly volume: string;
 	readonly path: string;
+	readonly readOnly: boolean;
 }
 
 /** What tells an injected container from one that only has its name. */
@@ -47,8 +48,8 @@ function overridesFileModes(security: Json, path: string): boolean {
 	if (security['capabilities'] === undefined) return true;
 	const capabilities = object(security['capabilities'], `${path}.capabilities`);
 	const names = (field: string): readonly string[] =>
-		(list(capabilities[field], `${path}.capabilities.${field}`) ?? []).map((name) =>
-			String(name).toUpperCase().replace(/^CAP_/, ''),
+		(list(capabilities[field], `${path}.capabilities.${field}`) ?? []).map((name, i) =>
+			(text(name, `${path}.capabilities.${field}[${i}]`) ?? '').toUpperCase().replace(/^CAP_/, ''),
 		);
 	if (names('add').some((name) => ['ALL', 'DAC_OVERRIDE', 'DAC_READ_SEARCH'].includes(name))) return true;
 	return !names('drop').some((name) => ['ALL', 'DAC_OVERRIDE'].includes(name));
@@ -75,6 +76,7 @@ function mountFacts(value: unknown, path: string): Mount {
 	return {
 		volume: text(raw['name'], `${path}.name`) ?? '',
 		path: text(raw['mountPath'], `${path}.mountPath`) ?? '',
+		readOnly: raw['readOnly'] === true,
 	};
 }
 

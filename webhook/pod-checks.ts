@@ -2,6 +2,7 @@ import { ANNOTATION_PREFIX, INJECTED } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import type { ContainerFacts } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
+import { mountInTheWay } from './mount-checks.ts';
 import type { Plan } from './plan.ts';
 import type { PodFacts } from './pod.ts';
 import { quoted } from './shape.ts';
@@ -45,7 +46,9 @@ function tooEarly(name: string): Rejection {
 /** The first name or mount path of the pod that stands in the plan's way. */
 export function collision(pod: PodFacts, plan: Plan): Rejection | undefined {
 	const mounted = plan.reading.formats.length > 0;
-	return takenContainer(pod, plan) ?? takenVolume(pod, plan) ?? (mounted ? takenMount(plan) : undefined);
+	return (
+		takenContainer(pod, plan) ?? takenVolume(pod, plan) ?? (mounted ? mountInTheWay(pod, plan) : undefined)
+	);
 }
 
 function takenContainer(pod: PodFacts, plan: Plan): Rejection | undefined {
@@ -61,29 +64,7 @@ function takenContainer(pod: PodFacts, plan: Plan): Rejection | undefined {
 
 function takenVolume(pod: PodFacts, plan: Plan): Rejection | undefined {
 	const ours = [INJECTED.tokenVolume, ...plan.fetchers.map((fetcher) => fetcher.volume)];
-	const taken = ours.find((name) => pod.volumes?.includes(name));
+	const taken = ours.find((name) => pod.volumes?.some((volume) => volume.name === name));
 	if (taken === undefined) return undefined;
 	return reject('name-taken', `the pod already has a volume named "${taken}": rename it`);
-}
-
-/** A mount below ours would need a directory made inside a read-only volume; the runtime could not start the container. */
-function takenMount(plan: Plan): Rejection | undefined {
-	for (const { readers } of plan.fetchers) {
-		for (const container of readers) {
-			const paths = [...(container.mounts ?? []).map((mount) => mount.path), ...container.devices];
-			const taken = paths.find((path) => within(path, plan.path));
-			if (taken !== undefined)
-				return reject(
-					'mount-taken',
-					`container ${quoted(container.name)} already mounts something at ${quoted(taken)}, where the secrets in ${plan.path} would go: choose another directory with ${ANNOTATION_PREFIX}path`,
-				);
-		}
-	}
-	return undefined;
-}
-
-/** Whether `path` is `directory` or lies in it; slashes at the end and doubled ones mean nothing to the kernel. */
-function within(path: string, directory: string): boolean {
-	const plain = path.replace(/\/+/g, '/').replace(/(?<=.)\/$/, '');
-	return plain === directory || plain.startsWith(`${directory}/`);
 }

@@ -2,6 +2,13 @@ import { err, ok, type Result } from '../contract/result.ts';
 import { type ContainerFacts, containerFacts } from './container.ts';
 import { id, type Json, list, Malformed, object, text, texts } from './json.ts';
 
+/** What a decision needs to know of one volume. */
+export interface VolumeFacts {
+	readonly name: string;
+	/** True when no container can write to it, however it is mounted. */
+	readonly readOnly: boolean;
+}
+
 /** What a decision needs to know of one pod; everything else in it is never looked at. */
 export interface PodFacts {
 	/** Undefined when the pod has no annotations map at all. */
@@ -17,7 +24,7 @@ export interface PodFacts {
 	readonly initContainers: readonly ContainerFacts[] | undefined;
 	readonly ephemeralNames: readonly string[];
 	/** Undefined when the pod has no `volumes` at all. */
-	readonly volumes: readonly string[] | undefined;
+	readonly volumes: readonly VolumeFacts[] | undefined;
 	/** True when the pod as a whole carries requests or limits (KEP-2837). */
 	readonly podLevelResources: boolean;
 }
@@ -35,12 +42,35 @@ function runsOnWindows(spec: Json): boolean {
 	return object(spec['nodeSelector'], 'spec.nodeSelector')['kubernetes.io/os'] === 'windows';
 }
 
+/** Kinds of volumes that the kubelet mounts read-only, whatever the mount says. */
+const READ_ONLY = ['configMap', 'secret', 'projected', 'downwardAPI', 'image'] as const;
+
+function volumeFacts(value: unknown, path: string): VolumeFacts {
+	const raw = object(value, path);
+	return {
+		name: text(raw['name'], `${path}.name`) ?? '',
+		readOnly: READ_ONLY.some((kind) => raw[kind] !== undefined && raw[kind] !== null),
+	};
+}
+
+/** True when the pod as a whole says anything about its resources. */
+function hasResources(resources: Json): boolean {
+	return ['requests', 'limits'].some(
+		(field) => Object.keys(object(resources[field], `spec.resources.${field}`)).length > 0,
+	);
+}
+
+function containersOf(spec: Json): readonly ContainerFacts[] {
+	const containers = list(spec['containers'], 'spec.containers') ?? [];
+	if (containers.length === 0) throw new Malformed('spec.containers is empty');
+	return containers.map((container, i) => containerFacts(container, 'containers', i));
+}
+
 function facts(pod: unknown): PodFacts {
 	const raw = object(pod, 'the pod');
 	const annotations = annotationsOf(object(raw['metadata'], 'metadata'));
 	const spec = object(raw['spec'], 'spec');
 	const security = object(spec['securityContext'], 'spec.securityContext');
-	const containers = list(spec['containers'], 'spec.containers') ?? [];
 	return {
 		annotations,
 		serviceAccount:
@@ -51,13 +81,15 @@ function facts(pod: unknown): PodFacts {
 		group: id(security['runAsGroup'], 'spec.securityContext.runAsGroup'),
 		windows: runsOnWindows(spec),
 		mirror: annotations?.has('kubernetes.io/config.mirror') ?? false,
-		containers: containers.map((c, i) => containerFacts(c, 'containers', i)),
+		containers: containersOf(spec),
 		initContainers: list(spec['initContainers'], 'spec.initContainers')?.map((c, i) =>
 			containerFacts(c, 'initContainers', i),
 		),
 		ephemeralNames: texts(spec['ephemeralContainers'], 'name', 'spec.ephemeralContainers') ?? [],
-		volumes: texts(spec['volumes'], 'name', 'spec.volumes'),
-		podLevelResources: spec['resources'] !== undefined && spec['resources'] !== null,
+		volumes: list(spec['volumes'], 'spec.volumes')?.map((volume, i) =>
+			volumeFacts(volume, `spec.volumes[${i}]`),
+		),
+		podLevelResources: hasResources(object(spec['resources'], 'spec.resources')),
 	};
 }
 

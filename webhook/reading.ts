@@ -6,6 +6,7 @@ import type { Asked } from './annotations.ts';
 import { type Rejection, reject } from './decision.ts';
 import type { NativeVariable } from './native-env.ts';
 import type { InjectionSettings } from './settings.ts';
+import { quoted } from './shape.ts';
 
 /** What the fetchers of one pod read, and as whom. */
 export interface Reading {
@@ -74,17 +75,19 @@ function chosenTiers(asked: Asked, scope: Scope): Result<readonly Tier[], Reject
 }
 
 /**
- * The Vault role, its placeholders filled in. A service account's name is always fit for a role's name; only the length
- * can go wrong.
+ * The Vault role, its placeholders filled in. The name of a service account that exists is always fit for a role's name; only the
+ * length can go wrong. Webhooks are asked before the API server has validated the pod, so any text may stand there.
  */
 function roleOf(template: string, serviceAccount: string, namespace: string): Result<string, Rejection> {
-	const role = template.replaceAll('{serviceAccount}', serviceAccount).replaceAll('{namespace}', namespace);
+	const role = template.replace(/\{(serviceAccount|namespace)\}/g, (_, placeholder) =>
+		placeholder === 'namespace' ? namespace : serviceAccount,
+	);
 	const parsed = parseRole(role);
 	if (parsed.ok) return parsed;
 	return err(
 		reject(
 			'bad-annotation',
-			`the Vault role made from "${template}" for service account "${serviceAccount}" must be ${parsed.error}: name a role in ${ANNOTATION_PREFIX}role`,
+			`the Vault role made from "${template}" for service account ${quoted(serviceAccount)} must be ${parsed.error}: name a role in ${ANNOTATION_PREFIX}role`,
 		),
 	);
 }

@@ -1,0 +1,57 @@
+import { posix } from 'node:path';
+import { ANNOTATION_PREFIX } from '../contract/names.ts';
+import type { ContainerFacts } from './container.ts';
+import { type Rejection, reject } from './decision.ts';
+import type { Plan } from './plan.ts';
+import type { PodFacts } from './pod.ts';
+import { quoted } from './shape.ts';
+
+/** What a container has at a path already. */
+interface Place {
+	/** As it was written. */
+	readonly written: string;
+	readonly path: string;
+	readonly readOnly: boolean;
+}
+
+/** The first mount or device of a reader with which the runtime could not start it, were ours added. */
+export function mountInTheWay(pod: PodFacts, plan: Plan): Rejection | undefined {
+	const fixed = new Set((pod.volumes ?? []).filter(({ readOnly }) => readOnly).map(({ name }) => name));
+	for (const container of plan.fetchers.flatMap(({ readers }) => readers)) {
+		const places = placesOf(container, fixed);
+		const taken = places.find(({ path }) => isWithin(path, plan.path));
+		if (taken !== undefined) return takenBy(container, taken, plan.path);
+		const closed = places.find(({ path, readOnly }) => readOnly && isWithin(plan.path, path));
+		if (closed !== undefined) return closedBy(container, closed, plan.path);
+	}
+	return undefined;
+}
+
+/** The kubelet takes a relative path from the root, and the kernel ignores dots and doubled slashes. */
+function placesOf(container: ContainerFacts, readOnlyVolumes: ReadonlySet<string>): readonly Place[] {
+	const mounts = (container.mounts ?? []).map(({ path, volume, readOnly }) => ({
+		written: path,
+		readOnly: readOnly || readOnlyVolumes.has(volume),
+	}));
+	const devices = container.devices.map((written) => ({ written, readOnly: false }));
+	return [...mounts, ...devices].map((place) => ({ ...place, path: posix.resolve('/', place.written) }));
+}
+
+function isWithin(path: string, directory: string): boolean {
+	return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
+}
+
+/** Also for a mount inside our directory: its mount point would have to be made in a volume that is mounted read-only. */
+function takenBy(container: ContainerFacts, place: Place, path: string): Rejection {
+	return reject(
+		'mount-taken',
+		`container ${quoted(container.name)} already mounts something at ${quoted(place.written)}, where the secrets in ${path} would go: choose another directory with ${ANNOTATION_PREFIX}path`,
+	);
+}
+
+function closedBy(container: ContainerFacts, place: Place, path: string): Rejection {
+	return reject(
+		'mount-taken',
+		`container ${quoted(container.name)} mounts something at ${quoted(place.written)} read-only, so that ${path} cannot be made in it: choose another directory with ${ANNOTATION_PREFIX}path`,
+	);
+}
