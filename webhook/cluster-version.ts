@@ -1,25 +1,6 @@
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../contract/result.ts';
-import type { NativeEnvSupport } from './native-env.ts';
-
-/** The API server's version, as `GET /version` gives it. */
-export interface ServerVersion {
-	readonly major: string;
-	/** Some distributions put a "+" behind it. */
-	readonly minor: string;
-}
-
-/** Kubernetes 1.35 is the first whose feature gate EnvFiles is on unless switched off (KEP-3721). */
-const FIRST_MINOR = 35;
-
-/** Whether a server of this version hands over native environment variables. */
-export function nativeEnvOf({ major, minor }: ServerVersion): NativeEnvSupport {
-	const number = Number.parseInt(minor, 10);
-	if (Number(major) > 1 || number >= FIRST_MINOR) return ok(true);
-	return err(
-		`this API server is Kubernetes ${Number(major)}.${Number.isNaN(number) ? '?' : number} and would drop them: they need 1.${FIRST_MINOR}; source the file instead`,
-	);
-}
+import { type NativeEnvSupport, nativeEnvOf, type ServerVersion } from './native-env.ts';
 
 /** Asks the API server of the cluster that this process runs in. Needs no rights: every service account may read its version. */
 export async function askVersion(): Promise<Result<ServerVersion>> {

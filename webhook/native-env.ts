@@ -17,6 +17,25 @@ export interface NativeVariable {
  */
 export type NativeEnvSupport = Result<true>;
 
+/** The API server's version, as `GET /version` gives it. */
+export interface ServerVersion {
+	readonly major: string;
+	/** Some distributions put a "+" behind it. */
+	readonly minor: string;
+}
+
+/** Kubernetes 1.35 is the first whose feature gate EnvFiles is on unless switched off (KEP-3721). */
+const FIRST_MINOR = 35;
+
+/** Whether a server of this version hands over native environment variables. */
+export function nativeEnvOf({ major, minor }: ServerVersion): NativeEnvSupport {
+	const number = Number.parseInt(minor, 10);
+	if (Number(major) > 1 || number >= FIRST_MINOR) return ok(true);
+	return err(
+		`this API server is Kubernetes ${Number(major)}.${Number.isNaN(number) ? '?' : number} and would drop them: they need 1.${FIRST_MINOR}; source the file instead`,
+	);
+}
+
 /** The longest key that the API server takes in a `fileKeyRef`. */
 const LONGEST_KEY = 128;
 
