@@ -80,6 +80,19 @@ export interface OpenBao extends VaultApi, AsyncDisposable {
 export interface OpenBaoOptions {
 	/** Keeps its data on disk (raft), so that it survives `kill` and `start`; costs a second or two. In memory otherwise. */
 	readonly durable?: boolean;
+	/** This machine's loopback and a free port unless given. */
+	readonly place?: OpenBaoPlace;
+}
+
+/** Somewhere else: the network of a Kubernetes node. */
+export interface OpenBaoPlace {
+	readonly start: typeof startProcess;
+	/** `address:port` to listen on. */
+	readonly listen: string;
+	/** `address:port` at which this process reaches it; becomes `addr`. */
+	readonly reach: string;
+	/** What clients call it: names and addresses for its certificate. */
+	readonly names: readonly string[];
 }
 
 /** Starts an OpenBao. Two can run at once; nothing of the user's (`~/.vault-token`, `VAULT_*`, `BAO_*`) is read or written. */
@@ -90,7 +103,7 @@ export async function startOpenBao(options: OpenBaoOptions = {}): Promise<OpenBa
 	const sweep = (): void => rmSync(dir, { recursive: true, force: true });
 	process.once('exit', sweep);
 	try {
-		const server = await listen(binary, dir, authority, options.durable === true);
+		const server = await listen(binary, dir, authority, options);
 		return await prepare(server, { binary, authority, dir, sweep });
 	} catch (thrown) {
 		process.off('exit', sweep);
@@ -106,9 +119,20 @@ interface Server {
 	again(): Promise<RunningProcess>;
 }
 
+async function loopback(): Promise<OpenBaoPlace> {
+	const at = `127.0.0.1:${await freePort()}`;
+	return { start: startProcess, listen: at, reach: at, names: [] };
+}
+
 /** Starts the server on a free port; someone may take the port in between, so it tries again. */
-async function listen(binary: BaoBinary, dir: string, ca: Authority, durable: boolean): Promise<Server> {
-	const leaf = await ca.issue();
+async function listen(
+	binary: BaoBinary,
+	dir: string,
+	ca: Authority,
+	options: OpenBaoOptions,
+): Promise<Server> {
+	const names = ['localhost', '127.0.0.1', '::1', ...(options.place?.names ?? [])];
+	const leaf = await ca.issue({ names });
 	await Promise.all([
 		writeFile(join(dir, 'cert.pem'), leaf.certPem),
 		writeFile(join(dir, 'key.pem'), leaf.keyPem, { mode: 0o600 }),
@@ -116,11 +140,12 @@ async function listen(binary: BaoBinary, dir: string, ca: Authority, durable: bo
 		mkdir(join(dir, 'data')),
 	]);
 	for (let attempt = 1; ; attempt++) {
-		const port = await freePort();
-		const addr = `https://127.0.0.1:${port}`;
-		await writeFile(join(dir, 'config.json'), JSON.stringify(config(binary, dir, port, durable)));
+		const place = options.place ?? (await loopback());
+		const addr = `https://${place.reach}`;
+		const text = JSON.stringify(config(binary, dir, place.listen, options.durable === true));
+		await writeFile(join(dir, 'config.json'), text);
 		const again = async (): Promise<RunningProcess> => {
-			const running = await startProcess({
+			const running = await place.start({
 				name: binary.kind,
 				command: binary.path,
 				args: ['server', `-config=${join(dir, 'config.json')}`],
@@ -145,9 +170,9 @@ async function listen(binary: BaoBinary, dir: string, ca: Authority, durable: bo
 	}
 }
 
-function config(binary: BaoBinary, dir: string, port: number, durable: boolean): object {
+function config(binary: BaoBinary, dir: string, address: string, durable: boolean): object {
 	const tcp = {
-		address: `127.0.0.1:${port}`,
+		address,
 		// Raft wants a cluster port; 0 lets the kernel choose.
 		cluster_address: '127.0.0.1:0',
 		tls_cert_file: join(dir, 'cert.pem'),
@@ -157,7 +182,7 @@ function config(binary: BaoBinary, dir: string, port: number, durable: boolean):
 	return {
 		storage: durable ? { raft } : { inmem: {} },
 		listener: [{ tcp }],
-		api_addr: `https://127.0.0.1:${port}`,
+		api_addr: `https://${address}`,
 		...(durable ? { cluster_addr: 'https://127.0.0.1:1' } : { disable_clustering: true }),
 		...(binary.kind === 'vault' ? { disable_mlock: true } : { unsafe_allow_api_audit_creation: true }),
 		log_level: 'info',
