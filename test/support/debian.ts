@@ -11,6 +11,7 @@ const PACKAGES = {
 	iptables: 'iptables',
 	catatonit: 'catatonit',
 	buildah: 'buildah',
+	debootstrap: '/usr/sbin/debootstrap',
 } as const;
 
 /** The name of a package. */

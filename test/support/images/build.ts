@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { err, ok, type Result } from '../../../contract/result.ts';
+import { cacheDir } from '../cache.ts';
+import { ensurePackages } from '../debian.ts';
+import { onPath, runProcess } from '../process.ts';
+import type { Architecture } from './platform.ts';
+import { mustRun } from './run.ts';
+import { foreignNode, standInBase } from './standin.ts';
+
+/** One image to build from a Dockerfile of this repository. */
+export interface Build {
+	/** The repository. */
+	readonly context: string;
+	readonly dockerfile: string;
+	readonly ref: string;
+	readonly version: string;
+	readonly own: Architecture;
+	readonly target: Architecture;
+}
+
+/** Builds into the file `to` (as `docker save` writes it); `work` is a folder for parts, which may be removed afterwards. */
+export type Builder = (build: Build, to: string, work: string) => Promise<void>;
+
+/** The base that the Dockerfiles name. */
+const BASE = 'docker.io/library/node:26-bookworm-slim';
+
+const MINUTES = 60_000;
+
+/**
+ * Finds what this machine builds images with: docker or podman where an engine runs, which pull the base from its registry, else buildah
+ * on a stand-in for the base. The error says what is missing.
+ */
+export async function findBuilder(say: (line: string) => void): Promise<Result<Builder>> {
+	for (const engine of ['docker', 'podman']) {
+		if (await runs(engine)) return ok((build, to) => buildWithEngine(engine, build, to));
+	}
+	const missing = await ensurePackages(['buildah', 'debootstrap'], say);
+	if (missing.length > 0)
+		return err(`images need a running docker or podman, or these packages: ${missing.join(' ')}`);
+	if (process.getuid?.() !== 0)
+		return err('images need a running docker or podman; building them with buildah alone needs root');
+	return ok(buildWithBuildah);
+}
+
+async function runs(engine: string): Promise<boolean> {
+	if (onPath(engine) === undefined) return false;
+	const info = await runProcess({ command: engine, args: ['info'], env: process.env, timeoutMs: 20_000 });
+	// podman needs no engine on Linux: it answers without one.
+	return info.code === 0;
+}
+
+async function buildWithEngine(engine: string, build: Build, to: string): Promise<void> {
+	const { context, dockerfile, ref, version, target } = build;
+	const args = [
+		'--build-arg',
+		`VERSION=${version}`,
+		...caFile().flatMap((src) => ['--secret', `id=ca,src=${src}`]),
+	];
+	await mustRun({
+		command: engine,
+		args: ['build', '--platform', `linux/${target}`, ...args, '--file', dockerfile, '--tag', ref, context],
+		env: { ...process.env, DOCKER_BUILDKIT: '1' },
+		timeoutMs: 30 * MINUTES,
+	});
+	await mustRun({
+		command: engine,
+		args: ['save', '--output', to, ref],
+		env: process.env,
+		timeoutMs: 5 * MINUTES,
+	});
+}
+
+/**
+ * buildah's storage is kept below the cache for the next build. One build runs at a time, in namespaces of its own: when it ends, by
+ * whatever cause, no process and no mount is left.
+ */
+async function buildWithBuildah(build: Build, to: string, work: string): Promise<void> {
+	const base = await standInBase(BASE, build.own);
+	const node = build.target === build.own ? base : await foreignNode(build.target);
+	const storages = join(cacheDir(), 'buildah');
+	const packages = await readFile(join(build.context, 'package-lock.json'));
+	const storage = createHash('sha256').update(packages).update(base.key).digest('hex').slice(0, 12);
+	await mkdir(storages, { recursive: true });
+	await mkdir(join(work, 'tmp'), { recursive: true });
+	await mustRun({
+		name: `buildah build --file ${basename(build.dockerfile)}`,
+		command: 'flock',
+		args: [
+			...['--no-fork', join(cacheDir(), '.buildah.lock')],
+			...['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation=private'],
+			...['sh', join(import.meta.dirname, 'build.sh')],
+		],
+		env: {
+			...process.env,
+			TMPDIR: join(work, 'tmp'),
+			STORAGE: join(storages, storage),
+			WORK: work,
+			BASE_TAR: base.tar,
+			BASE_REF: base.ref,
+			NODE_TAR: node.tar,
+			NODE_REF: node.ref,
+			BUILD_PLATFORM: `linux/${build.own}`,
+			TARGET_PLATFORM: `linux/${build.target}`,
+			DOCKERFILE: build.dockerfile,
+			CONTEXT: build.context,
+			REF: build.ref,
+			VERSION: build.version,
+			TAR: to,
+			CA_FILE: caFile()[0] ?? '',
+		},
+		timeoutMs: 30 * MINUTES,
+	});
+	await rm(work, { recursive: true, force: true });
+}
+
+/** The CAs of this machine, for where a proxy with one of its own stands before npm's registry. */
+function caFile(): readonly string[] {
+	const { NODE_EXTRA_CA_CERTS: extra, SSL_CERT_FILE: system } = process.env;
+	const file = extra || system;
+	return file ? [file] : [];
+}

@@ -1,0 +1,88 @@
+import { cp, mkdir, rm, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { err, ok, type Result } from '../../../contract/result.ts';
+import { type DebianPackage, ensurePackages } from '../debian.ts';
+import { onPath, runProcess } from '../process.ts';
+import { type ImageConfig, packImage } from './archive.ts';
+import type { Architecture } from './platform.ts';
+import { mustRun } from './run.ts';
+
+interface Recipe {
+	readonly packages: readonly DebianPackage[];
+	/** Programs by their place in the image. */
+	readonly programs: Readonly<Record<string, string>>;
+	readonly config: ImageConfig;
+}
+
+const SHELL: ImageConfig = { Cmd: ['/bin/sh'], Env: ['PATH=/bin'] };
+
+/** What each image holds. Where there is busybox, its applets fill what is free in `/bin`. */
+const RECIPES = {
+	pause: {
+		packages: ['catatonit'],
+		programs: { catatonit: 'catatonit' },
+		config: { Cmd: ['/catatonit', '-P'] },
+	},
+	busybox: { packages: ['busybox-static'], programs: { 'bin/busybox': 'busybox' }, config: SHELL },
+	dash: {
+		packages: ['busybox-static', 'dash'],
+		programs: { 'bin/sh': 'dash', 'bin/busybox': 'busybox' },
+		config: SHELL,
+	},
+} as const satisfies Record<string, Recipe>;
+
+/** An image for pods of tests. */
+export type TestImage = keyof typeof RECIPES;
+
+/** The files of this machine that go into an image. */
+export type ImageFiles = Readonly<Record<string, string>>;
+
+/** Finds, or installs, what an image is made of; gives each file by its place. The error names the packages that are missing. */
+export async function testImageFiles(
+	name: TestImage,
+	say: (line: string) => void,
+): Promise<Result<ImageFiles>> {
+	const { packages, programs } = RECIPES[name];
+	const missing = await ensurePackages(packages, say);
+	if (missing.length > 0) return err(`the test image ${name} needs these packages: ${missing.join(' ')}`);
+	const files: Record<string, string> = {};
+	for (const [place, program] of Object.entries(programs)) {
+		const file = onPath(program);
+		if (file === undefined) return err(`${program} is not on PATH; the test image ${name} needs it`);
+		files[place] = file;
+		for (const library of await libraries(file)) files[library.slice(1)] = library;
+	}
+	return ok(files);
+}
+
+/** Absolute paths of what a program is linked to, the loader too; none for a static one. */
+async function libraries(program: string): Promise<readonly string[]> {
+	const { stdout } = await runProcess({ command: 'ldd', args: [program] });
+	return [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map((match) => match[1] ?? '');
+}
+
+/** Packs an image for pods of tests. */
+export async function packTestImage(
+	image: { readonly name: TestImage; readonly ref: string; readonly arch: Architecture },
+	files: ImageFiles,
+	to: string,
+	work: string,
+): Promise<void> {
+	const { name, ref, arch } = image;
+	const rootfs = join(work, 'rootfs');
+	for (const [place, file] of Object.entries(files)) {
+		await mkdir(dirname(join(rootfs, place)), { recursive: true });
+		await cp(file, join(rootfs, place), { dereference: true });
+	}
+	if (files['bin/busybox'] !== undefined) await linkApplets(files['bin/busybox'], join(rootfs, 'bin'), files);
+	await packImage({ ref, arch, rootfs, config: RECIPES[name].config }, work, to);
+	await rm(work, { recursive: true });
+}
+
+async function linkApplets(busybox: string, bin: string, taken: ImageFiles): Promise<void> {
+	const { stdout } = await mustRun({ command: busybox, args: ['--list'] });
+	const names = stdout.trim().split('\n');
+	for (const name of names) {
+		if (taken[`bin/${name}`] === undefined) await symlink('busybox', join(bin, name));
+	}
+}
