@@ -1,0 +1,63 @@
+import { PassThrough } from 'node:stream';
+import pino from 'pino';
+import { describe, expect, test } from 'vitest';
+import { err, ok } from '../../contract/result.ts';
+import { followVersion } from '../../webhook/cluster-version.ts';
+import type { NativeEnvSupport } from '../../webhook/native-env.ts';
+import { until } from '../support/until.ts';
+
+/** Follows what `ask` answers; collects what is told and what is logged. */
+function follow(ask: Parameters<typeof followVersion>[0]) {
+	const told: NativeEnvSupport[] = [];
+	const stream = new PassThrough();
+	const end = followVersion(ask, (support) => told.push(support), pino(stream));
+	return { told, end, logged: () => String(stream.read() ?? '') };
+}
+
+async function supportOf(major: string, minor: string): Promise<NativeEnvSupport | undefined> {
+	const { told, end } = follow(async () => ok({ major, minor }));
+	await until('the answer', () => told.length > 0);
+	end();
+	return told[0];
+}
+
+describe('native variables', () => {
+	test.for([
+		['1', '35'],
+		['1', '35+'],
+		['1', '40'],
+		['2', '0'],
+	] as const)('are had from Kubernetes %s.%s', async ([major, minor]) => {
+		expect(await supportOf(major, minor)).toEqual(ok(true));
+	});
+
+	test.for([
+		['1', '34', 'Kubernetes 1.34 '],
+		['1', '34+', 'Kubernetes 1.34 '],
+		['1', '9', 'Kubernetes 1.9 '],
+		['1', '', 'Kubernetes 1.? '],
+		['1', '<script>', 'Kubernetes 1.? '],
+	] as const)('are not had from Kubernetes %s.%s', async ([major, minor, named]) => {
+		expect(await supportOf(major, minor)).toEqual({ ok: false, error: expect.stringContaining(named) });
+	});
+});
+
+test('while the API server does not tell its version, nothing changes and the log says why', async () => {
+	const { told, end, logged } = follow(async () => err('connection refused'));
+	const line = await until('the log line', logged);
+	end();
+	expect(told).toEqual([]);
+	expect(line).toContain('connection refused');
+});
+
+test('an answer that comes after the end is ignored', async () => {
+	const { promise, resolve } = Promise.withResolvers<void>();
+	const { told, end } = follow(async () => {
+		await promise;
+		return ok({ major: '1', minor: '36' });
+	});
+	end();
+	resolve();
+	await new Promise(setImmediate);
+	expect(told).toEqual([]);
+});
