@@ -29,11 +29,14 @@ export function allowed(policies: readonly Policy[], path: string): ReadonlySet<
 	return found.has('deny') ? new Set(['deny']) : found;
 }
 
+/** A policy may name a folder with its slash, as a list request has it, or without. */
 function pick(patterns: ReadonlySet<string>, path: string): string | undefined {
-	if (isExact(path) && patterns.has(path)) return path;
-	// A policy that names a folder without its slash lets one list it.
-	const folder = path.replace(/\/$/, '');
-	if (folder !== path && isExact(folder) && patterns.has(folder)) return folder;
+	const bare = path.replace(/\/$/, '');
+	const exact = [path, bare].find((name) => isExact(name) && patterns.has(name));
+	return exact ?? mostSpecific(patterns, path) ?? mostSpecific(patterns, bare);
+}
+
+function mostSpecific(patterns: ReadonlySet<string>, path: string): string | undefined {
 	return [...patterns].filter((pattern) => !isExact(pattern) && matches(pattern, path)).sort(byPriority)[0];
 }
 

@@ -3,7 +3,7 @@ import type { Ask } from './kv2-ask.ts';
 import { mergePatch } from './merge-patch.ts';
 import { absent, done, envelope, ok, type Reply, refuse, unsupported } from './reply.ts';
 import { isObject } from './request.ts';
-import { addVersion, isGone, newSecret, type Secret, softDelete } from './versions.ts';
+import { addVersion, casFault, isGone, newSecret, type Secret, softDelete } from './versions.ts';
 import { subkeysView, versionView } from './views.ts';
 
 /** Answers requests to `data/`: the versions of a secret. */
@@ -58,10 +58,15 @@ function writeVersion(ask: Ask, secret: Secret, data: unknown): Reply {
 }
 
 function patchVersion(ask: Ask, secret: Secret | undefined): Reply {
-	const version = secret?.versions.get(secret.current);
 	const patch = ask.request.body['data'];
 	if (patch === undefined) return refuse(400, 'no data provided');
-	if (secret === undefined || version === undefined) return { status: 404 };
+	if (secret === undefined) return { status: 404 };
+	const cas = readCas(ask.request.body);
+	if (!cas.ok) return refuse(400, cas.error);
+	const fault = casFault(secret, cas.value);
+	if (fault !== undefined) return refuse(400, fault);
+	const version = secret.versions.get(secret.current);
+	if (version === undefined) return { status: 404 };
 	if (isGone(version, ask.now)) return envelope({ data: versionView(secret, secret.current, version) }, 404);
 	return writeVersion(ask, secret, isObject(patch) ? mergePatch(version.data, patch) : patch);
 }

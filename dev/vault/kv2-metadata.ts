@@ -20,13 +20,13 @@ export function answerMetadata({ secrets, path, request, now }: Ask): Reply {
 			return done;
 		case 'write':
 		case 'patch': {
-			const patching = request.verb === 'patch';
-			if (patching && secret === undefined) return { status: 404 };
 			const base = secret ?? newSecret(now);
+			const patching = request.verb === 'patch';
 			const settings = readSettings(patching ? withPatchedCustom(base, request.body) : request.body);
 			if (!settings.ok) return refuseSettings(settings.error);
-			const changed = Object.keys(settings.value).length > 0 || secret === undefined;
-			if (changed) secrets.set(path, withSettings(base, settings.value, now));
+			if (Object.keys(settings.value).length === 0) return done;
+			if (patching && secret === undefined) return { status: 404 };
+			secrets.set(path, withSettings(base, settings.value, now));
 			return done;
 		}
 		default:

@@ -45,17 +45,23 @@ export function newSecret(now: number): Secret {
 	};
 }
 
-/** Adds a version, if `cas` (the version that must be the current one; undefined: whichever) allows it. */
+/** Why `cas` (the version that must be the current one; undefined: whichever) forbids a write, or undefined. */
+export function casFault(secret: Secret, cas: number | undefined): string | undefined {
+	if (cas === undefined) {
+		return secret.casRequired ? 'check-and-set parameter required for this call' : undefined;
+	}
+	return cas === secret.current ? undefined : 'check-and-set parameter did not match the current version';
+}
+
+/** Adds a version, if `cas` allows it. */
 export function addVersion(
 	secret: Secret,
 	data: Fields,
 	cas: number | undefined,
 	now: number,
 ): Result<Secret> {
-	if (cas === undefined && secret.casRequired) return err('check-and-set parameter required for this call');
-	if (cas !== undefined && cas !== secret.current) {
-		return err('check-and-set parameter did not match the current version');
-	}
+	const fault = casFault(secret, cas);
+	if (fault !== undefined) return err(fault);
 	const current = secret.current + 1;
 	const deletedAt = secret.deleteAfterSeconds === 0 ? null : now + secret.deleteAfterSeconds * 1000;
 	const version: Version = { createdAt: now, deletedAt, destroyed: false, data };
