@@ -151,6 +151,8 @@ function onPathOrFile(command: string): string | undefined {
 
 /** Kills a group that we made. That it is gone already is what we want. */
 function killGroup(pid: number): void {
+	// What could not be started has no pid; 0 would be our own group.
+	if (pid === 0) return;
 	try {
 		process.kill(-pid, 'SIGKILL');
 	} catch {
