@@ -22,7 +22,7 @@ build: node_modules/.package-lock.json ## bundle the webhook and the fetcher int
 
 .PHONY: demo
 demo: build ## see it work in half a minute, without a cluster; VALUES=1 shows the secrets too
-	@npm run --silent demo -- $(if $(VALUES),--show-values)
+	@npm run --silent demo -- $(if $(VALUES),--show-values) $(if $(POD),--pod $(POD)) $(if $(SECRETS),--secrets $(SECRETS))
 
 .PHONY: test
 test: build prepare ## run all tests, on a real OpenBao and a real API server

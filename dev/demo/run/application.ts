@@ -1,0 +1,46 @@
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import type { V1Container } from '@kubernetes/client-node';
+import { runProcess } from '../../../test/support/process.ts';
+import type { Volumes } from './volumes.ts';
+
+/** Environment variables by name. */
+type Environment = Readonly<Record<string, string>>;
+
+/** What the application found. */
+export interface ApplicationView {
+	/** The command of the container, as the pod has it. */
+	readonly command: readonly string[];
+	/** What sourcing the file has added to the environment. */
+	readonly added: Environment;
+}
+
+/** Where server.js is, the program that the container starts. */
+const WORKING_DIR = join(import.meta.dirname, 'app');
+
+/** Runs the command of a container, its mount paths remapped; beside it Node alone, to tell what sourcing has added. */
+export async function runApplication(
+	container: V1Container,
+	volumes: Volumes,
+	path: string,
+): Promise<ApplicationView> {
+	const command = [...(container.command ?? []), ...(container.args ?? [])];
+	const env = { PATH: `${dirname(process.execPath)}:${path}` };
+	const found = await environmentOf(
+		command.map((word) => volumes.onHost(container, word)),
+		env,
+	);
+	const bare = await environmentOf(['sh', '-c', 'exec node server.js'], env);
+	const added = Object.entries(found).filter(([name]) => !(name in bare));
+	return { command, added: Object.fromEntries(added) };
+}
+
+async function environmentOf(command: readonly string[], env: Environment): Promise<Environment> {
+	const [program, ...args] = command;
+	if (program === undefined)
+		throw new Error('the container of the pod has no command that could be run here');
+	const ended = await runProcess({ command: program, args, env, cwd: WORKING_DIR, timeoutMs: 20_000 });
+	if (ended.code !== 0)
+		throw new Error(`the application ended with ${ended.signal ?? ended.code}: ${ended.stderr.trim()}`);
+	return JSON.parse(ended.stdout) as Environment;
+}

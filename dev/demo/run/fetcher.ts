@@ -1,0 +1,54 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import type { V1Container } from '@kubernetes/client-node';
+import type { Tier } from '../../../contract/tiers.ts';
+import { runProcess } from '../../../test/support/process.ts';
+import { builtProgram } from './programs.ts';
+import type { Volumes } from './volumes.ts';
+
+/** What the fetcher says of its work in its log. */
+export interface FetchReport {
+	/** The keys that were written, by the tier that each was taken from. */
+	readonly keys: Readonly<Partial<Record<Tier, readonly string[]>>>;
+	readonly files: readonly string[];
+	readonly requests: number;
+	readonly connections: number;
+	/** From the start of the process to its end, as seen from outside. */
+	readonly milliseconds: number;
+}
+
+/**
+ * Runs dist/fetcher.mjs with exactly the environment that the pod gives the init container; only paths lead to the
+ * directories that stand for its volumes.
+ *
+ * @param dir an empty directory for the file that gets the termination message, which the kubelet would make
+ */
+export async function runFetcher(
+	container: V1Container,
+	volumes: Volumes,
+	dir: string,
+): Promise<FetchReport> {
+	const lastWords = join(dir, 'termination-log');
+	await writeFile(lastWords, '');
+	const variables = (container.env ?? []).map(({ name, value = '' }) => [
+		name,
+		volumes.onHost(container, value),
+	]);
+	const started = performance.now();
+	const ended = await runProcess({
+		name: 'the fetcher',
+		command: process.execPath,
+		args: [await builtProgram('fetcher')],
+		env: { ...Object.fromEntries(variables), ENVTIER_TERMINATION_LOG: lastWords },
+	});
+	const milliseconds = Math.round(performance.now() - started);
+	if (ended.code !== 0) {
+		const words = await readFile(lastWords, 'utf8');
+		throw new Error(`the fetcher ended with ${ended.signal ?? ended.code}: ${words || ended.stderr.trim()}`);
+	}
+	const line = ended.stdout.split('\n').find((text) => text.includes('"msg":"secrets written"'));
+	if (line === undefined)
+		throw new Error('the fetcher ended well, but its log does not say what it has written');
+	return { ...(JSON.parse(line) as Omit<FetchReport, 'milliseconds'>), milliseconds };
+}
