@@ -1,8 +1,10 @@
 /**
- * Bundles each program into one self-contained file, the very one that its image holds: `node build.ts [program…]`.
+ * Bundles each program into one self-contained file, the very one that its image holds:
+ * `node build.ts [--out=DIRECTORY] [program…]`, into dist/ unless given.
  */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 /** CommonJS packages in an ES module bundle look for `require` to reach Node's built-ins. */
@@ -54,7 +56,10 @@ const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
 	fetcher: { plugins: [leanNodeVault, bareBuiltins] },
 };
 
-const wanted = process.argv.slice(2);
+const { positionals: wanted, values } = parseArgs({
+	options: { out: { type: 'string', default: 'dist' } },
+	allowPositionals: true,
+});
 for (const name of wanted) {
 	if (!(name in PROGRAMS))
 		throw new Error(`there is no program "${name}"; known: ${Object.keys(PROGRAMS).join(', ')}`);
@@ -64,7 +69,7 @@ for (const [program, options] of Object.entries(PROGRAMS)) {
 	if (wanted.length > 0 ? !wanted.includes(program) : !existsSync(`${program}/main.ts`)) continue;
 	await build({
 		entryPoints: [`${program}/main.ts`],
-		outfile: `dist/${program}.mjs`,
+		outfile: `${values.out}/${program}.mjs`,
 		bundle: true,
 		platform: 'node',
 		format: 'esm',

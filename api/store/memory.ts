@@ -1,0 +1,72 @@
+import { type Fields, type Head, type Store, StoreFailure } from './store.ts';
+
+interface Entry {
+	version: number;
+	fields: Fields;
+	writtenAt: Date;
+	metadata: Map<string, string>;
+}
+
+/** A store that forgets on restart: for development and tests. Like Vault's KV v2 in all that the API relies on. */
+export function createMemoryStore(now: () => Date = () => new Date()): Store {
+	const entries = new Map<string, Entry>();
+	return {
+		kind: 'memory',
+		put: (path, fields, expected) =>
+			answer(() => {
+				const entry = entries.get(path);
+				if ((entry?.version ?? 0) !== expected) return 'conflict';
+				const metadata = entry?.metadata ?? new Map<string, string>();
+				entries.set(path, { version: expected + 1, fields: { ...fields }, writtenAt: now(), metadata });
+				return 'written';
+			}),
+		describe: (path, patch) => answer(() => describe(entries.get(path), patch)),
+		head: (path) => answer(() => headOf(entries.get(path))),
+		list: (folder) => answer(() => namesIn(entries.keys(), `${folder}/`)),
+		remove: (path) => answer(() => void entries.delete(path)),
+		read: (path) =>
+			answer(() => {
+				if (path.startsWith('templates/')) return entries.get(path)?.fields;
+				throw new StoreFailure('refused', `values are read below templates/ only, not at ${path}`);
+			}),
+		check: () => Promise.resolve(),
+	};
+}
+
+/** Does `work` now, so that nothing comes between; its outcome is given later, as any store's is. */
+function answer<T>(work: () => T): Promise<T> {
+	return new Promise((resolve) => resolve(work()));
+}
+
+function describe(entry: Entry | undefined, patch: Readonly<Record<string, string | null>>): boolean {
+	if (entry === undefined) return false;
+	for (const [name, text] of Object.entries(patch))
+		if (text === null) entry.metadata.delete(name);
+		else entry.metadata.set(name, checked(name, text));
+	return true;
+}
+
+/** Vault's own bounds of custom_metadata, so that what works here works there. */
+function checked(name: string, text: string): string {
+	const bytes = Buffer.byteLength(text);
+	if (bytes === 0 || bytes > 512 || Buffer.byteLength(name) > 128)
+		throw new StoreFailure('bad-answer', `the metadata "${name}" is empty or too long for a store`);
+	return text;
+}
+
+function headOf(entry: Entry | undefined): Head | undefined {
+	if (entry === undefined) return undefined;
+	const { version, writtenAt, metadata } = entry;
+	return { version, live: true, writtenAt, metadata: Object.fromEntries(metadata) };
+}
+
+function namesIn(paths: Iterable<string>, prefix: string): readonly string[] {
+	const names = new Set<string>();
+	for (const path of paths) {
+		if (!path.startsWith(prefix)) continue;
+		const rest = path.slice(prefix.length);
+		const end = rest.indexOf('/');
+		names.add(end < 0 ? rest : rest.slice(0, end + 1));
+	}
+	return [...names].sort();
+}

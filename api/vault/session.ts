@@ -1,0 +1,135 @@
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { StoreFailure } from '../store/store.ts';
+import type { VaultAnswer, VaultTransport } from './transport.ts';
+
+/** How the API proves itself to Vault. */
+export type VaultLogin =
+	| { readonly kind: 'token'; readonly token: string }
+	/** Read again for every renewal: an agent or the kubelet may have replaced it. */
+	| { readonly kind: 'token-file'; readonly file: string }
+	| {
+			readonly kind: 'kubernetes';
+			readonly mount: string;
+			readonly role: string;
+			readonly tokenFile: string;
+	  };
+
+/** The API's own Vault token, kept alive. */
+export interface VaultSession {
+	token(): Promise<string>;
+	/** To be called when Vault refused `token`: gets another one, if there is another way than the one it came by. */
+	renewAfter(token: string): Promise<string | undefined>;
+	close(): void;
+}
+
+interface Lease {
+	readonly token: string;
+	/** Seconds; 0: the token doesn't end. */
+	readonly seconds: number;
+	readonly renewable: boolean;
+}
+
+const AUTH = z.object({
+	auth: z.object({ client_token: z.string(), lease_duration: z.number(), renewable: z.boolean() }),
+});
+const SELF = z.object({ data: z.object({ ttl: z.number(), renewable: z.boolean() }) });
+
+const SHORTEST = 1_000;
+const RETRY = 5_000;
+
+/** Opens a session lazily: the first `token` logs in, so that the API starts while Vault is still away. */
+export function openSession(transport: VaultTransport, login: VaultLogin, log: Logger): VaultSession {
+	let lease: Promise<Lease> | undefined;
+	let timer: NodeJS.Timeout | undefined;
+	let closed = false;
+
+	const plan = (current: Lease): void => {
+		clearTimeout(timer);
+		if (closed || current.seconds === 0) return;
+		// At two thirds there is time for more than one attempt.
+		const wait = Math.max(SHORTEST, (current.seconds * 2000) / 3);
+		timer = setTimeout(() => void keep(current), Math.min(wait, 2 ** 31 - 1)).unref();
+	};
+	const keep = async (current: Lease): Promise<void> => {
+		try {
+			const renewed = current.renewable ? await renew(transport, current.token) : undefined;
+			// A token at its maximum is renewed to less and less: then a new login is due.
+			const good = renewed !== undefined && renewed.seconds > current.seconds / 2 ? renewed : undefined;
+			await take(good === undefined ? enter() : Promise.resolve(good));
+		} catch (thrown) {
+			log.warn({ problem: String(thrown) }, 'the Vault token could not be renewed yet');
+			if (!closed) timer = setTimeout(() => void keep(current), RETRY).unref();
+		}
+	};
+	const enter = (): Promise<Lease> => logIn(transport, login);
+	const take = async (coming: Promise<Lease>): Promise<Lease> => {
+		const taken = await coming;
+		lease = Promise.resolve(taken);
+		plan(taken);
+		return taken;
+	};
+	const first = (): Promise<Lease> => {
+		lease ??= take(enter()).catch((thrown: unknown) => {
+			lease = undefined;
+			throw thrown;
+		});
+		return lease;
+	};
+	return {
+		token: async () => (await first()).token,
+		renewAfter: async (refused) => {
+			const current = await first();
+			if (current.token !== refused) return current.token;
+			if (login.kind === 'token') return undefined;
+			lease = undefined;
+			const next = await first();
+			return next.token === refused ? undefined : next.token;
+		},
+		close: () => {
+			closed = true;
+			clearTimeout(timer);
+		},
+	};
+}
+
+async function logIn(transport: VaultTransport, login: VaultLogin): Promise<Lease> {
+	if (login.kind === 'token') return inspect(transport, login.token);
+	if (login.kind === 'token-file') return inspect(transport, await text(login.file));
+	const path = `auth/${login.mount}/login`;
+	const body = { role: login.role, jwt: await text(login.tokenFile) };
+	const answer = await transport.send({ method: 'POST', path, body });
+	return leaseOf(answer, `the login at ${path} as role "${login.role}"`);
+}
+
+async function renew(transport: VaultTransport, token: string): Promise<Lease> {
+	const answer = await transport.send({ method: 'POST', path: 'auth/token/renew-self', token, body: {} });
+	return leaseOf(answer, 'renewing the token');
+}
+
+function leaseOf(answer: VaultAnswer, what: string): Lease {
+	const parsed = AUTH.safeParse(answer.json);
+	if (answer.status !== 200 || !parsed.success)
+		throw new StoreFailure('refused', `Vault refused ${what} (HTTP ${answer.status})`);
+	const { client_token: token, lease_duration: seconds, renewable } = parsed.data.auth;
+	return { token, seconds, renewable };
+}
+
+/** What a given token is good for. A policy may forbid it to look at itself; then it is used as it is. */
+async function inspect(transport: VaultTransport, token: string): Promise<Lease> {
+	const answer = await transport.send({ method: 'GET', path: 'auth/token/lookup-self', token });
+	const parsed = SELF.safeParse(answer.json);
+	return parsed.success
+		? { token, seconds: parsed.data.data.ttl, renewable: parsed.data.data.renewable }
+		: { token, seconds: 0, renewable: false };
+}
+
+async function text(file: string): Promise<string> {
+	try {
+		return (await readFile(file, 'utf8')).trim();
+	} catch (thrown) {
+		const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unknown';
+		throw new StoreFailure('refused', `the token file ${file} cannot be read (${code})`);
+	}
+}
