@@ -1,5 +1,5 @@
 import { INJECTED } from '../contract/names.ts';
-import { id, type Json, list, object, text, texts } from './json.ts';
+import { id, item, type Json, list, object, text, texts } from './json.ts';
 
 /** What a decision needs to know of one container. */
 export interface ContainerFacts {
@@ -56,8 +56,8 @@ function overridesFileModes(security: Json, path: string): boolean {
 }
 
 function injectedFacts(raw: Json, path: string): InjectedFacts {
-	const env = (list(raw['env'], `${path}.env`) ?? []).map((item, i): [string, string | undefined] => {
-		const variable = object(item, `${path}.env[${i}]`);
+	const env = (list(raw['env'], `${path}.env`) ?? []).map((each, i): [string, string | undefined] => {
+		const variable = item(each, `${path}.env[${i}]`);
 		const from = variable['valueFrom'];
 		const value = text(variable['value'], `${path}.env[${i}].value`) ?? '';
 		return [text(variable['name'], `${path}.env[${i}].name`) ?? '', from ? undefined : value];
@@ -72,7 +72,7 @@ function injectedFacts(raw: Json, path: string): InjectedFacts {
 }
 
 function mountFacts(value: unknown, path: string): Mount {
-	const raw = object(value, path);
+	const raw = item(value, path);
 	return {
 		volume: text(raw['name'], `${path}.name`) ?? '',
 		path: text(raw['mountPath'], `${path}.mountPath`) ?? '',
@@ -83,7 +83,7 @@ function mountFacts(value: unknown, path: string): Mount {
 /** Reads the facts of one container. Throws `Malformed`. */
 export function containerFacts(value: unknown, at: ContainerFacts['list'], index: number): ContainerFacts {
 	const path = `spec.${at}[${index}]`;
-	const raw = object(value, path);
+	const raw = item(value, path);
 	const security = object(raw['securityContext'], `${path}.securityContext`);
 	const resources = object(raw['resources'], `${path}.resources`);
 	const name = text(raw['name'], `${path}.name`) ?? '';

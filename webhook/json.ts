@@ -15,6 +15,12 @@ export function object(value: unknown, path: string): Json {
 	return value as Json;
 }
 
+/** The object at `path` in a list, where nothing can be absent. */
+export function item(value: unknown, path: string): Json {
+	if (value === undefined || value === null) throw new Malformed(`${path} is not an object`);
+	return object(value, path);
+}
+
 /** The list at `path`, if there is one. */
 export function list(value: unknown, path: string): readonly unknown[] | undefined {
 	if (value === undefined || value === null) return undefined;
@@ -40,6 +46,6 @@ export function id(value: unknown, path: string): number | undefined {
 /** The string `field` of every object in a list, if there is a list; an empty string where the field is absent. */
 export function texts(value: unknown, field: string, path: string): readonly string[] | undefined {
 	return list(value, path)?.map(
-		(item, i) => text(object(item, `${path}[${i}]`)[field], `${path}[${i}].${field}`) ?? '',
+		(each, i) => text(item(each, `${path}[${i}]`)[field], `${path}[${i}].${field}`) ?? '',
 	);
 }

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '../contract/result.ts';
 import { type ContainerFacts, containerFacts } from './container.ts';
-import { id, type Json, list, Malformed, object, text, texts } from './json.ts';
+import { id, item, type Json, list, Malformed, object, text, texts } from './json.ts';
 
 /** What a decision needs to know of one volume. */
 export interface VolumeFacts {
@@ -46,7 +46,7 @@ function runsOnWindows(spec: Json): boolean {
 const READ_ONLY = ['configMap', 'secret', 'projected', 'downwardAPI', 'image'] as const;
 
 function volumeFacts(value: unknown, path: string): VolumeFacts {
-	const raw = object(value, path);
+	const raw = item(value, path);
 	return {
 		name: text(raw['name'], `${path}.name`) ?? '',
 		readOnly: READ_ONLY.some((kind) => raw[kind] !== undefined && raw[kind] !== null),

@@ -31,6 +31,9 @@ describe('a pod that the API could not have is refused, naming the field and nev
 		['spec.containers', withSpec({})],
 		['spec.containers[0]', withContainer(CANARY)],
 		['spec.containers[1]', withSpec({ containers: [{ name: 'a' }, [CANARY]] })],
+		['spec.containers[0]', withContainer(null)],
+		['spec.initContainers[1]', withSpec({ containers: [{}], initContainers: [{ name: 'a' }, null] })],
+		['spec.volumes[0]', withSpec({ containers: [{}], volumes: [null] })],
 		['spec.containers[0].name', withContainer({ name: { [CANARY]: 1 } })],
 		['spec.containers[0].securityContext', withContainer({ securityContext: CANARY })],
 		[
@@ -65,6 +68,8 @@ describe('a pod that the API could not have is refused, naming the field and nev
 		],
 		['spec.containers[0].volumeMounts', withContainer({ volumeMounts: CANARY })],
 		['spec.containers[0].volumeMounts[0]', withContainer({ volumeMounts: [CANARY] })],
+		['spec.containers[0].volumeMounts[0]', withContainer({ volumeMounts: [null] })],
+		['spec.containers[0].env[0]', withContainer({ env: [null] })],
 		[
 			'spec.containers[0].volumeMounts[0].mountPath',
 			withContainer({ volumeMounts: [{ mountPath: [CANARY] }] }),
