@@ -11,7 +11,7 @@ import { patched, review } from '../../../test/webhook/support/request.ts';
 import { builtProgram } from './programs.ts';
 
 /** What the webhook answered about a pod. */
-export type Answer =
+type Answer =
 	| {
 			readonly allowed: true;
 			readonly pod: V1Pod;
