@@ -47,3 +47,11 @@ docs: node_modules/.package-lock.json ## write docs/reference.md from the tables
 .PHONY: audit
 audit: node_modules/.package-lock.json ## known holes of high severity in what ships
 	$(NPM) audit --omit=dev --audit-level=high
+
+.PHONY: cluster
+cluster: node_modules/.package-lock.json ## a Kubernetes node with an OpenBao to play with (root on Linux; minutes the first time)
+	@node dev/cluster/main.ts up
+
+.PHONY: cluster-down
+cluster-down: ## take that cluster away
+	@node dev/cluster/main.ts down

@@ -24,6 +24,15 @@ export default defineConfig({
 					testTimeout: 60_000,
 				},
 			},
+			{
+				extends: true,
+				test: {
+					name: 'node',
+					include: ['test/cluster/node/**/*.test.ts'],
+					globalSetup: ['test/cluster/node/setup.ts'],
+					testTimeout: 120_000,
+				},
+			},
 		],
 	},
 });

@@ -4,12 +4,13 @@
  */
 import process from 'node:process';
 import { ensurePackages } from './debian.ts';
+import { NODE_PACKAGES, NODE_PROGRAMS } from './kubernetes/node/node.ts';
 import { preparePrograms } from './kubernetes/programs.ts';
 import { ensureBao } from './openbao-binary.ts';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-await ensurePackages(['dash', 'busybox-static'], say);
+await ensurePackages(['dash', ...NODE_PACKAGES], say);
 await ensureBao().catch((thrown: unknown) => say(String(thrown)));
-const programs = await preparePrograms(['etcd', 'kube-apiserver', 'kubectl']);
+const programs = await preparePrograms(NODE_PROGRAMS);
 if (!programs.ok) say(programs.error);

@@ -8,8 +8,10 @@ const REVIEWER_SECONDS = 6 * 3600;
 /**
  * Mounts the kubernetes auth method so that it checks tokens by TokenReview against `cluster`, asking as a reviewer
  * service account that may do nothing else (system:auth-delegator).
+ *
+ * @param host the API server's URL as Vault reaches it
  */
-export async function trustCluster(vault: VaultApi, cluster: Cluster): Promise<void> {
+export async function trustCluster(vault: VaultApi, cluster: Cluster, host = cluster.url): Promise<void> {
 	const namespace = await cluster.createNamespace({ prefix: 'vault-' });
 	const name = 'reviewer';
 	await cluster.createServiceAccount(namespace, name);
@@ -21,7 +23,7 @@ export async function trustCluster(vault: VaultApi, cluster: Cluster): Promise<v
 	expectStatus(binding, 201, 'binding the reviewer to system:auth-delegator');
 	await enableAuth(vault, 'kubernetes', {
 		config: {
-			kubernetes_host: cluster.url,
+			kubernetes_host: host,
 			kubernetes_ca_cert: cluster.caPem,
 			token_reviewer_jwt: await cluster.token(namespace, name, [], REVIEWER_SECONDS),
 		},

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { V1Node } from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../../../contract/result.ts';
 import { type DebianPackage, ensurePackages } from '../../debian.ts';
+import { onPath, runProcess } from '../../process.ts';
 import { scratch } from '../../scratch.ts';
 import { makeAuthority } from '../../tls.ts';
 import { until } from '../../until.ts';
@@ -21,7 +22,8 @@ import { writeImage } from './image.ts';
 import { NODE_NAME, startKubelet } from './kubelet.ts';
 import { type Namespaces, NODE_IP, openNamespaces } from './namespaces.ts';
 
-const PROGRAMS: readonly Program[] = [
+/** What a node is built of. */
+export const NODE_PROGRAMS: readonly Program[] = [
 	'etcd',
 	'kube-apiserver',
 	'kubectl',
@@ -31,7 +33,8 @@ const PROGRAMS: readonly Program[] = [
 	'kubelet',
 ];
 
-const PACKAGES: readonly DebianPackage[] = [
+/** What it needs from Debian. */
+export const NODE_PACKAGES: readonly DebianPackage[] = [
 	'containerd',
 	'runc',
 	'containernetworking-plugins',
@@ -68,9 +71,9 @@ export async function startNode(say: (line: string) => void): Promise<Result<Nod
 	if (process.platform !== 'linux' || process.getuid?.() !== 0) {
 		return err('a Kubernetes node needs root on Linux');
 	}
-	const missing = await ensurePackages(PACKAGES, say);
+	const missing = await ensurePackages(NODE_PACKAGES, say);
 	if (missing.length > 0) return err(`a Kubernetes node needs the Debian packages ${missing.join(' ')}`);
-	const programs = await preparePrograms(PROGRAMS);
+	const programs = await preparePrograms(NODE_PROGRAMS);
 	if (!programs.ok) return programs;
 	const { dir, remove } = await scratch('node');
 	const endings: (() => Promise<void>)[] = [remove];
@@ -154,38 +157,22 @@ async function controlPlane(
 	await apiServerReady(server, access);
 }
 
-/** Images that every test may use: `localhost/busybox:1` has the usual commands. */
+/** Images that every test may use: `localhost/busybox:1` has every command of busybox. */
 async function containerdWithImages(namespaces: Namespaces, dir: string): Promise<Containerd> {
 	const containerd = await startContainerd(namespaces, dir);
-	const applets = [
-		'sh',
-		'cat',
-		'cp',
-		'cut',
-		'date',
-		'dd',
-		'env',
-		'grep',
-		'id',
-		'ls',
-		'nc',
-		'sed',
-		'sleep',
-		'sort',
-		'stat',
-		'touch',
-		'wget',
-	];
+	const applets = (await runProcess({ command: 'busybox', args: ['--list'] })).stdout.trim().split('\n');
 	const images = [
 		{
 			reference: PAUSE_IMAGE,
-			programs: { '/catatonit': '/usr/bin/catatonit' },
+			programs: { '/catatonit': onPath('catatonit') ?? '' },
 			command: ['/catatonit', '-P'],
 		},
 		{
 			reference: 'localhost/busybox:1',
-			programs: { '/bin/busybox': '/bin/busybox' },
-			links: Object.fromEntries(applets.map((applet) => [`/bin/${applet}`, 'busybox'])),
+			programs: { '/bin/busybox': onPath('busybox') ?? '' },
+			links: Object.fromEntries(
+				applets.filter((applet) => applet !== 'busybox').map((applet) => [`/bin/${applet}`, 'busybox']),
+			),
 			command: ['/bin/sh'],
 		},
 	];
@@ -197,7 +184,9 @@ async function containerdWithImages(namespaces: Namespaces, dir: string): Promis
 	return containerd;
 }
 
+/** Ready, and rid of the taint that keeps pods away until it is. */
 async function isReady(cluster: Cluster): Promise<boolean> {
 	const { body } = await cluster.request<V1Node>('GET', `/api/v1/nodes/${NODE_NAME}`);
-	return body.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+	const ready = body.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+	return ready === true && body.spec?.taints === undefined;
 }

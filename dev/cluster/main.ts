@@ -1,0 +1,32 @@
+/** A Kubernetes cluster of one node to play with: `up` (in the background), `down`. */
+import process from 'node:process';
+import { cacheDir } from '../../test/support/cache.ts';
+import { down } from './down.ts';
+import { serve } from './serve.ts';
+import { stateFiles } from './state.ts';
+import { up } from './up.ts';
+
+const files = stateFiles(cacheDir());
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const started = performance.now();
+const sayWhen = (line: string): void =>
+	say(`[${Math.round((performance.now() - started) / 1000)} s] ${line}`);
+const told = new Promise<void>((resolve) => {
+	process.once('SIGTERM', () => resolve());
+	process.once('SIGINT', () => resolve());
+});
+
+switch (process.argv[2]) {
+	case 'up':
+		process.exitCode = await up(files, import.meta.filename, say);
+		break;
+	case 'serve':
+		process.exit(await serve(files, sayWhen, told));
+		break;
+	case 'down':
+		process.exitCode = await down(files, say);
+		break;
+	default:
+		say('usage: main.ts up | down');
+		process.exitCode = 2;
+}

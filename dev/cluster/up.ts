@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { openSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ClusterState, readState, type StateFiles } from './state.ts';
+
+/**
+ * Starts the cluster in the background unless it runs, showing its progress, and tells how to use it. Gives the exit code.
+ *
+ * @param program the file that serves when started with "serve"
+ */
+export async function up(files: StateFiles, program: string, say: (line: string) => void): Promise<number> {
+	let state = readState(files);
+	if (state?.ready === undefined) {
+		if (state === undefined) start(files, program);
+		state = await follow(files, say);
+	}
+	if (state?.ready === undefined) {
+		say(`The cluster did not start; its log: ${files.log}`);
+		return 1;
+	}
+	say(guide(state.ready));
+	return 0;
+}
+
+function start(files: StateFiles, program: string): void {
+	const log = openSync(files.log, 'w', 0o600);
+	const child = spawn(process.execPath, [program, 'serve'], { detached: true, stdio: ['ignore', log, log] });
+	child.unref();
+}
+
+/** Prints what the log gains until the cluster is up or its process has ended. */
+async function follow(files: StateFiles, say: (line: string) => void): Promise<ClusterState | undefined> {
+	let shown = 0;
+	const show = (): void => {
+		const lines = readFileSync(files.log, 'utf8').split('\n').slice(0, -1);
+		for (const line of lines.slice(shown)) say(line);
+		shown = lines.length;
+	};
+	// The process needs a moment to write its state.
+	for (let grace = 50; ; grace -= 1) {
+		show();
+		const state = readState(files);
+		if (state?.ready !== undefined || (state === undefined && grace <= 0)) return state;
+		if (state !== undefined) grace = 0;
+		await sleep(200);
+	}
+}
+
+function guide(ready: NonNullable<ClusterState['ready']>): string {
+	const { kubeconfig, vaultAddr, vaultCaFile, vaultToken, prefix, logs } = ready;
+	return `
+The cluster is up: one node, with an OpenBao beside it. Your own kubeconfig is as it was.
+
+  export KUBECONFIG=${kubeconfig}
+  kubectl get nodes -o wide
+  kubectl run hello --image=localhost/busybox:1 --restart=Never -- echo hello
+  kubectl logs hello
+
+OpenBao (pods find it as https://10.89.0.1:8200; its kubernetes auth method trusts this cluster):
+
+  export BAO_ADDR=${vaultAddr} BAO_CACERT=${vaultCaFile} BAO_TOKEN=${vaultToken}
+  bao kv put secret/orgs/acme/secrets/REGION value=eu-north-1
+
+Inside the node:  ${prefix.join(' ')} sh
+Logs:             ${logs}/*.log
+Take it away:     make cluster-down
+`;
+}

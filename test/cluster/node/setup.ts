@@ -1,0 +1,36 @@
+import type { TestProject } from 'vitest/node';
+import { ok, type Result } from '../../../contract/result.ts';
+import { startNode } from '../../support/kubernetes/node/node.ts';
+import { startNodeVault } from '../../support/kubernetes/node/vault.ts';
+import type { SharedNode } from '../../support/node-servers.ts';
+
+/** Starts the node that all tests of this folder share, with an OpenBao beside it. Gives the function that ends both. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+	const endings: (() => Promise<void>)[] = [];
+	const teardown = async (): Promise<void> => {
+		for (const end of endings.splice(0).reverse()) await end();
+	};
+	try {
+		project.provide('node', await start(endings));
+		return teardown;
+	} catch (thrown) {
+		await teardown();
+		throw thrown;
+	}
+}
+
+async function start(endings: (() => Promise<void>)[]): Promise<Result<SharedNode>> {
+	const say = (line: string): void => void process.stderr.write(`[node] ${line}\n`);
+	const node = await startNode(say);
+	if (!node.ok) return node;
+	endings.push(node.value.stop);
+	const bao = await startNodeVault(node.value);
+	endings.push(bao.stop);
+	return ok({
+		cluster: node.value.access,
+		vault: { addr: bao.addr, caPem: bao.caPem, rootToken: bao.rootToken },
+		vaultInside: bao.insideAddr,
+		kubectl: node.value.programs.kubectl,
+		prefix: node.value.namespaces.prefix,
+	});
+}

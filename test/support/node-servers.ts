@@ -1,0 +1,36 @@
+import { describe, inject, test } from 'vitest';
+import type { Result } from '../../contract/result.ts';
+import { connect } from './kubernetes/cluster.ts';
+import { vaultApi } from './openbao.ts';
+import type { Servers, SharedServers } from './servers.ts';
+
+/** The node that all test files of test/cluster/node share, as it passes from the setup to the tests. */
+export interface SharedNode extends SharedServers {
+	/** OpenBao's address as pods reach it. */
+	readonly vaultInside: string;
+	/** Path of the `kubectl` to use. */
+	readonly kubectl: string;
+	/** What comes before a command so that it runs inside the node's namespaces. */
+	readonly prefix: readonly string[];
+}
+
+declare module 'vitest' {
+	interface ProvidedContext {
+		/** Given by test/cluster/node/setup.ts; the error says what this machine lacks. */
+		node: Result<SharedNode>;
+	}
+}
+
+/** What a test on the node talks to. */
+export type NodeServers = Servers & Pick<SharedNode, 'vaultInside' | 'kubectl' | 'prefix'>;
+
+/** A `describe` for tests that need the node; skipped with the reason where there is none. */
+export function describeWithNode(name: string, body: (servers: NodeServers) => void): void {
+	const given = inject('node');
+	if (!given.ok) {
+		describe.skip(name, () => test(`needs a Kubernetes node: ${given.error}`));
+		return;
+	}
+	const { cluster, vault, ...rest } = given.value;
+	describe(name, () => body({ ...rest, cluster: connect(cluster), vault: vaultApi(vault) }));
+}
