@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { core } from 'zod';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { type VaultFile, vaultFile } from './schema.ts';
@@ -18,8 +18,11 @@ export function parseVaultFile(text: string, fileName: string): Result<VaultFile
 		return `${fileName}:${line}:${col}`;
 	};
 	const faults = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
-	if (faults.length > 0) return err(faults);
 	visit(document, {
+		Alias: (_, alias) => {
+			if (alias.resolve(document) !== undefined) return;
+			faults.push(`${at(alias.range?.[0])}: nothing above is marked with the anchor of this alias`);
+		},
 		Pair: (_, { key }) => {
 			if (!isScalar(key) || key.value !== '__proto__') return;
 			faults.push(`${at(key.range?.[0])}: "__proto__" can't be a name here`);
@@ -28,7 +31,9 @@ export function parseVaultFile(text: string, fileName: string): Result<VaultFile
 	if (faults.length > 0) return err(faults);
 	if (document.contents === null)
 		return err([`${fileName}: is empty; it needs at least "orgs" or "deployments"`]);
-	const parsed = vaultFile.safeParse(document.toJS());
+	const plain = toPlain(document);
+	if (!plain.ok) return err([`${fileName}: ${plain.error}`]);
+	const parsed = vaultFile.safeParse(plain.value);
 	if (parsed.success) return ok(parsed.data);
 	return err(
 		flatten(parsed.error.issues).map(({ path, message }) => {
@@ -36,6 +41,15 @@ export function parseVaultFile(text: string, fileName: string): Result<VaultFile
 			return `${where}: ${path.length === 0 ? '' : `${path.map(String).join('.')}: `}${message}`;
 		}),
 	);
+}
+
+/** Aliases may multiply what is written without end; the parser stops that by throwing. */
+function toPlain(document: Document): Result<unknown> {
+	try {
+		return ok(document.toJS());
+	} catch (thrown) {
+		return err(thrown instanceof Error ? thrown.message : String(thrown));
+	}
 }
 
 interface Fault {

@@ -15,7 +15,7 @@ else await run(command.value);
 
 async function run({ file, listen, tlsDir, rootToken }: ServeCommand): Promise<void> {
 	try {
-		const content = parseVaultFile(await readFile(file, 'utf8'), file);
+		const content = parseVaultFile(await read(file), file);
 		if (!content.ok) return fail(1, content.error.join('\n'));
 		const tls = await (tlsDir === undefined ? makePair(listen.host) : pairFromDir(tlsDir, listen.host));
 		const given = rootToken === undefined ? {} : { rootToken };
@@ -25,6 +25,15 @@ async function run({ file, listen, tlsDir, rootToken }: ServeCommand): Promise<v
 		for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void vault.close());
 	} catch (thrown) {
 		fail(1, thrown instanceof Error ? thrown.message : String(thrown));
+	}
+}
+
+async function read(file: string): Promise<string> {
+	try {
+		return await readFile(file, 'utf8');
+	} catch (cause) {
+		const code = cause instanceof Error && 'code' in cause ? cause.code : cause;
+		throw new Error(`can't read ${file}: ${code}`, { cause });
 	}
 }
 

@@ -1,7 +1,7 @@
 import { capabilitiesOn } from './access.ts';
 import type { House, Namespace } from './house.ts';
 import { findMount } from './mounts.ts';
-import { done, envelope, forbidden, ok, type Reply, refuse, refuseOne, unsupported } from './reply.ts';
+import { done, envelope, forbidden, ok, type Reply, refuse, refuseOne } from './reply.ts';
 import type { VaultRequest } from './request.ts';
 import { ROOT_POLICY, type Token } from './tokens.ts';
 
@@ -12,9 +12,11 @@ const CLUSTER = 'envtier-development';
 /** Answers what needs neither token nor an unsealed server; undefined when the path is another. */
 export function answerOpen(house: House, request: VaultRequest): Reply | undefined {
 	const { path, verb } = request;
-	if (path === 'sys/health') return verb === 'read' ? health(house) : unsupported;
-	if (path === 'sys/seal-status') return verb === 'read' ? sealStatus(house) : unsupported;
-	if (path === 'sys/unseal') return verb === 'write' ? unseal(house, request) : unsupported;
+	if (path === 'sys/health') return verb === 'read' ? health(house) : refuse(405);
+	if (path === 'sys/seal-status') return verb === 'read' ? sealStatus(house) : refuse(405);
+	if (path === 'sys/leader')
+		return verb === 'read' ? { status: 200, body: { ha_enabled: false } } : refuse(405);
+	if (path === 'sys/unseal') return verb === 'write' ? unseal(house, request) : refuse(405);
 	return undefined;
 }
 

@@ -17,6 +17,18 @@ describeOnBoth('health and the seal', (vault) => {
 		});
 	});
 
+	test('each of these takes its own kind of request alone', async () => {
+		expect(await open('GET', 'sys/leader')).toMatchObject({ status: 200, json: { ha_enabled: false } });
+		for (const [method, path] of [
+			['POST', 'sys/health'],
+			['POST', 'sys/seal-status'],
+			['POST', 'sys/leader'],
+			['GET', 'sys/unseal'],
+		] as const) {
+			expect((await open(method, path)).status).toBe(405);
+		}
+	});
+
 	test('a sealed server answers nothing but how it is, and forgets nothing', async () => {
 		await vault().request('POST', 'secret/data/kept', { body: { data: { value: 'x' } } });
 		await vault().seal();
