@@ -2,7 +2,7 @@
  * Bundles each program into one self-contained file, the very one that its image holds:
  * `node build.ts [--out=DIRECTORY] [program…]`, into dist/ unless given.
  */
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -54,7 +54,11 @@ const leanNodeVault: Plugin = {
 const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
 	webhook: { banner: { js: REQUIRE } },
 	fetcher: { plugins: [leanNodeVault, bareBuiltins] },
+	envtier: { banner: { js: REQUIRE } },
 };
+
+/** Where a program's sources are, unless the folder bears its name. */
+const FOLDERS: Readonly<Record<string, string>> = { envtier: 'cli' };
 
 const { positionals: wanted, values } = parseArgs({
 	options: { out: { type: 'string', default: 'dist' } },
@@ -66,10 +70,12 @@ for (const name of wanted) {
 }
 
 for (const [program, options] of Object.entries(PROGRAMS)) {
-	if (wanted.length > 0 ? !wanted.includes(program) : !existsSync(`${program}/main.ts`)) continue;
+	const entryPoint = `${FOLDERS[program] ?? program}/main.ts`;
+	if (wanted.length > 0 ? !wanted.includes(program) : !existsSync(entryPoint)) continue;
+	const outfile = `${values.out}/${program}.mjs`;
 	await build({
-		entryPoints: [`${program}/main.ts`],
-		outfile: `${values.out}/${program}.mjs`,
+		entryPoints: [entryPoint],
+		outfile,
 		bundle: true,
 		platform: 'node',
 		format: 'esm',
@@ -77,4 +83,6 @@ for (const [program, options] of Object.entries(PROGRAMS)) {
 		legalComments: 'none',
 		...options,
 	});
+	// Started by name where it is installed (package.json: bin).
+	if (program === 'envtier') chmodSync(outfile, 0o755);
 }

@@ -1,0 +1,54 @@
+import { Command, Option } from '@commander-js/extra-typings';
+import type { Context } from '../context.ts';
+
+const HELP = `
+It is offline and asks nobody: the webhook's own decision is made on the pod as written. What a
+cluster adds to a pod before the webhook sees it (the application's own token, defaults of a
+LimitRange, what other webhooks do) is not known here.
+
+Settings are the webhook's ENVTIER_* variables. They come from the environment, or from --settings
+alone where that is given. Where the address of Vault or the image of the fetcher is missing, a
+placeholder stands in, and a note says so.
+
+Exit codes, the worst of all objects:
+  0  inject   the pod gets its secrets
+  3  skip     the pod is left as it is
+  4  reject   the pod is refused
+  2           wrong usage, or an input that cannot be read
+
+Examples:
+  envtier explain pod.yaml
+  kustomize build overlays/prod | envtier explain - --namespace shop
+  envtier explain app.yaml --output patch
+  kubectl -n envtier-system get configmap envtier-settings-abc123 -o yaml > live.yaml
+  envtier explain app.yaml --settings live.yaml
+`;
+
+/** `envtier explain`. */
+export function explainCommand(context: Context) {
+	return new Command('explain')
+		.summary('show offline what the webhook would do with a pod, and why')
+		.description(
+			'Shows what the webhook would do with pods, and why: what would be injected as a diff, or the reason and its cure.',
+		)
+		.argument(
+			'<file...>',
+			'YAML or JSON with pods or what makes pods (Deployment, CronJob, …); - reads standard input',
+		)
+		.option('--settings <file>', 'the webhook’s settings: NAME=value lines, or the ConfigMap that holds them')
+		.option('-n, --namespace <name>', 'namespace of objects that name none', 'default')
+		.option(
+			'--kubernetes-version <version>',
+			'version of the cluster, for envtier.dev/env (default: the newest)',
+		)
+		.addOption(
+			new Option('-o, --output <form>', 'diff, the whole report, or the JSON Patch alone')
+				.choices(['diff', 'json', 'yaml', 'patch'] as const)
+				.default('diff' as const),
+		)
+		.addHelpText('after', HELP)
+		.action(async (files, options) => {
+			const { explain } = await import('../explain/run.ts');
+			await explain(files, options, context);
+		});
+}

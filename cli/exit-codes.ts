@@ -1,0 +1,12 @@
+/** How the command ends. Scripts branch on these, so a number never changes its meaning. */
+export const EXIT_CODES = {
+	ok: { code: 0, meaning: 'done; for `explain`: the webhook would inject' },
+	failed: { code: 1, meaning: 'something did not work; for `doctor`: a check failed' },
+	usage: { code: 2, meaning: 'wrong usage: an option, a setting or an input file' },
+	skip: { code: 3, meaning: '`explain`: the webhook would leave a pod as it is' },
+	reject: { code: 4, meaning: '`explain`: the webhook would refuse a pod' },
+	internal: { code: 70, meaning: 'a defect of Envtier' },
+} as const satisfies Record<string, { readonly code: number; readonly meaning: string }>;
+
+/** The name of one way to end. */
+export type Ending = keyof typeof EXIT_CODES;

@@ -1,0 +1,71 @@
+import { parseAllDocuments, type Tags } from 'yaml';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { type Json, object, text } from './json.ts';
+
+/** One Kubernetes object of an input, and where it stood. */
+export interface Document {
+	/** `pod.yaml`, or `all.yaml, document 2, item 1` where that needs saying. */
+	readonly place: string;
+	readonly object: Json;
+}
+
+/**
+ * kubectl reads YAML 1.1 (sigs.k8s.io/yaml), in which `no` is false and 0440 is octal, but without that version's dates, base-60
+ * numbers and collections: an unquoted `12:30` is text there.
+ */
+const UNKNOWN_TO_KUBECTL = new Set(['intTime', 'floatTime', 'timestamp', 'binary', 'omap', 'pairs', 'set']);
+
+function kubectlTags(tags: Tags): Tags {
+	return tags.filter((tag) => {
+		const name = typeof tag === 'string' ? tag : (tag.tag.split(':').pop() ?? '');
+		const base60 = typeof tag !== 'string' && 'format' in tag && tag.format === 'TIME';
+		return !UNKNOWN_TO_KUBECTL.has(name) && !base60;
+	});
+}
+
+/** Takes YAML or JSON of any number of objects, lists of them unpacked. The error says where the text goes wrong. */
+export function readDocuments(input: string, name: string): Result<readonly Document[]> {
+	const parsed = [...parseAllDocuments(input, { version: '1.1', customTags: kubectlTags })];
+	const broken = parsed.find((document) => document.errors.length > 0)?.errors[0];
+	if (broken !== undefined) return err(`${name} is not YAML: ${broken.message.trimEnd()}`);
+	const documents: Document[] = [];
+	for (const [index, document] of parsed.entries()) {
+		const place = parsed.length === 1 ? name : `${name}, document ${index + 1}`;
+		const value = decoded(() => document.toJS({ maxAliasCount: 1000 }), place);
+		if (!value.ok) return value;
+		// What stands between two separators may be nothing but a comment.
+		if (value.value === null || value.value === undefined) continue;
+		const unpacked = unpack(value.value, place);
+		if (!unpacked.ok) return unpacked;
+		documents.push(...unpacked.value);
+	}
+	return ok(documents);
+}
+
+function decoded(read: () => unknown, place: string): Result<unknown> {
+	try {
+		return ok(read());
+	} catch (error) {
+		return err(`${place} is not YAML: ${error instanceof Error ? error.message : String(error)}`);
+	}
+}
+
+/** A `List` (or PodList, DeploymentList, …) stands for its items. */
+function unpack(value: unknown, place: string): Result<readonly Document[]> {
+	const found = object(value);
+	const kind = text(found?.['kind']);
+	if (found === undefined || kind === undefined)
+		return err(`${place} is not a Kubernetes object: it has no "kind"`);
+	const items = found['items'];
+	if (!kind.endsWith('List') || !Array.isArray(items)) return ok([{ place, object: found }]);
+	const documents: Document[] = [];
+	for (const [index, item] of items.entries()) {
+		// Items of a typed list may leave out what the list says of all.
+		const own = object(item) ?? {};
+		const inherited = { apiVersion: found['apiVersion'], kind: kind.slice(0, -'List'.length) || undefined };
+		const unpacked = unpack({ ...inherited, ...own }, `${place}, item ${index + 1}`);
+		if (!unpacked.ok) return unpacked;
+		documents.push(...unpacked.value);
+	}
+	return ok(documents);
+}

@@ -1,0 +1,28 @@
+import type { ExplainSettings } from './settings.ts';
+import { type Verdict, worst } from './verdict.ts';
+
+/** All verdicts for programs. Its names are an interface: they may be added to, not changed. */
+export function report(
+	verdicts: readonly Verdict[],
+	ignored: readonly string[],
+	settings: ExplainSettings,
+): object {
+	return {
+		decision: worst(verdicts),
+		settings: { source: settings.source, placeholders: settings.placeholders },
+		objects: verdicts.map(({ subject, decision, reason, message, cure, warnings, hints, injection }) => ({
+			place: subject.place,
+			kind: subject.kind,
+			namespace: subject.namespace,
+			name: subject.name,
+			decision,
+			...(reason === undefined ? {} : { reason }),
+			...(message === undefined ? {} : { message }),
+			...(cure === undefined ? {} : { cure }),
+			warnings,
+			hints,
+			...injection,
+		})),
+		ignored,
+	};
+}

@@ -1,0 +1,115 @@
+import { err, ok, type Result } from '../../contract/result.ts';
+import { type Context, fail } from '../context.ts';
+import { readInput, STDIN } from '../files.ts';
+import { printable } from '../terminal.ts';
+import { yamlOf } from './diff.ts';
+import { readDocuments } from './documents.ts';
+import { report } from './report.ts';
+import { type ExplainSettings, explainSettings, parseSettingsFile } from './settings.ts';
+import { KINDS, type Subject, subjectOf } from './subjects.ts';
+import { page, settingsNotes } from './text.ts';
+import { type Verdict, verdictOf, worst } from './verdict.ts';
+
+/** What the command line said. */
+export interface ExplainOptions {
+	readonly settings?: string | undefined;
+	readonly namespace: string;
+	readonly kubernetesVersion?: string | undefined;
+	readonly output: 'diff' | 'json' | 'yaml' | 'patch';
+}
+
+/** `envtier explain`: reads, decides, shows. */
+export async function explain(
+	files: readonly string[],
+	options: ExplainOptions,
+	context: Context,
+): Promise<void> {
+	const settings = await settingsOf(options, context);
+	if (!settings.ok) return fail(context, 'usage', settings.error);
+	const input = await inputOf(files, options.namespace, context);
+	if (!input.ok) return fail(context, 'usage', input.error);
+	const { subjects, ignored } = input.value;
+	const verdicts = subjects.map((subject) => verdictOf(subject, settings.value));
+	const note = (line: string): void =>
+		context.stderr.write(`${context.stderr.paint('faint', 'note:')} ${printable(line)}\n`);
+	for (const line of settingsNotes(settings.value)) note(line);
+	if (ignored.length > 0) note(`no pods come of ${ignored.join(', ')}: not looked at`);
+	const shown = rendered(verdicts, ignored, settings.value, options, context);
+	if (!shown.ok) return fail(context, 'usage', shown.error);
+	context.stdout.write(shown.value);
+	const decision = worst(verdicts);
+	context.end(decision === 'inject' ? 'ok' : decision);
+}
+
+async function settingsOf(options: ExplainOptions, context: Context): Promise<Result<ExplainSettings>> {
+	const { settings: file, kubernetesVersion } = options;
+	if (file === undefined) return explainSettings(context.env, 'environment', kubernetesVersion);
+	const content = await readInput(file, context.stdin);
+	if (!content.ok) return content;
+	const env = parseSettingsFile(content.value, file);
+	return env.ok ? explainSettings(env.value, file, kubernetesVersion) : env;
+}
+
+/** What the inputs hold. */
+interface Input {
+	readonly subjects: readonly Subject[];
+	/** Objects that no pods come of. */
+	readonly ignored: readonly string[];
+}
+
+async function inputOf(
+	files: readonly string[],
+	namespace: string,
+	context: Context,
+): Promise<Result<Input>> {
+	const inputs: Input[] = [];
+	for (const file of files) {
+		const content = await readInput(file, context.stdin);
+		if (!content.ok) return content;
+		const input = subjectsIn(content.value, file === STDIN ? 'standard input' : file, namespace);
+		if (!input.ok) return input;
+		inputs.push(input.value);
+	}
+	const subjects = inputs.flatMap((input) => input.subjects);
+	const ignored = inputs.flatMap((input) => input.ignored);
+	if (subjects.length > 0) return ok({ subjects, ignored });
+	const seen = ignored.length === 0 ? '' : `, only ${ignored.join(', ')}`;
+	return err(`nothing to explain in ${files.join(', ')}${seen}: it takes ${KINDS.join(', ')}`);
+}
+
+function subjectsIn(content: string, name: string, namespace: string): Result<Input> {
+	const documents = readDocuments(content, name);
+	if (!documents.ok) return documents;
+	const subjects: Subject[] = [];
+	const ignored: string[] = [];
+	for (const document of documents.value) {
+		const subject = subjectOf(document, namespace);
+		if (!subject.ok) return subject;
+		if (subject.value === undefined) ignored.push(`${String(document.object['kind'])} (${document.place})`);
+		else subjects.push(subject.value);
+	}
+	return ok({ subjects, ignored });
+}
+
+function rendered(
+	verdicts: readonly Verdict[],
+	ignored: readonly string[],
+	settings: ExplainSettings,
+	{ output }: ExplainOptions,
+	{ stdout }: Context,
+): Result<string> {
+	switch (output) {
+		case 'diff':
+			return ok(page(verdicts, stdout.paint));
+		case 'json':
+			return ok(`${JSON.stringify(report(verdicts, ignored, settings), undefined, 2)}\n`);
+		case 'yaml':
+			return ok(yamlOf(report(verdicts, ignored, settings)));
+		case 'patch':
+			if (verdicts.length > 1)
+				return err(`--output patch is for one object, and here are ${verdicts.length}: use --output json`);
+			return ok(`${JSON.stringify(verdicts[0]?.injection?.patch ?? [], undefined, 2)}\n`);
+		default:
+			return output satisfies never;
+	}
+}

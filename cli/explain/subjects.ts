@@ -1,0 +1,77 @@
+import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import type { Document } from './documents.ts';
+import { type Json, object, text } from './json.ts';
+
+/** Something whose pods the webhook would be asked about. */
+export interface Subject {
+	readonly place: string;
+	readonly kind: string;
+	/** As far as it is known: pods may leave the end of it to the API server (`web-*`). */
+	readonly name: string;
+	readonly namespace: string;
+	/** The pod itself, or the one that the workload's controller would create. */
+	readonly pod: Json;
+	/** True when annotations under the prefix stand on the workload itself, where no pod gets them from. */
+	readonly asksInVain: boolean;
+}
+
+/** Where each workload keeps the template of its pods. */
+const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
+	'apps/Deployment': ['spec', 'template'],
+	'apps/StatefulSet': ['spec', 'template'],
+	'apps/DaemonSet': ['spec', 'template'],
+	'apps/ReplicaSet': ['spec', 'template'],
+	'batch/Job': ['spec', 'template'],
+	'batch/CronJob': ['spec', 'jobTemplate', 'spec', 'template'],
+	'/ReplicationController': ['spec', 'template'],
+	'/PodTemplate': ['template'],
+};
+
+/** The kinds that can be explained, for messages. */
+export const KINDS = ['Pod', ...Object.keys(TEMPLATES).map((kind) => kind.split('/')[1] ?? '')];
+
+/** The kind with its API group: `apps/Deployment`, `/Pod`. */
+function groupKind(found: Json): string {
+	const version = text(found['apiVersion']) ?? '';
+	return `${version.includes('/') ? version.split('/')[0] : ''}/${text(found['kind']) ?? ''}`;
+}
+
+function asks(metadata: Json | undefined): boolean {
+	return Object.keys(object(metadata?.['annotations']) ?? {}).some((name) =>
+		name.startsWith(ANNOTATION_PREFIX),
+	);
+}
+
+/**
+ * Takes one object; gives what pods would come of it, or undefined for a kind that makes none (or none that is known here).
+ *
+ * @param namespace of objects that name none
+ */
+export function subjectOf(document: Document, namespace: string): Result<Subject | undefined> {
+	const found = document.object;
+	const kind = groupKind(found);
+	const metadata = object(found['metadata']);
+	const generated = text(metadata?.['generateName']);
+	const name = text(metadata?.['name']) ?? (generated === undefined ? '(nameless)' : `${generated}*`);
+	const common = {
+		place: document.place,
+		kind: text(found['kind']) ?? '',
+		name,
+		namespace: text(metadata?.['namespace']) ?? namespace,
+	};
+	if (kind === '/Pod') return ok({ ...common, pod: found, asksInVain: false });
+	const path = TEMPLATES[kind];
+	if (path === undefined) return ok(undefined);
+	const template = path.reduce<Json | undefined>((at, step) => object(at?.[step]), found);
+	if (template === undefined)
+		return err(`${document.place}: ${common.kind} ${name} has no ${path.join('.')}, so no pods`);
+	const pod = {
+		apiVersion: 'v1',
+		kind: 'Pod',
+		// The template's metadata as it is, even where it is not what it should be: the decision says so.
+		metadata: { generateName: `${name}-`, ...(object(template['metadata']) ?? {}) },
+		spec: template['spec'],
+	};
+	return ok({ ...common, pod, asksInVain: asks(metadata) && !asks(object(template['metadata'])) });
+}

@@ -1,0 +1,145 @@
+import jsonpatch from 'fast-json-patch';
+import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import { admit } from '../../webhook/admit.ts';
+import type { Decision } from '../../webhook/decision.ts';
+import { REJECT_REASONS, SKIP_REASONS } from '../../webhook/reasons.ts';
+import { decodeReview } from '../../webhook/review.ts';
+import { REGISTRATION } from '../registration.ts';
+import type { Json } from './json.ts';
+import type { ExplainSettings } from './settings.ts';
+import type { Subject } from './subjects.ts';
+
+/** One operation of the JSON Patch (RFC 6902) that the webhook would answer with. */
+type Operation = Readonly<{ op: 'add'; path: string; value: unknown }>;
+
+/** What the webhook would do with the pods of one subject, and why. */
+export interface Verdict {
+	readonly subject: Subject;
+	readonly decision: Decision['kind'];
+	/** The webhook's own word, or `excluded-namespace`; undefined for an injection. */
+	readonly reason: string | undefined;
+	/** What holds in this very case, or of the reason in general. */
+	readonly message: string | undefined;
+	/** What to do about it. */
+	readonly cure: string | undefined;
+	/** What the API server would show to whoever creates the pod. */
+	readonly warnings: readonly string[];
+	/** What the webhook cannot say but the command sees. */
+	readonly hints: readonly string[];
+	readonly injection: Injection | undefined;
+}
+
+/** What would be added. */
+export interface Injection {
+	readonly role: string;
+	readonly tiers: readonly string[];
+	readonly fetchers: readonly { readonly container: string; readonly user: number }[];
+	readonly patch: readonly Operation[];
+	/** The pod after it. */
+	readonly pod: Json;
+}
+
+/** Decides about a subject as the webhook would, by the webhook's own function. */
+export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict {
+	const nothing = { subject, warnings: [], injection: undefined };
+	if (REGISTRATION.excludedNamespaces.some((name) => name === subject.namespace))
+		return {
+			...nothing,
+			decision: 'skip',
+			reason: 'excluded-namespace',
+			message: `the registration as shipped excludes the namespace ${subject.namespace}: the webhook is not asked`,
+			cure: 'run it in a namespace of its own',
+			hints: [],
+		};
+	const decision = decide(subject, settings);
+	switch (decision.kind) {
+		case 'skip': {
+			const { meaning, cure } = SKIP_REASONS[decision.reason];
+			return {
+				...nothing,
+				decision: 'skip',
+				reason: decision.reason,
+				message: meaning,
+				cure: cure || undefined,
+				hints: hintsOnSkip(subject),
+			};
+		}
+		case 'reject':
+			return {
+				...nothing,
+				decision: 'reject',
+				reason: decision.reason,
+				message: decision.message,
+				cure: REJECT_REASONS[decision.reason].cure,
+				hints: [],
+			};
+		case 'inject':
+			return {
+				...nothing,
+				decision: 'inject',
+				reason: undefined,
+				message: undefined,
+				cure: undefined,
+				warnings: decision.warnings,
+				hints: hintsOnInjection(decision, settings),
+				injection: injectionOf(subject, decision),
+			};
+		default:
+			return decision satisfies never;
+	}
+}
+
+/** Through the envelope of the real call, so that whatever is read from it is read here too. */
+function decide({ pod, namespace }: Subject, settings: ExplainSettings): Decision {
+	const request = {
+		uid: 'explain',
+		operation: 'CREATE',
+		kind: { group: '', version: 'v1', kind: 'Pod' },
+		namespace,
+		object: pod,
+	};
+	const review = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request };
+	const decoded = decodeReview(JSON.stringify(review));
+	if (!decoded.ok) throw new Error(`an AdmissionReview made here is none: ${decoded.error}`);
+	return admit(decoded.value, settings.injection);
+}
+
+function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind: 'inject' }>): Injection {
+	const pod = structuredClone(subject.pod);
+	return {
+		role: plan.reading.role,
+		tiers: plan.reading.tiers,
+		fetchers: plan.fetchers.map(({ container, identity }) => ({ container, user: identity.user })),
+		patch,
+		// Both are cloned: applying moves a patch's values into the document.
+		pod: jsonpatch.applyPatch(pod, structuredClone([...patch]), true).newDocument,
+	};
+}
+
+function hintsOnSkip({ asksInVain, kind }: Subject): readonly string[] {
+	if (!asksInVain) return [];
+	return [
+		`the ${kind} itself has annotations under ${ANNOTATION_PREFIX}, which its pods do not get: move them to the pod template’s metadata.annotations`,
+	];
+}
+
+function hintsOnInjection(
+	{ plan }: Extract<Decision, { kind: 'inject' }>,
+	{ assumesVersion }: ExplainSettings,
+): readonly string[] {
+	if (!assumesVersion || plan.reading.variables.length === 0) return [];
+	return [
+		`${ANNOTATION_PREFIX}env needs Kubernetes 1.35, which is assumed here: --kubernetes-version says what your cluster has`,
+	];
+}
+
+/** How bad a decision is for someone who wants secrets in the pod. */
+const SEVERITY = { inject: 0, skip: 1, reject: 2 } as const;
+
+/** The decision that stands for all of them: the worst. */
+export function worst(verdicts: readonly Verdict[]): Decision['kind'] {
+	return verdicts.reduce<Decision['kind']>(
+		(all, { decision }) => (SEVERITY[decision] > SEVERITY[all] ? decision : all),
+		'inject',
+	);
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+import process from 'node:process';
+import { EXIT_CODES } from './exit-codes.ts';
+import { run } from './program.ts';
+import { openTerminal } from './terminal.ts';
+
+// A reader that has seen enough (`envtier … | head`) closes the pipe: nothing more to say, and no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+	if (error.code !== 'EPIPE') throw error;
+	process.exit();
+});
+
+try {
+	process.exitCode = await run(process.argv.slice(2), {
+		env: process.env,
+		stdin: process.stdin,
+		stdout: openTerminal(process.stdout),
+		stderr: openTerminal(process.stderr),
+	});
+} catch (error) {
+	process.stderr.write(
+		`envtier: a defect, please report it: ${error instanceof Error ? error.stack : error}\n`,
+	);
+	process.exitCode = EXIT_CODES.internal.code;
+}

@@ -1,0 +1,52 @@
+import { Command, CommanderError } from '@commander-js/extra-typings';
+import manifest from '../package.json' with { type: 'json' };
+import { explainCommand } from './commands/explain.ts';
+import type { Context } from './context.ts';
+import { type Ending, EXIT_CODES } from './exit-codes.ts';
+
+/** The whole command line, ready to be parsed. What a command needs besides its definition is loaded when it runs. */
+export function createProgram(context: Context) {
+	const { stdout, stderr } = context;
+	const program = new Command('envtier')
+		.description('Secrets for Kubernetes pods from HashiCorp Vault or OpenBao, by two annotations.')
+		.version(manifest.version, '-V, --version', 'show the version')
+		.helpOption('-h, --help', 'show help')
+		.helpCommand('help [command]', 'show help on a command')
+		.addCommand(explainCommand(context));
+	for (const command of [program, ...program.commands]) {
+		command
+			.exitOverride()
+			.helpOption('-h, --help', 'show help')
+			.showHelpAfterError(`Try: ${commandPath(command)} --help`)
+			.configureOutput({
+				writeOut: stdout.write,
+				writeErr: stderr.write,
+				outputError: (message, write) =>
+					write(`${stderr.paint('bad', 'error:')} ${message.replace(/^error: /, '')}`),
+			});
+	}
+	return program;
+}
+
+function commandPath(command: { name(): string; parent: unknown }): string {
+	const parent = command.parent as typeof command | null;
+	return parent === null ? command.name() : `${commandPath(parent)} ${command.name()}`;
+}
+
+/** Runs one command line (without the program's own name); gives the exit code. Throws defects only. */
+export async function run(args: readonly string[], world: Omit<Context, 'end'>): Promise<number> {
+	let ending: Ending = 'ok';
+	const context: Context = {
+		...world,
+		end: (how) => {
+			ending = how;
+		},
+	};
+	try {
+		await createProgram(context).parseAsync(args, { from: 'user' });
+	} catch (error) {
+		if (!(error instanceof CommanderError)) throw error;
+		return error.exitCode === 0 ? EXIT_CODES.ok.code : EXIT_CODES.usage.code;
+	}
+	return EXIT_CODES[ending].code;
+}

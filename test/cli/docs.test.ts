@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import { expect, test } from 'vitest';
+import type { Context } from '../../cli/context.ts';
+import { EXIT_CODES } from '../../cli/exit-codes.ts';
+import { createProgram } from '../../cli/program.ts';
+import { envtier } from './support/command.ts';
+
+const page = await readFile(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');
+
+/** Only its definitions are looked at; nothing runs. */
+const nowhere = {
+	stdout: { write: () => undefined },
+	stderr: { write: () => undefined },
+} as unknown as Context;
+
+/** Every command below `command`, with the words that call it. */
+function commandsOf(command: CommandUnknownOpts, words: string): readonly [string, CommandUnknownOpts][] {
+	return command.commands.flatMap((child) => {
+		const called = `${words} ${child.name()}`;
+		return child.commands.length > 0
+			? commandsOf(child, called)
+			: [[called, child] as [string, CommandUnknownOpts]];
+	});
+}
+
+const commands = commandsOf(createProgram(nowhere) as CommandUnknownOpts, 'envtier');
+
+test.each(commands)('docs/cli.md shows %s and all its options', (words, command) => {
+	expect(page).toContain(words);
+	for (const { long } of command.options) expect(page, `${words} ${long}`).toContain(`\`${long}`);
+});
+
+test.each(commands)('%s --help teaches by an example, within 100 columns', async (words) => {
+	const { code, stdout, stderr } = await envtier([...words.split(' ').slice(1), '--help']);
+	expect([code, stderr]).toEqual([0, '']);
+	expect(stdout).toContain(`Usage: ${words}`);
+	expect(stdout).toMatch(new RegExp(`Examples:\n(?:.*\n)* +.*${words} `));
+	for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
+});
+
+test('docs/cli.md tells every exit code', () => {
+	for (const { code, meaning } of Object.values(EXIT_CODES))
+		expect(page).toContain(`| ${code} | ${meaning} |`);
+});
+
+test('without a command it shows help and fails as wrong usage', async () => {
+	const { code, stdout, stderr } = await envtier([]);
+	expect([code, stdout]).toEqual([2, '']);
+	expect(stderr).toContain('Usage: envtier');
+});
+
+test('a misspelt command gets a suggestion', async () => {
+	const { code, stderr } = await envtier(['explian', 'pod.yaml']);
+	expect(code).toBe(2);
+	expect(stderr).toContain('Did you mean explain?');
+	expect(stderr).toContain('Try: envtier --help');
+});
+
+test('--version is the version of the package', async () => {
+	const manifest = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
+	const { code, stdout } = await envtier(['--version']);
+	expect([code, stdout]).toEqual([0, `${manifest.version}\n`]);
+});
