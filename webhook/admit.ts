@@ -1,10 +1,10 @@
 import { ANNOTATION_PREFIX, INJECTED } from '../contract/names.ts';
 import { STATUS_ANNOTATION } from './annotations.ts';
 import { asked } from './asked.ts';
-import { type Decision, reject } from './decision.ts';
+import { type Decision, type Rejection, reject } from './decision.ts';
 import { patchFor } from './patch.ts';
 import { planFor } from './plan.ts';
-import { type PodFacts, podFacts } from './pod.ts';
+import { type PodFacts, podAnnotations, podFacts } from './pod.ts';
 import { readingOf } from './reading.ts';
 import type { AdmissionRequest } from './review.ts';
 import type { InjectionSettings } from './settings.ts';
@@ -17,13 +17,17 @@ import { statusMismatch } from './status.ts';
 export function admit(request: AdmissionRequest, settings: InjectionSettings): Decision {
 	if (request.operation !== 'CREATE' || request.kind !== 'Pod' || request.subResource !== '')
 		return { kind: 'skip', reason: 'not-a-pod-creation' };
-	const facts = podFacts(request.object);
-	if (!facts.ok)
-		return reject('malformed-pod', `this is not a pod as the Kubernetes API has it: ${facts.error}`);
-	const pod = facts.value;
-	if (![...(pod.annotations?.keys() ?? [])].some((name) => name.startsWith(ANNOTATION_PREFIX)))
+	// A pod that asks for nothing is none of our business, however odd the rest of it may be.
+	const annotations = podAnnotations(request.object);
+	if (!annotations.ok) return malformed(annotations.error);
+	if (![...(annotations.value?.keys() ?? [])].some((name) => name.startsWith(ANNOTATION_PREFIX)))
 		return { kind: 'skip', reason: 'not-requested' };
-	return decide(pod, request.namespace, settings);
+	const pod = podFacts(request.object);
+	return pod.ok ? decide(pod.value, request.namespace, settings) : malformed(pod.error);
+}
+
+function malformed(error: string): Rejection {
+	return reject('malformed-pod', `this is not a pod as the Kubernetes API has it: ${error}`);
 }
 
 function decide(pod: PodFacts, namespace: string, settings: InjectionSettings): Decision {

@@ -17,6 +17,9 @@ export interface AppParts {
 /** The API server takes objects of up to 3 MiB and may send an old and a new one. */
 const BODY_LIMIT = 7 * 1024 * 1024;
 
+/** What each path takes, as the header Allow says it. */
+const METHODS = { '/mutate': 'POST', '/healthz': 'GET, HEAD', '/readyz': 'GET, HEAD' } as const;
+
 /** The webhook's routes: `POST /mutate`, `GET /healthz` (the process answers) and `GET /readyz` (it can be sent calls). */
 export function createApp(parts: AppParts): Express {
 	const app = express();
@@ -32,6 +35,10 @@ export function createApp(parts: AppParts): Express {
 	});
 	const body = express.text({ type: 'application/json', limit: BODY_LIMIT, inflate: false });
 	app.post('/mutate', body, (request, response) => mutate(parts, request, response));
+	for (const [path, methods] of Object.entries(METHODS))
+		app.all(path, (_request, response) =>
+			refuse(response.set('allow', methods), 405, `${path} takes ${methods} only`),
+		);
 	app.use((_request, response) =>
 		refuse(response, 404, 'only POST /mutate, GET /healthz and GET /readyz exist here'),
 	);

@@ -29,7 +29,8 @@ export interface PodFacts {
 	readonly podLevelResources: boolean;
 }
 
-function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined {
+function annotationsOf(pod: Json): ReadonlyMap<string, string> | undefined {
+	const metadata = object(pod['metadata'], 'metadata');
 	if (metadata['annotations'] === undefined || metadata['annotations'] === null) return undefined;
 	const entries = Object.entries(object(metadata['annotations'], 'metadata.annotations'));
 	return new Map(entries.map(([name, value]) => [name, text(value, 'an annotation’s value') ?? '']));
@@ -68,7 +69,7 @@ function containersOf(spec: Json): readonly ContainerFacts[] {
 
 function facts(pod: unknown): PodFacts {
 	const raw = object(pod, 'the pod');
-	const annotations = annotationsOf(object(raw['metadata'], 'metadata'));
+	const annotations = annotationsOf(raw);
 	const spec = object(raw['spec'], 'spec');
 	const security = object(spec['securityContext'], 'spec.securityContext');
 	return {
@@ -93,16 +94,26 @@ function facts(pod: unknown): PodFacts {
 	};
 }
 
+/** Gives what a reader of JSON gives, or the message of what is malformed. */
+function attempt<T>(read: () => T): Result<T> {
+	try {
+		return ok(read());
+	} catch (error) {
+		if (error instanceof Malformed) return err(error.message);
+		throw error;
+	}
+}
+
+/** The annotations of a pod as decoded from JSON, nothing else of it looked at; undefined when it has none. */
+export function podAnnotations(pod: unknown): Result<ReadonlyMap<string, string> | undefined> {
+	return attempt(() => annotationsOf(object(pod, 'the pod')));
+}
+
 /**
  * Reads the facts that decisions rest on out of a pod, as decoded from JSON. The API server sends well-formed pods;
  * whatever else may reach the endpoint, only a pod whose looked-at fields have the API's types gets through.
  * The error names the first field that does not.
  */
 export function podFacts(pod: unknown): Result<PodFacts> {
-	try {
-		return ok(facts(pod));
-	} catch (error) {
-		if (error instanceof Malformed) return err(error.message);
-		throw error;
-	}
+	return attempt(() => facts(pod));
 }

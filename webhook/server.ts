@@ -10,8 +10,27 @@ export interface Running {
 	stop(grace: number): Promise<void>;
 }
 
-/** The API server gives a call 5 s; whoever needs longer for headers or body is not the API server. */
-const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 120_000 } as const;
+/** Milliseconds that a client may take. */
+interface Limits {
+	/** For the TLS handshake. */
+	readonly handshakeTimeout: number;
+	readonly headersTimeout: number;
+	/** For headers and body. */
+	readonly requestTimeout: number;
+	/** Between two requests. */
+	readonly keepAliveTimeout: number;
+	/** How often the clocks of headers and requests are looked at. */
+	readonly connectionsCheckingInterval: number;
+}
+
+/** The API server gives a call 5 s; whoever needs longer is not the API server. */
+const LIMITS: Limits = {
+	handshakeTimeout: 10_000,
+	headersTimeout: 10_000,
+	requestTimeout: 15_000,
+	keepAliveTimeout: 120_000,
+	connectionsCheckingInterval: 5_000,
+};
 
 function context({ certificate, key }: Pair): { cert: string; key: string; minVersion: 'TLSv1.2' } {
 	return { cert: certificate, key, minVersion: 'TLSv1.2' };
@@ -22,8 +41,9 @@ export async function serve(
 	app: Express,
 	certificates: CertificateSource,
 	at: { readonly host: string; readonly port: number },
+	limits: Partial<Limits> = {},
 ): Promise<Running> {
-	const server = createServer({ ...context(certificates.current()), ...TIMEOUTS }, app);
+	const server = createServer({ ...context(certificates.current()), ...LIMITS, ...limits }, app);
 	certificates.onChange((pair) => server.setSecureContext(context(pair)));
 	await listening(server, at);
 	return { address: server.address() as AddressInfo, stop: (grace) => stop(server, grace) };
