@@ -11,14 +11,13 @@ const PACKAGES = {
 	iptables: 'iptables',
 	catatonit: 'catatonit',
 	buildah: 'buildah',
-	debootstrap: '/usr/sbin/debootstrap',
 } as const;
 
 /** The name of a package. */
 export type DebianPackage = keyof typeof PACKAGES;
 
 /** Those of `wanted` whose program is not on this machine, however it may have come there. */
-export function missingPackages(wanted: readonly DebianPackage[]): readonly DebianPackage[] {
+function missingPackages(wanted: readonly DebianPackage[]): readonly DebianPackage[] {
 	return wanted.filter((name) => {
 		const program: string = PACKAGES[name];
 		return !(program.startsWith('/') ? existsSync(program) : onPath(program));

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import type { V1Deployment } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
+import { type Kubectl, kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { preparePrograms } from '../../support/kubernetes/programs.ts';
-import { runProcess } from '../../support/process.ts';
 import { describeWithServers } from '../../support/servers.ts';
 
 const MANIFESTS = join(import.meta.dirname, '../../../deploy/manifests');
@@ -11,32 +11,24 @@ const MANIFESTS = join(import.meta.dirname, '../../../deploy/manifests');
 // An API server of its own: the shared one has a registration that leads elsewhere.
 describeWithServers('deploy/manifests', () => {
 	let cluster: ApiServer;
-	let kubectl: string;
+	let kubectl: Kubectl;
 	beforeAll(async () => {
 		const programs = await preparePrograms(['kubectl']);
 		if (!programs.ok) throw new Error(programs.error);
-		kubectl = programs.value.kubectl;
 		const started = await startApiServer();
 		if (!started.ok) throw new Error(started.error);
 		cluster = started.value;
+		kubectl = kubectlFor(programs.value.kubectl, cluster);
 	});
 	afterAll(() => cluster?.stop());
-
-	const run = (...args: readonly string[]) =>
-		runProcess({
-			command: kubectl,
-			args: ['--kubeconfig', cluster.kubeconfig, ...args],
-			// kubectl keeps a cache of its own in the home directory.
-			env: { PATH: process.env['PATH'], HOME: join(cluster.kubeconfig, '..') },
-		});
 
 	test.each(['base', 'overlays/trial', 'overlays/production'])(
 		'kubectl apply -k %s is all it takes, without a warning, and leaves nothing to apply',
 		async (folder) => {
-			const applied = await run('apply', '-k', join(MANIFESTS, folder));
+			const applied = await kubectl('apply', '-k', join(MANIFESTS, folder));
 			expect(applied.stderr).toBe('');
 			expect(applied.code).toBe(0);
-			const difference = await run('diff', '-k', join(MANIFESTS, folder));
+			const difference = await kubectl('diff', '-k', join(MANIFESTS, folder));
 			expect(difference.stdout + difference.stderr).toBe('');
 			expect(difference.code).toBe(0);
 		},

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
+import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { MAIN } from '../../support/kubernetes/pods.ts';
 import { runPod, untilReady } from '../../support/kubernetes/run-pod.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
-import { runProcess } from '../../support/process.ts';
 
 const BUSYBOX = { ...MAIN, image: 'localhost/busybox:1' };
 const sh = (script: string) => ({ ...BUSYBOX, command: ['sh', '-ec', script] });
@@ -135,9 +135,8 @@ describeWithNode('the node that the cluster tests run on', ({ cluster, vaultInsi
 		});
 		expectStatus(made, 201, 'creating the pod');
 		await untilReady(cluster, namespace, 'long');
-		const run = (...args: readonly string[]) =>
-			runProcess({ command: kubectl, args: ['--kubeconfig', cluster.kubeconfig, '-n', namespace, ...args] });
-		expect((await run('logs', 'long')).stdout).toBe('started\n');
-		expect((await run('exec', 'long', '--', 'id', '-u')).stdout).toBe('1000\n');
+		const run = kubectlFor(kubectl, cluster);
+		expect((await run('logs', '-n', namespace, 'long')).stdout).toBe('started\n');
+		expect((await run('exec', '-n', namespace, 'long', '--', 'id', '-u')).stdout).toBe('1000\n');
 	});
 });

@@ -2,7 +2,7 @@ import { type AuditEvent, readAuditLog } from './audit.ts';
 import { type ApiAnswer, type ApiRequest, apiClient, type ClusterAccess } from './client.ts';
 
 /** A namespace to make. */
-export interface NamespaceOptions {
+interface NamespaceOptions {
 	/** Beginning of its name, to which the API server adds letters of its own; `test-` unless given. */
 	readonly prefix?: string;
 	/** Its exact name instead; such a namespace may exist already. */

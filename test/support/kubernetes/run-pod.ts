@@ -6,13 +6,13 @@ import { type Cluster, expectStatus } from './cluster.ts';
 const LIMIT = { timeoutMs: 90_000, everyMs: 200 } as const;
 
 /** Reads a pod. */
-export async function readPod(cluster: Cluster, namespace: string, name: string): Promise<V1Pod> {
+async function readPod(cluster: Cluster, namespace: string, name: string): Promise<V1Pod> {
 	const answer = await cluster.request<V1Pod>('GET', `/api/v1/namespaces/${namespace}/pods/${name}`);
 	return expectStatus(answer, 200, `reading the pod ${namespace}/${name}`);
 }
 
 /** Waits until `holds` of a pod and gives it; the error shows the pod's state at the end. */
-export async function untilPod(
+async function untilPod(
 	cluster: Cluster,
 	namespace: string,
 	name: string,
@@ -57,12 +57,7 @@ export async function runPod(
 }
 
 /** The log of one container; empty when it has not started. */
-export async function podLog(
-	cluster: Cluster,
-	namespace: string,
-	name: string,
-	container: string,
-): Promise<string> {
+async function podLog(cluster: Cluster, namespace: string, name: string, container: string): Promise<string> {
 	const path = `/api/v1/namespaces/${namespace}/pods/${name}/log?container=${container}`;
 	const { status, body } = await cluster.request<string>('GET', path);
 	return status === 200 ? body : '';

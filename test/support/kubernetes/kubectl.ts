@@ -1,0 +1,18 @@
+import { dirname, join } from 'node:path';
+import { type Finished, runProcess } from '../process.ts';
+import type { ClusterAccess } from './client.ts';
+
+/** Runs kubectl to its end. */
+export type Kubectl = (...args: readonly string[]) => Promise<Finished>;
+
+/** Gives a kubectl (the program at `path`) for one cluster; it reads and writes nothing of the user's, and no cache in the current directory. */
+export function kubectlFor(path: string, { kubeconfig }: Pick<ClusterAccess, 'kubeconfig'>): Kubectl {
+	const home = dirname(kubeconfig);
+	return (...args) =>
+		runProcess({
+			name: 'kubectl',
+			command: path,
+			args: ['--kubeconfig', kubeconfig, '--cache-dir', join(home, 'kubectl-cache'), ...args],
+			env: { PATH: process.env['PATH'], HOME: home },
+		});
+}
