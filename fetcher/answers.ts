@@ -1,19 +1,12 @@
 import { Failure } from './failure.ts';
+import { type Json, object } from './json.ts';
 import { printable, quoted } from './text.ts';
 import type { Answer } from './transport/exchange.ts';
-
-/** A JSON object of unknown fields. */
-export type Json = Readonly<Record<string, unknown>>;
 
 /** An answer that Vault itself gave: a status that no retry changes, and its JSON. */
 export interface VaultAnswer {
 	readonly status: number;
 	readonly body: Json;
-}
-
-/** Gives `value` if it is a JSON object. */
-export function object(value: unknown): Json | undefined {
-	return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
 }
 
 /** Vault's sentences about an error, fit for a message. */

@@ -6,7 +6,8 @@ export interface Deadline {
 	readonly span: number;
 }
 
-/** A deadline `span` milliseconds after `start`, in the time of `performance.now()`: 0 is the start of the process. */
-export function deadlineAfter(span: number, start = performance.now()): Deadline {
+/** A deadline `span` milliseconds from now. */
+export function deadlineAfter(span: number): Deadline {
+	const start = performance.now();
 	return { span, left: () => Math.max(0, start + span - performance.now()) };
 }

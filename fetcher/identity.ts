@@ -1,4 +1,4 @@
-import { object } from './answers.ts';
+import { object } from './json.ts';
 import { enumerate, quoted } from './text.ts';
 
 /**

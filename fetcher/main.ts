@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { EXIT_CODES } from '../contract/exit-codes.ts';
+import { endProcess } from './end.ts';
 import { Failure } from './failure.ts';
 import { openLog } from './log.ts';
 import { endingOf, leaveWords } from './outcome.ts';
@@ -14,7 +15,7 @@ function fail(thrown: unknown): never {
 	const { reason, words, places } = endingOf(thrown);
 	log.error(words, { reason, ...(places.length > 0 ? { places } : {}) });
 	leaveWords(lastWords, words);
-	process.exit(EXIT_CODES[reason].code);
+	endProcess(EXIT_CODES[reason].code);
 }
 
 process.on('uncaughtException', fail);
@@ -34,4 +35,4 @@ try {
 } catch (thrown) {
 	fail(thrown);
 }
-process.exit(EXIT_CODES.ok.code);
+endProcess(EXIT_CODES.ok.code);

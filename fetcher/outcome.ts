@@ -25,7 +25,11 @@ export function endingOf(thrown: unknown): Ending {
 	if (thrown instanceof Failure) {
 		const { cure } = EXIT_CODES[thrown.reason];
 		const advice = cure === '' ? '' : `. What to do: ${cure}`;
-		return { reason: thrown.reason, words: `${thrown.reason}: ${thrown.message}${advice}`, places: [] };
+		return {
+			reason: thrown.reason,
+			words: `${thrown.reason}: ${thrown.message.replace(/\.$/, '')}${advice}`,
+			places: [],
+		};
 	}
 	const { meaning, cure } = EXIT_CODES.internal;
 	const error = thrown instanceof Error ? thrown : undefined;

@@ -10,7 +10,7 @@ const LONGEST_WAIT = 5_000;
 const LONGEST_ATTEMPT = 10_000;
 const SHORTEST_ATTEMPT = 500;
 /** With less left than this no answer would come in time. */
-const TOO_SHORT = 20;
+const TOO_SHORT = 50;
 
 /** What a retry needs to know of the world. */
 export interface RetryOptions {
@@ -61,8 +61,8 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 		if (quiet >= left && quiet > 0)
 			throw givenUp(failure, `it asks for ${seconds(quiet)} of quiet, longer than the ${seconds(left)} left`);
 		const wait = quiet + backoff(failed, random);
-		// One last try shortly before the deadline is worth more than none.
-		return Math.min(wait, quiet + (left - quiet) * 0.9);
+		// A last try before the deadline is worth more than none, and takes its time too.
+		return Math.min(wait, quiet + (left - quiet) / 2);
 	};
 
 	const pause = async (failure: Failure, failed: number, deadline: Deadline): Promise<void> => {
@@ -74,13 +74,18 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 	};
 
 	return async (attempt, deadline) => {
+		const whole = attemptTimeout(deadline);
+		let telling: Failure | undefined;
 		for (let failed = 1; ; failed++) {
-			const tried = await tryOnce(attempt, attemptTimeout(deadline));
+			const timeout = attemptTimeout(deadline);
+			const start = performance.now();
+			const tried = await tryOnce(attempt, timeout);
 			if (tried.ok) return tried.value;
-			if (deadline.left() < TOO_SHORT) {
-				const span = `${seconds(deadline.span)} (ENVTIER_DEADLINE)`;
-				throw givenUp(tried.error, `given up after ${span}`);
-			}
+			// That the last try was cut short by the deadline says less than what the ones before it found.
+			const cutShort = timeout < whole && performance.now() - start >= timeout * 0.9;
+			if (telling === undefined || !cutShort) telling = tried.error;
+			if (deadline.left() < TOO_SHORT)
+				throw givenUp(telling, `given up after ${seconds(deadline.span)} (ENVTIER_DEADLINE)`);
 			await pause(tried.error, failed, deadline);
 		}
 	};

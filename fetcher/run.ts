@@ -41,8 +41,7 @@ function keysByTier(secrets: readonly Secret[]): Readonly<Record<string, readonl
 
 /** One fetch from the token file to the last line of the log. Rejects with a `Failure` unless everything was written. */
 export async function run({ settings, log, stopped }: RunParts): Promise<void> {
-	// The process itself started at 0: a slow start is part of what the pod waits for.
-	const deadline = deadlineAfter(settings.deadline, 0);
+	const deadline = deadlineAfter(settings.deadline);
 	const { address, ca, namespace } = settings.vault;
 	const jwt = readTokenFile(settings.tokenFile);
 	const transport = openTransport(

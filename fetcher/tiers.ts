@@ -1,6 +1,6 @@
 import { type Scope, type Tier, tierPath, VALUE_FIELD } from '../contract/tiers.ts';
-import { object } from './answers.ts';
 import { Failure } from './failure.ts';
+import { object } from './json.ts';
 import { type Kv, listPath, listRule, readPath, readRule } from './kv.ts';
 import type { Listing, Wanted } from './merge.ts';
 import { enumerate, quoted } from './text.ts';

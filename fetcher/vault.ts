@@ -1,15 +1,8 @@
 import nodeVault from 'node-vault';
-import {
-	errorsOf,
-	type Json,
-	notUnderstood,
-	object,
-	readAnswer,
-	saysNothingThere,
-	type VaultAnswer,
-} from './answers.ts';
+import { errorsOf, notUnderstood, readAnswer, saysNothingThere, type VaultAnswer } from './answers.ts';
 import type { Deadline } from './deadline.ts';
 import { Failure } from './failure.ts';
+import { type Json, object } from './json.ts';
 import type { Retry } from './retry.ts';
 import type { Transport } from './transport/transport.ts';
 

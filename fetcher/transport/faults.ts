@@ -1,4 +1,5 @@
 import { Failure } from '../failure.ts';
+import { object } from '../json.ts';
 import { printable } from '../text.ts';
 
 /** What went wrong below HTTP, in words, by Node's code; all of these heal. */
@@ -48,15 +49,21 @@ const TRUST = new Set([
 const TLS_CODE =
 	/^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_|ERR_SSL_|HOSTNAME_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|CRL_|ERROR_IN_CERT_|EPROTO$)/;
 
-function text(error: object, field: 'code' | 'reason' | 'message'): string {
+function text(error: object, field: 'code' | 'message'): string {
 	const value: unknown = Object.getOwnPropertyDescriptor(error, field)?.value;
 	return typeof value === 'string' ? value : '';
+}
+
+/** The names of the certificate that came, which Node hangs on its error. */
+function namesIn(error: Error): string {
+	const names = 'cert' in error ? object(error.cert)?.['subjectaltname'] : undefined;
+	return typeof names === 'string' ? printable(names) : 'it has none';
 }
 
 function tlsFailure(error: Error, code: string, at: string): Failure {
 	const verdict = CERTIFICATE[code] ?? `the TLS handshake failed (${printable(text(error, 'message'), 120)})`;
 	const details = [
-		code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? printable(text(error, 'reason')) : '',
+		code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? namesIn(error) : '',
 		CLOCK.has(code) ? `the clock here says ${new Date().toISOString()}` : '',
 		TRUST.has(code) ? 'ENVTIER_VAULT_CA must hold the CA that issued it' : '',
 		code,

@@ -58,14 +58,15 @@ export function speakHttp1(first: Socket, endpoint: Endpoint, dialed: () => void
 	const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 	const spare = [first];
 	first.once('close', () => void spare.pop());
-	agent.createConnection = (_options, created) => {
+	// Gives a socket at once: the agent would not count one that it gets later, and make more than it may.
+	agent.createConnection = () => {
 		const ready = spare.pop();
 		if (ready !== undefined) return ready;
 		dialed();
-		// Its type wants a socket along with the error.
-		const failed = created as ((error: Error) => void) | undefined;
-		dial(endpoint, ['http/1.1']).ready.then((socket) => created?.(null, socket), failed);
-		return undefined;
+		const dialing = dial(endpoint, ['http/1.1']);
+		// The agent hears of errors from the socket itself.
+		dialing.ready.catch(() => undefined);
+		return dialing.socket;
 	};
 	let closed = false;
 	return {

@@ -28,7 +28,11 @@ export function endpointOf(address: string, ca: () => string | readonly string[]
 
 /** A connection being made. */
 export interface Dialing {
+	readonly socket: Socket | TLSSocket;
+	/** The same socket once it can be used. */
 	readonly ready: Promise<Socket | TLSSocket>;
+	/** What it waits for, to finish the sentence "Vault at …: …". */
+	lacks(): string;
 	/** Gives up. */
 	cancel(): void;
 }
@@ -52,6 +56,13 @@ export function dial({ host, port, tls }: Endpoint, protocols: readonly Protocol
 					minVersion: 'TLSv1.2',
 					rejectUnauthorized: true,
 				});
+	let lacks = isIP(host) === 0 ? 'DNS gave no address for its name' : 'no answer to the connection attempt';
+	tcp.once('lookup', () => {
+		lacks = 'no answer to the connection attempt';
+	});
+	tcp.once('connect', () => {
+		lacks = 'no TLS handshake';
+	});
 	const ready = new Promise<Socket | TLSSocket>((resolve, reject) => {
 		// These stay, so that an error before the first request is no uncaught one: whoever sends finds the socket closed.
 		tcp.on('error', reject);
@@ -60,5 +71,5 @@ export function dial({ host, port, tls }: Endpoint, protocols: readonly Protocol
 			resolve(socket);
 		});
 	});
-	return { ready, cancel: () => void tcp.destroy() };
+	return { socket, ready, lacks: () => lacks, cancel: () => void tcp.destroy() };
 }

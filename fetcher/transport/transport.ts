@@ -24,7 +24,7 @@ export function openTransport(endpoint: Endpoint, firstTimeout: number): Transpo
 		count();
 		const dialing = dial(endpoint, ['h2', 'http/1.1']);
 		const late = Promise.withResolvers<never>();
-		const timer = setTimeout(() => late.reject(timedOut(address, timeout, 'no connection')), timeout);
+		const timer = setTimeout(() => late.reject(timedOut(address, timeout, dialing.lacks())), timeout);
 		try {
 			const socket = await Promise.race([dialing.ready, late.promise]);
 			if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') return speakHttp2(socket, address);

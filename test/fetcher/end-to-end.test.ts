@@ -1,0 +1,425 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Place } from '../support/openbao-setup.ts';
+import {
+	deleteSecret,
+	destroySecret,
+	must,
+	putFields,
+	putSecret,
+	removeSecret,
+} from '../support/openbao-setup.ts';
+import { type Backend, startEmbedded, startReal, vaultEnv } from './support/backends.ts';
+import { buildFetcher, makePod, type Pod, type Run, runFetcher, startFetcher } from './support/fetcher.ts';
+
+const ORG = 'orgs/acme/secrets';
+const DEPLOYMENT = 'deployments/shop/secrets';
+const SERVICE = 'deployments/shop/services/web/secrets';
+
+let bundle: Awaited<ReturnType<typeof buildFetcher>>;
+beforeAll(async () => {
+	bundle = await buildFetcher();
+});
+afterAll(() => bundle.remove());
+
+describe.each([
+	{ name: 'OpenBao', real: true, start: startReal },
+	{ name: 'the embedded Vault', real: false, start: startEmbedded },
+])('on $name', ({ start, real }) => {
+	/** Of what the embedded Vault does not have. */
+	const testOnReal: (name: string, body: () => Promise<void>) => void = real ? test : () => undefined;
+	let vault: Backend;
+	let pod: Pod;
+	const made: [path: string, place: Place][] = [];
+
+	beforeAll(async () => {
+		vault = await start();
+	});
+	afterAll(() => vault[Symbol.asyncDispose]());
+	beforeEach(async () => {
+		pod = await makePod(vault.jwt());
+	});
+	afterEach(async () => {
+		await pod.scratch.remove();
+		for (const [path, place] of made.splice(0)) await removeSecret(vault, path, place);
+	});
+
+	const put = async (path: string, value: string, place: Place = {}): Promise<void> => {
+		await putSecret(vault, path, value, place);
+		made.push([path, place]);
+	};
+	const fetch = (env: Readonly<Record<string, string>> = {}): Promise<Run> =>
+		runFetcher(bundle.file, pod, { ...vaultEnv(vault), ...env });
+
+	test('the service overrides the deployment, and that the organization, key by key', async () => {
+		for (const [i, folder] of [ORG, DEPLOYMENT, SERVICE].entries()) {
+			for (const key of ['ALL', ...['O', 'D', 'S'].slice(0, i + 1).map((tier) => `FROM_${tier}`)])
+				await put(`${folder}/${key}`, `${key} of ${folder}`);
+			await put(`${folder}/ONLY_${i}`, `only ${folder}`);
+		}
+		const { code, last } = await fetch();
+		expect(code).toBe(0);
+		expect(pod.files()).toEqual({
+			env: [
+				`export ALL='ALL of ${SERVICE}'`,
+				`export FROM_D='FROM_D of ${SERVICE}'`,
+				`export FROM_O='FROM_O of ${SERVICE}'`,
+				`export FROM_S='FROM_S of ${SERVICE}'`,
+				`export ONLY_0='only ${ORG}'`,
+				`export ONLY_1='only ${DEPLOYMENT}'`,
+				`export ONLY_2='only ${SERVICE}'`,
+				'',
+			].join('\n'),
+		});
+		expect(last?.['keys']).toEqual({
+			org: ['ONLY_0'],
+			deployment: ['ONLY_1'],
+			service: ['ALL', 'FROM_D', 'FROM_O', 'FROM_S', 'ONLY_2'],
+		});
+	});
+
+	test('a deleted, destroyed or removed secret lets the tier below show through', async () => {
+		for (const key of ['DELETED', 'DESTROYED', 'REMOVED']) {
+			await put(`${ORG}/${key}`, 'below');
+			await put(`${SERVICE}/${key}`, 'above');
+		}
+		await put(`${SERVICE}/GONE`, 'nothing below');
+		await put(`${SERVICE}/REVIVED`, 'first');
+		await deleteSecret(vault, `${SERVICE}/DELETED`);
+		await destroySecret(vault, `${SERVICE}/DESTROYED`, [1]);
+		await must(vault, 'DELETE', `secret/metadata/${SERVICE}/REMOVED`);
+		await deleteSecret(vault, `${SERVICE}/GONE`);
+		await deleteSecret(vault, `${SERVICE}/REVIVED`);
+		await put(`${SERVICE}/REVIVED`, 'second');
+		const { code } = await fetch({ ENVTIER_FORMAT: 'json' });
+		expect(code).toBe(0);
+		expect(JSON.parse(pod.files()['env.json'] ?? '')).toEqual({
+			DELETED: 'below',
+			DESTROYED: 'below',
+			REMOVED: 'below',
+			REVIVED: 'second',
+		});
+	});
+
+	test('all formats and the kubelet’s file hold the same, each in its way', async () => {
+		await put(`${ORG}/QUOTE`, 'it\'s "5" $HOME\nnext');
+		await put(`${ORG}/PLAIN`, 'plain');
+		const { code, last } = await fetch({
+			ENVTIER_FORMAT: 'files,json,shell,dotenv',
+			ENVTIER_ENV_KEYS: 'PLAIN',
+		});
+		expect(code).toBe(0);
+		const files = Object.entries(pod.files()).filter(([path]) => !path.startsWith('..envtier-'));
+		expect(Object.fromEntries(files)).toEqual({
+			env: `export PLAIN='plain'\nexport QUOTE='it'\\''s "5" $HOME\nnext'\n`,
+			'.env': `PLAIN='plain'\nQUOTE=\`it's "5" $HOME\nnext\`\n`,
+			'env.json': `{\n  "PLAIN": "plain",\n  "QUOTE": "it's \\"5\\" $HOME\\nnext"\n}\n`,
+			'files/PLAIN': 'plain',
+			'files/QUOTE': 'it\'s "5" $HOME\nnext',
+			'native.env': "PLAIN='plain'\n",
+		});
+		expect(last?.['files']).toEqual(
+			['env', '.env', 'env.json', 'files', 'native.env'].map((path) => `${pod.out}/${path}`),
+		);
+	});
+
+	test('with format "none" only the kubelet’s file is written', async () => {
+		await put(`${ORG}/A`, '1');
+		await put(`${ORG}/B`, '2');
+		const { code } = await fetch({ ENVTIER_FORMAT: 'none', ENVTIER_ENV_KEYS: 'B' });
+		expect(code).toBe(0);
+		expect(pod.files()).toEqual({ 'native.env': "B='2'\n" });
+	});
+
+	test('no secret at all is an empty file and a warning', async () => {
+		const { code, log } = await fetch();
+		expect(code).toBe(0);
+		expect(pod.files()).toEqual({ env: '' });
+		expect(log.map(({ level, msg }) => [level, msg])).toEqual([
+			[40, 'none of the tiers holds a secret'],
+			[30, 'secrets written'],
+		]);
+	});
+
+	test('without a service two tiers are read, and ENVTIER_TIERS reads fewer', async () => {
+		await put(`${ORG}/KEY`, 'org');
+		await put(`${DEPLOYMENT}/KEY`, 'deployment');
+		await put(`${SERVICE}/KEY`, 'service');
+		expect((await fetch({ ENVTIER_SERVICE: '' })).code).toBe(0);
+		expect(pod.files()['env']).toBe("export KEY='deployment'\n");
+		expect((await fetch({ ENVTIER_TIERS: 'org' })).code).toBe(0);
+		expect(pod.files()['env']).toBe("export KEY='org'\n");
+	});
+
+	test('a name that can be no variable is left out with a warning that names it and its tier', async () => {
+		await put(`${ORG}/GOOD`, 'yes');
+		await put(`${SERVICE}/my.secret`, 'no');
+		await put(`${SERVICE}/8TH`, 'no');
+		await put(`${SERVICE}/folder/INNER`, 'no');
+		const { code, log } = await fetch();
+		expect(code).toBe(0);
+		expect(pod.files()).toEqual({ env: "export GOOD='yes'\n" });
+		expect(log[0]).toMatchObject({ level: 40, tier: 'service' });
+		expect(log[0]?.msg).toContain('"8TH" and "my.secret" of the service tier');
+	});
+
+	test('a key that must exist and does not is named, and nothing is written', async () => {
+		await put(`${ORG}/HERE`, 'yes');
+		const { code, words } = await fetch({ ENVTIER_REQUIRE: 'HERE,MISSING,GONE', ENVTIER_ENV_KEYS: 'NATIVE' });
+		expect(code).toBe(23);
+		expect(words).toContain(
+			'(org, deployment, service) has MISSING and GONE (asked for by envtier.dev/require)',
+		);
+		expect(words).toContain('NATIVE (asked for by envtier.dev/env)');
+		expect(pod.files()).toEqual({});
+	});
+
+	test.each([
+		{ fields: { other: 'x' }, why: 'has no field "value"' },
+		{ fields: { value: '' }, why: 'has an empty field "value"' },
+		{ fields: { value: 5432 }, why: 'has no text in the field "value" but a number' },
+		{ fields: { value: true }, why: 'has no text in the field "value" but a boolean' },
+		{ fields: { value: { a: 1 } }, why: 'has no text in the field "value" but an object' },
+		{ fields: { value: ['a'] }, why: 'has no text in the field "value" but a list' },
+		{ fields: { value: null }, why: 'has no field "value"' },
+	])('a secret of $fields is refused, naming tier and key', async ({ fields, why }) => {
+		await put(`${ORG}/ODD`, 'below');
+		await put(`${SERVICE}/ODD`, 'to be replaced');
+		await putFields(vault, `${SERVICE}/ODD`, fields);
+		const { code, words } = await fetch();
+		expect(code).toBe(27);
+		expect(words).toContain(`ODD of the service tier ${why}`);
+		expect(pod.files()).toEqual({});
+	});
+
+	test('every secret that cannot be handed over is named at once', async () => {
+		for (const key of ['ONE', 'TWO']) await put(`${ORG}/${key}`, 'NUL \0 inside');
+		await put(`${ORG}/UID`, '5');
+		const { code, words } = await fetch({ ENVTIER_FORMAT: 'shell,dotenv' });
+		expect(code).toBe(27);
+		expect(words).toContain(
+			'ONE of the org tier holds a NUL byte, which no environment variable can (format shell)',
+		);
+		expect(words).toContain(
+			'TWO of the org tier holds a NUL byte, which no environment variable can (format dotenv)',
+		);
+		expect(words).toContain('UID of the org tier is a variable that shells keep for themselves');
+	});
+
+	test('KV version 1', async () => {
+		await must(vault, 'POST', `legacy/${ORG}/KEY`, { body: { value: 'old engine' } });
+		await must(vault, 'POST', `legacy/${SERVICE}/EMPTY`, { body: { value: '' } });
+		const env = { ENVTIER_VAULT_KV_MOUNT: 'legacy', ENVTIER_VAULT_KV_VERSION: '1' };
+		expect((await fetch(env)).code).toBe(27);
+		await must(vault, 'DELETE', `legacy/${SERVICE}/EMPTY`);
+		expect((await fetch(env)).code).toBe(0);
+		expect(pod.files()).toEqual({ env: "export KEY='old engine'\n" });
+	});
+
+	test('a Vault namespace', async () => {
+		await put(`${ORG}/KEY`, 'of the root');
+		await put(`${ORG}/KEY`, 'of the team', { namespace: 'team' });
+		expect((await fetch({ ENVTIER_VAULT_NAMESPACE: 'team/' })).code).toBe(0);
+		expect(pod.files()).toEqual({ env: "export KEY='of the team'\n" });
+	});
+
+	test('the kubernetes auth method takes the same login', async () => {
+		await put(`${ORG}/KEY`, 'x');
+		const { code, words } = await fetch({ ENVTIER_VAULT_AUTH_MOUNT: 'kubernetes' });
+		if (real) {
+			// It asks an API server for a TokenReview, and there is none here; the cluster tests have one.
+			expect(code).toBe(21);
+			expect(words).toMatch(
+				/^login-refused: Vault does not say why.* Vault could not have the token reviewed/,
+			);
+		} else {
+			expect(code).toBe(0);
+			expect(pod.files()).toEqual({ env: "export KEY='x'\n" });
+		}
+	});
+
+	test.each([
+		{
+			what: 'a role that does not exist',
+			env: { ENVTIER_VAULT_ROLE: 'nobody' },
+			claims: {},
+			words: /role "nobody" of auth mount "\w+" does not exist/,
+		},
+		{
+			what: 'a role of another service account',
+			env: { ENVTIER_VAULT_ROLE: 'other' },
+			claims: {},
+			words: /role "other" of auth mount "\w+" is not bound to service account "shop\/web": add it/,
+		},
+		{
+			what: 'another audience',
+			env: {},
+			claims: { aud: ['kubernetes'] },
+			words:
+				/does not accept the audience "kubernetes" of the pod’s token: the role’s audience and .*ENVTIER_TOKEN_AUDIENCE/,
+		},
+		{
+			what: 'a token that has expired',
+			env: {},
+			claims: { exp: 1_700_000_000 },
+			words: /the pod’s token has expired \(at 2023-11-14T22:13:20.000Z\) by Vault’s clock/,
+		},
+	])('$what: the refusal of the login says so, on both auth methods', async ({ env, claims, words }) => {
+		const stranger = await makePod(vault.jwt(claims));
+		for (const mount of ['jwt', 'kubernetes']) {
+			const run = await runFetcher(bundle.file, stranger, {
+				...{ ...vaultEnv(vault), ENVTIER_VAULT_AUTH_MOUNT: mount },
+				...env,
+			});
+			expect({ mount, code: run.code, words: run.words }).toEqual({
+				mount,
+				code: 21,
+				words: expect.stringMatching(words),
+			});
+			expect(stranger.files()).toEqual({});
+		}
+		await stranger.scratch.remove();
+	});
+
+	test('an auth mount or a Vault namespace that does not exist', async () => {
+		const mount = await fetch({ ENVTIER_VAULT_AUTH_MOUNT: 'nowhere' });
+		expect(mount.code).toBe(21);
+		expect(mount.words).toContain('one of: no auth method is mounted at "nowhere"; role "web"');
+		const namespace = await fetch({ ENVTIER_VAULT_NAMESPACE: 'nobody' });
+		expect(namespace.code).toBe(21);
+		expect(namespace.words).toMatch(/Vault namespace "nobody" does not exist|Vault does not say why/);
+	});
+
+	test('a tier that no policy opens: the message has the lines to add', async () => {
+		const { code, words } = await fetch({ ENVTIER_VAULT_ROLE: 'stranger' });
+		expect(code).toBe(22);
+		for (const line of [
+			`path "secret/metadata/${DEPLOYMENT}/" { capabilities = ["list"] }`,
+			`path "secret/data/${DEPLOYMENT}/+" { capabilities = ["read"] }`,
+			`path "secret/metadata/${SERVICE}/" { capabilities = ["list"] }`,
+			`path "secret/data/${SERVICE}/+" { capabilities = ["read"] }`,
+		])
+			expect(words).toContain(line);
+		expect(words).not.toContain(`secret/metadata/${ORG}`);
+		expect(words).toContain(
+			'to list the deployment tier at "secret/metadata/deployments/shop/secrets" and the service',
+		);
+	});
+
+	testOnReal('the lines that a refusal prints are the ones that are missing', async () => {
+		await put(`${SERVICE}/KEY`, 'x');
+		const role = { ENVTIER_VAULT_ROLE: 'pupil' };
+		const policy = async (rules: readonly string[]): Promise<void> => {
+			await must(vault, 'PUT', 'sys/policies/acl/pupil', { body: { policy: rules.join('\n') } });
+		};
+		const other = 'path "auth/token/lookup-self" { capabilities = ["read"] }';
+		await policy([other]);
+		const refused = await fetch(role);
+		expect(refused.code).toBe(22);
+		const lines = [...refused.words.matchAll(/path "[^"]+" \{ capabilities = \["\w+"\] \}/g)].map(
+			([line]) => line,
+		);
+		expect(lines).toHaveLength(6);
+		for (const line of lines) {
+			await policy(lines.filter((one) => one !== line));
+			const without = await fetch(role);
+			// Nothing of these tiers is there to be read, so their read lines are not missed.
+			const needed = line.includes('/metadata/') || line.includes(SERVICE);
+			expect({ line, code: without.code }).toEqual({ line, code: needed ? 22 : 0 });
+		}
+		await policy(lines);
+		expect((await fetch(role)).code).toBe(0);
+		expect(pod.files()).toEqual({ env: "export KEY='x'\n" });
+	});
+
+	test('a tier that may be listed but not read', async () => {
+		await put(`${ORG}/KEY`, 'x');
+		await put(`${SERVICE}/KEY`, 'x');
+		const { code, words } = await fetch({ ENVTIER_VAULT_ROLE: 'narrow' });
+		expect(code).toBe(22);
+		expect(words).toContain('to read keys of the service tier');
+		expect(words).toContain(`path "secret/data/${SERVICE}/+" { capabilities = ["read"] }`);
+		expect(pod.files()).toEqual({});
+	});
+
+	test('the wrong KV version or mount, where the policy allows everything', async () => {
+		const version = await fetch({ ENVTIER_VAULT_ROLE: 'wide', ENVTIER_VAULT_KV_VERSION: '1' });
+		expect(version.code).toBe(28);
+		expect(version.words).toMatch(
+			/"secret\/\w+\/\w+\/.*secrets" with 404: Invalid path for a versioned K\/V/,
+		);
+		const mount = await fetch({ ENVTIER_VAULT_ROLE: 'wide', ENVTIER_VAULT_KV_MOUNT: 'nowhere' });
+		expect(mount.code).toBe(28);
+		expect(mount.words).toMatch(/"nowhere\/metadata\/.*secrets" with 404: no handler for route/);
+		expect(pod.files()).toEqual({});
+	});
+
+	test('a sealed Vault: its own exit code at the deadline; unsealed in time, nothing is noticed', async () => {
+		await put(`${ORG}/KEY`, 'x');
+		await vault.seal();
+		const sealed = await fetch({ ENVTIER_DEADLINE: '1' });
+		expect(sealed.code).toBe(25);
+		expect(sealed.words).toContain('is sealed or not initialized; given up after 1 s (ENVTIER_DEADLINE)');
+		expect(sealed.ms).toBeLessThan(2_500);
+		expect(pod.files()).toEqual({});
+		const running = await startFetcher(bundle.file, pod, vaultEnv(vault));
+		await running.waitUntil('it waits', () => running.stdout().includes('is sealed'));
+		await vault.unseal();
+		expect((await running.exited).code).toBe(0);
+		expect(pod.files()).toEqual({ env: "export KEY='x'\n" });
+	});
+
+	test('a second run replaces the first: keys that are gone disappear', async () => {
+		await put(`${ORG}/KEY`, '1');
+		await put(`${ORG}/GONE`, '1');
+		const formats = { ENVTIER_FORMAT: 'shell,files' };
+		expect((await fetch(formats)).code).toBe(0);
+		await removeSecret(vault, `${ORG}/GONE`);
+		await put(`${ORG}/KEY`, '2');
+		expect((await fetch(formats)).code).toBe(0);
+		const files = pod.files();
+		expect(files['env']).toBe("export KEY='2'\n");
+		expect(Object.keys(files).filter((path) => path.includes('GONE'))).toEqual([]);
+		expect(Object.keys(files).filter((path) => path.startsWith('..envtier-'))).toHaveLength(1);
+	});
+
+	testOnReal('the token is revoked when it is no longer needed, after failures too', async () => {
+		await put(`${ORG}/KEY`, 'x');
+		const accessors = async (): Promise<string[]> => {
+			const answer = await must(vault, 'GET', 'auth/token/accessors?list=true');
+			return (answer as { data: { keys: string[] } }).data.keys.sort();
+		};
+		const before = await accessors();
+		expect((await fetch()).code).toBe(0);
+		expect((await fetch({ ENVTIER_REQUIRE: 'MISSING' })).code).toBe(23);
+		expect((await fetch({ ENVTIER_OUT: '/dev/null' })).code).toBe(26);
+		expect((await fetch({ ENVTIER_VAULT_ROLE: 'stranger' })).code).toBe(22);
+		expect(await accessors()).toEqual(before);
+	});
+
+	testOnReal('a batch token, which cannot be revoked, is not', async () => {
+		await put(`${ORG}/KEY`, 'x');
+		const { code, last, log } = await fetch({ ENVTIER_VAULT_ROLE: 'batch' });
+		expect(code).toBe(0);
+		expect(log).toHaveLength(1);
+		expect(last).toMatchObject({ requests: 1 + 3 + 1 });
+	});
+});
+
+describe('the requests that one pod costs', () => {
+	test('one login, one list a tier, one read a winning key, one revocation, over one connection', async () => {
+		const vault = await startEmbedded();
+		const pod = await makePod(vault.jwt());
+		for (const folder of [ORG, DEPLOYMENT, SERVICE]) {
+			for (const key of ['A', 'B', `OWN_${folder.length}`]) await putSecret(vault, `${folder}/${key}`, 'x');
+		}
+		const before = vault.requests.length;
+		const { code, last } = await runFetcher(bundle.file, pod, vaultEnv(vault));
+		expect(code).toBe(0);
+		const made = vault.requests.slice(before);
+		expect(made).toHaveLength(1 + 3 + 5 + 1);
+		expect(new Set(made.map(({ connection }) => connection)).size).toBe(1);
+		expect(last).toMatchObject({ requests: 10, connections: 1 });
+		await vault[Symbol.asyncDispose]();
+		await pod.scratch.remove();
+	});
+});
