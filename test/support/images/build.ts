@@ -5,6 +5,7 @@ import { err, ok, type Result } from '../../../contract/result.ts';
 import { cacheDir } from '../cache.ts';
 import { ensurePackages } from '../debian.ts';
 import { onPath, runProcess } from '../process.ts';
+import { ownCaFile } from './ca.ts';
 import type { Architecture } from './platform.ts';
 import { mustRun } from './run.ts';
 import { foreignNode, standInBase } from './standin.ts';
@@ -36,7 +37,7 @@ export async function findBuilder(say: (line: string) => void): Promise<Result<B
 	for (const engine of ['docker', 'podman']) {
 		if (await runs(engine)) return ok((build, to) => buildWithEngine(engine, build, to));
 	}
-	const missing = await ensurePackages(['buildah', 'debootstrap'], say);
+	const missing = await ensurePackages(['buildah'], say);
 	if (missing.length > 0)
 		return err(`images need a running docker or podman, or these packages: ${missing.join(' ')}`);
 	if (process.getuid?.() !== 0)
@@ -53,10 +54,11 @@ async function runs(engine: string): Promise<boolean> {
 
 async function buildWithEngine(engine: string, build: Build, to: string): Promise<void> {
 	const { context, dockerfile, ref, version, target } = build;
+	const ca = ownCaFile();
 	const args = [
 		'--build-arg',
 		`VERSION=${version}`,
-		...caFile().flatMap((src) => ['--secret', `id=ca,src=${src}`]),
+		...(ca === undefined ? [] : ['--secret', `id=ca,src=${ca}`]),
 	];
 	await mustRun({
 		command: engine,
@@ -108,16 +110,9 @@ async function buildWithBuildah(build: Build, to: string, work: string): Promise
 			REF: build.ref,
 			VERSION: build.version,
 			TAR: to,
-			CA_FILE: caFile()[0] ?? '',
+			CA_FILE: ownCaFile() ?? '',
 		},
 		timeoutMs: 30 * MINUTES,
 	});
 	await rm(work, { recursive: true, force: true });
-}
-
-/** The CAs of this machine, for where a proxy with one of its own stands before npm's registry. */
-function caFile(): readonly string[] {
-	const { NODE_EXTRA_CA_CERTS: extra, SSL_CERT_FILE: system } = process.env;
-	const file = extra || system;
-	return file ? [file] : [];
 }

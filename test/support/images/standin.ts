@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { cached } from '../cache.ts';
 import { onPath } from '../process.ts';
 import { packImage } from './archive.ts';
+import { ownCaFile } from './ca.ts';
 import type { Architecture } from './platform.ts';
 import { mustRun } from './run.ts';
 
@@ -15,98 +16,80 @@ export interface Archive {
 	readonly key: string;
 }
 
+/** Debian's release in the base that the Dockerfiles name. */
 const SUITE = 'bookworm';
+const LIBRARIES = ['base-files', 'libatomic1', 'libc6', 'libgcc-s1', 'libstdc++6'];
+/** What the commands of the Dockerfiles need. */
+const TOOLS = ['coreutils', 'dash', 'dpkg', 'findutils'];
 
 /**
- * A stand-in for the base image, made without a registry: Debian of the same release, the running Node and npm, at the places
+ * A stand-in for the base image, made without a registry: packages of the same Debian, the running Node and npm, at the places
  * where the official image has them. It bears the base's name, so that the Dockerfiles are built as they are.
  */
-export async function standInBase(ref: string, arch: Architecture): Promise<Archive> {
-	const key = `${SUITE}-node-${process.version}-${arch}-${await recipe('standin.ts', ref)}`;
-	const dir = await cached({
-		name: 'base-image',
-		version: key,
-		install: async (into, say) => {
-			const work = join(into, 'work');
-			const rootfs = join(work, 'rootfs');
-			await mkdir(rootfs, { recursive: true });
-			say(`debootstrap of ${SUITE}, about a minute`);
-			await debootstrap(rootfs);
-			await addNode(join(rootfs, 'usr/local'));
-			const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-			const content = { ref, arch, rootfs, config: { Cmd: ['node'], Env: [path] } };
-			await packImage(content, work, join(into, 'image.tar'));
-			await rm(work, { recursive: true });
-		},
+export function standInBase(ref: string, arch: Architecture): Promise<Archive> {
+	return standIn({ name: 'base-image', ref, arch, packages: [...LIBRARIES, ...TOOLS] }, async (prefix) => {
+		await mkdir(join(prefix, 'lib/node_modules'), { recursive: true });
+		await cp(process.execPath, join(prefix, 'bin/node'));
+		const npm = onPath('npm');
+		if (npm === undefined) throw new Error('npm is not on PATH; the stand-in base image gets a copy of it');
+		// …/npm/bin/npm-cli.js
+		const folder = dirname(dirname(await realpath(npm)));
+		await cp(folder, join(prefix, 'lib/node_modules/npm'), { recursive: true });
+		await symlink('../lib/node_modules/npm/bin/npm-cli.js', join(prefix, 'bin/npm'));
 	});
-	return { tar: join(dir, 'image.tar'), ref, key };
 }
 
 /** Node and its libraries for another architecture, as an image that the Dockerfiles can take them from. */
-export async function foreignNode(arch: Architecture): Promise<Archive> {
-	const script = 'foreign-node.sh';
-	const key = `${SUITE}-node-${process.version}-${await recipe(script, arch)}`;
+export function foreignNode(arch: Architecture): Promise<Archive> {
 	const ref = `localhost/node-${arch}:${process.version}`;
-	const dir = await cached({
-		name: `foreign-node-${arch}`,
-		version: key,
-		install: async (into) => {
-			const work = join(into, 'work');
-			const rootfs = join(work, 'rootfs');
-			await mkdir(rootfs, { recursive: true });
-			const env = {
-				ARCH: arch,
-				NODE_ARCH: arch === 'amd64' ? 'x64' : arch,
-				NODE_VERSION: process.versions.node,
-				SUITE,
-				ROOTFS: rootfs,
-				WORK: work,
-			};
-			await mustRun({
-				command: 'sh',
-				args: [join(import.meta.dirname, script)],
-				env: { ...process.env, ...env },
-				timeoutMs: 600_000,
-			});
-			await packImage({ ref, arch, rootfs, config: {} }, work, join(into, 'image.tar'));
-			await rm(work, { recursive: true });
-		},
+	const part = { name: `foreign-node-${arch}`, ref, arch, packages: LIBRARIES };
+	return standIn(part, async (prefix, work) => {
+		const packed = `node-linux-${arch === 'amd64' ? 'x64' : arch}`;
+		await mustRun({
+			command: 'npm',
+			args: ['pack', '--loglevel=error', `${packed}@${process.versions.node}`],
+			cwd: work,
+			env: { ...process.env, NODE_EXTRA_CA_CERTS: ownCaFile() },
+			timeoutMs: 300_000,
+		});
+		const file = join(work, `${packed}-${process.versions.node}.tgz`);
+		const args = ['--extract', '--gzip', '--strip-components=1', `--file=${file}`, `--directory=${prefix}`];
+		await mustRun({ command: 'tar', args: [...args, 'package/bin/node'] });
 	});
+}
+
+interface Part {
+	readonly name: string;
+	readonly ref: string;
+	readonly arch: Architecture;
+	readonly packages: readonly string[];
+}
+
+type AddNode = (prefix: string, work: string) => Promise<void>;
+
+async function standIn({ name, ref, arch, packages }: Part, addNode: AddNode): Promise<Archive> {
+	// A changed recipe makes another image.
+	const recipe = createHash('sha256').update(ref);
+	for (const file of ['standin.ts', 'debian-root.sh', 'archive.ts'])
+		recipe.update(await readFile(join(import.meta.dirname, file)));
+	const key = `${SUITE}-node-${process.version}-${arch}-${recipe.digest('hex').slice(0, 8)}`;
+	const install = async (into: string): Promise<void> => {
+		const work = join(into, 'work');
+		const rootfs = join(work, 'rootfs');
+		await mkdir(join(rootfs, 'usr/local/bin'), { recursive: true });
+		const env = { ARCH: arch, SUITE, PACKAGES: packages.join(' '), ROOTFS: rootfs, WORK: work };
+		await mustRun({
+			name: 'unpacking Debian packages',
+			command: 'sh',
+			args: [join(import.meta.dirname, 'debian-root.sh')],
+			env: { ...process.env, ...env },
+			timeoutMs: 600_000,
+		});
+		await addNode(join(rootfs, 'usr/local'), work);
+		const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+		await packImage({ ref, arch, rootfs, config: { Env: [path] } }, work, join(into, 'image.tar'));
+		await rm(work, { recursive: true });
+	};
+	const dir = await cached({ name, version: key, install });
 	return { tar: join(dir, 'image.tar'), ref, key };
-}
-
-/** A changed recipe makes another image. */
-async function recipe(file: string, ...parts: readonly string[]): Promise<string> {
-	const hash = createHash('sha256');
-	for (const name of [file, 'archive.ts']) hash.update(await readFile(join(import.meta.dirname, name)));
-	for (const part of parts) hash.update(`\0${part}`);
-	return hash.digest('hex').slice(0, 8);
-}
-
-async function debootstrap(rootfs: string): Promise<void> {
-	const include = '--include=libatomic1,libstdc++6';
-	await mustRun({
-		name: 'debootstrap',
-		// In namespaces of its own, so that nothing stays mounted or runs on, also when it is killed.
-		command: 'unshare',
-		args: [
-			...['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation=private'],
-			...['debootstrap', '--variant=minbase', include, SUITE, rootfs],
-		],
-		env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-		timeoutMs: 900_000,
-	});
-	for (const ballast of ['var/cache/apt', 'var/lib/apt/lists', 'var/log']) {
-		await rm(join(rootfs, ballast), { recursive: true, force: true });
-	}
-}
-
-async function addNode(prefix: string): Promise<void> {
-	await cp(process.execPath, join(prefix, 'bin/node'));
-	const npm = onPath('npm');
-	if (npm === undefined) throw new Error('npm is not on PATH; the stand-in base image gets a copy of it');
-	// …/npm/bin/npm-cli.js
-	const folder = dirname(dirname(await realpath(npm)));
-	await cp(folder, join(prefix, 'lib/node_modules/npm'), { recursive: true });
-	await symlink('../lib/node_modules/npm/bin/npm-cli.js', join(prefix, 'bin/npm'));
 }
