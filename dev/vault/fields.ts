@@ -4,7 +4,7 @@ import type { SecretSettings } from './versions.ts';
 type Body = Readonly<Record<string, unknown>>;
 
 /** Numbers may come as text, as everywhere in Vault's API. */
-export function toInteger(value: unknown): number | undefined {
+function toInteger(value: unknown): number | undefined {
 	const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
 	return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined;
 }

@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { type Reply, refuse } from './reply.ts';
 
 /** What is asked of a path. A write is a create or an update, which only the path's keeper can tell. */
-export type Verb = 'read' | 'list' | 'write' | 'patch' | 'delete';
+type Verb = 'read' | 'list' | 'write' | 'patch' | 'delete';
 
 /** A request, decoded. */
 export interface VaultRequest {

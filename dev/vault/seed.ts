@@ -7,7 +7,7 @@ import type { VaultFile } from './schema.ts';
 import { addVersion, newSecret, type Secret } from './versions.ts';
 
 /** The policy of a role that names none: reads what pods may receive, in every KV mount. */
-export const READ_POLICY = 'envtier-read';
+const READ_POLICY = 'envtier-read';
 
 /** Makes the namespaces that a file describes, by path. */
 export function seed(file: VaultFile, now: number): ReadonlyMap<string, Namespace> {

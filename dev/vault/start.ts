@@ -28,7 +28,7 @@ export interface DevVaultOptions {
 }
 
 /** One request that was made: enough to count by, and nothing secret. */
-export interface LoggedRequest {
+interface LoggedRequest {
 	/** Tells connections apart: 1, 2, 3, … */
 	readonly connection: number;
 	/** As it was sent, `LIST` included. */

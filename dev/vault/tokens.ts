@@ -20,7 +20,7 @@ export interface Token {
 }
 
 /** What decides about a new token. */
-export type NewToken = Pick<Token, 'namespace' | 'policies' | 'displayName' | 'path' | 'meta' | 'ttlSeconds'>;
+type NewToken = Pick<Token, 'namespace' | 'policies' | 'displayName' | 'path' | 'meta' | 'ttlSeconds'>;
 
 /** The tokens that are valid. */
 export interface Tokens {

@@ -4,7 +4,7 @@ import { isObject } from './request.ts';
 import type { Secret, SecretSettings, Version } from './versions.ts';
 
 /** A time as Vault writes it; '' for never. */
-export function timeView(at: number | null): string {
+function timeView(at: number | null): string {
 	return at === null ? '' : new Date(at).toISOString();
 }
 

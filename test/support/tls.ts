@@ -14,7 +14,7 @@ export interface Validity {
 }
 
 /** What to put into a leaf certificate. */
-export interface LeafOptions extends Validity {
+interface LeafOptions extends Validity {
 	/** DNS names and IP addresses; `localhost`, `127.0.0.1` and `::1` unless given. */
 	readonly names?: readonly string[];
 	/** Makes a certificate that ended an hour ago. */

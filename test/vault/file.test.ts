@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { USAGE } from '../../dev/vault/cli.ts';
 import { parseVaultFile } from '../../dev/vault/file.ts';
+import { vaultFile } from '../../dev/vault/schema.ts';
 import { seed, unusableKeys } from '../../dev/vault/seed.ts';
 
 /** The secrets of a file's root namespace, by path in the mount. */
@@ -184,5 +187,26 @@ describe('a fault in the file is told by line and column, and never with a value
 
 	test('all faults are told at once', () => {
 		expect(faults('orgs: {A: {}, b: {c: ""}}\nkv: {secret: 9}')).toHaveLength(3);
+	});
+});
+
+describe('the page about it', () => {
+	const page = readFileSync(new URL('../../docs/development-vault.md', import.meta.url), 'utf8');
+	const examples = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+
+	test.each(examples)('has an example that loads: %#', (text) => {
+		expect(faults(text)).toEqual([]);
+	});
+
+	test('names every field of the file, and no other', () => {
+		const table = /## The file\n(.*?)\n## /s.exec(page)?.[1] ?? '';
+		const named = [...table.matchAll(/^\| `(\w+)` +\|/gm)].map((match) => match[1]);
+		expect(named.sort()).toEqual(Object.keys(vaultFile.shape).sort());
+	});
+
+	test('names every option of the command', () => {
+		const named = [...page.matchAll(/^\| `(--[a-z-]+) /gm)].map((match) => match[1]);
+		const known = [...USAGE.matchAll(/^ {2}(--[a-z-]+) /gm)].map((match) => match[1]);
+		expect(named).toEqual(known);
 	});
 });
