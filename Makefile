@@ -10,7 +10,7 @@ NPM := $(if $(NODE_EXTRA_CA_CERTS),NODE_EXTRA_CA_CERTS='$(NODE_EXTRA_CA_CERTS)' 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-node_modules/.package-lock.json: package.json package-lock.json
+node_modules/.package-lock.json: package-lock.json
 	@echo "Installing the packages that package-lock.json names …"
 	@# Warnings of npm's own Node being old would mislead: everything runs on the Node that is among the packages.
 	@$(NPM) ci --no-audit --loglevel=error

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { EXIT_CODES, type ExitReason } from '../../contract/exit-codes.ts';
+import { admit } from '../../webhook/admit.ts';
+import type { Decision } from '../../webhook/decision.ts';
+import { REJECT_REASONS, type RejectReason } from '../../webhook/reasons.ts';
+import { goldenCases } from '../golden/cases.ts';
+import { request } from '../webhook/support/request.ts';
+import { settings } from '../webhook/support/settings.ts';
+import { happen, MISHAPS } from './support/failures.ts';
+import { blocksOf, headingsOf, pageOf } from './support/pages.ts';
+
+const page = pageOf('docs/troubleshooting.md').text;
+
+/** Long messages are broken into lines where they stand in a page. */
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
+
+/** The messages in the section under a heading. */
+function messagesUnder(heading: string): readonly string[] {
+	const section = page.split(/^#{2,3} /m).find((text) => text.startsWith(`${heading}\n`)) ?? '';
+	return blocksOf(section).map(({ text }) => oneLine(text));
+}
+
+/** Every refusal that the golden pods bring about, and one that no API server would. */
+function refusals(): readonly (Decision & { kind: 'reject' })[] {
+	const malformed = admit(
+		request({ metadata: { annotations: { 'envtier.dev/deployment': 'shop' } }, spec: { containers: {} } }),
+		settings().injection,
+	);
+	const golden = goldenCases().map(({ folder }) =>
+		parse(readFileSync(join(folder, 'expected.yaml'), 'utf8')),
+	);
+	return [malformed, ...golden].filter((decision) => decision.kind === 'reject');
+}
+
+describe('troubleshooting', () => {
+	test.for(Object.keys(REJECT_REASONS) as RejectReason[])('shows a refusal for %s as it is', (reason) => {
+		const possible = refusals()
+			.filter((decision) => decision.reason === reason)
+			.map(({ message }) => oneLine(message));
+
+		const shown = messagesUnder(`\`${reason}\``);
+
+		expect(shown).toHaveLength(1);
+		expect(possible).toContain(shown[0]);
+	});
+
+	test('has a heading for every way in which the fetcher can fail', () => {
+		const failures = Object.entries(EXIT_CODES).filter(([, { code }]) => code !== 0);
+
+		expect(headingsOf(page)).toEqual(
+			expect.arrayContaining(failures.map(([name, { code }]) => `${code} ${name}`)),
+		);
+	});
+
+	test.for(Object.entries(MISHAPS))('shows what the fetcher says when %s', async ([, mishap]) => {
+		const { code, words } = await happen(mishap);
+		const exit = EXIT_CODES[mishap.reason];
+
+		expect(code).toBe(exit.code);
+		expect(messagesUnder(`${exit.code} \`${mishap.reason}\``)).toContain(oneLine(words));
+	});
+
+	test('shows a message for every failure that can be brought about from outside', () => {
+		const untested: readonly ExitReason[] = ['ok', 'internal', 'terminated'];
+		const shown = new Set(Object.values(MISHAPS).map(({ reason }) => reason));
+
+		expect([...shown].sort()).toEqual(
+			Object.keys(EXIT_CODES)
+				.filter((name) => !untested.some((one) => one === name))
+				.sort(),
+		);
+	});
+});
