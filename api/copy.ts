@@ -1,0 +1,264 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { parseName } from '../contract/names.ts';
+import { ok, type Result } from '../contract/result.ts';
+import { VALUE_FIELD } from '../contract/tiers.ts';
+import { mapAtMost } from './concurrency.ts';
+import { type Place, pathOf, type Spot } from './places.ts';
+import { type Problem, refuse } from './problem.ts';
+import {
+	addToIndex,
+	claim,
+	complete,
+	type Deployment,
+	findDeployment,
+	isAbandoned,
+	markerOf,
+	removeFromIndex,
+} from './registry.ts';
+import { birth, type Deed, type Known, putNew, spotsIn } from './secrets.ts';
+import type { Store } from './store/store.ts';
+import { type Declared, missingOf, placesOf, type Template, templateSecrets } from './templates.ts';
+
+/** A deployment that was made, and what became of the template's secrets. */
+export interface Made {
+	readonly deployment: Deployment;
+	readonly copied: readonly Declared[];
+	readonly kept: readonly Declared[];
+	readonly missing: readonly Declared[];
+}
+
+/** What undoes attempts that failed half-way. */
+export interface Undoing {
+	/** Takes over an attempt that could not be undone at once. */
+	later(name: string): void;
+}
+
+/** What is written down before the first secret is copied, so that whoever comes later can undo it. */
+const JOURNAL = z.object({
+	attempt: z.string(),
+	owner: z.string(),
+	startedAt: z.string(),
+	/** Paths at which nothing lived when the attempt began. */
+	paths: z.array(z.string()),
+});
+type Journal = z.infer<typeof JOURNAL>;
+
+const AT_ONCE = 8;
+/** "_" begins no template's name, so this is nobody's. */
+const JOURNALS = 'templates/_journal';
+const journalOf = (name: string): string => `${JOURNALS}/${name}`;
+const BUSY = 'a deployment of that name is being made, or an attempt is being undone; try again in a moment';
+
+/**
+ * Registers a deployment and copies a template's secrets to it. It becomes its owner's in one last step; when anything fails before,
+ * everything is taken back: by this call if the store answers, else by `undoing` when it does again.
+ */
+export async function createDeployment(
+	store: Store,
+	deployment: Deployment,
+	template: Template | undefined,
+	deed: Deed,
+	undoing: Undoing,
+): Promise<Result<Made, Problem>> {
+	const { name } = deployment;
+	if ((await readJournal(store, name)) !== undefined) {
+		await undoAbandoned(store, name, deed.at);
+		if ((await readJournal(store, name)) !== undefined) return refuse(409, BUSY);
+	}
+	const source = template === undefined ? [] : await templateSecrets(store, template.name);
+	const claimed = await claim(store, name, deed.at);
+	if (claimed === 'taken') return refuse(409, `the deployment name ${name} is taken`);
+	if (claimed === 'pending') return refuse(409, BUSY);
+	try {
+		const made = await fill(store, deployment, template, source, deed);
+		if (!made.ok) await undo(store, name, undefined);
+		return made;
+	} catch (thrown) {
+		// The answer may have been lost on its way while the last step was done.
+		const state = await undo(store, name, undefined).catch(() => 'unknown');
+		if (state === 'unknown') undoing.later(name);
+		throw thrown;
+	}
+}
+
+async function fill(
+	store: Store,
+	deployment: Deployment,
+	template: Template | undefined,
+	source: readonly Known[],
+	deed: Deed,
+): Promise<Result<Made, Problem>> {
+	const { name, owner } = deployment;
+	const existing = await existingPaths(store, name);
+	const plan = source.map((secret) => ({ secret, to: destination(secret, name) }));
+	const fresh = plan.filter(({ to }) => !existing.has(pathOf(to)));
+	const attempt = randomUUID();
+	if (fresh.length > 0) {
+		const paths = fresh.map(({ to }) => pathOf(to));
+		const journal: Journal = { attempt, owner, startedAt: deed.at.toISOString(), paths };
+		if ((await store.put(journalOf(name), { journal: JSON.stringify(journal) }, 0)) === 'conflict')
+			return refuse(409, BUSY);
+	}
+	const outcomes = await mapAtMost(AT_ONCE, plan, ({ secret, to }) =>
+		copyOne(store, secret, to, { ...deed, attempt, template: template?.name ?? '' }),
+	);
+	await addToIndex(store, owner, 'deployments', name);
+	// False: someone took the name back in the meantime, for this attempt took far too long.
+	if (!(await complete(store, deployment))) return refuse(409, BUSY);
+	if (fresh.length > 0) await store.remove(journalOf(name)).catch(() => undefined);
+	const declared = ({ secret }: { secret: Known }): Declared => ({
+		serviceName: serviceOf(secret.place),
+		key: secret.key,
+	});
+	const there = new Set([...existing, ...plan.map(({ to }) => pathOf(to))]);
+	return ok({
+		deployment,
+		copied: plan.filter((_, i) => outcomes[i] === 'copied').map(declared),
+		kept: plan.filter((_, i) => outcomes[i] === 'kept').map(declared),
+		missing:
+			template === undefined
+				? []
+				: missingOf(template, (service, key) => there.has(pathOf({ key, place: placeIn(name, service) }))),
+	});
+}
+
+const serviceOf = (place: Place): string => ('service' in place ? (place.service ?? '') : '');
+
+function placeIn(deployment: string, service: string): Place {
+	return service === '' ? { kind: 'deployment', deployment } : { kind: 'deployment', deployment, service };
+}
+
+function destination(secret: Spot, deployment: string): Spot {
+	return { key: secret.key, place: placeIn(deployment, serviceOf(secret.place)) };
+}
+
+/** Paths where something was written before, by hand for instance. What is soft-deleted may be written over. */
+async function existingPaths(store: Store, name: string): Promise<ReadonlySet<string>> {
+	const places = await placesOf(store, 'deployment', name);
+	const spots = (await mapAtMost(AT_ONCE, places, (place) => spotsIn(store, place))).flat();
+	const live = await mapAtMost(
+		AT_ONCE,
+		spots,
+		async (spot) => (await store.head(pathOf(spot)))?.live === true,
+	);
+	return new Set(spots.filter((_, i) => live[i]).map(pathOf));
+}
+
+async function copyOne(
+	store: Store,
+	secret: Known,
+	to: Spot,
+	by: Deed & { readonly attempt: string; readonly template: string },
+): Promise<'copied' | 'kept' | 'gone'> {
+	const value = (await store.read(pathOf(secret)))?.[VALUE_FIELD];
+	if (value === undefined) return 'gone';
+	if ((await putNew(store, pathOf(to), value)) === 'conflict') return 'kept';
+	await store.describe(pathOf(to), {
+		...birth(to, by),
+		owner: by.subject,
+		description: secret.description || null,
+		updated_by: null,
+		updated_at: null,
+		copied_from: by.template,
+		copy: by.attempt,
+	});
+	return 'copied';
+}
+
+async function readJournal(store: Store, name: string): Promise<Journal | undefined> {
+	const text = (await store.read(journalOf(name)))?.['journal'];
+	return text === undefined ? undefined : JOURNAL.parse(JSON.parse(text));
+}
+
+/**
+ * Takes an attempt back, unless it became a deployment. The name is released first, so that a last step still under way finds nothing
+ * to complete; the journal goes last, so that whoever is interrupted leaves enough for the next.
+ *
+ * @param known the journal, if it was read already
+ */
+async function undo(store: Store, name: string, known: Journal | undefined): Promise<'made' | 'undone'> {
+	const journal = known ?? (await readJournal(store, name));
+	if ((await findDeployment(store, name)) !== undefined) {
+		if (journal !== undefined) await store.remove(journalOf(name));
+		return 'made';
+	}
+	await store.remove(markerOf(name));
+	if (journal === undefined) return 'undone';
+	// Twice: a write whose answer was lost may be done just now.
+	for (let pass = 0; pass < 2; pass += 1)
+		await mapAtMost(AT_ONCE, journal.paths, (path) => removeCopy(store, path, journal.attempt));
+	await removeFromIndex(store, journal.owner, 'deployments', name);
+	await store.remove(journalOf(name));
+	return 'undone';
+}
+
+/** Removes what this attempt wrote, and nothing that someone else wrote there meanwhile. */
+async function removeCopy(store: Store, path: string, attempt: string): Promise<void> {
+	const head = await store.head(path);
+	if (head === undefined || !head.live) return;
+	const { copy, created_by: createdBy } = head.metadata;
+	// Written, and not described before the failure: nobody's yet.
+	const undescribed = createdBy === undefined;
+	if (copy === attempt || undescribed) await store.remove(path);
+}
+
+async function undoAbandoned(store: Store, name: string, now: Date): Promise<void> {
+	const journal = await readJournal(store, name);
+	if (journal !== undefined && isAbandoned(new Date(journal.startedAt), now))
+		await undo(store, name, journal);
+}
+
+/** Keeps undoing what a failing store kept from being undone, and what processes that died left behind. */
+export interface Recovery extends Undoing {
+	stop(): void;
+}
+
+/** Starts looking after unfinished attempts: those handed over every `retry` milliseconds, abandoned ones every `sweep`. */
+export function startRecovery(
+	store: Store,
+	log: Logger,
+	{ retry, sweep, now }: { retry: number; sweep: number; now: () => Date },
+): Recovery {
+	const pending = new Set<string>();
+	let busy = false;
+	const once = async (
+		names: Iterable<string>,
+		undoOne: (name: string) => Promise<unknown>,
+	): Promise<void> => {
+		for (const name of names) {
+			await undoOne(name);
+			if (pending.delete(name))
+				log.info({ deployment: name }, 'a deployment that failed half-way was undone');
+		}
+	};
+	const guarded = async (work: () => Promise<void>): Promise<void> => {
+		if (busy) return;
+		busy = true;
+		try {
+			await work();
+		} catch (thrown) {
+			log.warn({ problem: String(thrown), pending: pending.size }, 'undoing waits for the store');
+		} finally {
+			busy = false;
+		}
+	};
+	const retrying = setInterval(() => {
+		if (pending.size > 0) void guarded(() => once([...pending], (name) => undo(store, name, undefined)));
+	}, retry).unref();
+	const sweepNow = (): Promise<void> =>
+		guarded(async () => {
+			const names = (await store.list(JOURNALS)).filter((name) => parseName(name).ok);
+			await once(names, (name) => undoAbandoned(store, name, now()));
+		});
+	const sweeping = setInterval(() => void sweepNow(), sweep).unref();
+	void sweepNow();
+	return {
+		later: (name) => void pending.add(name),
+		stop: () => {
+			clearInterval(retrying);
+			clearInterval(sweeping);
+		},
+	};
+}

@@ -1,0 +1,33 @@
+/** What an API key or a session may do to secrets of the caller's own. */
+export const SCOPES = ['secrets:read', 'secrets:write'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** What a caller is in an organization. Either may manage the organization's secrets. */
+export const ROLES = ['org_owner', 'org_admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** How the API server knows a caller; it decides what such a caller may do. */
+export interface KubernetesUser {
+	readonly username: string;
+	readonly uid: string | undefined;
+	readonly groups: readonly string[];
+	readonly extra: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Who calls. */
+export interface Identity {
+	readonly kind: 'api-key' | 'session' | 'kubernetes';
+	/** Who owns what this caller creates: `user:…`, `kubernetes:…`, or what the operator wrote into the key file. */
+	readonly subject: string;
+	/** The current organization. */
+	readonly org: string | undefined;
+	readonly roles: ReadonlySet<Role>;
+	readonly scopes: ReadonlySet<Scope>;
+	/** Of kind `kubernetes` alone. */
+	readonly user?: KubernetesUser;
+}
+
+/** A subject is kept in Vault's custom_metadata: printable, at most 512 bytes. */
+export function isSubject(text: string): boolean {
+	return text !== '' && Buffer.byteLength(text) <= 512 && /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u.test(text);
+}

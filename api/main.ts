@@ -1,0 +1,108 @@
+import { appendFileSync, readFileSync } from 'node:fs';
+import process from 'node:process';
+import pino from 'pino';
+import { jsonLines } from './audit.ts';
+import { openCertificateFiles } from './certificate.ts';
+import { compose } from './compose.ts';
+import type { KeyRecord } from './identity/api-key.ts';
+import { newKey } from './identity/api-key.ts';
+import { parseCommandLine, parseKeyFile } from './identity/key-file.ts';
+import { serve } from './server.ts';
+import { readSettings, type Settings } from './settings.ts';
+
+const VERSION = '0.1.0';
+/** Milliseconds for calls in flight; Kubernetes kills after 30 s unless told otherwise. */
+const GRACE = 20_000;
+/** Belt and braces: nothing that we log has these, but a library might. */
+const REDACTED = ['token', 'authorization', 'value', 'password', 'jwt', 'body', 'headers'].flatMap((name) => [
+	name,
+	`*.${name}`,
+]);
+
+const WARNING = `
+  !!  DEVELOPMENT ONLY: the memory store forgets every secret when this process ends,
+  !!  keeps them unencrypted, and no pod can read them. Set ENVTIER_API_STORE=vault.
+`;
+
+function fail(message: string, code = 1): never {
+	process.stderr.write(`envtier-api: ${message}\n`);
+	process.exit(code);
+}
+
+const asked = parseCommandLine(process.argv.slice(2), new Date());
+if (!asked.ok) fail(asked.error, 2);
+if (asked.value.kind === 'help') process.stdout.write(asked.value.text);
+else if (asked.value.kind === 'key') {
+	process.stderr.write(`${asked.value.text}\n`);
+	process.stdout.write(`${asked.value.entry}\n`);
+} else await run();
+
+async function run(): Promise<void> {
+	const read = readSettings(process.env);
+	if (!read.ok) fail(`the settings are wrong:\n${read.error}`);
+	const settings = read.value;
+	const log = pino({
+		level: settings.logLevel,
+		name: 'envtier-api',
+		redact: { paths: REDACTED, censor: '[redacted]' },
+	});
+	const keys = keysOf(settings);
+	const certificate =
+		settings.tls && openCertificateFiles(settings.tls.certificateFile, settings.tls.keyFile, log);
+	if (certificate?.ok === false) fail(`no certificate to serve with: ${certificate.error}`);
+	const { auditFile } = settings;
+	const audit = jsonLines((line) => {
+		if (auditFile === undefined) process.stdout.write(line);
+		// At once: a line that waits in memory is lost when the process is killed.
+		else appendFileSync(auditFile, line, { mode: 0o600 });
+	});
+	const api = await compose(settings, { log, audit, keys, version: VERSION, now: () => new Date() });
+	const running = await serve(api.app, certificate?.value, settings);
+	const { address, port } = running.address;
+	log.info({ address, port, tls: certificate !== undefined, store: settings.store.kind }, 'serving');
+	if (settings.store.kind === 'none') log.warn('no store is configured: every call is answered 503');
+
+	let ending = false;
+	const end = async (signal: string): Promise<void> => {
+		if (ending) return;
+		ending = true;
+		log.info({ signal }, 'shutting down');
+		api.drain();
+		await running.stop(GRACE);
+		certificate?.value.close();
+		api.close();
+		log.info('ended');
+	};
+	process.once('SIGTERM', (signal) => void end(signal));
+	process.once('SIGINT', (signal) => void end(signal));
+}
+
+/** The keys of the operator's file. Without any way to sign in, the memory store makes a key for whoever tries it out. */
+function keysOf({ keysFile, oidc, cluster, store }: Settings): readonly KeyRecord[] {
+	const unusable = oidc === undefined && cluster === undefined && keysFile === undefined;
+	if (store.kind === 'memory') process.stderr.write(WARNING);
+	if (keysFile === undefined) return unusable && store.kind === 'memory' ? [developmentKey()] : [];
+	let text: string;
+	try {
+		text = readFileSync(keysFile, 'utf8');
+	} catch (thrown) {
+		fail(
+			`the key file cannot be read (${thrown instanceof Error && 'code' in thrown ? thrown.code : 'unknown'})`,
+		);
+	}
+	const keys = parseKeyFile(text);
+	if (!keys.ok) fail(`the key file is wrong: ${keys.error}`);
+	return keys.value;
+}
+
+function developmentKey(): KeyRecord {
+	const { text, id, hash } = newKey();
+	process.stderr.write(
+		`  !!  A key for trying it out (organization "dev"), shown this once:\n  !!  ${text}\n\n`,
+	);
+	return {
+		...{ id, hash, subject: 'user:developer', org: 'dev', expiresAt: undefined },
+		roles: ['org_owner'],
+		scopes: ['secrets:read', 'secrets:write'],
+	};
+}

@@ -1,0 +1,85 @@
+import type { z } from 'zod';
+import { ok, type Result } from '../contract/result.ts';
+import type { Undoing } from './copy.ts';
+import type { Identity } from './identity/identity.ts';
+import type { Permission } from './identity/permission.ts';
+import { type Problem, refuse } from './problem.ts';
+import { faultsOf } from './schemas/common.ts';
+import type { SchemaName } from './schemas/named.ts';
+import type { Deed } from './secrets.ts';
+import type { Store } from './store/store.ts';
+
+/** What the audit line says beyond who and what: never a value. */
+export interface AuditNote {
+	/** The place, as its path in the KV mount. */
+	readonly scope: string;
+	readonly key?: string;
+}
+
+/** What an operation works with. */
+export interface Services {
+	readonly store: Store;
+	readonly undoing: Undoing;
+	readonly now: () => Date;
+}
+
+/** One call of an operation, its caller known and allowed. */
+export interface Call<Input> extends Services {
+	readonly identity: Identity;
+	readonly deed: Deed;
+	/** The checked body, or the checked query where there is no body. */
+	readonly input: Input;
+	/** The last segment of the path, where the operation has one. */
+	readonly name: string;
+	readonly note: (note: AuditNote) => void;
+}
+
+/** What is answered when all went well. */
+export interface Reply {
+	readonly status: 200 | 201;
+	readonly body: unknown;
+}
+
+/** An answer that the OpenAPI document promises. */
+export interface Documented {
+	readonly description: string;
+	readonly schema?: SchemaName;
+}
+
+/** What the routes and the OpenAPI document both are made from. */
+export interface Operation {
+	readonly method: 'get' | 'post' | 'put' | 'delete';
+	/** `{name}` stands for a last segment. */
+	readonly path: string;
+	/** Also the action of the audit line. */
+	readonly id: string;
+	readonly summary: string;
+	readonly permission: Permission;
+	readonly body?: SchemaName;
+	/** True when a body may be YAML as well. */
+	readonly yaml?: true;
+	readonly query?: SchemaName;
+	readonly answers: Readonly<Record<number, Documented>>;
+	/** `raw` is the decoded body or the query. */
+	run(call: Omit<Call<unknown>, 'input'>, raw: unknown): Promise<Result<Reply, Problem>>;
+}
+
+/** Makes an operation whose handler gets its input checked: strictly, for what is mistyped must not be ignored. */
+export function operation<S extends z.ZodType>(
+	what: Omit<Operation, 'run'>,
+	input: S,
+	handle: (call: Call<z.output<S>>) => Promise<Result<Reply, Problem>>,
+): Operation {
+	return {
+		...what,
+		run: async (call, raw) => {
+			const parsed = input.safeParse(raw, { reportInput: true });
+			return parsed.success
+				? await handle({ ...call, input: parsed.data })
+				: refuse(400, faultsOf(parsed.error));
+		},
+	};
+}
+
+/** A successful reply. */
+export const reply = (status: Reply['status'], body: unknown): Result<Reply, never> => ok({ status, body });

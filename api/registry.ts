@@ -1,0 +1,102 @@
+import { parseName } from '../contract/names.ts';
+import { mapAtMost } from './concurrency.ts';
+import { userSegment } from './places.ts';
+import type { Head, Store } from './store/store.ts';
+
+/** A deployment that someone registered. */
+export interface Deployment {
+	readonly name: string;
+	readonly owner: string;
+	readonly org: string;
+	/** The template that its first secrets were copied from; empty when there was none. */
+	readonly template: string;
+	readonly createdAt: string;
+}
+
+/** What a marker holds: something must, for a version to exist. */
+const MARKER = { marker: 'envtier' };
+/**
+ * How long a name may stay taken without an owner. Longer than any call's requests to the store can take, so that whoever took
+ * it has ended, one way or the other.
+ */
+const ABANDONED_AFTER = 120_000;
+const AT_ONCE = 12;
+
+/** Where a deployment's registration lies: an empty secret, its metadata say whose it is. */
+export const markerOf = (name: string): string => `registry/deployments/${name}`;
+const indexOf = (owner: string, kind: 'deployments' | 'keys'): string =>
+	`registry/owners/${userSegment(owner)}/${kind}`;
+
+/** The deployment of that name, once its registration is complete. */
+export async function findDeployment(store: Store, name: string): Promise<Deployment | undefined> {
+	return deploymentOf(name, await store.head(markerOf(name)));
+}
+
+function deploymentOf(name: string, head: Head | undefined): Deployment | undefined {
+	const { owner, org = '', template = '', created_at: createdAt = '' } = head?.metadata ?? {};
+	return head?.live && owner !== undefined ? { name, owner, org, template, createdAt } : undefined;
+}
+
+/** The deployments of an owner, sorted by name: one request, and one a deployment. */
+export async function deploymentsOf(store: Store, owner: string): Promise<readonly Deployment[]> {
+	const names = await indexed(store, owner, 'deployments');
+	const found = await mapAtMost(AT_ONCE, names, (name) => findDeployment(store, name));
+	// The index is written before the registration is complete: an entry alone proves nothing.
+	return found.filter((deployment) => deployment !== undefined && deployment.owner === owner) as Deployment[];
+}
+
+/** What the index of an owner names. */
+export async function indexed(
+	store: Store,
+	owner: string,
+	kind: 'deployments' | 'keys',
+): Promise<readonly string[]> {
+	return (await store.list(indexOf(owner, kind))).filter((name) => parseName(name).ok);
+}
+
+/** Enters a name into the index of an owner; one that is there already is fine. */
+export async function addToIndex(
+	store: Store,
+	owner: string,
+	kind: 'deployments' | 'keys',
+	name: string,
+): Promise<void> {
+	await store.put(`${indexOf(owner, kind)}/${name}`, MARKER, 0);
+}
+
+/** Takes a name out of the index of an owner. */
+export async function removeFromIndex(
+	store: Store,
+	owner: string,
+	kind: 'deployments' | 'keys',
+	name: string,
+): Promise<void> {
+	await store.remove(`${indexOf(owner, kind)}/${name}`);
+}
+
+/**
+ * Takes a deployment's name; of several callers one gets it. It is nobody's until `complete`. A name that was taken and never completed
+ * (the process died) is free again after a while.
+ */
+export async function claim(store: Store, name: string, now: Date): Promise<'claimed' | 'taken' | 'pending'> {
+	if ((await store.put(markerOf(name), MARKER, 0)) === 'written') return 'claimed';
+	const head = await store.head(markerOf(name));
+	if (deploymentOf(name, head) !== undefined) return 'taken';
+	const age = head?.live ? now.getTime() - head.writtenAt.getTime() : Number.POSITIVE_INFINITY;
+	if (age < ABANDONED_AFTER) return 'pending';
+	const again = await store.put(markerOf(name), MARKER, head?.version ?? 0);
+	return again === 'written' ? 'claimed' : 'pending';
+}
+
+/** True when nobody can be at work any more on what was begun at `started`. */
+export function isAbandoned(started: Date, now: Date): boolean {
+	return now.getTime() - started.getTime() >= ABANDONED_AFTER;
+}
+
+/** Makes a taken name its owner's: the one step that turns an attempt into a deployment. False when the name is no longer taken. */
+export function complete(
+	store: Store,
+	{ name, owner, org, template, createdAt }: Deployment,
+): Promise<boolean> {
+	return store.describe(markerOf(name), { owner, org, template: template || null, created_at: createdAt });
+}

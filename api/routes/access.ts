@@ -1,0 +1,47 @@
+import { ok, type Result } from '../../contract/result.ts';
+import { type Place, userSegment } from '../places.ts';
+import { NOT_YOUR_DEPLOYMENT, type Problem, refuse } from '../problem.ts';
+import { findDeployment } from '../registry.ts';
+import type { Store } from '../store/store.ts';
+import { ownTemplate, type Viewer } from '../templates.ts';
+
+/** The place that `deploymentName` and `serviceName` mean, if it is the caller's. */
+export async function placeFor(
+	store: Store,
+	caller: Viewer,
+	deploymentName: string,
+	serviceName: string,
+): Promise<Result<Place, Problem>> {
+	if (deploymentName === '') {
+		if (serviceName !== '')
+			return refuse(400, 'serviceName needs a deploymentName: a service is part of one');
+		return ok({ kind: 'user', user: userSegment(caller.subject) });
+	}
+	const service = serviceName === '' ? {} : { service: serviceName };
+	const template = /^template:(.*)$/.exec(deploymentName)?.[1];
+	const place: Place =
+		template === undefined
+			? { kind: 'deployment', deployment: deploymentName, ...service }
+			: { kind: 'template', template, ...service };
+	return await owned(store, caller, place);
+}
+
+/** The same place again, if it is the caller's; organizations are not reached this way. */
+export async function owned(store: Store, caller: Viewer, place: Place): Promise<Result<Place, Problem>> {
+	switch (place.kind) {
+		case 'org':
+			return refuse(404, 'there is no such secret');
+		case 'user':
+			return place.user === userSegment(caller.subject) ? ok(place) : refuse(404, 'there is no such secret');
+		case 'deployment': {
+			const deployment = await findDeployment(store, place.deployment);
+			return deployment?.owner === caller.subject ? ok(place) : refuse(403, NOT_YOUR_DEPLOYMENT);
+		}
+		case 'template': {
+			const template = await ownTemplate(store, place.template, caller);
+			return template.ok ? ok(place) : template;
+		}
+		default:
+			return place satisfies never;
+	}
+}

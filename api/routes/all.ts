@@ -1,0 +1,15 @@
+import type { Operation } from '../operation.ts';
+import { deploymentOperations } from './deployments.ts';
+import { keyOperations } from './keys.ts';
+import { orgSecretOperations } from './org-secrets.ts';
+import { secretOperations } from './secrets.ts';
+import { templateOperations } from './templates.ts';
+
+/** Every operation of the API, in the order in which it is documented. */
+export const OPERATIONS: readonly Operation[] = [
+	...secretOperations,
+	...orgSecretOperations,
+	...templateOperations,
+	...deploymentOperations,
+	...keyOperations,
+];

@@ -1,0 +1,85 @@
+import { newKey } from '../identity/api-key.ts';
+import { deleteKey, keepKey, keysOf, type StoredKey } from '../identity/key-store.ts';
+import { type Operation, operation, reply } from '../operation.ts';
+import { refuse } from '../problem.ts';
+import { ApiKeyId, NewApiKey } from '../schemas/keys.ts';
+import { Nothing } from '../schemas/named.ts';
+
+const PATH = '/api/keys';
+const resource = 'keys';
+/** A key can make no further keys: a leaked one must not outlive its end. */
+const needs = 'session';
+const DAY = 86_400_000;
+
+function encode({ id, label, org, scopes, roles, createdAt, expiresAt }: StoredKey): object {
+	return { id, name: label, org: org ?? '', scopes, roles, createdAt, expiresAt: expiresAt.toISOString() };
+}
+
+const list = operation(
+	{
+		method: 'get',
+		path: PATH,
+		id: 'keys.list',
+		summary: 'List your API keys, without the keys themselves',
+		permission: { resource, verb: 'list', needs },
+		answers: { 200: { description: 'the keys', schema: 'ApiKeyList' } },
+	},
+	Nothing,
+	async ({ store, identity }) => reply(200, (await keysOf(store, identity.subject)).map(encode)),
+);
+
+const create = operation(
+	{
+		method: 'post',
+		path: PATH,
+		id: 'keys.create',
+		summary:
+			'Make an API key that acts for you, within scopes and roles that you have yourself; it is shown this once',
+		permission: { resource, verb: 'create', needs },
+		body: 'NewApiKey',
+		answers: { 201: { description: 'made', schema: 'CreatedApiKey' } },
+	},
+	NewApiKey,
+	async ({ store, identity, deed, input, note }) => {
+		const beyond = [
+			...input.scopes.filter((scope) => !identity.scopes.has(scope)),
+			...input.roles.filter((role) => !identity.roles.has(role)),
+		];
+		if (beyond.length > 0) return refuse(403, `you can't hand on what you don't have: ${beyond.join(', ')}`);
+		const { text, id, hash } = newKey();
+		note({ scope: `keys/${id}` });
+		const key: StoredKey = {
+			...{ id, hash, subject: identity.subject, org: identity.org, label: input.name },
+			roles: [...new Set(input.roles)],
+			scopes: [...new Set(input.scopes)],
+			createdAt: deed.at.toISOString(),
+			expiresAt: new Date(deed.at.getTime() + input.expiresInDays * DAY),
+		};
+		await keepKey(store, key);
+		return reply(201, { ...encode(key), key: text });
+	},
+);
+
+const remove = operation(
+	{
+		method: 'delete',
+		path: PATH,
+		id: 'keys.delete',
+		summary: 'End an API key of yours at once',
+		permission: { resource, verb: 'delete', needs },
+		body: 'ApiKeyId',
+		answers: {
+			200: { description: 'deleted', schema: 'Deleted' },
+			404: { description: 'no such key of yours', schema: 'Problem' },
+		},
+	},
+	ApiKeyId,
+	async ({ store, identity, input, note }) => {
+		if (!(await deleteKey(store, identity.subject, input.id))) return refuse(404, 'you have no such key');
+		note({ scope: `keys/${input.id}` });
+		return reply(200, { status: 'deleted' });
+	},
+);
+
+/** `/api/keys` */
+export const keyOperations: readonly Operation[] = [list, create, remove];

@@ -1,0 +1,116 @@
+import { ok, type Result } from '../../contract/result.ts';
+import type { Identity } from '../identity/identity.ts';
+import { type Operation, operation, reply } from '../operation.ts';
+import { folderOf, type Place, type Spot, spotOfId } from '../places.ts';
+import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
+import { Nothing } from '../schemas/named.ts';
+import { ChangedSecret, NewOrgSecret, SecretId } from '../schemas/secrets.ts';
+import { createSecret, deleteSecret, type Known, listSecrets, updateSecret } from '../secrets.ts';
+
+const PATH = '/api/org/secrets';
+const needs = 'org-role';
+const resource = 'orgsecrets';
+const ABSENT = { description: 'no such secret in your organization', schema: 'Problem' } as const;
+
+const encode = ({ id, key, description }: Known): object => ({ id, key, description });
+
+/** The caller has an organization: without one nobody is allowed these calls. */
+function placeOf({ org }: Identity): Result<Place, Problem> {
+	return org === undefined
+		? refuse(403, 'your credentials belong to no organization')
+		: ok({ kind: 'org', org });
+}
+
+/** What an id means, if it is a secret of the caller's organization. */
+function spotIn(identity: Identity, id: string): Result<Spot, Problem> {
+	const spot = spotOfId(id);
+	return spot?.place.kind === 'org' && spot.place.org === identity.org
+		? ok(spot)
+		: refuse(404, NO_SUCH_SECRET);
+}
+
+const list = operation(
+	{
+		method: 'get',
+		path: PATH,
+		id: 'org.secrets.list',
+		summary: 'List what is known of your organization’s secrets, which every deployment of it receives',
+		permission: { resource, verb: 'list', needs },
+		answers: { 200: { description: 'the secrets, without values', schema: 'OrgSecretList' } },
+	},
+	Nothing,
+	async ({ store, identity, note }) => {
+		const place = placeOf(identity);
+		if (!place.ok) return place;
+		note({ scope: folderOf(place.value) });
+		return reply(200, (await listSecrets(store, [place.value])).map(encode));
+	},
+);
+
+const create = operation(
+	{
+		method: 'post',
+		path: PATH,
+		id: 'org.secrets.create',
+		summary: 'Create a secret of your organization',
+		permission: { resource, verb: 'create', needs },
+		body: 'NewOrgSecret',
+		answers: {
+			201: { description: 'created', schema: 'OrgSecret' },
+			409: { description: 'the key exists in the organization', schema: 'Problem' },
+		},
+	},
+	NewOrgSecret,
+	async ({ store, identity, deed, input, note }) => {
+		const place = placeOf(identity);
+		if (!place.ok) return place;
+		const { key, value, description } = input;
+		note({ scope: folderOf(place.value), key });
+		const created = await createSecret(store, { place: place.value, key }, { value, description }, deed);
+		return created.ok ? reply(201, encode(created.value)) : created;
+	},
+);
+
+const update = operation(
+	{
+		method: 'put',
+		path: PATH,
+		id: 'org.secrets.update',
+		summary: 'Give a secret of your organization another value, and another description if one is sent',
+		permission: { resource, verb: 'update', needs },
+		body: 'ChangedSecret',
+		answers: { 200: { description: 'updated', schema: 'Updated' }, 404: ABSENT },
+	},
+	ChangedSecret,
+	async ({ store, identity, deed, input, note }) => {
+		const spot = spotIn(identity, input.id);
+		if (!spot.ok) return spot;
+		note({ scope: folderOf(spot.value.place), key: spot.value.key });
+		const { value, description } = input;
+		const updated = await updateSecret(store, spot.value, { value, description }, deed);
+		return updated.ok ? reply(200, { status: 'updated' }) : updated;
+	},
+);
+
+const remove = operation(
+	{
+		method: 'delete',
+		path: PATH,
+		id: 'org.secrets.delete',
+		summary: 'Delete a secret of your organization with all its versions',
+		permission: { resource, verb: 'delete', needs },
+		body: 'SecretId',
+		answers: { 200: { description: 'deleted', schema: 'Deleted' }, 404: ABSENT },
+	},
+	SecretId,
+	async ({ store, identity, input, note }) => {
+		const spot = spotIn(identity, input.id);
+		if (!spot.ok) return spot;
+		note({ scope: folderOf(spot.value.place), key: spot.value.key });
+		const deleted = await deleteSecret(store, spot.value);
+		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
+	},
+);
+
+/** `/api/org/secrets` */
+export const orgSecretOperations: readonly Operation[] = [list, create, update, remove];

@@ -1,0 +1,143 @@
+import { type Operation, operation, reply } from '../operation.ts';
+import { folderOf, type Place, spotOfId, userSegment } from '../places.ts';
+import { NO_SUCH_SECRET, refuse } from '../problem.ts';
+import { deploymentsOf } from '../registry.ts';
+import { ChangedSecret, NewSecret, SecretId, SecretQuery } from '../schemas/secrets.ts';
+import { createSecret, deleteSecret, type Known, listSecrets, updateSecret } from '../secrets.ts';
+import type { Store } from '../store/store.ts';
+import { placesOf, type Viewer } from '../templates.ts';
+import { owned, placeFor } from './access.ts';
+
+const PATH = '/api/secrets';
+const FORBIDDEN = {
+	description: 'not your deployment, or none; or a scope is missing',
+	schema: 'Problem',
+} as const;
+const ABSENT = { description: 'no such secret', schema: 'Problem' } as const;
+
+function encode({ id, key, place, description }: Known): object {
+	const service = 'service' in place ? (place.service ?? '') : '';
+	return { id, key, deploymentName: deploymentNameOf(place), serviceName: service, description };
+}
+
+function deploymentNameOf(place: Place): string {
+	if (place.kind === 'deployment') return place.deployment;
+	return place.kind === 'template' ? `template:${place.template}` : '';
+}
+
+/** Every place that a list without a query covers. */
+async function allPlaces(store: Store, caller: Viewer): Promise<readonly Place[]> {
+	const places: Place[] = [{ kind: 'user', user: userSegment(caller.subject) }];
+	// One after the other: each asks little, and a call must not take the whole store for itself.
+	for (const { name } of await deploymentsOf(store, caller.subject))
+		places.push(...(await placesOf(store, 'deployment', name)));
+	return places;
+}
+
+const list = operation(
+	{
+		method: 'get',
+		path: PATH,
+		id: 'secrets.list',
+		summary: 'List what is known of your secrets: your own, and those of your deployments',
+		permission: { resource: 'secrets', verb: 'list', needs: 'secrets:read' },
+		query: 'SecretQuery',
+		answers: { 200: { description: 'the secrets, without values', schema: 'SecretList' }, 403: FORBIDDEN },
+	},
+	SecretQuery,
+	async ({ store, identity, input, note }) => {
+		if (input.deployment === undefined || input.deployment === '') {
+			note({ scope: `users/${userSegment(identity.subject)}/secrets` });
+			const own: Place = { kind: 'user', user: userSegment(identity.subject) };
+			const places = input.deployment === '' ? [own] : await allPlaces(store, identity);
+			return reply(200, (await listSecrets(store, places)).map(encode));
+		}
+		const place = await placeFor(store, identity, input.deployment, '');
+		if (!place.ok) return place;
+		note({ scope: folderOf(place.value) });
+		const name = input.deployment.replace(/^template:/, '');
+		const kind = place.value.kind === 'template' ? 'template' : 'deployment';
+		return reply(200, (await listSecrets(store, await placesOf(store, kind, name))).map(encode));
+	},
+);
+
+const create = operation(
+	{
+		method: 'post',
+		path: PATH,
+		id: 'secrets.create',
+		summary: 'Create a secret of a deployment, of one of its services, of a template, or of your own',
+		permission: { resource: 'secrets', verb: 'create', needs: 'secrets:write' },
+		body: 'NewSecret',
+		answers: {
+			201: { description: 'created', schema: 'Secret' },
+			403: FORBIDDEN,
+			409: { description: 'the key exists at this scope', schema: 'Problem' },
+		},
+	},
+	NewSecret,
+	async ({ store, identity, deed, input, note }) => {
+		const { key, value, deploymentName, serviceName, description } = input;
+		const place = await placeFor(store, identity, deploymentName, serviceName);
+		if (!place.ok) return place;
+		note({ scope: folderOf(place.value), key });
+		const created = await createSecret(store, { place: place.value, key }, { value, description }, deed);
+		return created.ok ? reply(201, encode(created.value)) : created;
+	},
+);
+
+const update = operation(
+	{
+		method: 'put',
+		path: PATH,
+		id: 'secrets.update',
+		summary: 'Give a secret another value, and another description if one is sent',
+		permission: { resource: 'secrets', verb: 'update', needs: 'secrets:write' },
+		body: 'ChangedSecret',
+		answers: {
+			200: { description: 'updated', schema: 'Updated' },
+			403: FORBIDDEN,
+			404: ABSENT,
+		},
+	},
+	ChangedSecret,
+	async ({ store, identity, deed, input, note }) => {
+		const spot = spotOfId(input.id);
+		if (spot === undefined) return refuse(404, NO_SUCH_SECRET);
+		const place = await owned(store, identity, spot.place);
+		if (!place.ok) return place;
+		note({ scope: folderOf(spot.place), key: spot.key });
+		const { value, description } = input;
+		const updated = await updateSecret(store, spot, { value, description }, deed);
+		return updated.ok ? reply(200, { status: 'updated' }) : updated;
+	},
+);
+
+const remove = operation(
+	{
+		method: 'delete',
+		path: PATH,
+		id: 'secrets.delete',
+		summary: 'Delete a secret with all its versions',
+		permission: { resource: 'secrets', verb: 'delete', needs: 'secrets:write' },
+		body: 'SecretId',
+		answers: {
+			200: { description: 'deleted', schema: 'Deleted' },
+			403: FORBIDDEN,
+			404: ABSENT,
+		},
+	},
+	SecretId,
+	async ({ store, identity, input, note }) => {
+		const spot = spotOfId(input.id);
+		if (spot === undefined) return refuse(404, NO_SUCH_SECRET);
+		const place = await owned(store, identity, spot.place);
+		if (!place.ok) return place;
+		note({ scope: folderOf(spot.place), key: spot.key });
+		const deleted = await deleteSecret(store, spot);
+		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
+	},
+);
+
+/** `/api/secrets` */
+export const secretOperations: readonly Operation[] = [list, create, update, remove];

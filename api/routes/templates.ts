@@ -1,0 +1,128 @@
+import { parseName } from '../../contract/names.ts';
+import { type Operation, operation, reply } from '../operation.ts';
+import { NOT_YOUR_TEMPLATE, refuse } from '../problem.ts';
+import { Nothing } from '../schemas/named.ts';
+import { NewTemplate, TemplateName } from '../schemas/templates.ts';
+import {
+	changeTemplate,
+	createTemplate,
+	deleteTemplate,
+	missingOf,
+	ownTemplate,
+	templateSecrets,
+	templatesOf,
+	usableTemplate,
+} from '../templates.ts';
+
+const PATH = '/api/templates';
+const resource = 'templates';
+const needs = 'signed-in';
+const FORBIDDEN = {
+	description: 'not your template, or none; or a scope is missing',
+	schema: 'Problem',
+} as const;
+
+const list = operation(
+	{
+		method: 'get',
+		path: PATH,
+		id: 'templates.list',
+		summary: 'List your templates and those of your organization',
+		permission: { resource, verb: 'list', needs },
+		answers: { 200: { description: 'the templates', schema: 'TemplateList' } },
+	},
+	Nothing,
+	async ({ store, identity }) => reply(200, await templatesOf(store, identity)),
+);
+
+const get = operation(
+	{
+		method: 'get',
+		path: `${PATH}/{name}`,
+		id: 'templates.get',
+		summary: 'Show a template, with the declared secrets that have no value yet',
+		permission: { resource, verb: 'get', needs },
+		answers: { 200: { description: 'the template', schema: 'TemplateDetail' }, 403: FORBIDDEN },
+	},
+	Nothing,
+	async ({ store, identity, name, note }) => {
+		if (!parseName(name).ok) return refuse(403, NOT_YOUR_TEMPLATE);
+		note({ scope: `templates/${name}` });
+		const template = await usableTemplate(store, name, identity);
+		if (!template.ok) return template;
+		const there = await templateSecrets(store, name);
+		const has = (service: string, key: string): boolean =>
+			there.some((one) => one.key === key && ('service' in one.place ? one.place.service : '') === service);
+		return reply(200, { ...template.value, missing: missingOf(template.value, has) });
+	},
+);
+
+const create = operation(
+	{
+		method: 'post',
+		path: PATH,
+		id: 'templates.create',
+		summary: 'Create a template: services and the secrets that each of them wants',
+		permission: { resource, verb: 'create', needs },
+		body: 'NewTemplate',
+		yaml: true,
+		answers: {
+			201: { description: 'created', schema: 'Template' },
+			409: { description: 'the name is taken', schema: 'Problem' },
+		},
+	},
+	NewTemplate,
+	async ({ store, identity, deed, input, note }) => {
+		note({ scope: `templates/${input.name}` });
+		const created = await createTemplate(store, input, identity, deed);
+		return created.ok ? reply(201, created.value) : created;
+	},
+);
+
+const update = operation(
+	{
+		method: 'put',
+		path: PATH,
+		id: 'templates.update',
+		summary: 'Replace the services of a template of yours; the values of its secrets stay',
+		permission: { resource, verb: 'update', needs },
+		body: 'NewTemplate',
+		yaml: true,
+		answers: {
+			200: { description: 'the template as it is now', schema: 'Template' },
+			403: FORBIDDEN,
+			409: { description: 'someone else changed it at the same time', schema: 'Problem' },
+		},
+	},
+	NewTemplate,
+	async ({ store, identity, input, note }) => {
+		note({ scope: `templates/${input.name}` });
+		const template = await ownTemplate(store, input.name, identity);
+		if (!template.ok) return template;
+		const changed = await changeTemplate(store, template.value, input.services);
+		return changed.ok ? reply(200, changed.value) : changed;
+	},
+);
+
+const remove = operation(
+	{
+		method: 'delete',
+		path: PATH,
+		id: 'templates.delete',
+		summary: 'Delete a template of yours with its secrets; deployments made from it keep theirs',
+		permission: { resource, verb: 'delete', needs },
+		body: 'TemplateName',
+		answers: { 200: { description: 'deleted', schema: 'Deleted' }, 403: FORBIDDEN },
+	},
+	TemplateName,
+	async ({ store, identity, input, note }) => {
+		note({ scope: `templates/${input.name}` });
+		const template = await ownTemplate(store, input.name, identity);
+		if (!template.ok) return template;
+		await deleteTemplate(store, template.value);
+		return reply(200, { status: 'deleted' });
+	},
+);
+
+/** `/api/templates` */
+export const templateOperations: readonly Operation[] = [list, get, create, update, remove];

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { isKey, KEY_RULE } from '../../contract/keys.ts';
+import { NAME_RULE, parseName } from '../../contract/names.ts';
+
+/** A file of that name must be possible (the format `files`). */
+const KEY_MAX = 255;
+/** Vault's bound of one value of custom_metadata. */
+const DESCRIPTION_BYTES = 512;
+
+/** The name of an organization, deployment, service or template. */
+export const name = z
+	.string()
+	.refine((text) => parseName(text).ok, { error: `must be ${NAME_RULE}` })
+	.meta({ pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$', maxLength: 253 });
+
+/** The key of a secret. */
+export const key = z
+	.string()
+	.refine((text) => isKey(text) && text.length <= KEY_MAX, {
+		error: `must be ${KEY_RULE}, at most ${KEY_MAX} characters`,
+	})
+	.meta({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$', maxLength: KEY_MAX });
+
+/** What a secret is for. Kept in Vault's custom_metadata, which has bounds of its own. */
+export const description = z
+	.string()
+	.refine((text) => Buffer.byteLength(text) <= DESCRIPTION_BYTES && isPrintable(text), {
+		error: `must be one line of printable text, at most ${DESCRIPTION_BYTES} bytes`,
+	})
+	.meta({ maxLength: DESCRIPTION_BYTES });
+
+/** Go's unicode.IsPrint, by which Vault judges. */
+function isPrintable(text: string): boolean {
+	return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(text);
+}
+
+/** The value of a secret: what a pod can receive. */
+export const value = z
+	.string()
+	.refine((text) => text !== '', { error: 'must not be empty' })
+	.refine((text) => !text.includes('\0'), { error: 'must not hold a NUL character: no pod could receive it' })
+	.refine((text) => text.isWellFormed(), {
+		error: 'must be well-formed Unicode: a surrogate stands alone in it',
+	})
+	.meta({ minLength: 1, writeOnly: true });
+
+/** The id of a secret, as a list gives it. */
+export const id = z.string().min(1, { error: 'must not be empty' }).max(4096);
+
+/** Every error. */
+export const Problem = z.strictObject({ error: z.string().meta({ description: 'a sentence for a person' }) });
+
+/** A sentence for each of the first few faults of a body or query; never what was sent, but for names of fields. */
+export function faultsOf(error: z.ZodError): string {
+	const sentences = error.issues.map((issue) => {
+		const where = issue.path.map(String).join('.');
+		if (issue.code === 'unrecognized_keys') {
+			const unknown = issue.keys.map((field) => JSON.stringify(field.slice(0, 64))).join(', ');
+			return `${where === '' ? '' : `${where}: `}unknown field ${unknown}`;
+		}
+		if (
+			issue.code === 'invalid_type' &&
+			issue.input === undefined &&
+			!/received (?!undefined)/.test(issue.message)
+		)
+			return `${where || 'the body'} is missing`;
+		return `${where || 'the body'} ${/^must/.test(issue.message) ? issue.message : lower(issue.message)}`;
+	});
+	return [...new Set(sentences)].slice(0, 5).join('; ');
+}
+
+function lower(message: string): string {
+	return message.replace(/^Invalid input: expected /, 'must be of type ').replace(/, received .*$/, '');
+}

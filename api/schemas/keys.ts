@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { ROLES, SCOPES } from '../identity/identity.ts';
+
+const DAYS_MAX = 366;
+
+export const NewApiKey = z.strictObject({
+	name: z.string().regex(/^[\p{L}\p{N}][\p{L}\p{M}\p{N}\p{P}\p{S} ]{0,63}$/u, {
+		error: 'must be 1 to 64 printable characters',
+	}),
+	scopes: z.array(z.enum(SCOPES)).min(1),
+	roles: z.array(z.enum(ROLES)).default([]),
+	expiresInDays: z.number().int().min(1).max(DAYS_MAX).default(90),
+});
+
+export const ApiKey = z.strictObject({
+	id: z.string(),
+	name: z.string(),
+	org: z.string(),
+	scopes: z.array(z.enum(SCOPES)),
+	roles: z.array(z.enum(ROLES)),
+	createdAt: z.string(),
+	expiresAt: z.string(),
+});
+export const ApiKeyList = z.array(ApiKey);
+export const CreatedApiKey = ApiKey.extend({
+	key: z.string().meta({ description: 'the key itself, shown this once' }),
+});
+export const ApiKeyId = z.strictObject({ id: z.string().min(1).max(64) });

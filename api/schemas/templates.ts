@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { description, key, name } from './common.ts';
+
+/** More is a mistake, or an attempt to fill the store. */
+const MOST_SERVICES = 100;
+const MOST_SECRETS = 500;
+
+const DeclaredSecret = z.strictObject({ key, description: description.default('') });
+
+const Service = z.strictObject({
+	name,
+	image: z.string().max(512).regex(/^\S*$/, { error: 'must be the name of an image' }).default(''),
+	secrets: z
+		.array(DeclaredSecret)
+		.max(MOST_SECRETS)
+		.refine((list) => new Set(list.map((secret) => secret.key)).size === list.length, {
+			error: 'must name each key once',
+		})
+		.default([]),
+});
+
+/** A service of a template, with the secrets that it wants. */
+export type TemplateService = z.infer<typeof Service>;
+
+const services = z
+	.array(Service)
+	.max(MOST_SERVICES)
+	.refine((list) => new Set(list.map((service) => service.name)).size === list.length, {
+		error: 'must name each service once',
+	});
+
+export const NewTemplate = z.strictObject({ name, services: services.default([]) });
+
+const Missing = z.strictObject({ serviceName: z.string(), key: z.string() });
+
+export const Template = z.strictObject({
+	name: z.string(),
+	owner: z.string(),
+	org: z.string(),
+	services: z.array(Service),
+	createdAt: z.string(),
+});
+export const TemplateList = z.array(Template);
+export const TemplateDetail = Template.extend({
+	missing: z.array(Missing).meta({ description: 'declared secrets that have no value yet' }),
+});
+export const TemplateName = z.strictObject({ name });
+
+export const NewDeployment = z.strictObject({ name, org: name, template: name.optional() });
+
+export const Deployment = z.strictObject({
+	name: z.string(),
+	owner: z.string(),
+	org: z.string(),
+	template: z.string(),
+	createdAt: z.string(),
+});
+export const DeploymentList = z.array(Deployment);
+
+export const CreatedDeployment = Deployment.extend({
+	copied: z.array(Missing).meta({ description: 'secrets copied from the template' }),
+	kept: z.array(Missing).meta({ description: 'keys that existed there already and were left alone' }),
+	missing: z.array(Missing).meta({ description: 'declared secrets that have no value yet' }),
+});

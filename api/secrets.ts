@@ -1,0 +1,119 @@
+import { isKey } from '../contract/keys.ts';
+import { ok, type Result } from '../contract/result.ts';
+import { VALUE_FIELD } from '../contract/tiers.ts';
+import { mapAtMost } from './concurrency.ts';
+import { folderOf, idOf, type Place, pathOf, type Spot } from './places.ts';
+import { NO_SUCH_SECRET, type Problem, refuse } from './problem.ts';
+import type { Head, Store } from './store/store.ts';
+
+/** What is known of a secret; never its value. */
+export interface Known extends Spot {
+	readonly id: string;
+	readonly description: string;
+}
+
+/** Who does something, and when. */
+export interface Deed {
+	readonly subject: string;
+	readonly at: Date;
+}
+
+/** Requests to the store at a time, for one call. */
+const AT_ONCE = 12;
+
+/** Creates a secret, also over one that was soft-deleted. Of concurrent calls exactly one succeeds. */
+export async function createSecret(
+	store: Store,
+	spot: Spot,
+	given: { readonly value: string; readonly description: string },
+	deed: Deed,
+): Promise<Result<Known, Problem>> {
+	const outcome = await putNew(store, pathOf(spot), given.value);
+	if (outcome === 'conflict')
+		return refuse(409, `the key ${spot.key} exists at this scope already; PUT changes its value`);
+	await store.describe(pathOf(spot), {
+		...birth(spot, deed),
+		owner: ownerOf(spot.place, deed.subject),
+		description: given.description || null,
+		// What a soft-deleted predecessor left.
+		updated_by: null,
+		updated_at: null,
+		copied_from: null,
+		copy: null,
+	});
+	return ok({ ...spot, id: idOf(spot), description: given.description });
+}
+
+/** The metadata that every secret starts with. */
+export function birth(spot: Spot, deed: Deed): Record<'id' | 'created_by' | 'created_at', string> {
+	return { id: idOf(spot), created_by: deed.subject, created_at: deed.at.toISOString() };
+}
+
+function ownerOf(place: Place, subject: string): string {
+	return place.kind === 'org' ? `org:${place.org}` : subject;
+}
+
+/** Writes a value where none lives: nothing was ever there, or what was there is deleted. */
+export async function putNew(store: Store, path: string, value: string): Promise<'written' | 'conflict'> {
+	const fields = { [VALUE_FIELD]: value };
+	if ((await store.put(path, fields, 0)) === 'written') return 'written';
+	const head = await store.head(path);
+	if (head?.live) return 'conflict';
+	// Removed in between, or only described: then there is no version. Whoever writes over the same version first wins.
+	return store.put(path, fields, head?.version ?? 0);
+}
+
+/** More callers than this changing one key at once would be an accident. */
+const ATTEMPTS = 60;
+
+/** Changes a secret's value, and its description if one is given. A secret that is deleted meanwhile stays deleted. */
+export async function updateSecret(
+	store: Store,
+	spot: Spot,
+	given: { readonly value: string; readonly description: string | undefined },
+	deed: Deed,
+): Promise<Result<void, Problem>> {
+	const path = pathOf(spot);
+	for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+		const head = await store.head(path);
+		if (!head?.live) return refuse(404, NO_SUCH_SECRET);
+		const written = await store.put(path, { [VALUE_FIELD]: given.value }, head.version);
+		if (written === 'conflict') continue;
+		const { description } = given;
+		await store.describe(path, {
+			...(description === undefined ? {} : { description: description || null }),
+			updated_by: deed.subject,
+			updated_at: deed.at.toISOString(),
+		});
+		return ok(undefined);
+	}
+	return refuse(409, 'others change this secret all the time; try again');
+}
+
+/** Removes a secret with all its versions and what was known of it. */
+export async function deleteSecret(store: Store, spot: Spot): Promise<Result<void, Problem>> {
+	const head = await store.head(pathOf(spot));
+	if (!head?.live) return refuse(404, NO_SUCH_SECRET);
+	await store.remove(pathOf(spot));
+	return ok(undefined);
+}
+
+/** The secrets of some places, sorted by place and key: one request a place and one a key. */
+export async function listSecrets(store: Store, places: readonly Place[]): Promise<readonly Known[]> {
+	const spots = (await mapAtMost(AT_ONCE, places, (place) => spotsIn(store, place))).flat();
+	const found = await mapAtMost(AT_ONCE, spots, async (spot) => ({
+		spot,
+		head: await store.head(pathOf(spot)),
+	}));
+	return found.flatMap(({ spot, head }) => (head?.live ? [knownOf(spot, head)] : []));
+}
+
+function knownOf(spot: Spot, { metadata }: Head): Known {
+	return { ...spot, id: idOf(spot), description: metadata['description'] ?? '' };
+}
+
+/** What lies in a place. Names that no pod could receive, written past the API, are left out: it manages what pods receive. */
+export async function spotsIn(store: Store, place: Place): Promise<readonly Spot[]> {
+	const names = await store.list(folderOf(place));
+	return names.filter(isKey).map((key) => ({ place, key }));
+}

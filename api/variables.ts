@@ -1,0 +1,96 @@
+/** One variable of the API: what it means, and what holds when it is unset. */
+export interface ApiVariable {
+	readonly meaning: string;
+	/** As a person would write it; undefined when there is none. */
+	readonly default?: string;
+}
+
+/**
+ * The settings that the secrets API alone reads. How to reach Vault it takes from the same variables as the webhook and the fetcher:
+ * see `SHARED_VARIABLES`.
+ */
+export const API_VARIABLES = {
+	ENVTIER_API_LISTEN: {
+		meaning: 'address and port to serve on; without TLS only on a loopback address',
+		default: '127.0.0.1:8210',
+	},
+	ENVTIER_API_TLS_CERT_FILE: {
+		meaning: 'PEM file of the serving certificate and its chain, re-read when it changes; unset: plain HTTP',
+	},
+	ENVTIER_API_TLS_KEY_FILE: { meaning: 'PEM file of the private key, re-read when it changes' },
+	ENVTIER_API_INSECURE_HTTP: {
+		meaning:
+			'"true" serves plain HTTP on other than loopback addresses too: credentials and secrets then cross the network in clear text',
+		default: 'false',
+	},
+	ENVTIER_API_STORE: {
+		meaning:
+			'where secrets are kept: vault, or memory (development only: forgets everything on restart); unset: vault if ENVTIER_VAULT_ADDR is set, else none, and every call is answered 503',
+	},
+	ENVTIER_API_VAULT_TOKEN: { meaning: 'Vault token of the API; a file or a login is better' },
+	ENVTIER_API_VAULT_TOKEN_FILE: { meaning: 'file that holds the API’s Vault token' },
+	ENVTIER_API_VAULT_ROLE: {
+		meaning: 'Vault role to log in with by the service-account token; unset: a token is needed',
+	},
+	ENVTIER_API_VAULT_LOGIN_TOKEN_FILE: {
+		meaning: 'file of the service-account token for that login, read anew each time',
+		default: '/var/run/secrets/envtier.dev/token',
+	},
+	ENVTIER_API_VAULT_TIMEOUT: { meaning: 'seconds for one request to Vault, 1 to 30', default: '5' },
+	ENVTIER_API_KEYS_FILE: {
+		meaning:
+			'JSON file of API keys, by their hashes; `--new-key` makes an entry. Read at the start. Keys made over the API need no file',
+	},
+	ENVTIER_API_OIDC_ISSUER: { meaning: 'issuer whose sessions are accepted, https://…; unset: none' },
+	ENVTIER_API_OIDC_AUDIENCE: { meaning: 'audience that a session must be for', default: 'envtier-api' },
+	ENVTIER_API_OIDC_CA: {
+		meaning:
+			'PEM text of the CA certificates that the issuer’s certificate is checked against; unset: the system’s',
+	},
+	ENVTIER_API_OIDC_ORG_CLAIM: { meaning: 'claim that holds the current organization', default: 'org' },
+	ENVTIER_API_OIDC_ROLES_CLAIM: {
+		meaning: 'claim that holds org_owner or org_admin; a dot leads into an object, as in realm_access.roles',
+		default: 'roles',
+	},
+	ENVTIER_API_OIDC_SCOPES_CLAIM: { meaning: 'claim that holds the scopes', default: 'scope' },
+	ENVTIER_API_OIDC_SCOPES: {
+		meaning: 'scopes that every session has, comma-separated, for an issuer that knows none of ours',
+	},
+	ENVTIER_API_KUBERNETES: {
+		meaning: '"true" accepts Kubernetes tokens, checked by TokenReview; RBAC decides by SubjectAccessReview',
+		default: 'false',
+	},
+	ENVTIER_API_KUBERNETES_AUDIENCE: {
+		meaning: 'audience that a Kubernetes token must be for, so that no pod’s everyday token is taken',
+		default: 'envtier-api',
+	},
+	ENVTIER_API_KUBERNETES_ORG: {
+		meaning: 'organization of Kubernetes callers that send no Envtier-Org header',
+	},
+	ENVTIER_API_KUBECONFIG: { meaning: 'kubeconfig file to reach the cluster; unset: the cluster it runs in' },
+	ENVTIER_API_BODY_LIMIT: { meaning: 'largest body in bytes', default: '1048576' },
+	ENVTIER_API_CALLS_PER_MINUTE: { meaning: 'calls of one caller in a minute', default: '600' },
+	ENVTIER_API_FAILED_LOGINS_PER_MINUTE: {
+		meaning: 'failed logins from one address in a minute, after which that address is refused',
+		default: '10',
+	},
+	ENVTIER_API_TRUST_PROXY: {
+		meaning: '"true" takes the caller’s address from X-Forwarded-For as the last proxy wrote it',
+		default: 'false',
+	},
+	ENVTIER_API_AUDIT_FILE: { meaning: 'file to append audit lines to; unset: standard output' },
+} as const satisfies Record<`ENVTIER_API_${string}`, ApiVariable>;
+
+/** Variables of contract/ that the API reads as well. */
+export const SHARED_VARIABLES = [
+	'ENVTIER_VAULT_ADDR',
+	'ENVTIER_VAULT_INSECURE_HTTP',
+	'ENVTIER_VAULT_CA',
+	'ENVTIER_VAULT_NAMESPACE',
+	'ENVTIER_VAULT_AUTH_MOUNT',
+	'ENVTIER_VAULT_KV_MOUNT',
+	'ENVTIER_LOG_LEVEL',
+] as const;
+
+/** The name of a setting that the API reads. */
+export type ApiVariableName = keyof typeof API_VARIABLES | (typeof SHARED_VARIABLES)[number];
