@@ -11,8 +11,6 @@ const COLLECTION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigu
 
 /** Another project's webhook, as a service mesh brings one. */
 export interface SidecarWebhook {
-	/** How often it was asked. */
-	calls(): number;
 	stop(): Promise<void>;
 }
 
@@ -27,9 +25,7 @@ export async function startSidecarWebhook(
 	const { name, namespace, sidecar } = options;
 	const authority = await makeAuthority('Envtier test mesh CA');
 	const leaf = await authority.issue({ names: [cluster.webhookHost] });
-	let calls = 0;
 	const server = createServer({ cert: leaf.certPem, key: leaf.keyPem }, async (request, response) => {
-		calls += 1;
 		const review = JSON.parse(await text(request)) as { request: { uid: string; object: V1Pod } };
 		const { uid, object } = review.request;
 		response.setHeader('content-type', 'application/json');
@@ -65,7 +61,6 @@ export async function startSidecarWebhook(
 		return body.spec?.containers.some((container) => container.name === sidecar.name);
 	});
 	return {
-		calls: () => calls,
 		stop: async () => {
 			await cluster.request('DELETE', `${COLLECTION}/${name}`);
 			server.closeAllConnections();
