@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
 import type { CertificateSource, Pair } from './certificates/source.ts';
+import { drainable } from './drain.ts';
 
 /** A running server. */
 export interface Running {
@@ -44,9 +45,10 @@ export async function serve(
 	limits: Partial<Limits> = {},
 ): Promise<Running> {
 	const server = createServer({ ...context(certificates.current()), ...LIMITS, ...limits }, app);
+	const stop = drainable(server);
 	certificates.onChange((pair) => server.setSecureContext(context(pair)));
 	await listening(server, at);
-	return { address: server.address() as AddressInfo, stop: (grace) => stop(server, grace) };
+	return { address: server.address() as AddressInfo, stop };
 }
 
 function listening(server: Server, at: { readonly host: string; readonly port: number }): Promise<void> {
@@ -57,12 +59,4 @@ function listening(server: Server, at: { readonly host: string; readonly port: n
 			resolve();
 		});
 	});
-}
-
-async function stop(server: Server, grace: number): Promise<void> {
-	const closed = new Promise((resolve) => server.close(resolve));
-	server.closeIdleConnections();
-	const cut = setTimeout(() => server.closeAllConnections(), grace);
-	await closed;
-	clearTimeout(cut);
 }

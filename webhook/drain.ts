@@ -1,0 +1,47 @@
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/**
+ * Follows the connections of a server that does not listen yet. Gives the function that stops it: no new connection is taken, what is
+ * idle is closed, calls in flight are answered and then their connections closed, and after `grace` milliseconds whatever is left is cut.
+ *
+ * Node leaves two gaps: a connection that was busy when the server closed is kept alive after its answer, and one
+ * that has not finished its TLS handshake is known to nobody.
+ */
+export function drainable(server: Server): (grace: number) => Promise<void> {
+	const sockets = following<Socket>();
+	const answers = following<ServerResponse>();
+	let stopping = false;
+	server.on('connection', sockets.add);
+	// Before the application, which may answer at once.
+	server.prependListener('request', (_request, response: ServerResponse) => {
+		if (stopping) sayGoodbye(response);
+		else answers.add(response);
+	});
+	return async (grace) => {
+		stopping = true;
+		const closed = new Promise((resolve) => server.close(resolve));
+		answers.all().forEach(sayGoodbye);
+		server.closeIdleConnections();
+		const cut = setTimeout(() => sockets.all().forEach((socket) => void socket.destroy()), grace);
+		await closed;
+		clearTimeout(cut);
+	};
+}
+
+/** Has the connection closed after this answer, and lets the client know. */
+function sayGoodbye(response: ServerResponse): void {
+	if (!response.headersSent) response.setHeader('connection', 'close');
+}
+
+/** A set of things that leave it when they close. */
+function following<T extends Socket | ServerResponse>() {
+	const open = new Set<T>();
+	return {
+		add: (thing: T): void => {
+			open.add(thing);
+			thing.once('close', () => open.delete(thing));
+		},
+		all: (): readonly T[] => [...open],
+	};
+}
