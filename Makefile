@@ -32,6 +32,11 @@ test: build prepare ## run all tests, on a real OpenBao and a real API server
 prepare: node_modules/.package-lock.json ## get what the tests run on; minutes the first time, then kept
 	node test/support/prepare.ts
 
+# Each prints ratios measured side by side in one run. BENCH=webhook runs one alone.
+.PHONY: bench
+bench: build prepare ## run the benches; BENCH=fetcher picks one
+	@for file in $(if $(BENCH),bench/$(BENCH).ts,bench/*.ts); do echo; echo "== $$file"; node $$file || exit 1; done
+
 .PHONY: check
 check: node_modules/.package-lock.json ## types, lint, format, import directions, dead code
 	tsc --noEmit

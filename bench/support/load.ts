@@ -57,7 +57,7 @@ function open({ port, ca }: Target): Promise<TLSSocket> {
 
 /** The status of each answer, in order; answers carry a content-length. */
 async function* answersOn(socket: TLSSocket): AsyncGenerator<number, never> {
-	let pending = Buffer.alloc(0);
+	let pending: Buffer = Buffer.alloc(0);
 	for await (const chunk of socket as AsyncIterable<Buffer>) {
 		pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
 		const headEnd = pending.indexOf('\r\n\r\n');
