@@ -1,0 +1,108 @@
+import pino from 'pino';
+import { jsonLines } from '../../../api/audit.ts';
+import { type Api, compose } from '../../../api/compose.ts';
+import { type KeyRecord, newKey } from '../../../api/identity/api-key.ts';
+import { openApiOf } from '../../../api/openapi.ts';
+import { OPERATIONS } from '../../../api/routes/all.ts';
+import { serve } from '../../../api/server.ts';
+import { readSettings, type Settings } from '../../../api/settings.ts';
+import { type Answer, call } from '../../support/http.ts';
+import { type Conformance, conformance } from './conformance.ts';
+
+/** A caller with an API key of the operator's file. */
+export interface Caller {
+	readonly key: string;
+	readonly record: KeyRecord;
+}
+
+/** Makes a caller that may do everything in the organization acme, unless told otherwise. */
+export function caller(subject: string, what: Partial<KeyRecord> = {}): Caller {
+	const { text, id, hash } = newKey();
+	const record: KeyRecord = {
+		...{ id, hash, subject, org: 'acme', expiresAt: undefined },
+		roles: ['org_admin'],
+		scopes: ['secrets:read', 'secrets:write'],
+		...what,
+	};
+	return { key: text, record };
+}
+
+/** What goes with a call. */
+export interface Sent {
+	readonly as?: Caller | string | undefined;
+	/** An object goes as JSON, a text as it is. */
+	readonly body?: unknown;
+	readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The API in this process, on a port of its own. Every answer is checked against its OpenAPI document. */
+export interface ApiUnderTest extends AsyncDisposable {
+	readonly url: string;
+	readonly caPem: string | undefined;
+	/** Everything that it logged, audited included, as text. */
+	output(): string;
+	audit(): readonly Record<string, unknown>[];
+	readonly seen: Conformance;
+	send(method: string, path: string, sent?: Sent): Promise<Answer>;
+	readonly api: Api;
+}
+
+/** What to start. */
+export interface ApiOptions {
+	/** `ENVTIER_*` variables; the memory store unless they say otherwise. */
+	readonly env?: Readonly<Record<string, string>>;
+	readonly callers?: readonly Caller[];
+	/** Changes of settings that no variable reaches as finely. */
+	readonly settings?: Partial<Settings>;
+	readonly now?: () => Date;
+}
+
+/** Starts the API, from the same variables as its image. */
+export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> {
+	const { env = {}, callers = [], now = () => new Date() } = options;
+	const read = readSettings({
+		ENVTIER_API_STORE: 'ENVTIER_VAULT_ADDR' in env ? 'vault' : 'memory',
+		ENVTIER_API_LISTEN: '127.0.0.1:0',
+		ENVTIER_API_CALLS_PER_MINUTE: '100000',
+		ENVTIER_LOG_LEVEL: 'debug',
+		...env,
+	});
+	if (!read.ok) throw new Error(read.error);
+	const settings = { ...read.value, ...options.settings };
+	const lines: string[] = [];
+	const audited: Record<string, unknown>[] = [];
+	const log = pino({ level: settings.logLevel }, { write: (line: string) => void lines.push(line) });
+	const audit = jsonLines((line) => {
+		lines.push(line);
+		audited.push(JSON.parse(line) as Record<string, unknown>);
+	});
+	const keys = callers.map((one) => one.record);
+	const api = await compose(settings, { log, audit, keys, version: 'test', now });
+	const running = await serve(api.app, undefined, settings);
+	const url = `http://127.0.0.1:${running.address.port}`;
+	const seen = conformance(openApiOf(OPERATIONS, 'test'));
+	return {
+		url,
+		api,
+		caPem: undefined,
+		seen,
+		output: () => lines.join(''),
+		audit: () => audited,
+		send: async (method, path, { as, body, headers = {} } = {}) => {
+			const credential = typeof as === 'string' ? as : as?.key;
+			const authorization = credential === undefined ? {} : { authorization: `Bearer ${credential}` };
+			const answer = await call({
+				url: `${url}${path}`,
+				method,
+				headers: { ...authorization, ...headers },
+				body,
+			});
+			seen.check(method, path, answer);
+			return answer;
+		},
+		[Symbol.asyncDispose]: async () => {
+			await running.stop(1_000);
+			api.close();
+		},
+	};
+}
