@@ -1,0 +1,146 @@
+/** What the API really leaves in Vault: values where pods look for them, metadata beside them, nothing after a deletion. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { userSegment } from '../../api/places.ts';
+import type { OpenBao } from '../support/openbao.ts';
+import { deleteSecret, must, putSecret } from '../support/openbao-setup.ts';
+import { caller } from './support/api.ts';
+import { type OnStore, onVault } from './support/both.ts';
+
+const alice = caller('user:alice');
+let on: OnStore;
+let bao: OpenBao;
+beforeAll(async () => {
+	on = await onVault({ callers: [alice] });
+	if (on.bao === undefined) throw new Error('no OpenBao');
+	bao = on.bao;
+	await send('POST', '/api/deployments', { name: 'shop', org: 'acme' });
+});
+afterAll(() => on?.[Symbol.asyncDispose]());
+
+const send = (method: string, path: string, body?: object) => on.api.send(method, path, { as: alice, body });
+const valueAt = async (path: string) =>
+	((await must(bao, 'GET', `secret/data/${path}`)) as { data: { data: unknown } }).data.data;
+const metadataAt = async (path: string) =>
+	((await must(bao, 'GET', `secret/metadata/${path}`)) as { data: { custom_metadata: unknown } }).data
+		.custom_metadata;
+const create = async (body: object) => {
+	const made = await send('POST', '/api/secrets', body);
+	expect(made.status).toBe(201);
+	return made.json as { id: string };
+};
+/** Every path below a folder of the mount. */
+const everything = async (folder = ''): Promise<string[]> => {
+	const answer = await bao.request('GET', `secret/metadata/${folder}?list=true`);
+	const keys = answer.status === 404 ? [] : (answer.json as { data: { keys: string[] } }).data.keys;
+	const below = await Promise.all(
+		keys.map((key) => (key.endsWith('/') ? everything(`${folder}${key}`) : [`${folder}${key}`])),
+	);
+	return below.flat();
+};
+
+describe('a value lies where its pods look for it', () => {
+	const VALUE = 'a "b" \'c\'\n$d \\ é – 二\t';
+	test.each([
+		['deployment', { deploymentName: 'shop' }, 'deployments/shop/secrets/K1'],
+		['service', { deploymentName: 'shop', serviceName: 'web' }, 'deployments/shop/services/web/secrets/K1'],
+		['user', {}, `users/${userSegment('user:alice')}/secrets/K1`],
+	])('of the %s tier', async (_tier, body, path) => {
+		const { id } = await create({ key: 'K1', value: VALUE, description: 'd', ...body });
+		expect(await valueAt(path)).toEqual({ value: VALUE });
+		expect(await metadataAt(path)).toEqual({
+			id,
+			description: 'd',
+			owner: 'user:alice',
+			created_by: 'user:alice',
+			created_at: expect.stringMatching(/^\d{4}-.*Z$/),
+		});
+	});
+
+	test('of the organization', async () => {
+		await send('POST', '/api/org/secrets', { key: 'K1', value: VALUE });
+		expect(await valueAt('orgs/acme/secrets/K1')).toEqual({ value: VALUE });
+		expect(await metadataAt('orgs/acme/secrets/K1')).toMatchObject({ owner: 'org:acme' });
+	});
+});
+
+test('a deletion leaves no version, no metadata and no folder behind', async () => {
+	const before = await everything();
+	const { id } = await create({ key: 'GONE', value: 'v', deploymentName: 'shop', serviceName: 'brief' });
+	await send('PUT', '/api/secrets', { id, value: 'w' });
+	expect(await everything()).toHaveLength(before.length + 1);
+	expect((await send('DELETE', '/api/secrets', { id })).status).toBe(200);
+	expect(await everything()).toEqual(before);
+});
+
+test('a soft-deleted secret is absent: not listed, not found, and a create over it gives 201 and forgets the old description', async () => {
+	const body = { key: 'SOFT', value: 'v', deploymentName: 'shop', description: 'old' };
+	const { id } = await create(body);
+	await deleteSecret(bao, 'deployments/shop/secrets/SOFT');
+	const listed = await send('GET', '/api/secrets?deployment=shop');
+	expect(listed.text).not.toContain('SOFT');
+	expect((await send('PUT', '/api/secrets', { id, value: 'w' })).status).toBe(404);
+	expect((await send('DELETE', '/api/secrets', { id })).status).toBe(404);
+	const again = await Promise.all(
+		Array.from({ length: 10 }, (_, i) =>
+			send('POST', '/api/secrets', { ...body, value: `v${i}`, description: '' }),
+		),
+	);
+	expect(again.map((answer) => answer.status).sort()).toEqual([201, ...Array(9).fill(409)]);
+	expect(again.find((answer) => answer.status === 201)?.json).toMatchObject({ id, description: '' });
+	expect(await metadataAt('deployments/shop/secrets/SOFT')).not.toHaveProperty('description');
+});
+
+test('what was put into Vault by hand is listed, and can be changed over the API', async () => {
+	await putSecret(bao, 'deployments/shop/secrets/BY_HAND', 'v');
+	await putSecret(bao, 'deployments/shop/secrets/not.a.key', 'v');
+	const listed = (await send('GET', '/api/secrets?deployment=shop')).json as { id: string; key: string }[];
+	const mine = listed.find((one) => one.key === 'BY_HAND');
+	expect(listed.map((one) => one.key)).not.toContain('not.a.key');
+	expect((await send('PUT', '/api/secrets', { id: mine?.id, value: 'w' })).status).toBe(200);
+	expect(await valueAt('deployments/shop/secrets/BY_HAND')).toEqual({ value: 'w' });
+});
+
+test('a key that exists at the deployment already is left alone by a copy, and reported', async () => {
+	await putSecret(bao, 'deployments/brown/secrets/A', 'by hand');
+	await send('POST', '/api/templates', {
+		name: 'kept',
+		services: [{ name: 'web', secrets: [{ key: 'C' }] }],
+	});
+	for (const key of ['A', 'B'])
+		await create({ key, value: 'from template', deploymentName: 'template:kept' });
+	const made = await send('POST', '/api/deployments', { name: 'brown', org: 'acme', template: 'kept' });
+	expect(made.json).toMatchObject({
+		copied: [{ serviceName: '', key: 'B' }],
+		kept: [{ serviceName: '', key: 'A' }],
+		missing: [{ serviceName: 'web', key: 'C' }],
+	});
+	expect(await valueAt('deployments/brown/secrets/A')).toEqual({ value: 'by hand' });
+	expect(await valueAt('deployments/brown/secrets/B')).toEqual({ value: 'from template' });
+	expect(await valueAt('templates/kept/secrets/A')).toEqual({ value: 'from template' });
+	expect(await everything('templates/_journal/')).toEqual([]);
+});
+
+describe('races', () => {
+	test('of concurrent updates one wins whole, and none is refused', async () => {
+		const { id } = await create({ key: 'UPDATES', value: 'v', deploymentName: 'shop' });
+		const values = Array.from({ length: 25 }, (_, i) => `v${i}`);
+		const answers = await Promise.all(values.map((value) => send('PUT', '/api/secrets', { id, value })));
+		expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
+		const { value } = (await valueAt('deployments/shop/secrets/UPDATES')) as { value: string };
+		expect(values).toContain(value);
+	});
+
+	test('an update never brings back what a delete took away', async () => {
+		for (let round = 0; round < 15; round += 1) {
+			const { id } = await create({ key: 'RACE', value: 'v', deploymentName: 'shop' });
+			const [deleted, ...updates] = await Promise.all([
+				send('DELETE', '/api/secrets', { id }),
+				send('PUT', '/api/secrets', { id, value: 'a' }),
+				send('PUT', '/api/secrets', { id, value: 'b' }),
+			]);
+			expect(deleted?.status).toBe(200);
+			for (const { status } of updates) expect([200, 404]).toContain(status);
+			expect((await bao.request('GET', 'secret/metadata/deployments/shop/secrets/RACE')).status).toBe(404);
+		}
+	});
+});
