@@ -51,12 +51,12 @@ export const MISHAPS: Readonly<Record<string, Mishap>> = {
 	'a required key exists nowhere': { reason: 'required-missing', env: { ENVTIER_REQUIRE: 'SESSION_KEY' } },
 	'nothing listens at the address': {
 		reason: 'unreachable',
-		env: { ENVTIER_DEADLINE: '1' },
+		env: { ENVTIER_DEADLINE: '5' },
 		late: async () => ({ ENVTIER_VAULT_ADDR: `https://127.0.0.1:${await freePort()}` }),
 	},
 	'Vault stays sealed': {
 		reason: 'sealed',
-		env: { ENVTIER_DEADLINE: '4' },
+		env: { ENVTIER_DEADLINE: '5' },
 		before: (vault) => vault.seal(),
 	},
 	'the volume is not there': { reason: 'write-failed', before: (_, pod) => rm(pod.out, { recursive: true }) },
