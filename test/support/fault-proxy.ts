@@ -17,6 +17,8 @@ export interface TcpProxy extends AsyncDisposable {
 	readonly port: number;
 	/** How many connections came. */
 	connections(): number;
+	/** Bytes that the server sent so far, over all connections. */
+	received(): number;
 	/** Applies to connections from now on; `number` counts from 1. */
 	setFault(fault: (number: number) => TcpFault): void;
 	/** Milliseconds that each direction takes from now on. */
@@ -31,6 +33,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
 	let faultOf: (number: number) => TcpFault = () => ({ kind: 'pass' });
 	let delay = 0;
 	let connections = 0;
+	let received = 0;
 	const server = createServer({ noDelay: true }, (client) => {
 		connections += 1;
 		const upstream = connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
@@ -39,6 +42,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
 			socket.on('close', () => sockets.delete(socket));
 			socket.on('error', () => socket.destroy());
 		}
+		upstream.on('data', (chunk: Buffer) => {
+			received += chunk.length;
+		});
 		relay(client, upstream, { kind: 'pass' }, () => delay);
 		relay(upstream, client, faultOf(connections), () => delay);
 	});
@@ -58,6 +64,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
 	return {
 		port,
 		connections: () => connections,
+		received: () => received,
 		setFault: (fault) => {
 			faultOf = fault;
 		},
