@@ -6,6 +6,7 @@ import process from 'node:process';
 import { startDevVault } from '../vault/start.ts';
 import { makeLifetime } from './lifetime.ts';
 import { type Options, readOptions } from './options.ts';
+import { registeredName } from './run/registration.ts';
 import { makeVolumes } from './run/volumes.ts';
 import { startWebhook } from './run/webhook.ts';
 import { openScreen, type Screen } from './screen.ts';
@@ -16,9 +17,6 @@ import { showNext } from './steps/next.ts';
 import { showPurpose } from './steps/purpose.ts';
 import { showRefusal } from './steps/refusal.ts';
 import { showWrittenPod } from './steps/written-pod.ts';
-
-/** As deploy/manifests registers it. */
-const WEBHOOK_NAME = 'inject.envtier.dev';
 
 const { resources, close, isOver } = makeLifetime();
 
@@ -71,6 +69,6 @@ async function demo(screen: Screen, options: Options): Promise<void> {
 		path: process.env['PATH'] ?? '',
 		showValues: options.showValues,
 	});
-	await showRefusal(screen, webhook, pod, WEBHOOK_NAME);
+	await showRefusal(screen, webhook, pod, await registeredName());
 	showNext(screen, performance.now() / 1000);
 }
