@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { err, type Result } from '../../contract/result.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
 import { parsePair } from './pair.ts';
 import type { CertificateSource, Pair } from './source.ts';
 
@@ -20,6 +20,7 @@ class FileSource implements CertificateSource {
 	readonly #timer: NodeJS.Timeout;
 	#pair: Pair;
 	#refused = '';
+	#closed = false;
 	#listeners: ((pair: Pair) => void)[] = [];
 
 	constructor(files: CertificateFiles, pair: Pair, log: Logger) {
@@ -38,28 +39,40 @@ class FileSource implements CertificateSource {
 	}
 
 	close(): void {
+		this.#closed = true;
 		clearInterval(this.#timer);
 	}
 
-	async #look(): Promise<void> {
+	async #read(): Promise<Result<readonly [string, string]>> {
 		const { certificateFile, keyFile } = this.#files;
 		try {
-			const [certificate, key] = await Promise.all([
-				readFile(certificateFile, 'utf8'),
-				readFile(keyFile, 'utf8'),
-			]);
-			if (certificate === this.#pair.certificate && key === this.#pair.key) return;
-			this.#take(parsePair(certificate, key, new Date()));
+			return ok(await Promise.all([readFile(certificateFile, 'utf8'), readFile(keyFile, 'utf8')]));
 		} catch (error) {
-			this.#take(err(unreadable(error)));
+			return err(unreadable(error));
 		}
 	}
 
-	#take(read: Result<Pair>): void {
+	/** Every look finds the same thing wrong; once is enough to hear of it. */
+	#refuse(reason: string): void {
+		if (reason !== this.#refused) this.#log.error({ reason }, 'new certificate refused, the old one stays');
+		this.#refused = reason;
+	}
+
+	async #look(): Promise<void> {
+		const texts = await this.#read();
+		if (this.#closed) return;
+		if (!texts.ok) {
+			this.#refuse(texts.error);
+			return;
+		}
+		const [certificate, key] = texts.value;
+		if (certificate === this.#pair.certificate && key === this.#pair.key) {
+			this.#refused = '';
+			return;
+		}
+		const read = parsePair(certificate, key, new Date());
 		if (!read.ok) {
-			if (read.error !== this.#refused)
-				this.#log.error({ reason: read.error }, 'new certificate refused, the old one stays');
-			this.#refused = read.error;
+			this.#refuse(read.error);
 			return;
 		}
 		this.#refused = '';

@@ -1,10 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { isValidAt, type Pair } from './source.ts';
 
 /**
- * Checks that two PEM texts make a pair that a server can show at `time`: both parse, the key belongs to the (first) certificate, and
- * the certificate is in its dates. The error never quotes the key.
+ * Checks that two PEM texts make a pair that a server can show at `time`: both parse, the key belongs to the (first) certificate, TLS takes
+ * them, and the certificate is in its dates. The error never quotes the key, and is the same each time for the same pair.
  */
 export function parsePair(certificate: string, key: string, time: Date): Result<Pair> {
 	let leaf: X509Certificate;
@@ -19,10 +20,24 @@ export function parsePair(certificate: string, key: string, time: Date): Result<
 	} catch {
 		return err('the key file holds no PEM private key without a passphrase');
 	}
+	const unusable = tlsProblem(certificate, key);
+	if (unusable !== undefined) return err(unusable);
 	const pair = { certificate, key, notBefore: leaf.validFromDate, notAfter: leaf.validToDate };
-	if (!isValidAt(pair, time))
-		return err(
-			`the certificate is valid from ${pair.notBefore.toISOString()} to ${pair.notAfter.toISOString()}, and now it is ${time.toISOString()}`,
-		);
-	return ok(pair);
+	if (isValidAt(pair, time)) return ok(pair);
+	return err(
+		time < pair.notBefore
+			? `the certificate is valid from ${pair.notBefore.toISOString()} on, which is still to come`
+			: `the certificate was valid until ${pair.notAfter.toISOString()}, which has passed`,
+	);
+}
+
+/** What OpenSSL has against the pair: the rest of the chain may be broken, the key too short for its security level. */
+function tlsProblem(cert: string, key: string): string | undefined {
+	try {
+		createSecureContext({ cert, key });
+		return undefined;
+	} catch (error) {
+		const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+		return `TLS cannot use the certificate with its chain and key: ${code}`;
+	}
 }
