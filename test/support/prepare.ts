@@ -1,9 +1,10 @@
 /**
- * Gets the real parts that tests run on, before the tests, where a person can watch: Debian packages, OpenBao, Kubernetes' programs.
+ * Gets the real parts that tests run on, before the tests, where a person can watch: Debian packages, OpenBao, Kubernetes' programs, images.
  * What this machine can't have is named; the tests that need it are then skipped, and on CI that is a failure.
  */
 import process from 'node:process';
 import { ensurePackages } from './debian.ts';
+import { buildImage, IMAGE_PROGRAMS } from './images.ts';
 import { NODE_PACKAGES, NODE_PROGRAMS } from './kubernetes/node/node.ts';
 import { preparePrograms } from './kubernetes/programs.ts';
 import { ensureBao } from './openbao-binary.ts';
@@ -14,3 +15,7 @@ await ensurePackages(['dash', ...NODE_PACKAGES], say);
 await ensureBao().catch((thrown: unknown) => say(String(thrown)));
 const programs = await preparePrograms(NODE_PROGRAMS);
 if (!programs.ok) say(programs.error);
+for (const program of IMAGE_PROGRAMS) {
+	const image = await buildImage(program);
+	if (!image.ok) say(image.error);
+}

@@ -12,7 +12,8 @@ have() { b inspect --type image "$1" >/dev/null 2>&1 || b pull --quiet "docker-a
 
 have "$BASE_REF" "$BASE_TAR"
 have "$NODE_REF" "$NODE_TAR"
-set -- --build-arg "BASE_IMAGE=$BASE_REF" --build-arg "NODE_IMAGE=$NODE_REF" --build-arg "VERSION=$VERSION"
+set -- --build-arg "BASE_IMAGE=$BASE_REF" --build-arg "NODE_IMAGE=$NODE_REF" --build-arg "VERSION=$VERSION" \
+	--build-arg "REVISION=$REVISION" --build-arg "SOURCE=$SOURCE"
 # Where a proxy with a CA of its own stands before the registry.
 if [ -n "$CA_FILE" ]; then set -- "$@" --secret "id=ca,src=$CA_FILE"; fi
 # This buildah does not set BUILDPLATFORM by itself.

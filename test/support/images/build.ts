@@ -16,7 +16,8 @@ export interface Build {
 	readonly context: string;
 	readonly dockerfile: string;
 	readonly ref: string;
-	readonly version: string;
+	/** Values of the Dockerfiles' ARGs that end up in labels. */
+	readonly labels: Readonly<Record<'VERSION' | 'REVISION' | 'SOURCE', string>>;
 	readonly own: Architecture;
 	readonly target: Architecture;
 }
@@ -53,11 +54,10 @@ async function runs(engine: string): Promise<boolean> {
 }
 
 async function buildWithEngine(engine: string, build: Build, to: string): Promise<void> {
-	const { context, dockerfile, ref, version, target } = build;
+	const { context, dockerfile, ref, labels, target } = build;
 	const ca = ownCaFile();
 	const args = [
-		'--build-arg',
-		`VERSION=${version}`,
+		...Object.entries(labels).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
 		...(ca === undefined ? [] : ['--secret', `id=ca,src=${ca}`]),
 	];
 	await mustRun({
@@ -108,7 +108,7 @@ async function buildWithBuildah(build: Build, to: string, work: string): Promise
 			DOCKERFILE: build.dockerfile,
 			CONTEXT: build.context,
 			REF: build.ref,
-			VERSION: build.version,
+			...build.labels,
 			TAR: to,
 			CA_FILE: ownCaFile() ?? '',
 		},

@@ -1,0 +1,45 @@
+/** Prints the sizes of the images: what a node keeps, what it downloads, and what of that is the program's own. */
+import { createReadStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { createGzip } from 'node:zlib';
+import { openImage } from '../test/support/images/archive.ts';
+import { ARCHITECTURES } from '../test/support/images/platform.ts';
+import { buildImage, IMAGE_PROGRAMS } from '../test/support/images.ts';
+import { scratch } from '../test/support/scratch.ts';
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1).padStart(8);
+
+/** Bytes of a file as they are, and as a registry keeps them. */
+async function sizes(file: string): Promise<{ readonly plain: number; readonly packed: number }> {
+	let plain = 0;
+	let packed = 0;
+	const source = createReadStream(file);
+	source.on('data', (chunk) => {
+		plain += chunk.length;
+	});
+	for await (const chunk of source.pipe(createGzip())) packed += (chunk as Buffer).length;
+	return { plain, packed };
+}
+
+say('image              layer     on disk  download   (MiB; the layer of Node is the same in both images)');
+for (const program of IMAGE_PROGRAMS) {
+	for (const arch of ARCHITECTURES) {
+		const image = await buildImage(program, arch);
+		if (!image.ok) {
+			say(`${program} ${arch}: not built: ${image.error}`);
+			continue;
+		}
+		const place = await scratch('sizes');
+		await mkdir(join(place.dir, 'image'));
+		const { layers } = await openImage(image.value.tar, join(place.dir, 'image'));
+		for (const [i, layer] of layers.entries()) {
+			const { plain, packed } = await sizes(layer);
+			const part = i === 0 ? 'Node' : 'bundle';
+			say(`${`${program} ${arch}`.padEnd(19)}${part.padEnd(8)}${mib(plain)}  ${mib(packed)}`);
+		}
+		await place.remove();
+	}
+}
