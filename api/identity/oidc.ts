@@ -39,6 +39,8 @@ const ALGORITHMS = [
 ];
 const CLOCK_SKEW = 30;
 const TIMEOUT = 5_000;
+/** Between two fetches of the key set: unknown key ids can't make us flood the issuer, and a new key is known soon. */
+const COOLDOWN = 5_000;
 
 const DISCOVERY = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https$/ }) });
 
@@ -48,7 +50,12 @@ export function createSessionCheck(settings: OidcSettings): IdentifySession {
 	let keys: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined;
 	const keySet = (): NonNullable<typeof keys> => {
 		keys ??= discover(settings).then(
-			(url) => createRemoteJWKSet(url, { [customFetch]: fetch, timeoutDuration: TIMEOUT }),
+			(url) =>
+				createRemoteJWKSet(url, {
+					[customFetch]: fetch,
+					timeoutDuration: TIMEOUT,
+					cooldownDuration: COOLDOWN,
+				}),
 			(thrown: unknown) => {
 				keys = undefined;
 				throw thrown;

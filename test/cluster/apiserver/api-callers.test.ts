@@ -1,0 +1,153 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { type ApiUnderTest, startApi } from '../../api/support/api.ts';
+import { expectStatus } from '../../support/kubernetes/cluster.ts';
+import { describeWithServers } from '../../support/servers.ts';
+import { until } from '../../support/until.ts';
+
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
+const AUDIENCE = 'envtier-api';
+
+describeWithServers('callers of the secrets API that the cluster knows', ({ cluster }) => {
+	let api: ApiUnderTest;
+	let namespace: string;
+	let dir: string;
+	const cleanup: string[] = [];
+
+	const create = async (path: string, body: object) => {
+		expectStatus(await cluster.request('POST', path, body), 201, `creating at ${path}`);
+	};
+	/** A service account with a token for the API, and the rules of a ClusterRole of its own. */
+	const account = async (name: string, rules: readonly object[]): Promise<string> => {
+		await cluster.createServiceAccount(namespace, name);
+		const role = `${namespace}-${name}`;
+		cleanup.push(`${RBAC}/clusterrolebindings/${role}`, `${RBAC}/clusterroles/${role}`);
+		await create(`${RBAC}/clusterroles`, { metadata: { name: role }, rules });
+		await bind(role, role, name);
+		return cluster.token(namespace, name, [AUDIENCE]);
+	};
+	const bind = (binding: string, role: string, name: string) =>
+		create(`${RBAC}/clusterrolebindings`, {
+			metadata: { name: binding },
+			roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+			subjects: [{ kind: 'ServiceAccount', namespace, name }],
+		});
+	const rule = (resource: string, verbs: readonly string[], names?: readonly string[]) => ({
+		apiGroups: ['envtier.dev'],
+		resources: [resource],
+		verbs,
+		...(names === undefined ? {} : { resourceNames: names }),
+	});
+
+	beforeAll(async () => {
+		namespace = await cluster.createNamespace({ prefix: 'api-' });
+		// The API itself may review tokens and ask about rights, and nothing else.
+		await cluster.createServiceAccount(namespace, 'envtier-api');
+		cleanup.push(`${RBAC}/clusterrolebindings/${namespace}-delegator`);
+		await bind(`${namespace}-delegator`, 'system:auth-delegator', 'envtier-api');
+		dir = await mkdtemp(join(tmpdir(), 'envtier-api-callers-'));
+		const token = await cluster.token(namespace, 'envtier-api');
+		const file = join(dir, 'kubeconfig');
+		const ca = Buffer.from(cluster.caPem).toString('base64');
+		const config = {
+			apiVersion: 'v1',
+			kind: 'Config',
+			clusters: [{ name: 'c', cluster: { server: cluster.url, 'certificate-authority-data': ca } }],
+			users: [{ name: 'u', user: { token } }],
+			contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+			'current-context': 'x',
+		};
+		await writeFile(file, stringify(config), { mode: 0o600 });
+		api = await startApi({
+			env: {
+				ENVTIER_API_KUBERNETES: 'true',
+				ENVTIER_API_KUBECONFIG: file,
+				ENVTIER_API_KUBERNETES_ORG: 'acme',
+				ENVTIER_API_FAILED_LOGINS_PER_MINUTE: '1000',
+			},
+		});
+	});
+	afterAll(async () => {
+		await api?.[Symbol.asyncDispose]();
+		for (const path of cleanup) await cluster.request('DELETE', path);
+		if (dir !== undefined) await rm(dir, { recursive: true, force: true });
+	});
+
+	const send = (method: string, path: string, as: string, body?: object, org?: string) =>
+		api.send(method, path, { as, body, headers: org === undefined ? {} : { 'envtier-org': org } });
+
+	test('a service account does what a ClusterRole lets it, and no more', async () => {
+		const reader = await account('reader', [rule('secrets', ['list'])]);
+		expect((await send('GET', '/api/secrets', reader)).status).toBe(200);
+		const refused = await send('POST', '/api/secrets', reader, { key: 'A', value: 'v' });
+		expect(refused.status).toBe(403);
+		expect(refused.text).toContain(`system:serviceaccount:${namespace}:reader`);
+		expect(refused.text).toContain('create');
+		expect(refused.text).toContain('secrets.envtier.dev');
+		const writer = await account('writer', [rule('secrets', ['list', 'create', 'update', 'delete'])]);
+		const made = await send('POST', '/api/secrets', writer, { key: 'A', value: 'v' });
+		expect(made.status).toBe(201);
+		const { id } = made.json as { id: string };
+		expect((await send('DELETE', '/api/secrets', writer, { id })).status).toBe(200);
+		expect(api.audit().at(-1)).toMatchObject({
+			actor: `kubernetes:system:serviceaccount:${namespace}:writer`,
+			via: 'kubernetes',
+			result: 'done',
+		});
+	});
+
+	test('an administrator makes an admin of one organization with a ClusterRole', async () => {
+		const verbs = ['list', 'create', 'update', 'delete'];
+		const admin = await account('org-admin', [rule('orgsecrets', verbs, ['acme'])]);
+		const made = await send('POST', '/api/org/secrets', admin, { key: 'LICENSE', value: 'v' });
+		expect(made.status).toBe(201);
+		expect((await send('GET', '/api/org/secrets', admin)).json).toEqual([made.json]);
+		expect((await send('GET', '/api/org/secrets', admin, undefined, 'globex')).status).toBe(403);
+		const nobody = await account('nobody', []);
+		expect((await send('GET', '/api/org/secrets', nobody)).status).toBe(403);
+	});
+
+	test('another organization needs the verb use on it', async () => {
+		const rules = [
+			rule('orgs', ['use'], ['globex']),
+			rule('orgsecrets', ['list'], ['globex']),
+			rule('deployments', ['create']),
+		];
+		const both = await account('both', rules);
+		expect((await send('GET', '/api/org/secrets', both, undefined, 'globex')).status).toBe(200);
+		expect((await send('GET', '/api/org/secrets', both, undefined, 'initech')).status).toBe(403);
+		const deploy = (org: string, as?: string) =>
+			send('POST', '/api/deployments', both, { name: `d-${org}`, org }, as);
+		expect((await deploy('globex')).status).toBe(403);
+		expect((await deploy('globex', 'globex')).status).toBe(201);
+	});
+
+	test('signed in alone is not enough: every pod of a cluster has a token', async () => {
+		const pod = await account('pod', []);
+		expect((await send('GET', '/api/templates', pod)).status).toBe(403);
+		expect((await send('POST', '/api/deployments', pod, { name: 'x', org: 'acme' })).status).toBe(403);
+		expect((await send('POST', '/api/keys', pod, { name: 'x', scopes: ['secrets:read'] })).status).toBe(403);
+	});
+
+	test('a token for another audience, a deleted account’s token and a forged one are a 401', async () => {
+		const everyday = await cluster.token(namespace, 'reader');
+		expect((await send('GET', '/api/secrets', everyday)).status).toBe(401);
+		const vault = await cluster.token(namespace, 'reader', ['vault']);
+		expect((await send('GET', '/api/secrets', vault)).status).toBe(401);
+		const good = await cluster.token(namespace, 'reader', [AUDIENCE]);
+		const [head, payload, signature = ''] = good.split('.');
+		const forged = `${head}.${payload}.${signature.split('').reverse().join('')}`;
+		expect((await send('GET', '/api/secrets', forged)).status).toBe(401);
+		const gone = await account('gone', [rule('secrets', ['list'])]);
+		expect((await send('GET', '/api/secrets', gone)).status).toBe(200);
+		await cluster.request('DELETE', `/api/v1/namespaces/${namespace}/serviceaccounts/gone`);
+		// The API server remembers for ten seconds that a token was good.
+		await until(
+			'the token to be refused',
+			async () => (await send('GET', '/api/secrets', gone)).status === 401,
+		);
+	});
+});
