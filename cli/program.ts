@@ -1,5 +1,6 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import manifest from '../package.json' with { type: 'json' };
+import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import type { Context } from './context.ts';
 import { type Ending, EXIT_CODES } from './exit-codes.ts';
@@ -12,7 +13,8 @@ export function createProgram(context: Context) {
 		.version(manifest.version, '-V, --version', 'show the version')
 		.helpOption('-h, --help', 'show help')
 		.helpCommand('help [command]', 'show help on a command')
-		.addCommand(explainCommand(context));
+		.addCommand(explainCommand(context))
+		.addCommand(doctorCommand(context));
 	for (const command of [program, ...program.commands]) {
 		command
 			.exitOverride()

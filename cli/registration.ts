@@ -3,6 +3,27 @@
  * A test compares the two.
  */
 export const REGISTRATION = {
+	/** Name of the webhook within its configuration, by which it is found whatever the configuration is called. */
+	webhook: 'inject.envtier.dev',
 	/** Pods in these namespaces are never shown to the webhook. */
 	excludedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', 'envtier-system'],
+	rule: {
+		apiGroups: [''],
+		apiVersions: ['v1'],
+		operations: ['CREATE'],
+		resources: ['pods'],
+		scope: 'Namespaced',
+	},
+	matchConditions: [
+		{
+			name: 'has-envtier-annotation',
+			expression:
+				"has(object.metadata.annotations) && object.metadata.annotations.exists(name, name.startsWith('envtier.dev/'))",
+		},
+	],
+	matchPolicy: 'Equivalent',
+	failurePolicy: 'Fail',
+	reinvocationPolicy: 'IfNeeded',
+	sideEffects: 'None',
+	timeoutSeconds: 5,
 } as const;

@@ -11,7 +11,7 @@ const STYLE_OF: Readonly<Record<Verdict['decision'], Style>> = {
 };
 
 /** `Deployment shop/web`. */
-export function titleOf({ kind, namespace, name }: Subject): string {
+function titleOf({ kind, namespace, name }: Subject): string {
 	return printable(`${kind} ${namespace}/${name}`);
 }
 

@@ -9,8 +9,6 @@ import { ASKS, podOf, prefixed, WEB } from '../webhook/support/pods.ts';
 import { envtier } from './support/command.ts';
 import { explained, PLAIN, POD, REFUSED } from './support/explain.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
-
 let dir: string;
 beforeAll(async () => {
 	dir = await mkdtemp(join(tmpdir(), 'envtier-explain-'));
@@ -139,16 +137,6 @@ describe('envtier explain', () => {
 			expect(report.objects[0]).toMatchObject({ decision: 'skip', reason: 'excluded-namespace' });
 		},
 	);
-
-	test('knows the namespaces that the shipped registration excludes', async () => {
-		const shipped = parse(await readFile(join(ROOT, 'deploy/manifests/base/registration.yaml'), 'utf8'));
-		const [expression] = shipped.webhooks[0].namespaceSelector.matchExpressions;
-		expect(expression).toEqual({
-			key: 'kubernetes.io/metadata.name',
-			operator: 'NotIn',
-			values: REGISTRATION.excludedNamespaces,
-		});
-	});
 
 	test('decides as the webhook does: golden pods', async () => {
 		const cases = goldenCases().filter(({ request }) => Object.keys(request).length === 0);

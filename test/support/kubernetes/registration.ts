@@ -17,7 +17,7 @@ export interface WebhookAddress {
 }
 
 /** The registration as it ships. */
-async function shippedRegistration(): Promise<V1MutatingWebhookConfiguration> {
+export async function shippedRegistration(): Promise<V1MutatingWebhookConfiguration> {
 	return parse(await readFile(SHIPPED, 'utf8')) as V1MutatingWebhookConfiguration;
 }
 

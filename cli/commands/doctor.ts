@@ -1,0 +1,60 @@
+import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import type { Context } from '../context.ts';
+
+const HELP = `
+It changes nothing. A pod that asks for secrets is created as a dry run, which takes the way of a
+real one: through the API server to the webhook and back. What the webhook answers says which
+Vault pods use, and with which role; with --deployment and --service-account the login and the
+policies are tried too. No secret is read, and no token is shown.
+
+You need rights to list mutatingwebhookconfigurations, to get the webhook's Service, EndpointSlices
+and Secret, to create pods, and to create tokens of the service account. What you may not look at
+is skipped, and said.
+
+Exit codes:
+  0  no check failed
+  1  a check failed, or, with --strict, there was something to look at
+  2  wrong usage
+
+Examples:
+  envtier doctor
+  envtier doctor --namespace shop --service-account web --deployment shop --service web
+  envtier doctor --deployment shop --json | jq '.checks[] | select(.status=="fail")'
+  kubectl --namespace vault port-forward service/vault 8200 &
+  envtier doctor --namespace shop --deployment shop --vault-via localhost:8200
+`;
+
+function hostAndPort(text: string): { host: string; port: number } {
+	const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/]+)):([0-9]{1,5})$/.exec(text);
+	const port = Number(match?.[3]);
+	if (match === null || port < 1 || port > 65_535) throw new InvalidArgumentError('It must be HOST:PORT.');
+	return { host: match[1] ?? match[2] ?? '', port };
+}
+
+/** `envtier doctor`. */
+export function doctorCommand(context: Context) {
+	return new Command('doctor')
+		.summary('examine a cluster and its Vault: registration, certificate, login, policies')
+		.description('Examines a cluster and its Vault; each check is a line with its cure.')
+		.option('--kubeconfig <file>', 'kubeconfig file (default: what kubectl would take)')
+		.option('--context <name>', 'context of the kubeconfig (default: its current one)')
+		.option('-n, --namespace <name>', 'namespace of the pod that is tried', 'default')
+		.option('--service-account <name>', 'service account of that pod', 'default')
+		.option('--deployment <name>', 'deployment whose tiers are tried; without it no login is tried')
+		.option('--service <name>', 'service within the deployment')
+		.option('--org <name>', 'organization (default: as the webhook decides)')
+		.option('--role <name>', 'Vault role (default: as the webhook decides)')
+		.option('--tls-secret <name>', 'Secret of the webhook’s certificate', 'envtier-webhook-tls')
+		.option(
+			'--vault-via <host:port>',
+			'connect to Vault here, such as to a forwarded port; its certificate is checked as pods do',
+			hostAndPort,
+		)
+		.option('--strict', 'fail also where there is only something to look at')
+		.option('--json', 'the checks for programs')
+		.addHelpText('after', HELP)
+		.action(async (options) => {
+			const { doctor } = await import('../doctor/run.ts');
+			await doctor(options, context);
+		});
+}

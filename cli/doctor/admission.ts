@@ -1,0 +1,65 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import type { HttpAnswer } from '../http.ts';
+import { REGISTRATION } from '../registration.ts';
+import { bad, type Check, good, skipped } from './check.ts';
+import { statusMessage } from './cluster.ts';
+import { type Handed, handedTo } from './probe.ts';
+
+/** What the API server says when it cannot call a webhook, and what to do about it. The first match counts. */
+const BROKEN_CALLS: readonly (readonly [pattern: RegExp, cure: string])[] = [
+	[
+		/unknown authority|certificate signed by|self-signed/i,
+		'the caBundle of the registration is not the CA of the certificate that the webhook serves: write the right one there (deploy/certs)',
+	],
+	[/has expired|not yet valid/i, 'renew the webhook’s serving certificate, or compare the clocks'],
+	[
+		/valid for .*, not |doesn't contain any|not valid for any names|cannot validate certificate/i,
+		'issue a serving certificate for the name that the registration calls (SERVICE.NAMESPACE.svc)',
+	],
+	[/no endpoints available/i, 'no replica of the webhook is ready: look at its pods'],
+	[/service .* not found/i, 'the Service that the registration calls does not exist: apply the manifests'],
+	[
+		/refused|no route|unreachable|deadline exceeded|timeout|EOF|reset/i,
+		'the API server does not reach the webhook: look at its pods, and at network policies and firewalls between the control plane and port 8443',
+	],
+];
+
+/** Whether a pod that asks for secrets would get them, by the answer to its creation as a dry run. */
+export function admissionCheck(
+	answer: HttpAnswer,
+	namespace: string,
+): { readonly check: Check; readonly handed: Handed | undefined } {
+	const id = 'admission';
+	if (answer.status === 201) {
+		const handed = handedTo(answer.body as V1Pod);
+		const check =
+			handed === undefined
+				? bad(
+						id,
+						`a pod of ${namespace} that asks for secrets is created without them: the webhook was not asked, or its answer was ignored`,
+						'look at the registration: its rules, its namespaceSelector against the labels of this namespace, its failurePolicy',
+					)
+				: good(
+						id,
+						`a pod of ${namespace} that asks for secrets is injected (dry run through the API server)`,
+					);
+		return { check, handed };
+	}
+	return { check: refusal(id, statusMessage(answer), namespace, answer.status), handed: undefined };
+}
+
+function refusal(id: string, message: string, namespace: string, status: number): Check {
+	if (message.includes(`failed calling webhook "${REGISTRATION.webhook}"`)) {
+		const cure = BROKEN_CALLS.find(([pattern]) => pattern.test(message))?.[1];
+		return bad(id, `the API server cannot call the webhook: ${message}`, cure ?? 'look at the webhook’s log');
+	}
+	if (message.includes(`admission webhook "${REGISTRATION.webhook}" denied`))
+		return bad(id, `the webhook refuses the pod: ${message}`, 'change the pod as the message says');
+	if (/service ?account.*not found/i.test(message))
+		return bad(id, message, 'create the service account, or name another with --service-account');
+	if (/namespaces? .*not found/i.test(message))
+		return bad(id, message, 'name another namespace with --namespace');
+	if (status === 401 || /cannot create resource "pods"/.test(message))
+		return skipped(id, `not tried, for you may not create pods in ${namespace}: ${message}`);
+	return bad(id, `the pod is refused: ${message}`, 'try another --namespace, or do what the message says');
+}

@@ -1,0 +1,51 @@
+import type { RequestOptions } from 'node:https';
+import { KubeConfig } from '@kubernetes/client-node';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { type HttpAnswer, type HttpFailure, httpCall } from '../http.ts';
+import { redacted } from './check.ts';
+
+/** Which cluster, and as whom. */
+export interface ClusterChoice {
+	/** A kubeconfig file; what kubectl would take unless given. */
+	readonly kubeconfig?: string | undefined;
+	readonly context?: string | undefined;
+}
+
+/** The API server of one cluster. */
+export interface ClusterClient {
+	readonly server: string;
+	request(method: string, path: string, body?: unknown): Promise<Result<HttpAnswer, HttpFailure>>;
+}
+
+/** Opens what a kubeconfig describes, with its ways to sign in (certificates, tokens, helper programs). Sends nothing yet. */
+export async function openCluster(choice: ClusterChoice): Promise<Result<ClusterClient>> {
+	const config = new KubeConfig();
+	const options: RequestOptions = {};
+	try {
+		if (choice.kubeconfig === undefined) config.loadFromDefault();
+		else config.loadFromFile(choice.kubeconfig);
+		if (choice.context !== undefined) config.setCurrentContext(choice.context);
+		await config.applyToHTTPSOptions(options);
+	} catch (error) {
+		return err(`the kubeconfig cannot be used: ${redacted(error instanceof Error ? error.message : '?')}`);
+	}
+	const server = config.getCurrentCluster()?.server;
+	if (server === undefined || !URL.canParse(server))
+		return err(
+			choice.context === undefined
+				? 'there is no kubeconfig that names a cluster: --kubeconfig FILE takes one'
+				: `the kubeconfig has no usable context "${choice.context}"`,
+		);
+	// A server may stand behind a path, as with some cluster managers.
+	const base = server.replace(/\/$/, '');
+	return ok({
+		server,
+		request: (method, path, body) => httpCall({ method, url: new URL(base + path), body, options }),
+	});
+}
+
+/** What a Kubernetes API says when it does not give what was asked (`Status.message`). */
+export function statusMessage({ status, body }: HttpAnswer): string {
+	const message = typeof body === 'object' && body !== null && 'message' in body ? body.message : undefined;
+	return redacted(typeof message === 'string' && message !== '' ? message : `status ${status}`);
+}

@@ -1,0 +1,92 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import { ANNOTATION_PREFIX, INJECTED } from '../../contract/names.ts';
+import { TIERS, type Tier } from '../../contract/tiers.ts';
+
+/** Whose secrets a pod is to ask for, as the command line says it. */
+export interface Asked {
+	readonly serviceAccount: string;
+	readonly deployment?: string | undefined;
+	readonly service?: string | undefined;
+	readonly org?: string | undefined;
+	readonly role?: string | undefined;
+}
+
+/** Stands in where no deployment was named: only the webhook's answer matters then. */
+const NOBODY = 'envtier-doctor';
+
+/** A pod that asks, and that Pod Security "restricted" lets pass. It is only ever sent as a dry run. */
+export function probePod(asked: Asked): V1Pod {
+	const annotations = Object.entries({
+		deployment: asked.deployment ?? NOBODY,
+		service: asked.service,
+		org: asked.org,
+		role: asked.role,
+	}).filter(([, value]) => value !== undefined);
+	return {
+		apiVersion: 'v1',
+		kind: 'Pod',
+		metadata: {
+			generateName: 'envtier-doctor-',
+			annotations: Object.fromEntries(
+				annotations.map(([name, value]) => [ANNOTATION_PREFIX + name, value ?? '']),
+			),
+		},
+		spec: {
+			serviceAccountName: asked.serviceAccount,
+			restartPolicy: 'Never',
+			securityContext: { runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: 'RuntimeDefault' } },
+			containers: [
+				{
+					name: 'probe',
+					image: 'envtier-doctor:never-pulled',
+					// A quota of the namespace may ask for them.
+					resources: { requests: { cpu: '1m', memory: '1Mi' }, limits: { cpu: '1m', memory: '1Mi' } },
+					securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+				},
+			],
+		},
+	};
+}
+
+/** What the webhook hands to the fetcher of a pod: the truth about where and how pods log in. */
+export interface Handed {
+	readonly address: string;
+	readonly ca: string | undefined;
+	readonly namespace: string | undefined;
+	readonly authMount: string;
+	readonly kv: { readonly mount: string; readonly version: 1 | 2 };
+	readonly role: string;
+	readonly audience: string;
+	readonly scope: { readonly org?: string; readonly deployment: string; readonly service?: string };
+	readonly tiers: readonly Tier[];
+}
+
+/** Reads it out of a pod that was injected; undefined for one that was not. */
+export function handedTo(pod: V1Pod): Handed | undefined {
+	const fetcher = pod.spec?.initContainers?.find(({ name }) => name === INJECTED.container);
+	if (fetcher === undefined) return undefined;
+	const variables = new Map((fetcher.env ?? []).map(({ name, value }) => [name, value]));
+	const get = (name: string): string | undefined => variables.get(name) || undefined;
+	const token = pod.spec?.volumes?.find(({ name }) => name === INJECTED.tokenVolume);
+	const org = get('ENVTIER_ORG');
+	const service = get('ENVTIER_SERVICE');
+	const tiers = get('ENVTIER_TIERS')?.split(',') ?? [];
+	return {
+		address: get('ENVTIER_VAULT_ADDR') ?? '',
+		ca: get('ENVTIER_VAULT_CA'),
+		namespace: get('ENVTIER_VAULT_NAMESPACE'),
+		authMount: get('ENVTIER_VAULT_AUTH_MOUNT') ?? '',
+		kv: {
+			mount: get('ENVTIER_VAULT_KV_MOUNT') ?? '',
+			version: get('ENVTIER_VAULT_KV_VERSION') === '1' ? 1 : 2,
+		},
+		role: get('ENVTIER_VAULT_ROLE') ?? '',
+		audience: token?.projected?.sources?.[0]?.serviceAccountToken?.audience ?? '',
+		scope: {
+			deployment: get('ENVTIER_DEPLOYMENT') ?? '',
+			...(org === undefined ? {} : { org }),
+			...(service === undefined ? {} : { service }),
+		},
+		tiers: TIERS.filter((tier) => tiers.includes(tier)),
+	};
+}

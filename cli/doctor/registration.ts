@@ -1,0 +1,140 @@
+import type { V1MutatingWebhook, V1RuleWithOperations } from '@kubernetes/client-node';
+import { REGISTRATION } from '../registration.ts';
+import { bad, type Check, good, warn } from './check.ts';
+
+const APPLY = 'apply the registration as it ships (deploy/manifests, or the chart)';
+
+/** Whether the API server is told what it has to know of the webhook; each part that matters is a check of its own. */
+export function registrationChecks(webhook: V1MutatingWebhook): readonly Check[] {
+	return [
+		rules(webhook),
+		matchConditions(webhook),
+		failurePolicy(webhook),
+		namespaces(webhook),
+		objects(webhook),
+		calling(webhook),
+	].filter((check) => check !== undefined);
+}
+
+const has = (list: readonly string[] | undefined, wanted: string): boolean =>
+	list?.some((item) => item === wanted || item === '*') ?? false;
+
+function seesPods(rule: V1RuleWithOperations): boolean {
+	return (
+		has(rule.apiGroups, '') &&
+		has(rule.apiVersions, 'v1') &&
+		has(rule.operations, 'CREATE') &&
+		(has(rule.resources, 'pods') || has(rule.resources, '*/*')) &&
+		rule.scope !== 'Cluster'
+	);
+}
+
+function rules({ rules = [] }: V1MutatingWebhook): Check {
+	const id = 'registration-rules';
+	if (!rules.some(seesPods))
+		return bad(
+			id,
+			'no rule shows the webhook the creation of pods: they start without their secrets',
+			`${APPLY}; its rule is CREATE of pods`,
+		);
+	const { operations, resources } = REGISTRATION.rule;
+	const only = (list: readonly string[] | undefined, wanted: readonly string[]): boolean =>
+		list?.every((item) => wanted.includes(item)) ?? true;
+	const more = rules.some((rule) => !only(rule.operations, operations) || !only(rule.resources, resources));
+	if (!more && rules.length === 1) return good(id, 'the webhook is asked about the creation of pods');
+	return warn(
+		id,
+		'the webhook is asked about more than the creation of pods: it never changes anything else, but an outage blocks it',
+		APPLY,
+	);
+}
+
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
+
+function matchConditions({ matchConditions = [] }: V1MutatingWebhook): Check {
+	const id = 'registration-match-conditions';
+	if (matchConditions.length === 0)
+		return bad(
+			id,
+			'there are no matchConditions: while the webhook is away, no pod at all can be created',
+			APPLY,
+		);
+	const shipped = new Set(REGISTRATION.matchConditions.map(({ expression }) => oneLine(expression)));
+	const others = matchConditions.filter(({ expression }) => !shipped.has(oneLine(expression)));
+	const missing = matchConditions.length - others.length < shipped.size;
+	if (!missing && others.length === 0)
+		return good(id, 'only pods with an annotation under envtier.dev/ are shown to the webhook');
+	const names = others.map(({ name }) => `"${name}"`).join(', ');
+	return warn(
+		id,
+		missing
+			? `matchConditions are not as shipped: ${names} stand in the place of "${REGISTRATION.matchConditions[0].name}"`
+			: `matchConditions besides the shipped one: ${names}; a pod that fails one starts without its secrets`,
+		APPLY,
+	);
+}
+
+function failurePolicy({ failurePolicy }: V1MutatingWebhook): Check {
+	const id = 'registration-failure-policy';
+	if (failurePolicy === REGISTRATION.failurePolicy)
+		return good(id, 'failurePolicy Fail: no pod that asks for secrets starts without them');
+	return bad(
+		id,
+		`failurePolicy is ${failurePolicy ?? 'unset'}: while the webhook is away, pods start without their secrets`,
+		'set failurePolicy to Fail; the matchConditions keep it from touching other pods',
+	);
+}
+
+function namespaces({ namespaceSelector }: V1MutatingWebhook): Check {
+	const id = 'registration-namespaces';
+	const expressions = namespaceSelector?.matchExpressions ?? [];
+	const excluded = new Set(
+		expressions
+			.filter(({ key, operator }) => key === 'kubernetes.io/metadata.name' && operator === 'NotIn')
+			.flatMap(({ values = [] }) => values),
+	);
+	const missing = REGISTRATION.excludedNamespaces.filter((name) => !excluded.has(name));
+	if (missing.length > 0)
+		return warn(
+			id,
+			`the namespaceSelector does not exclude ${missing.join(', ')}: an outage of the webhook reaches system pods that carry an annotation`,
+			APPLY,
+		);
+	const narrower = expressions.length > 1 || Object.keys(namespaceSelector?.matchLabels ?? {}).length > 0;
+	if (!narrower) return good(id, 'every namespace but those of the system is served');
+	return warn(
+		id,
+		'the namespaceSelector narrows which namespaces are served: pods elsewhere start without their secrets, whatever they say',
+		'make sure that this is meant, or apply the registration as it ships',
+	);
+}
+
+function objects({ objectSelector }: V1MutatingWebhook): Check | undefined {
+	const labels = Object.keys(objectSelector?.matchLabels ?? {});
+	const expressions = objectSelector?.matchExpressions ?? [];
+	if (labels.length + expressions.length === 0) return undefined;
+	return warn(
+		'registration-objects',
+		'an objectSelector narrows which pods are shown to the webhook: others start without their secrets, whatever they say',
+		APPLY,
+	);
+}
+
+function calling({ sideEffects, timeoutSeconds, reinvocationPolicy }: V1MutatingWebhook): Check {
+	const id = 'registration-call';
+	if (sideEffects !== REGISTRATION.sideEffects)
+		return bad(id, `sideEffects is ${sideEffects}: dry runs of annotated pods are refused`, APPLY);
+	if (reinvocationPolicy !== REGISTRATION.reinvocationPolicy)
+		return warn(
+			id,
+			`reinvocationPolicy is ${reinvocationPolicy ?? 'unset'}: containers that later webhooks add get no secrets checked`,
+			APPLY,
+		);
+	if (timeoutSeconds !== REGISTRATION.timeoutSeconds)
+		return warn(
+			id,
+			`timeoutSeconds is ${timeoutSeconds}, not ${REGISTRATION.timeoutSeconds}: too short refuses pods under load, too long holds up whoever creates them`,
+			APPLY,
+		);
+	return good(id, 'asked again when later webhooks change the pod; dry runs work; 5 s to answer');
+}

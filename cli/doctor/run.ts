@@ -1,0 +1,122 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import { type Context, fail } from '../context.ts';
+import { bad, type Check, good, skipped } from './check.ts';
+import { type ClusterClient, openCluster, statusMessage } from './cluster.ts';
+import { clusterChecks } from './cluster-checks.ts';
+import { type Handed, probePod } from './probe.ts';
+import { page, type Section, tally } from './text.ts';
+import { tierCheck } from './tiers.ts';
+import { vaultRequest } from './vault.ts';
+import { healthCheck, loginCheck, mountCheck } from './vault-checks.ts';
+
+/** What the command line said. */
+export interface DoctorOptions {
+	readonly kubeconfig?: string | undefined;
+	readonly context?: string | undefined;
+	readonly namespace: string;
+	readonly serviceAccount: string;
+	readonly deployment?: string | undefined;
+	readonly service?: string | undefined;
+	readonly org?: string | undefined;
+	readonly role?: string | undefined;
+	readonly tlsSecret: string;
+	readonly vaultVia?: { readonly host: string; readonly port: number } | undefined;
+	readonly strict?: boolean | undefined;
+	readonly json?: boolean | undefined;
+}
+
+/** `envtier doctor`: looks at a cluster, then at Vault as the cluster's pods would. */
+export async function doctor(options: DoctorOptions, context: Context): Promise<void> {
+	const cluster = await openCluster(options);
+	if (!cluster.ok) return fail(context, 'usage', cluster.error);
+	const { checks, handed } = await clusterChecks(
+		cluster.value,
+		probePod(options) as V1Pod,
+		options.namespace,
+		options.tlsSecret,
+		new Date(),
+	);
+	const sections: readonly Section[] = [
+		{ title: 'Cluster', checks },
+		{ title: 'Vault', checks: await vaultSection(cluster.value, handed, options) },
+	];
+	const all = sections.flatMap((section) => section.checks);
+	const counts = tally(all);
+	context.stdout.write(
+		options.json
+			? `${JSON.stringify({ server: cluster.value.server, ...counts, checks: all }, undefined, 2)}\n`
+			: page(sections, context.stdout.paint),
+	);
+	const broken = counts.fail > 0 || (options.strict === true && counts.warn > 0);
+	context.end(broken ? 'failed' : 'ok');
+}
+
+async function vaultSection(
+	cluster: ClusterClient,
+	handed: Handed | undefined,
+	options: DoctorOptions,
+): Promise<readonly Check[]> {
+	if (handed === undefined)
+		return [
+			skipped('vault', 'not looked at: which Vault it is, an injected pod would tell, and there is none'),
+		];
+	const request = vaultRequest({ ...handed, via: options.vaultVia });
+	const health = await healthCheck(request, handed);
+	if (health.status === 'fail') return [health];
+	if (options.deployment === undefined)
+		return [
+			health,
+			skipped(
+				'vault-login',
+				'not tried: --deployment and --service-account say whose login and tiers to try',
+			),
+		];
+	const { check, jwt } = await tokenCheck(cluster, handed, options);
+	if (jwt === undefined) return [health, check];
+	const login = await loginCheck(request, handed, jwt);
+	if (login.token === undefined) return [health, check, login.check];
+	const { token } = login;
+	const rights = await Promise.all([
+		mountCheck(request, handed, token),
+		...handed.tiers.map((tier) => tierCheck(request, handed, tier, token)),
+	]);
+	// It lives for minutes at most anyway: that it cannot be revoked is no finding.
+	await request('POST', 'auth/token/revoke-self', { token });
+	return [health, check, login.check, ...rights];
+}
+
+/** Asks for a token as the kubelet would for the fetcher's projected volume. */
+async function tokenCheck(
+	cluster: ClusterClient,
+	{ audience }: Handed,
+	{ namespace, serviceAccount }: DoctorOptions,
+): Promise<{ readonly check: Check; readonly jwt: string | undefined }> {
+	const id = 'service-account-token';
+	const who = `service account ${namespace}/${serviceAccount}`;
+	const answer = await cluster.request(
+		'POST',
+		`/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`,
+		{
+			apiVersion: 'authentication.k8s.io/v1',
+			kind: 'TokenRequest',
+			spec: { audiences: [audience], expirationSeconds: 600 },
+		},
+	);
+	if (!answer.ok)
+		return { check: bad(id, `${cluster.server} ${answer.error.message}`, 'try again'), jwt: undefined };
+	const jwt = (answer.value.body as { status?: { token?: unknown } } | undefined)?.status?.token;
+	if (answer.value.status === 201 && typeof jwt === 'string')
+		return { check: good(id, `${who} gets tokens for the audience "${audience}"`), jwt };
+	const message = statusMessage(answer.value);
+	return {
+		check:
+			answer.value.status === 403
+				? skipped(id, `the login is not tried, for you may not create tokens of ${who}: ${message}`)
+				: bad(
+						id,
+						`${who} gets no token: ${message}`,
+						'create the service account, or name another with --service-account',
+					),
+		jwt: undefined,
+	};
+}

@@ -1,0 +1,31 @@
+import { printable, type Style, type Terminal } from '../terminal.ts';
+import type { Check, Status } from './check.ts';
+
+/** Checks that belong together. */
+export interface Section {
+	readonly title: string;
+	readonly checks: readonly Check[];
+}
+
+const STYLE_OF: Readonly<Record<Status, Style>> = { ok: 'good', warn: 'warning', fail: 'bad', skip: 'faint' };
+
+/** How many checks ended how. */
+export function tally(checks: readonly Check[]): Readonly<Record<Status, number>> {
+	const count = (status: Status): number => checks.filter((check) => check.status === status).length;
+	return { ok: count('ok'), warn: count('warn'), fail: count('fail'), skip: count('skip') };
+}
+
+/** All checks, a line each, with the cure below where there is something to cure. */
+export function page(sections: readonly Section[], paint: Terminal['paint']): string {
+	const parts = sections.map(({ title, checks }) =>
+		[paint('title', title), ...checks.flatMap((check) => lines(check, paint))].join('\n'),
+	);
+	const { ok, warn, fail, skip } = tally(sections.flatMap(({ checks }) => checks));
+	const last = `${ok} ok, ${warn} to look at, ${fail} failed, ${skip} not looked at`;
+	return `${[...parts, paint(fail > 0 ? 'bad' : warn > 0 ? 'warning' : 'good', last)].join('\n\n')}\n`;
+}
+
+function lines({ status, id, message, cure }: Check, paint: Terminal['paint']): readonly string[] {
+	const first = `  ${paint(STYLE_OF[status], status.padEnd(4))}  ${id}: ${printable(message)}`;
+	return cure === undefined ? [first] : [first, `        ${paint('faint', 'cure:')} ${printable(cure)}`];
+}

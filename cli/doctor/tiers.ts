@@ -1,0 +1,95 @@
+import { isKey } from '../../contract/keys.ts';
+import { type Tier, tierPath } from '../../contract/tiers.ts';
+import { type Kv, listPath, listRule, readPath, readRule } from '../../fetcher/kv.ts';
+import { bad, type Check, good, warn } from './check.ts';
+import type { Handed } from './probe.ts';
+import type { VaultRequest } from './vault.ts';
+import { unanswered } from './vault-checks.ts';
+
+/** More paths are not asked about at a time: what holds for so many holds for the rest, as a rule. */
+const ASKED_KEYS = 100;
+
+/** Asked for to learn whether reading is allowed at all; it does not exist, so that no value is ever read. */
+const NO_KEY = 'ENVTIER_DOCTOR_PROBE';
+
+/** Whether a token may list and read one tier. No secret is read. */
+export async function tierCheck(
+	request: VaultRequest,
+	handed: Handed,
+	tier: Tier,
+	token: string,
+): Promise<Check> {
+	const id = `tier-${tier}`;
+	const { kv, scope } = handed;
+	const folder = tierPath(tier, scope) ?? '';
+	const at = listPath(kv, folder);
+	const policy = (lines: readonly string[]): string =>
+		`add to a policy of the role "${handed.role}": ${lines.join(' ')}`;
+	const listed = await request('GET', `${at}?list=true`, { token });
+	if (!listed.ok) return unanswered(id, listed);
+	if (listed.value.status === 403)
+		return bad(
+			id,
+			`the ${tier} tier cannot be listed at ${at}`,
+			policy([listRule(kv, folder), readRule(kv, folder)]),
+		);
+	if (listed.value.status !== 200 && listed.value.status !== 404)
+		return bad(
+			id,
+			`listing the ${tier} tier at ${at} gives status ${listed.value.status}`,
+			'look at Vault’s log',
+		);
+	const names = listed.value.status === 404 ? [] : namesIn(listed.value.body);
+	const keys = names.filter(isKey);
+	const unreadable = await unreadableOf(request, kv, folder, keys, token);
+	if (unreadable === undefined)
+		return warn(id, `Vault does not say whether the ${tier} tier can be read`, 'try again');
+	if (unreadable > 0)
+		return bad(
+			id,
+			`the ${tier} tier can be listed at ${at}, but ${readable(unreadable, keys.length)}`,
+			policy([readRule(kv, folder)]),
+		);
+	const odd = names.filter((name) => !isKey(name) && !name.endsWith('/'));
+	const found = keys.length === 0 ? 'is empty' : `has ${keys.length} ${keys.length === 1 ? 'key' : 'keys'}`;
+	if (odd.length === 0) return good(id, `the ${tier} tier ${found}, and can be listed and read at ${at}`);
+	return warn(
+		id,
+		`the ${tier} tier at ${at} ${found}, and ${odd.length} that no variable can be named for and no pod gets: ${odd
+			.slice(0, 5)
+			.map((name) => JSON.stringify(name))
+			.join(', ')}`,
+		'name them with letters, digits and "_" only',
+	);
+}
+
+function readable(unreadable: number, all: number): string {
+	return all === 0 ? 'not read' : `${unreadable} of its ${all} keys cannot be read`;
+}
+
+function namesIn(body: unknown): readonly string[] {
+	const keys = (body as { data?: { keys?: unknown } } | undefined)?.data?.keys;
+	return Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
+}
+
+/** How many keys the token may not read, found out without reading one; undefined when Vault does not say. */
+async function unreadableOf(
+	request: VaultRequest,
+	kv: Kv,
+	folder: string,
+	keys: readonly string[],
+	token: string,
+): Promise<number | undefined> {
+	const paths = keys.slice(0, ASKED_KEYS).map((key) => readPath(kv, folder, key));
+	if (paths.length > 0) {
+		const answer = await request('POST', 'sys/capabilities-self', { token, body: { paths } });
+		if (answer.ok && answer.value.status === 200) {
+			const all = answer.value.body as Readonly<Record<string, readonly string[] | undefined>>;
+			return paths.filter((path) => !all[path]?.some((one) => one === 'read' || one === 'root')).length;
+		}
+	}
+	const probed = await request('GET', readPath(kv, folder, NO_KEY), { token });
+	if (!probed.ok) return undefined;
+	if (probed.value.status === 404) return 0;
+	return probed.value.status === 403 ? Math.max(1, keys.length) : undefined;
+}

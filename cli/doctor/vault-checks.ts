@@ -1,0 +1,131 @@
+import type { Result } from '../../contract/result.ts';
+import { identityOf } from '../../fetcher/identity.ts';
+import { explainRefusal } from '../../fetcher/login-refusal.ts';
+import type { HttpAnswer, HttpFailure } from '../http.ts';
+import { bad, type Check, good, warn } from './check.ts';
+import type { Handed } from './probe.ts';
+import { type VaultRequest, vaultErrors } from './vault.ts';
+
+const ELSEWHERE =
+	'check the webhook’s ENVTIER_VAULT_ADDR; where the name is known inside the cluster alone, forward a port and add --vault-via localhost:8200';
+
+/** Whether Vault answers, is trusted with what pods trust, and can serve. */
+export async function healthCheck(
+	request: VaultRequest,
+	{ address }: Pick<Handed, 'address'>,
+): Promise<Check> {
+	const id = 'vault';
+	const answer = await request('GET', 'sys/health?standbyok=true&perfstandbyok=true');
+	if (!answer.ok) {
+		const { kind, message } = answer.error;
+		return kind === 'untrusted'
+			? bad(
+					id,
+					`${address} ${message}`,
+					'give the webhook Vault’s CA in ENVTIER_VAULT_CA, and Vault a certificate for this name',
+				)
+			: bad(id, `${address} ${message}`, ELSEWHERE);
+	}
+	const { status, body } = answer.value;
+	const version =
+		typeof body === 'object' && body !== null && 'version' in body ? String(body.version) : undefined;
+	if (status === 501) return bad(id, `${address} is not initialized`, 'initialize Vault, then unseal it');
+	if (status === 503) return bad(id, `${address} is sealed: no pod gets its secrets`, 'unseal Vault');
+	if (version === undefined)
+		return bad(
+			id,
+			`${address} answers with status ${status}, but not as Vault does`,
+			'check the webhook’s ENVTIER_VAULT_ADDR',
+		);
+	if (status !== 200)
+		return warn(
+			id,
+			`${address} answers (version ${version}), but is not active: status ${status}`,
+			'look at the cluster of Vault: sys/ha-status',
+		);
+	return good(id, `${address} is active and unsealed, version ${version}, and its certificate is trusted`);
+}
+
+/** What became of a login. */
+interface Login {
+	readonly check: Check;
+	/** To be revoked by whoever gets it. */
+	readonly token: string | undefined;
+}
+
+/** Logs in as a pod would, with a token of its service account. */
+export async function loginCheck(request: VaultRequest, handed: Handed, jwt: string): Promise<Login> {
+	const id = 'vault-login';
+	const { role, authMount: mount, namespace } = handed;
+	const failed = (message: string, cure: string): Login => ({
+		check: bad(id, message, cure),
+		token: undefined,
+	});
+	const answer = await request('POST', `auth/${mount}/login`, { body: { role, jwt } });
+	if (!answer.ok) return failed(`the login ${answer.error.message}`, ELSEWHERE);
+	const { status, body } = answer.value;
+	const auth = (body as { auth?: { client_token?: unknown; token_policies?: unknown } } | undefined)?.auth;
+	const token = auth?.client_token;
+	if (status === 200 && typeof token === 'string') {
+		const policies = Array.isArray(auth?.token_policies) ? auth.token_policies.join(', ') : 'unknown';
+		return {
+			check: good(
+				id,
+				`role "${role}" of auth mount "${mount}" lets the service account in; policies: ${policies}`,
+			),
+			token,
+		};
+	}
+	const refused = {
+		status,
+		errors: vaultErrors(answer.value),
+		mount,
+		role,
+		namespace,
+		identity: identityOf(jwt),
+	};
+	return failed(
+		explainRefusal(refused).message,
+		'`envtier vault setup` prints the role and the policies that a deployment needs',
+	);
+}
+
+/** Whether the KV engine is there and of the version that pods expect. */
+export async function mountCheck(request: VaultRequest, { kv }: Handed, token: string): Promise<Check> {
+	const id = 'vault-kv';
+	const answer = await request('GET', `sys/internal/ui/mounts/${kv.mount}`, { token });
+	if (!answer.ok) return unanswered(id, answer);
+	const { status, body } = answer.value;
+	if (status === 403)
+		return bad(
+			id,
+			`there is no secrets engine at "${kv.mount}/", or no policy of the role gives any right below it`,
+			'mount KV there, name its mount in the webhook’s ENVTIER_VAULT_KV_MOUNT, or give the role its policies',
+		);
+	const data = (body as { data?: { type?: string; options?: { version?: string } | null } } | undefined)
+		?.data;
+	const version = data?.options?.version === '2' ? 2 : 1;
+	if (status !== 200 || data?.type === undefined)
+		return warn(
+			id,
+			`Vault does not say what is mounted at "${kv.mount}/" (status ${status})`,
+			'look with vault secrets list',
+		);
+	if (data.type !== 'kv' && data.type !== 'generic')
+		return bad(
+			id,
+			`"${kv.mount}/" is of type ${data.type}, not kv`,
+			'name the KV mount in the webhook’s ENVTIER_VAULT_KV_MOUNT',
+		);
+	if (version === kv.version) return good(id, `"${kv.mount}/" is KV version ${version}`);
+	return bad(
+		id,
+		`"${kv.mount}/" is KV version ${version}, but pods are told ${kv.version}: they find nothing`,
+		`set the webhook’s ENVTIER_VAULT_KV_VERSION to ${version}`,
+	);
+}
+
+/** A check that the network has cut short. */
+export function unanswered(id: string, answer: Result<HttpAnswer, HttpFailure>): Check {
+	return bad(id, `Vault ${answer.ok ? 'gave no answer' : answer.error.message}`, 'try again');
+}

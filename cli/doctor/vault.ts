@@ -1,0 +1,62 @@
+import type { RequestOptions } from 'node:https';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import type { Result } from '../../contract/result.ts';
+import { type HttpAnswer, type HttpFailure, httpCall } from '../http.ts';
+import { redacted } from './check.ts';
+
+/** Where Vault is, for pods and for us. */
+export interface VaultPlace {
+	readonly address: string;
+	/** PEM text; the system's roots unless given. */
+	readonly ca: string | undefined;
+	readonly namespace: string | undefined;
+	/** Where to connect to instead; the certificate must still be for the address. */
+	readonly via: { readonly host: string; readonly port: number } | undefined;
+}
+
+/** Sends one request to Vault; the path comes without `/v1/`. */
+export type VaultRequest = (
+	method: string,
+	path: string,
+	what?: { readonly token?: string; readonly body?: unknown },
+) => Promise<Result<HttpAnswer, HttpFailure>>;
+
+/** A connection to Vault that trusts what pods trust. */
+export function vaultRequest(place: VaultPlace): VaultRequest {
+	const { address, ca, namespace } = place;
+	const options: RequestOptions = { ...(ca === undefined ? {} : { ca }), ...detour(place) };
+	return (method, path, { token, body } = {}) =>
+		httpCall({
+			method,
+			url: new URL(`/v1/${path}`, address),
+			body,
+			options,
+			headers: {
+				'x-vault-request': 'true',
+				...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
+				...(token === undefined ? {} : { 'x-vault-token': token }),
+			},
+		});
+}
+
+/** Connects elsewhere, but asks for, and checks, the name that pods use. */
+function detour({ address, via }: VaultPlace): RequestOptions {
+	if (via === undefined) return {};
+	const { hostname, host } = new URL(address);
+	const name = hostname.replace(/^\[|\]$/g, '');
+	return {
+		hostname: via.host,
+		port: via.port,
+		headers: { host },
+		...(isIP(name) === 0 ? { servername: name } : {}),
+		checkServerIdentity: (_where, certificate) => checkServerIdentity(name, certificate),
+	};
+}
+
+/** Vault's own sentences, if the answer has any. */
+export function vaultErrors({ body }: HttpAnswer): readonly string[] {
+	const errors = typeof body === 'object' && body !== null && 'errors' in body ? body.errors : undefined;
+	if (!Array.isArray(errors)) return [];
+	return errors.filter((one) => typeof one === 'string').map(redacted);
+}

@@ -1,0 +1,120 @@
+import { type RequestOptions as HttpOptions, request as httpRequest } from 'node:http';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
+import { err, ok, type Result } from '../contract/result.ts';
+
+/** One request; its body, if any, goes as JSON. */
+export interface HttpCall {
+	readonly method: string;
+	readonly url: URL;
+	readonly headers?: Readonly<Record<string, string>>;
+	readonly body?: unknown;
+	/** Trust and client certificate, and where to connect to if not where the URL says. */
+	readonly options?: RequestOptions;
+	/** Milliseconds for all of it, 15 s unless given. */
+	readonly timeoutMs?: number;
+}
+
+/** Whatever the status, it is an answer. */
+export interface HttpAnswer {
+	readonly status: number;
+	/** Decoded JSON; other text as it is, and undefined where there was none. */
+	readonly body: unknown;
+	readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** Why there was no answer. */
+export interface HttpFailure {
+	readonly kind: 'unreachable' | 'untrusted';
+	/** Finishes "HOST …". */
+	readonly message: string;
+}
+
+/** Nothing that is asked for here is larger; a server that sends more is not what it should be. */
+const BODY_LIMIT = 16 * 1024 * 1024;
+
+/** Sends one request on a connection of its own. Redirects are answers: a token must not follow them. */
+export function httpCall(call: HttpCall): Promise<Result<HttpAnswer, HttpFailure>> {
+	const { method, url, headers = {}, options = {}, timeoutMs = 15_000 } = call;
+	const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+	const all: RequestOptions & HttpOptions = {
+		...options,
+		method,
+		headers: {
+			accept: 'application/json',
+			...(body === undefined
+				? {}
+				: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+			...options.headers,
+			...headers,
+		},
+		signal: AbortSignal.timeout(timeoutMs),
+	};
+	return new Promise((resolve) => {
+		const failed = (error: unknown): void => resolve(err(failureOf(error, timeoutMs)));
+		const outgoing = url.protocol === 'http:' ? httpRequest(url, all) : httpsRequest(url, all);
+		outgoing.on('error', failed);
+		outgoing.on('response', (incoming) => {
+			const chunks: Buffer[] = [];
+			let size = 0;
+			incoming.on('data', (chunk: Buffer) => {
+				size += chunk.length;
+				if (size > BODY_LIMIT) incoming.destroy(new Error(`sends more than ${BODY_LIMIT} bytes`));
+				else chunks.push(chunk);
+			});
+			incoming.on('error', failed);
+			incoming.on('end', () =>
+				resolve(
+					ok({
+						status: incoming.statusCode ?? 0,
+						body: decoded(Buffer.concat(chunks).toString('utf8')),
+						headers: incoming.headers,
+					}),
+				),
+			);
+		});
+		outgoing.end(body);
+	});
+}
+
+function decoded(text: string): unknown {
+	if (text === '') return undefined;
+	try {
+		return JSON.parse(text);
+	} catch {
+		return text;
+	}
+}
+
+const UNREACHABLE: Readonly<Record<string, string>> = {
+	ECONNREFUSED: 'refuses the connection: nobody listens there',
+	ECONNRESET: 'broke the connection off',
+	ENOTFOUND: 'is no name that DNS knows here',
+	EAI_AGAIN: 'cannot be looked up: DNS does not answer',
+	ETIMEDOUT: 'does not answer',
+	EHOSTUNREACH: 'cannot be reached from this network',
+	ENETUNREACH: 'cannot be reached from this network',
+	EPROTO: 'does not speak TLS as expected',
+};
+
+const UNTRUSTED: Readonly<Record<string, string>> = {
+	CERT_HAS_EXPIRED: 'shows a certificate that has expired',
+	CERT_NOT_YET_VALID: 'shows a certificate that is not valid yet',
+	DEPTH_ZERO_SELF_SIGNED_CERT: 'shows a certificate that only itself vouches for',
+	SELF_SIGNED_CERT_IN_CHAIN: 'shows a certificate of a CA that is not trusted',
+	UNABLE_TO_GET_ISSUER_CERT: 'shows a certificate of a CA that is not trusted',
+	UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'shows a certificate of a CA that is not trusted',
+	UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'shows a certificate of a CA that is not trusted',
+	CERT_SIGNATURE_FAILURE: 'shows a certificate that its CA has not signed',
+	ERR_TLS_CERT_ALTNAME_INVALID: 'shows a certificate that is not for this name',
+};
+
+/** What an error of the network means. */
+export function failureOf(error: unknown, timeoutMs: number): HttpFailure {
+	if (!(error instanceof Error)) return { kind: 'unreachable', message: 'failed' };
+	if (error.name === 'AbortError' || error.name === 'TimeoutError')
+		return { kind: 'unreachable', message: `does not answer within ${timeoutMs / 1000} s` };
+	const code = 'code' in error ? String(error.code) : '';
+	const untrusted = UNTRUSTED[code];
+	if (untrusted !== undefined) return { kind: 'untrusted', message: untrusted };
+	return { kind: 'unreachable', message: UNREACHABLE[code] ?? (code || error.message) };
+}

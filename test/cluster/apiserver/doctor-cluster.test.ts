@@ -1,0 +1,356 @@
+import type { V1MutatingWebhook } from '@kubernetes/client-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { envtier } from '../../cli/support/command.ts';
+import {
+	diagnose,
+	type House,
+	impostor,
+	kubeconfigFor,
+	lineOf,
+	startHouse,
+} from '../../cli/support/doctor.ts';
+import { expectStatus } from '../../support/kubernetes/cluster.ts';
+import { describeWithServers } from '../../support/servers.ts';
+import { makeAuthority } from '../../support/tls.ts';
+import { until } from '../../support/until.ts';
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+// Servers of its own: what the doctor is to find wrong must be broken first.
+describeWithServers('envtier doctor on a cluster', () => {
+	let house: House;
+	beforeAll(async () => {
+		house = await startHouse();
+	});
+	afterAll(() => house?.stop());
+
+	/** The API server takes a moment to follow a changed registration: the doctor is called until it says so. */
+	const eventually = async (id: string, wanted: RegExp, args: readonly string[] = []) => {
+		let last = '';
+		const found = await until(`the doctor to say ${id}: ${wanted}`, async () => {
+			const diagnosis = await diagnose(house, args);
+			last = lineOf(diagnosis, id);
+			return wanted.test(last) ? diagnosis : undefined;
+		}).catch((error) => {
+			throw new Error(`${error.message}; it says ${last}`);
+		});
+		return found;
+	};
+
+	test('finds nothing wrong where nothing is', async () => {
+		await house.register();
+		const diagnosis = await eventually('admission', /^ok/);
+		expect(diagnosis.checks.filter(({ status }) => status === 'fail' || status === 'warn')).toEqual([]);
+		expect(diagnosis.code).toBe(0);
+		const ids = diagnosis.checks.map(({ id }) => id);
+		for (const id of [
+			'kubernetes-version',
+			'registration',
+			'ca-bundle',
+			'serving-certificate',
+			'admission',
+			'vault',
+			'vault-login',
+			'vault-kv',
+			'tier-org',
+			'tier-deployment',
+			'tier-service',
+		])
+			expect(ids).toContain(id);
+		expect(lineOf(diagnosis, 'serving-certificate')).toMatch(/valid for (?:\d+ hours|\d+ days) more/);
+		expect(lineOf(diagnosis, 'tier-service')).toContain(
+			'has 1 key, and can be listed and read at secret/metadata/deployments/shop/services/web/secrets',
+		);
+	});
+
+	test('shows the same to people, a line each, without colours in a pipe', async () => {
+		await house.register();
+		const { stdout, code } = await until('the registration', async () => {
+			const ended = await envtier([
+				'doctor',
+				'--kubeconfig',
+				house.cluster.kubeconfig,
+				'--namespace',
+				house.namespace,
+			]);
+			return ended.stdout.includes('ok    admission: ') ? ended : undefined;
+		});
+		expect(code).toBe(0);
+		expect(stdout).toMatch(/^Cluster\n {2}ok {4}cluster: https:/);
+		expect(stdout).toContain(
+			'\n  skip  vault-login: not tried: --deployment and --service-account say whose',
+		);
+		expect(stdout).toMatch(/\n\n\d+ ok, 0 to look at, 0 failed, 2 not looked at\n$/);
+	});
+
+	test('the webhook is not registered', async () => {
+		await house.register('none');
+		const diagnosis = await eventually('admission', /^fail: .*created without them/);
+		expect(lineOf(diagnosis, 'registration')).toMatch(
+			/^fail: no MutatingWebhookConfiguration .*apply it: kubectl/,
+		);
+		expect(lineOf(diagnosis, 'vault')).toMatch(/^skip/);
+		expect(diagnosis.code).toBe(1);
+	});
+
+	const changed: readonly (readonly [string, (webhook: V1MutatingWebhook) => void, string, RegExp])[] = [
+		[
+			'rules that miss the creation of pods',
+			(webhook) => {
+				webhook.rules = [
+					{ apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['pods'] },
+				];
+			},
+			'registration-rules',
+			/^fail: no rule shows the webhook the creation of pods.*CREATE of pods/,
+		],
+		[
+			'rules that reach further',
+			(webhook) => {
+				webhook.rules = [{ apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*/*'] }];
+			},
+			'registration-rules',
+			/^warn: .*more than the creation of pods/,
+		],
+		[
+			'no matchConditions',
+			(webhook) => {
+				webhook.matchConditions = [];
+			},
+			'registration-match-conditions',
+			/^fail: .*no pod at all can be created/,
+		],
+		[
+			'another matchCondition',
+			(webhook) => {
+				webhook.matchConditions = [{ name: 'mine', expression: 'object.metadata.name != "x"' }];
+			},
+			'registration-match-conditions',
+			/^warn: .*"mine" stand in the place/,
+		],
+		[
+			'failurePolicy Ignore',
+			(webhook) => {
+				webhook.failurePolicy = 'Ignore';
+			},
+			'registration-failure-policy',
+			/^fail: failurePolicy is Ignore.*set failurePolicy to Fail/,
+		],
+		[
+			'system namespaces that are not excluded',
+			(webhook) => {
+				webhook.namespaceSelector = {};
+			},
+			'registration-namespaces',
+			/^warn: .*does not exclude kube-system, .*envtier-system/,
+		],
+		[
+			'a narrower namespaceSelector',
+			(webhook) => {
+				webhook.namespaceSelector = { ...webhook.namespaceSelector, matchLabels: { team: 'blue' } };
+			},
+			'registration-namespaces',
+			/^warn: .*narrows which namespaces/,
+		],
+		[
+			'an objectSelector',
+			(webhook) => {
+				webhook.objectSelector = { matchLabels: { inject: 'yes' } };
+			},
+			'registration-objects',
+			/^warn: an objectSelector narrows/,
+		],
+		[
+			'sideEffects that forbid dry runs',
+			(webhook) => {
+				webhook.sideEffects = 'NoneOnDryRun';
+			},
+			'registration-call',
+			/^fail: sideEffects is NoneOnDryRun/,
+		],
+		[
+			'a long timeout',
+			(webhook) => {
+				webhook.timeoutSeconds = 30;
+			},
+			'registration-call',
+			/^warn: timeoutSeconds is 30, not 5/,
+		],
+		[
+			'reinvocationPolicy Never',
+			(webhook) => {
+				webhook.reinvocationPolicy = 'Never';
+			},
+			'registration-call',
+			/^warn: reinvocationPolicy is Never/,
+		],
+		[
+			'an empty caBundle',
+			(webhook) => {
+				delete webhook.clientConfig.caBundle;
+			},
+			'ca-bundle',
+			/^fail: the caBundle is empty/,
+		],
+	];
+	test.each(changed)('%s', async (_sentence, change, id, wanted) => {
+		await house.register(change);
+		const diagnosis = await diagnose(house);
+		expect(lineOf(diagnosis, id)).toMatch(wanted);
+		if (lineOf(diagnosis, id).startsWith('fail')) expect(diagnosis.code).toBe(1);
+	});
+
+	test('--strict fails on what is only to be looked at', async () => {
+		await house.register((webhook) => {
+			webhook.timeoutSeconds = 10;
+		});
+		const lax = await eventually('admission', /^ok/);
+		expect(lax.code).toBe(0);
+		expect((await diagnose(house, ['--strict'])).code).toBe(1);
+	});
+
+	test('the caBundle is of another CA', async () => {
+		const other = await makeAuthority();
+		await house.register((webhook) => {
+			webhook.clientConfig.caBundle = base64(other.certPem);
+		});
+		const diagnosis = await eventually(
+			'admission',
+			/^fail: .*cannot call the webhook.*caBundle of the registration is not the CA/,
+		);
+		expect(lineOf(diagnosis, 'ca-bundle')).toMatch(/^ok/);
+		expect(lineOf(diagnosis, 'serving-certificate')).toMatch(/^fail: .*not signed by a CA of the caBundle/);
+		expect(diagnosis.code).toBe(1);
+	});
+
+	const hour = 3_600_000;
+	test.each([
+		[
+			'has expired',
+			{ expired: true as const },
+			/^fail: .* expired on /,
+			/^fail: .*renew the webhook’s serving certificate/,
+		],
+		[
+			'is for another name',
+			{ names: ['elsewhere.example'] },
+			/^fail: .*not for the name 127\.0\.0\.1/,
+			/^fail: .*issue a serving certificate for the name/,
+		],
+		[
+			'nears its end',
+			{ notBefore: new Date(Date.now() - 100 * hour), notAfter: new Date(Date.now() + 3 * hour) },
+			/^warn: .*ends in (?:2 hours|3 hours|179 minutes)/,
+			/^fail: .*created without them/,
+		],
+	])('the serving certificate %s', async (_sentence, leaf, certificate, admission) => {
+		const authority = await makeAuthority();
+		const server = await impostor(await authority.issue(leaf));
+		try {
+			await house.register((webhook) => {
+				webhook.clientConfig = { url: `${server.url}/mutate`, caBundle: base64(authority.certPem) };
+			});
+			const diagnosis = await eventually('admission', admission);
+			expect(lineOf(diagnosis, 'serving-certificate')).toMatch(certificate);
+		} finally {
+			await server.stop();
+		}
+	});
+
+	test('nobody listens where the webhook should be', async () => {
+		const authority = await makeAuthority();
+		const server = await impostor(await authority.issue());
+		await server.stop();
+		await house.register((webhook) => {
+			webhook.clientConfig = { url: `${server.url}/mutate`, caBundle: base64(authority.certPem) };
+		});
+		const diagnosis = await eventually(
+			'admission',
+			/^fail: .*refused.*the API server does not reach the webhook/,
+		);
+		expect(lineOf(diagnosis, 'serving-certificate')).toMatch(/^skip: .*nobody listens there/);
+	});
+
+	test('a registration that calls a Service: its Secret, its Service, its endpoints', async () => {
+		const namespace = await house.cluster.createNamespace({ prefix: 'system-' });
+		const authority = await makeAuthority();
+		await house.register((webhook) => {
+			webhook.clientConfig = {
+				service: { namespace, name: 'hook', path: '/mutate' },
+				caBundle: base64(authority.certPem),
+			};
+		});
+		const missing = await eventually(
+			'admission',
+			/^fail: .*Service that the registration calls does not exist/,
+		);
+		expect(lineOf(missing, 'webhook-endpoints')).toMatch(/^fail: .*which does not exist/);
+		expect(lineOf(missing, 'serving-certificate')).toMatch(/^fail: there is no Secret /);
+
+		const core = `/api/v1/namespaces/${namespace}`;
+		const service = { metadata: { name: 'hook' }, spec: { ports: [{ name: 'https', port: 443 }] } };
+		expectStatus(await house.cluster.request('POST', `${core}/services`, service), 201, 'the Service');
+		const pair = await authority.issue({ names: [`hook.${namespace}.svc`] });
+		const secret = {
+			metadata: { name: 'envtier-webhook-tls' },
+			type: 'kubernetes.io/tls',
+			data: { 'tls.crt': base64(pair.certPem), 'tls.key': base64(pair.keyPem) },
+		};
+		expectStatus(await house.cluster.request('POST', `${core}/secrets`, secret), 201, 'the Secret');
+		const empty = await eventually('webhook-endpoints', /^fail: .*no ready endpoint \(0 in all\)/);
+		expect(lineOf(empty, 'serving-certificate')).toMatch(
+			/^ok: the certificate in Secret .* is signed by the caBundle/,
+		);
+		expect(empty.stdout).not.toContain('PRIVATE KEY');
+
+		const slice = {
+			metadata: { name: 'hook-1', labels: { 'kubernetes.io/service-name': 'hook' } },
+			addressType: 'IPv4',
+			endpoints: [{ addresses: ['192.0.2.1'] }, { addresses: ['192.0.2.2'], conditions: { ready: false } }],
+			ports: [{ name: 'https', port: 8443 }],
+		};
+		const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
+		expectStatus(await house.cluster.request('POST', slices, slice), 201, 'the EndpointSlice');
+		expect(lineOf(await diagnose(house), 'webhook-endpoints')).toMatch(
+			/^warn: .*1 of 2 endpoints ready.*two replicas/,
+		);
+	});
+
+	test('a user without rights learns what could not be looked at', async () => {
+		await house.register();
+		await eventually('admission', /^ok/);
+		const nobody = await kubeconfigFor(house, await house.cluster.token(house.namespace, 'web'));
+		const { checks, code } = await diagnose(house, ['--kubeconfig', nobody]);
+		expect(checks.map(({ id, status }) => `${id} ${status}`)).toEqual([
+			'cluster ok',
+			'kubernetes-version ok',
+			'native-env ok',
+			'registration skip',
+			'admission skip',
+			'vault skip',
+		]);
+		expect(code).toBe(0);
+	});
+
+	test('a service account and a namespace that do not exist', async () => {
+		const account = await diagnose(house, ['--service-account', 'nobody']);
+		expect(lineOf(account, 'admission')).toMatch(/^fail: .*nobody.*not found.*--service-account/);
+		const namespace = await diagnose(house, ['--namespace', 'nowhere']);
+		expect(lineOf(namespace, 'admission')).toMatch(/^fail: .*nowhere.* not found/);
+	});
+
+	test('an API server that does not answer, and one that does not know us', async () => {
+		const stranger = await kubeconfigFor(house, 'not-a-token');
+		const unknown = await diagnose(house, ['--kubeconfig', stranger]);
+		expect([lineOf(unknown, 'cluster'), unknown.code]).toEqual([
+			expect.stringMatching(/^fail: .*Unauthorized/),
+			1,
+		]);
+		const dead = await kubeconfigFor(house, 'not-a-token', 'https://127.0.0.1:1');
+		const away = await diagnose(house, ['--kubeconfig', dead]);
+		expect([lineOf(away, 'cluster'), away.code]).toEqual([
+			expect.stringMatching(/^fail: .*refuses the connection.*check the kubeconfig/),
+			1,
+		]);
+	});
+});

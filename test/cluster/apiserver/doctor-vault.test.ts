@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+	diagnose,
+	type House,
+	lineOf,
+	setUpVault,
+	startHouse,
+	TIER_FOLDERS,
+	tierPolicy,
+} from '../../cli/support/doctor.ts';
+import { putSecret, removeSecret, writePolicy, writeRole } from '../../support/openbao-setup.ts';
+import { describeWithServers } from '../../support/servers.ts';
+import { makeAuthority } from '../../support/tls.ts';
+import { until } from '../../support/until.ts';
+import { startWebhook, type WebhookEnv } from '../../support/webhook.ts';
+
+// Servers of its own: what the doctor is to find wrong must be broken first.
+describeWithServers('envtier doctor on Vault', () => {
+	let house: House;
+	beforeAll(async () => {
+		house = await startHouse();
+		await house.register();
+		await until('the registration', async () => lineOf(await diagnose(house), 'admission').startsWith('ok'));
+	});
+	afterAll(() => house?.stop());
+
+	const role = (over: object) =>
+		writeRole(house.bao, 'kubernetes', 'web', {
+			bound_service_account_names: ['web'],
+			bound_service_account_namespaces: [house.namespace],
+			audience: 'vault',
+			token_policies: ['shop-web'],
+			...over,
+		});
+	const [org = '', deployment = '', service = ''] = TIER_FOLDERS;
+
+	const broken: readonly (readonly [string, () => Promise<unknown>, string, RegExp])[] = [
+		[
+			'the role is bound to another service account',
+			() => role({ bound_service_account_names: ['other'] }),
+			'vault-login',
+			/^fail: .*not bound to service account.*envtier vault setup/,
+		],
+		[
+			'the role wants another audience',
+			() => role({ audience: 'elsewhere' }),
+			'vault-login',
+			/^fail: .*audience/,
+		],
+		[
+			'the role does not exist',
+			() => house.bao.request('DELETE', 'auth/kubernetes/role/web'),
+			'vault-login',
+			/^fail: .*role "web".* does not exist/,
+		],
+		[
+			'no policy at all',
+			() => role({ token_policies: ['default'] }),
+			'vault-kv',
+			/^fail: .*no policy of the role gives any right/,
+		],
+		[
+			'the deployment tier cannot be listed',
+			() => writePolicy(house.bao, 'shop-web', tierPolicy([org, service])),
+			'tier-deployment',
+			/^fail: the deployment tier cannot be listed.*path "secret\/metadata\/deployments\/shop\/secrets\/" \{ capabilities = \["list"\] \}/,
+		],
+		[
+			'the service tier can be listed but not read',
+			() =>
+				writePolicy(
+					house.bao,
+					'shop-web',
+					`${tierPolicy([org, deployment])}\npath "secret/metadata/${service}/" { capabilities = ["list"] }`,
+				),
+			'tier-service',
+			/^fail: .*1 of its 1 keys cannot be read.*path "secret\/data\/deployments\/shop\/services\/web\/secrets\/\+" \{ capabilities = \["read"\]/,
+		],
+		[
+			'an empty tier that could not be read either',
+			async () => {
+				await removeSecret(house.bao, `${org}/DATABASE_URL`);
+				await writePolicy(
+					house.bao,
+					'shop-web',
+					`${tierPolicy([deployment, service])}\npath "secret/metadata/${org}/" { capabilities = ["list"] }`,
+				);
+			},
+			'tier-org',
+			/^fail: .*but not read/,
+		],
+		[
+			'a key that no pod gets',
+			() => putSecret(house.bao, `${deployment}/my.secret`, 'x'),
+			'tier-deployment',
+			/^warn: .*1 that no variable can be named for.*"my\.secret"/,
+		],
+	];
+	test.each(broken)('%s', async (_sentence, breakIt, id, wanted) => {
+		await breakIt();
+		try {
+			const diagnosis = await diagnose(house);
+			expect(lineOf(diagnosis, id)).toMatch(wanted);
+			expect(diagnosis.code).toBe(wanted.source.startsWith('^warn') ? 0 : 1);
+		} finally {
+			await removeSecret(house.bao, `${deployment}/my.secret`);
+			await setUpVault(house.bao, house.namespace);
+		}
+	});
+
+	test('an empty tier is nothing wrong', async () => {
+		await removeSecret(house.bao, `${org}/DATABASE_URL`);
+		const diagnosis = await diagnose(house);
+		await setUpVault(house.bao, house.namespace);
+		expect(lineOf(diagnosis, 'tier-org')).toMatch(/^ok: the org tier is empty/);
+	});
+
+	test('the token that it got from Vault is given back', async () => {
+		const count = async (): Promise<number> => {
+			const { json } = await house.bao.request('GET', 'auth/token/accessors?list=true');
+			return (json as { data: { keys: string[] } }).data.keys.length;
+		};
+		const before = await count();
+		expect((await diagnose(house)).code).toBe(0);
+		expect(await count()).toBe(before);
+	});
+
+	test('Vault is sealed', async () => {
+		await house.bao.seal();
+		try {
+			const diagnosis = await diagnose(house);
+			expect(lineOf(diagnosis, 'vault')).toMatch(/^fail: .*is sealed.*unseal Vault/);
+			expect(diagnosis.code).toBe(1);
+		} finally {
+			await house.bao.unseal();
+		}
+	});
+
+	/** Another webhook, whose settings lead pods astray. */
+	const misled = async (
+		env: Partial<WebhookEnv>,
+		id: string,
+		wanted: RegExp,
+		args: readonly string[] = [],
+	): Promise<void> => {
+		const webhook = await startWebhook({
+			ENVTIER_VAULT_ADDR: house.bao.addr,
+			ENVTIER_VAULT_CA: house.bao.caPem,
+			...env,
+		});
+		try {
+			await house.register((registered) => {
+				registered.clientConfig = {
+					url: `${webhook.url}/mutate`,
+					caBundle: Buffer.from(webhook.caPem).toString('base64'),
+				};
+			});
+			await until(`the doctor to say ${wanted}`, async () =>
+				wanted.test(lineOf(await diagnose(house, args), id)),
+			);
+		} finally {
+			await webhook.stop();
+			await house.register();
+		}
+	};
+
+	test('pods are told of a Vault where nobody listens', () =>
+		misled(
+			{ ENVTIER_VAULT_ADDR: 'https://127.0.0.1:1' },
+			'vault',
+			/^fail: https:\/\/127\.0\.0\.1:1 refuses the connection/,
+		));
+
+	test('pods are told of another CA', async () => {
+		const { certPem } = await makeAuthority();
+		await misled({ ENVTIER_VAULT_CA: certPem }, 'vault', /^fail: .*CA that is not trusted.*ENVTIER_VAULT_CA/);
+	});
+
+	test('pods are told of another KV version', () =>
+		misled(
+			{ ENVTIER_VAULT_KV_VERSION: '1' },
+			'vault-kv',
+			/^fail: .*is KV version 2, but pods are told 1.*ENVTIER_VAULT_KV_VERSION to 2/,
+		));
+
+	test('pods are told of an auth mount that is not there', () =>
+		misled({ ENVTIER_VAULT_AUTH_MOUNT: 'elsewhere' }, 'vault-login', /^fail: .*"elsewhere"/));
+
+	test('a name known inside the cluster alone: --vault-via connects elsewhere and checks the certificate as pods do', async () => {
+		const { host } = new URL(house.bao.addr);
+		const inside = `https://localhost:1`;
+		await misled({ ENVTIER_VAULT_ADDR: inside }, 'tier-service', /^ok/, ['--vault-via', host]);
+		await misled(
+			{ ENVTIER_VAULT_ADDR: 'https://vault.vault.svc:8200' },
+			'vault',
+			/^fail: .*not for this name/,
+			['--vault-via', host],
+		);
+	});
+});
