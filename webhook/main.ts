@@ -40,7 +40,9 @@ const notReady = (): string | undefined => {
 	return isValidAt(source.current(), new Date()) ? undefined : 'the serving certificate is not valid now';
 };
 const app = createApp({ settings: () => ({ ...injection, nativeEnv }), log, notReady });
-const running = await serve(app, source, at);
+const served = await serve(app, source, at);
+if (!served.ok) fail(served.error);
+const running = served.value;
 log.info({ address: running.address.address, port: running.address.port }, 'serving');
 
 async function end(signal: string): Promise<void> {

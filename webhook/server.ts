@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
+import { err, ok, type Result } from '../contract/result.ts';
 import type { CertificateSource, Pair } from './certificates/source.ts';
 import { drainable } from './drain.ts';
 
@@ -37,26 +38,49 @@ function context({ certificate, key }: Pair): { cert: string; key: string; minVe
 	return { cert: certificate, key, minVersion: 'TLSv1.2' };
 }
 
-/** Serves `app` over TLS with whatever pair is current; a new pair takes effect without dropping a connection. */
+/**
+ * Serves `app` over TLS with whatever pair is current; a new pair takes effect without dropping a connection. The error says why it
+ * cannot listen.
+ */
 export async function serve(
 	app: Express,
 	certificates: CertificateSource,
-	at: { readonly host: string; readonly port: number },
+	at: At,
 	limits: Partial<Limits> = {},
-): Promise<Running> {
+): Promise<Result<Running>> {
 	const server = createServer({ ...context(certificates.current()), ...LIMITS, ...limits }, app);
 	const stop = drainable(server);
 	certificates.onChange((pair) => server.setSecureContext(context(pair)));
-	await listening(server, at);
-	return { address: server.address() as AddressInfo, stop };
+	const problem = await listening(server, at);
+	if (problem !== undefined) return err(`cannot listen on ${written(at)} (ENVTIER_LISTEN): ${problem}`);
+	return ok({ address: server.address() as AddressInfo, stop });
 }
 
-function listening(server: Server, at: { readonly host: string; readonly port: number }): Promise<void> {
-	return new Promise((resolve, reject) => {
-		server.once('error', reject);
+interface At {
+	readonly host: string;
+	readonly port: number;
+}
+
+function written({ host, port }: At): string {
+	return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+	EADDRINUSE: 'the address is in use',
+	EADDRNOTAVAIL: 'this machine has no such address',
+	EACCES: 'this user may not listen on that port',
+	ENOTFOUND: 'the name has no address',
+};
+
+/** What keeps the server from listening, if anything does. */
+function listening(server: Server, at: At): Promise<string | undefined> {
+	return new Promise((resolve) => {
+		const failed = (error: NodeJS.ErrnoException): void =>
+			resolve(REASONS[error.code ?? ''] ?? error.code ?? error.message);
+		server.once('error', failed);
 		server.listen({ host: at.host || undefined, port: at.port }, () => {
-			server.off('error', reject);
-			resolve();
+			server.off('error', failed);
+			resolve(undefined);
 		});
 	});
 }

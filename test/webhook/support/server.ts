@@ -37,7 +37,9 @@ export async function startServer(limits: Parameters<typeof serve>[3] = {}): Pro
 	let current = settings().injection;
 	let reason: string | undefined;
 	const app = createApp({ settings: () => current, log: logs.log, notReady: () => reason });
-	const running = await serve(app, certificates, { host: '127.0.0.1', port: 0 }, limits);
+	const served = await serve(app, certificates, { host: '127.0.0.1', port: 0 }, limits);
+	if (!served.ok) throw new Error(served.error);
+	const running = served.value;
 	const stop = async (grace: number): Promise<void> => {
 		certificates.close();
 		await running.stop(grace);
