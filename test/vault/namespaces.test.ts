@@ -51,6 +51,7 @@ describeOnBoth('namespaces', (vault) => {
 		expect(await read('team/secret/data/x', undefined, token)).toMatchObject(IN_TEAM);
 		expect(await read('secret/data/x', undefined, token)).toMatchObject(FORBIDDEN);
 		expect(await read('secret/data/x', 'team/inner', token)).toMatchObject(FORBIDDEN);
+		expect(await read('secret/data/x', 'crew', token)).toMatchObject(FORBIDDEN);
 	});
 
 	test('a token of the root reaches in where its policy names the way', async () => {

@@ -29,6 +29,7 @@ export async function startEmbedded(): Promise<Backend> {
 				policies: { web: asInput(TEAM_POLICY) },
 				namespaces: { inner: {} },
 			},
+			crew: {},
 		},
 	};
 	const vault = await startDevVault({ content });

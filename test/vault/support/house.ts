@@ -46,5 +46,8 @@ export const ROLES: Readonly<Record<string, TestRole>> = {
 	},
 };
 
-/** The namespace `team`, with a role and a policy of the same names but of its own, and a namespace in it. */
+/**
+ * The policy `web` of the namespace `team`, which has a role of that name, too. There is a namespace `inner` in it, and
+ * beside it one whose name is as long, `crew`.
+ */
 export const TEAM_POLICY: Rules = { 'secret/data/*': ['read'] };

@@ -25,6 +25,7 @@ export async function startReal(): Promise<Backend> {
 	const team = { namespace: 'team' };
 	await createNamespace(bao, 'team');
 	await createNamespace(bao, 'inner', team);
+	await createNamespace(bao, 'crew');
 	await writePolicy(bao, 'web', policyText(TEAM_POLICY), team);
 	await enableAuth(bao, 'jwt', { ...team, config: jwtConfig });
 	const anyone = { role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'], token_policies: ['web'] };
