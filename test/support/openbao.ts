@@ -1,11 +1,10 @@
-import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Answer, call } from './http.ts';
 import { type BaoBinary, ensureBao } from './openbao-binary.ts';
 import { freePort } from './ports.ts';
 import { type RunningProcess, startProcess } from './process.ts';
+import { type Scratch, scratch } from './scratch.ts';
 import { type Authority, makeAuthority } from './tls.ts';
 import { until } from './until.ts';
 
@@ -99,15 +98,12 @@ export interface OpenBaoPlace {
 export async function startOpenBao(options: OpenBaoOptions = {}): Promise<OpenBao> {
 	const binary = await ensureBao();
 	const authority = await makeAuthority('Envtier test Vault CA');
-	const dir = await mkdtemp(join(tmpdir(), 'envtier-bao-'));
-	const sweep = (): void => rmSync(dir, { recursive: true, force: true });
-	process.once('exit', sweep);
+	const files = await scratch('bao');
 	try {
-		const server = await listen(binary, dir, authority, options);
-		return await prepare(server, { binary, authority, dir, sweep });
+		const server = await listen(binary, files.dir, authority, options);
+		return await prepare(server, { binary, authority, files });
 	} catch (thrown) {
-		process.off('exit', sweep);
-		await rm(dir, { recursive: true, force: true });
+		await files.remove();
 		throw thrown;
 	}
 }
@@ -192,22 +188,21 @@ function config(binary: BaoBinary, dir: string, address: string, durable: boolea
 interface House {
 	readonly binary: BaoBinary;
 	readonly authority: Authority;
-	readonly dir: string;
-	readonly sweep: () => void;
+	readonly files: Scratch;
 }
 
 /** Initializes and unseals a fresh server and mounts KV v2 at `secret/`. */
 async function prepare(server: Server, house: House): Promise<OpenBao> {
 	const { addr } = server;
-	const { authority, dir, sweep } = house;
+	const { authority, files } = house;
+	const { dir } = files;
 	const caPem = authority.certPem;
 	const state = { process: server.process };
 	// Before it is initialized there is no token.
 	const send = vaultApi({ addr, caPem, rootToken: '' }).request;
 	const end = async (): Promise<void> => {
 		await state.process.stop();
-		process.off('exit', sweep);
-		await rm(dir, { recursive: true, force: true });
+		await files.remove();
 	};
 	try {
 		const init = await send('PUT', 'sys/init', { body: { secret_shares: 1, secret_threshold: 1 } });

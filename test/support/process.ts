@@ -36,7 +36,7 @@ export interface RunningProcess extends AsyncDisposable {
 	/** Both streams in order of arrival, at most the last MiB. */
 	output(): string;
 	signal(name: NodeJS.Signals): void;
-	/** SIGTERM, a bounded wait (5 s unless given), then SIGKILL; its own children go with it. Safe to call again. */
+	/** SIGTERM, a bounded wait (5 s unless given), then SIGKILL (at once with 0); its own children go with it. Safe to call again. */
 	stop(graceMs?: number): Promise<Exit>;
 	/** Polls `ready`; fails at once, with the last log lines, when the process ends before. */
 	waitUntil(what: string, ready: () => unknown, options?: UntilOptions): Promise<void>;
@@ -86,7 +86,8 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
 	const pid = child.pid ?? 0;
 	const ends = (): boolean => child.exitCode !== null || child.signalCode !== null;
 	const stop = async (graceMs = 5_000): Promise<Exit> => {
-		if (!ends()) child.kill('SIGTERM');
+		if (graceMs === 0 && !ends()) killGroup(pid);
+		else if (!ends()) child.kill('SIGTERM');
 		const timer = setTimeout(() => killGroup(pid), graceMs);
 		const exit = await exited;
 		clearTimeout(timer);

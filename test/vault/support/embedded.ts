@@ -1,8 +1,7 @@
 import type { VaultFileInput } from '../../../dev/vault/schema.ts';
 import { startDevVault } from '../../../dev/vault/start.ts';
-import { call } from '../../support/http.ts';
 import { makeJwtSigner, serviceAccountClaims } from '../../support/jwt.ts';
-import type { VaultApi } from '../../support/openbao.ts';
+import { vaultApi } from '../../support/openbao.ts';
 import { must } from '../../support/openbao-setup.ts';
 import type { Backend } from './backend.ts';
 import { POLICIES, ROLES, type Rules, TEAM_POLICY } from './house.ts';
@@ -33,27 +32,13 @@ export async function startEmbedded(): Promise<Backend> {
 		},
 	};
 	const vault = await startDevVault({ content });
-	const request: VaultApi['request'] = (method, path, what = {}) => {
-		const token = what.token ?? vault.rootToken;
-		return call({
-			url: `${vault.addr}/v1/${path}`,
-			method,
-			caPem: vault.caPem,
-			headers: {
-				...(token === '' ? {} : { 'x-vault-token': token }),
-				...(what.namespace === undefined ? {} : { 'x-vault-namespace': what.namespace }),
-				...what.headers,
-			},
-			body: what.body,
-		});
-	};
-	const backend = { rootToken: vault.rootToken, request };
+	const api = vaultApi(vault);
 	const { sign } = makeJwtSigner();
 	return {
-		...backend,
+		...api,
 		jwt: (namespace, account, overrides) => sign(serviceAccountClaims(namespace, account, overrides)),
-		seal: async () => void (await must(backend, 'PUT', 'sys/seal')),
-		unseal: async () => void (await must(backend, 'PUT', 'sys/unseal', { body: { key: vault.unsealKey } })),
+		seal: async () => void (await must(api, 'PUT', 'sys/seal')),
+		unseal: async () => void (await must(api, 'PUT', 'sys/unseal', { body: { key: vault.unsealKey } })),
 		[Symbol.asyncDispose]: () => vault.close(),
 	};
 }
