@@ -3,6 +3,7 @@
  * `node build.ts [--out=DIRECTORY] [program…]`, into dist/ unless given.
  */
 import { chmodSync, existsSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -18,7 +19,9 @@ const REQUIRE =
 const bareBuiltins: Plugin = {
 	name: 'bare-builtins',
 	setup: ({ onResolve, onLoad }) => {
-		onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+		onResolve({ filter: /^[a-z]/ }, ({ path, kind }) =>
+			isBuiltin(path) && kind !== 'require-call' ? { path, namespace: 'builtin' } : undefined,
+		);
 		onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
 			contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
 		}));
@@ -51,10 +54,57 @@ const leanNodeVault: Plugin = {
 	},
 };
 
+/**
+ * Takes the package by its word that importing it does nothing, which it does not give: its thousand classes of API objects are then left out
+ * where nobody uses them, and with them undici, whose agents only its own requests use.
+ */
+const kubeConfigAlone: Plugin = {
+	name: 'kube-config-alone',
+	setup: ({ onResolve, onLoad, resolve }) => {
+		onResolve({ filter: /^(?:\.|@kubernetes\/)/ }, async ({ path, pluginData, ...from }) => {
+			if (pluginData === 'resolved') return undefined;
+			const found = await resolve(path, { ...from, pluginData: 'resolved' });
+			return { path: found.path, sideEffects: false };
+		});
+		onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'unused' }));
+		onLoad({ filter: /.*/, namespace: 'unused' }, () => ({
+			contents: 'module.exports = { Agent: class {}, ProxyAgent: class {} };',
+		}));
+	},
+};
+
+/**
+ * The command uses KubeConfig of @kubernetes/client-node and sends requests itself. What is loaded late is bundled whole, unused parts
+ * too; so the package is bundled first, on its own.
+ */
+const leanKubernetes: Plugin = {
+	name: 'lean-kubernetes',
+	setup: ({ onLoad }) => {
+		onLoad({ filter: /node_modules\/@kubernetes\/client-node\/dist\/index\.js$/ }, async ({ path }) => {
+			const made = await build({
+				...SHARED,
+				stdin: { contents: `export { KubeConfig } from ${JSON.stringify(path)};`, resolveDir: dirname(path) },
+				plugins: [kubeConfigAlone],
+				write: false,
+			});
+			return { contents: made.outputFiles[0]?.text ?? '', resolveDir: dirname(path) };
+		});
+	},
+};
+
+/** What all bundles have in common. */
+const SHARED = {
+	bundle: true,
+	platform: 'node',
+	format: 'esm',
+	target: 'node24',
+	legalComments: 'none',
+} as const satisfies BuildOptions;
+
 const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
 	webhook: { banner: { js: REQUIRE } },
 	fetcher: { plugins: [leanNodeVault, bareBuiltins] },
-	envtier: { banner: { js: REQUIRE } },
+	envtier: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
 };
 
 /** Where a program's sources are, unless the folder bears its name. */
@@ -76,11 +126,7 @@ for (const [program, options] of Object.entries(PROGRAMS)) {
 	await build({
 		entryPoints: [entryPoint],
 		outfile,
-		bundle: true,
-		platform: 'node',
-		format: 'esm',
-		target: 'node24',
-		legalComments: 'none',
+		...SHARED,
 		...options,
 	});
 	// Started by name where it is installed (package.json: bin).
