@@ -7,6 +7,7 @@ import { goldenCases } from '../../golden/cases.ts';
 import type { Cluster } from '../../support/kubernetes/cluster.ts';
 import { createPod, injectedInto } from '../../support/kubernetes/pods.ts';
 import { describeWithServers } from '../../support/servers.ts';
+import { provide } from './support/golden.ts';
 
 const CASES = goldenCases().map((golden) => ({
 	...golden,
@@ -17,25 +18,6 @@ const STATUS = 'envtier.dev/status';
 
 /** What test/golden fixes for each pod. */
 type Expected = { readonly kind: 'inject'; readonly pod: V1Pod } | { readonly kind: 'skip' | 'reject' };
-
-/** Makes what a pod refers to and the API server wants to see before it takes the pod. */
-async function provide(cluster: Cluster, namespace: string, pod: V1Pod): Promise<void> {
-	const { serviceAccountName, serviceAccount, priorityClassName, runtimeClassName } = pod.spec ?? {};
-	const account = serviceAccountName ?? serviceAccount;
-	if (account !== undefined) await cluster.createServiceAccount(namespace, account);
-	if (priorityClassName !== undefined && !priorityClassName.startsWith('system-')) {
-		await cluster.request('POST', '/apis/scheduling.k8s.io/v1/priorityclasses', {
-			metadata: { name: priorityClassName },
-			value: 1000,
-		});
-	}
-	if (runtimeClassName !== undefined) {
-		await cluster.request('POST', '/apis/node.k8s.io/v1/runtimeclasses', {
-			metadata: { name: runtimeClassName },
-			handler: runtimeClassName,
-		});
-	}
-}
 
 /** Creates a golden pod in a namespace of its own choice, whatever namespace it names. */
 async function create(cluster: Cluster, namespace: string, { metadata, ...pod }: V1Pod, query?: string) {

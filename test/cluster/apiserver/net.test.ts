@@ -1,0 +1,423 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { V1Pod } from '@kubernetes/client-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { goldenCases } from '../../golden/cases.ts';
+import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
+import { spreadNet } from '../../support/kubernetes/net.ts';
+import { createPod, injectedInto, MAIN, podOf } from '../../support/kubernetes/pods.ts';
+import { registerWebhook, shippedRegistration } from '../../support/kubernetes/registration.ts';
+import { describeWithServers } from '../../support/servers.ts';
+import { until } from '../../support/until.ts';
+import { type RunningWebhook, startWebhook } from '../../support/webhook.ts';
+import { provide } from './support/golden.ts';
+
+const ENV = { ENVTIER_VAULT_ADDR: 'https://vault.example:8200' };
+const ASKS = { org: 'acme', deployment: 'shop', service: 'web', require: 'DATABASE_URL, SMTP_HOST' };
+const REGISTRATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
+const REFUSED = /ValidatingAdmissionPolicy 'envtier-net' with binding 'envtier-net' denied request: /;
+const MERGE = { contentType: 'application/merge-patch+json' };
+
+const CASES = goldenCases().map((golden) => ({
+	...golden,
+	expected: parse(readFileSync(join(golden.folder, 'expected.yaml'), 'utf8')) as {
+		readonly kind: 'inject' | 'skip' | 'reject';
+		readonly pod?: V1Pod;
+	},
+}));
+
+// An API server of its own: elsewhere the registration must stay.
+describeWithServers('the net under the webhook', () => {
+	let cluster: ApiServer;
+	let namespace: string;
+	let webhook: RunningWebhook;
+	beforeAll(async () => {
+		const started = await startApiServer();
+		if (!started.ok) throw new Error(started.error);
+		cluster = started.value;
+		await spreadNet(cluster);
+		namespace = await cluster.createNamespace();
+		webhook = await startWebhook(ENV);
+	});
+	afterAll(async () => {
+		await webhook?.stop();
+		await cluster?.stop();
+	});
+
+	/** Tries a golden pod in our namespace, whatever namespace it names. */
+	async function attempt(pod: V1Pod) {
+		await provide(cluster, namespace, pod);
+		const { namespace: _, ...metadata } = pod.metadata ?? {};
+		return createPod(cluster, namespace, { ...pod, metadata }, 'dryRun=All');
+	}
+
+	describe('while there is no registration', () => {
+		test('a pod that asks for secrets is refused, and told what to do', async () => {
+			const { status, body } = await createPod(cluster, namespace, podOf({ envtier: ASKS }));
+			expect(status).toBe(422);
+			expect(body.message).toMatch(REFUSED);
+			expect(body.message).toContain('no init container "envtier-fetch"');
+			expect(body.message).toContain('kubectl get mutatingwebhookconfiguration envtier');
+			expect(body.message).toContain('envtier.dev/inject to "false"');
+			const read = await cluster.request('GET', `/api/v1/namespaces/${namespace}/pods/web`);
+			expect(read.status).toBe(404);
+		});
+
+		test('the refusal stands in the audit log', async () => {
+			const own = await cluster.createNamespace();
+			await createPod(cluster, own, podOf({ envtier: ASKS }));
+			const event = await until('the audit event', async () =>
+				(await cluster.auditEvents()).find(
+					({ verb, objectRef }) => verb === 'create' && objectRef?.namespace === own,
+				),
+			);
+			const said = event.annotations?.['validation.policy.admission.k8s.io/validation_failure'];
+			expect(said).toContain('envtier-net');
+		});
+
+		test.each([
+			['a dry run', ASKS, 'dryRun=All'],
+			['a misspelt annotation', { deploymnet: 'shop' }, ''],
+			['an opt-out that is misspelt', { ...ASKS, inject: 'no' }, ''],
+		])('%s is refused like the real thing', async (_, envtier, query) => {
+			const { status, body } = await createPod(cluster, namespace, podOf({ envtier }), query);
+			expect(status).toBe(422);
+			expect(body.message).toMatch(REFUSED);
+		});
+
+		test.each([
+			['that asks for nothing', {}],
+			['that opts out', { ...ASKS, inject: 'false' }],
+		])('a pod %s is created', async (_, envtier) => {
+			const { status, warnings } = await createPod(cluster, namespace, podOf({ envtier }), 'dryRun=All');
+			expect(status).toBe(201);
+			expect(warnings).toEqual([]);
+		});
+
+		test.each(['kube-system', 'kube-public', 'kube-node-lease', 'envtier-system'])(
+			'pods of %s are created, whatever they say',
+			async (name) => {
+				await cluster.createNamespace({ name });
+				const { status } = await createPod(cluster, name, podOf({ envtier: ASKS }), 'dryRun=All');
+				expect(status).toBe(201);
+			},
+		);
+
+		test('a pod that runs already can be annotated, changed, debugged and deleted', async () => {
+			const path = `/api/v1/namespaces/${namespace}/pods/running`;
+			expect((await createPod(cluster, namespace, podOf({ name: 'running' }))).status).toBe(201);
+			const annotations = { 'envtier.dev/deployment': 'shop' };
+			const changed = await cluster.request('PATCH', path, { metadata: { annotations } }, MERGE);
+			expect(changed.status).toBe(200);
+			const debug = { spec: { ephemeralContainers: [{ name: 'debug', image: 'registry.example/sh:1' }] } };
+			const strategic = { contentType: 'application/strategic-merge-patch+json' };
+			const debugged = await cluster.request('PATCH', `${path}/ephemeralcontainers`, debug, strategic);
+			expect(debugged.status, JSON.stringify(debugged.body)).toBe(200);
+			expect((await cluster.request('DELETE', path)).status).toBe(200);
+		});
+	});
+
+	describe('and golden pods', () => {
+		test.each(CASES.filter(({ expected }) => expected.kind === 'inject'))(
+			'$sentence: passes once injected, not before',
+			async ({ pod, expected }) => {
+				const after = await attempt(expected.pod as V1Pod);
+				expect(after.status, after.body.message).toBe(201);
+				const before = await attempt(pod as V1Pod);
+				expect(before.body.message).toMatch(REFUSED);
+			},
+		);
+
+		test.each(CASES.filter(({ expected }) => expected.kind === 'reject'))(
+			'what the webhook refuses is refused here, too: $sentence',
+			async ({ pod }) => {
+				expect((await attempt(pod as V1Pod)).status).not.toBe(201);
+			},
+		);
+
+		const skipped = CASES.filter(
+			({ expected, request }) => expected.kind === 'skip' && Object.keys(request).length === 0,
+		);
+		test.each(skipped)('what the webhook leaves alone passes: $sentence', async ({ pod }) => {
+			const { status, body } = await attempt(pod as V1Pod);
+			expect(status, body.message).toBe(201);
+		});
+	});
+
+	describe('with the registration', () => {
+		let takeAway: () => Promise<void>;
+		beforeAll(async () => {
+			takeAway = await registerWebhook(cluster, webhook);
+		});
+
+		test('the pod is injected and created', async () => {
+			const { status, body } = await createPod(cluster, namespace, podOf({ name: 'asks', envtier: ASKS }));
+			expect(status, JSON.stringify(body)).toBe(201);
+			expect(injectedInto(body)).toEqual(['envtier-fetch']);
+		});
+
+		test('what the webhook refuses still gets the webhook’s own sentence', async () => {
+			const { body } = await createPod(cluster, namespace, podOf({ envtier: { sevrice: 'web' } }));
+			expect(body.message).toContain('did you mean envtier.dev/service?');
+		});
+
+		const selector = (key: string, operator: string, values: string[]) => ({
+			matchExpressions: [{ key, operator, values }],
+		});
+		test.each<[string, (shipped: Webhook) => Partial<Webhook>]>([
+			['leaves out the namespace', () => ({ namespaceSelector: selector('team', 'In', ['other']) })],
+			['asks for a label', () => ({ objectSelector: { matchLabels: { envtier: 'yes' } } })],
+			[
+				'has one more condition',
+				({ matchConditions = [] }) => ({
+					matchConditions: [...matchConditions, { name: 'never', expression: 'false' }],
+				}),
+			],
+			[
+				'has failurePolicy Ignore and leads nowhere',
+				() => ({ failurePolicy: 'Ignore', clientConfig: { url: 'https://127.0.0.1:1/mutate' } }),
+			],
+		])('one that %s lets no pod start without its secrets', async (_, narrowed) => {
+			const [kept] = (await shippedRegistration()).webhooks ?? [];
+			const now = await cluster.request<{ webhooks: Webhook[] }>('GET', REGISTRATION);
+			const [shipped] = now.body.webhooks;
+			if (kept === undefined || shipped === undefined) throw new Error('no webhook is registered');
+			const changed = await cluster.request(
+				'PATCH',
+				REGISTRATION,
+				{ webhooks: [{ ...shipped, ...narrowed(kept) }] },
+				MERGE,
+			);
+			expect(changed.status, JSON.stringify(changed.body)).toBe(200);
+			try {
+				const { body } = await until('the registration to be narrower', async () => {
+					const answer = await createPod(cluster, namespace, podOf({ envtier: ASKS }), 'dryRun=All');
+					return answer.status === 201 ? undefined : answer;
+				});
+				expect(body.message).toMatch(REFUSED);
+			} finally {
+				await cluster.request('PATCH', REGISTRATION, { webhooks: [shipped] }, MERGE);
+				await until('the registration to be whole again', async () => {
+					const answer = await createPod(cluster, namespace, podOf({ envtier: ASKS }), 'dryRun=All');
+					return answer.status === 201;
+				});
+			}
+		});
+
+		describe('deleted after the pod was injected', () => {
+			let injected: V1Pod;
+			beforeAll(async () => {
+				const { body } = await createPod(cluster, namespace, podOf({ envtier: ASKS }), 'dryRun=All');
+				injected = { apiVersion: 'v1', kind: 'Pod', ...clean(body) };
+				await takeAway();
+				await until('the registration to be gone', async () => {
+					const { body } = await createPod(cluster, namespace, podOf({ envtier: ASKS }), 'dryRun=All');
+					return REFUSED.test(body.message ?? '');
+				});
+			});
+
+			test('the pod as it was injected is created', async () => {
+				const { status, body } = await createPod(cluster, namespace, injected, 'dryRun=All');
+				expect(status, body.message).toBe(201);
+			});
+
+			test.each<[string, RegExp, (pod: Parts) => void]>([
+				[
+					'the init container is gone',
+					/no init container/,
+					({ pod }) => {
+						if (pod.spec) pod.spec.initContainers = [];
+					},
+				],
+				[
+					'it has another name',
+					/no init container/,
+					({ fetcher }) => {
+						fetcher.name = 'envtier-fetched';
+					},
+				],
+				[
+					'it is an app container',
+					/no init container/,
+					({ pod, fetcher }) => {
+						if (pod.spec) pod.spec = { ...pod.spec, initContainers: [], containers: [MAIN, fetcher] };
+					},
+				],
+				[
+					'it runs a command',
+					/has a command/,
+					({ fetcher }) => {
+						fetcher.command = ['true'];
+					},
+				],
+				[
+					'it has arguments',
+					/has a command/,
+					({ fetcher }) => {
+						fetcher.args = ['--version'];
+					},
+				],
+				[
+					'its variables come from elsewhere',
+					/has a command/,
+					({ fetcher }) => {
+						fetcher.envFrom = [{ configMapRef: { name: 'mine' } }];
+					},
+				],
+				[
+					'the application does not wait for it',
+					/has a command/,
+					({ fetcher }) => {
+						fetcher.restartPolicy = 'Always';
+					},
+				],
+				[
+					'it has no variables',
+					/variables/,
+					({ fetcher }) => {
+						delete fetcher.env;
+					},
+				],
+				[
+					'it reads another deployment',
+					/variables/,
+					({ fetcher }) => {
+						setVariable(fetcher, 'ENVTIER_DEPLOYMENT', 'other');
+					},
+				],
+				[
+					'a second variable overrides the first',
+					/variables/,
+					({ fetcher }) => {
+						fetcher.env?.push({ name: 'ENVTIER_DEPLOYMENT', value: 'other' });
+					},
+				],
+				[
+					'the annotation names another service',
+					/variables/,
+					({ pod }) => {
+						Object.assign(pod.metadata?.annotations ?? {}, { 'envtier.dev/service': 'other' });
+					},
+				],
+				[
+					'the service tier is left out',
+					/variables/,
+					({ fetcher }) => {
+						fetcher.env = (fetcher.env ?? []).filter(({ name }) => name !== 'ENVTIER_SERVICE');
+					},
+				],
+				[
+					'the organization is another one',
+					/variables/,
+					({ fetcher }) => {
+						setVariable(fetcher, 'ENVTIER_ORG', 'other');
+					},
+				],
+				[
+					'its token is another file',
+					/variables/,
+					({ fetcher }) => {
+						setVariable(fetcher, 'ENVTIER_TOKEN_FILE', '/tmp/token');
+					},
+				],
+				[
+					'it writes elsewhere',
+					/variables/,
+					({ fetcher }) => {
+						setVariable(fetcher, 'ENVTIER_OUT', '/tmp');
+					},
+				],
+				[
+					'it has no Vault to ask',
+					/variables/,
+					({ fetcher }) => {
+						setVariable(fetcher, 'ENVTIER_VAULT_ADDR', '');
+					},
+				],
+				[
+					'it insists on fewer keys',
+					/insist/,
+					({ fetcher }) => {
+						setVariable(fetcher, 'ENVTIER_REQUIRE', 'DATABASE_URL');
+					},
+				],
+				[
+					'it has no token',
+					/lacks a volume/,
+					({ fetcher }) => {
+						fetcher.volumeMounts = (fetcher.volumeMounts ?? []).filter(
+							({ name }) => name !== 'envtier-token',
+						);
+					},
+				],
+				[
+					'the token is no token',
+					/lacks a volume/,
+					({ pod }) => {
+						setVolume(pod, { name: 'envtier-token', emptyDir: {} });
+					},
+				],
+				[
+					'its volume is on a disk',
+					/lacks a volume/,
+					({ pod }) => {
+						setVolume(pod, { name: 'envtier-secrets', emptyDir: {} });
+					},
+				],
+				[
+					'nobody mounts what it writes',
+					/no container/,
+					({ pod }) => {
+						for (const container of pod.spec?.containers ?? []) delete container.volumeMounts;
+					},
+				],
+				[
+					'it is mounted at another path',
+					/no container/,
+					({ pod }) => {
+						Object.assign(pod.metadata?.annotations ?? {}, { 'envtier.dev/path': '/elsewhere' });
+					},
+				],
+			])('edited so that %s, it is refused', async (_, sentence, edit) => {
+				const pod = structuredClone(injected);
+				const fetcher = pod.spec?.initContainers?.[0];
+				if (fetcher === undefined) throw new Error('the pod was not injected');
+				edit({ pod, fetcher });
+				const { status, body } = await createPod(cluster, namespace, pod, 'dryRun=All');
+				expect(status, JSON.stringify(body)).toBe(422);
+				expect(body.message).toMatch(REFUSED);
+				expect(body.message).toMatch(sentence);
+			});
+		});
+	});
+});
+
+type Webhook = NonNullable<Awaited<ReturnType<typeof shippedRegistration>>['webhooks']>[number];
+type Container = NonNullable<NonNullable<V1Pod['spec']>['initContainers']>[number];
+type Volume = NonNullable<NonNullable<V1Pod['spec']>['volumes']>[number];
+
+/** An injected pod and its fetcher, for editing. */
+interface Parts {
+	readonly pod: V1Pod;
+	readonly fetcher: Container;
+}
+
+function setVariable(container: Container, name: string, value: string): void {
+	const variable = container.env?.find((each) => each.name === name);
+	if (variable === undefined) throw new Error(`there is no variable ${name}`);
+	variable.value = value;
+}
+
+function setVolume(pod: V1Pod, volume: Volume): void {
+	const volumes = pod.spec?.volumes ?? [];
+	const index = volumes.findIndex(({ name }) => name === volume.name);
+	if (index === -1) throw new Error(`there is no volume ${volume.name}`);
+	volumes[index] = volume;
+}
+
+/** What a person keeps of a pod that the API server showed. */
+function clean({ metadata, spec }: V1Pod): V1Pod {
+	const { name = '', annotations = {} } = metadata ?? {};
+	return { metadata: { name, annotations }, ...(spec === undefined ? {} : { spec }) };
+}
