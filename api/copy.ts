@@ -68,26 +68,34 @@ export async function createDeployment(
 		if ((await readJournal(store, name)) !== undefined) return refuse(409, BUSY);
 	}
 	const source = template === undefined ? [] : await templateSecrets(store, template.name);
-	const claimed = await claim(store, name, deed.at);
-	if (claimed === 'taken') return refuse(409, `the deployment name ${name} is taken`);
-	if (claimed === 'pending') return refuse(409, BUSY);
 	try {
-		const made = await fill(store, deployment, template, source, deed);
+		// Inside, for a claim whose answer was lost may be ours.
+		const claimed = await claim(store, name, deed.at);
+		if (claimed.kind !== 'claimed')
+			return refuse(409, claimed.kind === 'taken' ? `the deployment name ${name} is taken` : BUSY);
+		const made = await fill(store, deployment, { template, source, stamp: claimed.stamp }, deed);
 		if (!made.ok) await undo(store, name, undefined);
 		return made;
 	} catch (thrown) {
-		// The answer may have been lost on its way while the last step was done.
+		// Here too the answer may have been lost on its way while the last step was done: then it stays.
 		const state = await undo(store, name, undefined).catch(() => 'unknown');
 		if (state === 'unknown') undoing.later(name);
 		throw thrown;
 	}
 }
 
+/** What goes into a claimed deployment. */
+interface Filling {
+	readonly template: Template | undefined;
+	readonly source: readonly Known[];
+	/** Of the claim. */
+	readonly stamp: string;
+}
+
 async function fill(
 	store: Store,
 	deployment: Deployment,
-	template: Template | undefined,
-	source: readonly Known[],
+	{ template, source, stamp }: Filling,
 	deed: Deed,
 ): Promise<Result<Made, Problem>> {
 	const { name, owner } = deployment;
@@ -106,7 +114,7 @@ async function fill(
 	);
 	await addToIndex(store, owner, 'deployments', name);
 	// False: someone took the name back in the meantime, for this attempt took far too long.
-	if (!(await complete(store, deployment))) return refuse(409, BUSY);
+	if (!(await complete(store, deployment, stamp))) return refuse(409, BUSY);
 	if (fresh.length > 0) await store.remove(journalOf(name)).catch(() => undefined);
 	const declared = ({ secret }: { secret: Known }): Declared => ({
 		serviceName: serviceOf(secret.place),

@@ -74,18 +74,29 @@ export async function removeFromIndex(
 	await store.remove(`${indexOf(owner, kind)}/${name}`);
 }
 
+/** The outcome of asking for a name. `stamp` tells this claim from any other of the same name. */
+export type Claim =
+	| { readonly kind: 'taken' | 'pending' }
+	| { readonly kind: 'claimed'; readonly stamp: string };
+
+const stampOf = (head: Head | undefined): string =>
+	head === undefined ? '' : `${head.version} ${head.writtenAt.toISOString()}`;
+
 /**
  * Takes a deployment's name; of several callers one gets it. It is nobody's until `complete`. A name that was taken and never completed
  * (the process died) is free again after a while.
  */
-export async function claim(store: Store, name: string, now: Date): Promise<'claimed' | 'taken' | 'pending'> {
-	if ((await store.put(markerOf(name), MARKER, 0)) === 'written') return 'claimed';
+export async function claim(store: Store, name: string, now: Date): Promise<Claim> {
+	const claimed = async (): Promise<Claim> => ({
+		kind: 'claimed',
+		stamp: stampOf(await store.head(markerOf(name))),
+	});
+	if ((await store.put(markerOf(name), MARKER, 0)) === 'written') return await claimed();
 	const head = await store.head(markerOf(name));
-	if (deploymentOf(name, head) !== undefined) return 'taken';
-	const age = head?.live ? now.getTime() - head.writtenAt.getTime() : Number.POSITIVE_INFINITY;
-	if (age < ABANDONED_AFTER) return 'pending';
+	if (deploymentOf(name, head) !== undefined) return { kind: 'taken' };
+	if (head?.live && !isAbandoned(head.writtenAt, now)) return { kind: 'pending' };
 	const again = await store.put(markerOf(name), MARKER, head?.version ?? 0);
-	return again === 'written' ? 'claimed' : 'pending';
+	return again === 'written' ? await claimed() : { kind: 'pending' };
 }
 
 /** True when nobody can be at work any more on what was begun at `started`. */
@@ -93,10 +104,13 @@ export function isAbandoned(started: Date, now: Date): boolean {
 	return now.getTime() - started.getTime() >= ABANDONED_AFTER;
 }
 
-/** Makes a taken name its owner's: the one step that turns an attempt into a deployment. False when the name is no longer taken. */
-export function complete(
+/** Makes a claimed name its owner's: the one step that turns an attempt into a deployment. False when the claim was lost meanwhile. */
+export async function complete(
 	store: Store,
 	{ name, owner, org, template, createdAt }: Deployment,
+	stamp: string,
 ): Promise<boolean> {
-	return store.describe(markerOf(name), { owner, org, template: template || null, created_at: createdAt });
+	if (stampOf(await store.head(markerOf(name))) !== stamp) return false;
+	const patch = { owner, org, template: template || null, created_at: createdAt };
+	return await store.describe(markerOf(name), patch);
 }

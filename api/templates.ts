@@ -116,18 +116,20 @@ async function forget(store: Store, mine: Template, holder: Template | undefined
 		if (!theirs.includes(folder)) await store.remove(`${folder}/${mine.name}`);
 }
 
-/** Replaces the services of a template of the viewer's own; values that its secrets have stay. */
+/** Replaces the services of a template of the viewer's own; values that its secrets have stay. One that is deleted meanwhile stays deleted. */
 export async function changeTemplate(
 	store: Store,
 	template: Template,
 	services: readonly TemplateService[],
 ): Promise<Result<Template, Problem>> {
-	const head = await store.head(definitionOf(template.name));
+	const path = definitionOf(template.name);
 	const changed: Template = { ...template, services };
-	const outcome = head?.live
-		? await store.put(definitionOf(template.name), encode(changed), head.version)
-		: 'conflict';
-	return outcome === 'written' ? ok(changed) : refuse(409, 'someone else changed this template; try again');
+	// Ends: whenever this call has to try again, another one got something done.
+	for (;;) {
+		const head = await store.head(path);
+		if (!head?.live) return refuse(403, NOT_YOUR_TEMPLATE);
+		if ((await store.put(path, encode(changed), head.version)) === 'written') return ok(changed);
+	}
 }
 
 function encode({ name: _, ...rest }: Template): { definition: string } {

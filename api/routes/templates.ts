@@ -91,7 +91,6 @@ const update = operation(
 		answers: {
 			200: { description: 'the template as it is now', schema: 'Template' },
 			403: FORBIDDEN,
-			409: { description: 'someone else changed it at the same time', schema: 'Problem' },
 		},
 	},
 	NewTemplate,

@@ -70,7 +70,8 @@ async function pathsBelow(folder: string): Promise<string[]> {
 
 async function stateOf(name: string) {
 	const marker = await bao.request('GET', `secret/metadata/registry/deployments/${name}`);
-	const metadata = (marker.json as { data?: { custom_metadata?: object } } | undefined)?.data?.custom_metadata;
+	const metadata = (marker.json as { data?: { custom_metadata?: object } } | undefined)?.data
+		?.custom_metadata;
 	return {
 		registered: marker.status === 200 ? (metadata ?? {}) : undefined,
 		secrets: await pathsBelow(`deployments/${name}/`),
@@ -79,7 +80,10 @@ async function stateOf(name: string) {
 }
 
 /** Creates a deployment under a fault, heals, and waits until it is either all there or not at all. */
-async function attempt(name: string, fault: (step: number) => StepFault): Promise<{ status: number; made: boolean }> {
+async function attempt(
+	name: string,
+	fault: (step: number) => StepFault,
+): Promise<{ status: number; made: boolean }> {
 	await using behind = await behindProxy();
 	const { api, proxy } = behind;
 	// The first look for what was left behind is not part of the copy.
@@ -93,7 +97,8 @@ async function attempt(name: string, fault: (step: number) => StepFault): Promis
 		async () => {
 			const state = await stateOf(name);
 			if (state.journal.length > 0) return undefined;
-			const whole = state.registered !== undefined && 'owner' in state.registered && state.secrets.length === 3;
+			const whole =
+				state.registered !== undefined && 'owner' in state.registered && state.secrets.length === 3;
 			const gone = state.registered === undefined && state.secrets.length === 0;
 			return whole ? { made: true } : gone ? { made: false } : undefined;
 		},
@@ -128,7 +133,7 @@ describe.each(Object.entries(KINDS))('%s', (kind, fault) => {
 				outcomes.set(at, await attempt(`${prefix}-${at}`, (number) => fault(at, number)));
 			}
 		};
-		await Promise.all(Array.from({ length: 6 }, worker));
+		await Promise.all(Array.from({ length: 8 }, worker));
 		expect(outcomes.size).toBe(wholeCopy.length);
 		for (const [step, { status, made }] of outcomes) {
 			expect([201, 500], `step ${step}: ${wholeCopy[step - 1]}`).toContain(status);

@@ -1,0 +1,156 @@
+/** Values and credentials are looked for in everything that the API lets out, after having been put everywhere they could be put. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ApiUnderTest, caller, startApi } from './support/api.ts';
+import { type OnStore, STORES } from './support/both.ts';
+
+const CANARY = 'canary-5f1d7c';
+const alice = caller('user:alice');
+const bob = caller('user:bob');
+const opened: OnStore[] = [];
+afterAll(async () => {
+	for (const one of opened) await one[Symbol.asyncDispose]();
+});
+
+test.each(Object.entries(STORES))(
+	'no value in any answer, log, metric or audit line (%s)',
+	async (_name, open) => {
+		const on = await open({
+			callers: [alice, bob],
+			env: { ENVTIER_LOG_LEVEL: 'trace', ENVTIER_API_FAILED_LOGINS_PER_MINUTE: '100000' },
+		});
+		opened.push(on);
+		const texts: string[] = [];
+		const send: ApiUnderTest['send'] = async (...args) => {
+			const answer = await on.api.send(...args);
+			texts.push(answer.text, JSON.stringify(answer.headers));
+			return answer;
+		};
+		await send('POST', '/api/deployments', { as: alice, body: { name: 'shop', org: 'acme' } });
+		await send('POST', '/api/templates', { as: alice, body: { name: 'base' } });
+		const bodies: unknown[] = [
+			{ key: 'A', value: CANARY },
+			{ key: 'A', value: CANARY },
+			{ key: 'B', value: CANARY, deploymentName: 'shop' },
+			{ key: 'B', value: CANARY, deploymentName: 'template:base' },
+			{ key: 'B', value: CANARY, deploymentName: 'not-there' },
+			// Where people put it by mistake.
+			{ key: `${CANARY}!`, value: CANARY },
+			{ key: 'C', values: CANARY },
+			{ key: 'C', value: { nested: CANARY } },
+			{ key: 'C', value: [CANARY] },
+			{ key: 'C', value: 'v', deploymentName: `${CANARY}/` },
+			{ key: 'C', value: `${CANARY}\0` },
+			`{"key":"A","value":"${CANARY}`,
+			`${CANARY}`,
+			`"${CANARY}"`,
+		];
+		for (const as of [alice, bob, undefined, 'envtier_0123456789abcdef_x'])
+			for (const path of ['/api/secrets', '/api/org/secrets', '/api/templates', '/api/keys'])
+				for (const method of ['POST', 'PUT', 'DELETE'])
+					for (const body of bodies) await send(method, path, { as, body });
+		const listed = (await send('GET', '/api/secrets?deployment=shop', { as: alice })).json as {
+			id: string;
+		}[];
+		await send('PUT', '/api/secrets', { as: alice, body: { id: listed[0]?.id, value: `${CANARY}-2` } });
+		await send('POST', '/api/deployments', {
+			as: alice,
+			body: { name: 'copy', org: 'acme', template: 'base' },
+		});
+		await send('GET', `/api/secrets?deployment=${CANARY}!`, { as: alice });
+		if (on.bao !== undefined) {
+			await on.bao.kill();
+			const body = { key: 'D', value: CANARY, deploymentName: 'shop' };
+			expect((await send('POST', '/api/secrets', { as: alice, body })).status).toBe(500);
+		}
+		await send('GET', '/metrics');
+		const output = on.api.output();
+		// The search would find something: these are there.
+		expect(output).toContain('"action":"secrets.create"');
+		expect(texts.join('')).toContain('deploymentName');
+		expect(texts.join('')).toContain('envtier_api_calls_total');
+		for (const secret of [CANARY, Buffer.from(CANARY).toString('base64').slice(0, 12), alice.key, bob.key]) {
+			expect(output).not.toContain(secret);
+			expect(texts.join('\n')).not.toContain(secret);
+		}
+	},
+);
+
+test('every call leaves one audit line, refused ones too', async () => {
+	await using api = await startApi({ callers: [alice, bob] });
+	const body = { key: 'A', value: 'v' };
+	const headers = { 'x-request-id': 'my-id.1' };
+	await api.send('POST', '/api/secrets', { as: alice, body, headers });
+	await api.send('POST', '/api/secrets', { as: alice, body });
+	await api.send('POST', '/api/secrets', { body });
+	await api.send('POST', '/api/secrets', { as: bob, body: { ...body, deploymentName: 'shop' } });
+	await api.send('POST', '/api/secrets', { as: alice, body: { key: '-', value: 'v' } });
+	await api.send('PATCH', '/api/secrets', { as: alice, body });
+	await api.send('GET', '/api/nowhere', { as: alice });
+	const user = expect.stringMatching(/^users\/[0-9a-f]{32}\/secrets$/);
+	const common = {
+		type: 'audit',
+		ip: '127.0.0.1',
+		via: 'api-key',
+		actor: 'user:alice',
+		action: 'secrets.create',
+	};
+	expect(api.audit()).toMatchObject([
+		{ ...common, scope: user, key: 'A', result: 'done', status: 201, requestId: 'my-id.1' },
+		{ ...common, scope: user, key: 'A', result: 'refused', status: 409 },
+		{ ...common, actor: 'anonymous', via: 'none', scope: '', key: '', result: 'refused', status: 401 },
+		{ ...common, actor: 'user:bob', scope: '', result: 'refused', status: 403 },
+		{ ...common, scope: '', key: '', result: 'refused', status: 400 },
+		{ action: 'unknown', status: 405 },
+		{ action: 'unknown', status: 404 },
+	]);
+	for (const line of api.audit()) {
+		expect(Date.parse(String(line['time']))).toBeGreaterThan(Date.now() - 60_000);
+		expect(String(line['requestId'])).toMatch(/^[\w.-]{5,64}$/);
+	}
+});
+
+test('failed logins block an address for a while, whatever it shows then; others and calls without credentials go on', async () => {
+	await using api = await startApi({
+		callers: [alice],
+		env: { ENVTIER_API_FAILED_LOGINS_PER_MINUTE: '3', ENVTIER_API_TRUST_PROXY: 'true' },
+	});
+	const from = (ip: string, as?: string) =>
+		api.send('GET', '/api/secrets', { as, headers: { 'x-forwarded-for': ip } });
+	for (let i = 0; i < 10; i += 1) expect((await from('192.0.2.1')).status).toBe(401);
+	for (let i = 0; i < 3; i += 1)
+		expect((await from('192.0.2.1', `envtier_0123456789abcdef_${'x'.repeat(43)}`)).status).toBe(401);
+	const blocked = await from('192.0.2.1', alice.key);
+	expect(blocked.status).toBe(429);
+	expect(Number(blocked.headers['retry-after'])).toBeGreaterThan(0);
+	expect((await from('192.0.2.2', alice.key)).status).toBe(200);
+	const metrics = (await api.send('GET', '/metrics')).text;
+	expect(metrics).toContain('envtier_api_failed_logins_total 3');
+	expect(metrics).toContain('envtier_api_calls_total{operation="secrets.list",status="200"} 1');
+	expect(metrics).toContain('envtier_api_call_duration_seconds_bucket');
+});
+
+let forwarded: ApiUnderTest;
+beforeAll(async () => {
+	forwarded = await startApi({ callers: [alice] });
+});
+afterAll(() => forwarded?.[Symbol.asyncDispose]());
+
+test('an address in X-Forwarded-For is believed only when a proxy is trusted', async () => {
+	await forwarded.send('GET', '/api/secrets', { as: alice, headers: { 'x-forwarded-for': '192.0.2.9' } });
+	expect(forwarded.audit().at(-1)).toMatchObject({ ip: '127.0.0.1' });
+});
+
+test('what is not UTF-8 is refused rather than changed, and compression is refused', async () => {
+	const response = await fetch(`${forwarded.url}/api/secrets`, {
+		method: 'POST',
+		headers: { authorization: `Bearer ${alice.key}`, 'content-type': 'application/json' },
+		body: Buffer.from('{"key":"A","value":"\xff"}', 'latin1'),
+	});
+	expect(response.status).toBe(400);
+	const packed = await forwarded.send('POST', '/api/secrets', {
+		as: alice,
+		body: '{}',
+		headers: { 'content-encoding': 'gzip' },
+	});
+	expect(packed.status).toBe(415);
+});

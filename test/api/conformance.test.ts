@@ -1,0 +1,167 @@
+/** Every status that the OpenAPI document promises is produced by the running routes, for every operation. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openApiOf } from '../../api/openapi.ts';
+import { OPERATIONS } from '../../api/routes/all.ts';
+import type { OpenBao } from '../support/openbao.ts';
+import { type ApiUnderTest, caller, type Sent, startApi } from './support/api.ts';
+import { onVault } from './support/both.ts';
+import { conformance } from './support/conformance.ts';
+import { type Issuer, startIssuer } from './support/issuer.ts';
+
+const alice = caller('user:alice');
+const bob = caller('user:bob');
+const powerless = caller('user:carol', { scopes: [], roles: [], org: undefined });
+
+let issuer: Issuer;
+let session: string;
+let usual: ApiUnderTest;
+/** Another API, by what is wrong with it. */
+let sealed: ApiUnderTest & { bao?: OpenBao };
+let storeless: ApiUnderTest;
+let strict: ApiUnderTest;
+const all: ApiUnderTest[] = [];
+const endings: (() => PromiseLike<void>)[] = [];
+
+beforeAll(async () => {
+	issuer = await startIssuer();
+	endings.push(() => issuer[Symbol.asyncDispose]());
+	const rights = { scope: 'secrets:read secrets:write', roles: ['org_admin'], org: 'acme' };
+	session = await issuer.session({ sub: 'alice', ...rights });
+	const callers = [alice, bob, powerless];
+	const env = { ENVTIER_API_OIDC_ISSUER: issuer.url, ENVTIER_API_OIDC_CA: issuer.caPem };
+	const started = async (extra: Record<string, string>, none = false) => {
+		const settings = none ? { store: { kind: 'none' as const } } : {};
+		const api = await startApi({ env: { ...env, ...extra }, callers, settings });
+		endings.push(() => api[Symbol.asyncDispose]());
+		all.push(api);
+		return api;
+	};
+	usual = await started({ ENVTIER_API_FAILED_LOGINS_PER_MINUTE: '100000' });
+	storeless = await started({}, true);
+	strict = await started({ ENVTIER_API_CALLS_PER_MINUTE: '1' });
+	const on = await onVault({ env, callers });
+	endings.push(() => on[Symbol.asyncDispose]());
+	await on.bao?.seal();
+	sealed = on.api;
+	all.push(sealed);
+});
+afterAll(async () => {
+	for (const end of endings.reverse()) await end();
+});
+
+/** A body with which an operation gets as far as its store. */
+const BODIES: Record<string, object | undefined> = {
+	'secrets.create': { key: 'A', value: 'v' },
+	'secrets.update': { id: 's1_', value: 'v' },
+	'secrets.delete': { id: 's1_' },
+	'org.secrets.create': { key: 'A', value: 'v' },
+	'org.secrets.update': { id: 's1_', value: 'v' },
+	'org.secrets.delete': { id: 's1_' },
+	'templates.create': { name: 'base', services: [] },
+	'templates.update': { name: 'base', services: [] },
+	'templates.delete': { name: 'base' },
+	'deployments.create': { name: 'shop', org: 'acme' },
+	'keys.create': { name: 'ci', scopes: ['secrets:read'] },
+	'keys.delete': { id: '0123456789abcdef' },
+};
+
+test('what may happen to every operation', { timeout: 120_000 }, async () => {
+	// An id that leads to a secret of alice's and of her organization, valid wherever nothing can be looked up.
+	const own = await usual.send('POST', '/api/secrets', { as: alice, body: { key: 'OWN', value: 'v' } });
+	const org = await usual.send('POST', '/api/org/secrets', { as: alice, body: { key: 'OURS', value: 'v' } });
+	const idFor = (operation: string): object => {
+		if (!/secrets\.(update|delete)$/.test(operation)) return {};
+		return { id: ((operation.startsWith('org') ? org : own).json as { id: string }).id };
+	};
+	for (const { id, method, path: template, body: takesBody } of OPERATIONS) {
+		const path = template.replace('{name}', 'shop');
+		const body = takesBody === undefined ? undefined : { ...BODIES[id], ...idFor(id) };
+		const expectStatus = async (api: ApiUnderTest, status: number, sent: Sent, at = path) => {
+			const answer = await api.send(method.toUpperCase(), at, sent);
+			expect(answer.status, `${id}: ${answer.text}`).toBe(status);
+			expect((answer.json as { error: string }).error).toMatch(/^[^{}]{10,}$/);
+			return answer;
+		};
+		await expectStatus(usual, 401, { body });
+		await expectStatus(usual, 401, { as: 'envtier_0123456789abcdef_nonsense', body });
+		await expectStatus(usual, 403, { as: session, body, headers: { 'envtier-org': 'globex' } });
+		await expectStatus(usual, 400, { as: session, body, headers: { 'envtier-org': '../x' } });
+		await expectStatus(storeless, 503, { as: session, body });
+		// Whatever happens first: the second call is one too many.
+		await strict.send(method.toUpperCase(), path, { as: session, body });
+		const limited = await expectStatus(strict, 429, { as: session, body });
+		expect(Number(limited.headers['retry-after'])).toBeGreaterThan(0);
+		await expectStatus(sealed, 500, { as: session, body });
+		if (takesBody === undefined) {
+			await expectStatus(usual, 400, { as: session }, `${path}?unknown=1`);
+			continue;
+		}
+		await expectStatus(usual, 400, { as: session, body: '{"key":' });
+		await expectStatus(usual, 400, { as: session, body: '[]' });
+		await expectStatus(usual, 400, { as: session, body: { ...body, unknown: 1 } });
+		await expectStatus(usual, 415, { as: session, body: 'a=b', headers: { 'content-type': 'text/plain' } });
+		await expectStatus(usual, 413, { as: session, body: { ...body, x: 'x'.repeat(1024 * 1024) } });
+	}
+});
+
+test('what each operation is for, and what it refuses', async () => {
+	const send = async (status: number, method: string, path: string, sent: Sent) => {
+		const answer = await usual.send(method, path, sent);
+		expect(answer.status, `${method} ${path}: ${answer.text}`).toBe(status);
+		return answer.json as Record<string, string>;
+	};
+	const deployment = { name: 'store', org: 'acme' };
+	await send(201, 'POST', '/api/deployments', { as: alice, body: deployment });
+	await send(409, 'POST', '/api/deployments', { as: bob, body: deployment });
+	await send(200, 'GET', '/api/deployments', { as: alice });
+	await send(200, 'GET', '/api/deployments/store', { as: alice });
+	await send(403, 'GET', '/api/deployments/store', { as: bob });
+	for (const [path, extra] of [
+		['/api/secrets', { deploymentName: 'store' }],
+		['/api/org/secrets', {}],
+	] as const) {
+		const body = { key: 'K', value: 'v', ...extra };
+		const { id } = await send(201, 'POST', path, { as: alice, body });
+		await send(409, 'POST', path, { as: alice, body });
+		await send(200, 'GET', path, { as: alice });
+		await send(403, 'GET', path, { as: powerless });
+		await send(200, 'PUT', path, { as: alice, body: { id, value: 'w' } });
+		await send(200, 'DELETE', path, { as: alice, body: { id } });
+		await send(404, 'PUT', path, { as: alice, body: { id, value: 'w' } });
+		await send(404, 'DELETE', path, { as: alice, body: { id } });
+	}
+	const template = { name: 'fresh', services: [] };
+	await send(201, 'POST', '/api/templates', { as: alice, body: template });
+	await send(409, 'POST', '/api/templates', { as: alice, body: template });
+	await send(200, 'GET', '/api/templates', { as: alice });
+	await send(200, 'GET', '/api/templates/fresh', { as: alice });
+	await send(200, 'PUT', '/api/templates', { as: alice, body: template });
+	await send(403, 'PUT', '/api/templates', { as: bob, body: template });
+	await send(200, 'DELETE', '/api/templates', { as: alice, body: { name: 'fresh' } });
+	await send(201, 'POST', '/api/keys', { as: session, body: { name: 'ci', scopes: ['secrets:read'] } });
+	const keys = (await send(200, 'GET', '/api/keys', { as: session })) as unknown as { id: string }[];
+	await send(200, 'DELETE', '/api/keys', { as: session, body: { id: keys[0]?.id } });
+	await send(404, 'DELETE', '/api/keys', { as: session, body: { id: keys[0]?.id } });
+});
+
+// The last one: it looks back at the others.
+test('nothing is promised that was not produced', () => {
+	const produced = new Set(all.flatMap((api) => [...api.seen.produced()]));
+	expect(usual.seen.promised().filter((promise) => !produced.has(promise))).toEqual([]);
+	expect(usual.seen.promised().length).toBeGreaterThan(100);
+});
+
+test('the document that is served is the one that answers were checked against', async () => {
+	const served = await usual.send('GET', '/openapi.json');
+	expect(served.json).toEqual(JSON.parse(JSON.stringify(openApiOf(OPERATIONS, 'test'))));
+	expect(served.json).toMatchObject({ openapi: '3.1.0' });
+});
+
+test('the check itself notices an undocumented status and a body of another shape', () => {
+	const check = conformance(openApiOf(OPERATIONS, 'test'));
+	const answer = { headers: {}, text: '', json: { status: 'updated' } };
+	check.check('PUT', '/api/secrets', { ...answer, status: 200 });
+	expect(() => check.check('PUT', '/api/secrets', { ...answer, status: 418 })).toThrow('not documented');
+	const wrong = { ...answer, status: 200, json: { status: 'updated', value: 'x' } };
+	expect(() => check.check('PUT', '/api/secrets', wrong)).toThrow('additional properties');
+});
