@@ -54,7 +54,8 @@ export const REJECT_REASONS = {
 		cure: 'rename it',
 	},
 	'mount-taken': {
-		meaning: 'a container mounts something at the directory of the secrets, or inside it',
+		meaning:
+			'a container mounts something at the directory of the secrets or inside it, or something read-only above it',
 		cure: 'choose another directory with envtier.dev/path',
 	},
 	'root-without-override': {
