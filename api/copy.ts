@@ -33,6 +33,8 @@ export interface Made {
 export interface Undoing {
 	/** Takes over an attempt that could not be undone at once. */
 	later(name: string): void;
+	/** Undoes an attempt at this name now, if one was handed over; rejects when the store still fails. */
+	settle(name: string): Promise<void>;
 }
 
 /** What is written down before the first secret is copied, so that whoever comes later can undo it. */
@@ -63,6 +65,7 @@ export async function createDeployment(
 	undoing: Undoing,
 ): Promise<Result<Made, Problem>> {
 	const { name } = deployment;
+	await undoing.settle(name);
 	if ((await readJournal(store, name)) !== undefined) {
 		await undoAbandoned(store, name, deed.at);
 		if ((await readJournal(store, name)) !== undefined) return refuse(409, BUSY);
@@ -229,44 +232,49 @@ export function startRecovery(
 	log: Logger,
 	{ retry, sweep, now }: { retry: number; sweep: number; now: () => Date },
 ): Recovery {
-	const pending = new Set<string>();
+	/** What was handed over, with the undoing that is under way. */
+	const pending = new Map<string, Promise<void> | undefined>();
 	let busy = false;
-	const once = async (
-		names: Iterable<string>,
-		undoOne: (name: string) => Promise<unknown>,
-	): Promise<void> => {
-		for (const name of names) {
-			await undoOne(name);
-			if (pending.delete(name))
-				log.info({ deployment: name }, 'a deployment that failed half-way was undone');
+	let swept = Number.NEGATIVE_INFINITY;
+	const undoNow = async (name: string): Promise<void> => {
+		try {
+			await undo(store, name, undefined);
+			pending.delete(name);
+			log.info({ deployment: name }, 'a deployment that failed half-way was undone');
+		} catch (thrown) {
+			pending.set(name, undefined);
+			throw thrown;
 		}
 	};
-	const guarded = async (work: () => Promise<void>): Promise<void> => {
+	const settle = async (name: string): Promise<void> => {
+		if (!pending.has(name)) return;
+		const under = pending.get(name) ?? undoNow(name);
+		if (pending.has(name)) pending.set(name, under);
+		await under;
+	};
+	const look = async (): Promise<void> => {
+		for (const name of [...pending.keys()]) await settle(name);
+		if (performance.now() < swept + sweep) return;
+		const names = (await store.list(JOURNALS)).filter((name) => parseName(name).ok);
+		for (const name of names) await undoAbandoned(store, name, now());
+		swept = performance.now();
+	};
+	const tick = async (): Promise<void> => {
 		if (busy) return;
 		busy = true;
 		try {
-			await work();
+			await look();
 		} catch (thrown) {
 			log.warn({ problem: String(thrown), pending: pending.size }, 'undoing waits for the store');
 		} finally {
 			busy = false;
 		}
 	};
-	const retrying = setInterval(() => {
-		if (pending.size > 0) void guarded(() => once([...pending], (name) => undo(store, name, undefined)));
-	}, retry).unref();
-	const sweepNow = (): Promise<void> =>
-		guarded(async () => {
-			const names = (await store.list(JOURNALS)).filter((name) => parseName(name).ok);
-			await once(names, (name) => undoAbandoned(store, name, now()));
-		});
-	const sweeping = setInterval(() => void sweepNow(), sweep).unref();
-	void sweepNow();
+	const timer = setInterval(() => void tick(), retry).unref();
+	void tick();
 	return {
-		later: (name) => void pending.add(name),
-		stop: () => {
-			clearInterval(retrying);
-			clearInterval(sweeping);
-		},
+		later: (name) => void pending.set(name, undefined),
+		settle,
+		stop: () => clearInterval(timer),
 	};
 }

@@ -1,0 +1,113 @@
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { call } from '../support/http.ts';
+import { startOpenBao } from '../support/openbao.ts';
+import { runProcess, startProcess } from '../support/process.ts';
+import { until } from '../support/until.ts';
+import { caller } from './support/api.ts';
+import { vaultEnv } from './support/both.ts';
+import { startApiProcess } from './support/process.ts';
+
+const MAIN = join(import.meta.dirname, '../../api/main.ts');
+const alice = caller('user:alice');
+const authorization = `Bearer ${alice.key}`;
+
+test('with the memory store alone it starts, warns loudly, and gives a key to try it with', async () => {
+	await using api = await startProcess({
+		name: 'api',
+		command: process.execPath,
+		args: [MAIN],
+		env: { ENVTIER_API_STORE: 'memory', ENVTIER_API_LISTEN: '127.0.0.1:0' },
+	});
+	await api.waitUntil('it serves', () => api.stdout().includes('"msg":"serving"'));
+	expect(api.stderr()).toContain('DEVELOPMENT ONLY');
+	const [key] = /envtier_\S+/.exec(api.stderr()) ?? [];
+	const port = /"port":([0-9]+)/.exec(api.stdout())?.[1];
+	const url = `http://127.0.0.1:${port}/api/secrets`;
+	expect((await call({ url, headers: { authorization: `Bearer ${key}` } })).status).toBe(200);
+	expect((await call({ url })).status).toBe(401);
+	expect(api.stdout()).not.toContain(key);
+});
+
+test('without a store it starts and answers 503', async () => {
+	await using api = await startApiProcess({}, [alice]);
+	const caPem = api.authority.certPem;
+	const answer = await call({ url: `${api.url}/api/secrets`, caPem, headers: { authorization } });
+	expect(answer).toMatchObject({
+		status: 503,
+		json: { error: expect.stringContaining('ENVTIER_API_STORE') },
+	});
+	expect((await call({ url: `${api.url}/readyz`, caPem })).status).toBe(503);
+	expect((await call({ url: `${api.url}/healthz`, caPem })).status).toBe(200);
+});
+
+test('over TLS on a Vault: ready, then not ready while Vault is sealed, and a call in flight ends before the process does', async () => {
+	await using bao = await startOpenBao();
+	await using api = await startApiProcess({ ENVTIER_API_STORE: 'vault', ...(await vaultEnv(bao)) }, [alice]);
+	const caPem = api.authority.certPem;
+	const ready = async () => (await call({ url: `${api.url}/readyz`, caPem })).status;
+	expect(await ready()).toBe(200);
+	await bao.seal();
+	expect(await ready()).toBe(503);
+	await bao.unseal();
+	expect(await ready()).toBe(200);
+	// Half a body: the call is under way when the signal comes.
+	const body = JSON.stringify({ key: 'A', value: 'v' });
+	const headers = { authorization, 'content-type': 'application/json', 'content-length': body.length };
+	const sent = request(`${api.url}/api/secrets`, { method: 'POST', ca: caPem, agent: false, headers });
+	const answered = new Promise<number>((resolve, reject) => {
+		sent.on('response', (response) => resolve(response.statusCode ?? 0));
+		sent.on('error', reject);
+	});
+	sent.write(body.slice(0, 5));
+	// The server has the head once it has answered something sent after it.
+	await ready();
+	api.process.signal('SIGTERM');
+	await until('it to shut down', () => api.process.stdout().includes('"msg":"shutting down"'));
+	sent.end(body.slice(5));
+	expect(await answered).toBe(201);
+	expect(await api.process.exited).toEqual({ code: 0, signal: null });
+	expect(api.process.stdout()).toContain('"action":"secrets.create"');
+});
+
+test('an API that logs in by Kubernetes or a token file says which setting is wrong', async () => {
+	const env = {
+		ENVTIER_API_STORE: 'vault',
+		ENVTIER_API_LISTEN: '0.0.0.0:0',
+		ENVTIER_VAULT_ADDR: 'http://vault.example',
+		ENVTIER_API_OIDC_ISSUER: 'http://issuer.example',
+		ENVTIER_API_BODY_LIMIT: 'much',
+	};
+	const ended = await runProcess({ command: process.execPath, args: [MAIN], env });
+	expect(ended.code).toBe(1);
+	for (const name of [
+		'ENVTIER_API_LISTEN',
+		'ENVTIER_VAULT_ADDR',
+		'ENVTIER_API_VAULT_ROLE',
+		'ENVTIER_API_OIDC_ISSUER',
+		'ENVTIER_API_BODY_LIMIT',
+	])
+		expect(ended.stderr).toContain(name);
+});
+
+test('--new-key makes a key and its entry, which is let in', async () => {
+	const args = [MAIN, '--new-key', '--subject', 'user:ci', '--org', 'acme', '--scopes', 'secrets:read'];
+	const made = await runProcess({ command: process.execPath, args });
+	expect(made.code).toBe(0);
+	const { keys } = JSON.parse(made.stdout) as { keys: [{ hash: string }] };
+	const text = made.stderr.trim();
+	expect(made.stdout).not.toContain(text);
+	await using api = await startApiProcess({ ENVTIER_API_STORE: 'memory' }, [
+		{ key: text, record: keys[0] as never },
+	]);
+	const caPem = api.authority.certPem;
+	const answer = await call({
+		url: `${api.url}/api/secrets`,
+		caPem,
+		headers: { authorization: `Bearer ${text}` },
+	});
+	expect(answer.status).toBe(200);
+	const wrong = await runProcess({ command: process.execPath, args: [MAIN, '--new-key'] });
+	expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('--subject') });
+});
