@@ -1,0 +1,48 @@
+import { ApiException } from '@kubernetes/client-node';
+import { CertsFailure } from './failure.ts';
+
+/** Runs calls of the API server; what goes wrong on the way becomes a sentence that begins with `doing`. */
+export async function calling<T>(server: string, doing: string, calls: () => Promise<T>): Promise<T> {
+	try {
+		return await calls();
+	} catch (thrown) {
+		const reason = explain(thrown, server);
+		if (reason === undefined) throw thrown;
+		throw new CertsFailure(`${doing} failed: ${reason}`);
+	}
+}
+
+/** True when the API server answered with this status. */
+export function hasStatus(thrown: unknown, ...statuses: readonly number[]): boolean {
+	return thrown instanceof ApiException && statuses.includes(thrown.code);
+}
+
+/** Undefined for a defect. */
+function explain(thrown: unknown, server: string): string | undefined {
+	if (thrown instanceof ApiException) {
+		const said = statusMessage(thrown.body);
+		if (thrown.code === 401)
+			return `${server} does not know who you are (401): sign in again, or name another --context`;
+		if (thrown.code === 403) return `you may not: ${said}`;
+		return `${server} answered ${thrown.code}: ${said}`;
+	}
+	// undici's fetch throws a TypeError whose cause tells.
+	if (thrown instanceof TypeError && thrown.message === 'fetch failed' && thrown.cause instanceof Error)
+		return `${server} cannot be reached: ${thrown.cause.message}`;
+	return undefined;
+}
+
+/** `Status.message`; the client gives some bodies as text. */
+function statusMessage(body: unknown): string {
+	const status: unknown = typeof body === 'string' ? parse(body) : body;
+	const found = typeof status === 'object' && status !== null && 'message' in status ? status.message : '';
+	return typeof found === 'string' && found !== '' ? found : 'it does not say why';
+}
+
+function parse(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+}

@@ -1,0 +1,54 @@
+import { X509Certificate } from 'node:crypto';
+import { err, ok, type Result } from '../../contract/result.ts';
+
+const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** The certificates in PEM text. What cannot be read as one is left out. */
+export function readable(pem: string): readonly X509Certificate[] {
+	return [...pem.matchAll(BLOCK)].flatMap(([block]) => {
+		try {
+			return [new X509Certificate(block)];
+		} catch {
+			return [];
+		}
+	});
+}
+
+/** PEM text of the certificates, each once, in this order. */
+export function formatBundle(certificates: readonly X509Certificate[]): string {
+	const unique = new Map(certificates.map((one) => [one.fingerprint256, one]));
+	return [...unique.values()].map((one) => one.toString()).join('');
+}
+
+/**
+ * What is to be trusted while both the old and the new certificate are served: all that was trusted, but for what has expired, and
+ * the new CA.
+ */
+export function overlap(
+	trusted: readonly X509Certificate[],
+	added: readonly X509Certificate[],
+	now: Date,
+): readonly X509Certificate[] {
+	return [...trusted.filter((one) => now < one.validToDate), ...added];
+}
+
+/**
+ * What is to be trusted in the end: `ca` alone. Refused while something newer is trusted: that is another rotation under way, whose
+ * certificate may come to be served any moment.
+ */
+export function only(
+	ca: X509Certificate,
+	trusted: readonly X509Certificate[],
+): Result<readonly X509Certificate[]> {
+	const newer = trusted.some((one) => one.validFromDate > ca.validFromDate);
+	return newer
+		? err(
+				'a CA newer than that of the Secret is trusted: another rotation is under way, or was cut off. Run the script again without --finish',
+			)
+		: ok([ca]);
+}
+
+/** True when `leaf` can be checked with `trusted`. */
+export function isTrusted(leaf: X509Certificate, trusted: readonly X509Certificate[]): boolean {
+	return trusted.some((ca) => leaf.checkIssued(ca) && leaf.verify(ca.publicKey));
+}

@@ -1,0 +1,110 @@
+import { X509Certificate } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatBundle, isTrusted, only, overlap } from './bundle.ts';
+import { CertsFailure } from './failure.ts';
+import { type Outcome, type Pace, type Parts, settle } from './parts.ts';
+import type { RegistrationStore } from './registration.ts';
+import type { Replica } from './replicas.ts';
+import type { StoredPair } from './secret.ts';
+
+const LOOK_EVERY_MS = 1_000;
+
+/**
+ * Makes the registration trust the CA of the Secret's certificate, and, once every replica shows that certificate, nothing else.
+ *
+ * @param unseen take it on trust that every replica shows it
+ */
+export async function finish(parts: Parts, pace: Pace, unseen = false): Promise<Outcome> {
+	const { secret, registration, say } = parts;
+	const { certificate, ca } = pairOf(await secret.read());
+	const registered = await registration.read();
+	if (registered === undefined)
+		throw new CertsFailure(
+			'there is no registration: apply deploy/manifests, or name another by --registration',
+		);
+	if (!isTrusted(certificate, registered.trusted)) {
+		await registration.setBundle((now) => formatBundle(overlap(now.trusted, [ca], new Date())));
+		say('the registration trusts the CA of the Secret');
+		await settle(pace.settle, say);
+	}
+	const done: Outcome = { finished: true, next: undefined, certificate };
+	const left = (next: string): Outcome => ({ finished: false, next, certificate });
+	// With nothing else to be served before, and nothing else trusted, nobody needs to be waited for.
+	if ((await others(registration, ca)).length === 0) return done;
+	if (!unseen) {
+		if (pace.wait === undefined) return left(NEXT);
+		const behind = await waitFor(certificate, () => parts.replicas(registered), pace.wait, say);
+		if (behind.length > 0) return left(`${behind.join('; ')}. The old CA stays trusted. ${NEXT}`);
+	}
+	await registration.setBundle((now) => {
+		const trusted = only(ca, now.trusted);
+		if (!trusted.ok) throw new CertsFailure(trusted.error);
+		return formatBundle(trusted.value);
+	});
+	say('the registration trusts the CA of the Secret alone');
+	return done;
+}
+
+/** What the registration trusts besides `ca`. */
+async function others(
+	registration: RegistrationStore,
+	ca: X509Certificate,
+): Promise<readonly X509Certificate[]> {
+	const registered = await registration.read();
+	return (registered?.trusted ?? []).filter((one) => one.fingerprint256 !== ca.fingerprint256);
+}
+
+const NEXT =
+	'Run this with --finish once every replica shows the new certificate (a kubelet takes up to two minutes to hand it out)';
+
+function pairOf(pair: StoredPair | undefined): {
+	readonly certificate: X509Certificate;
+	readonly ca: X509Certificate;
+} {
+	if (pair === undefined)
+		throw new CertsFailure('there is no Secret to finish with: run this without --finish first');
+	try {
+		const certificate = new X509Certificate(pair.certPem);
+		const ca = new X509Certificate(pair.caPem);
+		if (isTrusted(certificate, [ca])) return { certificate, ca };
+	} catch {
+		// The sentence below says it.
+	}
+	throw new CertsFailure(
+		'the Secret does not hold a certificate (tls.crt) and the CA that signed it (ca.crt): run this without --finish',
+	);
+}
+
+/** Waits until all replicas show `certificate`; gives what is wrong with those that don't in the end. */
+async function waitFor(
+	certificate: X509Certificate,
+	replicas: () => Promise<readonly Replica[]>,
+	ms: number,
+	say: (line: string) => void,
+): Promise<readonly string[]> {
+	const end = performance.now() + ms;
+	let told = '';
+	for (;;) {
+		const all = await replicas();
+		const behind = (await Promise.all(all.map((replica) => behindWhy(replica, certificate)))).filter(
+			(why) => why !== undefined,
+		);
+		const line = `${all.length - behind.length} of ${all.length} replicas show the new certificate`;
+		if (line !== told) say(line);
+		told = line;
+		if (behind.length === 0 || performance.now() > end) return behind;
+		await sleep(LOOK_EVERY_MS);
+	}
+}
+
+async function behindWhy(replica: Replica, certificate: X509Certificate): Promise<string | undefined> {
+	try {
+		const { fingerprint } = await replica.shown();
+		return fingerprint === certificate.fingerprint256
+			? undefined
+			: `${replica.name} shows another certificate`;
+	} catch (thrown) {
+		if (thrown instanceof CertsFailure) return thrown.message;
+		throw thrown;
+	}
+}

@@ -1,0 +1,29 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { CertsFailure } from './failure.ts';
+
+const CHOOSE = 'name a kubeconfig by --kubeconfig or KUBECONFIG, and a context by --context';
+
+/** Reads the kubeconfig that kubectl would take (KUBECONFIG, else ~/.kube/config, else the pod's own account) unless one is named. */
+export function openKubeconfig(file: string | undefined, context: string | undefined): KubeConfig {
+	const config = new KubeConfig();
+	try {
+		if (file === undefined) config.loadFromDefault();
+		else config.loadFromFile(file);
+	} catch (thrown) {
+		const reason = thrown instanceof Error ? thrown.message : String(thrown);
+		throw new CertsFailure(`the kubeconfig ${file ?? ''} cannot be read: ${reason}`.replace('  ', ' '));
+	}
+	// Where there is no file at all the library falls back on this address.
+	const none = config.getCurrentCluster()?.server === 'http://localhost:8080';
+	if (none) throw new CertsFailure(`there is no kubeconfig: ${CHOOSE}`);
+	if (context !== undefined) {
+		const known = config.getContexts().map(({ name }) => name);
+		if (!known.includes(context))
+			throw new CertsFailure(
+				`the kubeconfig has no context "${context}"; it has ${known.join(', ') || 'none at all'}`,
+			);
+		config.setCurrentContext(context);
+	}
+	if (config.getCurrentCluster() === null) throw new CertsFailure(`no cluster is chosen: ${CHOOSE}`);
+	return config;
+}

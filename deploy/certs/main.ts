@@ -1,0 +1,46 @@
+import process from 'node:process';
+import { CertsFailure } from './failure.ts';
+import { issue, serviceNames } from './issue.ts';
+import { certsCommand } from './options.ts';
+
+const EXIT = { failed: 1, usage: 2, unfinished: 3 } as const;
+
+const command = certsCommand().exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT.usage));
+command.parse();
+const options = command.opts();
+const names = [...new Set([...serviceNames(options.service, options.namespace), ...options.name])];
+const say = (line: string): void => {
+	if (options.json !== true) process.stderr.write(`${line}\n`);
+};
+
+async function print(): Promise<void> {
+	const { manifests, shippedWebhooks } = await import('./manifests.ts');
+	const issued = await issue({ names, days: options.days, now: new Date() });
+	const secret = { namespace: options.namespace, name: options.secret };
+	const registration = { name: options.registration, webhooks: await shippedWebhooks() };
+	process.stdout.write(manifests(secret, registration, issued));
+}
+
+async function change(): Promise<void> {
+	// Loaded here: the Kubernetes client takes half a second that --help needn't wait for.
+	const { runInCluster } = await import('./run.ts');
+	const { finished, next, certificate } = await runInCluster(options, names, say);
+	const { fingerprint256: fingerprint, subjectAltName, validTo } = certificate;
+	const notAfter = new Date(validTo).toISOString();
+	if (options.json === true)
+		process.stdout.write(`${JSON.stringify({ finished, next, fingerprint, subjectAltName, notAfter })}\n`);
+	else
+		process.stdout.write(
+			`${finished ? 'Done' : `Not finished: ${next}`}. Certificate ${fingerprint}, valid to ${notAfter}.\n`,
+		);
+	if (!finished) process.exitCode = EXIT.unfinished;
+}
+
+try {
+	await (options.print === true ? print() : change());
+} catch (thrown) {
+	if (!(thrown instanceof CertsFailure)) throw thrown;
+	if (options.json === true) process.stdout.write(`${JSON.stringify({ error: thrown.message })}\n`);
+	process.stderr.write(`certs: ${thrown.message}\n`);
+	process.exitCode = EXIT.failed;
+}

@@ -1,0 +1,118 @@
+import type { X509Certificate } from 'node:crypto';
+import {
+	AdmissionregistrationV1Api,
+	type KubeConfig,
+	PatchStrategy,
+	setHeaderOptions,
+	type V1MutatingWebhook,
+} from '@kubernetes/client-node';
+import { calling, hasStatus } from './api-failure.ts';
+import { readable } from './bundle.ts';
+import { CertsFailure } from './failure.ts';
+
+/** The part of a MutatingWebhookConfiguration that leads to our webhook. */
+export interface Registration {
+	readonly resourceVersion: string;
+	/** All that its webhooks trust. What cannot be read is left out: no call gets through with it. */
+	readonly trusted: readonly X509Certificate[];
+	/** Positions of the webhooks in the list. */
+	readonly positions: readonly number[];
+	/** Where it leads, if not to a Service: a webhook outside the cluster. */
+	readonly urls: readonly URL[];
+}
+
+/** Which registration, and which Service it must lead to. */
+export interface RegistrationName {
+	readonly name: string;
+	readonly namespace: string;
+	readonly service: string;
+}
+
+/** The registration in a cluster. */
+export interface RegistrationStore {
+	/** Undefined when there is none. */
+	read(): Promise<Registration | undefined>;
+	/** Sets the bundle of every webhook in it, whatever happens to the rest meanwhile. */
+	setBundle(bundleOf: BundleOf): Promise<void>;
+}
+
+/** Gives the PEM text that is to be trusted; asked again after a conflict. */
+type BundleOf = (current: Registration) => string;
+
+/** Opens the registration. */
+export function registrationStore(config: KubeConfig, which: RegistrationName): RegistrationStore {
+	const api = config.makeApiClient(AdmissionregistrationV1Api);
+	const server = config.getCurrentCluster()?.server ?? '';
+	const { name } = which;
+	const title = `MutatingWebhookConfiguration ${name}`;
+	const read = async (): Promise<Registration | undefined> => {
+		try {
+			const { metadata, webhooks = [] } = await api.readMutatingWebhookConfiguration({ name });
+			if (metadata?.annotations?.['cert-manager.io/inject-ca-from'] !== undefined)
+				throw new CertsFailure(`cert-manager keeps the caBundle of ${title}: it is left alone`);
+			return pick(webhooks, metadata?.resourceVersion ?? '', which, title);
+		} catch (thrown) {
+			if (hasStatus(thrown, 404)) return undefined;
+			throw thrown;
+		}
+	};
+	const setOnce = async (bundleOf: BundleOf): Promise<void> => {
+		const current = await read();
+		if (current === undefined) throw new CertsFailure(`${title} is gone`);
+		const body = patch(current, bundleOf(current));
+		const asJsonPatch = setHeaderOptions('Content-Type', PatchStrategy.JsonPatch);
+		await api.patchMutatingWebhookConfiguration({ name, body, fieldManager: 'envtier-certs' }, asJsonPatch);
+	};
+	return {
+		read: () => calling(server, `reading ${title}`, read),
+		setBundle: (bundleOf) =>
+			calling(server, `writing the caBundle of ${title}`, () => againOnConflict(() => setOnce(bundleOf))),
+	};
+}
+
+/** Conflicts are rare and brief: someone else changed the object between our reading and our writing. */
+async function againOnConflict(once: () => Promise<void>): Promise<void> {
+	for (let left = 4; ; left -= 1) {
+		try {
+			return await once();
+		} catch (thrown) {
+			// A failed "test" of a JSON Patch is a 422.
+			if (left === 0 || !hasStatus(thrown, 409, 422)) throw thrown;
+		}
+	}
+}
+
+function pick(
+	webhooks: readonly V1MutatingWebhook[],
+	resourceVersion: string,
+	{ namespace, service }: RegistrationName,
+	title: string,
+): Registration {
+	const positions: number[] = [];
+	const trusted: X509Certificate[] = [];
+	const urls: URL[] = [];
+	for (const [position, { clientConfig }] of webhooks.entries()) {
+		const target = clientConfig.service;
+		if (target !== undefined && (target.name !== service || target.namespace !== namespace)) continue;
+		positions.push(position);
+		trusted.push(...readable(Buffer.from(clientConfig.caBundle ?? '', 'base64').toString('utf8')));
+		if (clientConfig.url !== undefined) urls.push(new URL(clientConfig.url));
+	}
+	if (positions.length === 0)
+		throw new CertsFailure(
+			`${title} has no webhook that leads to the Service ${namespace}/${service}: see --namespace, --service and --registration`,
+		);
+	return { resourceVersion, positions, trusted, urls };
+}
+
+function patch({ resourceVersion, positions }: Registration, bundle: string): object[] {
+	const value = Buffer.from(bundle).toString('base64');
+	return [
+		{ op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+		...positions.map((position) => ({
+			op: 'add',
+			path: `/webhooks/${position}/clientConfig/caBundle`,
+			value,
+		})),
+	];
+}

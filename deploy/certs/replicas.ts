@@ -1,0 +1,79 @@
+import { duplexPair, PassThrough } from 'node:stream';
+import { DiscoveryV1Api, type KubeConfig, PortForward, type V1EndpointSlice } from '@kubernetes/client-node';
+import { calling } from './api-failure.ts';
+import { CertsFailure } from './failure.ts';
+import { type Shown, shownBy, shownThrough } from './handshake.ts';
+
+/** One webhook that serves. */
+export interface Replica {
+	readonly name: string;
+	/** The certificate that it shows now. Rejects with a `CertsFailure`. */
+	shown(): Promise<Shown>;
+}
+
+/**
+ * The replicas behind a Service, ready or not, each reached through the API server as `kubectl port-forward` does.
+ * One that is ending is left out: no call is sent to it any more.
+ */
+export function serviceReplicas(
+	config: KubeConfig,
+	namespace: string,
+	service: string,
+): Promise<readonly Replica[]> {
+	const api = config.makeApiClient(DiscoveryV1Api);
+	const server = config.getCurrentCluster()?.server ?? '';
+	return calling(server, `listing the replicas of Service ${namespace}/${service}`, async () => {
+		const labelSelector = `kubernetes.io/service-name=${service}`;
+		const { items } = await api.listNamespacedEndpointSlice({ namespace, labelSelector });
+		return items.flatMap(targetsOf).map(({ pod, port }) => ({
+			name: `pod ${pod}`,
+			shown: () => throughPortForward(config, namespace, pod, port),
+		}));
+	});
+}
+
+/** A webhook outside the cluster, as the API server would call it. */
+export function urlReplica(url: URL): Replica {
+	const host = url.hostname.replace(/^\[|\]$/g, '');
+	return { name: url.origin, shown: () => shownBy(url.origin, host, Number(url.port || 443)) };
+}
+
+interface Target {
+	readonly pod: string;
+	readonly port: number;
+}
+
+function targetsOf({ endpoints, ports }: V1EndpointSlice): readonly Target[] {
+	const port = ports?.[0]?.port;
+	if (port === undefined) return [];
+	return (endpoints ?? []).flatMap(({ targetRef, conditions }) =>
+		targetRef?.kind !== 'Pod' || targetRef.name === undefined || conditions?.terminating === true
+			? []
+			: [{ pod: targetRef.name, port }],
+	);
+}
+
+async function throughPortForward(
+	config: KubeConfig,
+	namespace: string,
+	pod: string,
+	port: number,
+): Promise<Shown> {
+	const [near, far] = duplexPair();
+	const refused = Promise.withResolvers<never>();
+	const complaints = new PassThrough();
+	complaints.on('data', (text: Buffer) =>
+		refused.reject(new CertsFailure(`pod ${pod} cannot be reached: ${text.toString('utf8').trim()}`)),
+	);
+	const socket = await new PortForward(config)
+		.portForward(namespace, pod, [port], far, complaints, far)
+		.catch((thrown: unknown) => {
+			const reason = thrown instanceof Error ? thrown.message : 'the connection failed';
+			throw new CertsFailure(`the port-forward to pod ${pod} was refused: ${reason}`);
+		});
+	try {
+		return await Promise.race([shownThrough(`pod ${pod}`, near), refused.promise]);
+	} finally {
+		if (typeof socket !== 'function') socket.close();
+	}
+}

@@ -1,0 +1,45 @@
+import { X509Certificate } from 'node:crypto';
+import { formatBundle, overlap, readable } from './bundle.ts';
+import { CertsFailure } from './failure.ts';
+import { finish } from './finish.ts';
+import { issue } from './issue.ts';
+import { type Outcome, type Pace, type Parts, settle } from './parts.ts';
+
+/** What to make. */
+export interface Wish {
+	readonly names: readonly string[];
+	readonly days: number;
+	/** Writes the Secret although there is no registration yet. */
+	readonly secretOnly: boolean;
+}
+
+/**
+ * Makes a new CA and certificate and puts them in force so that at no time a replica shows what the API servers don't trust:
+ * first both CAs are trusted, then the new certificate is handed out, and once all replicas show it the old CA goes.
+ */
+export async function rotate(parts: Parts, wish: Wish, pace: Pace): Promise<Outcome> {
+	const { secret, registration, say } = parts;
+	const previous = await secret.read();
+	const registered = await registration.read();
+	if (registered === undefined && !wish.secretOnly)
+		throw new CertsFailure(
+			'there is no registration to tell the CA to: apply deploy/manifests first (the pods wait for the certificate), name ' +
+				'another by --registration, or write the Secret alone by --secret-only',
+		);
+	const issued = await issue({ names: wish.names, days: wish.days, now: new Date() });
+	say(`made a CA and a certificate for ${wish.names.join(', ')}, valid to ${issued.notAfter.toISOString()}`);
+	if (registered !== undefined) {
+		const added = [...readable(previous?.caPem ?? ''), new X509Certificate(issued.caPem)];
+		await registration.setBundle((now) => formatBundle(overlap(now.trusted, added, new Date())));
+		say('the registration trusts the new CA beside what it trusted already');
+		if (previous !== undefined) await settle(pace.settle, say);
+	}
+	await secret.write(issued, previous);
+	say(previous === undefined ? 'wrote the Secret' : 'the Secret holds the new certificate');
+	if (registered !== undefined) return await finish(parts, pace);
+	return {
+		finished: false,
+		next: 'apply deploy/manifests, then run this with --finish so that the registration trusts the certificate',
+		certificate: new X509Certificate(issued.certPem),
+	};
+}

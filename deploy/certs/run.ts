@@ -1,0 +1,33 @@
+import { finish } from './finish.ts';
+import { openKubeconfig } from './kubeconfig.ts';
+import type { CertsOptions } from './options.ts';
+import type { Outcome, Pace, Parts } from './parts.ts';
+import { registrationStore } from './registration.ts';
+import { serviceReplicas, urlReplica } from './replicas.ts';
+import { rotate } from './rotate.ts';
+import { secretStore } from './secret.ts';
+
+/** Does in a cluster what the command line asks for. Rejects with a `CertsFailure`. */
+export async function runInCluster(
+	options: CertsOptions,
+	names: readonly string[],
+	say: (line: string) => void,
+): Promise<Outcome> {
+	const { namespace, service, secret, registration } = options;
+	const config = openKubeconfig(options.kubeconfig, options.context);
+	say(`cluster ${config.getCurrentCluster()?.server} (context ${config.getCurrentContext()})`);
+	const parts: Parts = {
+		secret: secretStore(config, { namespace, name: secret }),
+		registration: registrationStore(config, { name: registration, namespace, service }),
+		replicas: async ({ urls }) =>
+			urls.length > 0 ? urls.map(urlReplica) : await serviceReplicas(config, namespace, service),
+		say,
+	};
+	const pace: Pace = {
+		settle: options.settle * 1000,
+		wait: options.look ? options.wait * 1000 : undefined,
+	};
+	if (options.finish === true) return await finish(parts, pace, !options.look);
+	const wish = { names, days: options.days, secretOnly: options.secretOnly === true };
+	return await rotate(parts, wish, pace);
+}
