@@ -20,9 +20,9 @@ function everyInjection(check: (before: ArbitraryPod, after: V1Pod) => void): vo
 			injected += 1;
 			check(pod, applied(pod, decision));
 		}),
-		{ numRuns: 300 },
+		{ numRuns: 150 },
 	);
-	expect(injected).toBeGreaterThan(100);
+	expect(injected).toBeGreaterThan(50);
 }
 
 const all = (pod: V1Pod): V1Container[] => [

@@ -31,9 +31,9 @@ async function isAnswered(server: TestServer): Promise<void> {
 describe('clients that are slow', () => {
 	test('do not hold up the others', async () => {
 		await using server = await startServer();
-		await times(50, async () => kept(await openTcp(server)));
+		await times(30, async () => kept(await openTcp(server)));
 		for (const written of ['', 'POST /mut', HEAD, HEAD + GOOD.slice(0, 50)])
-			await times(20, async () => kept(await open(server)).write(written));
+			await times(10, async () => kept(await open(server)).write(written));
 		for (let i = 0; i < 5; i += 1) await isAnswered(server);
 	});
 
@@ -80,7 +80,7 @@ describe('clients that leave', () => {
 		['before the answer', HEAD + GOOD],
 	])('%s disturb nobody', async ([, written]) => {
 		await using server = await startServer();
-		await times(20, async () => {
+		await times(10, async () => {
 			const tcp = kept(await openTcp(server));
 			const socket = kept(await open(server, { socket: tcp }));
 			await new Promise((resolve) => socket.write(written, resolve));
