@@ -67,8 +67,11 @@ function resources(plan: Plan, settings: InjectionSettings): Pick<V1Container, '
 	switch (plan.qos) {
 		case 'pod-level':
 			return {};
-		case 'guaranteed':
-			return { resources: { requests: settings.limits, limits: settings.limits } };
+		case 'guaranteed': {
+			// Of a resource that has no limit, what is requested is the limit: without one the pod would lose its class.
+			const both = { ...settings.requests, ...settings.limits };
+			return { resources: { requests: both, limits: both } };
+		}
 		case 'other':
 			return { resources: { requests: settings.requests, limits: settings.limits } };
 		default:
