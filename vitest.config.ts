@@ -30,6 +30,8 @@ export default defineConfig({
 					name: 'node',
 					include: ['test/cluster/node/**/*.test.ts'],
 					globalSetup: ['test/cluster/node/setup.ts'],
+					// Some seal the Vault or stop the webhook that all of them share.
+					fileParallelism: false,
 					testTimeout: 120_000,
 				},
 			},

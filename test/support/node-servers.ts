@@ -8,6 +8,8 @@ import type { Servers, SharedServers } from './servers.ts';
 export interface SharedNode extends SharedServers {
 	/** OpenBao's address as pods reach it. */
 	readonly vaultInside: string;
+	/** For a test that seals it. */
+	readonly vaultUnsealKey: string;
 	/** Path of the `kubectl` to use. */
 	readonly kubectl: string;
 	/** What comes before a command so that it runs inside the node's namespaces. */
@@ -22,7 +24,7 @@ declare module 'vitest' {
 }
 
 /** What a test on the node talks to. */
-export type NodeServers = Servers & Pick<SharedNode, 'vaultInside' | 'kubectl' | 'prefix'>;
+export type NodeServers = Servers & Pick<SharedNode, 'vaultInside' | 'vaultUnsealKey' | 'kubectl' | 'prefix'>;
 
 /** A `describe` for tests that need the node; skipped with the reason where there is none. */
 export function describeWithNode(name: string, body: (servers: NodeServers) => void): void {

@@ -64,6 +64,8 @@ export interface OpenBao extends VaultApi, AsyncDisposable {
 	readonly binary: BaoBinary;
 	/** A directory of its own for the test's files; gone after `stop`. */
 	readonly dir: string;
+	/** Unseals it, for a process that has only its address. */
+	readonly unsealKey: string;
 	pid(): number;
 	output(): string;
 	seal(): Promise<void>;
@@ -218,6 +220,7 @@ async function prepare(server: Server, house: House): Promise<OpenBao> {
 		await until('KV v2 to be ready', async () => (await request('GET', 'secret/config')).status === 200);
 		return {
 			...{ addr, caPem, caFile: join(dir, 'ca.pem'), authority, binary: house.binary, dir, rootToken },
+			unsealKey: keys[0] ?? '',
 			request,
 			pid: () => state.process.pid,
 			output: () => state.process.output(),

@@ -1,10 +1,11 @@
 import type { TestProject } from 'vitest/node';
 import { ok, type Result } from '../../../contract/result.ts';
+import { installEnvtier } from '../../support/kubernetes/node/install.ts';
 import { startNode } from '../../support/kubernetes/node/node.ts';
 import { startNodeVault } from '../../support/kubernetes/node/vault.ts';
 import type { SharedNode } from '../../support/node-servers.ts';
 
-/** Starts the node that all tests of this folder share, with an OpenBao beside it. Gives the function that ends both. */
+/** Starts the node that all tests of this folder share, with an OpenBao beside it and Envtier installed. Gives the function that ends both. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
 	const endings: (() => Promise<void>)[] = [];
 	const teardown = async (): Promise<void> => {
@@ -26,10 +27,26 @@ async function start(endings: (() => Promise<void>)[]): Promise<Result<SharedNod
 	endings.push(node.value.stop);
 	const bao = await startNodeVault(node.value);
 	endings.push(bao.stop);
+	const choices = {
+		overlay: 'production',
+		replicas: 2,
+		vaultAddr: bao.insideAddr,
+		vaultCaPem: bao.caPem,
+		settings: {
+			ENVTIER_DEFAULT_ORG: 'acme',
+			// The tests that wait for it to pass needn't wait longer.
+			ENVTIER_DEADLINE: '45',
+			// Soon full.
+			ENVTIER_VOLUME_SIZE: '256Ki',
+		},
+	} as const;
+	const installed = await installEnvtier(node.value, choices, say);
+	if (!installed.ok) return installed;
 	return ok({
 		cluster: node.value.access,
 		vault: { addr: bao.addr, caPem: bao.caPem, rootToken: bao.rootToken },
 		vaultInside: bao.insideAddr,
+		vaultUnsealKey: bao.unsealKey,
 		kubectl: node.value.programs.kubectl,
 		prefix: node.value.namespaces.prefix,
 	});

@@ -1,0 +1,80 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { V1Deployment } from '@kubernetes/client-node';
+import { ok, type Result } from '../../../../contract/result.ts';
+import { buildImage, IMAGE_PROGRAMS, testImage } from '../../images.ts';
+import { runProcess } from '../../process.ts';
+import { until } from '../../until.ts';
+import type { Cluster } from '../cluster.ts';
+import { kubectlFor } from '../kubectl.ts';
+import type { Node } from './node.ts';
+import { type Choices, writeOverlay } from './overlay.ts';
+
+const CERTS = join(import.meta.dirname, '../../../../deploy/certs/main.ts');
+
+/** An image whose `/bin/sh` is dash, beside `localhost/busybox:1`. */
+export const DASH_IMAGE = 'localhost/dash:test';
+
+/** Brings the images of webhook and fetcher, built from their Dockerfiles, and one for applications to the node. */
+export async function importImages(node: Node, say: (line: string) => void): Promise<Result<undefined>> {
+	for (const program of IMAGE_PROGRAMS) {
+		say(`building the image of the ${program}, unless that was done before`);
+		const image = await buildImage(program);
+		if (!image.ok) return image;
+		await node.images.importImage(image.value.tar);
+	}
+	const dash = await testImage('dash');
+	if (!dash.ok) return dash;
+	await node.images.importImage(dash.value.tar);
+	return ok(undefined);
+}
+
+/**
+ * Installs Envtier with the commands that docs/installing.md gives: an overlay is applied, the certificate script makes Secret and caBundle, and
+ * every replica is Ready when this resolves.
+ */
+export async function installEnvtier(
+	node: Node,
+	choices: Choices,
+	say: (line: string) => void,
+): Promise<Result<undefined>> {
+	const images = await importImages(node, say);
+	if (!images.ok) return images;
+	const overlay = join(node.dir, 'overlay');
+	await mkdir(overlay);
+	await writeOverlay(overlay, choices);
+	say('kubectl apply -k …, then deploy/certs');
+	await kubectlMust(node, 'apply', '-k', overlay);
+	await makeCertificate(node.access.kubeconfig);
+	await untilServing(node);
+	return ok(undefined);
+}
+
+/** Waits until as many replicas of the webhook are ready as its Deployment wants. */
+export async function untilServing(cluster: Pick<Cluster, 'request'>): Promise<void> {
+	const path = '/apis/apps/v1/namespaces/envtier-system/deployments/envtier-webhook';
+	await until(
+		'every replica of the webhook to be ready',
+		async () => {
+			const { spec, status } = (await cluster.request<V1Deployment>('GET', path)).body;
+			return status?.observedGeneration !== undefined && status.readyReplicas === spec?.replicas;
+		},
+		{ timeoutMs: 180_000, everyMs: 200 },
+	);
+}
+
+/** Runs the certificate script with further arguments; throws what it said when it fails. */
+export async function makeCertificate(kubeconfig: string, ...args: readonly string[]): Promise<void> {
+	const { code, stdout, stderr } = await runProcess({
+		name: 'deploy/certs',
+		command: process.execPath,
+		args: [CERTS, '--kubeconfig', kubeconfig, ...args],
+		timeoutMs: 240_000,
+	});
+	if (code !== 0) throw new Error(`deploy/certs ended with ${code}: ${stdout}${stderr}`);
+}
+
+async function kubectlMust(node: Node, ...args: readonly string[]): Promise<void> {
+	const { code, stderr } = await kubectlFor(node.programs.kubectl, node.access)(...args);
+	if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}: ${stderr}`);
+}
