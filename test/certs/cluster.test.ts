@@ -5,6 +5,7 @@ import { connect } from 'node:tls';
 import type { V1MutatingWebhookConfiguration } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { isTrusted, readable } from '../../deploy/certs/bundle.ts';
 import { type ApiServer, startApiServer } from '../support/kubernetes/apiserver.ts';
 import { expectStatus } from '../support/kubernetes/cluster.ts';
 import { createPod, injectedInto, podOf } from '../support/kubernetes/pods.ts';
@@ -252,6 +253,13 @@ describeOnApiServer('the certificate script on a real API server', (server) => {
 			});
 		};
 
+		/** What is handed out may be shown at any moment, so it must be trusted already. */
+		const handedOut = async (): Promise<string | undefined> => {
+			const leaf = await stored();
+			const trusted = readable(await bundle());
+			return isTrusted(leaf, trusted) ? undefined : 'the Secret holds what is not trusted';
+		};
+
 		const shown = (): Promise<string> =>
 			new Promise((resolve, reject) => {
 				const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
@@ -281,15 +289,14 @@ describeOnApiServer('the certificate script on a real API server', (server) => {
 
 		/** Runs `work` with pods and connections coming all the time; none of them may fail. */
 		async function underLoad(work: () => Promise<void>): Promise<void> {
-			const pods = flow(admit);
-			const connections = flow(handshake);
+			const flows = [admit, handshake, handedOut].map(flow);
 			try {
 				await work();
 			} finally {
-				expect([...(await pods.stop()), ...(await connections.stop())]).toEqual([]);
+				const wrong = await Promise.all(flows.map((one) => one.stop()));
+				expect(wrong.flat()).toEqual([]);
 			}
-			expect(pods.done()).toBeGreaterThan(50);
-			expect(connections.done()).toBeGreaterThan(50);
+			for (const one of flows) expect(one.done()).toBeGreaterThan(50);
 		}
 
 		test('and none is refused', { timeout: 180_000 }, async () => {
