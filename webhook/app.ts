@@ -1,7 +1,14 @@
-import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import express, {
+	type ErrorRequestHandler,
+	type Express,
+	type Request,
+	type RequestHandler,
+	type Response,
+} from 'express';
 import type { Logger } from 'pino';
 import { admit } from './admit.ts';
 import type { Decision } from './decision.ts';
+import type { Metrics } from './metrics.ts';
 import { type AdmissionRequest, decodeReview, encodeReview } from './review.ts';
 import type { InjectionSettings } from './settings.ts';
 
@@ -10,6 +17,7 @@ export interface AppParts {
 	/** Asked anew for every call: what the cluster can do may change while the process runs. */
 	readonly settings: () => InjectionSettings;
 	readonly log: Logger;
+	readonly metrics: Metrics;
 	/** Undefined when the webhook can take calls, else why it cannot. */
 	readonly notReady: () => string | undefined;
 }
@@ -18,9 +26,14 @@ export interface AppParts {
 const BODY_LIMIT = 7 * 1024 * 1024;
 
 /** What each path takes, as the header Allow says it. */
-const METHODS = { '/mutate': 'POST', '/healthz': 'GET, HEAD', '/readyz': 'GET, HEAD' } as const;
+const METHODS = {
+	'/mutate': 'POST',
+	'/healthz': 'GET, HEAD',
+	'/readyz': 'GET, HEAD',
+	'/metrics': 'GET, HEAD',
+} as const;
 
-/** The webhook's routes: `POST /mutate`, `GET /healthz` (the process answers) and `GET /readyz` (it can be sent calls). */
+/** The webhook's routes: `POST /mutate`, `GET /healthz` (the process answers), `GET /readyz` (it can be sent calls), `GET /metrics`. */
 export function createApp(parts: AppParts): Express {
 	const app = express();
 	app.disable('x-powered-by');
@@ -33,6 +46,10 @@ export function createApp(parts: AppParts): Express {
 			.type('text')
 			.send(`${reason ?? 'ok'}\n`);
 	});
+	app.get('/metrics', async (_request, response) => {
+		response.type(parts.metrics.contentType).send(await parts.metrics.text());
+	});
+	app.use('/mutate', measured(parts.metrics));
 	const body = express.text({ type: 'application/json', limit: BODY_LIMIT, inflate: false });
 	app.post('/mutate', body, (request, response) => mutate(parts, request, response));
 	for (const [path, methods] of Object.entries(METHODS))
@@ -40,7 +57,7 @@ export function createApp(parts: AppParts): Express {
 			refuse(response.set('allow', methods), 405, `${path} takes ${methods} only`),
 		);
 	app.use((_request, response) =>
-		refuse(response, 404, 'only POST /mutate, GET /healthz and GET /readyz exist here'),
+		refuse(response, 404, 'only POST /mutate, GET /healthz, GET /readyz and GET /metrics exist here'),
 	);
 	app.use(failed(parts.log));
 	return app;
@@ -50,7 +67,20 @@ function refuse(response: Response, status: number, message: string): void {
 	response.status(status).type('text').send(`${message}\n`);
 }
 
-function mutate({ settings, log }: AppParts, request: Request, response: Response): void {
+/** Measures every call, however it ends; a call that the client gave up counts as well. */
+function measured(metrics: Metrics): RequestHandler {
+	return (_request, response, next) => {
+		const over = metrics.called();
+		response.once('close', () => {
+			over();
+			if (!response.writableFinished) metrics.failed('aborted');
+			else if (response.statusCode >= 400) metrics.failed(response.statusCode);
+		});
+		next();
+	};
+}
+
+function mutate({ settings, log, metrics }: AppParts, request: Request, response: Response): void {
 	// What the body reader did not take, it leaves undefined.
 	if (typeof request.body !== 'string') {
 		refuse(response, 415, 'the body must be an AdmissionReview with content type application/json');
@@ -63,6 +93,7 @@ function mutate({ settings, log }: AppParts, request: Request, response: Respons
 		return;
 	}
 	const decision = admit(review.value, settings());
+	metrics.decided(decision);
 	logDecision(log, review.value, decision);
 	response.type('json').send(encodeReview(review.value.uid, decision));
 }

@@ -1,9 +1,11 @@
 import process from 'node:process';
 import pino from 'pino';
+import manifest from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
 import { openCertificateFiles } from './certificates/files.ts';
 import { isValidAt } from './certificates/source.ts';
 import { askVersion, followVersion } from './cluster-version.ts';
+import { createMetrics } from './metrics.ts';
 import { serve } from './server.ts';
 import { readSettings } from './settings.ts';
 
@@ -39,7 +41,12 @@ const notReady = (): string | undefined => {
 	if (draining) return 'shutting down';
 	return isValidAt(source.current(), new Date()) ? undefined : 'the serving certificate is not valid now';
 };
-const app = createApp({ settings: () => ({ ...injection, nativeEnv }), log, notReady });
+const metrics = createMetrics({
+	version: manifest.version,
+	certificateEnds: () => source.current().notAfter,
+	notReady,
+});
+const app = createApp({ settings: () => ({ ...injection, nativeEnv }), log, metrics, notReady });
 const served = await serve(app, source, at);
 if (!served.ok) fail(served.error);
 const running = served.value;

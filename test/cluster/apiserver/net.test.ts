@@ -4,10 +4,12 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { goldenCases } from '../../golden/cases.ts';
+import { API_SERVER_METRICS } from '../../monitoring/support.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { spreadNet } from '../../support/kubernetes/net.ts';
 import { createPod, injectedInto, MAIN, podOf } from '../../support/kubernetes/pods.ts';
-import { registerWebhook, shippedRegistration } from '../../support/kubernetes/registration.ts';
+import { registerWebhook, type shippedRegistration } from '../../support/kubernetes/registration.ts';
+import { samplesOf } from '../../support/metrics.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
 import { type RunningWebhook, startWebhook } from '../../support/webhook.ts';
@@ -162,6 +164,27 @@ describeWithServers('the net under the webhook', () => {
 			expect(body.message).toContain('did you mean envtier.dev/service?');
 		});
 
+		/** Changes the registration, tries a pod until it is not created, and puts the registration back. */
+		async function whileChanged(change: (shipped: Webhook) => Partial<Webhook>) {
+			const now = await cluster.request<{ webhooks: Webhook[] }>('GET', REGISTRATION);
+			const [registered] = now.body.webhooks;
+			if (registered === undefined) throw new Error('no webhook is registered');
+			const webhooks = [{ ...registered, ...change(registered) }];
+			const changed = await cluster.request('PATCH', REGISTRATION, { webhooks }, MERGE);
+			expect(changed.status, JSON.stringify(changed.body)).toBe(200);
+			const tried = () => createPod(cluster, namespace, podOf({ envtier: ASKS }), 'dryRun=All');
+			try {
+				return await until('the changed registration to be in force', async () => {
+					const answer = await tried();
+					return answer.status === 201 ? undefined : answer;
+				});
+			} finally {
+				await cluster.request('PATCH', REGISTRATION, { webhooks: [registered] }, MERGE);
+				await until('the registration to be whole again', async () => (await tried()).status === 201);
+			}
+		}
+
+		const nowhere = { url: 'https://127.0.0.1:1/mutate' };
 		const selector = (key: string, operator: string, values: string[]) => ({
 			matchExpressions: [{ key, operator, values }],
 		});
@@ -176,33 +199,23 @@ describeWithServers('the net under the webhook', () => {
 			],
 			[
 				'has failurePolicy Ignore and leads nowhere',
-				() => ({ failurePolicy: 'Ignore', clientConfig: { url: 'https://127.0.0.1:1/mutate' } }),
+				() => ({ failurePolicy: 'Ignore', clientConfig: nowhere }),
 			],
-		])('one that %s lets no pod start without its secrets', async (_, narrowed) => {
-			const [kept] = (await shippedRegistration()).webhooks ?? [];
-			const now = await cluster.request<{ webhooks: Webhook[] }>('GET', REGISTRATION);
-			const [shipped] = now.body.webhooks;
-			if (kept === undefined || shipped === undefined) throw new Error('no webhook is registered');
-			const changed = await cluster.request(
-				'PATCH',
-				REGISTRATION,
-				{ webhooks: [{ ...shipped, ...narrowed(kept) }] },
-				MERGE,
-			);
-			expect(changed.status, JSON.stringify(changed.body)).toBe(200);
-			try {
-				const { body } = await until('the registration to be narrower', async () => {
-					const answer = await createPod(cluster, namespace, podOf({ envtier: ASKS }), 'dryRun=All');
-					return answer.status === 201 ? undefined : answer;
-				});
-				expect(body.message).toMatch(REFUSED);
-			} finally {
-				await cluster.request('PATCH', REGISTRATION, { webhooks: [shipped] }, MERGE);
-				await until('the registration to be whole again', async () => {
-					const answer = await createPod(cluster, namespace, podOf({ envtier: ASKS }), 'dryRun=All');
-					return answer.status === 201;
-				});
-			}
+		])('one that %s lets no pod start without its secrets', async (_, change) => {
+			expect((await whileChanged(change)).body.message).toMatch(REFUSED);
+		});
+
+		test('the metrics that the alerts read tell of a webhook out of reach, and of the net’s work', async () => {
+			const { status } = await whileChanged(() => ({ clientConfig: nowhere }));
+			expect(status).toBe(500);
+			const { body } = await cluster.request<string>('GET', '/metrics');
+			const counted = [...samplesOf(body)].filter(([, value]) => value > 0).map(([name]) => name);
+			const having = (metric: string, ...labels: string[]) =>
+				counted.filter((one) => one.startsWith(`${metric}{`) && labels.every((label) => one.includes(label)));
+			const [rejections, checks] = API_SERVER_METRICS;
+			const ours = 'name="inject.envtier.dev"';
+			expect(having(rejections, ours, 'error_type="calling_webhook_error"')).not.toEqual([]);
+			expect(having(checks, 'policy="envtier-net"', 'enforcement_action="deny"')).not.toEqual([]);
 		});
 
 		describe('deleted after the pod was injected', () => {

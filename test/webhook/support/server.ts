@@ -1,5 +1,6 @@
 import { createApp } from '../../../webhook/app.ts';
 import { openCertificateFiles } from '../../../webhook/certificates/files.ts';
+import { createMetrics } from '../../../webhook/metrics.ts';
 import { serve } from '../../../webhook/server.ts';
 import type { InjectionSettings } from '../../../webhook/settings.ts';
 import { type Authority, makeAuthority } from '../../support/tls.ts';
@@ -36,7 +37,13 @@ export async function startServer(limits: Parameters<typeof serve>[3] = {}): Pro
 	const certificates = opened.value;
 	let current = settings().injection;
 	let reason: string | undefined;
-	const app = createApp({ settings: () => current, log: logs.log, notReady: () => reason });
+	const notReady = (): string | undefined => reason;
+	const metrics = createMetrics({
+		version: 'test',
+		certificateEnds: () => certificates.current().notAfter,
+		notReady,
+	});
+	const app = createApp({ settings: () => current, log: logs.log, metrics, notReady });
 	const served = await serve(app, certificates, { host: '127.0.0.1', port: 0 }, limits);
 	if (!served.ok) throw new Error(served.error);
 	const running = served.value;
