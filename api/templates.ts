@@ -42,7 +42,7 @@ function indexesOf({ owner, org }: Pick<Template, 'owner' | 'org'>): readonly st
 }
 
 /** The template of that name, whoever may see it. */
-export async function findTemplate(store: Store, name: string): Promise<Template | undefined> {
+async function findTemplate(store: Store, name: string): Promise<Template | undefined> {
 	const fields = await store.read(definitionOf(name));
 	const text = fields?.['definition'];
 	// Only this module writes definitions; what parses is one.
@@ -50,7 +50,7 @@ export async function findTemplate(store: Store, name: string): Promise<Template
 }
 
 /** True for the owner and for members of the template's organization. */
-export function mayUse(template: Template, viewer: Viewer): boolean {
+function mayUse(template: Template, viewer: Viewer): boolean {
 	return template.owner === viewer.subject || (template.org !== '' && template.org === viewer.org);
 }
 

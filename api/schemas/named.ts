@@ -1,12 +1,42 @@
 import { z } from 'zod';
 import { Problem } from './common.ts';
-import * as keys from './keys.ts';
-import * as secrets from './secrets.ts';
-import * as templates from './templates.ts';
+import { ApiKey, ApiKeyId, ApiKeyList, CreatedApiKey, NewApiKey } from './keys.ts';
+import {
+	ChangedSecret,
+	Deleted,
+	NewOrgSecret,
+	NewSecret,
+	OrgSecret,
+	OrgSecretList,
+	Secret,
+	SecretId,
+	SecretList,
+	SecretQuery,
+	Updated,
+} from './secrets.ts';
+import {
+	CreatedDeployment,
+	Deployment,
+	DeploymentList,
+	NewDeployment,
+	NewTemplate,
+	Template,
+	TemplateDetail,
+	TemplateList,
+	TemplateName,
+} from './templates.ts';
 
 /** Takes nothing: for calls without body and query. */
 export const Nothing = z.strictObject({});
 
 /** Every schema of the OpenAPI document by its name there. */
-export const SCHEMAS = { Problem, Nothing, ...secrets, ...templates, ...keys } as const;
+export const SCHEMAS = {
+	...{ Problem, Nothing, Updated, Deleted },
+	...{ Secret, SecretList, SecretQuery, NewSecret, ChangedSecret, SecretId },
+	...{ OrgSecret, OrgSecretList, NewOrgSecret },
+	...{ Template, TemplateList, TemplateDetail, NewTemplate, TemplateName },
+	...{ Deployment, DeploymentList, NewDeployment, CreatedDeployment },
+	...{ ApiKey, ApiKeyList, NewApiKey, ApiKeyId, CreatedApiKey },
+} as const;
+/** The name of one of them. */
 export type SchemaName = keyof typeof SCHEMAS;
