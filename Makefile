@@ -54,9 +54,13 @@ audit: node_modules/.package-lock.json ## known holes of high severity in what s
 	$(NPM) audit --omit=dev --audit-level=high
 
 .PHONY: cluster
-cluster: node_modules/.package-lock.json ## a Kubernetes node with an OpenBao to play with (root on Linux; minutes the first time)
+cluster: node_modules/.package-lock.json ## a Kubernetes node with OpenBao, Envtier and an example application (root on Linux; minutes the first time)
 	@node dev/cluster/main.ts up
 
 .PHONY: cluster-down
 cluster-down: ## take that cluster away
 	@node dev/cluster/main.ts down
+
+.PHONY: certs
+certs: node_modules/.package-lock.json ## make or rotate the webhook's certificate in a cluster; ARGS='--context production'
+	@npm run --silent certs -- $(ARGS)
