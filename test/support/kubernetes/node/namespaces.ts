@@ -17,6 +17,12 @@ export interface Namespaces {
 }
 
 /**
+ * The cluster's Services. A call from the node itself, as of the API server to a webhook, must be routed somewhere before the rules of
+ * kube-proxy turn it to a pod.
+ */
+const SERVICES = '10.96.0.0/16';
+
+/**
  * What the first process inside does: nothing leaks out of these mounts, and what the node's programs write at fixed
  * places (/run, /var/lib/cni, /var/log/containers) stays inside. Then it becomes an init that only reaps.
  */
@@ -33,6 +39,7 @@ ip link set lo up
 ip link add node0 type bridge
 ip addr add ${NODE_IP}/32 dev node0
 ip link set node0 up
+ip route add ${SERVICES} dev node0
 echo inside
 exec catatonit -P
 `;
