@@ -1,9 +1,9 @@
+import { createPrivateKey } from 'node:crypto';
 import { symlink, unlink } from 'node:fs/promises';
 import { setInterval } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openCertificateFiles } from '../../webhook/certificates/files.ts';
 import { type CertificateSource, isValidAt, type Pair } from '../../webhook/certificates/source.ts';
-import { runProcess } from '../support/process.ts';
 import { type KeyPair, makeAuthority } from '../support/tls.ts';
 import { until } from '../support/until.ts';
 import { type KubeletVolume, kubeletVolume } from './support/kubelet-volume.ts';
@@ -18,12 +18,10 @@ const authority = await makeAuthority();
 const first = await authority.issue();
 const second = await authority.issue();
 
-/** A key that needs a passphrase. */
-async function encrypted(key: string): Promise<string> {
-	const args = ['pkcs8', '-topk8', '-v2', 'aes-256-cbc', '-passout', 'pass:not-a-real-passphrase'];
-	const { stdout, code } = await runProcess({ command: 'openssl', args, input: key });
-	expect(code).toBe(0);
-	return stdout;
+/** The key, only to be read with a passphrase. */
+function encrypted(key: string): string {
+	const cipher = { cipher: 'aes-256-cbc', passphrase: 'not-a-real-passphrase' };
+	return String(createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', ...cipher }));
 }
 
 const NO_CERTIFICATE = '-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n';
@@ -43,7 +41,7 @@ const BAD: readonly (readonly [sentence: string, pair: () => Promise<KeyPair> | 
 		['a certificate for a key', () => ({ ...second, keyPem: second.certPem }), /no PEM private key/],
 		[
 			'a key with a passphrase',
-			async () => ({ ...second, keyPem: await encrypted(second.keyPem) }),
+			() => ({ ...second, keyPem: encrypted(second.keyPem) }),
 			/without a passphrase/,
 		],
 		['another pair’s key', () => ({ ...second, keyPem: first.keyPem }), /does not belong/],
