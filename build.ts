@@ -104,6 +104,7 @@ const SHARED = {
 const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
 	webhook: { banner: { js: REQUIRE } },
 	fetcher: { plugins: [leanNodeVault, bareBuiltins] },
+	api: { banner: { js: REQUIRE } },
 	envtier: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
 };
 

@@ -1,4 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:https';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { call } from '../support/http.ts';
@@ -9,7 +11,8 @@ import { caller } from './support/api.ts';
 import { vaultEnv } from './support/both.ts';
 import { startApiProcess } from './support/process.ts';
 
-const MAIN = join(import.meta.dirname, '../../api/main.ts');
+const ROOT = join(import.meta.dirname, '../..');
+const MAIN = join(ROOT, 'api/main.ts');
 const alice = caller('user:alice');
 const authorization = `Bearer ${alice.key}`;
 
@@ -28,6 +31,32 @@ test('with the memory store alone it starts, warns loudly, and gives a key to tr
 	expect((await call({ url, headers: { authorization: `Bearer ${key}` } })).status).toBe(200);
 	expect((await call({ url })).status).toBe(401);
 	expect(api.stdout()).not.toContain(key);
+});
+
+test('bundled into one file it needs nothing beside it', { timeout: 120_000 }, async () => {
+	const dir = await mkdtemp(join(tmpdir(), 'envtier-api-bundle-'));
+	try {
+		const build = join(ROOT, 'build.ts');
+		const built = await runProcess({
+			command: process.execPath,
+			args: [build, `--out=${dir}`, 'api'],
+			cwd: ROOT,
+		});
+		expect(built).toMatchObject({ code: 0 });
+		await using api = await startProcess({
+			name: 'api',
+			command: process.execPath,
+			args: [join(dir, 'api.mjs')],
+			env: { ENVTIER_API_STORE: 'memory', ENVTIER_API_LISTEN: '127.0.0.1:0' },
+			cwd: dir,
+		});
+		await api.waitUntil('it serves', () => api.stdout().includes('"msg":"serving"'));
+		const port = /"port":([0-9]+)/.exec(api.stdout())?.[1];
+		const described = await call({ url: `http://127.0.0.1:${port}/openapi.json` });
+		expect(described.json).toMatchObject({ openapi: '3.1.0' });
+	} finally {
+		await rm(dir, { recursive: true, force: true });
+	}
 });
 
 test('without a store it starts and answers 503', async () => {
