@@ -1,33 +1,42 @@
-import { Command, CommanderError } from '@commander-js/extra-typings';
+import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import manifest from '../package.json' with { type: 'json' };
+import { deploymentsCommand } from './commands/deployments.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
+import { secretsCommand } from './commands/secrets.ts';
+import { templatesCommand } from './commands/templates.ts';
 import type { Context } from './context.ts';
 import { type Ending, EXIT_CODES } from './exit-codes.ts';
 
 /** The whole command line, ready to be parsed. What a command needs besides its definition is loaded when it runs. */
 export function createProgram(context: Context) {
-	const { stdout, stderr } = context;
 	const program = new Command('envtier')
 		.description('Secrets for Kubernetes pods from HashiCorp Vault or OpenBao, by two annotations.')
 		.version(manifest.version, '-V, --version', 'show the version')
-		.helpOption('-h, --help', 'show help')
 		.helpCommand('help [command]', 'show help on a command')
 		.addCommand(explainCommand(context))
-		.addCommand(doctorCommand(context));
-	for (const command of [program, ...program.commands]) {
-		command
-			.exitOverride()
-			.helpOption('-h, --help', 'show help')
-			.showHelpAfterError(`Try: ${commandPath(command)} --help`)
-			.configureOutput({
-				writeOut: stdout.write,
-				writeErr: stderr.write,
-				outputError: (message, write) =>
-					write(`${stderr.paint('bad', 'error:')} ${message.replace(/^error: /, '')}`),
-			});
-	}
+		.addCommand(doctorCommand(context))
+		.addCommand(secretsCommand(context))
+		.addCommand(templatesCommand(context))
+		.addCommand(deploymentsCommand(context));
+	settle(program as CommandUnknownOpts, context);
 	return program;
+}
+
+/** Gives a command and those below it the streams, the endings and the words that all have in common. */
+function settle(command: CommandUnknownOpts, context: Context): void {
+	const { stdout, stderr } = context;
+	command
+		.exitOverride()
+		.helpOption('-h, --help', 'show help')
+		.showHelpAfterError(`Try: ${commandPath(command)} --help`)
+		.configureOutput({
+			writeOut: stdout.write,
+			writeErr: stderr.write,
+			outputError: (message, write) =>
+				write(`${stderr.paint('bad', 'error:')} ${message.replace(/^error: /, '')}`),
+		});
+	for (const child of command.commands) settle(child, context);
 }
 
 function commandPath(command: { name(): string; parent: unknown }): string {

@@ -36,7 +36,7 @@ test.each(commands)('%s --help teaches by an example, within 100 columns', async
 	const { code, stdout, stderr } = await envtier([...words.split(' ').slice(1), '--help']);
 	expect([code, stderr]).toEqual([0, '']);
 	expect(stdout).toContain(`Usage: ${words}`);
-	expect(stdout).toMatch(new RegExp(`Examples:\n(?:.*\n)* +.*${words} `));
+	expect(stdout).toMatch(new RegExp(`Examples:\n(?:.*\n)* +.*${words}\\b`));
 	for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
 });
 

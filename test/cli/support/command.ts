@@ -11,6 +11,19 @@ export interface RunOptions {
 	/** The whole environment besides PATH. */
 	readonly env?: Readonly<Record<string, string | undefined>>;
 	readonly cwd?: string;
+	/** A bundle to run instead of the sources. */
+	readonly bundle?: string | undefined;
+}
+
+/** Bundles the command as `make build` does, into `dir`; gives the file. */
+export async function bundleCommand(dir: string): Promise<string> {
+	const built = await runProcess({
+		command: process.execPath,
+		args: ['build.ts', `--out=${dir}`, 'envtier'],
+		cwd: ROOT,
+	});
+	if (built.code !== 0) throw new Error(`node build.ts failed:\n${built.stderr}`);
+	return join(dir, 'envtier.mjs');
 }
 
 /** Runs the real command, from its sources, to its end. */
@@ -18,7 +31,7 @@ export function envtier(args: readonly string[], options: RunOptions = {}): Prom
 	return runProcess({
 		name: 'envtier',
 		command: process.execPath,
-		args: [join(ROOT, 'cli/main.ts'), ...args],
+		args: [options.bundle ?? join(ROOT, 'cli/main.ts'), ...args],
 		env: { PATH: process.env['PATH'], ...options.env },
 		...(options.input === undefined ? {} : { input: options.input }),
 		...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -115,13 +115,20 @@ export interface Diagnosis {
 }
 
 /** Calls the doctor for the house's own service account. */
-export async function diagnose(house: House, args: readonly string[] = []): Promise<Diagnosis> {
+export async function diagnose(
+	house: House,
+	args: readonly string[] = [],
+	bundle?: string,
+): Promise<Diagnosis> {
 	const { cluster, namespace } = house;
-	const ended = await envtier([
-		...['doctor', '--json', '--kubeconfig', cluster.kubeconfig, '--namespace', namespace],
-		...['--service-account', 'web', '--deployment', 'shop', '--service', 'web', '--org', 'acme'],
-		...args,
-	]);
+	const ended = await envtier(
+		[
+			...['doctor', '--json', '--kubeconfig', cluster.kubeconfig, '--namespace', namespace],
+			...['--service-account', 'web', '--deployment', 'shop', '--service', 'web', '--org', 'acme'],
+			...args,
+		],
+		{ bundle },
+	);
 	expectNoSecrets(ended.stdout + ended.stderr);
 	expect(ended.stdout, ended.stderr).not.toBe('');
 	return { ...ended, checks: JSON.parse(ended.stdout).checks };

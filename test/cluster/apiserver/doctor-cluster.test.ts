@@ -1,6 +1,9 @@
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { V1MutatingWebhook } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { envtier } from '../../cli/support/command.ts';
+import { bundleCommand, envtier } from '../../cli/support/command.ts';
 import {
 	diagnose,
 	type House,
@@ -82,6 +85,18 @@ describeWithServers('envtier doctor on a cluster', () => {
 		);
 		expect(stdout).toMatch(/\n\n\d+ ok, 0 to look at, 0 failed, 2 not looked at\n$/);
 	});
+
+	test('the bundled command says the same, with a certificate and with a token to sign in', async () => {
+		await house.register();
+		const before = await eventually('admission', /^ok/);
+		await using folder = await mkdtempDisposable(join(tmpdir(), 'envtier-bundle-'));
+		const bundle = await bundleCommand(folder.path);
+		const { checks, code } = await diagnose(house, [], bundle);
+		expect([checks, code]).toEqual([before.checks, 0]);
+		const token = await kubeconfigFor(house, await house.cluster.token(house.namespace, 'web'));
+		const limited = await diagnose(house, ['--kubeconfig', token], bundle);
+		expect(lineOf(limited, 'cluster')).toMatch(/^ok/);
+	}, 180_000);
 
 	test('the webhook is not registered', async () => {
 		await house.register('none');

@@ -1,0 +1,170 @@
+import { type Context, fail } from '../context.ts';
+import { readInput } from '../files.ts';
+import type { ApiCall, ApiFailure } from './client.ts';
+import { type Entry, parseEnvFile } from './env-file.ts';
+import { openProgress } from './progress.ts';
+import { type KnownSecret, type Scope, type ScopeOptions, scopeOf } from './scope.ts';
+import { create, secretsIn, update } from './secrets.ts';
+import { failed, withApi } from './session.ts';
+
+/** Calls on their way at one time. */
+const AT_ONCE = 4;
+
+/** Reads a file of many secrets and gives them, with what is there already, to `work`. */
+async function withEntries(
+	file: string,
+	options: ScopeOptions,
+	context: Context,
+	work: (
+		call: ApiCall,
+		scope: Scope,
+		entries: readonly Entry[],
+		there: readonly KnownSecret[],
+	) => Promise<void>,
+): Promise<void> {
+	const scope = scopeOf(options);
+	if (!scope.ok) return fail(context, 'usage', scope.error);
+	const text = await readInput(file, context.stdin);
+	if (!text.ok) return fail(context, 'usage', text.error);
+	const entries = parseEnvFile(text.value);
+	if (!entries.ok)
+		return fail(
+			context,
+			'usage',
+			...entries.error.map((problem) => `${file}: ${problem}`),
+			'nothing was changed',
+		);
+	await withApi(context, async ({ call }) => {
+		const there = await secretsIn(call, scope.value);
+		if (!there.ok) return failed(context, there.error);
+		await work(call, scope.value, entries.value, there.value);
+	});
+}
+
+/** `envtier secrets create --from-env-file FILE`: all of them, or none. */
+export function createMany(file: string, options: ScopeOptions, context: Context): Promise<void> {
+	return withEntries(file, options, context, async (call, scope, entries, there) => {
+		const known = new Set(there.map(({ key }) => key));
+		const taken = entries.filter(({ key }) => known.has(key));
+		if (taken.length > 0)
+			return fail(
+				context,
+				'conflict',
+				`${scope.title} has ${taken.map(({ key }) => key).join(', ')} already; nothing was changed. \`envtier secrets set\` gives them other values`,
+			);
+		const { done, failures } = await each(entries, context, (entry) => create(call, scope, entry));
+		if (failures.length === 0) {
+			for (const { key } of entries) context.stdout.write(`created ${key}\n`);
+			context.stdout.write(`${entries.length} created in ${scope.title}\n`);
+			return;
+		}
+		await undo(call, scope, done, failures, context);
+	});
+}
+
+/** An entry that was dealt with, and what the API answered. */
+interface Done {
+	readonly entry: Entry;
+	readonly answer: unknown;
+}
+
+/** What went wrong with which entry. */
+interface Failure {
+	readonly entry: Entry;
+	readonly error: ApiFailure;
+}
+
+/** Takes back what was created before one failed; says what could not be. */
+async function undo(
+	call: ApiCall,
+	scope: Scope,
+	done: readonly Done[],
+	failures: readonly Failure[],
+	context: Context,
+): Promise<void> {
+	const left: string[] = [];
+	for (const { key, id } of [...done.map(idOf), ...(await uncertain(call, scope, failures))]) {
+		const deleted = id === undefined ? undefined : await call('DELETE', scope.path, { id });
+		if (deleted === undefined || (!deleted.ok && deleted.error.ending !== 'absent')) left.push(key);
+	}
+	const end =
+		left.length === 0 ? 'nothing was changed' : `created, and not to be taken back: ${left.join(', ')}`;
+	const [first] = failures;
+	fail(context, first?.error.ending ?? 'failed', `${first?.entry.key}: ${first?.error.message}`, end);
+}
+
+/** What may have to be taken back; without an id nobody knows how. */
+interface Undoable {
+	readonly key: string;
+	readonly id: string | undefined;
+}
+
+function idOf({ entry, answer }: Done): Undoable {
+	return { key: entry.key, id: (answer as KnownSecret).id };
+}
+
+/** Those whose answers were lost: they were not there before us, so what is now is ours. */
+async function uncertain(
+	call: ApiCall,
+	scope: Scope,
+	failures: readonly Failure[],
+): Promise<readonly Undoable[]> {
+	const keys = failures.filter(({ error }) => error.uncertain).map(({ entry }) => entry.key);
+	if (keys.length === 0) return [];
+	const there = await secretsIn(call, scope);
+	if (!there.ok) return keys.map((key) => ({ key, id: undefined }));
+	return there.value.filter(({ key }) => keys.includes(key)).map(({ key, id }) => ({ key, id }));
+}
+
+/**
+ * `envtier secrets set --from-env-file FILE`. A value that was there cannot be had back, so what was updated stays: everything is
+ * checked before the first call, new ones are created first, and what was done is told. Running it again completes it.
+ */
+export function setMany(file: string, options: ScopeOptions, context: Context): Promise<void> {
+	return withEntries(file, options, context, async (call, scope, entries, there) => {
+		const ids = new Map(there.map(({ key, id }) => [key, id]));
+		const fresh = entries.filter(({ key }) => !ids.has(key));
+		const old = entries.filter(({ key }) => ids.has(key));
+		const created = await each(fresh, context, (entry) => create(call, scope, entry));
+		if (created.failures.length > 0) return await undo(call, scope, created.done, created.failures, context);
+		const updated = await each(old, context, (entry) => update(call, scope, ids.get(entry.key) ?? '', entry));
+		for (const { key } of fresh) context.stdout.write(`created ${key}\n`);
+		for (const { entry } of updated.done) context.stdout.write(`updated ${entry.key}\n`);
+		const counts = `${fresh.length} created, ${updated.done.length} updated in ${scope.title}`;
+		context.stdout.write(`${counts}\n`);
+		const [failure] = updated.failures;
+		if (failure === undefined) return;
+		const { entry, error } = failure;
+		const unchanged = old.length - updated.done.length;
+		fail(
+			context,
+			error.ending,
+			`${entry.key}: ${error.message}`,
+			`${unchanged} not updated: run it again to complete it`,
+		);
+	});
+}
+
+/** Does something for each entry, a few at a time; begins nothing new once one has failed. */
+async function each(
+	entries: readonly Entry[],
+	context: Context,
+	work: (entry: Entry) => ReturnType<ApiCall>,
+): Promise<{ readonly done: readonly Done[]; readonly failures: readonly Failure[] }> {
+	const progress = openProgress(context.stderr, entries.length);
+	const done: Done[] = [];
+	const failures: Failure[] = [];
+	const queue = entries.values();
+	const worker = async (): Promise<void> => {
+		for (const entry of queue) {
+			if (failures.length > 0) return;
+			const result = await work(entry);
+			if (result.ok) done.push({ entry, answer: result.value });
+			else failures.push({ entry, error: result.error });
+			progress.step();
+		}
+	};
+	await Promise.all(Array.from({ length: AT_ONCE }, worker));
+	progress.end();
+	return { done, failures };
+}

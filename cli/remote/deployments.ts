@@ -1,0 +1,74 @@
+import { type Context, fail } from '../context.ts';
+import { json, type Output } from '../output.ts';
+import { table } from '../table.ts';
+import { failed, withApi } from './session.ts';
+
+/** A secret of a deployment, by service (empty: of all its services). */
+interface Named {
+	readonly serviceName: string;
+	readonly key: string;
+}
+
+interface Deployment {
+	readonly name: string;
+	readonly org: string;
+	readonly template: string;
+	readonly createdAt: string;
+}
+
+interface Created extends Deployment {
+	readonly copied: readonly Named[];
+	readonly kept: readonly Named[];
+	readonly missing: readonly Named[];
+}
+
+/** `envtier deployments list` */
+export function listDeployments(output: Output, context: Context): Promise<void> {
+	return withApi(context, async ({ call }) => {
+		const answer = await call('GET', '/api/deployments');
+		if (!answer.ok) return failed(context, answer.error);
+		const deployments = answer.value as readonly Deployment[];
+		const rows = deployments.map(({ name, org, template, createdAt }) => [name, org, template, createdAt]);
+		const { write, paint } = context.stdout;
+		write(output === 'json' ? json(deployments) : table(['NAME', 'ORG', 'TEMPLATE', 'CREATED'], rows, paint));
+	});
+}
+
+/** `envtier deployments create NAME` */
+export function createDeployment(
+	name: string,
+	options: {
+		readonly org?: string | undefined;
+		readonly template?: string | undefined;
+		readonly output: Output;
+	},
+	context: Context,
+): Promise<void> {
+	return withApi(context, async ({ call, settings }) => {
+		const org = options.org ?? settings.org;
+		if (org === undefined)
+			return fail(context, 'usage', 'which organization? --org NAME or ENVTIER_API_ORG says it');
+		const { template } = options;
+		const body = { name, org, ...(template === undefined ? {} : { template }) };
+		const answer = await call('POST', '/api/deployments', body);
+		if (!answer.ok) return failed(context, answer.error);
+		const { write } = context.stdout;
+		if (options.output === 'json') return write(json(answer.value));
+		write(told(answer.value as Created));
+	});
+}
+
+function told({ name, org, template, copied, kept, missing }: Created): string {
+	const list = (names: readonly Named[]): string =>
+		names.map(({ serviceName, key }) => (serviceName === '' ? key : `${serviceName}/${key}`)).join(', ');
+	const lines = [`created the deployment ${name} in ${org}`];
+	if (template !== '') lines.push(`${copied.length} secrets copied from the template ${template}`);
+	if (kept.length > 0) lines.push(`there already, and left alone: ${list(kept)}`);
+	if (missing.length > 0) {
+		lines.push(`declared, and without a value yet: ${list(missing)}`);
+		lines.push(
+			`give each one: envtier secrets create KEY --deployment ${name} --service SERVICE --value-stdin`,
+		);
+	}
+	return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,78 @@
+import { parseEnv } from 'node:util';
+import { isKey, KEY_RULE } from '../../contract/keys.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { checked } from './value.ts';
+
+/** One secret of a file. */
+export interface Entry {
+	readonly key: string;
+	readonly value: string;
+}
+
+/** A piece of the file that stands for one variable, and the line where it begins. */
+interface Piece {
+	readonly line: number;
+	readonly name: string;
+	readonly text: string;
+}
+
+const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^=\s#]+)[ \t]*=[ \t]*/;
+
+/**
+ * Takes the text of a file of `KEY=value` lines, as Node's `--env-file` reads it (comments, quotes over several lines, `export`), but lets
+ * nothing pass that it would overlook. The error lists everything that is wrong, by line and key; it never holds a value.
+ */
+export function parseEnvFile(text: string): Result<readonly Entry[], readonly string[]> {
+	const problems: string[] = [];
+	const entries = new Map<string, Entry>();
+	for (const piece of pieces(text, problems)) {
+		const { line, name } = piece;
+		const at = `line ${line}`;
+		const value = checked(parseEnv(piece.text)[name] ?? '');
+		if (!isKey(name)) problems.push(`${at}: ${JSON.stringify(name)} is no key: it must be ${KEY_RULE}`);
+		else if (entries.has(name)) problems.push(`${at}: ${name} stands there twice`);
+		else if (!value.ok) problems.push(`${at}: ${name}: ${value.error}`);
+		else entries.set(name, { key: name, value: value.value });
+	}
+	if (problems.length === 0 && entries.size === 0) problems.push('there is nothing in it');
+	return problems.length > 0 ? err(problems) : ok([...entries.values()]);
+}
+
+function* pieces(text: string, problems: string[]): Generator<Piece> {
+	const lines = text.split(/\r?\n/);
+	for (let at = 0; at < lines.length; at += 1) {
+		const first = lines[at] ?? '';
+		const line = at + 1;
+		if (/^\s*(?:#|$)/.test(first)) continue;
+		const match = ASSIGNMENT.exec(first);
+		if (match === null) {
+			problems.push(`line ${line}: it is no KEY=value`);
+			continue;
+		}
+		const last = endOf(lines, at, match[0].length);
+		if (last === undefined) {
+			problems.push(`line ${line}: the quote of ${match[1]} is never closed`);
+			return;
+		}
+		if (last.trailing !== '')
+			problems.push(`line ${last.line + 1}: after the closing quote of ${match[1]} comes more text`);
+		else yield { line, name: match[1] ?? '', text: lines.slice(at, last.line + 1).join('\n') };
+		at = last.line;
+	}
+}
+
+/** Where the value that begins in column `from` of line `at` ends, and what follows its closing quote. */
+function endOf(
+	lines: readonly string[],
+	at: number,
+	from: number,
+): { readonly line: number; readonly trailing: string } | undefined {
+	const quote = lines[at]?.[from];
+	if (quote === undefined || !`"'\``.includes(quote)) return { line: at, trailing: '' };
+	for (let line = at; line < lines.length; line += 1) {
+		const close = lines[line]?.indexOf(quote, line === at ? from + 1 : 0) ?? -1;
+		if (close >= 0)
+			return { line, trailing: (lines[line] ?? '').slice(close + 1).replace(/^\s*(?:#.*)?$/, '') };
+	}
+	return undefined;
+}

@@ -1,0 +1,74 @@
+import { parseName } from '../../contract/names.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+
+/** What the options of a command say about where secrets belong. */
+export interface ScopeOptions {
+	readonly deployment?: string | undefined;
+	readonly service?: string | undefined;
+	readonly template?: string | undefined;
+	readonly org?: boolean | undefined;
+}
+
+/** Where secrets belong, in the API's words. */
+export interface Scope {
+	/** `/api/secrets` or `/api/org/secrets`. */
+	readonly path: '/api/secrets' | '/api/org/secrets';
+	/** Empty for one's own, and for the organization. */
+	readonly deploymentName: string;
+	readonly serviceName: string;
+	/** For people: `deployment shop, service web`. */
+	readonly title: string;
+}
+
+/** Takes the options of a command; the error says which of them contradict one another. */
+export function scopeOf({ deployment, service, template, org }: ScopeOptions): Result<Scope> {
+	const problem = contradiction({ deployment, service, template, org });
+	if (problem !== undefined) return err(problem);
+	if (org === true)
+		return ok({ path: '/api/org/secrets', deploymentName: '', serviceName: '', title: 'the organization' });
+	const owner = template === undefined ? deployment : `template:${template}`;
+	const title = template === undefined ? `deployment ${deployment}` : `template ${template}`;
+	return ok({
+		path: '/api/secrets',
+		deploymentName: owner ?? '',
+		serviceName: service ?? '',
+		title:
+			owner === undefined
+				? 'your own secrets, which no pod receives'
+				: `${title}${service === undefined ? '' : `, service ${service}`}`,
+	});
+}
+
+function contradiction({ deployment, service, template, org }: ScopeOptions): string | undefined {
+	const named = [deployment !== undefined, template !== undefined, org === true].filter(Boolean).length;
+	if (named > 1)
+		return '--deployment, --template and --org exclude one another: a secret belongs to one of them';
+	if (service !== undefined && deployment === undefined && template === undefined)
+		return '--service needs --deployment or --template: a service is part of one';
+	for (const [option, name] of Object.entries({ deployment, service, template })) {
+		const parsed = name === undefined ? undefined : parseName(name);
+		if (parsed?.ok === false) return `--${option} must be ${parsed.error}`;
+	}
+	return undefined;
+}
+
+/** What the API tells of a secret. */
+export interface KnownSecret {
+	readonly id: string;
+	readonly key: string;
+	readonly deploymentName?: string;
+	readonly serviceName?: string;
+	readonly description: string;
+}
+
+/** True for a secret of exactly this scope. */
+export function within({ deploymentName, serviceName }: Scope, secret: KnownSecret): boolean {
+	return (secret.deploymentName ?? '') === deploymentName && (secret.serviceName ?? '') === serviceName;
+}
+
+/** Where a secret belongs, for people. */
+export function belongsTo({ deploymentName = '', serviceName = '' }: KnownSecret, org: boolean): string {
+	if (org) return 'organization';
+	if (deploymentName === '') return 'your own';
+	return serviceName === '' ? deploymentName : `${deploymentName}/${serviceName}`;
+}

@@ -1,0 +1,26 @@
+import { type Context, fail } from '../context.ts';
+import { printable } from '../terminal.ts';
+import { type ApiCall, type ApiFailure, apiClient } from './client.ts';
+import { type ApiSettings, readApiSettings } from './settings.ts';
+
+/** What a command over the API works with. */
+export interface Session {
+	readonly call: ApiCall;
+	readonly settings: ApiSettings;
+	readonly context: Context;
+}
+
+/** Opens the API that the environment names and gives it to `work`; says what is wrong where it names none. */
+export async function withApi(context: Context, work: (session: Session) => Promise<void>): Promise<void> {
+	const settings = await readApiSettings(context.env, context.stdin);
+	if (!settings.ok) return fail(context, 'usage', settings.error);
+	const { stderr } = context;
+	const waiting = (seconds: number): void =>
+		stderr.write(`${stderr.paint('faint', 'note:')} the API is asked too much: waiting ${seconds} s\n`);
+	await work({ call: apiClient(settings.value, waiting), settings: settings.value, context });
+}
+
+/** Ends the command as a call failed. */
+export function failed(context: Context, { ending, message }: ApiFailure): void {
+	fail(context, ending, printable(message));
+}

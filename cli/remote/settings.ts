@@ -1,0 +1,73 @@
+import { parseName } from '../../contract/names.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { parseAddress } from '../../contract/values.ts';
+import { readInput } from '../files.ts';
+
+/** The variables by which the command finds the secrets API; the one place for them. */
+export const API_VARIABLES = {
+	ENVTIER_API_URL: 'address of the secrets API, such as https://envtier.example.com',
+	ENVTIER_API_TOKEN: 'API key, session or Kubernetes token to sign in with',
+	ENVTIER_API_TOKEN_FILE: 'file that holds it instead',
+	ENVTIER_API_CA: 'CA certificates to check the API’s certificate against: PEM text, or the path of a file',
+	ENVTIER_API_ORG: 'your organization, where a command needs to know it',
+} as const;
+
+/** How to reach the secrets API, and as whom. */
+export interface ApiSettings {
+	readonly url: string;
+	readonly token: string;
+	readonly ca: string | undefined;
+	readonly org: string | undefined;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const LOOPBACK = /^(?:127\.[0-9.]+|\[::1\]|localhost)$/;
+
+/** Reads them out of an environment. The error says which variable is missing or wrong, never its value. */
+export async function readApiSettings(env: Env, stdin: NodeJS.ReadStream): Promise<Result<ApiSettings>> {
+	const url = parseAddress((env['ENVTIER_API_URL'] ?? '').replace(/\/$/, ''));
+	if (!env['ENVTIER_API_URL']) return err(`ENVTIER_API_URL is not set: ${API_VARIABLES.ENVTIER_API_URL}`);
+	if (!url.ok) return err(`ENVTIER_API_URL must be ${url.error}`);
+	if (url.value.startsWith('http:') && !LOOPBACK.test(new URL(url.value).hostname))
+		return err(
+			'ENVTIER_API_URL must start with https://: over http:// your token and the secrets could be read on the way',
+		);
+	const token = await tokenOf(env, stdin);
+	if (!token.ok) return token;
+	const ca = await certificatesOf(env['ENVTIER_API_CA'], stdin);
+	if (!ca.ok) return ca;
+	const org = env['ENVTIER_API_ORG'] || undefined;
+	if (org !== undefined && !parseName(org).ok)
+		return err('ENVTIER_API_ORG must be the name of an organization');
+	return ok({ url: url.value, token: token.value, ca: ca.value, org });
+}
+
+async function tokenOf(env: Env, stdin: NodeJS.ReadStream): Promise<Result<string>> {
+	const file = env['ENVTIER_API_TOKEN_FILE'];
+	const given = env['ENVTIER_API_TOKEN'];
+	if (given && file) return err('ENVTIER_API_TOKEN and ENVTIER_API_TOKEN_FILE are both set: set one of them');
+	if (!given && !file)
+		return err(
+			`neither ENVTIER_API_TOKEN nor ENVTIER_API_TOKEN_FILE is set: ${API_VARIABLES.ENVTIER_API_TOKEN}`,
+		);
+	const read = file ? await readInput(file, stdin) : ok(given ?? '');
+	if (!read.ok) return err(`ENVTIER_API_TOKEN_FILE: ${read.error}`);
+	const token = read.value.trim();
+	// Anything else could not be a header's value.
+	return /^[!-~]+$/.test(token)
+		? ok(token)
+		: err('the token must be one line of printable ASCII without blanks');
+}
+
+async function certificatesOf(
+	given: string | undefined,
+	stdin: NodeJS.ReadStream,
+): Promise<Result<string | undefined>> {
+	if (!given) return ok(undefined);
+	const pem = given.includes('-----BEGIN ') ? ok(given) : await readInput(given, stdin);
+	if (!pem.ok) return err(`ENVTIER_API_CA: ${pem.error}`);
+	return pem.value.includes('-----BEGIN CERTIFICATE-----')
+		? pem
+		: err('ENVTIER_API_CA must be PEM text of certificates, or the path of a file that holds it');
+}

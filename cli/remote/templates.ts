@@ -1,0 +1,108 @@
+import { parse } from 'yaml';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { type Context, fail } from '../context.ts';
+import { readInput } from '../files.ts';
+import { json, type Output } from '../output.ts';
+import { table } from '../table.ts';
+import { confirmed } from './delete.ts';
+import { failed, withApi } from './session.ts';
+
+/** A template as the API gives it. */
+interface Template {
+	readonly name: string;
+	readonly owner: string;
+	readonly org: string;
+	readonly services: readonly {
+		readonly name: string;
+		readonly image: string;
+		readonly secrets: readonly { readonly key: string; readonly description: string }[];
+	}[];
+	readonly missing?: readonly { readonly serviceName: string; readonly key: string }[];
+}
+
+/** `envtier templates list` */
+export function listTemplates(output: Output, context: Context): Promise<void> {
+	return withApi(context, async ({ call }) => {
+		const answer = await call('GET', '/api/templates');
+		if (!answer.ok) return failed(context, answer.error);
+		const templates = answer.value as readonly Template[];
+		const rows = templates.map(({ name, org, services }) => [
+			name,
+			org === '' ? 'you alone' : org,
+			services.map((service) => service.name).join(', '),
+			String(services.reduce((sum, { secrets }) => sum + secrets.length, 0)),
+		]);
+		const { write, paint } = context.stdout;
+		write(output === 'json' ? json(templates) : table(['NAME', 'FOR', 'SERVICES', 'SECRETS'], rows, paint));
+	});
+}
+
+/** `envtier templates show NAME` */
+export function showTemplate(name: string, output: Output, context: Context): Promise<void> {
+	return withApi(context, async ({ call }) => {
+		const answer = await call('GET', `/api/templates/${encodeURIComponent(name)}`);
+		if (!answer.ok) return failed(context, answer.error);
+		const { write, paint } = context.stdout;
+		if (output === 'json') return write(json(answer.value));
+		const { services, missing = [] } = answer.value as Template;
+		const lacks = (service: string, key: string): boolean =>
+			missing.some((one) => one.serviceName === service && one.key === key);
+		const rows = services.flatMap((service) =>
+			service.secrets.map(({ key, description }) => [
+				service.name,
+				key,
+				lacks(service.name, key) ? 'missing' : 'set',
+				description,
+			]),
+		);
+		write(table(['SERVICE', 'KEY', 'VALUE', 'DESCRIPTION'], rows, paint));
+	});
+}
+
+/** `envtier templates create|update --file FILE` */
+export async function putTemplate(
+	method: 'POST' | 'PUT',
+	file: string,
+	output: Output,
+	context: Context,
+): Promise<void> {
+	const body = await templateIn(file, context);
+	if (!body.ok) return fail(context, 'usage', body.error);
+	await withApi(context, async ({ call }) => {
+		const answer = await call(method, '/api/templates', body.value);
+		if (!answer.ok) return failed(context, answer.error);
+		const { name, services } = answer.value as Template;
+		const done = method === 'POST' ? 'created' : 'updated';
+		const count = services.reduce((sum, { secrets }) => sum + secrets.length, 0);
+		const { write } = context.stdout;
+		if (output === 'json') return write(json(answer.value));
+		write(`${done} the template ${name}: ${services.length} services, ${count} secrets\n`);
+		if (count > 0)
+			write(
+				`give them values: envtier secrets create KEY --template ${name} --service SERVICE --value-stdin\n`,
+			);
+	});
+}
+
+async function templateIn(file: string, context: Context): Promise<Result<unknown>> {
+	const text = await readInput(file, context.stdin);
+	if (!text.ok) return text;
+	try {
+		return ok(parse(text.value, { maxAliasCount: 0, logLevel: 'error' }));
+	} catch (error) {
+		return err(
+			`${file} is neither YAML nor JSON: ${error instanceof Error ? error.message.split('\n')[0] : ''}`,
+		);
+	}
+}
+
+/** `envtier templates delete NAME` */
+export function deleteTemplate(name: string, yes: boolean, context: Context): Promise<void> {
+	return withApi(context, async ({ call }) => {
+		if (!yes && !(await confirmed(`Delete the template ${name} with its secrets`, context)))
+			return fail(context, 'failed', 'nothing was deleted');
+		const answer = await call('DELETE', '/api/templates', { name });
+		if (!answer.ok) return failed(context, answer.error);
+		context.stdout.write(`deleted the template ${name} and its secrets\n`);
+	});
+}

@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { err, ok, type Result } from '../../contract/result.ts';
+import type { Context } from '../context.ts';
+import { readInput, STDIN } from '../files.ts';
+
+/** How a value is given. */
+export interface ValueOptions {
+	readonly valueStdin?: boolean | undefined;
+	readonly fromFile?: string | undefined;
+}
+
+/** Reads one value. On a terminal without an option it is asked for, unseen. */
+export async function readValue(options: ValueOptions, context: Context): Promise<Result<string>> {
+	const { valueStdin, fromFile } = options;
+	if (valueStdin && fromFile !== undefined) return err('--value-stdin and --from-file exclude one another');
+	if (fromFile !== undefined) return await fromBytes(fromFile, context);
+	if (valueStdin) {
+		const read = await fromBytes(STDIN, context);
+		// What `echo` and an editor put behind it is not meant.
+		return read.ok ? checked(read.value.replace(/\r?\n$/, '')) : read;
+	}
+	if (context.stdin.isTTY && context.stderr.interactive) return await ask(context);
+	return err('no value is given: --value-stdin or --from-file FILE gives one, or --from-env-file FILE many');
+}
+
+async function fromBytes(name: string, { stdin }: Context): Promise<Result<string>> {
+	let bytes: Buffer;
+	try {
+		bytes = name === STDIN ? await buffer(stdin) : await readFile(name);
+	} catch {
+		// Once more for the sentence.
+		const unread = await readInput(name, stdin);
+		return unread.ok ? err(`${name} cannot be read`) : unread;
+	}
+	try {
+		return checked(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+	} catch {
+		return err('the value is not UTF-8 text: encode it first, with base64 for instance');
+	}
+}
+
+/** What a value may be; the API says the same, but only after it was sent. */
+export function checked(value: string): Result<string> {
+	if (value === '') return err('the value is empty');
+	if (value.includes('\0')) return err('the value holds a NUL character: no pod could receive it');
+	return ok(value);
+}
+
+async function ask({ stdin, stderr }: Context): Promise<Result<string>> {
+	const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+	const lines = createInterface({ input: stdin, output: nowhere, terminal: true });
+	stderr.write('Value (not shown): ');
+	try {
+		const line = await new Promise<string | undefined>((resolve) => {
+			lines.once('line', resolve);
+			lines.once('SIGINT', () => resolve(undefined));
+			lines.once('close', () => resolve(undefined));
+		});
+		return line === undefined ? err('given up') : checked(line);
+	} finally {
+		lines.close();
+		stderr.write('\n');
+	}
+}

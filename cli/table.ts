@@ -1,0 +1,22 @@
+import { printable, type Terminal } from './terminal.ts';
+
+/** Columns under their names, as wide as they need to be; nothing trails. Foreign text is made fit to be shown. */
+export function table(
+	head: readonly string[],
+	rows: readonly (readonly string[])[],
+	paint: Terminal['paint'],
+): string {
+	const cells = [head, ...rows].map((row) => row.map((cell) => oneLine(cell)));
+	const widths = head.map((_, column) => Math.max(...cells.map((row) => [...(row[column] ?? '')].length)));
+	const lines = cells.map((row) =>
+		row
+			.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - [...cell].length))
+			.join('  ')
+			.trimEnd(),
+	);
+	return `${[paint('title', lines[0] ?? ''), ...lines.slice(1)].join('\n')}\n`;
+}
+
+function oneLine(text: string): string {
+	return printable(text.replace(/\s+/g, ' '));
+}

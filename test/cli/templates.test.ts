@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Desk, openDesk } from './support/api.ts';
+
+const TEMPLATE = `
+name: web-shop
+services:
+  - name: web
+    image: registry.example.com/shop/web:1
+    secrets:
+      - key: DATABASE_URL
+        description: where the orders are
+      - key: SESSION_KEY
+  - name: worker
+`;
+
+describe.each(['memory', 'vault (a real OpenBao, the shipped policy)'])(
+	'templates and deployments on the store %s',
+	(store) => {
+		let desk: Desk;
+		beforeAll(async () => {
+			desk = await openDesk(store);
+		});
+		afterAll(() => desk?.[Symbol.asyncDispose]());
+
+		test('from a template to a deployment with its secrets, and what is still missing', async () => {
+			const created = await desk.run(['templates', 'create', '--file', '-'], { input: TEMPLATE });
+			expect([created.code, created.stderr]).toEqual([0, '']);
+			expect(created.stdout).toContain('created the template web-shop: 2 services, 2 secrets');
+			const given = await desk.run(
+				['secrets', 'create', 'DATABASE_URL', '--template', 'web-shop', '--service', 'web', '--value-stdin'],
+				{
+					input: 'postgres://orders',
+				},
+			);
+			expect([given.code, given.stdout]).toEqual([
+				0,
+				'created DATABASE_URL in template web-shop, service web\n',
+			]);
+
+			const shown = await desk.run(['templates', 'show', 'web-shop']);
+			expect(shown.stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+				['SERVICE', 'KEY', 'VALUE', 'DESCRIPTION'],
+				['web', 'DATABASE_URL', 'set', 'where the orders are'],
+				['web', 'SESSION_KEY', 'missing'],
+				[''],
+			]);
+			const listed = await desk.run(['templates', 'list']);
+			expect(listed.stdout).toMatch(/^web-shop +acme +web, worker +2$/m);
+
+			const made = await desk.run(['deployments', 'create', 'shop', '--template', 'web-shop']);
+			expect([made.code, made.stderr]).toEqual([0, '']);
+			expect(made.stdout).toContain('1 secrets copied from the template web-shop');
+			expect(made.stdout).toContain('declared, and without a value yet: web/SESSION_KEY');
+			const secrets = await desk.run(['secrets', 'list', '--deployment', 'shop', '--output', 'json']);
+			expect(JSON.parse(secrets.stdout)).toMatchObject([
+				{ key: 'DATABASE_URL', deploymentName: 'shop', serviceName: 'web' },
+			]);
+			const deployments = await desk.run(['deployments', 'list']);
+			expect(deployments.stdout).toMatch(/^shop +acme +web-shop +20/m);
+
+			const twice = await desk.run(['deployments', 'create', 'shop', '--template', 'web-shop']);
+			expect([twice.code, twice.stderr]).toEqual([7, expect.stringContaining('shop')]);
+		}, 120_000);
+
+		test('a template is changed and deleted, by its owner alone', async () => {
+			const name = 'changing';
+			const one = { name, services: [{ name: 'web', secrets: [{ key: 'A' }] }] };
+			await desk.run(['templates', 'create', '-f', '-'], { input: JSON.stringify(one) });
+			const two = { name, services: [{ name: 'web', secrets: [{ key: 'A' }, { key: 'B' }] }] };
+			const updated = await desk.run(['templates', 'update', '-f', '-'], { input: JSON.stringify(two) });
+			expect([updated.code, updated.stdout]).toEqual([
+				0,
+				expect.stringContaining('updated the template changing: 1 services, 2 secrets'),
+			]);
+			const foreign = await desk.run(['templates', 'delete', name, '--yes'], { as: desk.bob });
+			expect(foreign.code).toBe(5);
+			const deleted = await desk.run(['templates', 'delete', name, '--yes']);
+			expect([deleted.code, deleted.stdout]).toEqual([0, 'deleted the template changing and its secrets\n']);
+			expect((await desk.run(['templates', 'show', name])).code).toBe(5);
+		}, 120_000);
+
+		test.each([
+			['no organization', ['deployments', 'create', 'x'], '', { ENVTIER_API_ORG: '' }, 'which organization?'],
+			['a file that is no YAML', ['templates', 'create', '-f', '-'], 'a: [', {}, 'neither YAML nor JSON'],
+			[
+				'a template without a name',
+				['templates', 'create', '-f', '-'],
+				'services: []',
+				{},
+				'name is missing',
+			],
+			[
+				'a field that nobody knows',
+				['templates', 'create', '-f', '-'],
+				'name: x\nservcies: []',
+				{},
+				'unknown field "servcies"',
+			],
+			['no file', ['templates', 'create'], '', {}, "required option '-f, --file <file>' not specified"],
+		])('%s is a wrong usage', async (_sentence, args, input, env, sentence) => {
+			const { code, stdout, stderr } = await desk.run(args, { input, env });
+			expect(stderr).toContain(sentence);
+			expect([code, stdout]).toEqual([2, '']);
+		});
+	},
+);
