@@ -1,9 +1,11 @@
+import { dirname, join } from 'node:path';
 import type { V1Deployment, V1MutatingWebhookConfiguration } from '@kubernetes/client-node';
 import { expect, test } from 'vitest';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
+import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
 
-describeWithNode('Envtier as installed by kubectl apply -k and deploy/certs', ({ cluster }) => {
+describeWithNode('Envtier as installed by kubectl apply -k and deploy/certs', ({ cluster, kubectl }) => {
 	test('has two replicas that are ready, in a namespace that enforces Pod Security "restricted"', async () => {
 		const answer = await cluster.request<V1Deployment>(
 			'GET',
@@ -30,5 +32,16 @@ describeWithNode('Envtier as installed by kubectl apply -k and deploy/certs', ({
 		const bundle = Buffer.from(webhook?.clientConfig.caBundle ?? '', 'base64').toString();
 		expect(bundle).toContain('BEGIN CERTIFICATE');
 		expect(webhook?.failurePolicy).toBe('Fail');
+	});
+
+	test('keeps that CA when the same is applied again', async () => {
+		const path = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
+		const bundle = async () =>
+			(await cluster.request<V1MutatingWebhookConfiguration>('GET', path)).body.webhooks?.[0]?.clientConfig
+				.caBundle;
+		const before = await bundle();
+		const overlay = join(dirname(cluster.kubeconfig), 'overlay');
+		expect((await kubectlFor(kubectl, cluster)('apply', '-k', overlay)).code).toBe(0);
+		expect(await bundle()).toBe(before);
 	});
 });

@@ -16,7 +16,7 @@ const CERTS = join(import.meta.dirname, '../../../../deploy/certs/main.ts');
 export const DASH_IMAGE = 'localhost/dash:test';
 
 /** Brings the images of webhook and fetcher, built from their Dockerfiles, and one for applications to the node. */
-export async function importImages(node: Node, say: (line: string) => void): Promise<Result<undefined>> {
+async function importImages(node: Node, say: (line: string) => void): Promise<Result<undefined>> {
 	for (const program of IMAGE_PROGRAMS) {
 		say(`building the image of the ${program}, unless that was done before`);
 		const image = await buildImage(program);
