@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onPath } from '../../test/support/process.ts';
 import { type ClusterState, readState, type StateFiles } from './state.ts';
 
 /**
@@ -47,22 +48,38 @@ async function follow(files: StateFiles, say: (line: string) => void): Promise<C
 }
 
 function guide(ready: NonNullable<ClusterState['ready']>): string {
-	const { kubeconfig, vaultAddr, vaultCaFile, vaultToken, prefix, logs } = ready;
+	const { kubeconfig, kubectl, vaultAddr, vaultCaFile, vaultToken, prefix, logs } = ready;
 	return `
-The cluster is up: one node, with an OpenBao beside it. Your own kubeconfig is as it was.
+The cluster is up: one node with Envtier installed, and an OpenBao beside it. Your own kubeconfig is as it was.
 
-  export KUBECONFIG=${kubeconfig}
-  kubectl get nodes -o wide
+  export KUBECONFIG=${kubeconfig}${kubectlHint(kubectl)}
+  kubectl get pods -A
+
+An application in the namespace shop has its secrets from three tiers:
+
+  kubectl -n shop logs deployment/web                    # what it did with them
+  kubectl -n shop logs deployment/web -c envtier-fetch   # which key came from which tier
+  kubectl -n shop get pod -l app=web -o yaml             # what was injected
+  kubectl -n shop exec deployment/web -- cat /secrets/env
+
+A typo is refused; a pod without annotations is left alone:
+
+  kubectl -n shop run typo --image=localhost/busybox:1 --annotations=envtier.dev/sevrice=web
   kubectl run hello --image=localhost/busybox:1 --restart=Never -- echo hello
-  kubectl logs hello
 
-OpenBao (pods find it as https://10.89.0.1:8200; its kubernetes auth method trusts this cluster):
+OpenBao (pods find it as https://10.89.0.1:8200; its kubernetes auth method trusts this cluster). Change a secret and start anew:
 
   export BAO_ADDR=${vaultAddr} BAO_CACERT=${vaultCaFile} BAO_TOKEN=${vaultToken}
-  bao kv put secret/orgs/acme/secrets/REGION value=eu-north-1
+  bao kv put secret/deployments/shop/secrets/LOG_LEVEL value=debug
+  kubectl -n shop rollout restart deployment/web
 
 Inside the node:  ${prefix.join(' ')} sh
 Logs:             ${logs}/*.log
 Take it away:     make cluster-down
 `;
+}
+
+/** Where there is no kubectl on PATH, the one that was built for the cluster does. */
+function kubectlHint(kubectl: string): string {
+	return onPath('kubectl') === undefined ? `\n  alias kubectl=${kubectl}` : '';
 }

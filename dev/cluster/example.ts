@@ -1,0 +1,81 @@
+import { type Cluster, expectStatus } from '../../test/support/kubernetes/cluster.ts';
+import type { VaultApi } from '../../test/support/openbao.ts';
+import { putSecret, writePolicy, writeRole } from '../../test/support/openbao-setup.ts';
+
+/** Where the example application runs; its deployment in Vault and its role have names of their own. */
+export const EXAMPLE = { namespace: 'shop', name: 'web', org: 'acme', deployment: 'shop' } as const;
+
+const TIERS = {
+	org: `orgs/${EXAMPLE.org}`,
+	deployment: `deployments/${EXAMPLE.deployment}`,
+	service: `deployments/${EXAMPLE.deployment}/services/${EXAMPLE.name}`,
+} as const;
+
+/** Fills OpenBao for an application in three tiers, lets its service account read them, and deploys it. */
+export async function deployExample(cluster: Cluster, vault: VaultApi): Promise<void> {
+	await putSecret(vault, `${TIERS.org}/secrets/REGION`, 'eu-north-1');
+	await putSecret(vault, `${TIERS.org}/secrets/LOG_LEVEL`, 'info');
+	await putSecret(vault, `${TIERS.deployment}/secrets/LOG_LEVEL`, 'warn');
+	await putSecret(vault, `${TIERS.service}/secrets/GREETING`, `It's "only" an example`);
+	await writePolicy(vault, 'shop-web', Object.values(TIERS).map(readable).join('\n'));
+	const { namespace, name } = EXAMPLE;
+	await writeRole(vault, 'kubernetes', name, {
+		bound_service_account_names: [name],
+		bound_service_account_namespaces: [namespace],
+		audience: 'vault',
+		token_policies: ['shop-web'],
+		token_ttl: '5m',
+	});
+	await cluster.createNamespace({
+		name: namespace,
+		labels: { 'pod-security.kubernetes.io/enforce': 'restricted' },
+	});
+	await cluster.createServiceAccount(namespace, name);
+	const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+	expectStatus(await cluster.request('POST', path, deployment()), 201, 'deploying the example');
+}
+
+function readable(tier: string): string {
+	return `path "secret/metadata/${tier}/secrets/" { capabilities = ["list"] }
+path "secret/data/${tier}/secrets/+" { capabilities = ["read"] }`;
+}
+
+function deployment(): object {
+	const labels = { app: EXAMPLE.name };
+	const script = '. /secrets/env; echo "$GREETING, from $REGION at log level $LOG_LEVEL"; exec sleep 1000000';
+	return {
+		metadata: { name: EXAMPLE.name },
+		spec: {
+			selector: { matchLabels: labels },
+			template: {
+				metadata: {
+					labels,
+					annotations: {
+						'envtier.dev/deployment': EXAMPLE.deployment,
+						'envtier.dev/service': EXAMPLE.name,
+					},
+				},
+				spec: {
+					serviceAccountName: EXAMPLE.name,
+					terminationGracePeriodSeconds: 1,
+					securityContext: {
+						runAsNonRoot: true,
+						runAsUser: 1000,
+						seccompProfile: { type: 'RuntimeDefault' },
+					},
+					containers: [
+						{
+							name: 'main',
+							image: 'localhost/busybox:1',
+							command: ['sh', '-c', script],
+							securityContext: {
+								allowPrivilegeEscalation: false,
+								capabilities: { drop: ['ALL'] },
+							},
+						},
+					],
+				},
+			},
+		},
+	};
+}
