@@ -1,0 +1,279 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EXIT_CODES } from '../../contract/exit-codes.ts';
+import { type Account, describeInHouse, fillTiers, type House, keyOf, REVIEWER } from './support.ts';
+
+const WEB: Account = { namespace: 'shop', name: 'web' };
+const WORKER: Account = { namespace: 'shop', name: 'worker' };
+const BLOG: Account = { namespace: 'blog', name: 'web' };
+/** By default the API server takes tokens for its issuer alone. */
+const API_AUDIENCE = 'https://kubernetes.default.svc';
+
+/** The three ways for Vault to know that a token is genuine, each set up as docs/vault-setup.md tells. */
+const WAYS = [
+	{
+		name: 'kubernetes auth with a reviewer',
+		mount: 'kubernetes',
+		type: 'kubernetes',
+		audience: 'vault',
+		prepare: async (house: House) => {
+			await house.apply('reviewer.yaml');
+			const token = await house.cluster.token(REVIEWER.namespace, REVIEWER.name, [], 3600);
+			const reviewer = await house.file('reviewer-token', `${token}\n`);
+			await house.mustSetup('auth-kubernetes', ...(await apiServer(house)), '--reviewer-token', reviewer);
+		},
+	},
+	{
+		name: 'kubernetes auth with the pod’s own token',
+		mount: 'own',
+		type: 'kubernetes',
+		audience: API_AUDIENCE,
+		prepare: async (house: House) => {
+			await house.apply('own-token.yaml');
+			await house.apply('own-token.yaml', { shop: 'blog' });
+			await house.mustSetup('auth-kubernetes', ...(await apiServer(house)), '--own-token', '--mount', 'own');
+		},
+	},
+	{
+		name: 'jwt auth with the cluster’s public keys',
+		mount: 'jwt',
+		type: 'jwt',
+		audience: 'vault',
+		prepare: async (house: House) => {
+			await house.apply('public-keys.yaml');
+			const { url, caPem } = house.cluster;
+			const at = ['--jwks-url', `${url}/openid/v1/jwks`, '--ca', await house.file('ca.crt', caPem)];
+			await house.mustSetup('auth-jwt', '--issuer', 'https://kubernetes.default.svc', ...at);
+		},
+	},
+] as const;
+
+async function apiServer({ cluster, file }: House): Promise<readonly string[]> {
+	return ['--host', cluster.url, '--ca', await file('ca.crt', cluster.caPem)];
+}
+
+await describeInHouse('deploy/vault on a real OpenBao and a real API server', (house) => {
+	beforeAll(async () => {
+		for (const name of ['vault', 'shop', 'blog']) await house.cluster.createNamespace({ name });
+		for (const { namespace, name } of [WEB, WORKER, BLOG])
+			await house.cluster.createServiceAccount(namespace, name);
+		await house.cluster.createServiceAccount('blog', 'shop');
+		await fillTiers(house);
+	});
+	afterAll(() => house[Symbol.asyncDispose]());
+
+	describe.each(WAYS)('$name', ({ mount, type, audience, prepare }) => {
+		const at = ['--type', type, '--mount', mount, '--audience', audience];
+		/** The environment of a pod of deployment shop and service web; `more` replaces any of it. */
+		const env = (more: Readonly<Record<string, string>> = {}) => ({
+			ENVTIER_VAULT_AUTH_MOUNT: mount,
+			ENVTIER_VAULT_ROLE: 'web',
+			ENVTIER_ORG: 'acme',
+			ENVTIER_DEPLOYMENT: 'shop',
+			ENVTIER_SERVICE: 'web',
+			ENVTIER_FORMAT: 'json',
+			...more,
+		});
+		const fetch = (account: Account, more: Readonly<Record<string, string>> = {}) =>
+			house.fetch(account, env(more), audience);
+
+		beforeAll(async () => {
+			await prepare(house);
+			const grants = ['--org', 'acme', '--deployment', 'shop', '--service', 'web'];
+			await house.mustSetup('role', 'web', '--namespace', 'shop', '--account', 'web', ...grants, ...at);
+			await house.mustSetup(
+				'role',
+				'acme',
+				'--namespace',
+				'shop,blog',
+				'--account',
+				'*',
+				'--org',
+				'acme',
+				...own('namespace'),
+			);
+			await house.mustSetup('role', 'team', '--namespace', 'blog', '--account', '*', ...own('account'));
+		});
+		const own = (kind: string): readonly string[] => ['--own', kind, ...at];
+
+		test('the pod that the role is bound to reads its three tiers', async () => {
+			const { code, words, files } = await fetch(WEB);
+			expect([code, words]).toEqual([0, '']);
+			expect(JSON.parse(files['env.json'] ?? '')).toEqual({
+				PLACE: 'test of deployments/shop/services/web',
+				...Object.fromEntries(
+					['orgs/acme', 'deployments/shop', 'deployments/shop/services/web'].map((folder) => [
+						keyOf(folder),
+						`test of ${folder}`,
+					]),
+				),
+			});
+		});
+
+		describe('says why it refuses the login of', () => {
+			test.each([
+				{ who: 'another service account of the namespace', account: WORKER },
+				{ who: 'the same name in another namespace', account: BLOG },
+			])('$who', async ({ account }) => {
+				const { code, words, files } = await fetch(account);
+				expect([code, files]).toEqual([EXIT_CODES['login-refused'].code, {}]);
+				expect(words).toMatch(/role "web" of auth mount "[a-z]+"/);
+				expect(words).toContain(`service account "${account.namespace}/${account.name}"`);
+			});
+
+			test('a token for another audience', async () => {
+				const { code, words, files } = await house.fetch(WEB, env(), 'elsewhere');
+				expect([code, files]).toEqual([EXIT_CODES['login-refused'].code, {}]);
+				expect(words).toMatch(/audience/);
+			});
+
+			test('a role that does not exist', async () => {
+				const { code, words } = await fetch(WEB, { ENVTIER_VAULT_ROLE: 'nobody' });
+				expect([code, words]).toEqual([
+					EXIT_CODES['login-refused'].code,
+					expect.stringContaining('"nobody"'),
+				]);
+			});
+		});
+
+		describe('names the missing line of a policy to a pod that asks for', () => {
+			test.each([
+				{
+					what: 'another deployment',
+					more: { ENVTIER_DEPLOYMENT: 'blog' },
+					path: 'deployments/blog/secrets',
+				},
+				{
+					what: 'another service',
+					more: { ENVTIER_SERVICE: 'api' },
+					path: 'deployments/shop/services/api/secrets',
+				},
+				{ what: 'another organization', more: { ENVTIER_ORG: 'globex' }, path: 'orgs/globex/secrets' },
+			])('$what', async ({ more, path }) => {
+				const { code, words, files } = await fetch(WEB, more);
+				expect([code, files]).toEqual([EXIT_CODES['read-refused'].code, {}]);
+				expect(words).toContain(`path "secret/metadata/${path}/"`);
+			});
+		});
+
+		describe('grants no more than that:', () => {
+			const shop = 'deployments/shop/secrets';
+			test.each([
+				{ method: 'GET', path: `secret/data/${shop}/PLACE`, status: 200 },
+				{ method: 'LIST', path: `secret/metadata/${shop}`, status: 200 },
+				{ method: 'LIST', path: 'secret/metadata/deployments', status: 403 },
+				{ method: 'LIST', path: 'secret/metadata/orgs', status: 403 },
+				{ method: 'LIST', path: 'secret/metadata', status: 403 },
+				{ method: 'LIST', path: 'secret/metadata/deployments/shop', status: 403 },
+				{ method: 'LIST', path: 'secret/metadata/deployments/shop/services', status: 403 },
+				{ method: 'LIST', path: 'secret/metadata/deployments/blog/secrets', status: 403 },
+				{ method: 'GET', path: 'secret/data/deployments/blog/secrets/PLACE', status: 403 },
+				{ method: 'GET', path: 'secret/data/deployments/shop/services/api/secrets/PLACE', status: 403 },
+				{ method: 'GET', path: 'secret/data/orgs/globex/secrets/PLACE', status: 403 },
+				{ method: 'LIST', path: 'secret/metadata/templates', status: 403 },
+				{ method: 'LIST', path: 'secret/metadata/templates/web/secrets', status: 403 },
+				{ method: 'GET', path: 'secret/data/templates/web/secrets/PLACE', status: 403 },
+				{ method: 'GET', path: `secret/metadata/${shop}/PLACE`, status: 403 },
+				{ method: 'GET', path: `secret/data/${shop}/PLACE/deeper`, status: 403 },
+				{ method: 'POST', path: `secret/data/${shop}/PLACE`, status: 403 },
+				{ method: 'POST', path: `secret/data/${shop}/NEW`, status: 403 },
+				{ method: 'DELETE', path: `secret/data/${shop}/PLACE`, status: 403 },
+				{ method: 'DELETE', path: `secret/metadata/${shop}/PLACE`, status: 403 },
+				{ method: 'GET', path: 'auth/token/lookup-self', status: 403 },
+				{ method: 'POST', path: 'auth/token/create', status: 403 },
+				{ method: 'GET', path: 'sys/mounts', status: 403 },
+			])('$method $path is answered with $status', async ({ method, path, status }) => {
+				const token = await house.login(WEB, mount, 'web', audience);
+				const body = method === 'POST' ? { body: { data: { value: 'x' } } } : {};
+				const answer = await house.bao.request(method, path, { token, ...body });
+				expect(answer.status).toBe(status);
+			});
+
+			test('a token gives itself back, and is gone', async () => {
+				const token = await house.login(WEB, mount, 'web', audience);
+				expect((await house.bao.request('POST', 'auth/token/revoke-self', { token })).status).toBe(204);
+				expect((await house.bao.request('GET', `secret/data/${shop}/PLACE`, { token })).status).toBe(403);
+			});
+		});
+
+		describe('with one policy for all namespaces', () => {
+			const as = (account: Account, more: Readonly<Record<string, string>> = {}) =>
+				fetch(account, { ENVTIER_VAULT_ROLE: 'acme', ...more });
+
+			test.each([WEB, WORKER, BLOG])(
+				'$namespace/$name reads its own deployment and service',
+				async (account) => {
+					const names = { ENVTIER_DEPLOYMENT: account.namespace, ENVTIER_SERVICE: account.name };
+					const { code, words, files } = await as(account, names);
+					expect([code, words]).toEqual([0, '']);
+					const { PLACE } = JSON.parse(files['env.json'] ?? '');
+					expect(PLACE).toBe(`test of deployments/${account.namespace}/services/${account.name}`);
+				},
+			);
+
+			test.each([
+				{
+					what: 'another namespace’s deployment',
+					more: { ENVTIER_DEPLOYMENT: 'shop', ENVTIER_SERVICE: 'web' },
+					path: 'deployments/shop/secrets',
+				},
+				{
+					what: 'a service of another account',
+					more: { ENVTIER_DEPLOYMENT: 'blog', ENVTIER_SERVICE: 'worker' },
+					path: 'deployments/blog/services/worker/secrets',
+				},
+				{
+					what: 'an organization that the role does not grant',
+					more: { ENVTIER_DEPLOYMENT: 'blog', ENVTIER_SERVICE: 'web', ENVTIER_ORG: 'globex' },
+					path: 'orgs/globex/secrets',
+				},
+			])('no pod reads $what', async ({ more, path }) => {
+				const { code, words, files } = await as(BLOG, more);
+				expect([code, files]).toEqual([EXIT_CODES['read-refused'].code, {}]);
+				expect(words).toContain(`path "secret/metadata/${path}/"`);
+			});
+		});
+
+		describe('with one policy for the accounts of a namespace', () => {
+			const SHOP: Account = { namespace: 'blog', name: 'shop' };
+
+			test('a pod reads the deployment that bears its account’s name, with any of its services', async () => {
+				const more = {
+					ENVTIER_VAULT_ROLE: 'team',
+					ENVTIER_TIERS: 'deployment,service',
+					ENVTIER_SERVICE: 'api',
+				};
+				const { code, words, files } = await fetch(SHOP, more);
+				expect([code, words]).toEqual([0, '']);
+				expect(JSON.parse(files['env.json'] ?? '').PLACE).toBe('test of deployments/shop/services/api');
+			});
+
+			test('no other account of the namespace reads it', async () => {
+				const { code, words } = await fetch(BLOG, {
+					ENVTIER_VAULT_ROLE: 'team',
+					ENVTIER_TIERS: 'deployment',
+				});
+				expect([code, words]).toEqual([
+					EXIT_CODES['read-refused'].code,
+					expect.stringContaining('path "secret/metadata/deployments/shop/secrets/"'),
+				]);
+			});
+
+			test('no account of that name in another namespace logs in', async () => {
+				expect((await fetch(WEB, { ENVTIER_VAULT_ROLE: 'team' })).code).toBe(
+					EXIT_CODES['login-refused'].code,
+				);
+			});
+		});
+	});
+
+	test('a token for Vault alone cannot be reviewed by itself: that way needs the API server’s audience', async () => {
+		const at = ['--mount', 'own', '--audience', 'vault', '--deployment', 'shop'];
+		await house.mustSetup('role', 'narrow', '--namespace', 'shop', '--account', 'web', ...at);
+		const env = { ENVTIER_VAULT_AUTH_MOUNT: 'own', ENVTIER_VAULT_ROLE: 'narrow', ENVTIER_DEPLOYMENT: 'shop' };
+		const { code, words } = await house.fetch(WEB, env, 'vault');
+		expect([code, words]).toEqual([
+			EXIT_CODES['login-refused'].code,
+			expect.stringContaining('could not have the token reviewed'),
+		]);
+	});
+});

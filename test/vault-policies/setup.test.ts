@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeJwtSigner, serviceAccountClaims } from '../support/jwt.ts';
+import { enableAuth, mountKv, must } from '../support/openbao-setup.ts';
+import { onPath, runProcess } from '../support/process.ts';
+import { makeVaultHouse, type VaultHouse } from './support.ts';
+
+const ROLE = ['role', 'web', '--type', 'jwt', '--namespace', 'shop', '--account', 'web'] as const;
+
+let house: VaultHouse;
+const signer = makeJwtSigner();
+beforeAll(async () => {
+	house = await makeVaultHouse();
+	await enableAuth(house.bao, 'jwt', { config: { jwt_validation_pubkeys: [signer.publicKeyPem] } });
+});
+afterAll(() => house[Symbol.asyncDispose]());
+
+/** All that setup.sh may have written. */
+async function state(): Promise<unknown> {
+	const read = async (method: string, path: string) => (await house.bao.request(method, path)).json;
+	const { data } = (await read('LIST', 'sys/policies/acl')) as { data: { keys: string[] } };
+	const policies = await Promise.all(data.keys.map((name) => read('GET', `sys/policies/acl/${name}`)));
+	const texts = policies.map((answer) => {
+		const { name, policy } = (answer as { data: { name: string; policy: string } }).data;
+		return { name, policy };
+	});
+	const role = (await read('GET', 'auth/jwt/role/web')) as { data?: unknown };
+	const mounts = (await read('GET', 'sys/auth')) as { data: object };
+	return { texts, role: role.data, mounts: Object.keys(mounts.data) };
+}
+
+describe('wrong usage changes nothing and says what is wrong:', () => {
+	test.each([
+		{ args: [], says: 'Usage' },
+		{ args: ['rolle', 'web'], says: 'no command rolle' },
+		{ args: [...ROLE, '--orgg', 'acme'], says: 'no option --orgg' },
+		{ args: [...ROLE, '--org'], says: '--org needs a value' },
+		{ args: ROLE, says: 'would grant nothing' },
+		{
+			args: ['role', '--namespace', 'shop', '--account', 'web', '--org', 'acme'],
+			says: 'the name of the role',
+		},
+		{ args: ['role', 'web', '--account', 'web', '--org', 'acme'], says: 'role needs --namespace' },
+		{ args: ['role', 'web', '--namespace', 'shop', '--org', 'acme'], says: 'role needs --account' },
+		{ args: [...ROLE, '--service', 'web'], says: '--service needs --deployment' },
+		{ args: [...ROLE, '--own', 'cluster'], says: '--own is namespace or account' },
+		{ args: [...ROLE, '--own', 'namespace', '--deployment', 'shop'], says: 'exclude each other' },
+		{ args: [...ROLE, '--own', 'account', '--namespace', '*', '--account', '*'], says: 'for one namespace' },
+		{ args: [...ROLE, '--own', 'account', '--namespace', 'a,b'], says: 'for one namespace' },
+		{ args: [...ROLE, '--org', 'acme', '--namespace', '*'], says: 'nothing without its namespace' },
+		{ args: [...ROLE, '--org', 'acme', '--kv-version', '3'], says: '--kv-version is 1 or 2' },
+		{ args: [...ROLE, '--org', 'acme', '--type', 'ldap'], says: '--type is kubernetes or jwt' },
+		{ args: ['auth-kubernetes', '--host', 'https://a'], says: 'needs --ca' },
+		{ args: ['auth-jwt', '--issuer', 'https://a'], says: 'needs --jwks-url' },
+	])('$args', async ({ args, says }) => {
+		const before = await state();
+		const { code, stdout, stderr } = await house.setup(...args);
+		expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(says)]);
+		expect(await state()).toEqual(before);
+	});
+});
+
+describe('a value that could leave its place is refused:', () => {
+	const hostile = [
+		...[
+			'a/../b',
+			'a"b',
+			"a'b",
+			'a b',
+			'a\nb',
+			'a$(id)b',
+			'a`id`',
+			'a|b',
+			'a&b',
+			'a\\b',
+			'{{x}}',
+			'+',
+			'*',
+			'ä',
+		],
+	];
+	test.each([
+		{ option: '--org', values: [...hostile, 'A', '.', '..', '-a', 'a.'] },
+		{ option: '--deployment', values: [...hostile, 'A', '.', '..', '-a', 'a.'] },
+		{ option: '--kv', values: [...hostile, '/a', 'a//b', '..'] },
+		{ option: '--audience', values: hostile.filter((value) => value !== 'a/../b') },
+	])('of $option', async ({ option, values }) => {
+		const before = await state();
+		const grants = option === '--org' ? [] : ['--org', 'acme'];
+		for (const value of values) {
+			const { code, stderr } = await house.setup(...ROLE, ...grants, option, value);
+			expect([value, code, stderr]).toEqual([value, 2, expect.stringContaining(option)]);
+		}
+		expect(await state()).toEqual(before);
+	});
+
+	test.each(['../web', 'a/b', 'a b', '', 'a"b'])('as the name of a role, "%s"', async (role) => {
+		const { code } = await house.setup('role', role, '--namespace', 'a', '--account', 'b', '--org', 'acme');
+		expect(code).toBe(2);
+	});
+});
+
+test('run again, it gives the same', async () => {
+	const args = [...ROLE, '--org', 'acme', '--deployment', 'shop', '--service', 'web', '--service', 'api'];
+	const said = await house.mustSetup(...args);
+	expect(said).toContain(
+		'envtier-session,envtier-org-acme,envtier-deployment-shop,envtier-service-shop_web,envtier-service-shop_api',
+	);
+	const first = await state();
+	await house.mustSetup(...args);
+	expect(await state()).toEqual(first);
+});
+
+test.each(['dash', 'busybox'])('it runs under %s', async (shell) => {
+	if (onPath(shell) === undefined) throw new Error(`${shell} is not on PATH: run make prepare`);
+	const before = await state();
+	const { code } = await house.setupUnder(shell, ...ROLE, '--org', `of-${shell}`, '--own', 'namespace');
+	expect(code).toBe(0);
+	expect(await state()).not.toEqual(before);
+});
+
+test('what --print prints does the same when it is run, and printing does nothing', async () => {
+	const args = [...ROLE, '--org', 'initech', '--own', 'namespace', '--audience', 'vault.example'];
+	const before = await state();
+	const printed = await house.mustSetup('--print', ...args);
+	expect(await state()).toEqual(before);
+	const { code, stderr } = await runProcess({ command: 'sh', input: printed, env: house.env });
+	expect([code, stderr]).toEqual([0, '']);
+	const after = await state();
+	expect(after).not.toEqual(before);
+	await house.mustSetup(...args);
+	expect(await state()).toEqual(after);
+});
+
+test('--print keeps the reviewer’s token to itself', async () => {
+	const token = await house.file('token', 'a-test-token-of-the-reviewer');
+	const at = ['--host', 'https://10.0.0.1:6443', '--ca', house.bao.caFile];
+	const printed = await house.mustSetup('--print', 'auth-kubernetes', ...at, '--reviewer-token', token);
+	expect(printed).toContain('BEGIN CERTIFICATE');
+	expect(printed).not.toContain('a-test-token');
+});
+
+test('a mount of another type is left alone', async () => {
+	const token = await house.file('token', 'a-test-token');
+	const at = ['--host', 'https://10.0.0.1:6443', '--ca', house.bao.caFile, '--reviewer-token', token];
+	const { code, stderr } = await house.setup('auth-kubernetes', ...at, '--mount', 'jwt');
+	expect([code, stderr]).toEqual([
+		1,
+		expect.stringContaining('the mount jwt is of type jwt, not kubernetes'),
+	]);
+});
+
+test('what Vault refuses is shown', async () => {
+	const { code, stderr } = await house.setup(...ROLE, '--org', 'acme', '--mount', 'nowhere');
+	expect([code, stderr]).toEqual([1, expect.stringMatching(/no handler for route|unsupported path/)]);
+});
+
+test('deployments and services whose names run together have policies of their own', async () => {
+	await house.mustSetup(...ROLE, '--deployment', 'a-b', '--service', 'c');
+	await house.mustSetup(...ROLE, '--deployment', 'a', '--service', 'b-c');
+	const text = async (name: string): Promise<string> => {
+		const { data } = (await must(house.bao, 'GET', `sys/policies/acl/${name}`)) as {
+			data: { policy: string };
+		};
+		return data.policy;
+	};
+	expect(await text('envtier-service-a-b_c')).toContain('deployments/a-b/services/c/');
+	expect(await text('envtier-service-a_b-c')).toContain('deployments/a/services/b-c/');
+});
+
+test('in KV version 1 the same policies hold', async () => {
+	await mountKv(house.bao, 'legacy', 1);
+	await must(house.bao, 'POST', 'legacy/deployments/shop/secrets/KEY', { body: { value: 'of the test' } });
+	await must(house.bao, 'POST', 'legacy/deployments/blog/secrets/KEY', { body: { value: 'of the test' } });
+	await house.mustSetup(...ROLE, '--deployment', 'shop', '--kv', 'legacy', '--kv-version', '1');
+	const jwt = signer.sign(serviceAccountClaims('shop', 'web'));
+	const login = await house.bao.request('POST', 'auth/jwt/login', { token: '', body: { role: 'web', jwt } });
+	const { client_token: token } = (login.json as { auth: { client_token: string } }).auth;
+	const status = async (method: string, path: string) =>
+		(await house.bao.request(method, `legacy/${path}`, { token })).status;
+	expect(await status('LIST', 'deployments/shop/secrets')).toBe(200);
+	expect(await status('GET', 'deployments/shop/secrets/KEY')).toBe(200);
+	expect(await status('PUT', 'deployments/shop/secrets/KEY')).toBe(403);
+	expect(await status('LIST', 'deployments/blog/secrets')).toBe(403);
+	expect(await status('GET', 'deployments/blog/secrets/KEY')).toBe(403);
+});
