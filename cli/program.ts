@@ -1,5 +1,6 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import manifest from '../package.json' with { type: 'json' };
+import { completeCommand, completionCommand } from './commands/completion.ts';
 import { deploymentsCommand } from './commands/deployments.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -13,12 +14,16 @@ export function createProgram(context: Context) {
 	const program = new Command('envtier')
 		.description('Secrets for Kubernetes pods from HashiCorp Vault or OpenBao, by two annotations.')
 		.version(manifest.version, '-V, --version', 'show the version')
-		.helpCommand('help [command]', 'show help on a command')
 		.addCommand(explainCommand(context))
 		.addCommand(doctorCommand(context))
 		.addCommand(secretsCommand(context))
 		.addCommand(templatesCommand(context))
-		.addCommand(deploymentsCommand(context));
+		.addCommand(deploymentsCommand(context))
+		.addCommand(completionCommand(context));
+	program.addCommand(
+		completeCommand(context, () => program as CommandUnknownOpts),
+		{ hidden: true },
+	);
 	settle(program as CommandUnknownOpts, context);
 	return program;
 }
@@ -36,6 +41,7 @@ function settle(command: CommandUnknownOpts, context: Context): void {
 			outputError: (message, write) =>
 				write(`${stderr.paint('bad', 'error:')} ${message.replace(/^error: /, '')}`),
 		});
+	if (command.commands.length > 0) command.helpCommand('help [command]', 'show help on a command');
 	for (const child of command.commands) settle(child, context);
 }
 

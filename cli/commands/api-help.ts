@@ -1,9 +1,11 @@
+import { API_VARIABLES } from '../remote/variables.ts';
+
+const WIDTH = Math.max(...Object.keys(API_VARIABLES).map((name) => name.length)) + 3;
+
 /** What every command over the API says of its settings. */
 export const API_HELP = `
 Environment:
-  ENVTIER_API_URL          address of the secrets API, such as https://envtier.example.com
-  ENVTIER_API_TOKEN        API key, session or Kubernetes token to sign in with
-  ENVTIER_API_TOKEN_FILE   file that holds it instead
-  ENVTIER_API_CA           CA certificates: PEM text, or the path of a file
-  ENVTIER_API_ORG          your organization, where a command needs to know it
+${Object.entries(API_VARIABLES)
+	.map(([name, meaning]) => `  ${name.padEnd(WIDTH)}${meaning}`)
+	.join('\n')}
 `;

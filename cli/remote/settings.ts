@@ -2,15 +2,7 @@ import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parseAddress } from '../../contract/values.ts';
 import { readInput } from '../files.ts';
-
-/** The variables by which the command finds the secrets API; the one place for them. */
-export const API_VARIABLES = {
-	ENVTIER_API_URL: 'address of the secrets API, such as https://envtier.example.com',
-	ENVTIER_API_TOKEN: 'API key, session or Kubernetes token to sign in with',
-	ENVTIER_API_TOKEN_FILE: 'file that holds it instead',
-	ENVTIER_API_CA: 'CA certificates to check the API’s certificate against: PEM text, or the path of a file',
-	ENVTIER_API_ORG: 'your organization, where a command needs to know it',
-} as const;
+import { API_VARIABLES } from './variables.ts';
 
 /** How to reach the secrets API, and as whom. */
 export interface ApiSettings {

@@ -4,6 +4,8 @@ import { onPath, runProcess } from './process.ts';
 /** The Debian packages that tests make use of, and a program of each that tells whether it is there. */
 const PACKAGES = {
 	dash: 'dash',
+	fish: 'fish',
+	zsh: 'zsh',
 	'busybox-static': 'busybox',
 	containerd: 'containerd',
 	runc: 'runc',

@@ -11,10 +11,12 @@ import { ensureBao } from './openbao-binary.ts';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-await ensurePackages(['dash', ...NODE_PACKAGES], say);
+await ensurePackages(['dash', 'fish', 'zsh', ...NODE_PACKAGES], say);
 await ensureBao().catch((thrown: unknown) => say(String(thrown)));
-const programs = await preparePrograms(NODE_PROGRAMS);
-if (!programs.ok) say(programs.error);
+for (const names of [NODE_PROGRAMS, ['helm'], ['actionlint']] as const) {
+	const programs = await preparePrograms(names);
+	if (!programs.ok) say(programs.error);
+}
 for (const program of IMAGE_PROGRAMS) {
 	const image = await buildImage(program);
 	if (!image.ok) say(image.error);
