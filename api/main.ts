@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import pino from 'pino';
+import manifest from '../package.json' with { type: 'json' };
 import { jsonLines } from './audit.ts';
 import { openCertificateFiles } from './certificate.ts';
 import { compose } from './compose.ts';
@@ -10,7 +11,6 @@ import { parseCommandLine, parseKeyFile } from './identity/key-file.ts';
 import { serve } from './server.ts';
 import { readSettings, type Settings } from './settings.ts';
 
-const VERSION = '0.1.0';
 /** Milliseconds for calls in flight; Kubernetes kills after 30 s unless told otherwise. */
 const GRACE = 20_000;
 /** Belt and braces: nothing that we log has these, but a library might. */
@@ -56,7 +56,7 @@ async function run(): Promise<void> {
 		// At once: a line that waits in memory is lost when the process is killed.
 		else appendFileSync(auditFile, line, { mode: 0o600 });
 	});
-	const api = await compose(settings, { log, audit, keys, version: VERSION, now: () => new Date() });
+	const api = await compose(settings, { log, audit, keys, version: manifest.version, now: () => new Date() });
 	const running = await serve(api.app, certificate?.value, settings);
 	const { address, port } = running.address;
 	log.info({ address, port, tls: certificate !== undefined, store: settings.store.kind }, 'serving');

@@ -17,12 +17,14 @@ const SOURCES = {
 	'kube-scheduler': { ...KUBERNETES, path: '/cmd/kube-scheduler' },
 	'kube-proxy': { ...KUBERNETES, path: '/cmd/kube-proxy' },
 	kubelet: { ...KUBERNETES, path: '/cmd/kubelet' },
+	helm: { module: 'helm.sh/helm/v4', set: 'helm', path: '/cmd/helm' },
+	actionlint: { module: 'github.com/rhysd/actionlint', set: 'actionlint', path: '/cmd/actionlint' },
 } as const;
 
 /** What KUBEBUILDER_ASSETS holds by custom (`setup-envtest`). */
 const ASSETS: readonly Program[] = ['etcd', 'kube-apiserver', 'kubectl'];
 
-/** One program of a Kubernetes cluster. */
+/** One program of a Kubernetes cluster, or one that tests what goes there. */
 export type Program = keyof typeof SOURCES;
 
 /**

@@ -1,0 +1,53 @@
+{{- define "envtier.name" -}}envtier-webhook{{- end -}}
+
+{{- define "envtier.selector" -}}
+app.kubernetes.io/name: {{ include "envtier.name" . }}
+{{- end -}}
+
+{{- define "envtier.labels" -}}
+app.kubernetes.io/part-of: envtier
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* An image's whole name; takes the chart's root and one of .Values.images. */}}
+{{- define "envtier.image" -}}
+{{- $root := index . 0 -}}{{- $image := index . 1 -}}
+{{- if $image.digest -}}{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}{{ $image.repository }}:{{ $image.tag | default $root.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{/* What the ConfigMap holds: all settings that say something, but for those that belong to the container itself. */}}
+{{- define "envtier.settings" -}}
+{{- $own := list "ENVTIER_LISTEN" "ENVTIER_TLS_CERT_FILE" "ENVTIER_TLS_KEY_FILE" -}}
+{{- $image := include "envtier.image" (list . .Values.images.fetcher) -}}
+{{- $all := merge (dict "ENVTIER_FETCHER_IMAGE" (.Values.settings.ENVTIER_FETCHER_IMAGE | default $image)) (omit .Values.settings "ENVTIER_FETCHER_IMAGE") -}}
+{{- range $name, $value := $all -}}
+{{- $text := toString $value -}}
+{{- if and (not (has $name $own)) (ne $text "") }}
+{{ $name }}: {{ $text | quote }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "envtier.namespaceSelector" -}}
+matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: NotIn
+    values:
+      {{- concat (list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace) .Values.registration.excludedNamespaces | uniq | toYaml | nindent 6 }}
+{{- end -}}
+
+{{- define "envtier.caBundle" -}}
+{{- if .Values.tls.caBundle -}}{{ .Values.tls.caBundle | b64enc }}
+{{- else if .Values.tls.caBundleFromSecret -}}
+{{- $secret := lookup "v1" "Secret" .Release.Namespace .Values.tls.secretName -}}
+{{- if and $secret (index $secret.data "ca.crt") -}}{{ index $secret.data "ca.crt" }}
+{{- else if $secret -}}{{ fail (printf "tls.caBundleFromSecret: the Secret %s/%s has no ca.crt" .Release.Namespace .Values.tls.secretName) }}
+{{- else if .Release.IsInstall -}}{{/* `helm template` and dry runs see no cluster. */}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,325 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { KubernetesObject, V1Deployment, V1Pod } from '@kubernetes/client-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { VARIABLES, type Variable } from '../../../contract/variables.ts';
+import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
+import { CHART, type Helm, helmFor, LEAST } from '../../support/kubernetes/helm.ts';
+import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
+import { createPod, podOf } from '../../support/kubernetes/pods.ts';
+import { preparePrograms } from '../../support/kubernetes/programs.ts';
+import { runProcess } from '../../support/process.ts';
+import { describeWithServers } from '../../support/servers.ts';
+import { makeAuthority } from '../../support/tls.ts';
+import { until } from '../../support/until.ts';
+import { startWebhook } from '../../support/webhook.ts';
+
+const NAMESPACE = 'envtier-system';
+const PRODUCTION = join(CHART, '../manifests/overlays/production');
+const REGISTRATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
+const DEPLOYMENT = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/envtier-webhook`;
+const MERGE = { contentType: 'application/merge-patch+json' };
+
+/** The webhook's settings, each with a value that is not its default. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+	ENVTIER_LISTEN: '0.0.0.0:9443',
+	ENVTIER_TLS_CERT_FILE: '/etc/envtier/tls/other.crt',
+	ENVTIER_TLS_KEY_FILE: '/etc/envtier/tls/other.key',
+	ENVTIER_FETCHER_IMAGE: 'registry.example/fetcher:2',
+	ENVTIER_FETCHER_PULL_POLICY: 'Always',
+	ENVTIER_FETCHER_REQUESTS: 'cpu=10m,memory=32Mi',
+	ENVTIER_FETCHER_LIMITS: 'cpu=1,memory=256Mi',
+	ENVTIER_VOLUME_SIZE: '8Mi',
+	ENVTIER_NATIVE_ENV: 'false',
+	ENVTIER_DEFAULT_ORG: 'acme',
+	ENVTIER_DEFAULT_ROLE: '{namespace}-{serviceAccount}',
+	ENVTIER_DEFAULT_UID: '1000',
+	ENVTIER_TOKEN_AUDIENCE: 'bao',
+	ENVTIER_VAULT_ADDR: 'http://vault.example:8200',
+	ENVTIER_VAULT_INSECURE_HTTP: 'true',
+	ENVTIER_VAULT_CA: '-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n',
+	ENVTIER_VAULT_NAMESPACE: 'team/a',
+	ENVTIER_VAULT_AUTH_MOUNT: 'jwt',
+	ENVTIER_VAULT_KV_MOUNT: 'kv',
+	ENVTIER_VAULT_KV_VERSION: '1',
+	ENVTIER_DEADLINE: '30',
+	ENVTIER_LOG_LEVEL: 'debug',
+};
+const OF_THE_WEBHOOK = Object.entries<Variable>(VARIABLES)
+	.filter(([, { readBy }]) => readBy.includes('webhook'))
+	.map(([name]) => name);
+
+// An API server of its own: the shared one has a registration that leads elsewhere.
+describeWithServers('deploy/chart', () => {
+	let cluster: ApiServer;
+	let helm: Helm;
+	let kustomized: readonly Manifest[];
+	let home: string;
+	beforeAll(async () => {
+		const programs = await preparePrograms(['kubectl', 'helm']);
+		if (!programs.ok) throw new Error(programs.error);
+		const started = await startApiServer();
+		if (!started.ok) throw new Error(started.error);
+		cluster = started.value;
+		home = dirname(cluster.kubeconfig);
+		helm = helmFor(programs.value.helm, cluster);
+		const built = await kubectlFor(programs.value.kubectl, cluster)('kustomize', PRODUCTION);
+		expect(built.code, built.stderr).toBe(0);
+		kustomized = documents(built.stdout);
+	});
+	afterAll(() => cluster?.stop());
+
+	/** What the chart makes of values, as arguments or as an object. */
+	async function rendered(...args: readonly string[]): Promise<readonly Manifest[]> {
+		const { code, stdout, stderr } = await helm('template', 'envtier', CHART, '-n', NAMESPACE, ...args);
+		expect(code, stderr).toBe(0);
+		return documents(stdout);
+	}
+
+	async function valuesFile(values: object): Promise<readonly string[]> {
+		const file = join(home, 'values.yaml');
+		// JSON is YAML.
+		await writeFile(file, JSON.stringify(values));
+		return ['-f', file];
+	}
+
+	test('helm lint finds nothing', async () => {
+		const { code, stdout } = await helm('lint', '--strict', CHART, ...LEAST);
+		expect(stdout).toContain('1 chart(s) linted, 0 chart(s) failed');
+		expect(stdout).not.toMatch(/\[(WARNING|ERROR)\]/);
+		expect(code).toBe(0);
+	});
+
+	describe('what it renders', () => {
+		test('equals the production overlay, object by object', async () => {
+			const ours = new Map((await rendered(...LEAST)).filter(isNoHook).map((one) => [idOf(one), plain(one)]));
+			const theirs = new Map(kustomized.map((one) => [idOf(one), plain(one)]));
+			// helm install --create-namespace makes the namespace.
+			theirs.delete(`Namespace ${NAMESPACE}`);
+			expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort());
+			for (const [id, object] of ours) expect(object, id).toEqual(theirs.get(id));
+		});
+
+		test.each(OF_THE_WEBHOOK)('%s can be set', async (name) => {
+			const value = EXAMPLES[name];
+			if (value === undefined) throw new Error('this setting needs an example above');
+			const settings = { ENVTIER_VAULT_ADDR: 'https://v:8200', [name]: value };
+			const all = await rendered(...(await valuesFile({ settings })));
+			const config = all.find(({ kind }) => kind === 'ConfigMap') as { data?: Record<string, string> };
+			const container = webhookContainer(all);
+			const set = {
+				...config.data,
+				...Object.fromEntries((container?.env ?? []).map((e) => [e.name, e.value])),
+			};
+			expect(set[name]).toBe(value);
+			if (name === 'ENVTIER_LISTEN') expect(container?.ports?.[0]?.containerPort).toBe(9443);
+		});
+
+		test('a setting that is left empty is left to the webhook', async () => {
+			const all = await rendered(...LEAST);
+			const config = all.find(({ kind }) => kind === 'ConfigMap') as { data?: Record<string, string> };
+			expect(Object.keys(config.data ?? {}).sort()).toEqual(['ENVTIER_FETCHER_IMAGE', 'ENVTIER_VAULT_ADDR']);
+		});
+
+		test('namespaces that are left out are left out by the net as well', async () => {
+			const all = await rendered(...LEAST, '--set', 'registration.excludedNamespaces={monitoring}');
+			const text = JSON.stringify(
+				all.filter(({ kind }) => /^(Mutating|ValidatingAdmissionPolicy$)/.test(kind ?? '')),
+			);
+			expect(text.split('"kube-node-lease","envtier-system","monitoring"]')).toHaveLength(3);
+		});
+
+		test('cert-manager makes the certificate for the Secret and the name that are used', async () => {
+			const all = await rendered(...LEAST, '--set', 'tls.certManager.enabled=true');
+			const certificate = all.find(({ kind }) => kind === 'Certificate') as { spec?: object };
+			expect(certificate.spec).toMatchObject({
+				secretName: 'envtier-webhook-tls',
+				dnsNames: expect.arrayContaining(['envtier-webhook.envtier-system.svc']),
+				issuerRef: { kind: 'Issuer', name: 'envtier-webhook' },
+			});
+			expect(all.some(({ kind }) => kind === 'Issuer')).toBe(true);
+			const registration = all.find(({ kind }) => kind === 'MutatingWebhookConfiguration');
+			expect(registration?.metadata?.annotations).toEqual({
+				'cert-manager.io/inject-ca-from': 'envtier-system/envtier-webhook',
+			});
+		});
+
+		test.each([
+			['no Vault', []],
+			['a setting that does not exist', [...LEAST, '--set', 'settings.ENVTIER_VAULT_ADRR=x']],
+			['a setting of the fetcher', [...LEAST, '--set', 'settings.ENVTIER_TOKEN_FILE=/x']],
+			['a value that does not exist', [...LEAST, '--set', 'replica=2']],
+			['no replica', [...LEAST, '--set', 'replicas=0']],
+			['a private key among the CAs', [...LEAST, '--set', 'tls.caBundle=-----BEGIN PRIVATE KEY-----']],
+		])('%s is refused by the schema', async (_, args) => {
+			const { code, stderr } = await helm('template', 'envtier', CHART, ...args);
+			expect(code).not.toBe(0);
+			expect(stderr).toContain("values don't meet the specifications of the schema");
+		});
+	});
+
+	describe('on a cluster', () => {
+		let caPem: string;
+		const release = (...args: readonly string[]) => helm(...args, '-n', NAMESPACE);
+		beforeAll(async () => {
+			caPem = (await makeAuthority('Envtier test webhook CA')).certPem;
+			await cluster.createServiceAccount('default', 'default');
+		});
+
+		test('install makes everything, with the CA from the values', async () => {
+			const values = await valuesFile({
+				settings: { ENVTIER_VAULT_ADDR: 'https://vault.vault.svc:8200' },
+				tls: { caBundle: caPem },
+			});
+			const made = await release('install', 'envtier', CHART, '--create-namespace', ...values);
+			expect(made.code, made.stderr).toBe(0);
+			expect(made.stdout).toContain("Envtier's webhook is installed in envtier-system");
+			const { body } = await cluster.request<{ webhooks: { clientConfig: { caBundle: string } }[] }>(
+				'GET',
+				REGISTRATION,
+			);
+			expect(Buffer.from(body.webhooks[0]?.clientConfig.caBundle ?? '', 'base64').toString()).toBe(caPem);
+			expect((await cluster.request('GET', DEPLOYMENT)).status).toBe(200);
+		});
+
+		test('upgrade changes a setting and rolls the Deployment; rollback takes it back', async () => {
+			const checksum = async () => {
+				const { body } = await cluster.request<V1Deployment>('GET', DEPLOYMENT);
+				return body.spec?.template.metadata?.annotations?.['checksum/settings'];
+			};
+			const organization = async () => {
+				const path = `/api/v1/namespaces/${NAMESPACE}/configmaps/envtier-settings`;
+				const { body } = await cluster.request<{ data: Record<string, string> }>('GET', path);
+				return body.data['ENVTIER_DEFAULT_ORG'];
+			};
+			const before = await checksum();
+			const upgrade = ['upgrade', 'envtier', CHART, '--reuse-values'];
+			const upgraded = await release(...upgrade, '--set', 'settings.ENVTIER_DEFAULT_ORG=acme');
+			expect(upgraded.code, upgraded.stderr).toBe(0);
+			expect(await organization()).toBe('acme');
+			expect(await checksum()).not.toBe(before);
+			const back = await release('rollback', 'envtier', '1');
+			expect(back.code, back.stderr).toBe(0);
+			expect(await organization()).toBeUndefined();
+			expect(await checksum()).toBe(before);
+		});
+
+		/** Runs `helm test`, and what its pod would run, in the kubelet's place: there is none here. */
+		async function helmTest() {
+			const running = release('test', 'envtier', '--timeout', '60s');
+			const path = `/api/v1/namespaces/${NAMESPACE}/pods/envtier-test`;
+			const pod = await until('the pod of the test', async () => {
+				const { status, body } = await cluster.request<V1Pod>('GET', path);
+				// Not the one of a test before.
+				return status === 200 && body.status?.phase === 'Pending' ? body : undefined;
+			});
+			const folder = join(home, 'test-token');
+			await mkdir(folder, { recursive: true });
+			await writeFile(join(folder, 'ca.crt'), cluster.caPem);
+			await writeFile(join(folder, 'token'), await cluster.token(NAMESPACE, 'envtier-test'), { mode: 0o600 });
+			const [container] = pod.spec?.containers ?? [];
+			const [, ...flags] = container?.command ?? [];
+			const [script = '', dashes = '', , namespace = ''] = container?.args ?? [];
+			const { hostname, port } = new URL(cluster.url);
+			const ended = await runProcess({
+				command: process.execPath,
+				args: [...flags, script, dashes, folder, namespace, hostname, port],
+			});
+			const phase = ended.code === 0 ? 'Succeeded' : 'Failed';
+			await cluster.request('PATCH', `${path}/status`, { status: { phase } }, MERGE);
+			return { said: ended.stdout + ended.stderr, helm: await running };
+		}
+
+		test('helm test fails and says why while the webhook cannot be reached', async () => {
+			const { said, helm: ended } = await helmTest();
+			expect(said).toMatch(/NOT injected in the namespace default .*failed calling webhook/);
+			expect(ended.code).not.toBe(0);
+		});
+
+		test('helm test passes once it can', async () => {
+			const webhook = await startWebhook({ ENVTIER_VAULT_ADDR: 'https://vault.example:8200' });
+			try {
+				const shown = await cluster.request<{ webhooks: object[] }>('GET', REGISTRATION);
+				const clientConfig = {
+					url: `${webhook.url}/mutate`,
+					caBundle: Buffer.from(webhook.caPem).toString('base64'),
+				};
+				const webhooks = shown.body.webhooks.map((one) => ({ ...one, clientConfig }));
+				expect((await cluster.request('PATCH', REGISTRATION, { webhooks }, MERGE)).status).toBe(200);
+				await until('the registration to lead to it', async () => {
+					const asking = podOf({ envtier: { deployment: 'shop' } });
+					return (await createPod(cluster, 'default', asking, 'dryRun=All')).status === 201;
+				});
+				const { said, helm: ended } = await helmTest();
+				expect(said).toContain('is injected in the namespace default');
+				expect(ended.code, ended.stderr).toBe(0);
+			} finally {
+				await webhook.stop();
+			}
+		});
+
+		test('uninstall leaves nothing behind, and pods that ask are created again as they are', async () => {
+			const gone = await release('uninstall', 'envtier');
+			expect(gone.code, gone.stderr).toBe(0);
+			const policy = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/envtier-net';
+			for (const path of [REGISTRATION, DEPLOYMENT, policy])
+				expect((await cluster.request('GET', path)).status, path).toBe(404);
+			await until('the net and the registration to be out of force', async () => {
+				const asking = podOf({ envtier: { deployment: 'shop' } });
+				return (await createPod(cluster, 'default', asking, 'dryRun=All')).status === 201;
+			});
+		});
+	});
+
+	test('every value of values.yaml is in the schema, and the other way round', async () => {
+		const values = parse(await readFile(join(CHART, 'values.yaml'), 'utf8'));
+		const schema = JSON.parse(await readFile(join(CHART, 'values.schema.json'), 'utf8'));
+		const names = (object: object) =>
+			Object.keys(object)
+				.filter((name) => name !== 'global')
+				.sort();
+		expect(names(schema.properties)).toEqual(names(values));
+		expect(names(schema.properties.settings.properties)).toEqual(names(values.settings));
+		expect(names(values.settings)).toEqual([...OF_THE_WEBHOOK].sort());
+	});
+});
+
+type Manifest = KubernetesObject & { readonly spec?: unknown };
+
+function documents(text: string): readonly Manifest[] {
+	return parseAllDocuments(text)
+		.map((document) => document.toJS() as Manifest | null)
+		.filter((object) => object !== null);
+}
+
+function isNoHook({ metadata }: Manifest): boolean {
+	return !('helm.sh/hook' in (metadata?.annotations ?? {}));
+}
+
+const withoutHash = (text: string): string =>
+	text.replaceAll(/envtier-settings-[a-z0-9]{10}/g, 'envtier-settings');
+
+function idOf({ kind, metadata }: Manifest): string {
+	return `${kind} ${withoutHash(metadata?.name ?? '')}`;
+}
+
+/** An object without what Helm and Kustomize each add for themselves: labels, the checksum and the ConfigMap's hash. */
+function plain(object: Manifest): unknown {
+	const { namespace, ...metadata } = object.metadata ?? {};
+	// Kustomize gives these a namespace, not knowing that they have none; the API server drops it.
+	const named = /^ValidatingAdmissionPolicy/.test(object.kind ?? '') ? metadata : { namespace, ...metadata };
+	const text = withoutHash(JSON.stringify({ ...object, metadata: named }));
+	return JSON.parse(text, (key, value) => {
+		const { 'checksum/settings': _, ...rest } = key === 'annotations' ? value : {};
+		if (key === 'annotations') return Object.keys(rest).length === 0 ? undefined : rest;
+		if (key !== 'labels') return value;
+		const own = /^(helm\.sh\/chart|app\.kubernetes\.io\/(instance|managed-by|version))$/;
+		return Object.fromEntries(Object.entries(value).filter(([name]) => !own.test(name)));
+	});
+}
+
+function webhookContainer(all: readonly Manifest[]) {
+	const deployment = all.find(({ kind }) => kind === 'Deployment') as V1Deployment | undefined;
+	return deployment?.spec?.template.spec?.containers[0];
+}
