@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
+import { call } from '../support/http.ts';
+import { until } from '../support/until.ts';
 import { type Account, describeInHouse, fillTiers, type House, keyOf, REVIEWER } from './support.ts';
 
 const WEB: Account = { namespace: 'shop', name: 'web' };
@@ -13,6 +15,7 @@ const WAYS = [
 	{
 		name: 'kubernetes auth with a reviewer',
 		mount: 'kubernetes',
+		reviewed: true,
 		type: 'kubernetes',
 		audience: 'vault',
 		prepare: async (house: House) => {
@@ -25,6 +28,7 @@ const WAYS = [
 	{
 		name: 'kubernetes auth with the pod’s own token',
 		mount: 'own',
+		reviewed: true,
 		type: 'kubernetes',
 		audience: API_AUDIENCE,
 		prepare: async (house: House) => {
@@ -36,11 +40,15 @@ const WAYS = [
 	{
 		name: 'jwt auth with the cluster’s public keys',
 		mount: 'jwt',
+		reviewed: false,
 		type: 'jwt',
 		audience: 'vault',
 		prepare: async (house: House) => {
-			await house.apply('public-keys.yaml');
 			const { url, caPem } = house.cluster;
+			const keys = { url: `${url}/openid/v1/jwks`, caPem };
+			expect((await call(keys)).status).toBe(403);
+			await house.apply('public-keys.yaml');
+			await until('the keys to be public', async () => (await call(keys)).status === 200);
 			const at = ['--jwks-url', `${url}/openid/v1/jwks`, '--ca', await house.file('ca.crt', caPem)];
 			await house.mustSetup('auth-jwt', '--issuer', 'https://kubernetes.default.svc', ...at);
 		},
@@ -61,7 +69,7 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 	});
 	afterAll(() => house[Symbol.asyncDispose]());
 
-	describe.each(WAYS)('$name', ({ mount, type, audience, prepare }) => {
+	describe.each(WAYS)('$name', ({ mount, type, audience, reviewed, prepare }) => {
 		const at = ['--type', type, '--mount', mount, '--audience', audience];
 		/** The environment of a pod of deployment shop and service web; `more` replaces any of it. */
 		const env = (more: Readonly<Record<string, string>> = {}) => ({
@@ -116,23 +124,48 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 			])('$who', async ({ account }) => {
 				const { code, words, files } = await fetch(account);
 				expect([code, files]).toEqual([EXIT_CODES['login-refused'].code, {}]);
-				expect(words).toMatch(/role "web" of auth mount "[a-z]+"/);
-				expect(words).toContain(`service account "${account.namespace}/${account.name}"`);
+				const who = `"${account.namespace}/${account.name}"`;
+				expect(words).toContain(`role "web" of auth mount "${mount}" is not bound to service account ${who}`);
 			});
 
 			test('a token for another audience', async () => {
 				const { code, words, files } = await house.fetch(WEB, env(), 'elsewhere');
 				expect([code, files]).toEqual([EXIT_CODES['login-refused'].code, {}]);
-				expect(words).toMatch(/audience/);
+				expect(words).toContain('does not accept the audience "elsewhere" of the pod’s token');
 			});
 
 			test('a role that does not exist', async () => {
 				const { code, words } = await fetch(WEB, { ENVTIER_VAULT_ROLE: 'nobody' });
 				expect([code, words]).toEqual([
 					EXIT_CODES['login-refused'].code,
-					expect.stringContaining('"nobody"'),
+					expect.stringContaining('role "nobody" of auth mount'),
 				]);
 			});
+		});
+
+		test(`a token whose service account is deleted is ${reviewed ? 'refused' : 'accepted until it expires'}`, async () => {
+			const gone: Account = { namespace: 'shop', name: `gone-${mount}` };
+			const path = `/api/v1/namespaces/shop/serviceaccounts/${gone.name}`;
+			await house.cluster.createServiceAccount(gone.namespace, gone.name);
+			await house.mustSetup(
+				'role',
+				'gone',
+				'--namespace',
+				'shop',
+				'--account',
+				gone.name,
+				'--org',
+				'acme',
+				...at,
+			);
+			const token = await house.cluster.token(gone.namespace, gone.name, [audience]);
+			const login = () =>
+				house.bao.request('POST', `auth/${mount}/login`, { token: '', body: { role: 'gone', jwt: token } });
+			expect((await login()).status).toBe(200);
+			expect((await house.cluster.request('DELETE', path)).status).toBe(200);
+			// The API server remembers for some seconds which tokens are good.
+			if (reviewed) await until('the login to be refused', async () => (await login()).status === 403);
+			else expect((await login()).status).toBe(200);
 		});
 
 		describe('names the missing line of a policy to a pod that asks for', () => {
@@ -264,6 +297,18 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				);
 			});
 		});
+	});
+
+	test('a pod whose account may not ask for a review cannot log in with its own token', async () => {
+		const lone: Account = { namespace: await house.cluster.createNamespace(), name: 'default' };
+		const at = ['--mount', 'own', '--audience', API_AUDIENCE, '--deployment', 'shop'];
+		await house.mustSetup('role', 'lone', '--namespace', lone.namespace, '--account', 'default', ...at);
+		const env = { ENVTIER_VAULT_AUTH_MOUNT: 'own', ENVTIER_VAULT_ROLE: 'lone', ENVTIER_DEPLOYMENT: 'shop' };
+		const { code, words } = await house.fetch(lone, env, API_AUDIENCE);
+		expect([code, words]).toEqual([
+			EXIT_CODES['login-refused'].code,
+			expect.stringContaining('could not have the token reviewed'),
+		]);
 	});
 
 	test('a token for Vault alone cannot be reviewed by itself: that way needs the API server’s audience', async () => {
