@@ -6,6 +6,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { secretsCommand } from './commands/secrets.ts';
 import { templatesCommand } from './commands/templates.ts';
+import { vaultCommand } from './commands/vault.ts';
 import type { Context } from './context.ts';
 import { type Ending, EXIT_CODES } from './exit-codes.ts';
 
@@ -19,6 +20,7 @@ export function createProgram(context: Context) {
 		.addCommand(secretsCommand(context))
 		.addCommand(templatesCommand(context))
 		.addCommand(deploymentsCommand(context))
+		.addCommand(vaultCommand(context))
 		.addCommand(completionCommand(context));
 	program.addCommand(
 		completeCommand(context, () => program as CommandUnknownOpts),

@@ -17,7 +17,12 @@ const nowhere = {
 
 /** Every command below `command`, with the words that call it. */
 function commandsOf(command: CommandUnknownOpts, words: string): readonly [string, CommandUnknownOpts][] {
-	return command.commands.flatMap((child) => {
+	// What the scripts of the shells call is not for people.
+	const visible = command
+		.createHelp()
+		.visibleCommands(command)
+		.filter((child) => child.name() !== 'help');
+	return visible.flatMap((child) => {
 		const called = `${words} ${child.name()}`;
 		return child.commands.length > 0
 			? commandsOf(child, called)

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { envtier } from '../../cli/support/command.ts';
 import {
 	diagnose,
 	type House,
@@ -113,6 +114,22 @@ describeWithServers('envtier doctor on Vault', () => {
 		const diagnosis = await diagnose(house);
 		await setUpVault(house.bao, house.namespace);
 		expect(lineOf(diagnosis, 'tier-org')).toMatch(/^ok: the org tier is empty/);
+	});
+
+	test('what `envtier vault setup --apply` makes is all that it wants', async () => {
+		const { addr, caFile, rootToken } = house.bao;
+		const made = await envtier(
+			[
+				...['vault', 'setup', 'web', '--namespace', house.namespace, '--service-account', 'web'],
+				...['--org', 'acme', '--deployment', 'shop', '--service', 'web', '--apply'],
+			],
+			{ env: { VAULT_ADDR: addr, VAULT_CACERT: caFile, VAULT_TOKEN: rootToken } },
+		);
+		expect(made.code, made.stderr).toBe(0);
+		const diagnosis = await diagnose(house);
+		await setUpVault(house.bao, house.namespace);
+		expect(diagnosis.checks.filter(({ status }) => status === 'fail' || status === 'warn')).toEqual([]);
+		expect(lineOf(diagnosis, 'vault-login')).toContain('policies: envtier-deployment-shop');
 	});
 
 	test('the token that it got from Vault is given back', async () => {

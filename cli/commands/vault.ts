@@ -1,0 +1,69 @@
+import { Command, Option } from '@commander-js/extra-typings';
+import type { Context } from '../context.ts';
+
+const HELP = `
+Prints the commands by default, to be read and piped into a shell: the policies of the tiers, each
+with list and read alone, and a role that grants them to service accounts. With --apply it
+writes them itself, says what it created or changed, and leaves alone what is there already.
+
+The auth method must be mounted and configured before: deploy/vault/setup.sh does that once for a
+cluster. It also grants pods the deployment of their own namespace or account (--own).
+
+Environment, for --apply, as the vault and bao commands have it:
+  VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …
+
+Examples:
+  envtier vault setup web --namespace shop --service-account web --deployment shop --service web
+  envtier vault setup web --namespace shop --service-account web --deployment shop --org acme | sh
+  envtier vault setup shop --namespace shop --service-account '*' --deployment shop --apply
+`;
+
+const add = (value: string, before: readonly string[]): readonly string[] => [
+	...before,
+	...value.split(',').map((part) => part.trim()),
+];
+
+/** `envtier vault …` */
+export function vaultCommand(context: Context) {
+	return new Command('vault')
+		.summary('set Vault or OpenBao up for a deployment')
+		.description('Sets Vault or OpenBao up for a deployment.')
+		.addCommand(
+			new Command('setup')
+				.summary('print or apply the role and policies that a deployment needs')
+				.description('Prints, or applies, the auth role and the policies that a deployment needs.')
+				.argument(
+					'<role>',
+					'name of the role; pods log in with that of their service account unless told otherwise',
+				)
+				.option('-n, --namespace <names>', 'namespace of the pods; several with commas', add, [])
+				.option('--service-account <names>', 'their service account; several with commas, * for all', add, [])
+				.option('--org <name>', 'grant the organization’s tier')
+				.option('--deployment <name>', 'grant that deployment’s tier')
+				.option('--service <names>', 'grant that service’s tier; several with commas', add, [])
+				.option('--audience <text>', 'audience of the pods’ tokens', 'vault')
+				.addOption(
+					new Option('--type <type>', 'type of the auth method')
+						.choices(['kubernetes', 'jwt'] as const)
+						.default('kubernetes' as const),
+				)
+				.option('--mount <path>', 'its mount (default: its type)')
+				.option('--kv <path>', 'mount of the KV secrets engine', 'secret')
+				.addOption(
+					new Option('--kv-version <number>', 'its version')
+						.choices(['1', '2'] as const)
+						.default('2' as const),
+				)
+				.option('--apply', 'write them to Vault')
+				.addOption(
+					new Option('-o, --output <form>', 'how to print')
+						.choices(['commands', 'json'] as const)
+						.default('commands' as const),
+				)
+				.addHelpText('after', HELP)
+				.action(async (role, options) => {
+					const { setup } = await import('../vault/run.ts');
+					await setup({ ...options, role }, context);
+				}),
+		);
+}

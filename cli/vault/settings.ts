@@ -1,0 +1,28 @@
+import { err, ok, type Result } from '../../contract/result.ts';
+import { parseAddress } from '../../contract/values.ts';
+import { readInput } from '../files.ts';
+
+/** Where Vault is, and who may change it. */
+export interface AdminSettings {
+	readonly address: string;
+	readonly token: string;
+	readonly ca: string | undefined;
+	readonly namespace: string | undefined;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Reads what the `vault` or `bao` command would take from an environment. Tokens come from nowhere else. */
+export async function readAdminSettings(env: Env, stdin: NodeJS.ReadStream): Promise<Result<AdminSettings>> {
+	const get = (name: string): string | undefined => env[`VAULT_${name}`] || env[`BAO_${name}`] || undefined;
+	const address = parseAddress((get('ADDR') ?? '').replace(/\/$/, ''));
+	if (!address.ok) return err(`VAULT_ADDR (or BAO_ADDR) must be ${address.error}`);
+	const token = get('TOKEN');
+	if (token === undefined)
+		return err('VAULT_TOKEN (or BAO_TOKEN) is not set: --apply needs the token of an administrator');
+	if (!/^[!-~]+$/.test(token)) return err('VAULT_TOKEN must be one line of printable ASCII without blanks');
+	const file = get('CACERT');
+	const ca = file === undefined ? undefined : await readInput(file, stdin);
+	if (ca?.ok === false) return err(`VAULT_CACERT: ${ca.error}`);
+	return ok({ address: address.value, token, ca: ca?.value, namespace: get('NAMESPACE') });
+}

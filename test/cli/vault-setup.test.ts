@@ -1,0 +1,190 @@
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { POLICIES, ROLES } from '../../cli/vault/templates.ts';
+import { type OpenBao, startOpenBao } from '../support/openbao.ts';
+import { enableAuth } from '../support/openbao-setup.ts';
+import { runProcess } from '../support/process.ts';
+import { envtier } from './support/command.ts';
+
+const SHIPPED = join(import.meta.dirname, '../../deploy/vault');
+
+test.each(Object.entries(POLICIES))('the policy %s is the one of deploy/vault', async (name, text) => {
+	expect(text).toBe(await readFile(join(SHIPPED, `policies/${name}.hcl`), 'utf8'));
+});
+
+test.each(Object.entries(ROLES))('the role for %s is the one of deploy/vault', async (name, text) => {
+	expect(text).toBe(await readFile(join(SHIPPED, `roles/${name}.json`), 'utf8'));
+});
+
+const WEB = ['web', '--namespace', 'shop', '--deployment', 'shop'];
+
+describe('envtier vault setup', () => {
+	let bao: OpenBao;
+	let dir: string;
+	beforeAll(async () => {
+		bao = await startOpenBao();
+		await enableAuth(bao, 'kubernetes');
+		dir = await mkdtemp(join(tmpdir(), 'envtier-setup-'));
+		await symlink(bao.binary.path, join(dir, 'vault'));
+	});
+	afterAll(async () => {
+		await bao?.stop();
+		await rm(dir, { recursive: true, force: true });
+	});
+	const access = () => ({
+		VAULT_ADDR: bao.addr,
+		VAULT_TOKEN: bao.rootToken,
+		VAULT_CACERT: bao.caFile,
+		PATH: `${dir}:${process.env['PATH']}`,
+		HOME: dir,
+	});
+	const setup = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+		envtier(['vault', 'setup', ...args], { env });
+
+	test.each([
+		[
+			[...WEB, '--service-account', 'web', '--org', 'acme', '--service', 'web'],
+			[...WEB, '--account', 'web', '--org', 'acme', '--service', 'web'],
+		],
+		[
+			[...WEB, '--service-account', '*', '--service', 'web,worker', '--kv-version', '1'],
+			[...WEB, '--account', '*', '--service', 'web', '--service', 'worker', '--kv-version', '1'],
+		],
+		[
+			[
+				'r',
+				'-n',
+				'a,b',
+				'--service-account',
+				'x,y',
+				'--org',
+				'acme',
+				'--type',
+				'jwt',
+				'--mount',
+				'clusters/one',
+				'--kv',
+				'kv',
+				'--audience',
+				'https://vault',
+			],
+			[
+				'r',
+				'--namespace',
+				'a,b',
+				'--account',
+				'x,y',
+				'--org',
+				'acme',
+				'--type',
+				'jwt',
+				'--mount',
+				'clusters/one',
+				'--kv',
+				'kv',
+				'--audience',
+				'https://vault',
+			],
+		],
+	])('prints what deploy/vault/setup.sh prints: %j', async (ours, theirs) => {
+		const printed = await setup(ours);
+		expect([printed.code, printed.stderr]).toEqual([0, '']);
+		const script = await runProcess({
+			command: 'sh',
+			args: [join(SHIPPED, 'setup.sh'), '--print', 'role', ...theirs],
+			env: access(),
+		});
+		expect(script.stderr).toBe('');
+		expect(printed.stdout.trim()).toBe(script.stdout.trim());
+	});
+
+	test('what it prints can be given to a shell', async () => {
+		const printed = await setup(['piped', '-n', 'shop', '--service-account', 'web', '--deployment', 'piped']);
+		const ran = await runProcess({ command: 'sh', args: ['-e'], input: printed.stdout, env: access() });
+		expect([ran.code, ran.stderr]).toEqual([0, '']);
+		const { json } = await bao.request('GET', 'auth/kubernetes/role/piped');
+		expect(json).toMatchObject({ data: { token_policies: ['envtier-session', 'envtier-deployment-piped'] } });
+	});
+
+	test('--apply writes it, says so, and leaves alone what is there', async () => {
+		const args = [...WEB, '--service-account', 'web', '--org', 'acme', '--apply'];
+		const first = await setup(args, access());
+		expect([first.code, first.stderr]).toEqual([0, '']);
+		expect(first.stdout).toMatch(/^policy envtier-session: (?:created|there already)\n/);
+		expect(first.stdout).toContain(
+			'policy envtier-org-acme: created\npolicy envtier-deployment-shop: created\nrole auth/kubernetes/role/web: created\n',
+		);
+		const again = await setup(args, access());
+		expect(again.stdout.match(/there already/g)).toHaveLength(4);
+		const other = await setup([...WEB, '--service-account', 'other', '--org', 'acme', '--apply'], access());
+		expect(other.stdout).toContain('role auth/kubernetes/role/web: changed: bound_service_account_names\n');
+		const { json } = await bao.request('GET', 'auth/kubernetes/role/web');
+		expect(json).toMatchObject({
+			data: { bound_service_account_names: ['other'], token_no_default_policy: true },
+		});
+		for (const { stdout, stderr } of [first, again, other])
+			expect(stdout + stderr).not.toContain(bao.rootToken);
+	});
+
+	test('--output json is for programs', async () => {
+		const { stdout } = await setup([...WEB, '--service-account', 'web', '--output', 'json']);
+		const { policies, role } = JSON.parse(stdout);
+		expect(policies.map(({ name }: { name: string }) => name)).toEqual([
+			'envtier-session',
+			'envtier-deployment-shop',
+		]);
+		expect(role).toMatchObject({ path: 'auth/kubernetes/role/web', body: { audience: 'vault' } });
+	});
+
+	test.each([
+		['no rights', { VAULT_TOKEN: 'wrong' }, [], 5, 'Vault answers 403'],
+		['no auth method at the mount', {}, ['--mount', 'nowhere'], 1, 'there is no auth method at that mount'],
+		['nobody there', { VAULT_ADDR: 'https://127.0.0.1:1' }, [], 8, 'nobody listens there'],
+		['a CA that is not Vault’s', { VAULT_CACERT: '' }, [], 8, 'CA that is not trusted'],
+		['no address', { VAULT_ADDR: '' }, [], 2, 'VAULT_ADDR (or BAO_ADDR) must be'],
+		['no token', { VAULT_TOKEN: '' }, [], 2, 'VAULT_TOKEN (or BAO_TOKEN) is not set'],
+	])('--apply with %s', async (_sentence, env, args, wanted, sentence) => {
+		const { code, stderr } = await setup([...WEB, '--service-account', 'web', '--apply', ...args], {
+			...access(),
+			...env,
+		});
+		expect([code, stderr]).toEqual([wanted, expect.stringContaining(sentence)]);
+		expect(stderr).not.toContain(bao.rootToken);
+	});
+
+	test.each([
+		['nobody who may log in', ['r', '--deployment', 'shop'], 'whose pods may log in?'],
+		['nothing to grant', ['r', '-n', 'shop', '--service-account', 'web'], 'the role would grant nothing'],
+		[
+			'a service of nothing',
+			['r', '-n', 'shop', '--service-account', 'web', '--org', 'a', '--service', 's'],
+			'--service needs --deployment',
+		],
+		[
+			'a name that climbs',
+			['r', '-n', 'shop', '--service-account', 'web', '--deployment', '../x'],
+			'--deployment must be',
+		],
+		[
+			'a role that climbs',
+			['../r', '-n', 'shop', '--service-account', 'web', '--org', 'a'],
+			'the role must be',
+		],
+		[
+			'a quote in the audience',
+			['r', '-n', 'shop', '--service-account', 'web', '--org', 'a', '--audience', 'a"b'],
+			'--audience holds',
+		],
+		[
+			'any namespace for one account',
+			['r', '-n', '*', '--service-account', 'web', '--org', 'a'],
+			'name the namespaces',
+		],
+	])('%s is a wrong usage', async (_sentence, args, sentence) => {
+		const { code, stdout, stderr } = await setup(args);
+		expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(sentence)]);
+	});
+});
