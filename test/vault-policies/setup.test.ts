@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeJwtSigner, serviceAccountClaims } from '../support/jwt.ts';
 import { enableAuth, mountKv, must } from '../support/openbao-setup.ts';
@@ -182,4 +184,21 @@ test('in KV version 1 the same policies hold', async () => {
 	expect(await status('PUT', 'deployments/shop/secrets/KEY')).toBe(403);
 	expect(await status('LIST', 'deployments/blog/secrets')).toBe(403);
 	expect(await status('GET', 'deployments/blog/secrets/KEY')).toBe(403);
+});
+
+describe('docs/vault-setup.md shows commands that the script takes:', () => {
+	const page = readFileSync(join(import.meta.dirname, '../../docs/vault-setup.md'), 'utf8');
+	const commands = [...page.matchAll(/^deploy\/vault\/setup\.sh (.+)$/gm)].map((match) => match[1] ?? '');
+
+	test('it shows some', () => expect(commands.length).toBeGreaterThan(4));
+
+	test.each(commands)('%s', async (command) => {
+		const ca = house.bao.caFile;
+		const token = await house.file('token', 'a-test-token');
+		const known = command.replace(' ca.crt', ` ${ca}`).replace(' reviewer.jwt', ` ${token}`);
+		const args = known.replace('"$issuer"', 'https://kubernetes.default.svc').replaceAll("'", '').split(' ');
+		await house.bao.request('POST', 'sys/auth/kubernetes', { body: { type: 'kubernetes' } });
+		const { code, stdout, stderr } = await house.setup('--print', ...args);
+		expect([code, stderr, stdout]).toEqual([0, '', expect.stringMatching(/ write auth\/|enable/)]);
+	});
 });
