@@ -3,6 +3,7 @@
  * `node build.ts [--out=DIRECTORY] [program…]`, into dist/ unless given.
  */
 import { chmodSync, existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -27,6 +28,33 @@ const bareBuiltins: Plugin = {
 		}));
 	},
 };
+
+/**
+ * Turns the imports of built-ins in the fetcher's own sources into plain destructuring: without it each one is copied, getter by getter,
+ * into an object of the bundler's.
+ */
+const plainBuiltins: Plugin = {
+	name: 'plain-builtins',
+	setup: ({ onLoad }) => {
+		onLoad({ filter: /\/fetcher\/.*\.ts$/ }, async ({ path }) => {
+			const source = await readFile(path, 'utf8');
+			const contents = source.replace(
+				/^import (\w+|\{[^}]*\}) from '(node:[\w/]+)';$/gm,
+				(_statement, names: string, builtin: string) =>
+					`const ${destructured(names)} = globalThis.process.getBuiltinModule('${builtin}');`,
+			);
+			return { contents, loader: 'ts' };
+		});
+	},
+};
+
+/** `{ a, type B, c as d }` of an import as `{ a, c: d }` of a declaration. */
+function destructured(names: string): string {
+	const [, list] = /^\{([^}]*)\}$/.exec(names) ?? [];
+	if (list === undefined) return names;
+	const values = list.split(',').filter((name) => !/^\s*(?:type\s|$)/.test(name));
+	return `{${values.map((name) => name.replace(' as ', ': ')).join(',')}}`;
+}
 
 /**
  * What node-vault asks for and the fetcher does not use, since it gives node-vault functions of its own in their place
@@ -103,7 +131,11 @@ const SHARED = {
 
 const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
 	webhook: { banner: { js: REQUIRE } },
-	fetcher: { plugins: [leanNodeVault, bareBuiltins] },
+	// Half as many bytes to read and to compile on every start; the map, which no image holds, makes sense of a stack.
+	fetcher: {
+		plugins: [leanNodeVault, plainBuiltins, bareBuiltins],
+		...{ minify: true, lineLimit: 200, sourcemap: 'external', sourcesContent: false },
+	},
 	api: { banner: { js: REQUIRE } },
 	envtier: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
 };

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { Failure } from './failure.ts';
 import { type Json, object } from './json.ts';
 import { printable, quoted } from './text.ts';
@@ -36,12 +37,11 @@ export function retryAfter(header: string | undefined, now: number): number | un
 	return Number.isNaN(ms) ? undefined : Math.min(LONGEST_QUIET, Math.max(0, ms));
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** JSON, or undefined; what is wrong with it is not told, since V8 quotes the text in its error. */
 function parse(body: Buffer): unknown {
 	try {
-		return JSON.parse(utf8.decode(body));
+		// A decoder would put replacement characters where bytes are wrong, and so change a value.
+		return isUtf8(body) ? JSON.parse(body.toString()) : undefined;
 	} catch {
 		return undefined;
 	}

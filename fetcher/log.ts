@@ -23,7 +23,7 @@ const LEVELS: Readonly<Record<LogLevel, number>> = {
 const STDOUT = 1;
 
 /** Writes to standard output at once, so that a line is out when the process ends in the next moment. */
-export function writeLine(line: string): void {
+function writeLine(line: string): void {
 	try {
 		writeSync(STDOUT, line);
 	} catch {

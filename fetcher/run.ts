@@ -7,7 +7,6 @@ import { attemptTimeout, makeRetry } from './retry.ts';
 import type { Settings } from './settings.ts';
 import type { Secret } from './tiers.ts';
 import { readTokenFile } from './token-file.ts';
-import { systemRoots } from './transport/roots.ts';
 import { endpointOf } from './transport/socket.ts';
 import { openTransport } from './transport/transport.ts';
 import { openVault, type Vault } from './vault.ts';
@@ -44,10 +43,7 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 	const deadline = deadlineAfter(settings.deadline);
 	const { address, ca, namespace } = settings.vault;
 	const jwt = readTokenFile(settings.tokenFile);
-	const transport = openTransport(
-		endpointOf(address, () => ca ?? systemRoots()),
-		attemptTimeout(deadline),
-	);
+	const transport = openTransport(endpointOf(address), ca, attemptTimeout(deadline));
 	const retry = makeRetry({ log, random: Math.random });
 	const vault = openVault({ address, namespace, transport, retry, deadline });
 	let farewell: number = FAREWELL.failed;

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
 	chmodSync,
 	closeSync,
@@ -11,15 +10,15 @@ import {
 	readlinkSync,
 	renameSync,
 	rmSync,
-	statSync,
 	symlinkSync,
 	writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { FORMAT_PATHS } from '../contract/formats.ts';
 import { Failure } from './failure.ts';
 import type { Output } from './render/render.ts';
-import { codeOf, explainWrite } from './write-failure.ts';
+import { explainWrite } from './write-failure.ts';
 
 /** Names of our working directories start like this; the two dots are kubelet's way of saying "not for you". */
 const WORKING = '..envtier-';
@@ -44,12 +43,8 @@ function makeDirectory(path: string): void {
 
 /** The working directory that the `files` link leads to, if there is one. */
 function inUse(out: string): string | undefined {
-	try {
-		return readlinkSync(join(out, FORMAT_PATHS.files)).split('/')[0];
-	} catch (thrown) {
-		if (['ENOENT', 'EINVAL'].includes(codeOf(thrown))) return undefined;
-		throw thrown;
-	}
+	const link = join(out, FORMAT_PATHS.files);
+	return lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(link) : undefined;
 }
 
 /** Removes what runs left that were killed, and what has been replaced. Never follows a link. */
@@ -72,22 +67,21 @@ function checkPlace(out: string, { path, content }: Output): void {
 		throw new Failure('write-failed', `${join(out, path)} is in the way: Envtier makes a link of that name`);
 }
 
-/** Writes everything into `stage`; gives, for each output, what is to be renamed to its path. */
-function prepare(out: string, stage: string, outputs: readonly Output[]): ReadonlyMap<string, string> {
+/** Writes everything under names of our own; gives, for each output, what is to be renamed to its path. */
+function prepare(out: string, id: string, outputs: readonly Output[]): ReadonlyMap<string, string> {
 	const made = new Map<string, string>();
 	for (const { path, content } of outputs) {
-		const target = join(out, stage, path);
+		const name = `${WORKING}${id}-${path}`;
+		made.set(path, name);
 		if (typeof content === 'string') {
-			writeNew(target, content);
-			made.set(path, target);
+			writeNew(join(out, name), content);
 			continue;
 		}
-		makeDirectory(target);
-		for (const [name, text] of content) writeNew(join(target, name), text);
 		// A directory that has something in it can't be replaced in one step, but a link to one can.
-		const link = join(out, stage, `${path}.link`);
-		symlinkSync(join(stage, path), link);
-		made.set(path, link);
+		const directory = `${WORKING}${id}`;
+		makeDirectory(join(out, directory));
+		for (const [key, text] of content) writeNew(join(out, directory, key), text);
+		symlinkSync(directory, join(out, name));
 	}
 	return made;
 }
@@ -98,18 +92,20 @@ function prepare(out: string, stage: string, outputs: readonly Output[]): Readon
  * Synchronous on purpose: no signal handler runs between two of its steps.
  */
 export function writeOutputs(out: string, outputs: readonly Output[]): void {
-	const stage = `${WORKING}${randomBytes(6).toString('hex')}`;
 	const bytes = outputs.reduce((sum, { content }) => sum + sizeOf(content), 0);
+	// Containers give every run the same process id; the clock since the start of the machine never says the same twice.
+	const id = `${process.pid}-${process.hrtime.bigint()}`;
 	try {
-		if (!statSync(out).isDirectory()) throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' });
-		for (const output of outputs) checkPlace(out, output);
 		sweep(out);
+		for (const output of outputs) checkPlace(out, output);
 		try {
-			makeDirectory(join(out, stage));
-			for (const [path, made] of prepare(out, stage, outputs)) renameSync(made, join(out, path));
-		} finally {
+			for (const [path, made] of prepare(out, id, outputs)) renameSync(join(out, made), join(out, path));
+		} catch (thrown) {
 			sweep(out);
+			throw thrown;
 		}
+		// The directory that was replaced; files are replaced without a trace.
+		if (outputs.some(({ content }) => typeof content !== 'string')) sweep(out);
 	} catch (thrown) {
 		throw explainWrite(thrown, out, bytes);
 	}

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Answer, Connection, Request } from './exchange.ts';
 import { BODY_LIMIT } from './exchange.ts';
 import { timedOut, tooLarge } from './faults.ts';
-import { dial, type Endpoint } from './socket.ts';
+import { dial, type Endpoint, type Secure } from './socket.ts';
 
 /** Requests wait for one of these; more would be more handshakes, each dearer than a request. */
 const CONNECTIONS = 2;
@@ -53,8 +53,17 @@ function exchange(agent: Agent, endpoint: Endpoint, request: Request, timeout: n
 	});
 }
 
+/** What new connections are made of. */
+export interface Http1Options {
+	readonly endpoint: Endpoint;
+	/** Unless given: plain HTTP. */
+	readonly secure: Secure | undefined;
+	/** Told of each new connection. */
+	readonly dialed: () => void;
+}
+
 /** Speaks HTTP/1.1 over connections that are kept open, the first of which is there already. */
-export function speakHttp1(first: Socket, endpoint: Endpoint, dialed: () => void): Connection {
+export function speakHttp1(first: Socket, { endpoint, secure, dialed }: Http1Options): Connection {
 	const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 	const spare = [first];
 	first.once('close', () => void spare.pop());
@@ -63,10 +72,10 @@ export function speakHttp1(first: Socket, endpoint: Endpoint, dialed: () => void
 		const ready = spare.pop();
 		if (ready !== undefined) return ready;
 		dialed();
-		const dialing = dial(endpoint, ['http/1.1']);
+		const dialing = dial(endpoint);
 		// The agent hears of errors from the socket itself.
 		dialing.ready.catch(() => undefined);
-		return dialing.socket;
+		return secure === undefined ? dialing.tcp : dialing.secure(secure);
 	};
 	let closed = false;
 	return {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
+import tls from 'node:tls';
 
 /** Where distributions keep their CA certificates in one file (the list is that of Go's crypto/x509). */
 const BUNDLES = [
@@ -23,5 +23,6 @@ export function systemRoots(bundles: readonly string[] = BUNDLES): string | read
 			// Not this distribution's place: the next one may be.
 		}
 	}
-	return rootCertificates;
+	// Read here and not imported by name: reading it parses them all.
+	return tls.rootCertificates;
 }

@@ -1,7 +1,8 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Answer, Connection, Request } from './exchange.ts';
 import { explain, timedOut } from './faults.ts';
-import { speakHttp2 } from './http2.ts';
-import { dial, type Endpoint } from './socket.ts';
+import { dial, type Endpoint, type Secure } from './socket.ts';
 
 /** Sends requests to one Vault, over one connection where that speaks HTTP/2. */
 export interface Transport {
@@ -12,30 +13,48 @@ export interface Transport {
 	close(): void;
 }
 
-/** Opens a transport. It starts to connect at once, so that the first request finds the connection made or on its way. */
-export function openTransport(endpoint: Endpoint, firstTimeout: number): Transport {
-	const { address } = endpoint;
+/**
+ * Opens a transport. It starts to connect at once, and loads Node's modules for TLS and HTTP while the first packets are on their
+ * way, so that the first request finds the connection made.
+ *
+ * @param ca PEM text of the CAs that vouch for Vault; undefined: the system's
+ */
+export function openTransport(endpoint: Endpoint, ca: string | undefined, firstTimeout: number): Transport {
+	const { address, host } = endpoint;
 	let dialed = 0;
-	const count = (): void => {
-		dialed += 1;
+	let securing: Promise<Secure> | undefined;
+	const loadSecure = async (): Promise<Secure> => (await import('./secure.ts')).makeSecure(host, ca);
+
+	const speak = async (socket: Socket | TLSSocket, secure: Secure | undefined): Promise<Connection> => {
+		if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2')
+			return (await import('./http2.ts')).speakHttp2(socket, address);
+		const dialedOneMore = (): void => {
+			dialed += 1;
+		};
+		return (await import('./http1.ts')).speakHttp1(socket, { endpoint, secure, dialed: dialedOneMore });
 	};
 
 	const connect = async (timeout: number): Promise<Connection> => {
-		count();
-		const dialing = dial(endpoint, ['h2', 'http/1.1']);
+		dialed += 1;
+		const dialing = dial(endpoint);
 		const late = Promise.withResolvers<never>();
 		const timer = setTimeout(() => late.reject(timedOut(address, timeout, dialing.lacks())), timeout);
 		try {
-			const socket = await Promise.race([dialing.ready, late.promise]);
-			if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') return speakHttp2(socket, address);
-			const { speakHttp1 } = await import('./http1.ts');
-			return speakHttp1(socket, endpoint, count);
+			securing ??= endpoint.secure ? loadSecure() : undefined;
+			const secure = await securing;
+			if (secure !== undefined) {
+				dialing.secure(secure);
+				// Most likely what will be spoken; loaded before the server has answered.
+				await import('./http2.ts');
+			}
+			return await speak(await Promise.race([dialing.ready, late.promise]), secure);
 		} catch (thrown) {
-			// The race may leave a rejection behind that nobody awaits.
-			dialing.ready.catch(() => undefined);
 			dialing.cancel();
 			throw thrown;
 		} finally {
+			// Of the two that race, the loser may reject when nobody waits any more.
+			dialing.ready.catch(() => undefined);
+			late.promise.catch(() => undefined);
 			clearTimeout(timer);
 		}
 	};

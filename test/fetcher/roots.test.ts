@@ -25,16 +25,10 @@ test('a server is trusted by a system’s bundle with many certificates in it', 
 		tls: await authority.issue(),
 	});
 	const request = { method: 'GET', path: '/v1/sys/health', headers: {}, body: undefined };
-	const trusting = openTransport(
-		endpointOf(server.addr, () => `${other.certPem}\n${authority.certPem}`),
-		5_000,
-	);
+	const trusting = openTransport(endpointOf(server.addr), `${other.certPem}\n${authority.certPem}`, 5_000);
 	expect((await trusting.send(request, 5_000)).status).toBe(200);
 	trusting.close();
-	const doubting = openTransport(
-		endpointOf(server.addr, () => rootCertificates),
-		5_000,
-	);
+	const doubting = openTransport(endpointOf(server.addr), undefined, 5_000);
 	await expect(doubting.send(request, 5_000)).rejects.toMatchObject({ reason: 'tls', heals: false });
 	doubting.close();
 });
@@ -44,7 +38,7 @@ test.each([
 	['https://vault.example.com:8200', { host: 'vault.example.com', port: 8200 }],
 	['https://[::1]:8200', { host: '::1', port: 8200 }],
 	['https://127.0.0.1', { host: '127.0.0.1', port: 443 }],
-	['http://vault', { host: 'vault', port: 80, tls: undefined }],
+	['http://vault', { host: 'vault', port: 80, secure: false }],
 ])('%s', (address, endpoint) => {
-	expect(endpointOf(address, () => 'PEM')).toMatchObject(endpoint);
+	expect(endpointOf(address)).toMatchObject(endpoint);
 });

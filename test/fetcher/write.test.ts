@@ -119,7 +119,7 @@ describe('links in the volume', () => {
 		symlinkSync(elsewhere, join(out, 'files'));
 		writeOutputs(out, outputs('1'));
 		expect(filesBelow(elsewhere)).toEqual({ A: 'keep' });
-		expect(readlinkSync(join(out, 'files'))).toMatch(/^\.\.envtier-[0-9a-f]{12}\/files$/);
+		expect(readlinkSync(join(out, 'files'))).toMatch(/^\.\.envtier-\d+-\d+$/);
 	});
 });
 

@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { onPath } from '../../test/support/process.ts';
+
+/** What one run of a whole process took. */
+export interface Cost {
+	/** From its start to its end. */
+	readonly wallMs: number;
+	/** User and system time of all its threads. */
+	readonly cpuMs: number;
+	readonly peakMiB: number;
+	readonly stdout: string;
+}
+
+/** A program with its arguments and its whole environment. */
+export interface Program {
+	readonly command: string;
+	readonly args: readonly string[];
+	readonly env: Readonly<Record<string, string>>;
+}
+
+/** Node tells no child's resource usage; Python does, by wait4(2). */
+const WAIT4 = `
+import json, os, sys, time
+out = os.memfd_create('out')
+quiet = [(os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, out, 2)]
+start = time.monotonic()
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], dict(os.environ), file_actions=quiet)
+status, usage = os.wait4(pid, 0)[1:]
+wall = time.monotonic() - start
+text = os.pread(out, 1 << 20, 0).decode(errors='replace')
+print(json.dumps([wall * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status), text]))
+`;
+
+/** True where processes can be measured. */
+export function canMeasure(): boolean {
+	return process.platform === 'linux' && onPath('python3') !== undefined;
+}
+
+/** Runs a program to its end and measures it. One that fails throws with what it said. */
+export async function measure({ command, args, env }: Program): Promise<Cost> {
+	const printed = await promisify(execFile)('python3', ['-c', WAIT4, command, ...args], { env });
+	const [wallMs, cpuMs, peakMiB, code, stdout] = JSON.parse(printed.stdout) as [
+		number,
+		number,
+		number,
+		number,
+		string,
+	];
+	if (code !== 0) throw new Error(`${command} ended with ${code}:\n${stdout}`);
+	return { wallMs, cpuMs, peakMiB, stdout };
+}
