@@ -15,7 +15,7 @@ export function certs(kubeconfig: string | undefined, ...args: readonly string[]
 		command: process.execPath,
 		args: [join(ROOT, 'deploy/certs/main.ts'), ...args],
 		env: { PATH: process.env['PATH'], ...(kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig }) },
-		timeoutMs: 120_000,
+		timeoutMs: 240_000,
 	});
 }
 
