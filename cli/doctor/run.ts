@@ -7,7 +7,7 @@ import { type Handed, probePod } from './probe.ts';
 import { page, type Section, tally } from './text.ts';
 import { tierCheck } from './tiers.ts';
 import { vaultRequest } from './vault.ts';
-import { healthCheck, loginCheck, mountCheck } from './vault-checks.ts';
+import { healthCheck, loginCheck, mountCheck, revokeCheck } from './vault-checks.ts';
 
 /** What the command line said. */
 export interface DoctorOptions {
@@ -80,9 +80,7 @@ async function vaultSection(
 		mountCheck(request, handed, token),
 		...handed.tiers.map((tier) => tierCheck(request, handed, tier, token)),
 	]);
-	// It lives for minutes at most anyway: that it cannot be revoked is no finding.
-	await request('POST', 'auth/token/revoke-self', { token });
-	return [health, check, login.check, ...rights];
+	return [health, check, login.check, ...rights, await revokeCheck(request, handed, token)];
 }
 
 /** Asks for a token as the kubelet would for the fetcher's projected volume. */

@@ -125,6 +125,19 @@ export async function mountCheck(request: VaultRequest, { kv }: Handed, token: s
 	);
 }
 
+/** Gives the token back, as the fetcher does in the end. */
+export async function revokeCheck(request: VaultRequest, { role }: Handed, token: string): Promise<Check> {
+	const id = 'vault-revoke';
+	const answer = await request('POST', 'auth/token/revoke-self', { token });
+	if (!answer.ok) return unanswered(id, answer);
+	if (answer.value.status === 204) return good(id, 'the token of the login can be given back');
+	return warn(
+		id,
+		'the token of the login cannot be given back: each pod’s token stays valid until it expires by itself',
+		`add to a policy of the role "${role}": path "auth/token/revoke-self" { capabilities = ["update"] }`,
+	);
+}
+
 /** A check that the network has cut short. */
 export function unanswered(id: string, answer: Result<HttpAnswer, HttpFailure>): Check {
 	return bad(id, `Vault ${answer.ok ? 'gave no answer' : answer.error.message}`, 'try again');

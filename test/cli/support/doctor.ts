@@ -78,6 +78,8 @@ export async function startHouse(): Promise<House> {
 /** The role `web` and its policy, as they should be, and a secret in each tier. */
 export async function setUpVault(bao: OpenBao, namespace: string): Promise<void> {
 	await writePolicy(bao, 'shop-web', tierPolicy(TIER_FOLDERS));
+	// Writing a role changes only what is named: nothing of an earlier one may stay.
+	await bao.request('DELETE', 'auth/kubernetes/role/web');
 	await writeRole(bao, 'kubernetes', 'web', {
 		bound_service_account_names: ['web'],
 		bound_service_account_namespaces: [namespace],

@@ -58,6 +58,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			'tier-org',
 			'tier-deployment',
 			'tier-service',
+			'vault-revoke',
 		])
 			expect(ids).toContain(id);
 		expect(lineOf(diagnosis, 'serving-certificate')).toMatch(/valid for (?:\d+ hours|\d+ days) more/);

@@ -91,6 +91,12 @@ describeWithServers('envtier doctor on Vault', () => {
 			/^fail: .*but not read/,
 		],
 		[
+			'a token that cannot be given back',
+			() => role({ token_no_default_policy: true }),
+			'vault-revoke',
+			/^warn: .*stays valid until it expires.*path "auth\/token\/revoke-self"/,
+		],
+		[
 			'a key that no pod gets',
 			() => putSecret(house.bao, `${deployment}/my.secret`, 'x'),
 			'tier-deployment',
