@@ -16,6 +16,8 @@ export interface Desk extends AsyncDisposable {
 	readonly bao: OpenBao | undefined;
 	readonly alice: Caller;
 	readonly bob: Caller;
+	/** What alice has in her environment. */
+	access(): Readonly<Record<string, string>>;
 	/** Runs the command as alice, unless told otherwise. */
 	run(args: readonly string[], options?: RunOptions & { readonly as?: Caller }): Promise<Finished>;
 	/** Chooses the fault of each call from now on, by its method and its number among those of that method. */
@@ -58,16 +60,19 @@ export async function openDesk(store: keyof typeof STORES = 'memory'): Promise<D
 	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const accessOf = ({ key }: Caller) => ({
+		ENVTIER_API_URL: address,
+		ENVTIER_API_TOKEN: key,
+		ENVTIER_API_ORG: 'acme',
+	});
 	return {
 		api,
 		bao: running.bao,
 		alice,
 		bob,
+		access: () => accessOf(alice),
 		run: (args, { as = alice, env = {}, ...options } = {}) =>
-			envtier(args, {
-				...options,
-				env: { ENVTIER_API_URL: address, ENVTIER_API_TOKEN: as.key, ENVTIER_API_ORG: 'acme', ...env },
-			}),
+			envtier(args, { ...options, env: { ...accessOf(as), ...env } }),
 		setFault: (fault) => {
 			faultOf = fault;
 			counts = new Map();
