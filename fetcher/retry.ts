@@ -12,6 +12,9 @@ const SHORTEST_ATTEMPT = 500;
 /** With less left than this no answer would come in time. */
 const TOO_SHORT = 50;
 
+/** Different failures that are worth a warning; the rest is for the level debug. */
+const MOST_WARNINGS = 10;
+
 /** What a retry needs to know of the world. */
 export interface RetryOptions {
 	readonly log: Log;
@@ -51,7 +54,7 @@ function givenUp(last: Failure, why: string): Failure {
  */
 export function makeRetry({ log, random }: RetryOptions): Retry {
 	let quietUntil = 0;
-	let said = '';
+	const said = new Set<string>();
 
 	const waitAfter = (failure: Failure, failed: number, deadline: Deadline): number => {
 		if (failure.retryAfter !== undefined)
@@ -67,8 +70,8 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 
 	const pause = async (failure: Failure, failed: number, deadline: Deadline): Promise<void> => {
 		const wait = waitAfter(failure, failed, deadline);
-		const level = said === failure.message ? 'debug' : 'warn';
-		said = failure.message;
+		const level = said.has(failure.message) || said.size >= MOST_WARNINGS ? 'debug' : 'warn';
+		said.add(failure.message);
 		log[level](`${failure.message}; trying again`, { attempt: failed, waitMs: Math.round(wait) });
 		await sleep(wait);
 	};

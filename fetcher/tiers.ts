@@ -33,12 +33,16 @@ function folderOf(tier: Tier, scope: Scope): string {
 	return folder;
 }
 
-function refused(place: Place, what: string, rules: readonly string[]): Failure {
-	const where = place.namespace === undefined ? '' : ` in the Vault namespace "${place.namespace}"`;
-	return new Failure(
-		'read-refused',
-		`Vault refuses ${what}; a policy of the role needs${where}: ${rules.join(' ')}`,
-	);
+/** Vault gives the same 403 for a policy that is missing and for a token that is gone; whether the token is, it can be asked. */
+async function refused(place: Place, what: string, rules: readonly string[]): Promise<Failure> {
+	const { vault, namespace } = place;
+	const known = (await vault.read('auth/token/lookup-self')).kind === 'found';
+	const gone =
+		'Vault does not know the token any more that it gave at the login: it was revoked, or Vault has lost its storage';
+	const where = namespace === undefined ? '' : ` in the Vault namespace "${namespace}"`;
+	const advice = `a policy of the role needs${where}: ${rules.join(' ')}`;
+	const words = known ? advice : `${gone}; if it does, ${advice}`;
+	return new Failure('read-refused', `Vault refuses ${what}; ${words}`);
 }
 
 /** Lists tiers at the same time. A tier that Vault has nothing of is empty. */
@@ -53,7 +57,7 @@ export async function listTiers(place: Place, tiers: readonly Tier[]): Promise<r
 		const names = closed.map((tier, i) => `the ${tier} tier at ${quoted(listPath(kv, folders[i] ?? ''))}`);
 		// Whoever lacks the one line lacks the other as a rule, and should not have to come back for it.
 		const rules = folders.flatMap((folder) => [listRule(kv, folder), readRule(kv, folder)]);
-		throw refused(place, `to list ${enumerate(names)}`, rules);
+		throw await refused(place, `to list ${enumerate(names)}`, rules);
 	}
 	return found.map(({ tier, found: names }) => ({ tier, names: names.kind === 'found' ? names.value : [] }));
 }
@@ -109,7 +113,7 @@ export async function readSecrets(place: Place, wanted: readonly Wanted[]): Prom
 	if (closed.size > 0) {
 		const names = [...closed].map((tier) => `the ${tier} tier`);
 		const rules = [...closed].map((tier) => readRule(place.kv, folderOf(tier, place.scope)));
-		throw refused(place, `to read keys of ${enumerate(names)}`, rules);
+		throw await refused(place, `to read keys of ${enumerate(names)}`, rules);
 	}
 	const unfit = outcomes.flatMap((one) => (one.kind === 'unusable' ? [one.sentence] : []));
 	if (unfit.length > 0) throw new Failure('secret-unusable', enumerate(unfit));

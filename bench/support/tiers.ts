@@ -6,7 +6,7 @@ import { enableAuth, putSecret, writePolicy, writeRole } from '../../test/suppor
 import { scratch } from '../../test/support/scratch.ts';
 
 /** The folders of the three tiers that are fetched. */
-export const FOLDERS = (deployment: string): readonly string[] => [
+const FOLDERS = (deployment: string): readonly string[] => [
 	`orgs/${deployment}/secrets`,
 	`deployments/${deployment}/secrets`,
 	`deployments/${deployment}/services/web/secrets`,

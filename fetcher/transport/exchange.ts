@@ -25,5 +25,8 @@ export interface Connection {
 	close(): void;
 }
 
-/** More than a thousand keys' names or the largest entry that Vault stores (1 MiB unless set otherwise), JSON-escaped. */
-export const BODY_LIMIT = 16 * 1024 * 1024;
+/**
+ * More than ten thousand names, or the largest entry that Vault stores (1 MiB unless set otherwise) with every byte of it escaped, take; and
+ * little enough for a container of 128 MiB.
+ */
+export const BODY_LIMIT = 8 * 1024 * 1024;
