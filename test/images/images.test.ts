@@ -69,7 +69,10 @@ await describeWithImages('the images', foreign, (built) => {
 
 		test('starts its program without a shell', () => {
 			const { Entrypoint, Cmd } = images[program].manifest.config;
-			expect(Entrypoint).toEqual(['/usr/local/bin/node', `/opt/envtier/${program}.mjs`]);
+			expect(Entrypoint?.[0]).toBe('/usr/local/bin/node');
+			expect(Entrypoint?.at(-1)).toBe(`/opt/envtier/${program}.mjs`);
+			// Options of Node.
+			for (const option of Entrypoint?.slice(1, -1) ?? []) expect(option).toMatch(/^--[a-z]/);
 			expect(Cmd ?? []).toEqual([]);
 		});
 
@@ -159,6 +162,14 @@ await describeWithImages('the images', foreign, (built) => {
 			const { code, stderr } = await runContainer(images.webhook);
 			expect(code).toBe(1);
 			expect(stderr).toContain('ENVTIER_FETCHER_IMAGE');
+		});
+
+		test('the public certificate authorities are known, though the image has no file of them', async () => {
+			const { Entrypoint = [] } = images.fetcher.manifest.config;
+			const script = "console.log(require('node:tls').rootCertificates.length)";
+			const args = [...Entrypoint.slice(0, -1), '-e', script];
+			const { stdout } = await runContainer(images.fetcher, { args });
+			expect(Number(stdout)).toBeGreaterThan(100);
 		});
 
 		test('the C library resolves names by DNS', async () => {
