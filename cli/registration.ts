@@ -27,3 +27,6 @@ export const REGISTRATION = {
 	sideEffects: 'None',
 	timeoutSeconds: 5,
 } as const;
+
+/** Name of the ValidatingAdmissionPolicy, and of its binding, that refuses what the webhook was not asked about (net.yaml). */
+export const NET = 'envtier-net';

@@ -1,6 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { HttpAnswer } from '../http.ts';
-import { REGISTRATION } from '../registration.ts';
+import { NET, REGISTRATION } from '../registration.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { statusMessage } from './cluster.ts';
 import { type Handed, handedTo } from './probe.ts';
@@ -24,6 +24,9 @@ const BROKEN_CALLS: readonly (readonly [pattern: RegExp, cure: string])[] = [
 	],
 ];
 
+const NOT_ASKED =
+	'look at the registration: its rules, its namespaceSelector against the labels of this namespace, its failurePolicy';
+
 /** Whether a pod that asks for secrets would get them, by the answer to its creation as a dry run. */
 export function admissionCheck(
 	answer: HttpAnswer,
@@ -37,7 +40,7 @@ export function admissionCheck(
 				? bad(
 						id,
 						`a pod of ${namespace} that asks for secrets is created without them: the webhook was not asked, or its answer was ignored`,
-						'look at the registration: its rules, its namespaceSelector against the labels of this namespace, its failurePolicy',
+						NOT_ASKED,
 					)
 				: good(
 						id,
@@ -55,6 +58,12 @@ function refusal(id: string, message: string, namespace: string, status: number)
 	}
 	if (message.includes(`admission webhook "${REGISTRATION.webhook}" denied`))
 		return bad(id, `the webhook refuses the pod: ${message}`, 'change the pod as the message says');
+	if (message.includes(`ValidatingAdmissionPolicy '${NET}'`))
+		return bad(
+			id,
+			`a pod of ${namespace} that asks for secrets is refused by the net: the webhook was not asked, or its answer was ignored`,
+			NOT_ASKED,
+		);
 	if (/service ?account.*not found/i.test(message))
 		return bad(id, message, 'create the service account, or name another with --service-account');
 	if (/namespaces? .*not found/i.test(message))

@@ -13,6 +13,7 @@ import { admissionCheck } from './admission.ts';
 import { bundleCheck, certificatesIn, servingCheck } from './certificate.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, statusMessage } from './cluster.ts';
+import { netCheck } from './net.ts';
 import type { Handed } from './probe.ts';
 import { registrationChecks } from './registration.ts';
 import { endpointsCheck } from './service.ts';
@@ -50,6 +51,7 @@ export async function clusterChecks(
 		good('cluster', `${cluster.server} answers`),
 		...versionChecks(version.value.body as { major: string; minor: string }),
 		...(await registeredChecks(cluster, tlsSecret, now)),
+		await netCheck(cluster),
 	];
 	const created = await cluster.request('POST', `/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod);
 	if (!created.ok)

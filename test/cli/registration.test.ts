@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parse } from 'yaml';
-import { REGISTRATION } from '../../cli/registration.ts';
+import { parse, parseAllDocuments } from 'yaml';
+import { NET, REGISTRATION } from '../../cli/registration.ts';
 
 test('the command knows the registration as it ships', async () => {
 	const file = join(import.meta.dirname, '../../deploy/manifests/base/registration.yaml');
@@ -21,4 +21,13 @@ test('the command knows the registration as it ships', async () => {
 		key: 'kubernetes.io/metadata.name',
 		operator: 'NotIn',
 	});
+});
+
+test('the command knows the net as it ships', async () => {
+	const file = join(import.meta.dirname, '../../deploy/manifests/base/net.yaml');
+	const shipped = parseAllDocuments(await readFile(file, 'utf8')).map((document) => document.toJS());
+	expect(shipped.map(({ kind, metadata }) => [kind, metadata.name])).toEqual([
+		['ValidatingAdmissionPolicy', NET],
+		['ValidatingAdmissionPolicyBinding', NET],
+	]);
 });

@@ -9,6 +9,7 @@ import { stringify } from 'yaml';
 import type { Check } from '../../../cli/doctor/check.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
+import { spreadNet } from '../../support/kubernetes/net.ts';
 import { shippedRegistration } from '../../support/kubernetes/registration.ts';
 import { trustCluster } from '../../support/kubernetes/vault-auth.ts';
 import { type OpenBao, startOpenBao } from '../../support/openbao.ts';
@@ -55,6 +56,7 @@ export async function startHouse(): Promise<House> {
 	const started = await startApiServer();
 	if (!started.ok) throw new Error(started.error);
 	const cluster = started.value;
+	await spreadNet(cluster);
 	const bao = await startOpenBao();
 	await trustCluster(bao, cluster);
 	const webhook = await startWebhook({ ENVTIER_VAULT_ADDR: bao.addr, ENVTIER_VAULT_CA: bao.caPem });

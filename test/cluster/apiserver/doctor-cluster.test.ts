@@ -101,12 +101,34 @@ describeWithServers('envtier doctor on a cluster', () => {
 
 	test('the webhook is not registered', async () => {
 		await house.register('none');
-		const diagnosis = await eventually('admission', /^fail: .*created without them/);
+		const diagnosis = await eventually('admission', /^fail: .*refused by the net: the webhook was not asked/);
 		expect(lineOf(diagnosis, 'registration')).toMatch(
 			/^fail: no MutatingWebhookConfiguration .*apply it: kubectl/,
 		);
 		expect(lineOf(diagnosis, 'vault')).toMatch(/^skip/);
 		expect(diagnosis.code).toBe(1);
+	});
+
+	test('the net under the webhook is gone, or only tells', async () => {
+		const path = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/envtier-net';
+		const { body: binding } = await house.cluster.request<{ spec: object; metadata: { name: string } }>(
+			'GET',
+			path,
+		);
+		await house.cluster.request('DELETE', path);
+		await house.register('none');
+		const gone = await eventually('admission', /^fail: .*created without them: the webhook was not asked/);
+		expect(lineOf(gone, 'net')).toMatch(/^warn: there is no net.*apply it/);
+		const make = (validationActions: readonly string[]) =>
+			house.cluster.request('POST', path.replace(/\/envtier-net$/, ''), {
+				...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding' },
+				...{ metadata: { name: 'envtier-net' }, spec: { ...binding.spec, validationActions } },
+			});
+		expectStatus(await make(['Audit']), 201, 'a binding that only tells');
+		expect(lineOf(await diagnose(house), 'net')).toMatch(/^warn: .*refuses nothing/);
+		await house.cluster.request('DELETE', path);
+		expectStatus(await make(['Deny', 'Audit']), 201, 'the binding as it was');
+		expect(lineOf(await diagnose(house), 'net')).toMatch(/^ok/);
 	});
 
 	const changed: readonly (readonly [string, (webhook: V1MutatingWebhook) => void, string, RegExp])[] = [
@@ -257,7 +279,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			'nears its end',
 			{ notBefore: new Date(Date.now() - 100 * hour), notAfter: new Date(Date.now() + 3 * hour) },
 			/^warn: .*ends in (?:2 hours|3 hours|179 minutes)/,
-			/^fail: .*created without them/,
+			/^fail: .*refused by the net: the webhook was not asked/,
 		],
 	])('the serving certificate %s', async (_sentence, leaf, certificate, admission) => {
 		const authority = await makeAuthority();
@@ -342,6 +364,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			'kubernetes-version ok',
 			'native-env ok',
 			'registration skip',
+			'net skip',
 			'admission skip',
 			'vault skip',
 		]);

@@ -1,0 +1,35 @@
+import type {
+	V1ValidatingAdmissionPolicy,
+	V1ValidatingAdmissionPolicyBinding,
+} from '@kubernetes/client-node';
+import { NET } from '../registration.ts';
+import { bad, type Check, good, skipped, warn } from './check.ts';
+import { type ClusterClient, statusMessage } from './cluster.ts';
+
+const GROUP = '/apis/admissionregistration.k8s.io/v1';
+const APPLY = 'apply it: deploy/manifests has it, and so has the chart (net.enabled)';
+
+/** Whether the API server itself refuses a pod that asks for secrets and was not injected. */
+export async function netCheck(cluster: ClusterClient): Promise<Check> {
+	const id = 'net';
+	const [policy, binding] = await Promise.all([
+		cluster.request('GET', `${GROUP}/validatingadmissionpolicies/${NET}`),
+		cluster.request('GET', `${GROUP}/validatingadmissionpolicybindings/${NET}`),
+	]);
+	for (const answer of [policy, binding]) {
+		if (!answer.ok) return bad(id, `${cluster.server} ${answer.error.message}`, 'try again');
+		if (answer.value.status === 403) return skipped(id, `not looked at: ${statusMessage(answer.value)}`);
+		if (answer.value.status !== 200)
+			return warn(
+				id,
+				`there is no net under the webhook (ValidatingAdmissionPolicy ${NET} and its binding): should the registration be lost, pods start without their secrets`,
+				APPLY,
+			);
+	}
+	const there = [policy, binding].map((answer) => (answer.ok ? answer.value.body : undefined));
+	const { spec } = there[0] as V1ValidatingAdmissionPolicy;
+	const actions = (there[1] as V1ValidatingAdmissionPolicyBinding).spec?.validationActions ?? [];
+	if (!actions.includes('Deny') || spec?.failurePolicy === 'Ignore')
+		return warn(id, `the net under the webhook (${NET}) refuses nothing: it only tells`, APPLY);
+	return good(id, 'the API server itself refuses a pod that asks for secrets and was not injected');
+}
