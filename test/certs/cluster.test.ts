@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import type { V1MutatingWebhookConfiguration } from '@kubernetes/client-node';
@@ -49,6 +49,20 @@ describeOnApiServer('the certificate script on a real API server', (server) => {
 	});
 
 	const run = (...args: readonly string[]) => certs(server.kubeconfig, ...args);
+
+	/** The kubeconfig of somebody with this token. */
+	async function kubeconfigOf(token: string): Promise<string> {
+		const file = join(place.dir, 'kubeconfig');
+		const ca = Buffer.from(server.caPem).toString('base64');
+		const config = {
+			clusters: [{ name: 'c', cluster: { server: server.url, 'certificate-authority-data': ca } }],
+			contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+			users: [{ name: 'u', user: { token } }],
+			'current-context': 'c',
+		};
+		await writeFile(file, JSON.stringify(config), { mode: 0o600 });
+		return file;
+	}
 
 	/** Registers the webhook as it ships; at an address if one is given, else at its Service. */
 	async function register(url?: string): Promise<void> {
@@ -103,15 +117,7 @@ describeOnApiServer('the certificate script on a real API server', (server) => {
 				says: /reading Secret .* failed: you may not: secrets "envtier-webhook-tls" is forbidden/,
 			},
 		])('as $who', async ({ token, says }) => {
-			const file = join(place.dir, 'weak');
-			const ca = Buffer.from(server.caPem).toString('base64');
-			const config = {
-				clusters: [{ name: 'c', cluster: { server: server.url, 'certificate-authority-data': ca } }],
-				contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-				users: [{ name: 'u', user: { token: await token() } }],
-				'current-context': 'c',
-			};
-			await writeFile(file, JSON.stringify(config), { mode: 0o600 });
+			const file = await kubeconfigOf(await token());
 			const { code, stderr } = await certs(file);
 			expect([code, stderr]).toEqual([1, expect.stringMatching(says)]);
 		});
@@ -176,6 +182,26 @@ describeOnApiServer('the certificate script on a real API server', (server) => {
 		expect(leaf.subjectAltName).toContain('DNS:envtier-webhook.envtier-system.svc,');
 		expect(await bundle()).toBe(pair?.ca);
 		expect(stdout + stderr).not.toContain('PRIVATE KEY');
+	});
+
+	test('needs no other rights than those that docs/certificates.md names', async () => {
+		await register();
+		const page = await readFile(join(import.meta.dirname, '../../docs/certificates.md'), 'utf8');
+		const [yaml = ''] = /(?<=```yaml\n# rights\n)[^`]*/.exec(page) ?? [];
+		for (const document of parseAllDocuments(yaml)) {
+			const object = document.toJS();
+			const inside =
+				object.metadata.namespace === undefined ? '' : `/namespaces/${object.metadata.namespace}`;
+			const path = `/apis/rbac.authorization.k8s.io/v1${inside}/${object.kind.toLowerCase()}s`;
+			expectStatus(await server.request('POST', path, object), 201, `creating ${object.kind}`);
+		}
+		await server.createServiceAccount(NAMESPACE, 'envtier-certs');
+		const file = await kubeconfigOf(await server.token(NAMESPACE, 'envtier-certs'));
+		const made = await certs(file);
+		expect([made.code, made.stderr]).toEqual([0, expect.stringContaining('wrote the Secret')]);
+		// A second run looks for replicas; there are none.
+		const again = await certs(file, ...QUICK);
+		expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('0 of 0 replicas')]);
 	});
 
 	test('tells as JSON what it did', async () => {

@@ -32,12 +32,16 @@ const MINUTES = 60_000;
 
 /**
  * Finds what this machine builds images with: docker or podman where an engine runs, which pull the base from its registry, else buildah
- * on a stand-in for the base. The error says what is missing.
+ * on a stand-in for the base. ENVTIER_TEST_BUILDER (docker, podman or buildah) chooses another. The error says what is missing.
  */
 export async function findBuilder(say: (line: string) => void): Promise<Result<Builder>> {
+	const { ENVTIER_TEST_BUILDER: chosen } = process.env;
 	for (const engine of ['docker', 'podman']) {
-		if (await runs(engine)) return ok((build, to) => buildWithEngine(engine, build, to));
+		const wanted = !chosen || chosen === engine;
+		if (wanted && (await runs(engine))) return ok((build, to) => buildWithEngine(engine, build, to));
 	}
+	if (chosen && chosen !== 'buildah')
+		return err(`ENVTIER_TEST_BUILDER is ${chosen}, which does not run here`);
 	const missing = await ensurePackages(['buildah'], say);
 	if (missing.length > 0)
 		return err(`images need a running docker or podman, or these packages: ${missing.join(' ')}`);
