@@ -7,8 +7,9 @@ import { ClosingLine } from './test/support/reporter.ts';
  */
 export default defineConfig({
 	test: {
-		testTimeout: 30_000,
-		hookTimeout: 180_000,
+		// Against hanging, not against slowness: machines that run tests are shared.
+		testTimeout: 90_000,
+		hookTimeout: 300_000,
 		reporters: ['default', new ClosingLine()],
 		projects: [
 			{
@@ -21,7 +22,7 @@ export default defineConfig({
 					name: 'apiserver',
 					include: ['test/cluster/apiserver/**/*.test.ts'],
 					globalSetup: ['test/cluster/apiserver/setup.ts'],
-					testTimeout: 60_000,
+					testTimeout: 180_000,
 				},
 			},
 			{
@@ -32,7 +33,7 @@ export default defineConfig({
 					globalSetup: ['test/cluster/node/setup.ts'],
 					// Some seal the Vault or stop the webhook that all of them share.
 					fileParallelism: false,
-					testTimeout: 120_000,
+					testTimeout: 240_000,
 				},
 			},
 		],
