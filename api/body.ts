@@ -50,7 +50,7 @@ function decode(bytes: Buffer, yaml: boolean): Result<unknown, Problem> {
 	}
 	try {
 		// Aliases are refused: a few lines of them can stand for gigabytes.
-		return ok(yaml ? parse(text, { maxAliasCount: 0, logLevel: 'silent' }) : JSON.parse(text));
+		return ok(yaml ? parse(text, { maxAliasCount: 0, logLevel: 'error' }) : JSON.parse(text));
 	} catch {
 		// The parser's message quotes the body.
 		return refuse(400, `the body is not ${yaml ? 'YAML' : 'JSON'}`);

@@ -111,6 +111,8 @@ describe.each(Object.entries(STORES))('templates and deployments over the API, k
 		});
 		const bomb = `a: &a [x]\nname: *a\n`;
 		expect((await send('POST', '/api/templates', { as: alice, body: bomb, headers })).status).toBe(400);
+		const cut = `name: cut-${++counter}\nservices: [`;
+		expect((await send('POST', '/api/templates', { as: alice, body: cut, headers })).status).toBe(400);
 	});
 
 	test.each([
