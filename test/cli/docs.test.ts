@@ -8,6 +8,8 @@ import { createProgram } from '../../cli/program.ts';
 import { envtier } from './support/command.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');
+/** Without what only makes columns of tables as wide as each other. */
+const tight = page.replace(/ +\|/g, ' |');
 
 /** Only its definitions are looked at; nothing runs. */
 const nowhere = {
@@ -45,9 +47,36 @@ test.each(commands)('%s --help teaches by an example, within 100 columns', async
 	for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
 });
 
+/** The calls of `envtier` in the page's blocks of shell, as words. */
+const calls = [...page.matchAll(/```sh\n(.*?)```/gs)]
+	.flatMap(([, block = '']) => block.split('\n'))
+	.map((line) => line.replace(/ +#.*$/, ''))
+	.flatMap((line) => [...line.matchAll(/\benvtier ((?:'[^']*'|[^'|&<>)])+)/g)])
+	.map(([, args = '']) =>
+		[...args.matchAll(/'([^']*)'|([^\s']+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? ''),
+	)
+	.map((words) => [words.join(' '), words] as const);
+
+test('docs/cli.md has examples of every command', () => expect(calls.length).toBeGreaterThan(25));
+
+test.each(calls)('the command takes the example: envtier %s', async (_line, words) => {
+	const program = createProgram(nowhere) as CommandUnknownOpts;
+	let called = '';
+	const still = (command: CommandUnknownOpts): void => {
+		command.action(() => {
+			called = command.name();
+		});
+		for (const child of command.commands) still(child);
+	};
+	for (const child of program.commands) still(child);
+	if (words[0] === '--version') return;
+	await program.parseAsync(words, { from: 'user' });
+	expect(words).toContain(called);
+});
+
 test('docs/cli.md tells every exit code', () => {
 	for (const { code, meaning } of Object.values(EXIT_CODES))
-		expect(page).toContain(`| ${code} | ${meaning} |`);
+		expect(tight).toContain(`| ${code} | ${meaning} |`);
 });
 
 test('without a command it shows help and fails as wrong usage', async () => {
