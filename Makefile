@@ -17,7 +17,7 @@ node_modules/.package-lock.json: package-lock.json
 	@touch $@
 
 .PHONY: build
-build: node_modules/.package-lock.json ## bundle the webhook and the fetcher into dist/
+build: node_modules/.package-lock.json ## bundle each program into one file in dist/
 	npm run --silent build
 
 .PHONY: demo

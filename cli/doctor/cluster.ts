@@ -49,3 +49,8 @@ export function statusMessage({ status, body }: HttpAnswer): string {
 	const message = typeof body === 'object' && body !== null && 'message' in body ? body.message : undefined;
 	return redacted(typeof message === 'string' && message !== '' ? message : `status ${status}`);
 }
+
+/** Why an answer is not what was hoped for, to stand after a name. */
+export function why(answer: Result<HttpAnswer, HttpFailure>): string {
+	return answer.ok ? `answers: ${statusMessage(answer.value)}` : answer.error.message;
+}
