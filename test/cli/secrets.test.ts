@@ -147,6 +147,15 @@ describe('envtier secrets', () => {
 		expect(await keys('--deployment', 'shop')).toContain('TWICE');
 	});
 
+	test('several who set one new key at once all succeed, one of them by creating it', async () => {
+		const setters = Array.from({ length: 5 }, (_, i) =>
+			desk.run(['secrets', 'set', 'RACED', '-d', 'shop', '--value-stdin'], { input: `value ${i}` }),
+		);
+		const ended = await Promise.all(setters);
+		expect(ended.map(({ code, stderr }) => [code, stderr])).toEqual(Array(5).fill([0, '']));
+		expect(ended.filter(({ stdout }) => stdout.startsWith('created'))).toHaveLength(1);
+	});
+
 	test('a role or a scope that is missing', async () => {
 		const { code, stderr } = await desk.run(['secrets', 'list', '--org'], { as: desk.bob });
 		expect([code, stderr]).toEqual([5, expect.stringContaining('error:')]);
