@@ -61,6 +61,8 @@ async function throughPortForward(
 ): Promise<Shown> {
 	const [near, far] = duplexPair();
 	const refused = Promise.withResolvers<never>();
+	// A complaint may come when nobody waits any more.
+	refused.promise.catch(() => undefined);
 	const complaints = new PassThrough();
 	complaints.on('data', (text: Buffer) =>
 		refused.reject(new CertsFailure(`pod ${pod} cannot be reached: ${text.toString('utf8').trim()}`)),
