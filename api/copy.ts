@@ -78,6 +78,8 @@ export async function createDeployment(
 			return refuse(409, claimed.kind === 'taken' ? `the deployment name ${name} is taken` : BUSY);
 		const made = await fill(store, deployment, { template, source, stamp: claimed.stamp }, deed);
 		if (!made.ok) await undo(store, name, undefined);
+		// It is the owner's; only the journal is left, and goes as soon as the store answers, so that nobody takes it for unfinished.
+		else if (template !== undefined && !(await forgotten(store, name))) undoing.later(name);
 		return made;
 	} catch (thrown) {
 		// Here too the answer may have been lost on its way while the last step was done: then it stays.
@@ -118,7 +120,6 @@ async function fill(
 	await addToIndex(store, owner, 'deployments', name);
 	// False: someone took the name back in the meantime, for this attempt took far too long.
 	if (!(await complete(store, deployment, stamp))) return refuse(409, BUSY);
-	if (fresh.length > 0) await store.remove(journalOf(name)).catch(() => undefined);
 	const declared = ({ secret }: { secret: Known }): Declared => ({
 		serviceName: serviceOf(secret.place),
 		key: secret.key,
@@ -176,6 +177,16 @@ async function copyOne(
 		copy: by.attempt,
 	});
 	return 'copied';
+}
+
+/** Removes the journal of a finished attempt, if there is one; false when the store failed. */
+async function forgotten(store: Store, name: string): Promise<boolean> {
+	try {
+		await store.remove(journalOf(name));
+		return true;
+	} catch {
+		return false;
+	}
 }
 
 async function readJournal(store: Store, name: string): Promise<Journal | undefined> {
@@ -238,9 +249,10 @@ export function startRecovery(
 	let swept = Number.NEGATIVE_INFINITY;
 	const undoNow = async (name: string): Promise<void> => {
 		try {
-			await undo(store, name, undefined);
+			const state = await undo(store, name, undefined);
 			pending.delete(name);
-			log.info({ deployment: name }, 'a deployment that failed half-way was undone');
+			const left = state === 'made' ? 'finished' : 'undone';
+			log.info({ deployment: name }, `a deployment that failed half-way was ${left}`);
 		} catch (thrown) {
 			pending.set(name, undefined);
 			throw thrown;
