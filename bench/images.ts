@@ -1,9 +1,11 @@
 /** Prints the sizes of the images: what a node keeps, what it downloads, and what of that is the program's own. */
 import { createReadStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { createGzip } from 'node:zlib';
+import { PassThrough } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createGzip } from 'node:zlib';
 import { openImage } from '../test/support/images/archive.ts';
 import { ARCHITECTURES } from '../test/support/images/platform.ts';
 import { buildImage, IMAGE_PROGRAMS } from '../test/support/images.ts';
@@ -12,15 +14,21 @@ import { scratch } from '../test/support/scratch.ts';
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1).padStart(8);
 
-/** Bytes of a file as they are, and as a registry keeps them. */
+/** Bytes of a layer on a node, and as a registry keeps it. Some builders pack layers. */
 async function sizes(file: string): Promise<{ readonly plain: number; readonly packed: number }> {
 	let plain = 0;
 	let packed = 0;
-	const source = createReadStream(file);
-	source.on('data', (chunk) => {
-		plain += chunk.length;
+	const count = async function* (chunks: AsyncIterable<Buffer>) {
+		for await (const chunk of chunks) {
+			plain += chunk.length;
+			yield chunk;
+		}
+	};
+	const isPacked = (await readFile(file)).subarray(0, 2).toString('hex') === '1f8b';
+	const unpack = isPacked ? createGunzip() : new PassThrough();
+	await pipeline(createReadStream(file), unpack, count, createGzip(), async (chunks) => {
+		for await (const chunk of chunks) packed += (chunk as Buffer).length;
 	});
-	for await (const chunk of source.pipe(createGzip())) packed += (chunk as Buffer).length;
 	return { plain, packed };
 }
 

@@ -11,7 +11,7 @@ export interface BuiltImage {
 	readonly tar: string;
 	/** Its whole name, as containerd keeps it: `docker.io/library/envtier-webhook:0.1.0`. */
 	readonly ref: string;
-	/** Its layers, not compressed. */
+	/** Of that file: the image’s layers, which buildah leaves unpacked. */
 	readonly sizeBytes: number;
 }
 
