@@ -1,4 +1,4 @@
-import { ANNOTATION_PREFIX, INJECTED } from '../contract/names.ts';
+import { ANNOTATION_PREFIX } from '../contract/names.ts';
 import { STATUS_ANNOTATION } from './annotations.ts';
 import { asked } from './asked.ts';
 import { type Decision, type Rejection, reject } from './decision.ts';
@@ -47,7 +47,7 @@ function decide(pod: PodFacts, namespace: string, settings: InjectionSettings): 
 	// First, for what other webhooks have added since may be nothing that could be planned for.
 	if (status !== undefined)
 		return (
-			statusMismatch(status, pod, reading.value, read.value.path ?? INJECTED.outDir, settings) ?? {
+			statusMismatch(status, pod, read.value, reading.value, settings) ?? {
 				kind: 'skip',
 				reason: 'already-injected',
 			}

@@ -48,11 +48,15 @@ function parseContainers(text: string): Result<readonly string[]> {
 	return ok(names);
 }
 
+/** In every container the kubelet mounts three of them into the first. */
+const KUBELETS_OWN = ['/etc', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
+
 /** Kubernetes forbids ":" and ".." in mount paths; the kernel's own file systems are no place for files. */
 function parsePath(text: string): Result<string> {
 	const rule =
-		'an absolute directory such as /secrets: letters, digits, "-", "_", "." and "/", no "..", no slash at the end, not below /proc, /sys or /dev, at most 512 characters';
+		'an absolute directory such as /secrets: letters, digits, "-", "_", "." and "/", no "..", no slash at the end, not below /proc, /sys or /dev, not /etc itself, at most 512 characters';
 	if (text.length > 512 || !/^(?:\/[-A-Za-z0-9_.]+)+$/.test(text)) return err(rule);
+	if (KUBELETS_OWN.includes(text)) return err(rule);
 	const segments = text.slice(1).split('/');
 	if (segments.some((segment) => /^\.+$/.test(segment))) return err(rule);
 	return ['proc', 'sys', 'dev'].includes(segments[0] ?? '') ? err(rule) : ok(text);

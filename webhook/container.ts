@@ -15,8 +15,12 @@ export interface ContainerFacts {
 	/** Undefined when the container has no `volumeMounts` at all. */
 	readonly mounts: readonly Mount[] | undefined;
 	readonly devices: readonly string[];
+	/** Where the kubelet mounts the file of its last words; undefined where it says nothing, so below /dev. */
+	readonly terminationPath: string | undefined;
 	/** Names of its variables; undefined when the container has no `env` at all. */
 	readonly env: readonly string[] | undefined;
+	/** Native variables, by name: which key of which volume the kubelet reads. */
+	readonly fromFiles: ReadonlyMap<string, FileKey>;
 	readonly requests: Json;
 	readonly limits: Json;
 	/** Set for containers that bear the name of an injected one, to tell it from an impostor. */
@@ -30,10 +34,16 @@ export interface Mount {
 	readonly readOnly: boolean;
 }
 
+/** Where a native variable comes from (`fileKeyRef`). */
+export interface FileKey {
+	readonly volume: string;
+	readonly key: string;
+}
+
 /** What tells an injected container from one that only has its name. */
 export interface InjectedFacts {
 	readonly image: string | undefined;
-	/** True when `command`, `args` or `envFrom` is set. */
+	/** True when `command`, `args` or `envFrom` is set, or a restart policy: for the end of a sidecar nobody waits. */
 	readonly altered: boolean;
 	/** The last value of each variable, as the kubelet applies them; undefined for one that is not given as plain text. */
 	readonly env: ReadonlyMap<string, string | undefined>;
@@ -64,11 +74,27 @@ function injectedFacts(raw: Json, path: string): InjectedFacts {
 	});
 	return {
 		image: text(raw['image'], `${path}.image`),
-		altered: ['command', 'args', 'envFrom'].some(
-			(field) => (list(raw[field], `${path}.${field}`)?.length ?? 0) > 0,
-		),
+		altered:
+			text(raw['restartPolicy'], `${path}.restartPolicy`) !== undefined ||
+			['command', 'args', 'envFrom'].some((field) => (list(raw[field], `${path}.${field}`)?.length ?? 0) > 0),
 		env: new Map(env),
 	};
+}
+
+function fileKeys(env: readonly unknown[], path: string): ReadonlyMap<string, FileKey> {
+	const found = new Map<string, FileKey>();
+	for (const [i, each] of env.entries()) {
+		const at = `${path}[${i}]`;
+		const variable = item(each, at);
+		const from = object(variable['valueFrom'], `${at}.valueFrom`)['fileKeyRef'];
+		if (from === undefined || from === null) continue;
+		const reference = object(from, `${at}.valueFrom.fileKeyRef`);
+		found.set(text(variable['name'], `${at}.name`) ?? '', {
+			volume: text(reference['volumeName'], `${at}.valueFrom.fileKeyRef.volumeName`) ?? '',
+			key: text(reference['key'], `${at}.valueFrom.fileKeyRef.key`) ?? '',
+		});
+	}
+	return found;
 }
 
 function mountFacts(value: unknown, path: string): Mount {
@@ -99,7 +125,9 @@ export function containerFacts(value: unknown, at: ContainerFacts['list'], index
 			mountFacts(mount, `${path}.volumeMounts[${i}]`),
 		),
 		devices: texts(raw['volumeDevices'], 'devicePath', `${path}.volumeDevices`) ?? [],
+		terminationPath: text(raw['terminationMessagePath'], `${path}.terminationMessagePath`),
 		env: texts(raw['env'], 'name', `${path}.env`),
+		fromFiles: fileKeys(list(raw['env'], `${path}.env`) ?? [], `${path}.env`),
 		requests: object(resources['requests'], `${path}.resources.requests`),
 		limits: object(resources['limits'], `${path}.resources.limits`),
 		injected: name.startsWith(INJECTED.container) ? injectedFacts(raw, path) : undefined,

@@ -27,14 +27,15 @@ export function mountInTheWay(pod: PodFacts, plan: Plan): Rejection | undefined 
 	return undefined;
 }
 
-/** The kubelet takes a relative path from the root, and the kernel ignores dots and doubled slashes. */
+/** Mounts, devices and the file of the last words, which the kubelet mounts as well. It takes a relative path from the root, and the kernel ignores dots and doubled slashes. */
 function placesOf(container: ContainerFacts, readOnlyVolumes: ReadonlySet<string>): readonly Place[] {
 	const mounts = (container.mounts ?? []).map(({ path, volume, readOnly }) => ({
 		written: path,
 		readOnly: readOnly || readOnlyVolumes.has(volume),
 	}));
-	const devices = container.devices.map((written) => ({ written, readOnly: false }));
-	return [...mounts, ...devices].map((place) => ({ ...place, path: posix.resolve('/', place.written) }));
+	const others = [...container.devices, ...(container.terminationPath ? [container.terminationPath] : [])];
+	const files = others.map((written) => ({ written, readOnly: false }));
+	return [...mounts, ...files].map((place) => ({ ...place, path: posix.resolve('/', place.written) }));
 }
 
 function isWithin(path: string, directory: string): boolean {

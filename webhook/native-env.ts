@@ -69,12 +69,13 @@ export function nativeEnvProblem(
 			'native-env-unavailable',
 			`${annotation} asks for native environment variables, but ${support.error}`,
 		);
+	const asked = new Set(variables.map(({ name }) => name));
 	for (const container of readers) {
-		const taken = variables.find(({ name }) => container.env?.includes(name));
+		const taken = container.env?.find((name) => asked.has(name));
 		if (taken !== undefined)
 			return reject(
 				'variable-taken',
-				`${annotation} asks for the variable ${quoted(taken.name)}, but container ${quoted(container.name)} sets it already: remove one of them`,
+				`${annotation} asks for the variable ${quoted(taken)}, but container ${quoted(container.name)} sets it already: remove one of them`,
 			);
 	}
 	return undefined;

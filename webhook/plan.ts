@@ -4,6 +4,7 @@ import type { Asked } from './annotations.ts';
 import type { ContainerFacts } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
 import { type Grouping, groupByUser, type Identity, type IdentityDefaults } from './identity.ts';
+import { tooManyUsers, tooMuchAdded } from './limits.ts';
 import { nativeEnvProblem } from './native-env.ts';
 import type { PodFacts } from './pod.ts';
 import { chosenContainers, collision } from './pod-checks.ts';
@@ -54,6 +55,8 @@ export function planFor(
 	const order = asked['init-order'] ?? 'first';
 	const chosen = chosenContainers(pod, asked.containers, order);
 	if (!chosen.ok) return chosen;
+	const much = tooMuchAdded(chosen.value, reading.variables.length, reading.formats.length > 0);
+	if (much !== undefined) return err(much);
 	const unavailable = nativeEnvProblem(reading.variables, settings.nativeEnv, chosen.value);
 	if (unavailable !== undefined) return err(unavailable);
 	const grouping = groupReaders(chosen.value, reading, {
@@ -64,6 +67,8 @@ export function planFor(
 		user: settings.defaultUser,
 	});
 	if (!grouping.ok) return grouping;
+	const many = tooManyUsers(grouping.value);
+	if (many !== undefined) return err(many);
 
 	const plan: Plan = {
 		reading,

@@ -15,9 +15,11 @@ export function chosenContainers(
 ): Result<readonly ContainerFacts[], Rejection> {
 	if (names === undefined) return ok(pod.containers);
 	const all = [...pod.containers, ...(pod.initContainers ?? [])];
+	// A map, for both lists may be long. Of two with one name, which the API server refuses afterwards, the first counts.
+	const byName = new Map([...all].reverse().map((container) => [container.name, container]));
 	const chosen: ContainerFacts[] = [];
 	for (const name of names) {
-		const found = all.find((container) => container.name === name);
+		const found = byName.get(name);
 		if (found === undefined) return err(unknownContainer(name, all));
 		if (found.list === 'initContainers' && order === 'last') return err(tooEarly(name));
 		chosen.push(found);
@@ -65,6 +67,16 @@ function takenContainer(pod: PodFacts, plan: Plan): Rejection | undefined {
 function takenVolume(pod: PodFacts, plan: Plan): Rejection | undefined {
 	const ours = [INJECTED.tokenVolume, ...plan.fetchers.map((fetcher) => fetcher.volume)];
 	const taken = ours.find((name) => pod.volumes?.some((volume) => volume.name === name));
-	if (taken === undefined) return undefined;
-	return reject('name-taken', `the pod already has a volume named "${taken}": rename it`);
+	if (taken !== undefined)
+		return reject('name-taken', `the pod already has a volume named "${taken}": rename it`);
+	// It would see the token, or write where the secrets are, once the volume is there.
+	for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
+		const mount = container.mounts?.find(({ volume }) => ours.includes(volume));
+		if (mount !== undefined)
+			return reject(
+				'name-taken',
+				`container ${quoted(container.name)} already mounts a volume named "${mount.volume}", which injection adds for others: remove that mount`,
+			);
+	}
+	return undefined;
 }

@@ -75,6 +75,11 @@ export const REJECT_REASONS = {
 		meaning: 'envtier.dev/format is "none", and no variables are asked for',
 		cure: 'remove envtier.dev/format, or name keys in envtier.dev/env',
 	},
+	'too-large': {
+		meaning:
+			'the containers that get secrets run as more than 16 users, or would get more than 5000 mounts and variables in all',
+		cure: 'name fewer containers in envtier.dev/containers, or fewer variables in envtier.dev/env',
+	},
 	windows: {
 		meaning: 'the pod runs on Windows',
 		cure: 'remove the annotations: the fetcher and its in-memory volume need Linux',

@@ -191,6 +191,8 @@ const TABLES: Readonly<Record<AnnotationName, Table>> = {
 			['the kernel’s processes', '/proc/self'],
 			['the kernel’s devices', '/dev'],
 			['the kernel’s objects', '/sys/fs'],
+			['the directory into which the kubelet mounts', '/etc'],
+			['a file that the kubelet mounts', '/etc/resolv.conf'],
 			['513 characters', `/${'a'.repeat(512)}`],
 		],
 	},

@@ -163,12 +163,38 @@ describe('a pod that says it was injected, but was not injected like this, is re
 			(pod) => fetcherOf(pod).env?.push({ name: 'ENVTIER_VAULT_INSECURE_HTTP', value: 'true' }),
 		],
 		['when a variable of ours was taken out', (pod) => fetcherOf(pod).env?.shift()],
+		[
+			'when its fetcher became a sidecar, for whose end nobody waits',
+			(pod) => Object.assign(fetcherOf(pod), { restartPolicy: 'Always' }),
+		],
+		[
+			'when its fetcher writes elsewhere',
+			(pod) => {
+				for (const mount of fetcherOf(pod).volumeMounts ?? [])
+					if (mount.name === 'envtier-secrets') mount.name = 'data';
+			},
+		],
+		['when its fetcher has no token', (pod) => fetcherOf(pod).volumeMounts?.pop()],
+		[
+			'when it names a reader now that was added since',
+			(pod) => {
+				pod.spec?.containers.push({ name: 'worker' });
+				annotate(pod, prefixed({ containers: 'web,proxy,worker' }));
+			},
+		],
 		['when its variables were taken out', (pod) => delete fetcherOf(pod).env],
 		['when the status is empty', (pod) => annotate(pod, { [STATUS]: '' })],
 		['when the status is no JSON', (pod) => annotate(pod, { [STATUS]: 'injected' })],
 		['when the status is null', (pod) => annotate(pod, { [STATUS]: 'null' })],
 		['when the status is a list', (pod) => annotate(pod, { [STATUS]: '["envtier-fetch"]' })],
 		['when the status names no fetcher', (pod) => annotate(pod, { [STATUS]: '{"fetchers":[]}' })],
+		[
+			'when the status names more fetchers than there can be',
+			(pod) =>
+				annotate(pod, {
+					[STATUS]: JSON.stringify({ fetchers: Array.from({ length: 15_000 }, () => 'envtier-fetch') }),
+				}),
+		],
 		['when the status names no list', (pod) => annotate(pod, { [STATUS]: '{"fetchers":"envtier-fetch"}' })],
 		[
 			'when the status names something else too',
@@ -197,4 +223,39 @@ test('a pod with native variables alone mounts nothing, and is known again all t
 	const env = { ENVTIER_NATIVE_ENV: 'true' };
 	const pod = injected({ ...ASKS, env: 'TOKEN' }, env);
 	expect(admit(request(pod), settings(env).injection)).toEqual({ kind: 'skip', reason: 'already-injected' });
+});
+
+describe('a pod with native variables is not known again', () => {
+	const env = { ENVTIER_NATIVE_ENV: 'true' };
+	test.for<[string, (pod: V1Pod) => void]>([
+		[
+			'when no container has them any more',
+			(pod) => {
+				for (const container of pod.spec?.containers ?? []) delete container.env;
+			},
+		],
+		[
+			'when they come from another volume',
+			(pod) => {
+				for (const container of pod.spec?.containers ?? [])
+					container.env = [
+						{
+							name: 'TOKEN',
+							valueFrom: { fileKeyRef: { volumeName: 'x', path: 'native.env', key: 'TOKEN' } },
+						},
+					];
+			},
+		],
+		[
+			'when a value was typed instead',
+			(pod) => {
+				for (const container of pod.spec?.containers ?? [])
+					container.env = [{ name: 'TOKEN', value: 'typed' }];
+			},
+		],
+	])('%s', ([, change]) => {
+		const pod = injected({ ...ASKS, env: 'TOKEN' }, env);
+		change(pod);
+		expect(admit(request(pod), settings(env).injection)).toMatchObject({ reason: 'status-mismatch' });
+	});
 });
