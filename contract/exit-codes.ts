@@ -21,8 +21,8 @@ export const EXIT_CODES = {
 	},
 	'required-missing': {
 		code: 23,
-		meaning: 'a key of envtier.dev/require exists in none of the tiers',
-		cure: 'create the key in one of the tiers, or take it off the list',
+		meaning: 'a key that the pod’s annotations name exists in none of the tiers',
+		cure: 'create the key in one of the tiers, or take it out of the annotation that the message names',
 	},
 	unreachable: {
 		code: 24,

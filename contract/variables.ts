@@ -127,5 +127,16 @@ export const VARIABLES = {
 	},
 } as const satisfies Record<`ENVTIER_${string}`, Variable>;
 
+/** Settings that come once for each key: what stands behind the name is the key. */
+export const FAMILIES = {
+	ENVTIER_COMPOSE_: {
+		readBy: fetcher,
+		meaning: 'template of the value of that key, composed from secrets (envtier.dev/compose.KEY)',
+	},
+} as const satisfies Record<`ENVTIER_${string}_`, Variable>;
+
+/** The beginning of such a setting's name. */
+export type FamilyName = keyof typeof FAMILIES;
+
 /** The name of a setting. */
 export type VariableName = keyof typeof VARIABLES;

@@ -1,3 +1,4 @@
+import { compose, missingReferences } from './compose.ts';
 import { Failure } from './failure.ts';
 import { identityOf } from './identity.ts';
 import type { Log } from './log.ts';
@@ -7,7 +8,7 @@ import { type Output, renderAll } from './render/render.ts';
 import { KEPT_BY_ZSH_OR_KSH } from './render/shell-names.ts';
 import type { Settings } from './settings.ts';
 import { enumerate, quoted } from './text.ts';
-import { listTiers, type Place, readSecrets, type Secret } from './tiers.ts';
+import { listTiers, type Origin, type Place, readSecrets, type Secret } from './tiers.ts';
 import type { Vault } from './vault.ts';
 
 /** What one fetch needs. */
@@ -45,10 +46,14 @@ function warnOfNames(unusable: readonly Listing[], log: Log): void {
 	}
 }
 
-function checkRequired({ require, envKeys, tiers }: Settings, secrets: readonly Secret[]): void {
-	const have = new Set(secrets.map(({ key }) => key));
+/** `secrets` are those before composition. */
+function checkRequired(settings: Settings, secrets: readonly Secret[]): void {
+	const { require, envKeys, tiers, templates } = settings;
+	const have = new Set([...secrets.map(({ key }) => key), ...templates.keys()]);
 	const missing = (keys: readonly string[]) => keys.filter((key) => !have.has(key));
+	const unresolved = [...missingReferences(templates, secrets)];
 	const complaints = [
+		...unresolved.map(([key, keys]) => ({ by: `envtier.dev/compose.${key}`, keys })),
 		{ by: 'envtier.dev/require', keys: missing(require) },
 		{ by: 'envtier.dev/env', keys: missing(envKeys) },
 	].filter(({ keys }) => keys.length > 0);
@@ -60,12 +65,16 @@ function checkRequired({ require, envKeys, tiers }: Settings, secrets: readonly 
 	);
 }
 
+function from(origin: Origin | undefined): string {
+	return origin === 'composed' ? '(composed)' : `of the ${origin} tier`;
+}
+
 function render({ formats, envKeys }: Settings, secrets: readonly Secret[]): readonly Output[] {
 	const rendered = renderAll(secrets, formats, envKeys);
 	if (rendered.ok) return rendered.value;
-	const tierOf = new Map(secrets.map(({ key, tier }) => [key, tier]));
+	const originOf = new Map(secrets.map(({ key, origin }) => [key, origin]));
 	const sentences = rendered.error.map(
-		({ key, format, why }) => `${key} of the ${tierOf.get(key)} tier ${why} (format ${format})`,
+		({ key, format, why }) => `${key} ${from(originOf.get(key))} ${why} (format ${format})`,
 	);
 	throw new Failure('secret-unusable', enumerate(sentences));
 }
@@ -92,8 +101,9 @@ export async function fetchSecrets(parts: FetchParts): Promise<Fetched> {
 	await logIn(parts);
 	const plan = mergeNames(await listTiers(place, settings.tiers));
 	warnOfNames(plan.unusable, log);
-	const secrets = await readSecrets(place, plan.wanted);
-	checkRequired(settings, secrets);
+	const found = await readSecrets(place, plan.wanted);
+	checkRequired(settings, found);
+	const secrets = compose(settings.templates, found);
 	if (secrets.length === 0) log.warn('none of the tiers holds a secret', { tiers: settings.tiers });
 	warnOfShells(settings, secrets, log);
 	return { secrets, outputs: render(settings, secrets) };

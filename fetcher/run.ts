@@ -33,9 +33,9 @@ async function sayFarewell(vault: Vault, log: Log, until: Deadline): Promise<voi
 	}
 }
 
-function keysByTier(secrets: readonly Secret[]): Readonly<Record<string, readonly string[]>> {
-	const groups = Map.groupBy(secrets, ({ tier }) => tier);
-	return Object.fromEntries([...groups].map(([tier, group]) => [tier, group.map(({ key }) => key)]));
+function keysByOrigin(secrets: readonly Secret[]): Readonly<Record<string, readonly string[]>> {
+	const groups = Map.groupBy(secrets, ({ origin }) => origin);
+	return Object.fromEntries([...groups].map(([origin, group]) => [origin, group.map(({ key }) => key)]));
 }
 
 /** One fetch from the token file to the last line of the log. Rejects with a `Failure` unless everything was written. */
@@ -54,7 +54,7 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 		farewell = FAREWELL.done;
 		await sayFarewell(vault, log, deadlineAfter(farewell));
 		log.info('secrets written', {
-			keys: keysByTier(secrets),
+			keys: keysByOrigin(secrets),
 			files: outputs.map(({ path }) => join(settings.out, path)),
 			writtenAfterMs,
 			durationMs: Math.round(performance.now()),

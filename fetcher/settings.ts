@@ -1,10 +1,11 @@
+import { parseTemplate, type Template } from '../contract/compose.ts';
 import { type Format, parseFormats } from '../contract/formats.ts';
-import { parseKeys } from '../contract/keys.ts';
+import { isKey, parseKeys } from '../contract/keys.ts';
 import { parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { parseTiers, type Scope, TIERS, type Tier, tierPath } from '../contract/tiers.ts';
 import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
-import { VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
+import { type FamilyName, VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
 
 /** How to reach Vault, and where in it things are. */
 export interface VaultSettings {
@@ -35,6 +36,8 @@ export interface Settings {
 	/** Keys for the kubelet's own file. */
 	readonly envKeys: readonly string[];
 	readonly formats: readonly Format[];
+	/** By the key that is to be composed. */
+	readonly templates: ReadonlyMap<string, Template>;
 	readonly out: string;
 	/** Milliseconds for the whole fetch. */
 	readonly deadline: number;
@@ -85,6 +88,19 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 	/** The cast is sound because a missing value is a problem, and with a problem nothing is returned. */
 	const required = <T>(name: VariableName, parse: Parse<T>): T => optional(name, parse) as T;
 
+	/** The variables of a family by what stands behind its name: a key. */
+	const family = <T>(name: FamilyName, parse: Parse<T>): ReadonlyMap<string, T> => {
+		const members = new Map<string, T>();
+		for (const [variable, value] of Object.entries(env)) {
+			const key = variable.slice(name.length);
+			if (!variable.startsWith(name) || !isKey(key) || !value) continue;
+			const parsed = parse(value);
+			if (parsed.ok) members.set(key, parsed.value);
+			else problems.push(`${variable} must be ${parsed.error}`);
+		}
+		return members;
+	};
+
 	const insecureHttp = required('ENVTIER_VAULT_INSECURE_HTTP', oneOf('true', 'false')) === 'true';
 	const vault: VaultSettings = {
 		address: required('ENVTIER_VAULT_ADDR', parseAddress),
@@ -113,6 +129,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		require: optional('ENVTIER_REQUIRE', parseKeys) ?? [],
 		envKeys: optional('ENVTIER_ENV_KEYS', parseKeys) ?? [],
 		formats: required('ENVTIER_FORMAT', parseFormats),
+		templates: family('ENVTIER_COMPOSE_', parseTemplate),
 		out: required('ENVTIER_OUT', text),
 		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, 3600)) * 1000,
 		logLevel: required('ENVTIER_LOG_LEVEL', oneOf(...LOG_LEVELS)),

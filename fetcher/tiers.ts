@@ -6,11 +6,13 @@ import type { Listing, Wanted } from './merge.ts';
 import { enumerate, quoted } from './text.ts';
 import type { Vault } from './vault.ts';
 
+/** Where a value comes from: a tier, or an annotation of the pod. */
+export type Origin = Tier | 'composed';
+
 /** One key with the value that won. */
 export interface Secret {
 	readonly key: string;
-	/** Where the value came from. */
-	readonly tier: Tier;
+	readonly origin: Origin;
 	readonly value: string;
 }
 
@@ -92,7 +94,7 @@ async function readOne(place: Place, { key, tiers }: Wanted): Promise<Outcome> {
 		if (fields === undefined) continue;
 		const value = fields[VALUE_FIELD];
 		const why = unusable(value);
-		if (why === undefined) return { kind: 'secret', secret: { key, tier, value: value as string } };
+		if (why === undefined) return { kind: 'secret', secret: { key, origin: tier, value: value as string } };
 		return { kind: 'unusable', sentence: `${key} of the ${tier} tier ${why}` };
 	}
 	return { kind: 'gone' };

@@ -3,6 +3,7 @@ import { parseKeys } from '../contract/keys.ts';
 import { ANNOTATION_PREFIX, parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { parseTiers, TIERS, type Tier } from '../contract/tiers.ts';
+import type { Members } from './families.ts';
 import { type NativeVariable, parseNativeEnv } from './native-env.ts';
 
 /** One annotation: how its value is read and what the reference says of it. */
@@ -161,6 +162,9 @@ export type AnnotationName = keyof typeof ANNOTATIONS;
 /** What a pod asks for: every annotation that it has, read. */
 export type Asked = {
 	readonly [K in AnnotationName]?: (typeof ANNOTATIONS)[K] extends Annotation<infer T> ? T : never;
+} & {
+	/** Those that come once for each key. */
+	readonly each: Members;
 };
 
 /** Set by the webhook on every pod that it injects: what it decided, as JSON. Not for people to write. */

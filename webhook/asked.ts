@@ -3,20 +3,43 @@ import { ANNOTATION_PREFIX } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { ANNOTATIONS, type AnnotationName, type Asked, STATUS_ANNOTATION } from './annotations.ts';
 import { type Rejection, reject } from './decision.ts';
+import { FAMILIES, type FamilyName, type Members } from './families.ts';
 import { quoted, shape } from './shape.ts';
 
-const NAMES = Object.keys(ANNOTATIONS) as readonly AnnotationName[];
+const FAMILY_NAMES = Object.keys(FAMILIES) as readonly FamilyName[];
+
+/** Every name that may stand after the prefix, as people would write it. */
+const NAMES = [
+	...Object.keys(ANNOTATIONS),
+	...FAMILY_NAMES.map((name) => `${name}.${FAMILIES[name].member}`),
+];
 
 function isName(name: string): name is AnnotationName {
 	return Object.hasOwn(ANNOTATIONS, name);
 }
 
+/** The family that a name belongs to, and what stands behind its dot. */
+function memberOf(name: string): { readonly family: FamilyName; readonly member: string } | undefined {
+	const family = FAMILY_NAMES.find((known) => name.startsWith(`${known}.`));
+	return family === undefined ? undefined : { family, member: name.slice(family.length + 1) };
+}
+
 /** Beyond half the letters wrong a guess helps nobody; distances over long names cost time and mean nothing. */
-function nearest(name: string): AnnotationName | undefined {
-	if (name.length > 32) return undefined;
-	const ranked = NAMES.map((known) => ({ known, distance: leven(known, name.toLowerCase()) }));
+function nearest(name: string): string | undefined {
+	const [head = '', ...rest] = name.split('.');
+	if (head.length > 32) return undefined;
+	const ranked = NAMES.map((known) => {
+		const [first = ''] = known.split('.');
+		return { known, first, distance: leven(first, head.toLowerCase()) };
+	});
 	const best = ranked.reduce((a, b) => (b.distance < a.distance ? b : a));
-	return best.distance <= Math.ceil(best.known.length / 2) ? best.known : undefined;
+	if (best.distance > Math.ceil(best.first.length / 2)) return undefined;
+	const member = rest.join('.');
+	return best.known !== best.first && isMember(best.first, member) ? `${best.first}.${member}` : best.known;
+}
+
+function isMember(family: string, member: string): boolean {
+	return FAMILY_NAMES.some((name) => name === family && FAMILIES[name].isMember(member));
 }
 
 function unknown(name: string): Rejection {
@@ -29,13 +52,50 @@ function unknown(name: string): Rejection {
 }
 
 /**
- * Lists go to the fetcher as environment variables, and Linux starts no program with one of 128 KiB (MAX_ARG_STRLEN); two of these
- * make one of those.
+ * Values go to the fetcher as environment variables, and Linux starts no program with one of 128 KiB (MAX_ARG_STRLEN); two lists
+ * of this length make one of those, and so does a template of nothing but dollar signs, each of which is doubled on the way.
  */
 const LONGEST = 32 * 1024;
 
-function read<T>(value: string, parse: (text: string) => Result<T>): Result<T> {
-	return value.length > LONGEST ? err(`at most ${LONGEST} characters long`) : parse(value);
+function read<T>(
+	annotation: string,
+	value: string,
+	parse: (text: string) => Result<T>,
+): Result<T, Rejection> {
+	const parsed = value.length > LONGEST ? err(`at most ${LONGEST} characters long`) : parse(value);
+	if (parsed.ok) return parsed;
+	return err(reject('bad-annotation', `annotation ${annotation} (${shape(value)}) must be ${parsed.error}`));
+}
+
+type Writable = { readonly [K in FamilyName]: Map<string, unknown> };
+
+/** Reads one annotation into what was found so far. */
+function take(
+	annotation: string,
+	value: string,
+	found: Record<string, unknown>,
+	each: Writable,
+): Rejection | undefined {
+	const name = annotation.slice(ANNOTATION_PREFIX.length);
+	const belongs = memberOf(name);
+	if (isName(name)) {
+		const parsed = read<unknown>(annotation, value, ANNOTATIONS[name].parse);
+		if (!parsed.ok) return parsed.error;
+		found[name] = parsed.value;
+		return undefined;
+	}
+	if (belongs === undefined) return unknown(name);
+	const { family, member } = belongs;
+	const { isMember, memberRule, parse } = FAMILIES[family];
+	if (!isMember(member))
+		return reject(
+			'bad-annotation',
+			`annotation ${quoted(annotation)} must have behind "${family}." ${memberRule}`,
+		);
+	const parsed = read<unknown>(annotation, value, parse);
+	if (!parsed.ok) return parsed.error;
+	each[family].set(member, parsed.value);
+	return undefined;
 }
 
 /**
@@ -44,19 +104,13 @@ function read<T>(value: string, parse: (text: string) => Result<T>): Result<T> {
  */
 export function asked(annotations: ReadonlyMap<string, string>): Result<Asked, Rejection> {
 	const found: Record<string, unknown> = {};
+	const each = Object.fromEntries(FAMILY_NAMES.map((name) => [name, new Map()])) as Writable;
 	const ours = [...annotations.keys()].filter(
 		(annotation) => annotation.startsWith(ANNOTATION_PREFIX) && annotation !== STATUS_ANNOTATION,
 	);
 	for (const annotation of ours.sort()) {
-		const value = annotations.get(annotation) ?? '';
-		const name = annotation.slice(ANNOTATION_PREFIX.length);
-		if (!isName(name)) return err(unknown(name));
-		const parsed = read<unknown>(value, ANNOTATIONS[name].parse);
-		if (!parsed.ok)
-			return err(
-				reject('bad-annotation', `annotation ${annotation} (${shape(value)}) must be ${parsed.error}`),
-			);
-		found[name] = parsed.value;
+		const wrong = take(annotation, annotations.get(annotation) ?? '', found, each);
+		if (wrong !== undefined) return err(wrong);
 	}
-	return ok(found as Asked);
+	return ok({ ...found, each: each as Members } as Asked);
 }

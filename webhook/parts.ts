@@ -1,7 +1,7 @@
 import type { V1Container, V1EnvVar, V1Volume, V1VolumeMount } from '@kubernetes/client-node';
 import { NATIVE_ENV_PATH } from '../contract/formats.ts';
 import { INJECTED } from '../contract/names.ts';
-import type { VariableName } from '../contract/variables.ts';
+import type { FamilyName, VariableName } from '../contract/variables.ts';
 import type { FetcherPlan, Plan } from './plan.ts';
 import type { Reading } from './reading.ts';
 import type { InjectionSettings } from './settings.ts';
@@ -9,11 +9,23 @@ import type { InjectionSettings } from './settings.ts';
 /** The shortest life that Kubernetes gives a projected token; the fetcher needs it for seconds. */
 const TOKEN_SECONDS = 600;
 
+/** A variable of a family, such as `ENVTIER_COMPOSE_DATABASE_URL`. */
+type MemberName = `${FamilyName}${string}`;
+
+function members(family: FamilyName, values: ReadonlyMap<string, string>): Record<MemberName, string> {
+	return Object.fromEntries([...values].map(([key, value]) => [`${family}${key}`, value]));
+}
+
+/** The kubelet takes `$(NAME)` in a variable's value for a reference and `$$` for one `$` (Kubernetes API: EnvVar). */
+function literal(value: string): string {
+	return value.replaceAll('$', () => '$$');
+}
+
 /** The variables of an init container, plain text for `kubectl describe pod`; the same for every fetcher of a pod. */
 export function fetcherEnv(reading: Reading, settings: InjectionSettings): V1EnvVar[] {
 	const { vault } = settings;
 	const keys = [...new Set(reading.variables.map(({ key }) => key))];
-	const values: Partial<Record<VariableName, string | undefined>> = {
+	const values: Partial<Record<VariableName | MemberName, string | undefined>> = {
 		ENVTIER_VAULT_ADDR: vault.address,
 		ENVTIER_VAULT_INSECURE_HTTP: vault.insecureHttp ? 'true' : undefined,
 		ENVTIER_VAULT_CA: vault.ca,
@@ -33,8 +45,11 @@ export function fetcherEnv(reading: Reading, settings: InjectionSettings): V1Env
 		ENVTIER_OUT: INJECTED.outDir,
 		ENVTIER_DEADLINE: String(settings.deadline),
 		ENVTIER_LOG_LEVEL: settings.logLevel,
+		...members('ENVTIER_COMPOSE_', reading.templates),
 	};
-	return Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
+	return Object.entries(values).flatMap(([name, value]) =>
+		value === undefined ? [] : [{ name, value: literal(value) }],
+	);
 }
 
 /** The init container of one fetcher; passes Pod Security "restricted" whatever the pod around it says. */

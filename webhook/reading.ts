@@ -1,3 +1,4 @@
+import { composeOrder, parseTemplate, type Template } from '../contract/compose.ts';
 import type { Format } from '../contract/formats.ts';
 import { ANNOTATION_PREFIX, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
@@ -17,6 +18,8 @@ export interface Reading {
 	readonly formats: readonly Format[];
 	/** Handed over by the kubelet; their keys are required. */
 	readonly variables: readonly NativeVariable[];
+	/** Templates as they were written, by the key that is composed. */
+	readonly templates: ReadonlyMap<string, string>;
 	readonly role: string;
 }
 
@@ -35,14 +38,32 @@ export function readingOf(
 	const variables = asked.env ?? [];
 	const formats = asked.format ?? (variables.length === 0 ? ['shell'] : []);
 	if (formats.length === 0 && variables.length === 0) return err(nothing());
+	const circle = composedInCircle(asked.each.compose);
+	if (circle !== undefined) return err(circle);
 	return ok({
 		scope,
 		tiers: tiers.value,
 		require: [...new Set([...(asked.require ?? []), ...variables.map(({ key }) => key)])],
 		formats,
 		variables,
+		templates: asked.each.compose,
 		role: role.value,
 	});
+}
+
+/** The composed values that need one another in a circle, none of which could be the first. */
+function composedInCircle(templates: ReadonlyMap<string, string>): Rejection | undefined {
+	const parsed = [...templates].flatMap(([key, text]): [string, Template][] => {
+		const template = parseTemplate(text);
+		return template.ok ? [[key, template.value]] : [];
+	});
+	const order = composeOrder(new Map(parsed));
+	if (order.ok) return undefined;
+	const [first = ''] = order.error;
+	return reject(
+		'bad-annotation',
+		`annotation ${quoted(`${ANNOTATION_PREFIX}compose.${first}`)} must not refer to itself by way of others: ${order.error.map((key) => quoted(key)).join(' needs ')}`,
+	);
 }
 
 function nothing(): Rejection {

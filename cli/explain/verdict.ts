@@ -33,6 +33,8 @@ export interface Verdict {
 export interface Injection {
 	readonly role: string;
 	readonly tiers: readonly string[];
+	/** Keys whose values are composed. */
+	readonly composed: readonly string[];
 	readonly fetchers: readonly { readonly container: string; readonly user: number }[];
 	readonly patch: readonly Operation[];
 	/** The pod after it. */
@@ -109,6 +111,7 @@ function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind
 	return {
 		role: plan.reading.role,
 		tiers: plan.reading.tiers,
+		composed: [...plan.reading.templates.keys()],
 		fetchers: plan.fetchers.map(({ container, identity }) => ({ container, user: identity.user })),
 		patch,
 		// Both are cloned: applying moves a patch's values into the document.

@@ -1,8 +1,25 @@
 import { ANNOTATION_PREFIX } from '../../contract/names.ts';
 import { ANNOTATIONS, STATUS_ANNOTATION } from '../../webhook/annotations.ts';
+import { FAMILIES } from '../../webhook/families.ts';
 import { blocks, bullets, code, prose, table } from './markdown.ts';
 
-const entries = Object.entries(ANNOTATIONS);
+/** What the table says of an annotation. */
+interface Row {
+	readonly parse: (text: string) => { ok: boolean; error?: string };
+	readonly meaning: string;
+	readonly default: string;
+	readonly example: string;
+}
+
+const entries: readonly (readonly [string, Row])[] = Object.entries(ANNOTATIONS);
+
+/** Those that come once for each key, with the place of the key in their name. */
+const families = Object.entries(FAMILIES).map(
+	([name, { member, example, ...family }]): readonly [string, Row] => [
+		`${name}.${member}`,
+		{ ...family, example: `${ANNOTATION_PREFIX}${name}.${example[0]}: ${JSON.stringify(example[1])}` },
+	],
+);
 
 /** What is accepted, in the very words of a refusal: the parser is asked about a value that none accepts. */
 function accepted(name: string, parse: (text: string) => { ok: boolean; error?: string }): string {
@@ -17,8 +34,9 @@ function accepted(name: string, parse: (text: string) => { ok: boolean; error?: 
 /** Each rule once, behind the names that share it. */
 function rules(): readonly string[] {
 	const names = new Map<string, string[]>();
-	for (const [name, { parse }] of entries) {
-		const rule = accepted(name, parse);
+	for (const [name, { parse }] of [...entries, ...families]) {
+		// What follows a semicolon is about the empty value alone.
+		const rule = accepted(name, parse).replace(/; this one .*$/, '');
 		names.set(rule, [...(names.get(rule) ?? []), code(ANNOTATION_PREFIX + name)]);
 	}
 	return [...names].map(([rule, sharing]) => `${sharing.join(', ')}: ${prose(rule)}`);
@@ -36,6 +54,16 @@ export function annotationsSection(): string {
 				prose(annotation.meaning),
 				prose(annotation.default),
 				code(annotation.example),
+			]),
+		),
+		'Of these there may be several, one for each key or container that stands behind the dot:',
+		table(
+			['annotation', 'meaning', 'without it', 'example'],
+			families.map(([name, family]) => [
+				code(ANNOTATION_PREFIX + name),
+				prose(family.meaning),
+				prose(family.default),
+				code(family.example),
 			]),
 		),
 		'What each accepts; anything else is refused with these words:',

@@ -1,7 +1,10 @@
-import { VARIABLES, type Variable } from '../../contract/variables.ts';
+import { FAMILIES, VARIABLES, type Variable } from '../../contract/variables.ts';
 import { blocks, code, prose, table } from './markdown.ts';
 
-const entries: readonly (readonly [string, Variable])[] = Object.entries(VARIABLES);
+const entries: readonly (readonly [string, Variable])[] = [
+	...Object.entries(VARIABLES),
+	...Object.entries(FAMILIES).map(([name, variable]) => [`${name}KEY`, variable] as const),
+];
 
 function fallback({ default: value, required }: Variable): string {
 	if (required) return '**required**';

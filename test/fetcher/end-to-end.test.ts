@@ -173,6 +173,59 @@ describe.each([
 		expect(pod.files()).toEqual({});
 	});
 
+	test('composed values come from the merged secrets, encoded for their place', async () => {
+		await put(`${ORG}/DB_PASSWORD`, 'of the organization');
+		await put(`${SERVICE}/DB_PASSWORD`, "p@ss/w:rd '$HOME'");
+		await put(`${DEPLOYMENT}/DB_USER`, 'shop');
+		await put(`${DEPLOYMENT}/OPTIONS`, 'sslmode=require');
+		const { code, last } = await fetch({
+			ENVTIER_FORMAT: 'json',
+			ENVTIER_REQUIRE: 'DATABASE_URL',
+			ENVTIER_COMPOSE_DATABASE_URL: 'postgres://${DB_USER:url}:${DB_PASSWORD:url}@db/shop?${OPTIONS}',
+			ENVTIER_COMPOSE_OPTIONS: '${OPTIONS}&price=$$5',
+		});
+		expect(code).toBe(0);
+		expect(JSON.parse(pod.files()['env.json'] ?? '')).toEqual({
+			DATABASE_URL: 'postgres://shop:p%40ss%2Fw%3Ard%20%27%24HOME%27@db/shop?sslmode=require&price=$5',
+			DB_PASSWORD: "p@ss/w:rd '$HOME'",
+			DB_USER: 'shop',
+			OPTIONS: 'sslmode=require&price=$5',
+		});
+		expect(last?.['keys']).toEqual({
+			composed: ['DATABASE_URL', 'OPTIONS'],
+			service: ['DB_PASSWORD'],
+			deployment: ['DB_USER'],
+		});
+	});
+
+	test('a composed value whose parts are missing: all of them are named, and nothing is written', async () => {
+		await put(`${ORG}/HERE`, 'yes');
+		const { code, words } = await fetch({
+			ENVTIER_REQUIRE: 'MISSING',
+			ENVTIER_COMPOSE_URL: '${ONE}${HERE}${TWO:url}',
+			ENVTIER_COMPOSE_TOP: '${URL}${THREE}',
+			ENVTIER_COMPOSE_SELF: '${SELF}',
+		});
+		expect(code).toBe(23);
+		expect(words).toContain('has ONE and TWO (asked for by envtier.dev/compose.URL)');
+		expect(words).toContain('THREE (asked for by envtier.dev/compose.TOP)');
+		expect(words).toContain('SELF (asked for by envtier.dev/compose.SELF)');
+		expect(words).toContain('MISSING (asked for by envtier.dev/require)');
+		expect(pod.files()).toEqual({});
+	});
+
+	test('a composed value that a format cannot hold is named as such; a template that is none, by its place', async () => {
+		await put(`${ORG}/NUL`, 'NUL \0 inside');
+		const unfit = await fetch({ ENVTIER_FORMAT: 'shell', ENVTIER_COMPOSE_OUT: 'x${NUL}' });
+		expect(unfit.code).toBe(27);
+		expect(unfit.words).toContain('OUT (composed) holds a NUL byte');
+		const broken = await fetch({ ENVTIER_COMPOSE_OUT: 'sensitive $' });
+		expect(broken.code).toBe(20);
+		expect(broken.words).toContain('ENVTIER_COMPOSE_OUT must be a template');
+		expect(broken.words).toContain('the "$" at character 11 begins none of them');
+		expect(broken.words).not.toContain('sensitive');
+	});
+
 	test.each([
 		{ fields: { other: 'x' }, why: 'has no field "value"' },
 		{ fields: { value: '' }, why: 'has an empty field "value"' },

@@ -36,6 +36,7 @@ test('with the least that must be set, everything else has its default', () => {
 		require: [],
 		envKeys: [],
 		formats: ['shell'],
+		templates: new Map(),
 		out: '/secrets',
 		deadline: 60_000,
 		logLevel: 'info',

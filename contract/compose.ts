@@ -1,0 +1,95 @@
+import { isKey, KEY_RULE } from './keys.ts';
+import { err, ok, type Result } from './result.ts';
+
+/** Ways of putting a value into a text, so that nothing in it can leave its place. */
+export const ENCODERS = ['url', 'base64', 'json', 'shell'] as const;
+
+/** One way of putting a value into a text. */
+export type Encoder = (typeof ENCODERS)[number];
+
+/** A place in a template where the value of a secret goes. */
+export interface Reference {
+	readonly key: string;
+	/** Undefined: the value as it is. */
+	readonly encoder: Encoder | undefined;
+}
+
+/** A text with references in it; what stands between them is taken literally. */
+export type Template = readonly (string | Reference)[];
+
+const GRAMMAR = `a template in which every "$" begins \${KEY}, \${KEY:encoder} or $$ (one literal "$"), with one reference at least`;
+
+/** The end of a message about the character at `index` of `text`, counted from 1 as people do. */
+function at(text: string, index: number): string {
+	return `at character ${[...text.slice(0, index)].length + 1}`;
+}
+
+/** What begins with the "$" at `index`: a part of the template, and where it ends. */
+function partAt(text: string, index: number): Result<{ part: string | Reference; end: number }> {
+	if (text[index + 1] === '$') return ok({ part: '$', end: index + 2 });
+	const where = at(text, index);
+	if (text[index + 1] !== '{') return err(`${GRAMMAR}; the "$" ${where} begins none of them`);
+	const end = text.indexOf('}', index);
+	if (end < 0) return err(`${GRAMMAR}; the "\${" ${where} has no "}"`);
+	const [key = '', encoder, ...rest] = text.slice(index + 2, end).split(':');
+	if (!isKey(key)) return err(`${GRAMMAR}; the reference ${where} does not begin with a key (${KEY_RULE})`);
+	const known = ENCODERS.find((one) => one === encoder);
+	if ((encoder !== undefined && known === undefined) || rest.length > 0)
+		return err(`${GRAMMAR}; the encoder of the reference ${where} is none of ${ENCODERS.join(', ')}`);
+	return ok({ part: { key, encoder: known }, end: end + 1 });
+}
+
+/**
+ * Takes the template of a composed value. The error says what a template is and at which character this one is not; of the text
+ * itself it repeats nothing.
+ */
+export function parseTemplate(text: string): Result<Template> {
+	if (text.includes('\0') || !text.isWellFormed())
+		return err(`${GRAMMAR}; this one holds a NUL or half of a surrogate pair`);
+	const parts: (string | Reference)[] = [];
+	let from = 0;
+	for (let index = text.indexOf('$'); index >= 0; index = text.indexOf('$', from)) {
+		const found = partAt(text, index);
+		if (!found.ok) return found;
+		parts.push(text.slice(from, index), found.value.part);
+		from = found.value.end;
+	}
+	parts.push(text.slice(from));
+	// What is the same for everybody and needs no secret is no business of ours, and might be a secret that someone typed here.
+	if (!parts.some((part) => typeof part !== 'string')) return err(`${GRAMMAR}; this one has none`);
+	return ok(parts.filter((part) => part !== ''));
+}
+
+/** The keys that a template refers to, each once, in the order in which they first appear. */
+export function referencesOf(template: Template): readonly string[] {
+	return [...new Set(template.flatMap((part) => (typeof part === 'string' ? [] : [part.key])))];
+}
+
+/**
+ * Puts composed keys into an order in which each comes after those that it refers to. A template that refers to its own key means
+ * the secret of that name, which it replaces. The error is a circle: keys each of which needs the next, the first one again at the end.
+ */
+export function composeOrder(
+	templates: ReadonlyMap<string, Template>,
+): Result<readonly string[], readonly string[]> {
+	const done = new Set<string>();
+	const path: string[] = [];
+	const visit = (key: string): readonly string[] | undefined => {
+		const template = templates.get(key);
+		if (template === undefined || done.has(key)) return undefined;
+		if (path.includes(key)) return [...path.slice(path.indexOf(key)), key];
+		path.push(key);
+		for (const needed of referencesOf(template)) {
+			const circle = needed === key ? undefined : visit(needed);
+			if (circle !== undefined) return circle;
+		}
+		path.pop();
+		done.add(key);
+		return undefined;
+	};
+	for (const key of templates.keys()) {
+		const circle = visit(key);
+		if (circle !== undefined) return err(circle);
+	}
+	return ok([...done]);
+}

@@ -1,0 +1,68 @@
+import { composeOrder, type Encoder, referencesOf, type Template } from '../contract/compose.ts';
+import { Failure } from './failure.ts';
+import type { Secret } from './tiers.ts';
+
+/** As much as Vault keeps in one secret: templates that refer to one another could grow without end. */
+const LONGEST = 1024 * 1024;
+
+const ENCODE: Readonly<Record<Encoder, (value: string) => string>> = {
+	// RFC 3986, 2.3: encodeURIComponent leaves five characters as they are that are not "unreserved".
+	url: (value) =>
+		encodeURIComponent(value).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`),
+	base64: (value) => Buffer.from(value).toString('base64'),
+	json: (value) => JSON.stringify(value),
+	// XCU 2.2.2: between single quotes a shell takes every character as it is.
+	shell: (value) => `'${value.replaceAll("'", `'\\''`)}'`,
+};
+
+/** Keys that templates refer to and nobody has, by the key that is to be composed. */
+export function missingReferences(
+	templates: ReadonlyMap<string, Template>,
+	secrets: readonly Secret[],
+): ReadonlyMap<string, readonly string[]> {
+	const have = new Set(secrets.map(({ key }) => key));
+	const missing = [...templates].map(([key, template]): [string, readonly string[]] => [
+		key,
+		// Its own key means the secret of that name; another composed key is there once that is composed.
+		referencesOf(template).filter(
+			(needed) => !have.has(needed) && (needed === key || !templates.has(needed)),
+		),
+	]);
+	return new Map(missing.filter(([, keys]) => keys.length > 0));
+}
+
+/**
+ * Composes values from secrets and from one another; a composed value replaces a secret of the same key. Nothing is evaluated:
+ * a value goes where its reference stands, and is not looked at for references again. Every reference has a value
+ * (`missingReferences`).
+ *
+ * @returns all secrets, sorted by key in byte order
+ */
+export function compose(
+	templates: ReadonlyMap<string, Template>,
+	secrets: readonly Secret[],
+): readonly Secret[] {
+	if (templates.size === 0) return secrets;
+	const order = composeOrder(templates);
+	if (!order.ok) throw new Failure('settings', `templates go round in a circle: ${order.error.join(' > ')}`);
+	const all = new Map(secrets.map((secret) => [secret.key, secret]));
+	for (const key of order.value) {
+		const parts = (templates.get(key) ?? []).map((part) => {
+			if (typeof part === 'string') return part;
+			const { value = '' } = all.get(part.key) ?? {};
+			if (part.encoder === undefined) return value;
+			if (part.encoder === 'shell' && value.includes('\0'))
+				throw unusable(key, `${part.key} holds a NUL byte, which no shell word can`);
+			return ENCODE[part.encoder](value);
+		});
+		if (parts.reduce((sum, { length }) => sum + length, 0) > LONGEST)
+			throw unusable(key, `it would be longer than ${LONGEST} characters`);
+		all.set(key, { key, origin: 'composed', value: parts.join('') });
+	}
+	// Keys are ASCII, where the order of UTF-16 units is that of bytes.
+	return [...all.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+function unusable(key: string, why: string): Failure {
+	return new Failure('secret-unusable', `${key} cannot be composed: ${why}`);
+}
