@@ -102,7 +102,7 @@ const kubeConfigAlone: Plugin = {
 };
 
 /**
- * The command uses KubeConfig of @kubernetes/client-node and sends requests itself. What is loaded late is bundled whole, unused parts
+ * The webhook and the command use KubeConfig of @kubernetes/client-node and send requests themselves. What is loaded late is bundled whole, unused parts
  * too; so the package is bundled first, on its own.
  */
 const leanKubernetes: Plugin = {
@@ -130,7 +130,7 @@ const SHARED = {
 } as const satisfies BuildOptions;
 
 const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
-	webhook: { banner: { js: REQUIRE } },
+	webhook: { banner: { js: REQUIRE }, plugins: [leanKubernetes] },
 	// Half as many bytes to read and to compile on every start; the map, which no image holds, makes sense of a stack.
 	fetcher: {
 		plugins: [leanNodeVault, plainBuiltins, bareBuiltins],

@@ -28,6 +28,11 @@ export const VARIABLES = {
 		required: true,
 		meaning: 'PEM file of the private key, re-read when it changes',
 	},
+	ENVTIER_KUBECONFIG: {
+		readBy: webhook,
+		meaning:
+			'kubeconfig file of the cluster that the webhook serves, for one that runs outside of it; unset: the service account of its pod',
+	},
 	ENVTIER_FETCHER_IMAGE: { readBy: webhook, required: true, meaning: 'image of the init container' },
 	ENVTIER_FETCHER_PULL_POLICY: {
 		readBy: webhook,

@@ -1,19 +1,12 @@
 import type { Logger } from 'pino';
-import { err, ok, type Result } from '../contract/result.ts';
+import { err, type Result } from '../contract/result.ts';
+import type { KubernetesClient } from './kubernetes/client.ts';
 import { type NativeEnvSupport, nativeEnvOf, type ServerVersion } from './native-env.ts';
 
-/** Asks the API server of the cluster that this process runs in. Needs no rights: every service account may read its version. */
-export async function askVersion(): Promise<Result<ServerVersion>> {
-	// Half a second and some memory that a webhook outside a cluster, or one whose settings say it, need not spend.
-	const { KubeConfig, VersionApi } = await import('@kubernetes/client-node');
-	const config = new KubeConfig();
-	try {
-		config.loadFromCluster();
-		const { major, minor } = await config.makeApiClient(VersionApi).getCode();
-		return ok({ major, minor });
-	} catch (error) {
-		return err(error instanceof Error ? error.message : 'unknown error');
-	}
+/** Asks the API server. Needs no rights: every service account may read its version. */
+export async function askVersion(client: KubernetesClient): Promise<Result<ServerVersion>> {
+	const answer = await client.call<ServerVersion>({ method: 'GET', path: '/version' });
+	return answer.ok ? answer : err(answer.error.message);
 }
 
 const HOUR = 3_600_000;

@@ -5,6 +5,7 @@ import { createApp } from './app.ts';
 import { openCertificateFiles } from './certificates/files.ts';
 import { isValidAt } from './certificates/source.ts';
 import { askVersion, followVersion } from './cluster-version.ts';
+import { openKubernetes } from './kubernetes/client.ts';
 import { createMetrics } from './metrics.ts';
 import { serve } from './server.ts';
 import { readSettings } from './settings.ts';
@@ -20,22 +21,34 @@ function fail(message: string): never {
 
 const settings = readSettings(process.env);
 if (!settings.ok) fail(`the settings are wrong:\n${settings.error}`);
-const { certificateFile, keyFile, logLevel, askVersion: asksVersion, injection, ...at } = settings.value;
+const {
+	certificateFile,
+	keyFile,
+	logLevel,
+	cluster,
+	askVersion: asksVersion,
+	injection,
+	...at
+} = settings.value;
 const log = pino({ level: logLevel, name: 'envtier-webhook' });
 const certificates = openCertificateFiles({ certificateFile, keyFile, interval: RELOAD_INTERVAL }, log);
 if (!certificates.ok) fail(`no certificate to serve with: ${certificates.error}`);
 const source = certificates.value;
 
+const opened = cluster === undefined ? undefined : await openKubernetes(cluster);
+if (opened?.ok === false) fail(`no API server to talk to: ${opened.error}`);
+const kubernetes = opened?.value;
 let nativeEnv = injection.nativeEnv;
-const stopFollowing = asksVersion
-	? followVersion(
-			askVersion,
-			(support) => {
-				nativeEnv = support;
-			},
-			log,
-		)
-	: () => undefined;
+const stopFollowing =
+	asksVersion && kubernetes !== undefined
+		? followVersion(
+				() => askVersion(kubernetes),
+				(support) => {
+					nativeEnv = support;
+				},
+				log,
+			)
+		: () => undefined;
 let draining = false;
 const notReady = (): string | undefined => {
 	if (draining) return 'shutting down';

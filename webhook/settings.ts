@@ -3,6 +3,7 @@ import { err, ok, type Result } from '../contract/result.ts';
 import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
 import { VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
 import { parseBundle } from './certificates/bundle.ts';
+import type { ClusterAccess } from './kubernetes/client.ts';
 import type { NativeEnvSupport } from './native-env.ts';
 import { exceeding, parseQuantities, parseQuantity, type Quantities } from './quantities.ts';
 
@@ -45,7 +46,9 @@ export interface Settings {
 	readonly certificateFile: string;
 	readonly keyFile: string;
 	readonly logLevel: string;
-	/** True when the API server's version decides about `injection.nativeEnv`; outside a cluster there is none to ask. */
+	/** The API server to talk to; undefined outside a cluster, where there is none. */
+	readonly cluster: ClusterAccess | undefined;
+	/** True when the API server's version decides about `injection.nativeEnv`. */
 	readonly askVersion: boolean;
 	readonly injection: InjectionSettings;
 }
@@ -141,13 +144,17 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		);
 	const certificateFile = required('ENVTIER_TLS_CERT_FILE', anything);
 	const keyFile = required('ENVTIER_TLS_KEY_FILE', anything);
+	const kubeconfig = optional('ENVTIER_KUBECONFIG', anything);
+	const inPod = env['KUBERNETES_SERVICE_HOST'] !== undefined;
+	const cluster = inPod || kubeconfig !== undefined ? { kubeconfig } : undefined;
 	if (problems.length > 0) return err(problems.join('\n'));
 	return ok({
 		...at,
 		certificateFile,
 		keyFile,
 		logLevel,
-		askVersion: nativeEnv === 'auto' && env['KUBERNETES_SERVICE_HOST'] !== undefined,
+		cluster,
+		askVersion: nativeEnv === 'auto' && cluster !== undefined,
 		injection,
 	});
 }

@@ -85,6 +85,11 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 		accepts: [['a path', '/tls/tls.key', '/tls/tls.key']],
 		refuses: [],
 	},
+	ENVTIER_KUBECONFIG: {
+		sees: ({ cluster }) => cluster?.kubeconfig,
+		accepts: [['a path', '/etc/envtier/kubeconfig', '/etc/envtier/kubeconfig']],
+		refuses: [],
+	},
 	ENVTIER_FETCHER_IMAGE: {
 		sees: ({ injection }) => injection.image,
 		accepts: [

@@ -26,6 +26,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_LISTEN: '0.0.0.0:9443',
 	ENVTIER_TLS_CERT_FILE: '/etc/envtier/tls/other.crt',
 	ENVTIER_TLS_KEY_FILE: '/etc/envtier/tls/other.key',
+	ENVTIER_KUBECONFIG: '/etc/envtier/kubeconfig',
 	ENVTIER_FETCHER_IMAGE: 'registry.example/fetcher:2',
 	ENVTIER_FETCHER_PULL_POLICY: 'Always',
 	ENVTIER_FETCHER_REQUESTS: 'cpu=10m,memory=32Mi',

@@ -1,0 +1,59 @@
+/** Why a call came to nothing. */
+export interface ApiFailure {
+	/** Undefined when there was no answer. */
+	readonly status: number | undefined;
+	/** The API server's own word (`Status.reason`: NotFound, Conflict, AlreadyExists, Forbidden …), or one of ours where it gave none. */
+	readonly reason: string;
+	/** For the log: finishes "the API server …". */
+	readonly message: string;
+}
+
+/** Longer than any sentence of Kubernetes about one object; a proxy in between may answer with a page. */
+const LONGEST = 500;
+
+/** What an answer that is no success says (`Status` of the Kubernetes API). */
+export function refusal(status: number, body: string): ApiFailure {
+	const { reason, message } = statusOf(body);
+	return {
+		status,
+		reason: reason ?? 'Unknown',
+		message: `answers ${status}${message === undefined ? '' : `: ${message.slice(0, LONGEST)}`}`,
+	};
+}
+
+function statusOf(body: string): { readonly reason?: string; readonly message?: string } {
+	let decoded: unknown;
+	try {
+		decoded = JSON.parse(body);
+	} catch {
+		return {};
+	}
+	if (typeof decoded !== 'object' || decoded === null) return {};
+	const { reason, message } = decoded as { reason?: unknown; message?: unknown };
+	return {
+		...(typeof reason === 'string' ? { reason } : {}),
+		...(typeof message === 'string' ? { message } : {}),
+	};
+}
+
+/** There was no whole answer within the call's deadline, in milliseconds. */
+export function tooLate(deadline: number): ApiFailure {
+	return { status: undefined, reason: 'Timeout', message: `does not answer within ${deadline / 1000} s` };
+}
+
+/** What an error of the network means. */
+export function networkFailure(error: unknown): ApiFailure {
+	if (error instanceof Error && error.name === 'AbortError')
+		return { status: undefined, reason: 'Ended', message: 'is no longer asked' };
+	return { status: undefined, reason: 'Unreachable', message: `cannot be reached: ${unusable(error)}` };
+}
+
+/** The code of an error, else its sentence. */
+export function unusable(error: unknown): string {
+	if (!(error instanceof Error)) return 'unknown error';
+	return 'code' in error ? `${String(error.code)}${pathOf(error)}` : error.message.slice(0, LONGEST);
+}
+
+function pathOf(error: Error): string {
+	return 'path' in error ? ` ${String(error.path)}` : '';
+}

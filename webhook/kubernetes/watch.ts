@@ -1,0 +1,201 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { err, ok, type Result } from '../../contract/result.ts';
+import type { KubernetesClient } from './client.ts';
+import { type Change, type Listed, watchEvents } from './watch-events.ts';
+
+/** Which objects are followed, and what of each is remembered. */
+export interface WatchOptions<T> {
+	/** The collection: `/api/v1/namespaces`. */
+	readonly path: string;
+	/** `labelSelector`, `fieldSelector`; none unless given. */
+	readonly query?: Readonly<Record<string, string>>;
+	/** True to be sent the metadata alone. */
+	readonly metadataOnly?: boolean;
+	/** What is remembered of an object; undefined: nothing, not even that it is there. */
+	readonly keep: (object: Listed) => T | undefined;
+	/** Hears of every object that has come, changed or gone (undefined); after a new list of those that have not changed too. */
+	readonly changed?: (key: string, kept: T | undefined) => void;
+}
+
+/** A view of a collection that follows the API server. */
+export interface Watched<T> {
+	/** By `name`, or `namespace/name`; undefined until the first list has come. */
+	current(): ReadonlyMap<string, T> | undefined;
+	/**
+	 * Milliseconds since the API server last confirmed the view, which it does about once a minute when nothing changes; infinite until the
+	 * first list. While it is small, the view is at most the way of one message behind.
+	 */
+	age(): number;
+	close(): void;
+}
+
+/** Objects in one answer to a list. */
+const PAGE = 500;
+/** Seconds that one watch may last, spread so that replicas don't start theirs together. */
+const LASTS = { least: 240, most: 360 } as const;
+/** Milliseconds without a byte after which a connection counts as lost: the API server sends a bookmark about every minute. */
+const SILENCE = 150_000;
+/** HTTP's word for a place that the API server no longer knows. */
+const GONE = 410;
+const BACKOFF = { first: 500, most: 30_000 } as const;
+/** A watch that ends earlier than this, though without an error, is not started again at once. */
+const TOO_SHORT = 1_000;
+
+/**
+ * Lists a collection and watches it from there on, until it is closed. A watch that breaks is taken up where it ended, with growing pauses; when the
+ * API server no longer knows that place, everything is listed anew. The log hears once of each problem and of its end.
+ */
+export function watchList<T>(client: KubernetesClient, options: WatchOptions<T>, log: Logger): Watched<T> {
+	const view = new View(options);
+	const ending = new AbortController();
+	void follow(client, options, view, ending.signal, log);
+	return {
+		current: () => view.items,
+		age: () => performance.now() - view.heard,
+		close: () => ending.abort(),
+	};
+}
+
+class View<T> {
+	items: Map<string, T> | undefined;
+	/** Where to go on watching; undefined: everything has to be listed. */
+	version: string | undefined;
+	heard = Number.NEGATIVE_INFINITY;
+	readonly #options: WatchOptions<T>;
+
+	constructor(options: WatchOptions<T>) {
+		this.#options = options;
+	}
+
+	replace(objects: readonly Listed[], version: string): void {
+		const gone = new Set(this.items?.keys());
+		this.items = new Map();
+		this.version = version;
+		this.heard = performance.now();
+		for (const object of objects) {
+			gone.delete(keyOf(object));
+			this.#put(keyOf(object), this.#options.keep(object));
+		}
+		for (const key of gone) this.#put(key, undefined);
+	}
+
+	apply({ type, object }: Change): void {
+		this.version = object.metadata.resourceVersion;
+		this.heard = performance.now();
+		if (type === 'BOOKMARK') return;
+		this.#put(keyOf(object), type === 'DELETED' ? undefined : this.#options.keep(object));
+	}
+
+	#put(key: string, kept: T | undefined): void {
+		if (kept === undefined) this.items?.delete(key);
+		else this.items?.set(key, kept);
+		this.#options.changed?.(key, kept);
+	}
+}
+
+function keyOf({ metadata: { namespace, name } }: Listed): string {
+	return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+async function follow<T>(
+	client: KubernetesClient,
+	options: WatchOptions<T>,
+	view: View<T>,
+	signal: AbortSignal,
+	log: Logger,
+): Promise<void> {
+	const { path } = options;
+	let failures = 0;
+	let problem = '';
+	const opened = (): void => {
+		if (problem !== '') log.info({ path }, 'watching again');
+		problem = '';
+	};
+	while (!signal.aborted) {
+		const began = performance.now();
+		const listed = view.version === undefined ? await list(client, options, view, signal) : ok(undefined);
+		const ended = listed.ok ? await watch(client, options, view, signal, opened) : listed;
+		if (signal.aborted) return;
+		if (!ended.ok && ended.error !== problem) {
+			problem = ended.error;
+			log.warn({ path, problem }, 'a watch broke off; what is known stays until it is back');
+		}
+		const lasted = performance.now() - began > TOO_SHORT;
+		if (lasted) failures = 0;
+		if (lasted && ended.ok) continue;
+		const pause = Math.min(BACKOFF.most, BACKOFF.first * 2 ** failures) * (0.5 + Math.random() / 2);
+		failures += 1;
+		await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined);
+	}
+}
+
+interface Page {
+	readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+	readonly items?: readonly Listed[] | null;
+}
+
+async function list<T>(
+	client: KubernetesClient,
+	options: WatchOptions<T>,
+	view: View<T>,
+	signal: AbortSignal,
+): Promise<Result<void>> {
+	const objects: Listed[] = [];
+	for (let after = ''; ; ) {
+		const query = new URLSearchParams({ ...options.query, limit: String(PAGE) });
+		if (after !== '') query.set('continue', after);
+		const page = await client.call<Page>({
+			...{ method: 'GET', path: `${options.path}?${query}`, signal },
+			accept: acceptOf('PartialObjectMetadataList', options),
+		});
+		if (!page.ok) return err(`list: ${page.error.message}`);
+		objects.push(...(page.value.items ?? []));
+		after = page.value.metadata.continue ?? '';
+		if (after !== '') continue;
+		view.replace(objects, page.value.metadata.resourceVersion);
+		return ok(undefined);
+	}
+}
+
+function acceptOf<T>(kind: string, { metadataOnly = false }: WatchOptions<T>): string {
+	return metadataOnly ? `application/json;as=${kind};g=meta.k8s.io;v=v1` : 'application/json';
+}
+
+async function watch<T>(
+	client: KubernetesClient,
+	options: WatchOptions<T>,
+	view: View<T>,
+	signal: AbortSignal,
+	opened: () => void,
+): Promise<Result<void>> {
+	const seconds = LASTS.least + Math.floor(Math.random() * (LASTS.most - LASTS.least));
+	const query = new URLSearchParams({
+		...options.query,
+		...{ watch: 'true', allowWatchBookmarks: 'true' },
+		...{ resourceVersion: view.version ?? '', timeoutSeconds: String(seconds) },
+	});
+	const over = new AbortController();
+	const answer = await client.stream({
+		...{ method: 'GET', path: `${options.path}?${query}` },
+		...{ accept: acceptOf('PartialObjectMetadata', options) },
+		signal: AbortSignal.any([signal, over.signal]),
+	});
+	if (!answer.ok) {
+		if (answer.error.status === GONE) view.version = undefined;
+		return err(`watch: ${answer.error.message}`);
+	}
+	answer.value.setTimeout(SILENCE, () => over.abort());
+	view.heard = performance.now();
+	opened();
+	for await (const event of watchEvents(answer.value)) {
+		if (event.type === 'ERROR') {
+			// Most often because the place is too old; whatever it is, a new list does away with it.
+			view.version = undefined;
+			over.abort();
+			return err(`watch: ${event.object.message ?? 'an error without a message'}`);
+		}
+		view.apply(event);
+	}
+	return ok(undefined);
+}
