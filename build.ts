@@ -102,7 +102,7 @@ const kubeConfigAlone: Plugin = {
 };
 
 /**
- * The webhook and the command use KubeConfig of @kubernetes/client-node and send requests themselves. What is loaded late is bundled whole, unused parts
+ * Webhook, API and command use KubeConfig of @kubernetes/client-node and send requests themselves. What is loaded late is bundled whole, unused parts
  * too; so the package is bundled first, on its own.
  */
 const leanKubernetes: Plugin = {
@@ -136,7 +136,7 @@ const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
 		plugins: [leanNodeVault, plainBuiltins, bareBuiltins],
 		...{ minify: true, lineLimit: 200, sourcemap: 'external', sourcesContent: false },
 	},
-	api: { banner: { js: REQUIRE } },
+	api: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
 	envtier: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
 };
 

@@ -1,10 +1,17 @@
-import type { V1SubjectAccessReviewSpec } from '@kubernetes/client-node';
+import type {
+	V1SubjectAccessReviewSpec,
+	V1SubjectAccessReviewStatus,
+	V1TokenReviewStatus,
+} from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { createObject } from './api-server.ts';
 import { type Identity, isSubject, type KubernetesUser } from './identity.ts';
 import type { Unidentified } from './oidc.ts';
 
 /** The API group of the resources that RBAC rules name. Nothing serves it: the rules alone need it. */
 const GROUP = 'envtier.dev';
+const TOKEN_REVIEWS = '/apis/authentication.k8s.io/v1/tokenreviews';
+const ACCESS_REVIEWS = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
 
 /** What the API asks the cluster. Both reject when the API server can't be asked. */
 export interface Cluster {
@@ -13,19 +20,24 @@ export interface Cluster {
 	allows(user: KubernetesUser, resource: string, verb: string, name: string | undefined): Promise<boolean>;
 }
 
-/** Opens the cluster that this process runs in, or the one of a kubeconfig file. */
+/** Opens the cluster that this process runs in, or the one of a kubeconfig file. Sends nothing yet. */
 export async function openCluster(kubeconfig: string | undefined, audience: string): Promise<Cluster> {
-	// Half a second and much memory, for those alone who switch it on.
-	const { AuthenticationV1Api, AuthorizationV1Api, KubeConfig } = await import('@kubernetes/client-node');
+	// Time and memory for those alone who switch it on.
+	const { KubeConfig } = await import('@kubernetes/client-node');
 	const config = new KubeConfig();
 	if (kubeconfig === undefined) config.loadFromCluster();
 	else config.loadFromFile(kubeconfig);
-	const authentication = config.makeApiClient(AuthenticationV1Api);
-	const authorization = config.makeApiClient(AuthorizationV1Api);
+	const review = async <T>(kind: string, path: string, spec: object): Promise<T | undefined> => {
+		const [, , group, version] = path.split('/');
+		const object = { apiVersion: `${group}/${version}`, kind, spec };
+		return ((await createObject(config, path, object)) as { status?: T }).status;
+	};
 	return {
 		review: async (token) => {
-			const body = { spec: { token, audiences: [audience] } };
-			const { status } = await authentication.createTokenReview({ body });
+			const status = await review<V1TokenReviewStatus>('TokenReview', TOKEN_REVIEWS, {
+				token,
+				audiences: [audience],
+			});
 			const user = status?.user;
 			// An authenticator that knows nothing of audiences leaves them out: such a token is anybody's.
 			const ours = status?.audiences?.includes(audience) === true;
@@ -41,7 +53,7 @@ export async function openCluster(kubeconfig: string | undefined, audience: stri
 				...(uid === undefined ? {} : { uid }),
 				resourceAttributes: { group: GROUP, resource, verb, ...(name === undefined ? {} : { name }) },
 			};
-			const { status } = await authorization.createSubjectAccessReview({ body: { spec } });
+			const status = await review<V1SubjectAccessReviewStatus>('SubjectAccessReview', ACCESS_REVIEWS, spec);
 			return status?.allowed === true && status.denied !== true;
 		},
 	};
@@ -84,7 +96,7 @@ export async function decideInCluster(
 	}
 }
 
-/** The client's errors hold the answer's headers and body; their code says enough. */
+/** Nobody knows what an error of another library holds; its code says enough. */
 function problemOf(thrown: unknown): string {
 	if (!(thrown instanceof Error)) return 'unknown';
 	return 'code' in thrown ? `code ${String(thrown.code)}` : thrown.name;
