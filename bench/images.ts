@@ -32,7 +32,7 @@ async function sizes(file: string): Promise<{ readonly plain: number; readonly p
 	return { plain, packed };
 }
 
-say('image              layer     on disk  download   (MiB; the layer of Node is the same in both images)');
+say('image              layer     on disk  download   (MiB; the layer of Node is the same in all images)');
 for (const program of IMAGE_PROGRAMS) {
 	for (const arch of ARCHITECTURES) {
 		const image = await buildImage(program, arch);

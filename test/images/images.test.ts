@@ -125,9 +125,9 @@ await describeWithImages('the images', foreign, (built) => {
 	});
 
 	test('share the layer of Node', () => {
-		const [webhook, fetcher] = IMAGE_PROGRAMS.map((program) => images[program].manifest.rootfs.diff_ids);
-		expect(webhook).toHaveLength(2);
-		expect(webhook?.[0]).toBe(fetcher?.[0]);
+		const layers = IMAGE_PROGRAMS.map((program) => images[program].manifest.rootfs.diff_ids);
+		for (const ids of layers) expect(ids).toHaveLength(2);
+		expect(new Set(layers.map(([node]) => node)).size).toBe(1);
 	});
 
 	test(`are made for ${foreign} without running anything of it`, async () => {
@@ -223,35 +223,51 @@ await describeWithImages('the images', foreign, (built) => {
 			expect([mode & 0o777, uid]).toEqual([0o600, 65532]);
 		});
 
-		test('the webhook serves, and ends by itself on SIGTERM', async () => {
-			const authority = await makeAuthority();
-			const leaf = await authority.issue();
-			const tls = join(around.dir, 'tls');
-			await mkdir(tls);
-			await writeFile(join(tls, 'tls.crt'), leaf.certPem);
-			await writeFile(join(tls, 'tls.key'), leaf.keyPem, { mode: 0o400 });
-			await chown(join(tls, 'tls.key'), 65532, 65532);
-			const port = await freePort();
-			const container = await startContainer(images.webhook, {
+		const SERVERS = {
+			webhook: {
+				...{ listen: 'ENVTIER_LISTEN', tls: 'ENVTIER_TLS' },
 				env: {
-					ENVTIER_LISTEN: `127.0.0.1:${port}`,
-					ENVTIER_TLS_CERT_FILE: '/etc/envtier/tls/tls.crt',
-					ENVTIER_TLS_KEY_FILE: '/etc/envtier/tls/tls.key',
 					ENVTIER_FETCHER_IMAGE: 'envtier-fetcher:test',
 					ENVTIER_VAULT_ADDR: 'https://vault.example:8200',
 				},
-				mounts: [{ source: tls, destination: '/etc/envtier/tls' }],
-			});
-			try {
-				const url = `https://127.0.0.1:${port}/readyz`;
-				await container.process.waitUntil('it is ready', async () => {
-					return (await call({ url, caPem: authority.certPem })).status === 200;
+			},
+			api: {
+				...{ listen: 'ENVTIER_API_LISTEN', tls: 'ENVTIER_API_TLS' },
+				env: { ENVTIER_API_STORE: 'memory' },
+			},
+		} as const;
+		test.each(['webhook', 'api'] as const)(
+			'the %s serves, and ends by itself on SIGTERM',
+			async (program) => {
+				const { listen, tls: variables, env } = SERVERS[program];
+				const authority = await makeAuthority();
+				const leaf = await authority.issue();
+				const tls = join(around.dir, `tls-${program}`);
+				await mkdir(tls);
+				await writeFile(join(tls, 'tls.crt'), leaf.certPem);
+				await writeFile(join(tls, 'tls.key'), leaf.keyPem, { mode: 0o400 });
+				await chown(join(tls, 'tls.key'), 65532, 65532);
+				const port = await freePort();
+				const container = await startContainer(images[program], {
+					env: {
+						[listen]: `127.0.0.1:${port}`,
+						[`${variables}_CERT_FILE`]: '/etc/envtier/tls/tls.crt',
+						[`${variables}_KEY_FILE`]: '/etc/envtier/tls/tls.key',
+						...env,
+					},
+					mounts: [{ source: tls, destination: '/etc/envtier/tls' }],
 				});
-				container.terminate();
-				expect(await container.process.exited).toEqual({ code: 0, signal: null });
-			} finally {
-				await container.stop();
-			}
-		});
+				try {
+					const url = `https://127.0.0.1:${port}/readyz`;
+					await container.process.waitUntil('it is ready', async () => {
+						return (await call({ url, caPem: authority.certPem })).status === 200;
+					});
+					container.terminate();
+					expect(await container.process.exited).toEqual({ code: 0, signal: null });
+				} finally {
+					await container.stop();
+				}
+			},
+		);
 	});
 });

@@ -9,7 +9,7 @@ import { type Architecture, ownArchitecture } from './images/platform.ts';
 import { packTestImage, type TestImage, testImageFiles } from './images/test-images.ts';
 
 /** What has a Dockerfile. */
-export const IMAGE_PROGRAMS = ['webhook', 'fetcher'] as const;
+export const IMAGE_PROGRAMS = ['webhook', 'fetcher', 'api'] as const;
 
 /** One of them. */
 export type ImageProgram = (typeof IMAGE_PROGRAMS)[number];
