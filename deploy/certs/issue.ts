@@ -13,6 +13,8 @@ export interface Issued {
 
 /** What to issue. */
 export interface Order {
+	/** The Service that serves with it: its name tells a person what they look at. */
+	readonly service: string;
 	/** DNS names and IP addresses, the name of the Service first. */
 	readonly names: readonly string[];
 	/** Both certificates' life. */
@@ -41,7 +43,7 @@ export function parseCertificateName(text: string): Result<string> {
  * Makes a CA and a serving certificate. Both have key identifiers (RFC 5280, 4.2.1.1 and 4.2.1.2): clients that check
  * strictly, such as Python from 3.13 on, refuse certificates without.
  */
-export async function issue({ names, days, now }: Order): Promise<Issued> {
+export async function issue({ service, names, days, now }: Order): Promise<Issued> {
 	// Clocks of API servers may be behind ours.
 	const validity = {
 		notBefore: new Date(now.getTime() - HOUR_MS),
@@ -53,7 +55,7 @@ export async function issue({ names, days, now }: Order): Promise<Issued> {
 		...validity,
 		serialNumber: serial(),
 		// Of two CAs in one bundle a person must be able to tell the newer one.
-		name: `CN=Envtier webhook CA ${now.toISOString()}`,
+		name: `CN=${service} CA ${now.toISOString()}`,
 		signingAlgorithm: ECDSA,
 		keys: caKeys,
 		extensions: [
@@ -65,7 +67,7 @@ export async function issue({ names, days, now }: Order): Promise<Issued> {
 	const leaf = await x509.X509CertificateGenerator.create({
 		...validity,
 		serialNumber: serial(),
-		subject: 'CN=envtier-webhook',
+		subject: `CN=${service}`,
 		issuer: ca.subject,
 		signingAlgorithm: ECDSA,
 		signingKey: caKeys.privateKey,

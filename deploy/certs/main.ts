@@ -1,27 +1,28 @@
 import process from 'node:process';
 import { CertsFailure } from './failure.ts';
 import { issue, serviceNames } from './issue.ts';
-import { certsCommand } from './options.ts';
+import { type CertsOptions, certsCommand, completed } from './options.ts';
 
 const EXIT = { failed: 1, usage: 2, unfinished: 3 } as const;
 
 const command = certsCommand().exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT.usage));
 command.parse();
-const options = command.opts();
-const names = [...new Set([...serviceNames(options.service, options.namespace), ...options.name])];
+const written = command.opts();
 const say = (line: string): void => {
-	if (options.json !== true) process.stderr.write(`${line}\n`);
+	if (written.json !== true) process.stderr.write(`${line}\n`);
 };
 
-async function print(): Promise<void> {
+async function print(options: CertsOptions, names: readonly string[]): Promise<void> {
 	const { manifests, shippedWebhooks } = await import('./manifests.ts');
-	const issued = await issue({ names, days: options.days, now: new Date() });
+	const { service, days } = options;
+	const issued = await issue({ service, names, days, now: new Date() });
 	const secret = { namespace: options.namespace, name: options.secret };
-	const registration = { name: options.registration, webhooks: await shippedWebhooks() };
+	const registration =
+		options.for === 'api' ? undefined : { name: options.registration, webhooks: await shippedWebhooks() };
 	process.stdout.write(manifests(secret, registration, issued));
 }
 
-async function change(): Promise<void> {
+async function change(options: CertsOptions, names: readonly string[]): Promise<void> {
 	// Loaded here: the Kubernetes client takes half a second that --help needn't wait for.
 	const { runInCluster } = await import('./run.ts');
 	const { finished, next, certificate } = await runInCluster(options, names, say);
@@ -37,10 +38,12 @@ async function change(): Promise<void> {
 }
 
 try {
-	await (options.print === true ? print() : change());
+	const options = completed(written);
+	const names = [...new Set([...serviceNames(options.service, options.namespace), ...options.name])];
+	await (options.print === true ? print(options, names) : change(options, names));
 } catch (thrown) {
 	if (!(thrown instanceof CertsFailure)) throw thrown;
-	if (options.json === true) process.stdout.write(`${JSON.stringify({ error: thrown.message })}\n`);
+	if (written.json === true) process.stdout.write(`${JSON.stringify({ error: thrown.message })}\n`);
 	process.stderr.write(`certs: ${thrown.message}\n`);
 	process.exitCode = EXIT.failed;
 }

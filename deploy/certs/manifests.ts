@@ -16,22 +16,20 @@ export async function shippedWebhooks(): Promise<readonly string[]> {
  * YAML of the Secret and of what the registration must trust, for `kubectl apply --server-side`: the second names nothing
  * of the registration but its caBundle, and so takes nothing else over.
  *
- * @param webhooks names of the webhooks in the registration
+ * @param registration with the names of its webhooks; undefined: the Secret alone
  */
 export function manifests(
 	secret: SecretName,
-	registration: { readonly name: string; readonly webhooks: readonly string[] },
+	registration: { readonly name: string; readonly webhooks: readonly string[] } | undefined,
 	issued: Issued,
 ): string {
 	const caBundle = Buffer.from(issued.caPem).toString('base64');
-	const documents = [
-		secretManifest(secret, issued),
-		{
-			apiVersion: 'admissionregistration.k8s.io/v1',
-			kind: 'MutatingWebhookConfiguration',
-			metadata: { name: registration.name },
-			webhooks: registration.webhooks.map((name) => ({ name, clientConfig: { caBundle } })),
-		},
-	];
+	const trusting = registration && {
+		apiVersion: 'admissionregistration.k8s.io/v1',
+		kind: 'MutatingWebhookConfiguration',
+		metadata: { name: registration.name },
+		webhooks: registration.webhooks.map((name) => ({ name, clientConfig: { caBundle } })),
+	};
+	const documents = [secretManifest(secret, issued), ...(trusting === undefined ? [] : [trusting])];
 	return documents.map((document) => stringify(document)).join('---\n');
 }

@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { CertsFailure } from './failure.ts';
 import { parseCertificateName } from './issue.ts';
 
 /** A whole number of at least `min`. */
@@ -26,9 +27,17 @@ export function certsCommand() {
 		)
 		.option('--kubeconfig <file>', 'kubeconfig to use (default: KUBECONFIG, else ~/.kube/config)')
 		.option('--context <name>', 'context of the kubeconfig')
+		.addOption(
+			new Option(
+				'--for <program>',
+				'whose certificate; the secrets API has no registration: its callers trust ca.crt of the Secret',
+			)
+				.choices(['webhook', 'api'] as const)
+				.default('webhook' as const),
+		)
 		.option('--namespace <name>', 'namespace of Secret and Service', 'envtier-system')
-		.option('--service <name>', 'the webhook’s Service', 'envtier-webhook')
-		.option('--secret <name>', 'the Secret to write', 'envtier-webhook-tls')
+		.option('--service <name>', 'the Service (default: envtier-webhook, or envtier-api)')
+		.option('--secret <name>', 'the Secret to write (default: envtier-webhook-tls, or envtier-api-tls)')
 		.option('--registration <name>', 'the MutatingWebhookConfiguration', 'envtier')
 		.option('--name <name>', 'one more DNS name or IP address of the certificate; may be repeated', names, [])
 		.option('--days <days>', 'life of CA and certificate', whole(1), 365)
@@ -55,9 +64,24 @@ Exit codes: 0 done; 1 failed, and said where it stopped; 2 wrong usage; 3 the ol
 
 Examples:
   node deploy/certs/main.ts --context production
+  node deploy/certs/main.ts --for api --name secrets.example.com
   node deploy/certs/main.ts --print | kubectl apply --server-side -f -`,
 		);
 }
 
-/** What the command line says. */
-export type CertsOptions = ReturnType<ReturnType<typeof certsCommand>['opts']>;
+type Written = ReturnType<ReturnType<typeof certsCommand>['opts']>;
+
+/** What the command line says, with the names that follow from what it says. */
+export type CertsOptions = Written & { readonly service: string; readonly secret: string };
+
+/** Fills in the names. Throws what it has to complain about. */
+export function completed(written: Written): CertsOptions {
+	const { for: program, finish } = written;
+	if (program === 'api' && finish === true)
+		throw new CertsFailure('--finish is about a registration, which the secrets API has none of');
+	return {
+		...written,
+		service: written.service ?? `envtier-${program}`,
+		secret: written.secret ?? `envtier-${program}-tls`,
+	};
+}

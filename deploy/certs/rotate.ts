@@ -7,6 +7,8 @@ import { type Outcome, type Pace, type Parts, settle } from './parts.ts';
 
 /** What to make. */
 export interface Wish {
+	/** Whose certificate it is. */
+	readonly service: string;
 	readonly names: readonly string[];
 	readonly days: number;
 	/** Writes the Secret although there is no registration yet. */
@@ -26,7 +28,7 @@ export async function rotate(parts: Parts, wish: Wish, pace: Pace): Promise<Outc
 			'there is no registration to tell the CA to: apply deploy/manifests first (the pods wait for the certificate), name ' +
 				'another by --registration, or write the Secret alone by --secret-only',
 		);
-	const issued = await issue({ names: wish.names, days: wish.days, now: new Date() });
+	const issued = await issue({ ...wish, now: new Date() });
 	say(`made a CA and a certificate for ${wish.names.join(', ')}, valid to ${issued.notAfter.toISOString()}`);
 	if (registered !== undefined) {
 		const added = [...readable(previous?.caPem ?? ''), new X509Certificate(issued.caPem)];

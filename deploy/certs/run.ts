@@ -1,3 +1,4 @@
+import { replaceAlone } from './alone.ts';
 import { finish } from './finish.ts';
 import { openKubeconfig } from './kubeconfig.ts';
 import type { CertsOptions } from './options.ts';
@@ -16,8 +17,11 @@ export async function runInCluster(
 	const { namespace, service, secret, registration } = options;
 	const config = openKubeconfig(options.kubeconfig, options.context);
 	say(`cluster ${config.getCurrentCluster()?.server} (context ${config.getCurrentContext()})`);
+	const store = secretStore(config, { namespace, name: secret });
+	const wish = { service, names, days: options.days, secretOnly: options.secretOnly === true };
+	if (options.for === 'api') return await replaceAlone(store, wish, say);
 	const parts: Parts = {
-		secret: secretStore(config, { namespace, name: secret }),
+		secret: store,
 		registration: registrationStore(config, { name: registration, namespace, service }),
 		replicas: async ({ urls }) =>
 			urls.length > 0 ? urls.map(urlReplica) : await serviceReplicas(config, namespace, service),
@@ -28,6 +32,5 @@ export async function runInCluster(
 		wait: options.look ? options.wait * 1000 : undefined,
 	};
 	if (options.finish === true) return await finish(parts, pace, !options.look);
-	const wish = { names, days: options.days, secretOnly: options.secretOnly === true };
 	return await rotate(parts, wish, pace);
 }

@@ -227,6 +227,29 @@ describeOnApiServer('the certificate script on a real API server', (server) => {
 		expect(await bundle()).toBe((await readPair(server))?.ca);
 	});
 
+	test('makes the certificate of the secrets API, which no registration knows, and a new one when run again', async () => {
+		const secret = `/api/v1/namespaces/${NAMESPACE}/secrets/envtier-api-tls`;
+		const stored = async () => {
+			const { body } = await server.request<{ data: Record<string, string> }>('GET', secret);
+			return Buffer.from(body.data['tls.crt'] ?? '', 'base64').toString();
+		};
+		const first = await run('--for', 'api', '--name', 'secrets.example.com');
+		expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('callers trust its ca.crt')]);
+		const before = new X509Certificate(await stored());
+		expect(before.subject).toBe('CN=envtier-api');
+		for (const name of ['envtier-api.envtier-system.svc', 'secrets.example.com'])
+			expect(before.checkHost(name)).toBe(name);
+		const second = await run('--for', 'api');
+		expect([second.code, second.stderr]).toEqual([0, expect.stringContaining('hand it to the callers')]);
+		expect(new X509Certificate(await stored()).fingerprint256).not.toBe(before.fingerprint256);
+		const printed = await certs(undefined, '--print', '--for', 'api');
+		expect(parseAllDocuments(printed.stdout).map((document) => document.toJS().kind)).toEqual(['Secret']);
+		const finish = await run('--for', 'api', '--finish');
+		expect([finish.code, finish.stderr]).toEqual([1, expect.stringContaining('has none of')]);
+		expect((await readPair(server))?.certificate).toBeUndefined();
+		await server.request('DELETE', secret);
+	});
+
 	test('prints manifests that kubectl apply --server-side takes', async () => {
 		await register();
 		const before = await server.request<V1MutatingWebhookConfiguration>('GET', REGISTRATION);

@@ -17,7 +17,7 @@ let place: Scratch;
 let issued: Issued;
 beforeAll(async () => {
 	place = await scratch('issue');
-	issued = await issue({ names, days: 30, now: NOW });
+	issued = await issue({ service: 'envtier-webhook', names, days: 30, now: NOW });
 	await writeFile(join(place.dir, 'ca.crt'), issued.caPem);
 	await writeFile(join(place.dir, 'tls.crt'), issued.certPem);
 });
@@ -86,7 +86,7 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[2]))) as plain:
 	});
 
 	test('are new in key and serial number each time', async () => {
-		const again = await issue({ names, days: 30, now: NOW });
+		const again = await issue({ service: 'envtier-webhook', names, days: 30, now: NOW });
 		const [one, two] = [issued, again].map(({ certPem }) => new X509Certificate(certPem));
 		expect(one?.serialNumber).not.toBe(two?.serialNumber);
 		expect(one?.publicKey.equals(two?.publicKey ?? one.publicKey)).toBe(false);
@@ -110,7 +110,7 @@ test.each([
 
 describe('what is trusted during a rotation', () => {
 	const make = async (now: Date, days = 30) => {
-		const made = await issue({ names: ['localhost'], days, now });
+		const made = await issue({ service: 'envtier-webhook', names: ['localhost'], days, now });
 		return { ca: new X509Certificate(made.caPem), leaf: new X509Certificate(made.certPem) };
 	};
 	let old: Awaited<ReturnType<typeof make>>;
