@@ -12,7 +12,7 @@ export function referencePage(): string {
 	return `${blocks(
 		'<!-- Made by `make docs` from the tables in the code. Change those, not this page. -->',
 		'# Reference',
-		'Everything on this page is generated from the tables that the webhook and the fetcher themselves use; `make check` fails when they differ.',
+		'Everything on this page is generated from the tables that the programs themselves use; `make check` fails when they differ.',
 		annotationsSection(),
 		formatsSection(),
 		vaultSection(),

@@ -1,3 +1,4 @@
+import { API_VARIABLES, type ApiVariable, SHARED_VARIABLES } from '../../api/variables.ts';
 import { FAMILIES, VARIABLES, type Variable } from '../../contract/variables.ts';
 import { blocks, code, prose, table } from './markdown.ts';
 
@@ -23,11 +24,28 @@ function part(title: string, intro: string, readBy: string): string {
 	);
 }
 
-/** The reference's part on the environment variables of both processes. */
+const ofTheApi: readonly (readonly [string, ApiVariable])[] = Object.entries(API_VARIABLES);
+
+function apiPart(): string {
+	return blocks(
+		'### Read by the secrets API',
+		`Set on [the secrets API](api.md). Where Vault is, it takes from the same variables as the others: ${SHARED_VARIABLES.map(code).join(', ')}. It needs KV version 2.`,
+		table(
+			['variable', 'meaning', 'default'],
+			ofTheApi.map(([name, { meaning, default: value }]) => [
+				code(name),
+				prose(meaning),
+				value === undefined ? 'none' : code(value),
+			]),
+		),
+	);
+}
+
+/** The reference's part on the environment variables of all processes. */
 export function variablesSection(): string {
 	return blocks(
 		'## Settings',
-		'Both processes are configured by environment variables alone. An empty variable counts as unset. A process whose settings are wrong says so for all of them at once, naming each and what is accepted, and ends.',
+		'Every process is configured by environment variables alone. An empty variable counts as unset. A process whose settings are wrong says so for all of them at once, naming each and what is accepted, and ends.',
 		part(
 			'Read by the webhook and the fetcher',
 			'Set on the webhook, which hands them to the fetcher as plain variables of the init container, readable in `kubectl describe pod`.',
@@ -39,5 +57,6 @@ export function variablesSection(): string {
 			'Set by the webhook from the pod’s annotations; useful to know when reading a pod or when running the fetcher by hand.',
 			'fetcher',
 		),
+		apiPart(),
 	);
 }

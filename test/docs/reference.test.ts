@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { API_VARIABLES } from '../../api/variables.ts';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { FORMAT_PATHS } from '../../contract/formats.ts';
 import { TIERS } from '../../contract/tiers.ts';
@@ -19,6 +20,7 @@ describe('the reference', () => {
 	test.for([
 		['annotation', Object.keys(ANNOTATIONS).map((name) => `| \`envtier.dev/${name}\` |`)],
 		['setting', Object.keys(VARIABLES).map((name) => `| \`${name}\` |`)],
+		['setting of the secrets API', Object.keys(API_VARIABLES).map((name) => `| \`${name}\` |`)],
 		['exit code', Object.entries(EXIT_CODES).map(([name, { code }]) => `| ${code} | \`${name}\` |`)],
 		['reason for a refusal', Object.keys(REJECT_REASONS).map((name) => `| [\`${name}\`](`)],
 		['reason for leaving a pod alone', Object.keys(SKIP_REASONS).map((name) => `| \`${name}\` |`)],
