@@ -1,4 +1,4 @@
-/** Shows Envtier at work, without a cluster: the built webhook and the built fetcher as processes, and the embedded Vault. */
+/** Shows Envtier at work, without a cluster: the built webhook, secrets API, command and fetcher as processes, and the embedded Vault. */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import process from 'node:process';
 import { startDevVault } from '../vault/start.ts';
 import { makeLifetime } from './lifetime.ts';
 import { type Options, readOptions } from './options.ts';
+import { startSecretsApi } from './run/api.ts';
 import { registeredName } from './run/registration.ts';
 import { makeVolumes } from './run/volumes.ts';
 import { startWebhook } from './run/webhook.ts';
@@ -16,6 +17,7 @@ import { showFetch } from './steps/fetch.ts';
 import { showNext } from './steps/next.ts';
 import { showPurpose } from './steps/purpose.ts';
 import { showRefusal } from './steps/refusal.ts';
+import { showSecret } from './steps/secret.ts';
 import { showWrittenPod } from './steps/written-pod.ts';
 
 const { resources, close, isOver } = makeLifetime();
@@ -43,8 +45,8 @@ try {
 async function demo(screen: Screen, options: Options): Promise<void> {
 	const dir = await mkdtemp(join(tmpdir(), 'envtier-demo-'));
 	resources.defer(() => rm(dir, { recursive: true, force: true }));
-	const [volumesDir, webhookDir] = [join(dir, 'volumes'), join(dir, 'webhook')];
-	await Promise.all([mkdir(volumesDir), mkdir(webhookDir)]);
+	const [volumesDir, webhookDir, apiDir] = [join(dir, 'volumes'), join(dir, 'webhook'), join(dir, 'api')];
+	await Promise.all([volumesDir, webhookDir, apiDir].map((folder) => mkdir(folder)));
 
 	const secrets = await readFile(options.secrets, 'utf8');
 	const vault = resources.use(await startDevVault({ content: secrets, fileName: options.secrets }));
@@ -61,6 +63,7 @@ async function demo(screen: Screen, options: Options): Promise<void> {
 	showPurpose(screen);
 	const pod = await showWrittenPod(screen, options.pod);
 	const admitted = await showAdmission(screen, webhook, pod);
+	await showSecret(screen, (org) => startSecretsApi(apiDir, vault, org), admitted);
 	const volumes = await makeVolumes(admitted, volumesDir);
 	await showFetch(screen, { pod: admitted, volumes, vault, vaultFile: options.secrets, dir });
 	await showApplication(screen, {

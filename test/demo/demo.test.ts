@@ -44,33 +44,42 @@ async function processesThatKnow(dir: string): Promise<string[]> {
 	return environments.filter(({ text }) => text.includes(dir)).map(({ pid }) => pid);
 }
 
-/** The values of examples/vault.yaml that no honest output would hold by chance. */
+/** The value that the demo sets, and those of examples/vault.yaml, that no honest output would hold by chance. */
 async function secretValues(): Promise<string[]> {
 	const { orgs, deployments } = parse(await readFile(join(ROOT, 'examples/vault.yaml'), 'utf8'));
 	const tiers = [orgs.acme, deployments.shop.secrets, deployments.shop.services.web] as Record<
 		string,
 		string
 	>[];
-	return tiers.flatMap((tier) => Object.values(tier)).filter((value) => value.length > 10);
+	const theirs = tiers.flatMap((tier) => Object.values(tier)).filter((value) => value.length > 10);
+	return [...theirs, 'not-a-real-token-5'];
 }
 
 describe('make demo', () => {
-	test('shows the pod, the change, the fetch, the application, a refusal and what is next, and no value', async () => {
+	test('shows the pod, the change, a new secret, the fetch, the application, a refusal and what is next, and no value', async () => {
 		const { code, stdout, stderr } = await runProcess(demo());
 
 		expect(stderr).toBe('');
 		expect(code).toBe(0);
-		const [, written, admission, fetch, application, refusal] = stdout.split(/^\d {2}|^What to try next/m);
+		const [, written, admission, secret, fetch, application, refusal] =
+			stdout.split(/^\d {2}|^What to try next/m);
 		const pod = await readFile(join(ROOT, 'examples/pod.yaml'), 'utf8');
 		for (const line of pod.trimEnd().split('\n')) expect(written).toContain(line);
 		expect(admission).toMatch(/^ +\+ +- name: envtier-fetch$/m);
 		expect(admission).toMatch(/^ +\+ +audience: vault$/m);
 		expect(admission).not.toMatch(/^ +- {2}/m);
+		expect(secret).toMatch(
+			/^ +\$ get-it-from-somewhere \| envtier secrets set PARTNER_TOKEN --deployment shop --service web/m,
+		);
+		expect(secret).toMatch(/^ +created PARTNER_TOKEN in deployment shop, service web$/m);
+		expect(secret).toContain('"actor":"user:you","action":"secrets.create"');
+		expect(fetch).toMatch(/^ +PARTNER_TOKEN +service +–$/m);
 		expect(fetch).toMatch(/^ +DATABASE_URL +service +deployment$/m);
 		expect(fetch).toMatch(/^ +LOG_LEVEL +deployment +org$/m);
 		expect(fetch).toMatch(/^ +SMTP_HOST +org +–$/m);
-		expect(fetch).toContain('1 login, 3 lists, 6 reads, 1 revocation');
+		expect(fetch).toContain('1 login, 3 lists, 7 reads, 1 revocation');
 		expect(application).toMatch(/^ +GREETING +40$/m);
+		expect(application).toMatch(/^ +PARTNER_TOKEN +18$/m);
 		expect(refusal).toContain(
 			'admission webhook "inject.envtier.dev" denied the request: annotation "envtier.dev/sevrice" is unknown: did you mean envtier.dev/service?',
 		);
@@ -87,6 +96,7 @@ describe('make demo', () => {
 		expect(stdout).toMatch(
 			/^ +DATABASE_URL +53 +"postgres:\/\/web:not-a-real-password-4@db.shop.svc\/shop"$/m,
 		);
+		expect(stdout).toMatch(/^ +PARTNER_TOKEN +18 +"not-a-real-token-5"$/m);
 		expect(stdout).toContain(JSON.stringify('It\'s $HOME, "sweet" `home`.\nSecond line.'));
 		expect(stdout).not.toContain('not-a-real-password-2');
 	});
@@ -106,8 +116,8 @@ describe('make demo', () => {
 
 		expect(stderr).toBe('');
 		expect(code).toBe(0);
-		expect(stdout).toMatch(/^ +A +org +–\n +B +deployment +–$/m);
-		expect(stdout).toMatch(/^ +A +3\n +B +3$/m);
+		expect(stdout).toMatch(/^ +A +org +–\n +B +deployment +–\n +PARTNER_TOKEN +service +–$/m);
+		expect(stdout).toMatch(/^ +A +3\n +B +3\n/m);
 		expect(stdout).not.toContain('DATABASE_URL');
 	});
 

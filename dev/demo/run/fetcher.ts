@@ -1,8 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import type { V1Container } from '@kubernetes/client-node';
+import type { V1Container, V1Pod } from '@kubernetes/client-node';
+import { INJECTED } from '../../../contract/names.ts';
 import type { Tier } from '../../../contract/tiers.ts';
+import type { VariableName } from '../../../contract/variables.ts';
 import { runProcess } from '../../../test/support/process.ts';
 import { builtProgram } from './programs.ts';
 import type { Volumes } from './volumes.ts';
@@ -51,4 +53,16 @@ export async function runFetcher(
 	if (line === undefined)
 		throw new Error('the fetcher ended well, but its log does not say what it has written');
 	return { ...(JSON.parse(line) as Omit<FetchReport, 'milliseconds'>), milliseconds };
+}
+
+/** The init container that the webhook has added; throws where there is none. */
+export function fetcherOf(pod: V1Pod): V1Container {
+	const found = pod.spec?.initContainers?.find(({ name }) => name === INJECTED.container);
+	if (found === undefined) throw new Error('the pod asks for no secrets, so the webhook left it as it is');
+	return found;
+}
+
+/** What the webhook tells the fetcher in that variable. */
+export function variableOf(pod: V1Pod, name: VariableName): string | undefined {
+	return fetcherOf(pod).env?.find((variable) => variable.name === name)?.value;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 export const ROOT = join(import.meta.dirname, '../../..');
 
 /** The file of a built program: the very one that goes into its image. */
-export async function builtProgram(name: 'webhook' | 'fetcher'): Promise<string> {
+export async function builtProgram(name: 'webhook' | 'fetcher' | 'api' | 'envtier'): Promise<string> {
 	const file = join(ROOT, `dist/${name}.mjs`);
 	try {
 		await access(file);

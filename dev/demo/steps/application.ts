@@ -15,7 +15,7 @@ export interface ApplicationParts {
 /** Starts the pod's application as its container says, and shows what it finds in its environment. */
 export async function showApplication(screen: Screen, parts: ApplicationParts): Promise<void> {
 	const { pod, volumes, path, showValues } = parts;
-	screen.heading('4  What the application finds in its environment');
+	screen.heading('5  What the application finds in its environment');
 	const container = pod.spec?.containers[0];
 	if (container === undefined) throw new Error('the pod has no container');
 	const { command, added } = await runApplication(container, volumes, path);

@@ -1,9 +1,8 @@
-import type { V1Container, V1Pod } from '@kubernetes/client-node';
-import { INJECTED } from '../../../contract/names.ts';
+import type { V1Pod } from '@kubernetes/client-node';
 import { type Scope, TIERS } from '../../../contract/tiers.ts';
 import type { VariableName } from '../../../contract/variables.ts';
 import type { DevVault } from '../../vault/start.ts';
-import { type FetchReport, runFetcher } from '../run/fetcher.ts';
+import { type FetchReport, fetcherOf, runFetcher, variableOf } from '../run/fetcher.ts';
 import { type Holders, holdersOf, requestsInWords } from '../run/vault-view.ts';
 import type { Volumes } from '../run/volumes.ts';
 import type { Screen } from '../screen.ts';
@@ -22,15 +21,15 @@ export interface FetchParts {
 /** Runs the fetcher as the pod's init container would, and shows which key it took from which tier. */
 export async function showFetch(screen: Screen, parts: FetchParts): Promise<void> {
 	const { pod, volumes, vault, vaultFile, dir } = parts;
-	screen.heading('3  What the fetcher does in the init container');
+	screen.heading('4  What the fetcher does in the init container');
 	const container = fetcherOf(pod);
-	const setting = (name: VariableName) => container.env?.find((variable) => variable.name === name)?.value;
+	const setting = (name: VariableName) => variableOf(pod, name);
 	const earlier = vault.requests.length;
 	const report = await runFetcher(container, volumes, dir);
 	const requests = requestsInWords(vault.requests.slice(earlier));
 	screen.say(
 		'dist/fetcher.mjs was run with exactly the environment that the pod gives it, its volumes being folders here.',
-		`It logged in to a development Vault, which holds ${vaultFile}, as role "${setting('ENVTIER_VAULT_ROLE')}".`,
+		`It logged in to the development Vault, which holds ${vaultFile} and the new secret, as role "${setting('ENVTIER_VAULT_ROLE')}".`,
 		'For each key the last tier that has it wins:',
 	);
 	const holders = await holdersOf(vault, scopeOf(setting), TIERS);
@@ -39,12 +38,6 @@ export async function showFetch(screen: Screen, parts: FetchParts): Promise<void
 		`${report.files.length === 1 ? 'File' : 'Files'} written: ${report.files.map((file) => volumes.inPod(container, file)).join(', ')}`,
 		`Requests to Vault: ${requests}; connections: ${report.connections}; whole process: ${report.milliseconds} ms`,
 	);
-}
-
-function fetcherOf(pod: V1Pod): V1Container {
-	const found = pod.spec?.initContainers?.find(({ name }) => name === INJECTED.container);
-	if (found === undefined) throw new Error('the pod asks for no secrets, so the webhook left it as it is');
-	return found;
 }
 
 function scopeOf(setting: (name: VariableName) => string | undefined): Scope {

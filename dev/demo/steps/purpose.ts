@@ -4,7 +4,7 @@ import type { Screen } from '../screen.ts';
 export function showPurpose(screen: Screen): void {
 	screen.heading('Envtier: secrets from Vault in a pod, by two annotations');
 	screen.say(
-		'Everything below happens now, on this machine, without a cluster. The webhook and the fetcher are the very programs',
+		'Everything below happens now, on this machine, without a cluster. Webhook, fetcher and secrets API are the very programs',
 		'that go into the images. This demo stands in for the API server and the kubelet, an embedded server for Vault.',
 	);
 }

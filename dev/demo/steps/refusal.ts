@@ -12,7 +12,7 @@ export async function showRefusal(
 	pod: V1Pod,
 	webhookName: string,
 ): Promise<void> {
-	screen.heading('5  What a typo looks like');
+	screen.heading('6  What a typo looks like');
 	const { [MEANT]: value = 'web', ...others } = pod.metadata?.annotations ?? {};
 	const misspelt = { ...pod, metadata: { ...pod.metadata, annotations: { ...others, [TYPED]: value } } };
 	const answer = await webhook.ask(misspelt);
