@@ -7,7 +7,7 @@ const LIMIT = 1024 * 1024;
 const TIMEOUT = 5_000;
 
 /** An API server that did not do what it was asked; the message holds nothing of what it was sent. */
-export class ApiServerFailure extends Error {
+class ApiServerFailure extends Error {
 	override readonly name = 'ApiServerFailure';
 	readonly code: string;
 
@@ -18,8 +18,8 @@ export class ApiServerFailure extends Error {
 }
 
 /**
- * Creates an object at the API server that `config` leads to, and gives the object as the server completed it. Rejects with an
- * `ApiServerFailure` or an error of the network. Tokens from files are read again for each call, for the kubelet replaces them.
+ * Creates an object at the API server that `config` leads to, and gives the object as the server completed it. Rejects with an error
+ * whose `code` is the status or that of the network. Tokens from files are read again for each call, for the kubelet replaces them.
  */
 export async function createObject(config: KubeConfig, path: string, object: object): Promise<unknown> {
 	const options: RequestOptions = {};

@@ -16,6 +16,9 @@ const PLACES: readonly (readonly [string, RegExp])[] = [
 	['Dockerfile.webhook', /VERSION=(\S+)/],
 	['Dockerfile.fetcher', /-t envtier-fetcher:(\S+)/],
 	['Dockerfile.fetcher', /VERSION=(\S+)/],
+	['Dockerfile.api', /-t envtier-api:(\S+)/],
+	['Dockerfile.api', /VERSION=(\S+)/],
+	['deploy/manifests/api/deployment.yaml', /image: envtier-api:(\S+)/],
 ];
 
 test.each(PLACES)('%s names the version of package.json (%s)', (path, pattern) => {

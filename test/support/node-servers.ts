@@ -1,7 +1,7 @@
 import { describe, inject, test } from 'vitest';
 import type { Result } from '../../contract/result.ts';
 import { connect } from './kubernetes/cluster.ts';
-import { vaultApi } from './openbao.ts';
+import { type VaultAccess, vaultApi } from './openbao.ts';
 import type { Servers, SharedServers } from './servers.ts';
 
 /** The node that all test files of test/cluster/node share, as it passes from the setup to the tests. */
@@ -24,7 +24,11 @@ declare module 'vitest' {
 }
 
 /** What a test on the node talks to. */
-export type NodeServers = Servers & Pick<SharedNode, 'vaultInside' | 'vaultUnsealKey' | 'kubectl' | 'prefix'>;
+export type NodeServers = Servers &
+	Pick<SharedNode, 'vaultInside' | 'vaultUnsealKey' | 'kubectl' | 'prefix'> & {
+		/** OpenBao's, from this machine. */
+		readonly vault: VaultAccess;
+	};
 
 /** A `describe` for tests that need the node; skipped with the reason where there is none. */
 export function describeWithNode(name: string, body: (servers: NodeServers) => void): void {
@@ -34,5 +38,5 @@ export function describeWithNode(name: string, body: (servers: NodeServers) => v
 		return;
 	}
 	const { cluster, vault, ...rest } = given.value;
-	describe(name, () => body({ ...rest, cluster: connect(cluster), vault: vaultApi(vault) }));
+	describe(name, () => body({ ...rest, cluster: connect(cluster), vault: { ...vault, ...vaultApi(vault) } }));
 }

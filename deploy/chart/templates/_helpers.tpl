@@ -51,3 +51,47 @@ matchExpressions:
 {{- end -}}
 {{- end -}}
 {{- end -}}
+
+{{- define "envtier.apiName" -}}envtier-api{{- end -}}
+
+{{- define "envtier.apiSelector" -}}
+app.kubernetes.io/name: {{ include "envtier.apiName" . }}
+{{- end -}}
+
+{{/* What the ConfigMap of the API holds: all settings that say something. */}}
+{{- define "envtier.apiSettings" -}}
+{{- range $name, $value := .Values.api.settings -}}
+{{- $text := toString $value -}}
+{{- if ne $text "" }}
+{{ $name }}: {{ $text | quote }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* True when the API asks the cluster about its callers. */}}
+{{- define "envtier.apiAsksCluster" -}}
+{{- if eq (toString .Values.api.settings.ENVTIER_API_KUBERNETES) "true" -}}true{{- end -}}
+{{- end -}}
+
+{{/* A Certificate's spec; takes the chart's root, the Service's name and the Secret's. */}}
+{{- define "envtier.certificate" -}}
+{{- $root := index . 0 -}}{{- $service := index . 1 -}}
+secretName: {{ index . 2 }}
+commonName: {{ $service }}
+dnsNames:
+  - {{ $service }}.{{ $root.Release.Namespace }}.svc
+  - {{ $service }}.{{ $root.Release.Namespace }}.svc.cluster.local
+duration: {{ $root.Values.tls.certManager.duration }}
+renewBefore: {{ $root.Values.tls.certManager.renewBefore }}
+privateKey:
+  algorithm: ECDSA
+  size: 256
+  rotationPolicy: Always
+issuerRef:
+  {{- if $root.Values.tls.certManager.issuerRef }}
+  {{- toYaml $root.Values.tls.certManager.issuerRef | nindent 2 }}
+  {{- else }}
+  name: {{ include "envtier.name" $root }}
+  kind: Issuer
+  {{- end }}
+{{- end -}}

@@ -1,12 +1,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type { KubernetesObject, V1Deployment, V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { API_VARIABLES } from '../../../api/variables.ts';
 import { VARIABLES, type Variable } from '../../../contract/variables.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { CHART, type Helm, helmFor, LEAST } from '../../support/kubernetes/helm.ts';
-import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
+import { type Kubectl, kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { createPod, podOf } from '../../support/kubernetes/pods.ts';
 import { preparePrograms } from '../../support/kubernetes/programs.ts';
 import { runProcess } from '../../support/process.ts';
@@ -17,10 +18,15 @@ import { startWebhook } from '../../support/webhook.ts';
 
 const NAMESPACE = 'envtier-system';
 const PRODUCTION = join(CHART, '../manifests/overlays/production');
+const API = join(CHART, '../manifests/api');
+/** The API's settings that the chart gives no say in: it sets them itself, or nothing in the pod is there for them to name. */
+const NOT_OF_THE_CHART =
+	/^ENVTIER_API_(LISTEN|TLS_CERT_FILE|TLS_KEY_FILE|INSECURE_HTTP|STORE|VAULT_TOKEN|VAULT_TOKEN_FILE|VAULT_LOGIN_TOKEN_FILE|KUBECONFIG|AUDIT_FILE)$/;
 const REGISTRATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
 const DEPLOYMENT = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/envtier-webhook`;
 const MERGE = { contentType: 'application/merge-patch+json' };
 
+const CERT_MANAGER = ['--set', 'tls.certManager.enabled=true'] as const;
 /** The webhook's settings, each with a value that is not its default. */
 const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_LISTEN: '0.0.0.0:9443',
@@ -55,7 +61,7 @@ const OF_THE_WEBHOOK = Object.entries<Variable>(VARIABLES)
 describeWithServers('deploy/chart', () => {
 	let cluster: ApiServer;
 	let helm: Helm;
-	let kustomized: readonly Manifest[];
+	let kubectl: Kubectl;
 	let home: string;
 	beforeAll(async () => {
 		const programs = await preparePrograms(['kubectl', 'helm']);
@@ -65,15 +71,25 @@ describeWithServers('deploy/chart', () => {
 		cluster = started.value;
 		home = dirname(cluster.kubeconfig);
 		helm = helmFor(programs.value.helm, cluster);
-		const built = await kubectlFor(programs.value.kubectl, cluster)('kustomize', PRODUCTION);
-		expect(built.code, built.stderr).toBe(0);
-		kustomized = documents(built.stdout);
+		kubectl = kubectlFor(programs.value.kubectl, cluster);
 	});
 	afterAll(() => cluster?.stop());
 
 	/** What the chart makes of values, as arguments or as an object. */
 	async function rendered(...args: readonly string[]): Promise<readonly Manifest[]> {
 		const { code, stdout, stderr } = await helm('template', 'envtier', CHART, '-n', NAMESPACE, ...args);
+		expect(code, stderr).toBe(0);
+		return documents(stdout);
+	}
+
+	/** What kustomize makes of folders together. */
+	async function kustomized(...folders: readonly string[]): Promise<readonly Manifest[]> {
+		const overlay = join(home, 'overlay');
+		await mkdir(overlay, { recursive: true });
+		// It takes no absolute path.
+		const resources = folders.map((folder) => relative(overlay, folder));
+		await writeFile(join(overlay, 'kustomization.yaml'), stringify({ resources }));
+		const { code, stdout, stderr } = await kubectl('kustomize', overlay);
 		expect(code, stderr).toBe(0);
 		return documents(stdout);
 	}
@@ -93,9 +109,13 @@ describeWithServers('deploy/chart', () => {
 	});
 
 	describe('what it renders', () => {
-		test('equals the production overlay, object by object', async () => {
-			const ours = new Map((await rendered(...LEAST)).filter(isNoHook).map((one) => [idOf(one), plain(one)]));
-			const theirs = new Map(kustomized.map((one) => [idOf(one), plain(one)]));
+		test.each([
+			['the production overlay', [PRODUCTION], []],
+			['the production overlay with the secrets API', [PRODUCTION, API], ['--set', 'api.enabled=true']],
+		])('equals %s, object by object', async (_, folders, args) => {
+			const all = await rendered(...LEAST, ...args);
+			const ours = new Map(all.filter(isNoHook).map((one) => [idOf(one), plain(one)]));
+			const theirs = new Map((await kustomized(...folders)).map((one) => [idOf(one), plain(one)]));
 			// helm install --create-namespace makes the namespace.
 			theirs.delete(`Namespace ${NAMESPACE}`);
 			expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort());
@@ -123,6 +143,26 @@ describeWithServers('deploy/chart', () => {
 			expect(Object.keys(config.data ?? {}).sort()).toEqual(['ENVTIER_FETCHER_IMAGE', 'ENVTIER_VAULT_ADDR']);
 		});
 
+		test('the API reads its settings, and is let into Vault by a token for the audience that Vault expects', async () => {
+			const settings = { ENVTIER_VAULT_ADDR: 'https://v:8200', ENVTIER_TOKEN_AUDIENCE: 'bao' };
+			const own = { ENVTIER_API_KUBERNETES: false, ENVTIER_API_OIDC_ISSUER: 'https://login.example' };
+			const all = await rendered(...(await valuesFile({ settings, api: { enabled: true, settings: own } })));
+			const config = all.find(({ metadata }) => metadata?.name === 'envtier-api-settings');
+			expect(config).toMatchObject({
+				data: {
+					ENVTIER_API_VAULT_ROLE: 'envtier-api',
+					ENVTIER_API_KUBERNETES: 'false',
+					ENVTIER_API_OIDC_ISSUER: 'https://login.example',
+				},
+			});
+			const deployment = all.find((one) => idOf(one) === 'Deployment envtier-api') as V1Deployment;
+			const { volumes = [] } = deployment.spec?.template.spec ?? {};
+			const tokens = volumes.flatMap(({ projected }) => projected?.sources ?? []);
+			expect(tokens.map(({ serviceAccountToken }) => serviceAccountToken?.audience)).toEqual(['bao']);
+			// Whom it does not ask it needs no rights with.
+			expect(all.filter(({ kind }) => kind?.startsWith('ClusterRole'))).toEqual([]);
+		});
+
 		test('namespaces that are left out are left out by the net as well', async () => {
 			const all = await rendered(...LEAST, '--set', 'registration.excludedNamespaces={monitoring}');
 			const text = JSON.stringify(
@@ -132,14 +172,20 @@ describeWithServers('deploy/chart', () => {
 		});
 
 		test('cert-manager makes the certificate for the Secret and the name that are used', async () => {
-			const all = await rendered(...LEAST, '--set', 'tls.certManager.enabled=true');
+			const all = await rendered(...LEAST, ...CERT_MANAGER);
 			const certificate = all.find(({ kind }) => kind === 'Certificate') as { spec?: object };
 			expect(certificate.spec).toMatchObject({
 				secretName: 'envtier-webhook-tls',
 				dnsNames: expect.arrayContaining(['envtier-webhook.envtier-system.svc']),
 				issuerRef: { kind: 'Issuer', name: 'envtier-webhook' },
 			});
-			expect(all.some(({ kind }) => kind === 'Issuer')).toBe(true);
+			expect(all.filter(({ kind }) => kind === 'Issuer')).toHaveLength(1);
+			expect(all.filter(({ kind }) => kind === 'Certificate')).toHaveLength(1);
+			const both = await rendered(...LEAST, ...CERT_MANAGER, '--set', 'api.enabled=true');
+			expect(both.find((one) => idOf(one) === 'Certificate envtier-api')?.spec).toMatchObject({
+				secretName: 'envtier-api-tls',
+				dnsNames: expect.arrayContaining(['envtier-api.envtier-system.svc']),
+			});
 			const registration = all.find(({ kind }) => kind === 'MutatingWebhookConfiguration');
 			expect(registration?.metadata?.annotations).toEqual({
 				'cert-manager.io/inject-ca-from': 'envtier-system/envtier-webhook',
@@ -152,6 +198,8 @@ describeWithServers('deploy/chart', () => {
 			['a setting of the fetcher', [...LEAST, '--set', 'settings.ENVTIER_TOKEN_FILE=/x']],
 			['a value that does not exist', [...LEAST, '--set', 'replica=2']],
 			['no replica', [...LEAST, '--set', 'replicas=0']],
+			['a Vault token of the API', [...LEAST, '--set', 'api.settings.ENVTIER_API_VAULT_TOKEN=t']],
+			['an API without a role', [...LEAST, '--set', 'api.settings.ENVTIER_API_VAULT_ROLE=']],
 			['a private key among the CAs', [...LEAST, '--set', 'tls.caBundle=-----BEGIN PRIVATE KEY-----']],
 		])('%s is refused by the schema', async (_, args) => {
 			const { code, stderr } = await helm('template', 'envtier', CHART, ...args);
@@ -283,6 +331,10 @@ describeWithServers('deploy/chart', () => {
 		expect(names(schema.properties)).toEqual(names(values));
 		expect(names(schema.properties.settings.properties)).toEqual(names(values.settings));
 		expect(names(values.settings)).toEqual([...OF_THE_WEBHOOK].sort());
+		const ofTheApi = names(API_VARIABLES).filter((name) => !NOT_OF_THE_CHART.test(name));
+		expect(names(values.api.settings)).toEqual(ofTheApi);
+		expect(names(schema.properties.api.properties)).toEqual(names(values.api));
+		expect(names(schema.properties.api.properties.settings.properties)).toEqual(ofTheApi);
 	});
 });
 
@@ -299,7 +351,7 @@ function isNoHook({ metadata }: Manifest): boolean {
 }
 
 const withoutHash = (text: string): string =>
-	text.replaceAll(/envtier-settings-[a-z0-9]{10}/g, 'envtier-settings');
+	text.replaceAll(/(envtier(?:-api)?-settings)-[a-z0-9]{10}/g, '$1');
 
 function idOf({ kind, metadata }: Manifest): string {
 	return `${kind} ${withoutHash(metadata?.name ?? '')}`;
@@ -321,6 +373,8 @@ function plain(object: Manifest): unknown {
 }
 
 function webhookContainer(all: readonly Manifest[]) {
-	const deployment = all.find(({ kind }) => kind === 'Deployment') as V1Deployment | undefined;
+	const deployment = all.find((one) => idOf(one) === 'Deployment envtier-webhook') as
+		| V1Deployment
+		| undefined;
 	return deployment?.spec?.template.spec?.containers[0];
 }

@@ -1,12 +1,17 @@
-import { join } from 'node:path';
-import type { V1Deployment } from '@kubernetes/client-node';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import type { V1Deployment, V1SelfSubjectRulesReview } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { type Kubectl, kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { preparePrograms } from '../../support/kubernetes/programs.ts';
 import { describeWithServers } from '../../support/servers.ts';
 
 const MANIFESTS = join(import.meta.dirname, '../../../deploy/manifests');
+
+const DEPLOYMENTS = '/apis/apps/v1/namespaces/envtier-system/deployments';
+const CONFIG_MAPS = '/api/v1/namespaces/envtier-system/configmaps';
 
 // An API server of its own: the shared one has a registration that leads elsewhere.
 describeWithServers('deploy/manifests', () => {
@@ -34,16 +39,64 @@ describeWithServers('deploy/manifests', () => {
 		},
 	);
 
-	test('the namespace accepts the webhook’s own pods under Pod Security "restricted"', async () => {
-		await cluster.createNamespace({ name: 'envtier-system' });
-		const path = '/apis/apps/v1/namespaces/envtier-system/deployments/envtier-webhook';
-		const { body } = await cluster.request<V1Deployment>('GET', path);
-		const { metadata, spec } = body.spec?.template ?? {};
-		const pod = await cluster.request('POST', '/api/v1/namespaces/envtier-system/pods', {
-			metadata: { ...metadata, generateName: 'envtier-webhook-' },
-			spec,
+	test('the production overlay and the secrets API can be applied together', async () => {
+		const overlay = join(dirname(cluster.kubeconfig), 'with-api');
+		await mkdir(overlay);
+		const resources = ['overlays/production', 'api'].map((name) => relative(overlay, join(MANIFESTS, name)));
+		const configMapGenerator = [
+			{ name: 'envtier-settings', behavior: 'merge', literals: ['ENVTIER_VAULT_ADDR=https://v:8200'] },
+			{ name: 'envtier-api-settings', behavior: 'merge', literals: ['ENVTIER_API_KUBERNETES_ORG=acme'] },
+		];
+		const kustomization = { namespace: 'envtier-system', resources, configMapGenerator };
+		await writeFile(join(overlay, 'kustomization.yaml'), stringify(kustomization));
+		const applied = await kubectl('apply', '-k', overlay);
+		expect([applied.stderr, applied.code]).toEqual(['', 0]);
+		const { body } = await cluster.request<V1Deployment>('GET', `${DEPLOYMENTS}/envtier-api`);
+		const [container] = body.spec?.template.spec?.containers ?? [];
+		const read = async (name = '') =>
+			(await cluster.request<{ data?: object }>('GET', `${CONFIG_MAPS}/${name}`)).body.data;
+		const settings = await Promise.all(
+			(container?.envFrom ?? []).map((from) => read(from.configMapRef?.name)),
+		);
+		expect(Object.assign({}, ...settings)).toMatchObject({
+			ENVTIER_VAULT_ADDR: 'https://v:8200',
+			ENVTIER_API_VAULT_ROLE: 'envtier-api',
+			ENVTIER_API_KUBERNETES_ORG: 'acme',
 		});
-		expect(pod.status, JSON.stringify(pod.body)).toBe(201);
-		expect(pod.warnings).toEqual([]);
 	});
+
+	test('the API’s account may ask who somebody is and what they may do, and nothing else', async () => {
+		await cluster.createNamespace({ name: 'envtier-system' });
+		await cluster.createServiceAccount('envtier-system', 'nobody');
+		const rulesOf = async (account: string) => {
+			const answer = await cluster.request<V1SelfSubjectRulesReview>(
+				'POST',
+				'/apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
+				{ spec: { namespace: 'envtier-system' } },
+				{ token: await cluster.token('envtier-system', account) },
+			);
+			return answer.body.status?.resourceRules ?? [];
+		};
+		const known = (await rulesOf('nobody')).map((rule) => JSON.stringify(rule));
+		const own = (await rulesOf('envtier-api')).filter((rule) => !known.includes(JSON.stringify(rule)));
+		expect(own.map(({ resources, verbs }) => [resources, verbs]).sort()).toEqual([
+			[['subjectaccessreviews'], ['create']],
+			[['tokenreviews'], ['create']],
+		]);
+	});
+
+	test.each(['envtier-webhook', 'envtier-api'])(
+		'the namespace accepts the pods of %s under Pod Security "restricted"',
+		async (name) => {
+			await cluster.createNamespace({ name: 'envtier-system' });
+			const { body } = await cluster.request<V1Deployment>('GET', `${DEPLOYMENTS}/${name}`);
+			const { metadata, spec } = body.spec?.template ?? {};
+			const pod = await cluster.request('POST', '/api/v1/namespaces/envtier-system/pods', {
+				metadata: { ...metadata, generateName: `${name}-` },
+				spec,
+			});
+			expect(pod.status, JSON.stringify(pod.body)).toBe(201);
+			expect(pod.warnings).toEqual([]);
+		},
+	);
 });

@@ -15,7 +15,7 @@ const CERTS = join(import.meta.dirname, '../../../../deploy/certs/main.ts');
 /** An image whose `/bin/sh` is dash, beside `localhost/busybox:1`. */
 export const DASH_IMAGE = 'localhost/dash:test';
 
-/** Brings the images of webhook and fetcher, built from their Dockerfiles, and one for applications to the node. */
+/** Brings the images of webhook, fetcher and API, built from their Dockerfiles, and one for applications to the node. */
 async function importImages(node: Node, say: (line: string) => void): Promise<Result<undefined>> {
 	for (const program of IMAGE_PROGRAMS) {
 		say(`building the image of the ${program}, unless that was done before`);
@@ -50,11 +50,14 @@ export async function installEnvtier(
 	return ok(undefined);
 }
 
-/** Waits until as many replicas of the webhook are ready as its Deployment wants. */
-export async function untilServing(cluster: Pick<Cluster, 'request'>): Promise<void> {
-	const path = '/apis/apps/v1/namespaces/envtier-system/deployments/envtier-webhook';
+/** Waits until as many replicas of the webhook, or of what is named, are ready as its Deployment wants. */
+export async function untilServing(
+	cluster: Pick<Cluster, 'request'>,
+	name: 'envtier-webhook' | 'envtier-api' = 'envtier-webhook',
+): Promise<void> {
+	const path = `/apis/apps/v1/namespaces/envtier-system/deployments/${name}`;
 	await until(
-		'every replica of the webhook to be ready',
+		`every replica of ${name} to be ready`,
 		async () => {
 			const { spec, status } = (await cluster.request<V1Deployment>('GET', path)).body;
 			return status?.observedGeneration !== undefined && status.readyReplicas === spec?.replicas;

@@ -1,0 +1,54 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { stringify } from 'yaml';
+import type { VaultApi } from '../../openbao.ts';
+import { writePolicy, writeRole } from '../../openbao-setup.ts';
+import type { Cluster } from '../cluster.ts';
+import { kubectlFor } from '../kubectl.ts';
+import { makeCertificate, untilServing } from './install.ts';
+
+const DEPLOY = join(import.meta.dirname, '../../../../deploy');
+
+/** A cluster that Envtier is installed in. */
+export interface Installed {
+	readonly cluster: Pick<Cluster, 'kubeconfig' | 'request'>;
+	/** Path of the program. */
+	readonly kubectl: string;
+	readonly vault: VaultApi;
+}
+
+/**
+ * Installs the secrets API with the steps of docs/installing.md: its policy and role in Vault, its certificate (for `localhost` too), and its
+ * manifests beside the webhook's. Every replica is ready when this resolves. Done again it changes nothing but the certificate.
+ *
+ * @param org organization of callers that name none
+ */
+export async function installApi({ cluster, kubectl, vault }: Installed, org: string): Promise<void> {
+	await writePolicy(vault, 'envtier-api', await readFile(join(DEPLOY, 'vault/api-policy.hcl'), 'utf8'));
+	await writeRole(vault, 'kubernetes', 'envtier-api', {
+		bound_service_account_names: ['envtier-api'],
+		bound_service_account_namespaces: ['envtier-system'],
+		audience: 'vault',
+		token_policies: ['envtier-api'],
+		token_ttl: '1h',
+	});
+	// The overlay of the webhook that was installed lies beside the kubeconfig.
+	const overlay = join(dirname(cluster.kubeconfig), 'overlay-api');
+	await mkdir(overlay, { recursive: true });
+	const kustomization = {
+		namespace: 'envtier-system',
+		resources: ['../overlay', relative(overlay, join(DEPLOY, 'manifests/api'))],
+		configMapGenerator: [
+			{
+				name: 'envtier-api-settings',
+				behavior: 'merge',
+				literals: [`ENVTIER_API_KUBERNETES_ORG=${org}`],
+			},
+		],
+	};
+	await writeFile(join(overlay, 'kustomization.yaml'), stringify(kustomization));
+	await makeCertificate(cluster.kubeconfig, '--for', 'api', '--name', 'localhost');
+	const { code, stderr } = await kubectlFor(kubectl, cluster)('apply', '-k', overlay);
+	if (code !== 0) throw new Error(`kubectl apply -k ended with ${code}: ${stderr}`);
+	await untilServing(cluster, 'envtier-api');
+}
