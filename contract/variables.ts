@@ -33,6 +33,16 @@ export const VARIABLES = {
 		meaning:
 			'kubeconfig file of the cluster that the webhook serves, for one that runs outside of it; unset: the service account of its pod',
 	},
+	ENVTIER_CLIENT_CA: {
+		readBy: webhook,
+		meaning:
+			'PEM text of CA certificates: whoever asks for a decision must then show a client certificate of one of them; unset: anybody may ask',
+	},
+	ENVTIER_CLIENT_NAMES: {
+		readBy: webhook,
+		meaning:
+			'common names that such a certificate may have, comma-separated; unset: any certificate of these CAs will do',
+	},
 	ENVTIER_FETCHER_IMAGE: { readBy: webhook, required: true, meaning: 'image of the init container' },
 	ENVTIER_FETCHER_PULL_POLICY: {
 		readBy: webhook,

@@ -7,6 +7,7 @@ import express, {
 } from 'express';
 import type { Logger } from 'pino';
 import { admit } from './admit.ts';
+import { type Callers, onlyCallers } from './callers.ts';
 import type { Decision } from './decision.ts';
 import type { Metrics } from './metrics.ts';
 import { type AdmissionRequest, decodeReview, encodeReview } from './review.ts';
@@ -20,6 +21,8 @@ export interface AppParts {
 	readonly metrics: Metrics;
 	/** Undefined when the webhook can take calls, else why it cannot. */
 	readonly notReady: () => string | undefined;
+	/** Who may call `/mutate`; undefined: anybody. */
+	readonly callers?: Callers | undefined;
 }
 
 /** The API server takes objects of up to 3 MiB and may send an old and a new one. */
@@ -50,6 +53,7 @@ export function createApp(parts: AppParts): Express {
 		response.type(parts.metrics.contentType).send(await parts.metrics.text());
 	});
 	app.use('/mutate', measured(parts.metrics));
+	if (parts.callers !== undefined) app.use('/mutate', onlyCallers(parts.callers, refuse));
 	const body = express.text({ type: 'application/json', limit: BODY_LIMIT, inflate: false });
 	app.post('/mutate', body, (request, response) => mutate(parts, request, response));
 	for (const [path, methods] of Object.entries(METHODS))

@@ -59,7 +59,13 @@ const metrics = createMetrics({
 	certificateEnds: () => source.current().notAfter,
 	notReady,
 });
-const app = createApp({ settings: () => ({ ...injection, nativeEnv }), log, metrics, notReady });
+const app = createApp({
+	settings: () => ({ ...injection, nativeEnv }),
+	log,
+	metrics,
+	notReady,
+	callers: at.callers,
+});
 const served = await serve(app, source, at);
 if (!served.ok) fail(served.error);
 const running = served.value;

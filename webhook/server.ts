@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import type { Express } from 'express';
 import { err, ok, type Result } from '../contract/result.ts';
+import type { Callers } from './callers.ts';
 import type { CertificateSource, Pair } from './certificates/source.ts';
 import { drainable } from './drain.ts';
 
@@ -34,8 +36,9 @@ const LIMITS: Limits = {
 	connectionsCheckingInterval: 5_000,
 };
 
-function context({ certificate, key }: Pair): { cert: string; key: string; minVersion: 'TLSv1.2' } {
-	return { cert: certificate, key, minVersion: 'TLSv1.2' };
+function context({ certificate, key }: Pair, clientCa: string | undefined): SecureContextOptions {
+	const own: SecureContextOptions = { cert: certificate, key, minVersion: 'TLSv1.2' };
+	return clientCa === undefined ? own : { ...own, ca: clientCa };
 }
 
 /**
@@ -48,9 +51,15 @@ export async function serve(
 	at: At,
 	limits: Partial<Limits> = {},
 ): Promise<Result<Running>> {
-	const server = createServer({ ...context(certificates.current()), ...LIMITS, ...limits }, app);
+	const clientCa = at.callers?.ca;
+	// Asked for, not insisted on: the kubelet's probes and Prometheus have none, and may look at the other paths.
+	const asksForCertificate = { requestCert: clientCa !== undefined, rejectUnauthorized: false };
+	const server = createServer(
+		{ ...context(certificates.current(), clientCa), ...asksForCertificate, ...LIMITS, ...limits },
+		app,
+	);
 	const stop = drainable(server);
-	certificates.onChange((pair) => server.setSecureContext(context(pair)));
+	certificates.onChange((pair) => server.setSecureContext(context(pair, clientCa)));
 	const problem = await listening(server, at);
 	if (problem !== undefined) return err(`cannot listen on ${written(at)} (ENVTIER_LISTEN): ${problem}`);
 	return ok({ address: server.address() as AddressInfo, stop });
@@ -59,6 +68,8 @@ export async function serve(
 interface At {
 	readonly host: string;
 	readonly port: number;
+	/** Set: clients are asked for a certificate of these CAs; the application sees to what comes of it. */
+	readonly callers?: Callers | undefined;
 }
 
 function written({ host, port }: At): string {

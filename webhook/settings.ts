@@ -2,6 +2,7 @@ import { parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
 import { VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
+import { type Callers, parseCallerNames } from './callers.ts';
 import { parseBundle } from './certificates/bundle.ts';
 import type { ClusterAccess } from './kubernetes/client.ts';
 import type { NativeEnvSupport } from './native-env.ts';
@@ -46,6 +47,8 @@ export interface Settings {
 	readonly certificateFile: string;
 	readonly keyFile: string;
 	readonly logLevel: string;
+	/** Undefined: anybody may call. */
+	readonly callers: Callers | undefined;
 	/** The API server to talk to; undefined outside a cluster, where there is none. */
 	readonly cluster: ClusterAccess | undefined;
 	/** True when the API server's version decides about `injection.nativeEnv`. */
@@ -142,6 +145,12 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		problems.push(
 			`ENVTIER_FETCHER_REQUESTS must not ask for more ${over} than ENVTIER_FETCHER_LIMITS allows`,
 		);
+	const clientCa = optional('ENVTIER_CLIENT_CA', parseBundle);
+	const clientNames = optional('ENVTIER_CLIENT_NAMES', parseCallerNames);
+	if (clientNames !== undefined && !env['ENVTIER_CLIENT_CA'])
+		problems.push(
+			'ENVTIER_CLIENT_NAMES must have ENVTIER_CLIENT_CA beside it: without it nobody is asked for a certificate',
+		);
 	const certificateFile = required('ENVTIER_TLS_CERT_FILE', anything);
 	const keyFile = required('ENVTIER_TLS_KEY_FILE', anything);
 	const kubeconfig = optional('ENVTIER_KUBECONFIG', anything);
@@ -153,6 +162,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		certificateFile,
 		keyFile,
 		logLevel,
+		callers: clientCa === undefined ? undefined : { ca: clientCa, names: clientNames },
 		cluster,
 		askVersion: nativeEnv === 'auto' && cluster !== undefined,
 		injection,

@@ -90,6 +90,26 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 		accepts: [['a path', '/etc/envtier/kubeconfig', '/etc/envtier/kubeconfig']],
 		refuses: [],
 	},
+	ENVTIER_CLIENT_CA: {
+		sees: ({ callers }) => callers?.ca,
+		accepts: [['a certificate', CA, CA]],
+		refuses: [
+			['a path', '/etc/envtier/client-ca.crt'],
+			['half a certificate', CA.slice(0, 200)],
+		],
+	},
+	ENVTIER_CLIENT_NAMES: {
+		with: { ENVTIER_CLIENT_CA: CA },
+		sees: ({ callers }) => [callers?.names],
+		accepts: [
+			['one', 'kube-apiserver', [['kube-apiserver']]],
+			['several', 'kube-apiserver, system:x', [['kube-apiserver', 'system:x']]],
+		],
+		refuses: [
+			['a comma behind', 'kube-apiserver,'],
+			['a blank', ' '],
+		],
+	},
 	ENVTIER_FETCHER_IMAGE: {
 		sees: ({ injection }) => injection.image,
 		accepts: [
@@ -336,6 +356,12 @@ test('everything that is wrong is said at once, a line each', () => {
 		'ENVTIER_TLS_KEY_FILE',
 		'ENVTIER_VAULT_ADDR',
 	]);
+});
+
+test('names of callers without the CA that vouches for them are refused', () => {
+	expect(complaint({ ENVTIER_CLIENT_NAMES: 'kube-apiserver' })).toMatch(
+		/^ENVTIER_CLIENT_NAMES must have ENVTIER_CLIENT_CA beside it/,
+	);
 });
 
 test('the API server is asked for its version only inside a cluster and when nothing was said', () => {

@@ -33,6 +33,8 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_TLS_CERT_FILE: '/etc/envtier/tls/other.crt',
 	ENVTIER_TLS_KEY_FILE: '/etc/envtier/tls/other.key',
 	ENVTIER_KUBECONFIG: '/etc/envtier/kubeconfig',
+	ENVTIER_CLIENT_CA: '-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n',
+	ENVTIER_CLIENT_NAMES: 'kube-apiserver,other',
 	ENVTIER_FETCHER_IMAGE: 'registry.example/fetcher:2',
 	ENVTIER_FETCHER_PULL_POLICY: 'Always',
 	ENVTIER_FETCHER_REQUESTS: 'cpu=10m,memory=32Mi',

@@ -22,13 +22,15 @@ const ATTEMPTS = 3;
 /**
  * Starts etcd and kube-apiserver; ready when this resolves, in about five seconds once the programs are built.
  * Fails with a sentence when this machine can't provide the programs; throws, with the server's log, when they don't start.
+ *
+ * @param extraArgs for the API server, after those that it gets anyway
  */
-export async function startApiServer(): Promise<Result<ApiServer>> {
+export async function startApiServer(extraArgs: readonly string[] = []): Promise<Result<ApiServer>> {
 	const programs = await preparePrograms(['etcd', 'kube-apiserver']);
 	if (!programs.ok) return programs;
 	for (let attempt = 1; ; attempt += 1) {
 		try {
-			return ok(await startOnce(programs.value));
+			return ok(await startOnce(programs.value, extraArgs));
 		} catch (thrown) {
 			if (attempt === ATTEMPTS || !String(thrown).includes('address already in use')) throw thrown;
 		}
@@ -37,7 +39,7 @@ export async function startApiServer(): Promise<Result<ApiServer>> {
 
 type Paths = Readonly<Record<'etcd' | 'kube-apiserver', string>>;
 
-async function startOnce(paths: Paths): Promise<ApiServer> {
+async function startOnce(paths: Paths, extraArgs: readonly string[]): Promise<ApiServer> {
 	const { dir, remove } = await scratch('apiserver');
 	const processes: RunningProcess[] = [];
 	const stop = async (): Promise<void> => {
@@ -53,7 +55,7 @@ async function startOnce(paths: Paths): Promise<ApiServer> {
 		const access = await administratorAccess(dir, `https://127.0.0.1:${port}`, authority);
 		const server = await startKubeApiserver(startProcess, {
 			...{ command: paths['kube-apiserver'], dir, authority, etcdUrl: etcd.url },
-			...{ bind: '127.0.0.1', port },
+			...{ bind: '127.0.0.1', port, extraArgs },
 		});
 		processes.push(server);
 		await etcd.process.waitUntil('it is healthy', async () => (await fetch(`${etcd.url}/health`)).ok);

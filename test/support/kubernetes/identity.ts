@@ -1,10 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { generate } from 'selfsigned';
-import type { Authority, KeyPair } from '../tls.ts';
+import type { KeyPair } from '../tls.ts';
 
 /** Makes a client certificate that Kubernetes takes for user `user` of `groups` (its CN and its Os). */
 export async function clientCertificate(
-	authority: Authority,
+	authority: KeyPair,
 	user: string,
 	groups: readonly string[] = [],
 ): Promise<KeyPair> {

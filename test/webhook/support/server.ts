@@ -1,4 +1,5 @@
 import { createApp } from '../../../webhook/app.ts';
+import type { Callers } from '../../../webhook/callers.ts';
 import { openCertificateFiles } from '../../../webhook/certificates/files.ts';
 import { createMetrics } from '../../../webhook/metrics.ts';
 import { serve } from '../../../webhook/server.ts';
@@ -25,7 +26,10 @@ export interface TestServer extends AsyncDisposable {
 const LOOK = 20;
 
 /** Starts it on a free port of the loopback address. */
-export async function startServer(limits: Parameters<typeof serve>[3] = {}): Promise<TestServer> {
+export async function startServer(
+	limits: Parameters<typeof serve>[3] = {},
+	callers?: Callers,
+): Promise<TestServer> {
 	const authority = await makeAuthority();
 	const files = await kubeletVolume(await authority.issue());
 	const logs = collectLogs();
@@ -43,8 +47,8 @@ export async function startServer(limits: Parameters<typeof serve>[3] = {}): Pro
 		certificateEnds: () => certificates.current().notAfter,
 		notReady,
 	});
-	const app = createApp({ settings: () => current, log: logs.log, metrics, notReady });
-	const served = await serve(app, certificates, { host: '127.0.0.1', port: 0 }, limits);
+	const app = createApp({ settings: () => current, log: logs.log, metrics, notReady, callers });
+	const served = await serve(app, certificates, { host: '127.0.0.1', port: 0, callers }, limits);
 	if (!served.ok) throw new Error(served.error);
 	const running = served.value;
 	const stop = async (grace: number): Promise<void> => {
