@@ -10,6 +10,8 @@ export default defineConfig({
 		// Against hanging, not against slowness: machines that run tests are shared.
 		testTimeout: 90_000,
 		hookTimeout: 300_000,
+		// Tests that run at the same time wait for deadlines more than they work.
+		maxConcurrency: 8,
 		reporters: ['default', new ClosingLine()],
 		projects: [
 			{

@@ -60,7 +60,9 @@ function redirect(answer: Answer, at: string): Failure {
 function trouble(answer: Answer, at: string): Failure {
 	const { status } = answer;
 	const said = errorsOf(object(parse(answer.body)) ?? {});
-	const quiet = retryAfter(answer.retryAfter, Date.now());
+	// A date means what the server's clock makes of it: this one may be wrong.
+	const clock = Date.parse(answer.date ?? '');
+	const quiet = retryAfter(answer.retryAfter, Number.isNaN(clock) ? Date.now() : clock);
 	const options = { heals: true, ...(quiet === undefined ? {} : { retryAfter: quiet }) };
 	if (status === 503 && said.some((text) => /sealed|not (?:yet )?initialized/i.test(text)))
 		return new Failure('sealed', `${at} is sealed or not initialized`, options);

@@ -13,7 +13,8 @@ const log = openLog(settings.ok ? settings.value.logLevel : 'info');
 
 function fail(thrown: unknown): never {
 	const { reason, words, places } = endingOf(thrown);
-	log.error(words, { reason, ...(places.length > 0 ? { places } : {}) });
+	const durationMs = Math.round(performance.now());
+	log.error(words, { reason, durationMs, ...(places.length > 0 ? { places } : {}) });
 	leaveWords(lastWords, words);
 	endProcess(EXIT_CODES[reason].code);
 }

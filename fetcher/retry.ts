@@ -63,7 +63,8 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 		const left = deadline.left();
 		if (quiet >= left && quiet > 0)
 			throw givenUp(failure, `it asks for ${seconds(quiet)} of quiet, longer than the ${seconds(left)} left`);
-		const wait = quiet + backoff(failed, random);
+		// Whoever was told to keep quiet was told so together with others: they come back spread over as long again.
+		const wait = quiet + Math.max(backoff(failed, random), quiet * random());
 		// A last try before the deadline is worth more than none, and takes its time too.
 		return Math.min(wait, quiet + (left - quiet) / 2);
 	};

@@ -12,6 +12,8 @@ export interface Answer {
 	readonly status: number;
 	readonly contentType: string;
 	readonly retryAfter: string | undefined;
+	/** The server's clock. */
+	readonly date: string | undefined;
 	readonly location: string | undefined;
 	readonly body: Buffer;
 }

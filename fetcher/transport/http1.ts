@@ -44,6 +44,7 @@ function exchange(agent: Agent, endpoint: Endpoint, request: Request, timeout: n
 					status: response.statusCode ?? 0,
 					contentType: response.headers['content-type'] ?? '',
 					retryAfter: response.headers['retry-after'],
+					date: response.headers.date,
 					location: response.headers.location,
 					body: Buffer.concat(chunks, size),
 				});

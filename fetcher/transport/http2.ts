@@ -65,6 +65,7 @@ function collect(
 				status: Number(status),
 				contentType: headers['content-type'] ?? '',
 				retryAfter: headers['retry-after'],
+				date: headers.date,
 				location: headers.location,
 				body: Buffer.concat(chunks, size),
 			});

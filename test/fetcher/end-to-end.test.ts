@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Place } from '../support/openbao-setup.ts';
 import {
@@ -457,6 +459,26 @@ describe.each([
 		expect(last).toMatchObject({ requests: 1 + 3 + 1 });
 	});
 });
+
+test('ten thousand keys, and a value of a MiB', async () => {
+	const keys = Array.from({ length: 10_000 }, (_, i) => `KEY_${String(i).padStart(5, '0')}`);
+	const big = 'x'.repeat(1 << 20);
+	const secrets = Object.fromEntries(keys.map((key) => [key, `value of ${key}`]));
+	const vault = await startEmbedded({ ...secrets, KEY_BIG: big });
+	const pod = await makePod(vault.jwt());
+	const env = { ...vaultEnv(vault), ENVTIER_FORMAT: 'json,files', ENVTIER_DEADLINE: '120' };
+	const { code, last } = await runFetcher(bundle.file, pod, env);
+	expect(code).toBe(0);
+	// One login, three lists, and a revocation besides.
+	expect(last).toMatchObject({ requests: keys.length + 1 + 5, connections: 1 });
+	const { KEY_BIG, ...written } = JSON.parse(readFileSync(join(pod.out, 'env.json'), 'utf8'));
+	expect(KEY_BIG).toBe(big);
+	expect(written).toEqual(secrets);
+	const read = (key: string): string => readFileSync(join(pod.out, 'files', key), 'utf8');
+	expect(Object.fromEntries(keys.map((key) => [key, read(key)]))).toEqual(secrets);
+	await vault[Symbol.asyncDispose]();
+	await pod.scratch.remove();
+}, 180_000);
 
 describe('the requests that one pod costs', () => {
 	test('one login, one list a tier, one read a winning key, one revocation, over one connection', async () => {

@@ -43,7 +43,7 @@ beforeEach(async () => {
 afterEach(() => pod.scratch.remove());
 
 const fetch = (env: Readonly<Record<string, string>> = {}, nodeArgs: readonly string[] = []): Promise<Run> =>
-	runFetcher(bundle.file, pod, { ...vaultEnv(vault), ...env }, nodeArgs);
+	runFetcher(bundle.file, pod, { ...vaultEnv(vault), ...env }, { nodeArgs });
 
 /** Parts of what must not be told: the values, the token for Vault, and the JWT whole and in parts. */
 const forbidden = (): readonly string[] => [

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
 	chmodSync,
 	lstatSync,
@@ -258,6 +258,54 @@ test('killed at any moment it leaves old or new, never half, and the next run cl
 	expect(workingDirectories()).toHaveLength(1);
 	expect(readdirSync(out).sort()).toEqual([workingDirectories()[0], '.env', 'env', 'files'].sort());
 }, 120_000);
+
+/** Writes outputs in a process that kills itself before its `step`-th call of node:fs, a write half done. Gives whether it lived. */
+function writeUntil(step: number, value: string): boolean {
+	const module = new URL('../../fetcher/write.ts', import.meta.url).href;
+	const script = `
+		import fs from 'node:fs';
+		import { syncBuiltinESMExports } from 'node:module';
+		let left = -1;
+		for (const name of Object.keys(fs).filter((name) => name.endsWith('Sync'))) {
+			const real = fs[name];
+			fs[name] = (...args) => {
+				if (left-- !== 0) return real(...args);
+				if (name === 'writeFileSync') real(args[0], args[1].slice(0, args[1].length / 2));
+				process.kill(process.pid, 'SIGKILL');
+			};
+		}
+		const { writeOutputs } = await import(${JSON.stringify(module)});
+		syncBuiltinESMExports();
+		left = ${step};
+		const value = ${JSON.stringify(value)};
+		writeOutputs(${JSON.stringify(out)}, [
+			{ path: 'env', content: value }, { path: 'files', content: new Map([['A', value], ['B', value]]) }]);`;
+	const { signal, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+	if (signal !== 'SIGKILL') expect(status).toBe(0);
+	return signal === null;
+}
+
+test('killed before each single step, and in the middle of each write, it leaves old or new', () => {
+	const [old, young] = ['old '.repeat(100), 'new '.repeat(100)];
+	expect(writeUntil(-1, old)).toBe(true);
+	let [step, ofOld, ofNew] = [0, 0, 0];
+	while (!writeUntil(step, young)) {
+		const env = readFileSync(join(out, 'env'), 'utf8');
+		const files = ['A', 'B'].map((key) => readFileSync(join(out, 'files', key), 'utf8'));
+		expect([old, young], `env, killed before step ${step}`).toContain(env);
+		expect([old, young], `files, killed before step ${step}`).toContain(files[0]);
+		expect(files[1]).toBe(files[0]);
+		if (env === old) ofOld += 1;
+		else ofNew += 1;
+		step += 1;
+		// Old again; what the killed one left is swept away.
+		expect(writeUntil(-1, old)).toBe(true);
+		expect(readdirSync(out).filter((name) => name.startsWith('..envtier-'))).toHaveLength(1);
+	}
+	// Most of the work comes before the first change, the last of it after.
+	expect(ofOld).toBeGreaterThan(15);
+	expect(ofNew).toBeGreaterThan(1);
+}, 180_000);
 
 /** Mounting needs root; in a mount namespace of its own, so that nothing is left behind. */
 function onTmpfs(options: string, script: string): string {

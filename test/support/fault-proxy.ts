@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 /** What happens to one connection through the proxy; bytes are those that the server sends, TLS included. */
 export type TcpFault =
@@ -27,8 +28,14 @@ export interface TcpProxy extends AsyncDisposable {
 	refuse(refused: boolean): Promise<void>;
 }
 
+/** How a proxy reaches the server. */
+export interface TcpProxyOptions {
+	/** Speaks TLS to the server, trusting this CA, and plain text to clients: faults then hit HTTP itself. */
+	readonly unwrap?: string;
+}
+
 /** Starts a proxy to a port of this machine; it passes everything until told otherwise. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+export async function startTcpProxy(targetPort: number, { unwrap }: TcpProxyOptions = {}): Promise<TcpProxy> {
 	const sockets = new Set<Socket>();
 	let faultOf: (number: number) => TcpFault = () => ({ kind: 'pass' });
 	let delay = 0;
@@ -36,7 +43,8 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
 	let received = 0;
 	const server = createServer({ noDelay: true }, (client) => {
 		connections += 1;
-		const upstream = connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
+		const target = { port: targetPort, host: '127.0.0.1', noDelay: true };
+		const upstream = unwrap === undefined ? connect(target) : connectTls({ ...target, ca: unwrap });
 		for (const socket of [client, upstream]) {
 			sockets.add(socket);
 			socket.on('close', () => sockets.delete(socket));

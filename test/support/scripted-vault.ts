@@ -31,7 +31,9 @@ export interface ScriptedAnswer {
 }
 
 /** Decides about a request: an answer, or undefined to let the Vault behind it answer. */
-export type Script = (request: SeenRequest) => ScriptedAnswer | undefined;
+export type Script = (
+	request: SeenRequest,
+) => ScriptedAnswer | undefined | Promise<ScriptedAnswer | undefined>;
 
 /** How the proxy serves. */
 export interface ScriptedOptions {
@@ -70,7 +72,7 @@ export async function startScriptedVault(options: ScriptedOptions): Promise<Scri
 			body: await textOf(request),
 		};
 		requests.push(seen);
-		const answer = options.script(seen) ?? (await forward(seen, options.upstream));
+		const answer = (await options.script(seen)) ?? (await forward(seen, options.upstream));
 		await send(answer, response);
 	};
 	const listener = (request: IncomingMessage | Http2ServerRequest, response: Responder): void => {
@@ -163,8 +165,18 @@ async function send(answer: ScriptedAnswer, response: Responder): Promise<void> 
 	const plain = response as ServerResponse;
 	plain.writeHead(status, headers);
 	for (let sent = 0; sent < repeat && !plain.destroyed; sent++) {
-		if (!plain.write(body))
-			await new Promise<void>((resolve) => plain.once('drain', resolve).once('close', resolve));
+		if (!plain.write(body)) await room(plain);
 	}
 	if (open !== true) plain.end();
+}
+
+/** Waits until more can be written, or nothing any more. */
+function room(response: ServerResponse): Promise<void> {
+	return new Promise((resolve) => {
+		const go = (): void => {
+			response.off('drain', go).off('close', go);
+			resolve();
+		};
+		response.on('drain', go).on('close', go);
+	});
 }

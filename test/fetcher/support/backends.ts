@@ -1,7 +1,13 @@
 import type { VaultFileInput } from '../../../dev/vault/schema.ts';
 import { startDevVault } from '../../../dev/vault/start.ts';
 import { makeJwtSigner, serviceAccountClaims } from '../../support/jwt.ts';
-import { startOpenBao, type VaultApi, vaultApi } from '../../support/openbao.ts';
+import {
+	type OpenBao,
+	type OpenBaoOptions,
+	startOpenBao,
+	type VaultApi,
+	vaultApi,
+} from '../../support/openbao.ts';
 import { createNamespace, enableAuth, mountKv, writePolicy, writeRole } from '../../support/openbao-setup.ts';
 
 /** A Vault to fetch from, with the mounts, policies and roles below and no secret yet. */
@@ -72,8 +78,8 @@ export function vaultEnv(backend: { readonly addr: string; readonly caPem: strin
 }
 
 /** Starts a real OpenBao. The namespace `team` has the same mounts, policies and roles. */
-export async function startReal(): Promise<Backend> {
-	const bao = await startOpenBao();
+export async function startReal(options: OpenBaoOptions = {}): Promise<Backend & OpenBao> {
+	const bao = await startOpenBao(options);
 	const signer = makeJwtSigner();
 	await createNamespace(bao, 'team');
 	for (const namespace of [undefined, 'team']) {
@@ -113,10 +119,10 @@ export async function startReal(): Promise<Backend> {
 	return { ...bao, jwt: (overrides) => signer.sign(serviceAccountClaims('shop', 'web', overrides)) };
 }
 
-/** Starts the embedded Vault, filled alike. */
-export async function startEmbedded(): Promise<
-	Backend & { readonly requests: readonly { connection: number }[] }
-> {
+/** Starts the embedded Vault, filled alike; `secrets` are those of organization acme. */
+export async function startEmbedded(
+	secrets: Readonly<Record<string, string>> = {},
+): Promise<Backend & { readonly requests: readonly { connection: number }[] }> {
 	const house: VaultFileInput = {
 		kv: { secret: '2', legacy: '1' },
 		policies: Object.fromEntries(
@@ -132,7 +138,9 @@ export async function startEmbedded(): Promise<
 			]),
 		),
 	};
-	const vault = await startDevVault({ content: { ...house, namespaces: { team: house } } });
+	const vault = await startDevVault({
+		content: { ...house, orgs: { acme: secrets }, namespaces: { team: house } },
+	});
 	const signer = makeJwtSigner();
 	return {
 		...vaultApi(vault),

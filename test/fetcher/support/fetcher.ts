@@ -82,15 +82,23 @@ export interface Run {
 	readonly ms: number;
 }
 
+/** What to start besides the fetcher. */
+export interface StartOptions {
+	/** For Node, before the file. */
+	readonly nodeArgs?: readonly string[];
+	/** A program that runs what follows it. */
+	readonly launcher?: readonly string[];
+}
+
 /** Starts the fetcher as a process with exactly this environment. */
 export function startFetcher(
 	file: string,
 	pod: Pod,
 	env: Readonly<Record<string, string | undefined>>,
-	nodeArgs: readonly string[] = [],
+	{ nodeArgs = [], launcher = [] }: StartOptions = {},
 ): Promise<RunningProcess> {
-	const args = [...nodeArgs, file];
-	return startProcess({ name: 'fetcher', command: process.execPath, args, env: { ...pod.env, ...env } });
+	const [command = process.execPath, ...args] = [...launcher, process.execPath, ...nodeArgs, file];
+	return startProcess({ name: 'fetcher', command, args, env: { ...pod.env, ...env } });
 }
 
 /** Runs the fetcher to its end, as a process with exactly this environment. */
@@ -98,10 +106,10 @@ export async function runFetcher(
 	file: string,
 	pod: Pod,
 	env: Readonly<Record<string, string | undefined>>,
-	nodeArgs: readonly string[] = [],
+	options: StartOptions = {},
 ): Promise<Run> {
 	const start = performance.now();
-	const running = await startFetcher(file, pod, env, nodeArgs);
+	const running = await startFetcher(file, pod, env, options);
 	const exit = await running.exited;
 	const ms = performance.now() - start;
 	const [stdout, stderr] = [running.stdout(), running.stderr()];

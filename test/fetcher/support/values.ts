@@ -72,8 +72,27 @@ export const anyValue: fc.Arbitrary<string> = fc
 	)
 	.map((value) => value.toWellFormed().replaceAll('\0', '?'));
 
-/** A value with every character that UTF-8 allows in one or two bytes, but NUL. */
-export const EVERY_BYTE = Array.from({ length: 0x7ff }, (_, i) => String.fromCharCode(i + 1)).join('');
+/** Of three and four bytes: the first and the last character with each first byte (E0 to EF, F0 to F4), without surrogates. */
+const LONG = [
+	...Array.from({ length: 16 }, (_, i) => [Math.max(0x800, i << 12), (i << 12) + 0xfff]),
+	[0xd7ff, 0xe000],
+]
+	.concat(
+		Array.from({ length: 5 }, (_, i) => [
+			Math.max(0x1_0000, i << 18),
+			Math.min(0x10_ffff, (i << 18) + 0x3_ffff),
+		]),
+	)
+	.flat()
+	.filter((code) => code < 0xd800 || code > 0xdfff);
+
+/**
+ * A value with every byte that UTF-8 allows (01 to F4, without C0 and C1), but NUL: each character of one or two bytes, and some of
+ * three and four.
+ */
+export const EVERY_BYTE = [...Array.from({ length: 0x7ff }, (_, i) => i + 1), ...LONG]
+	.map((code) => String.fromCodePoint(code))
+	.join('');
 
 /** Several values by keys that no shell or program cares about, sorted. */
 export const anyEntries: fc.Arbitrary<readonly { readonly key: string; readonly value: string }[]> = fc

@@ -1,0 +1,150 @@
+import { json, type ScriptedAnswer } from '../../support/scripted-vault.ts';
+import { type Case, type Expected, HARMLESS, lasts, scripted, stays } from './weather.ts';
+
+/** Where in the fetch an answer is replaced. */
+export const STAGES = {
+	login: (path: string) => path.startsWith('auth/jwt/login'),
+	list: (path: string) => path.startsWith('secret/metadata/orgs'),
+	read: (path: string) => path.startsWith('secret/data/deployments'),
+	/** Everything from the first list on. */
+	after: (path: string) => !path.startsWith('auth/jwt/login'),
+} as const;
+
+type Stage = keyof typeof STAGES;
+
+const ANY = ['login', 'list', 'read'] as const satisfies readonly Stage[];
+
+const HTML = { 'content-type': 'text/html' };
+const BIG = Buffer.alloc(1 << 20, 0x61);
+
+type Answers = readonly (readonly [
+	what: string,
+	answer: ScriptedAnswer,
+	expected: Readonly<Partial<Record<Stage | 'any', Expected>>>,
+])[];
+
+/** Given for as long as the fetcher asks. `any` stands for all stages. */
+const ANSWERS: Answers = [
+	[
+		'400',
+		json(400, { errors: ['missing something'] }),
+		{
+			login: stays(21, /^login-refused: Vault does not say why; .*\(Vault: 400 missing something\)/),
+			list: stays(28, /^bad-answer: .*"secret\/metadata\/orgs\/acme\/secrets" with 400: missing something/),
+			read: stays(28, /^bad-answer: .*"secret\/data\/deployments\/shop\/secrets\/[AB]" with 400/),
+		},
+	],
+	[
+		'403',
+		json(403, { errors: ['1 error occurred:\n\t* permission denied\n\n'] }),
+		{
+			login: stays(21, /^login-refused: Vault does not say why; .*\(Vault: 403 permission denied\)/),
+			list: stays(22, /^read-refused: .*the org tier .*"secret\/metadata\/orgs\/acme\/secrets\/"/),
+			read: stays(22, /^read-refused: .*the deployment tier.*secret\/data\/deployments\/shop\/secrets\/\+/),
+		},
+	],
+	[
+		'403 to everything, as for a token that was revoked',
+		json(403, { errors: ['permission denied'] }),
+		{
+			after: stays(
+				22,
+				/^read-refused: .*Vault does not know the token any more .*; if it does, a policy of the role/,
+			),
+		},
+	],
+	[
+		'404 with no errors, which means "nothing there"',
+		json(404, { errors: [] }),
+		{ login: stays(21, /^login-refused: /), list: HARMLESS },
+	],
+	[
+		'404 from something that is not Vault',
+		{ status: 404, headers: HTML, body: '<html>not found</html>' },
+		{ any: stays(28, /^bad-answer: .* with 404 and text\/html instead of JSON: is it Vault/) },
+	],
+	[
+		'405',
+		json(405, { errors: ['unsupported operation'] }),
+		{ list: stays(28, /with 405: unsupported operation/) },
+	],
+	['412', json(412, { errors: [] }), { any: lasts(24, /has not caught up with its cluster yet \(412\)/) }],
+	[
+		'429',
+		json(429, { errors: ['rate limit'] }),
+		{ any: lasts(24, /asks for fewer requests \(429: rate limit\)/) },
+	],
+	['472', json(472, {}), { list: lasts(24, /standby of a disaster-recovery pair \(472\)/) }],
+	['473', json(473, {}), { list: lasts(24, /is a standby \(473\)/) }],
+	[
+		'500',
+		json(500, { errors: ['internal error'] }),
+		{ any: lasts(24, /has an error \(500: internal error\)/) },
+	],
+	[
+		'502 from a load balancer',
+		{ status: 502, headers: HTML, body: '<h1>' },
+		{ any: lasts(24, /has an error \(502\)/) },
+	],
+	['503', { status: 503, body: '' }, { any: lasts(24, /has an error \(503\)/) }],
+	[
+		'503, sealed',
+		json(503, { errors: ['Vault is sealed'] }),
+		{ any: lasts(25, /^sealed: .*is sealed or not init/) },
+	],
+	['504', { status: 504, body: 'upstream' }, { any: lasts(24, /has an error \(504\)/) }],
+	[
+		'HTML instead of JSON',
+		{ status: 200, headers: HTML, body: '<html>Please log in to the WiFi</html>' },
+		{
+			any: stays(
+				28,
+				/^bad-answer: .* with 200 and text\/html instead of JSON: is it Vault that answers there/,
+			),
+		},
+	],
+	[
+		'JSON that is cut off',
+		{ status: 200, headers: { 'content-type': 'application/json' }, body: '{"data":{"keys":["A"' },
+		{ any: lasts(28, /^bad-answer: .*JSON that is cut off or malformed/) },
+	],
+	[
+		'bytes that are no UTF-8',
+		{ status: 200, headers: { 'content-type': 'application/json' }, body: Buffer.from([0x22, 0xff, 0x22]) },
+		{ list: lasts(28, /JSON that is cut off or malformed/) },
+	],
+	[
+		'JSON of another shape',
+		json(200, { data: { keys: 'A' } }),
+		{
+			login: stays(28, /^bad-answer: .* answers "auth\/jwt\/login" without a token/),
+			list: stays(28, /^bad-answer: .* answers "secret\/metadata\/orgs\/acme\/secrets" with 200/),
+		},
+	],
+	['JSON that is no object', json(200, ['A']), { any: lasts(28, /JSON that is cut off or malformed/) }],
+	[
+		'a body of 100 MiB',
+		{ status: 200, headers: { 'content-type': 'application/json' }, body: BIG, repeat: 100 },
+		{ any: stays(28, /^bad-answer: .*an answer is larger than 8 MiB/) },
+	],
+	[
+		'a body that never ends',
+		{ status: 200, headers: { 'content-type': 'application/json' }, body: '{', open: true },
+		{ any: lasts(24, /^unreachable: .*no complete answer within/) },
+	],
+];
+
+/** Answers other than Vault's, for as long as the fetcher asks. */
+export const ANSWERED: readonly Case[] = ANSWERS.flatMap(([what, answer, { any, ...expected }]) => {
+	const stages = any === undefined ? {} : Object.fromEntries(ANY.map((stage) => [stage, any]));
+	const cases = Object.entries({ ...stages, ...expected }) as [Stage, Expected][];
+	return cases.map(
+		([at, wanted]) =>
+			({
+				what,
+				at,
+				expected: wanted,
+				place: (weather) => scripted(weather, ({ path }) => (STAGES[at](path) ? answer : undefined)),
+			}) satisfies Case,
+	);
+});

@@ -1,0 +1,251 @@
+import { createServer } from 'node:net';
+import { expect } from 'vitest';
+import { enableAuth, must, writeRole } from '../../support/openbao-setup.ts';
+import { json, type ScriptedAnswer } from '../../support/scripted-vault.ts';
+import { startReal } from '../support/backends.ts';
+import { STAGES } from './answers.ts';
+import {
+	type Case,
+	fillTiers,
+	HARMLESS,
+	HEALS,
+	type Place,
+	scripted,
+	stays,
+	type Weather,
+} from './weather.ts';
+
+/** Each request gets this answer first, and Vault's own from then on. */
+function once(weather: Weather, answer: () => ScriptedAnswer): Promise<Place> {
+	const seen = new Set<string>();
+	let again = false;
+	return scripted(weather, ({ path }) => {
+		if (path.includes('revoke')) return undefined;
+		again ||= seen.has(path);
+		if (seen.has(path)) return undefined;
+		seen.add(path);
+		return answer();
+	}).then((place) => ({ ...place, tries: () => (again ? 2 : 1) }));
+}
+
+const inSeconds = (clock: number, seconds: number): Record<string, string> => ({
+	date: new Date(clock).toUTCString(),
+	'retry-after': new Date(clock + seconds * 1_000).toUTCString(),
+});
+
+const YEAR_2001 = Date.UTC(2001, 0, 1);
+
+const FIRST: readonly (readonly [string, () => ScriptedAnswer])[] = [
+	['412', () => json(412, {})],
+	['429', () => json(429, { errors: [] })],
+	['503', () => json(503, { errors: [] })],
+	['502 in HTML', () => ({ status: 502, headers: { 'content-type': 'text/html' }, body: '<h1>' })],
+	[
+		'JSON that is cut off',
+		() => ({ status: 200, headers: { 'content-type': 'application/json' }, body: '{' }),
+	],
+];
+
+/** Answers the login once with this; `waited` gives the pause before the next try. */
+async function quietFor(weather: Weather, answer: ScriptedAnswer): Promise<Place & { waited(): number }> {
+	const times: number[] = [];
+	const place = await scripted(weather, ({ path }) => {
+		if (!STAGES.login(path)) return undefined;
+		times.push(performance.now());
+		return times.length === 1 ? answer : undefined;
+	});
+	return { ...place, tries: () => times.length, waited: () => (times[1] ?? 0) - (times[0] ?? 0) };
+}
+
+const RETRY_AFTER: readonly Case[] = [
+	['429 with Retry-After: 1', json(429, { errors: [] }, { 'retry-after': '1' })] as const,
+	['503 with Retry-After: 1', json(503, { errors: [] }, { 'retry-after': '1' })] as const,
+	[
+		'Retry-After as a date, where the clocks differ by years',
+		json(429, { errors: [] }, inSeconds(YEAR_2001, 1)),
+	] as const,
+].map(([what, answer]) => ({
+	what: `${what}, as the first answer`,
+	expected: HEALS,
+	place: async (weather) => {
+		const place = await quietFor(weather, answer);
+		const dispose = async (): Promise<void> => {
+			await place[Symbol.asyncDispose]();
+			// Up to as long again, so that pods that were told so together don't come back together.
+			expect(place.waited()).toBeGreaterThanOrEqual(995);
+			expect(place.waited()).toBeLessThan(10_000);
+		};
+		return { ...place, [Symbol.asyncDispose]: dispose };
+	},
+}));
+
+/** The Vault of a test's own, in front of which `when` is told of the first list. */
+async function atTheFirstList(
+	weather: Weather,
+	vault: Awaited<ReturnType<typeof startReal>>,
+	when: (token: string) => Promise<void>,
+	stage: 'list' | 'read' = 'list',
+): Promise<Place> {
+	const seen = new Map<string, number>();
+	let told: Promise<void> | undefined;
+	const place = await scripted({ vault, authority: weather.authority }, async ({ path, headers }) => {
+		if (!STAGES[stage](path)) return undefined;
+		seen.set(path, (seen.get(path) ?? 0) + 1);
+		told ??= when(String(headers['x-vault-token']));
+		await told;
+		return undefined;
+	});
+	return { ...place, tries: () => Math.max(0, ...seen.values()) };
+}
+
+const revokedAt = (stage: 'list' | 'read'): Case => ({
+	what: 'the token is revoked midway',
+	at: stage,
+	expected: stays(22, /Vault does not know the token any more that it gave at the login: it was revoked/),
+	place: (weather) =>
+		atTheFirstList(
+			weather,
+			weather.vault,
+			async (token) => void (await must(weather.vault, 'POST', 'auth/token/revoke-self', { token })),
+			stage,
+		),
+});
+
+/** Vault dies at the first list and comes back by and by, sealed at first. */
+async function restarted(weather: Weather): Promise<Place> {
+	const vault = await startReal({ durable: true });
+	await fillTiers(vault);
+	let back: Promise<void> | undefined;
+	const place = await atTheFirstList(weather, vault, async () => {
+		await vault.kill();
+		back = vault.start();
+	});
+	return {
+		...place,
+		vault,
+		[Symbol.asyncDispose]: async () => {
+			await back;
+			await place[Symbol.asyncDispose]();
+			await vault[Symbol.asyncDispose]();
+		},
+	};
+}
+
+/** Vault's own limit on logins: one in four seconds, and none left. */
+async function limited({ vault }: Weather): Promise<Place> {
+	const mount = 'limited';
+	await enableAuth(vault, 'jwt', { at: mount });
+	const config = await must(vault, 'GET', 'auth/jwt/config');
+	const { jwt_validation_pubkeys } = (config as { data: { jwt_validation_pubkeys: string[] } }).data;
+	await must(vault, 'POST', `auth/${mount}/config`, { body: { jwt_validation_pubkeys } });
+	await writeRole(vault, mount, 'web', {
+		...{ role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'], token_policies: ['web'] },
+		bound_subject: 'system:serviceaccount:shop:web',
+	});
+	const path = `auth/${mount}/`;
+	await must(vault, 'POST', 'sys/quotas/rate-limit/logins', { body: { path, rate: 1, interval: '4s' } });
+	const logIn = () =>
+		vault.request('POST', `auth/${mount}/login`, { token: '', body: { role: 'web', jwt: vault.jwt() } });
+	while ((await logIn()).status !== 429);
+	let tries = 0;
+	return {
+		env: { ENVTIER_VAULT_AUTH_MOUNT: mount },
+		tries: () => tries,
+		[Symbol.asyncDispose]: async () => {
+			tries = 2;
+			await must(vault, 'DELETE', 'sys/quotas/rate-limit/logins');
+			await must(vault, 'DELETE', `sys/auth/${mount}`);
+		},
+	};
+}
+
+/** A redirect to another host, which must hear of nobody. */
+async function redirecting(weather: Weather, status: number, at: 'login' | 'list' | 'read'): Promise<Place> {
+	let heard = 0;
+	const other = createServer(() => {
+		heard += 1;
+	});
+	await new Promise<void>((resolve) => other.listen(0, '127.0.0.2', resolve));
+	const address = other.address();
+	const port = typeof address === 'object' ? address?.port : 0;
+	const headers = { location: `https://127.0.0.2:${port}/v1/auth/jwt/login` };
+	const place = await scripted(weather, ({ path }) =>
+		STAGES[at](path) ? { status, headers, body: '' } : undefined,
+	);
+	return {
+		...place,
+		[Symbol.asyncDispose]: async () => {
+			await place[Symbol.asyncDispose]();
+			await new Promise((resolve) => other.close(resolve));
+			expect(heard).toBe(0);
+		},
+	};
+}
+
+/** What changes while it is looked at, and where somebody points elsewhere. */
+export const CHANGES: readonly Case[] = [
+	...FIRST.map(
+		([what, answer]): Case => ({
+			what: `${what}, as the first answer to every request`,
+			expected: HEALS,
+			place: (weather) => once(weather, answer),
+		}),
+	),
+	...RETRY_AFTER,
+	{
+		what: 'Retry-After beyond the deadline',
+		expected: stays(24, /it asks for 3600 s of quiet, longer than the \d+(\.\d)? s left/),
+		place: async (weather) => {
+			const answer = json(429, { errors: [] }, { 'retry-after': '3600' });
+			return await scripted(weather, ({ path }) => (STAGES.login(path) ? answer : undefined));
+		},
+		also: ({ ms }) => expect(ms).toBeLessThan(30_000),
+	},
+	{
+		what: 'a rate limit of Vault’s own (429)',
+		expected: HEALS,
+		place: limited,
+		also: ({ log }) => expect(log[0]?.msg).toMatch(/asks for fewer requests \(429/),
+	},
+	...[301, 302, 303, 307, 308].flatMap((status) =>
+		(['login', 'list', 'read'] as const).map(
+			(at): Case => ({
+				what: `a redirect to another host (${status})`,
+				at,
+				expected: stays(
+					28,
+					new RegExp(`a redirect \\(${status}\\) to https://127.0.0.2:\\d+; Envtier follows none`),
+				),
+				place: (weather) => redirecting(weather, status, at),
+			}),
+		),
+	),
+	revokedAt('list'),
+	revokedAt('read'),
+	{
+		what: 'Vault is restarted between login and list, and keeps its data',
+		expected: HEALS,
+		place: restarted,
+	},
+	{
+		what: 'Vault’s clock is ahead: the pod’s token has expired',
+		expected: stays(21, /the pod’s token has expired .* by Vault’s clock/),
+		place: () => skewed({ exp: 1_700_000_000, iat: 1_699_999_000, nbf: 1_699_999_000 }),
+	},
+	{
+		what: 'Vault’s clock is behind: the pod’s token is not valid yet',
+		expected: stays(21, /the pod’s token is not valid yet by Vault’s clock/),
+		place: () => skewed({ nbf: 4_000_000_000, exp: 4_000_001_000 }),
+	},
+	{
+		what: 'Vault’s clock is behind by less than a minute',
+		expected: HARMLESS,
+		place: () => skewed({ nbf: Math.floor(Date.now() / 1000) + 45 }),
+	},
+];
+
+/** The pod's token says this. */
+function skewed(claims: Readonly<Record<string, unknown>>): Promise<Place> {
+	const nothing = () => Promise.resolve();
+	return Promise.resolve({ env: {}, claims, tries: () => 1, [Symbol.asyncDispose]: nothing });
+}

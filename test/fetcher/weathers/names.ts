@@ -1,0 +1,71 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { type DnsServer, type DnsWord, startDns } from '../../support/dns.ts';
+import { scratch } from '../../support/scratch.ts';
+import { startScriptedVault } from '../../support/scripted-vault.ts';
+import { type Case, HEALS, lasts, type Place, type Weather } from './weather.ts';
+
+const NAME = 'vault.envtier.test';
+
+/** Gives the command that follows it a resolver of its own, in a mount namespace that vanishes with it. */
+function resolvingBy(dns: DnsServer, dir: string): readonly string[] {
+	const file = join(dir, 'resolv.conf');
+	writeFileSync(file, `nameserver ${dns.address}\noptions timeout:1 attempts:1\n`);
+	const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
+	return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, file];
+}
+
+/** A Vault that is called by a name, and a name server that says this of it. */
+async function named({ vault, authority }: Weather, say: (number: number) => DnsWord): Promise<Place> {
+	const [dns, place, tls] = await Promise.all([
+		startDns(say),
+		scratch('names'),
+		authority.issue({ names: [NAME] }),
+	]);
+	const proxy = await startScriptedVault({ upstream: vault, script: () => undefined, tls });
+	return {
+		env: {
+			ENVTIER_VAULT_ADDR: `https://${NAME}:${proxy.port}`,
+			ENVTIER_VAULT_CA: authority.certPem,
+			PATH: process.env['PATH'] ?? '',
+		},
+		tries: dns.questions,
+		launcher: resolvingBy(dns, place.dir),
+		[Symbol.asyncDispose]: async () => {
+			await Promise.all([proxy[Symbol.asyncDispose](), dns[Symbol.asyncDispose](), place.remove()]);
+		},
+	};
+}
+
+const ADDRESS = { a: '127.0.0.1' } as const;
+
+/** What DNS can say of Vault's name. A server that answers nothing at all is in process.test.ts. */
+export const NAMES: readonly Case[] = [
+	{
+		what: 'a name that is not in DNS',
+		expected: lasts(24, /its name is not in DNS \(ENOTFOUND\)/),
+		root: true,
+		place: (weather) => named(weather, () => 'NXDOMAIN'),
+	},
+	{
+		what: 'DNS that fails',
+		expected: lasts(24, /DNS does not answer \(EAI_AGAIN\)/),
+		root: true,
+		place: (weather) => named(weather, () => 'SERVFAIL'),
+	},
+	{
+		what: 'DNS that fails and heals',
+		expected: HEALS,
+		root: true,
+		place: (weather) => named(weather, (number) => (number <= 2 ? 'SERVFAIL' : ADDRESS)),
+		also: ({ log }) => expect(log[0]?.msg).toContain('DNS does not answer (EAI_AGAIN); trying again'),
+	},
+	{
+		what: 'a name that comes into DNS later',
+		expected: HEALS,
+		root: true,
+		place: (weather) => named(weather, (number) => (number <= 2 ? 'NXDOMAIN' : ADDRESS)),
+		also: ({ log }) => expect(log[0]?.msg).toContain('its name is not in DNS (ENOTFOUND); trying again'),
+	},
+];

@@ -1,0 +1,191 @@
+import { expect } from 'vitest';
+import { EXIT_CODES } from '../../../contract/exit-codes.ts';
+import {
+	startTcpProxy,
+	type TcpFault,
+	type TcpProxy,
+	type TcpProxyOptions,
+} from '../../support/fault-proxy.ts';
+import type { OpenBao } from '../../support/openbao.ts';
+import { putSecret } from '../../support/openbao-setup.ts';
+import { type Script, type ScriptedOptions, startScriptedVault } from '../../support/scripted-vault.ts';
+import { type Authority, makeAuthority } from '../../support/tls.ts';
+import { type Backend, startReal, vaultEnv } from '../support/backends.ts';
+import { buildFetcher, makePod, type Run, runFetcher } from '../support/fetcher.ts';
+
+/** What is in Vault, and must be nowhere else unless everything went well. */
+const VALUE = 'only-in-vault-4711';
+/** The deadline of a run that is tried again until then. */
+const SECONDS = 3;
+/** The deadline of any other, on whatever machine. */
+const PATIENCE = { ENVTIER_DEADLINE: '60' } as const;
+
+/** What a fault must lead to. */
+export interface Expected {
+	/** 0: it healed, and everything was written. */
+	readonly code: number;
+	/** Matches the last words. */
+	readonly words?: RegExp;
+	/** Whether the request, or the connection, that met the fault was made again. */
+	readonly retried: boolean;
+}
+
+/** What waiting doesn't change ends the fetch at once. */
+export const stays = (code: number, words: RegExp): Expected => ({ code, words, retried: false });
+/** What could heal, but does not before the deadline. */
+export const lasts = (code: number, words: RegExp): Expected => ({ code, words, retried: true });
+/** What heals. */
+export const HEALS: Expected = { code: 0, retried: true };
+/** What does no harm. */
+export const HARMLESS: Expected = { code: 0, retried: false };
+
+/** Where the fetcher of one case goes, and how often it went. */
+export interface Place extends AsyncDisposable {
+	readonly env: Readonly<Record<string, string>>;
+	/** How often the faulty request, or connection, was made. */
+	tries(): number;
+	/** A Vault other than the shared one, whose tokens are asked for. */
+	readonly vault?: Backend;
+	/** Of the pod's token; these replace what it usually says. */
+	readonly claims?: Readonly<Record<string, unknown>>;
+	/** A program that runs the fetcher. */
+	readonly launcher?: readonly string[];
+}
+
+/** A bundle, a real OpenBao with two keys in each of two tiers, and a CA for what stands in front of it. */
+export interface Weather extends AsyncDisposable {
+	readonly file: string;
+	readonly vault: Backend & OpenBao;
+	readonly authority: Authority;
+}
+
+/** Starts what all cases share. */
+export async function startWeather(): Promise<Weather> {
+	const [bundle, vault, authority] = await Promise.all([buildFetcher(), startReal(), makeAuthority()]);
+	await fillTiers(vault);
+	return {
+		file: bundle.file,
+		vault,
+		authority,
+		[Symbol.asyncDispose]: async () => {
+			await vault[Symbol.asyncDispose]();
+			await bundle.remove();
+		},
+	};
+}
+
+/** Two keys in each of two tiers. */
+export async function fillTiers(vault: Backend): Promise<void> {
+	for (const folder of ['orgs/acme/secrets', 'deployments/shop/secrets'])
+		for (const key of ['A', 'B']) await putSecret(vault, `${folder}/${key}`, VALUE);
+}
+
+/** Runs the fetcher in a place and checks all that must hold; gives the run, for what else there is to see. */
+export async function endure(
+	weather: Pick<Weather, 'file' | 'vault'>,
+	place: Place,
+	{ code, words, retried }: Expected,
+): Promise<Run> {
+	const { vault = weather.vault, launcher = [] } = place;
+	const jwt = vault.jwt(place.claims);
+	const pod = await makePod(jwt);
+	// What is tried again until the deadline; all else ends by itself, whenever a busy machine comes to it.
+	const deadline = retried && code !== 0 ? { ENVTIER_DEADLINE: String(SECONDS) } : PATIENCE;
+	const env = { ...vaultEnv(vault), ...deadline, ...place.env };
+	const run = await runFetcher(weather.file, pod, env, { launcher });
+	await place[Symbol.asyncDispose]();
+	const files = pod.files();
+	await pod.scratch.remove();
+	expect({ code: run.code, words: run.words, stderr: run.stderr }).toEqual({
+		code,
+		words: code === 0 ? '' : expect.stringMatching(words ?? /^$/),
+		stderr: '',
+	});
+	if (words !== undefined) expect(run.words).toMatch(new RegExp(`^${reasonOf(code)}: `));
+	expect(files).toEqual(code === 0 ? { env: `export A='${VALUE}'\nexport B='${VALUE}'\n` } : {});
+	const said = `${run.stdout}${run.stderr}${run.words}`;
+	for (const secret of [VALUE, jwt, jwt.split('.')[2] ?? jwt]) expect(said).not.toContain(secret);
+	expect(said).not.toMatch(/\b[sb]\.[A-Za-z0-9]{20,}/);
+	expect(place.tries() > 1).toBe(retried);
+	// By the process's own clock: how long a busy machine takes to start one says nothing about it.
+	const seconds = Number(env.ENVTIER_DEADLINE);
+	expect(Number(run.last?.['durationMs'])).toBeLessThan((seconds + 1) * 1_000);
+	return run;
+}
+
+/** The name of an exit code. */
+export function reasonOf(code: number): string {
+	return Object.entries(EXIT_CODES).find(([, one]) => one.code === code)?.[0] ?? 'unknown';
+}
+
+/** Answers by a script in front of the real server; `tries` counts how often it answered the same request. */
+export async function scripted(
+	{ vault, authority }: Pick<Weather, 'vault' | 'authority'>,
+	script: Script,
+	options: Partial<ScriptedOptions> = {},
+): Promise<Place> {
+	const tries = new Map<string, number>();
+	const counting: Script = async (request) => {
+		const answer = await script(request);
+		if (answer !== undefined) tries.set(request.path, (tries.get(request.path) ?? 0) + 1);
+		return answer;
+	};
+	const tls = await authority.issue();
+	const proxy = await startScriptedVault({ tls, upstream: vault, ...options, script: counting });
+	return {
+		env: { ENVTIER_VAULT_ADDR: proxy.addr, ENVTIER_VAULT_CA: authority.certPem },
+		tries: () => Math.max(0, ...tries.values()),
+		[Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+	};
+}
+
+/** Something that passes everything on to the real server, with a certificate of its own; `tries` counts connections. */
+export async function served(
+	{ vault, authority }: Pick<Weather, 'vault' | 'authority'>,
+	leaf: Parameters<Authority['issue']>[0],
+	options: { readonly maxVersion?: 'TLSv1.1'; readonly trusted?: Authority; readonly plain?: true } = {},
+): Promise<Place> {
+	const { maxVersion, trusted = authority, plain } = options;
+	const versions = maxVersion === undefined ? {} : ({ minVersion: 'TLSv1', maxVersion } as const);
+	const tls = plain ? {} : { tls: { ...(await authority.issue(leaf)), ...versions } };
+	const proxy = await startScriptedVault({ upstream: vault, script: () => undefined, ...tls });
+	return {
+		env: {
+			ENVTIER_VAULT_ADDR: `https://127.0.0.1:${proxy.port}`,
+			ENVTIER_VAULT_CA: trusted.certPem,
+		},
+		tries: () => proxy.connections(),
+		[Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+	};
+}
+
+/** Faults of the network between the fetcher and the real server; `tries` counts connections. */
+export async function wired(
+	vault: Pick<Backend, 'addr'>,
+	fault: (number: number) => TcpFault,
+	options: TcpProxyOptions = {},
+): Promise<{ readonly proxy: TcpProxy; readonly place: Place }> {
+	const proxy = await startTcpProxy(Number(new URL(vault.addr).port), options);
+	proxy.setFault(fault);
+	const place: Place = {
+		env: { ENVTIER_VAULT_ADDR: `https://127.0.0.1:${proxy.port}` },
+		tries: () => proxy.connections(),
+		[Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+	};
+	return { proxy, place };
+}
+
+/** One thing that can be in the way, and what comes of it. */
+export interface Case {
+	/** As the table in the documentation says it. */
+	readonly what: string;
+	/** During what, where that matters. */
+	readonly at?: string;
+	readonly expected: Expected;
+	/** Cases without it need no root. */
+	readonly root?: true;
+	/** Brings it about. */
+	readonly place: (weather: Weather) => Promise<Place>;
+	/** What else must hold. */
+	readonly also?: (run: Run) => void;
+}
