@@ -3,6 +3,9 @@ import { err, ok, type Result } from './result.ts';
 /** Every annotation and label of Envtier starts with this prefix (a DNS name, as Kubernetes asks of prefixes). */
 export const ANNOTATION_PREFIX = 'envtier.dev/';
 
+/** Of a pod the annotation, of its namespace the label that names the organization. */
+export const ORG_LABEL = `${ANNOTATION_PREFIX}org`;
+
 /**
  * Names of the pieces that injection adds to a pod. With several UIDs a suffix `-{uid}` follows
  * from the second group on.

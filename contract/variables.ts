@@ -69,7 +69,16 @@ export const VARIABLES = {
 			'whether pods may ask for native environment variables, which need Kubernetes 1.35: true, false, or auto to ask the API server for its version',
 		default: 'auto',
 	},
-	ENVTIER_DEFAULT_ORG: { readBy: webhook, meaning: 'organization of pods that name none' },
+	ENVTIER_DEFAULT_ORG: {
+		readBy: webhook,
+		meaning: 'organization of pods that name none, in namespaces that name none',
+	},
+	ENVTIER_ORG_LABEL: {
+		readBy: webhook,
+		meaning:
+			'what the label envtier.dev/org of a namespace is worth: ignored, default (the organization of pods there that name none), or rules (no pod there may name another one)',
+		default: 'default',
+	},
 	ENVTIER_DEFAULT_ROLE: {
 		readBy: webhook,
 		meaning:

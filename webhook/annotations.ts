@@ -90,7 +90,8 @@ export const ANNOTATIONS = {
 	org: {
 		parse: parseName,
 		meaning: 'the organization whose secrets lie below all others',
-		default: 'ENVTIER_DEFAULT_ORG; with neither, the organization tier is not read',
+		default:
+			'the label of the same name on the namespace (ENVTIER_ORG_LABEL), else ENVTIER_DEFAULT_ORG; with neither, the organization tier is not read',
 		example: 'acme',
 	} as Annotation<string>,
 	role: {

@@ -15,8 +15,10 @@ import type { InjectionSettings } from './settings.ts';
 
 /** What the routes need. */
 export interface AppParts {
-	/** Asked anew for every call: what the cluster can do may change while the process runs. */
-	readonly settings: () => InjectionSettings;
+	/** For a pod in this namespace. Asked anew for every call: what is known of the cluster changes while the process runs. */
+	readonly settings: (namespace: string) => InjectionSettings;
+	/** Resolves when the namespace is known, or when that has been waited for long enough. */
+	readonly namespaceSeen: (namespace: string) => Promise<void>;
 	readonly log: Logger;
 	readonly metrics: Metrics;
 	/** Undefined when the webhook can take calls, else why it cannot. */
@@ -84,7 +86,8 @@ function measured(metrics: Metrics): RequestHandler {
 	};
 }
 
-function mutate({ settings, log, metrics }: AppParts, request: Request, response: Response): void {
+async function mutate(parts: AppParts, request: Request, response: Response): Promise<void> {
+	const { log, metrics } = parts;
 	// What the body reader did not take, it leaves undefined.
 	if (typeof request.body !== 'string') {
 		refuse(response, 415, 'the body must be an AdmissionReview with content type application/json');
@@ -96,10 +99,19 @@ function mutate({ settings, log, metrics }: AppParts, request: Request, response
 		refuse(response, 400, review.error);
 		return;
 	}
-	const decision = admit(review.value, settings());
+	const decision = await decide(parts, review.value);
 	metrics.decided(decision);
 	logDecision(log, review.value, decision);
 	response.type('json').send(encodeReview(review.value.uid, decision));
+}
+
+/** Pods come right after their namespace, and word of that from the API server may be some milliseconds behind. */
+async function decide({ settings, namespaceSeen }: AppParts, request: AdmissionRequest): Promise<Decision> {
+	const { namespace } = request;
+	const decision = admit(request, settings(namespace));
+	if (decision.kind !== 'reject' || decision.reason !== 'namespace-unknown') return decision;
+	await namespaceSeen(namespace);
+	return admit(request, settings(namespace));
 }
 
 function logDecision(log: Logger, request: AdmissionRequest, decision: Decision): void {

@@ -7,16 +7,31 @@ import { isValidAt } from './certificates/source.ts';
 import { askVersion, followVersion } from './cluster-version.ts';
 import { openKubernetes } from './kubernetes/client.ts';
 import { createMetrics } from './metrics.ts';
+import { followNamespaces, type Namespaces } from './namespaces.ts';
+import type { OrgLabelWorth } from './organization.ts';
 import { serve } from './server.ts';
 import { readSettings } from './settings.ts';
 
 const RELOAD_INTERVAL = 10_000;
 /** Milliseconds for calls in flight; Kubernetes kills after 30 s unless told otherwise. */
 const GRACE = 20_000;
+/** Milliseconds that a call waits for word of a new namespace; the API server gives it 5 s. */
+const NAMESPACE_WAIT = 1_000;
+/** Milliseconds after which labels that nobody has confirmed since no longer rule. */
+const OUTDATED = 600_000;
 
 function fail(message: string): never {
 	process.stderr.write(`envtier-webhook: ${message}\n`);
 	process.exit(1);
+}
+
+/** Outside a cluster no namespace has a label; that none rules there is said. */
+function followed(worth: OrgLabelWorth): Namespaces | undefined {
+	if (worth === 'ignored') return undefined;
+	if (kubernetes !== undefined)
+		return followNamespaces(kubernetes, { most: worth === 'rules' ? OUTDATED : undefined }, log);
+	if (worth === 'rules') fail('ENVTIER_ORG_LABEL is "rules", but there is no API server to tell the labels');
+	return undefined;
 }
 
 const settings = readSettings(process.env);
@@ -49,18 +64,26 @@ const stopFollowing =
 				log,
 			)
 		: () => undefined;
+const namespaces = followed(injection.orgLabelWorth);
 let draining = false;
 const notReady = (): string | undefined => {
 	if (draining) return 'shutting down';
-	return isValidAt(source.current(), new Date()) ? undefined : 'the serving certificate is not valid now';
+	if (!isValidAt(source.current(), new Date())) return 'the serving certificate is not valid now';
+	return namespaces?.notReady();
 };
 const metrics = createMetrics({
 	version: manifest.version,
 	certificateEnds: () => source.current().notAfter,
 	notReady,
+	namespacesAge: namespaces && (() => namespaces.age() / 1000),
 });
 const app = createApp({
-	settings: () => ({ ...injection, nativeEnv }),
+	settings: (namespace) => ({
+		...injection,
+		nativeEnv,
+		orgLabel: namespaces?.orgLabel(namespace) ?? injection.orgLabel,
+	}),
+	namespaceSeen: async (namespace) => await namespaces?.seen(namespace, NAMESPACE_WAIT),
 	log,
 	metrics,
 	notReady,
@@ -78,6 +101,7 @@ async function end(signal: string): Promise<void> {
 	source.close();
 	stopFollowing();
 	await running.stop(GRACE);
+	namespaces?.close();
 	log.info('ended');
 }
 process.once('SIGTERM', (signal) => void end(signal));

@@ -23,6 +23,8 @@ export interface Observed {
 	readonly certificateEnds: () => Date;
 	/** Undefined when the webhook can take calls. */
 	readonly notReady: () => string | undefined;
+	/** Seconds since the API server last confirmed what is known of the namespaces; undefined when nobody follows them. */
+	readonly namespacesAge: (() => number) | undefined;
 }
 
 /** What an injection is counted under; the other decisions have their reasons. */
@@ -35,7 +37,7 @@ const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 const FAILURES: readonly (number | 'aborted')[] = ['aborted', 400, 401, 403, 405, 413, 415, 500];
 
 /** Makes a registry of the webhook's own, with the metrics of the process in it. */
-export function createMetrics({ version, certificateEnds, notReady }: Observed): Metrics {
+export function createMetrics({ version, certificateEnds, notReady, namespacesAge }: Observed): Metrics {
 	const registry = new Registry();
 	const registers = [registry];
 	collectDefaultMetrics({ register: registry });
@@ -52,6 +54,13 @@ export function createMetrics({ version, certificateEnds, notReady }: Observed):
 	collected(registers, 'envtier_webhook_ready', '1 while the webhook can take calls', () =>
 		notReady() === undefined ? 1 : 0,
 	);
+	if (namespacesAge !== undefined)
+		collected(
+			registers,
+			'envtier_webhook_namespaces_age_seconds',
+			'Time since the API server last confirmed what is known of the labels of namespaces',
+			namespacesAge,
+		);
 	const calls = callMetrics(registers);
 	return {
 		...calls,

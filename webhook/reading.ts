@@ -6,6 +6,7 @@ import { type Scope, TIERS, type Tier, tierPath } from '../contract/tiers.ts';
 import type { Asked } from './annotations.ts';
 import { type Rejection, reject } from './decision.ts';
 import type { NativeVariable } from './native-env.ts';
+import { organizationOf } from './organization.ts';
 import type { InjectionSettings } from './settings.ts';
 import { quoted } from './shape.ts';
 
@@ -30,7 +31,9 @@ export function readingOf(
 	namespace: string,
 	settings: InjectionSettings,
 ): Result<Reading, Rejection> {
-	const scope = scopeOf(asked, settings.defaultOrg);
+	const org = organizationOf(asked.org, namespace, settings);
+	if (!org.ok) return org;
+	const scope = scopeOf(asked, org.value);
 	const tiers = chosenTiers(asked, scope);
 	if (!tiers.ok) return tiers;
 	const role = roleOf(asked.role ?? settings.defaultRole, serviceAccount, namespace);
@@ -73,8 +76,7 @@ function nothing(): Rejection {
 	);
 }
 
-function scopeOf(asked: Asked & { readonly deployment: string }, defaultOrg: string | undefined): Scope {
-	const org = asked.org ?? defaultOrg;
+function scopeOf(asked: Asked & { readonly deployment: string }, org: string | undefined): Scope {
 	return {
 		deployment: asked.deployment,
 		...(org === undefined ? {} : { org }),

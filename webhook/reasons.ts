@@ -41,6 +41,22 @@ export const REJECT_REASONS = {
 		meaning: 'envtier.dev/tiers asks for a tier that nothing names',
 		cure: 'add envtier.dev/service or envtier.dev/org, or take the tier off the list',
 	},
+	'org-not-allowed': {
+		meaning: 'envtier.dev/org contradicts the operator: the label of the namespace rules (ENVTIER_ORG_LABEL)',
+		cure: 'remove envtier.dev/org from the pod, or ask for another label on the namespace',
+	},
+	'bad-org-label': {
+		meaning: 'the label envtier.dev/org of the namespace is not the name of an organization',
+		cure: 'mend the label, or name the organization in the pod’s annotation where the label does not rule',
+	},
+	'namespace-unknown': {
+		meaning: 'the namespace is so new, or the webhook, that its label envtier.dev/org is not known yet',
+		cure: 'try again in a moment; controllers do so by themselves',
+	},
+	'namespace-outdated': {
+		meaning: 'the webhook has lost sight of the namespaces for so long that their labels cannot rule',
+		cure: 'try again; whoever runs the cluster lets the webhook list and watch namespaces',
+	},
 	'unknown-container': {
 		meaning: 'envtier.dev/containers names a container that the pod does not have',
 		cure: 'write one of the names that the message lists',

@@ -1,6 +1,7 @@
 import { err, ok, type Result } from '../contract/result.ts';
 import type { Decision } from './decision.ts';
 import type { Operation } from './patch.ts';
+import type { RejectReason } from './reasons.ts';
 
 /** What Kubernetes asks (`admission.k8s.io/v1`, AdmissionReview.request), as far as a decision needs it. */
 export interface AdmissionRequest {
@@ -79,6 +80,9 @@ export function decodeReview(body: string): Result<AdmissionRequest> {
 
 /** 403 is what Kubernetes' own admission answers for a pod that policy forbids. */
 const REFUSED = { code: 403, reason: 'Forbidden' } as const;
+/** For what will be different in a moment. */
+const NOT_NOW = { code: 503, reason: 'ServiceUnavailable' } as const;
+const TEMPORARY: ReadonlySet<RejectReason> = new Set(['namespace-unknown', 'namespace-outdated']);
 
 /** Encodes a decision as the AdmissionReview to answer with. */
 export function encodeReview(uid: string, decision: Decision): string {
@@ -93,7 +97,7 @@ function response(uid: string, decision: Decision): AdmissionResponse {
 			return {
 				uid,
 				allowed: false,
-				status: { ...REFUSED, message: decision.message },
+				status: { ...(TEMPORARY.has(decision.reason) ? NOT_NOW : REFUSED), message: decision.message },
 				auditAnnotations: { decision: 'reject', reason: decision.reason },
 			};
 		case 'inject':

@@ -6,6 +6,7 @@ import { type Callers, parseCallerNames } from './callers.ts';
 import { parseBundle } from './certificates/bundle.ts';
 import type { ClusterAccess } from './kubernetes/client.ts';
 import type { NativeEnvSupport } from './native-env.ts';
+import { ORG_LABEL_WORTHS, type OrgLabel, type OrgLabelWorth } from './organization.ts';
 import { exceeding, parseQuantities, parseQuantity, type Quantities } from './quantities.ts';
 
 /** Where and how the fetchers reach Vault. The webhook itself never talks to it. */
@@ -28,6 +29,9 @@ export interface InjectionSettings {
 	readonly limits: Quantities;
 	readonly volumeSize: string;
 	readonly defaultOrg: string | undefined;
+	readonly orgLabelWorth: OrgLabelWorth;
+	/** That label of the pod's namespace. */
+	readonly orgLabel: OrgLabel;
 	/** With `{serviceAccount}` and `{namespace}` still in it. */
 	readonly defaultRole: string;
 	readonly defaultUser: number;
@@ -132,6 +136,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		limits: required('ENVTIER_FETCHER_LIMITS', parseQuantities),
 		volumeSize: required('ENVTIER_VOLUME_SIZE', parseQuantity),
 		defaultOrg: optional('ENVTIER_DEFAULT_ORG', parseName),
+		orgLabelWorth: required('ENVTIER_ORG_LABEL', oneOf(...ORG_LABEL_WORTHS)),
+		// Whoever watches namespaces puts in what is known of one.
+		orgLabel: ok(undefined),
 		defaultRole: required('ENVTIER_DEFAULT_ROLE', role),
 		defaultUser: required('ENVTIER_DEFAULT_UID', wholeNumber(1, 2 ** 31 - 1)),
 		tokenAudience: required('ENVTIER_TOKEN_AUDIENCE', matching(/^\S+$/, 'an audience without blanks')),

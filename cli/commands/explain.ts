@@ -37,6 +37,7 @@ export function explainCommand(context: Context) {
 		)
 		.option('--settings <file>', 'the webhook’s settings: NAME=value lines, or the ConfigMap that holds them')
 		.option('-n, --namespace <name>', 'namespace of objects that name none', 'default')
+		.option('--org-label <name>', 'the label envtier.dev/org of namespaces that are not among the objects')
 		.option(
 			'--kubernetes-version <version>',
 			'version of the cluster, for envtier.dev/env (default: the newest)',

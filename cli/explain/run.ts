@@ -6,7 +6,7 @@ import { yamlOf } from './diff.ts';
 import { readDocuments } from './documents.ts';
 import { report } from './report.ts';
 import { type ExplainSettings, explainSettings, parseSettingsFile } from './settings.ts';
-import { KINDS, type Subject, subjectOf } from './subjects.ts';
+import { KINDS, namespaceOf, type OrgLabel, type Subject, subjectOf } from './subjects.ts';
 import { page, settingsNotes } from './text.ts';
 import { type Verdict, verdictOf, worst } from './verdict.ts';
 
@@ -14,6 +14,7 @@ import { type Verdict, verdictOf, worst } from './verdict.ts';
 export interface ExplainOptions {
 	readonly settings?: string | undefined;
 	readonly namespace: string;
+	readonly orgLabel?: string | undefined;
 	readonly kubernetesVersion?: string | undefined;
 	readonly output: 'diff' | 'json' | 'yaml' | 'patch';
 }
@@ -28,7 +29,7 @@ export async function explain(
 	if (!settings.ok) return fail(context, 'usage', settings.error);
 	const input = await inputOf(files, options.namespace, context);
 	if (!input.ok) return fail(context, 'usage', input.error);
-	const { subjects, ignored } = input.value;
+	const { subjects, ignored } = withLabels(input.value, options.orgLabel);
 	const verdicts = subjects.map((subject) => verdictOf(subject, settings.value));
 	const note = (line: string): void =>
 		context.stderr.write(`${context.stderr.paint('faint', 'note:')} ${printable(line)}\n`);
@@ -55,6 +56,19 @@ interface Input {
 	readonly subjects: readonly Subject[];
 	/** Objects that no pods come of. */
 	readonly ignored: readonly string[];
+	/** Namespaces, whose labels matter. */
+	readonly namespaces: readonly (readonly [string, OrgLabel])[];
+}
+
+/** Gives each subject the label of its namespace, of which an object in the input knows best. */
+function withLabels(input: Input, otherwise: string | undefined): Input {
+	const known = new Map(input.namespaces);
+	const general = otherwise === undefined ? undefined : { value: otherwise };
+	const subjects = input.subjects.map((subject) => ({
+		...subject,
+		orgLabel: known.get(subject.namespace) ?? general,
+	}));
+	return { ...input, subjects };
 }
 
 async function inputOf(
@@ -72,7 +86,8 @@ async function inputOf(
 	}
 	const subjects = inputs.flatMap((input) => input.subjects);
 	const ignored = inputs.flatMap((input) => input.ignored);
-	if (subjects.length > 0) return ok({ subjects, ignored });
+	const namespaces = inputs.flatMap((input) => input.namespaces);
+	if (subjects.length > 0) return ok({ subjects, ignored, namespaces });
 	const seen = ignored.length === 0 ? '' : `, only ${ignored.join(', ')}`;
 	return err(`nothing to explain in ${files.join(', ')}${seen}: it takes ${KINDS.join(', ')}`);
 }
@@ -82,13 +97,17 @@ function subjectsIn(content: string, name: string, namespace: string): Result<In
 	if (!documents.ok) return documents;
 	const subjects: Subject[] = [];
 	const ignored: string[] = [];
+	const namespaces: (readonly [string, OrgLabel])[] = [];
 	for (const document of documents.value) {
 		const subject = subjectOf(document, namespace);
 		if (!subject.ok) return subject;
-		if (subject.value === undefined) ignored.push(`${String(document.object['kind'])} (${document.place})`);
+		const found = namespaceOf(document);
+		if (found !== undefined) namespaces.push(found);
+		else if (subject.value === undefined)
+			ignored.push(`${String(document.object['kind'])} (${document.place})`);
 		else subjects.push(subject.value);
 	}
-	return ok({ subjects, ignored });
+	return ok({ subjects, ignored, namespaces });
 }
 
 function rendered(

@@ -1,4 +1,4 @@
-import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import { ANNOTATION_PREFIX, ORG_LABEL } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { Document } from './documents.ts';
 import { type Json, object, text } from './json.ts';
@@ -12,8 +12,15 @@ export interface Subject {
 	readonly namespace: string;
 	/** The pod itself, or the one that the workload's controller would create. */
 	readonly pod: Json;
+	/** The label of its namespace that names an organization. */
+	readonly orgLabel: OrgLabel | undefined;
 	/** True when annotations under the prefix stand on the workload itself, where no pod gets them from. */
 	readonly asksInVain: boolean;
+}
+
+/** What is known of a label: its value, undefined for a namespace that has none. */
+export interface OrgLabel {
+	readonly value: string | undefined;
 }
 
 /** Where each workload keeps the template of its pods. */
@@ -43,6 +50,14 @@ function asks(metadata: Json | undefined): boolean {
 	);
 }
 
+/** The name of a namespace and its label, if the object is one. */
+export function namespaceOf({ object: found }: Document): readonly [string, OrgLabel] | undefined {
+	const metadata = object(found['metadata']);
+	const name = text(metadata?.['name']);
+	if (groupKind(found) !== '/Namespace' || name === undefined) return undefined;
+	return [name, { value: text(object(metadata?.['labels'])?.[ORG_LABEL]) }];
+}
+
 /**
  * Takes one object; gives what pods would come of it, or undefined for a kind that makes none (or none that is known here).
  *
@@ -59,6 +74,7 @@ export function subjectOf(document: Document, namespace: string): Result<Subject
 		kind: text(found['kind']) ?? '',
 		name,
 		namespace: text(metadata?.['namespace']) ?? namespace,
+		orgLabel: undefined,
 	};
 	if (kind === '/Pod') return ok({ ...common, pod: found, asksInVain: false });
 	const path = TEMPLATES[kind];

@@ -1,5 +1,6 @@
 import jsonpatch from 'fast-json-patch';
-import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import { ANNOTATION_PREFIX, ORG_LABEL } from '../../contract/names.ts';
+import { ok } from '../../contract/result.ts';
 import { admit } from '../../webhook/admit.ts';
 import type { Decision } from '../../webhook/decision.ts';
 import { REJECT_REASONS, SKIP_REASONS } from '../../webhook/reasons.ts';
@@ -54,6 +55,7 @@ export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict 
 			hints: [],
 		};
 	const decision = decide(subject, settings);
+	const assumed = labelHints(subject, settings);
 	switch (decision.kind) {
 		case 'skip': {
 			const { meaning, cure } = SKIP_REASONS[decision.reason];
@@ -73,7 +75,7 @@ export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict 
 				reason: decision.reason,
 				message: decision.message,
 				cure: REJECT_REASONS[decision.reason].cure,
-				hints: [],
+				hints: assumed,
 			};
 		case 'inject':
 			return {
@@ -83,7 +85,7 @@ export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict 
 				message: undefined,
 				cure: undefined,
 				warnings: decision.warnings,
-				hints: hintsOnInjection(decision, settings),
+				hints: [...hintsOnInjection(decision, settings), ...assumed],
 				injection: injectionOf(subject, decision),
 			};
 		default:
@@ -92,7 +94,7 @@ export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict 
 }
 
 /** Through the envelope of the real call, so that whatever is read from it is read here too. */
-function decide({ pod, namespace }: Subject, settings: ExplainSettings): Decision {
+function decide({ pod, namespace, orgLabel }: Subject, settings: ExplainSettings): Decision {
 	const request = {
 		uid: 'explain',
 		operation: 'CREATE',
@@ -103,7 +105,7 @@ function decide({ pod, namespace }: Subject, settings: ExplainSettings): Decisio
 	const review = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request };
 	const decoded = decodeReview(JSON.stringify(review));
 	if (!decoded.ok) throw new Error(`an AdmissionReview made here is none: ${decoded.error}`);
-	return admit(decoded.value, settings.injection);
+	return admit(decoded.value, { ...settings.injection, orgLabel: ok(orgLabel?.value) });
 }
 
 function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind: 'inject' }>): Injection {
@@ -117,6 +119,14 @@ function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind
 		// Both are cloned: applying moves a patch's values into the document.
 		pod: jsonpatch.applyPatch(pod, structuredClone([...patch]), true).newDocument,
 	};
+}
+
+/** Where the label rules, a decision without it is worth little. */
+function labelHints({ orgLabel }: Subject, { injection }: ExplainSettings): readonly string[] {
+	if (injection.orgLabelWorth !== 'rules' || orgLabel !== undefined) return [];
+	return [
+		`the label ${ORG_LABEL} of the namespace rules, and is taken to be missing here: give the Namespace along with the pod, or its label by --org-label`,
+	];
 }
 
 function hintsOnSkip({ asksInVain, kind }: Subject): readonly string[] {

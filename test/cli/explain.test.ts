@@ -138,19 +138,55 @@ describe('envtier explain', () => {
 		},
 	);
 
+	describe('the label of the namespace', () => {
+		const RULES = { ENVTIER_ORG_LABEL: 'rules' };
+		const NAMESPACE = {
+			apiVersion: 'v1',
+			kind: 'Namespace',
+			metadata: { name: 'shop', labels: { 'envtier.dev/org': 'acme' } },
+		};
+
+		test('is taken from a Namespace among the objects, wherever it stands', async () => {
+			const pods = [podOf(), podOf({ ...ASKS, org: 'other' })];
+			const { report } = await explained([...pods, NAMESPACE], ['--namespace', 'shop'], RULES);
+			expect(report.objects.map(({ decision }: { decision: string }) => decision)).toEqual([
+				'inject',
+				'reject',
+			]);
+			expect(report.objects[0].tiers).toContain('org');
+			expect(report.objects[1]).toMatchObject({ reason: 'org-not-allowed', hints: [] });
+			expect(report.ignored).toEqual([]);
+		});
+
+		test('is taken from the command line', async () => {
+			const { report } = await explained([podOf()], ['--org-label', 'acme']);
+			expect(report.objects[0].tiers).toEqual(['org', 'deployment', 'service']);
+		});
+
+		test('is said to be missing where it rules', async () => {
+			const { report } = await explained([podOf()], [], RULES);
+			expect(report.objects[0].hints[0]).toContain('give the Namespace along with the pod');
+		});
+	});
+
 	test('decides as the webhook does: golden pods', async () => {
 		const cases = goldenCases().filter(({ request }) => Object.keys(request).length === 0);
-		const bySettings = Map.groupBy(cases, ({ settings }) => JSON.stringify(settings));
+		const bySettings = Map.groupBy(cases, ({ settings, namespace }) => JSON.stringify([settings, namespace]));
 		expect(bySettings.size).toBeGreaterThan(3);
-		for (const [settings, group] of bySettings) {
+		for (const group of bySettings.values()) {
+			const { settings = {}, namespace } = group[0] ?? {};
 			const env = {
 				ENVTIER_FETCHER_IMAGE: 'registry.example.com/envtier/fetcher:1.0.0',
 				ENVTIER_VAULT_ADDR: 'https://vault.vault.svc:8200',
 				ENVTIER_NATIVE_ENV: 'false',
-				...JSON.parse(settings),
+				...settings,
 			};
 			const pods = group.map(({ pod }) => pod);
-			const { report } = await explained(pods, ['--namespace', 'shop'], env);
+			const { report } = await explained(
+				[...(namespace?.metadata ? [namespace] : []), ...pods],
+				['--namespace', 'shop'],
+				env,
+			);
 			for (const [index, { folder, sentence }] of group.entries()) {
 				const expected = parse(await readFile(join(folder, 'expected.yaml'), 'utf8'));
 				const { decision, reason, warnings, pod } = report.objects[index];

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { EXIT_CODES, type ExitReason } from '../../contract/exit-codes.ts';
+import { err } from '../../contract/result.ts';
 import { admit } from '../../webhook/admit.ts';
 import type { Decision } from '../../webhook/decision.ts';
 import { REJECT_REASONS, type RejectReason } from '../../webhook/reasons.ts';
 import { goldenCases } from '../golden/cases.ts';
+import { podOf } from '../webhook/support/pods.ts';
 import { request } from '../webhook/support/request.ts';
 import { settings } from '../webhook/support/settings.ts';
 import { happen, MISHAPS } from './support/failures.ts';
@@ -32,7 +34,13 @@ function refusals(): readonly (Decision & { kind: 'reject' })[] {
 	const golden = goldenCases().map(({ folder }) =>
 		parse(readFileSync(join(folder, 'expected.yaml'), 'utf8')),
 	);
-	return [malformed, ...golden].filter((decision) => decision.kind === 'reject');
+	const unknown = (['namespace-unknown', 'namespace-outdated'] as const).map((orgLabel) =>
+		admit(request(podOf()), {
+			...settings({ ENVTIER_ORG_LABEL: 'rules' }).injection,
+			orgLabel: err(orgLabel),
+		}),
+	);
+	return [malformed, ...unknown, ...golden].filter((decision) => decision.kind === 'reject');
 }
 
 describe('troubleshooting', () => {

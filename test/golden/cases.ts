@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { V1Namespace } from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import type { RequestOverrides } from '../webhook/support/request.ts';
 import type { Env } from '../webhook/support/settings.ts';
@@ -13,6 +14,8 @@ export interface GoldenCase {
 	/** `ENVTIER_*` variables besides the least that the webhook starts with. */
 	readonly settings: Env;
 	readonly request: RequestOverrides;
+	/** The pod's namespace, where its labels matter; empty elsewhere. */
+	readonly namespace: V1Namespace;
 }
 
 /** The golden folders, in the order of their names. */
@@ -27,6 +30,7 @@ export function goldenCases(): readonly GoldenCase[] {
 				pod: parse(readFileSync(join(folder, 'pod.yaml'), 'utf8')),
 				settings: optional(join(folder, 'settings.yaml')) as Env,
 				request: optional(join(folder, 'request.yaml')) as RequestOverrides,
+				namespace: optional(join(folder, 'namespace.yaml')) as V1Namespace,
 			};
 		});
 }

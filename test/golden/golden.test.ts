@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { ORG_LABEL } from '../../contract/names.ts';
+import { ok } from '../../contract/result.ts';
 import { admit } from '../../webhook/admit.ts';
 import { encodeReview } from '../../webhook/review.ts';
 import { applied, request } from '../webhook/support/request.ts';
@@ -12,8 +14,9 @@ import { type GoldenCase, goldenCases } from './cases.ts';
 const UPDATE = process.env['UPDATE'] === '1';
 
 /** All that comes of a case, as text that people review. */
-function outcome({ pod, request: overrides, settings: env }: GoldenCase): string {
-	const decision = admit(request(pod, overrides), settings(env).injection);
+function outcome({ pod, request: overrides, settings: env, namespace }: GoldenCase): string {
+	const orgLabel = ok(namespace.metadata?.labels?.[ORG_LABEL]);
+	const decision = admit(request(pod, overrides), { ...settings(env).injection, orgLabel });
 	if (decision.kind !== 'inject') return stringify(decision, { lineWidth: 0 });
 	const { auditAnnotations } = JSON.parse(encodeReview('any', decision)).response;
 	const { kind, warnings } = decision;

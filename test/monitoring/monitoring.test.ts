@@ -9,6 +9,7 @@ const metrics = await createMetrics({
 	version: '0.0.0',
 	certificateEnds: () => new Date(),
 	notReady: () => undefined,
+	namespacesAge: () => 0,
 }).text();
 
 const rules = alertGroups().flatMap((group) => group.rules);

@@ -172,6 +172,16 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 			['an upper-case letter', 'Acme'],
 		],
 	},
+	ENVTIER_ORG_LABEL: {
+		sees: ({ injection }) => injection.orgLabelWorth,
+		default: 'default',
+		accepts: [
+			['that nobody looks at it', 'ignored', 'ignored'],
+			['that pods may name another', 'default', 'default'],
+			['that pods may not', 'rules', 'rules'],
+		],
+		refuses: [['another word', 'enforced']],
+	},
 	ENVTIER_DEFAULT_ROLE: {
 		sees: ({ injection }) => injection.defaultRole,
 		default: '{serviceAccount}',

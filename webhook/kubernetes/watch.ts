@@ -27,6 +27,8 @@ export interface Watched<T> {
 	 * first list. While it is small, the view is at most the way of one message behind.
 	 */
 	age(): number;
+	/** Ends a pause between two attempts: somebody has reason to believe that the API server is there. */
+	hurry(): void;
 	close(): void;
 }
 
@@ -53,6 +55,7 @@ export function watchList<T>(client: KubernetesClient, options: WatchOptions<T>,
 	return {
 		current: () => view.items,
 		age: () => performance.now() - view.heard,
+		hurry: () => view.hurry(),
 		close: () => ending.abort(),
 	};
 }
@@ -62,6 +65,7 @@ class View<T> {
 	/** Where to go on watching; undefined: everything has to be listed. */
 	version: string | undefined;
 	heard = Number.NEGATIVE_INFINITY;
+	hurry: () => void = () => undefined;
 	readonly #options: WatchOptions<T>;
 
 	constructor(options: WatchOptions<T>) {
@@ -126,8 +130,19 @@ async function follow<T>(
 		if (lasted && ended.ok) continue;
 		const pause = Math.min(BACKOFF.most, BACKOFF.first * 2 ** failures) * (0.5 + Math.random() / 2);
 		failures += 1;
-		await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined);
+		await rest(pause, view, signal);
 	}
+}
+
+/** Pauses, for the shortest pause even if somebody is in a hurry. */
+async function rest<T>(pause: number, view: View<T>, signal: AbortSignal): Promise<void> {
+	const hurried = new AbortController();
+	view.hurry = () => hurried.abort();
+	const least = Math.min(pause, BACKOFF.first);
+	const nap = (ms: number, until: AbortSignal): Promise<void> =>
+		sleep(ms, undefined, { signal: until, ref: false }).catch(() => undefined);
+	await nap(least, signal);
+	await nap(pause - least, AbortSignal.any([signal, hurried.signal]));
 }
 
 interface Page {

@@ -42,6 +42,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_VOLUME_SIZE: '8Mi',
 	ENVTIER_NATIVE_ENV: 'false',
 	ENVTIER_DEFAULT_ORG: 'acme',
+	ENVTIER_ORG_LABEL: 'rules',
 	ENVTIER_DEFAULT_ROLE: '{namespace}-{serviceAccount}',
 	ENVTIER_DEFAULT_UID: '1000',
 	ENVTIER_TOKEN_AUDIENCE: 'bao',

@@ -33,8 +33,9 @@ describeWithServers('golden pods on a real API server', ({ cluster }) => {
 
 	// The shared webhook cannot decide alike where the case brings a request or settings, or a pod that was injected under others.
 	const comparable = CASES.filter(
-		({ request, settings, pod }) =>
-			isEmpty(request) && isEmpty(settings) && !(STATUS in ((pod as V1Pod).metadata?.annotations ?? {})),
+		({ request, settings, namespace, pod }) =>
+			[request, settings, namespace].every(isEmpty) &&
+			!(STATUS in ((pod as V1Pod).metadata?.annotations ?? {})),
 	);
 	test.each(comparable)('created as it was written: $sentence', async ({ pod, expected }) => {
 		const namespace = await cluster.createNamespace();

@@ -17,6 +17,8 @@ export interface TestServer extends AsyncDisposable {
 	readonly logs: Logs;
 	/** What decisions rest on from now on. */
 	use(settings: InjectionSettings): void;
+	/** What a call about an unknown namespace waits for from now on. */
+	whenSeen(wait: () => Promise<void>): void;
 	/** Why it is not ready from now on; undefined: it is. */
 	notReady(reason: string | undefined): void;
 	stop(grace: number): Promise<void>;
@@ -40,14 +42,23 @@ export async function startServer(
 	if (!opened.ok) throw new Error(opened.error);
 	const certificates = opened.value;
 	let current = settings().injection;
+	let namespaceSeen = (): Promise<void> => Promise.resolve();
 	let reason: string | undefined;
 	const notReady = (): string | undefined => reason;
 	const metrics = createMetrics({
+		namespacesAge: undefined,
 		version: 'test',
 		certificateEnds: () => certificates.current().notAfter,
 		notReady,
 	});
-	const app = createApp({ settings: () => current, log: logs.log, metrics, notReady, callers });
+	const app = createApp({
+		settings: () => current,
+		namespaceSeen: () => namespaceSeen(),
+		log: logs.log,
+		metrics,
+		notReady,
+		callers,
+	});
 	const served = await serve(app, certificates, { host: '127.0.0.1', port: 0, callers }, limits);
 	if (!served.ok) throw new Error(served.error);
 	const running = served.value;
@@ -63,6 +74,9 @@ export async function startServer(
 		logs,
 		use: (next) => {
 			current = next;
+		},
+		whenSeen: (wait) => {
+			namespaceSeen = wait;
 		},
 		notReady: (next) => {
 			reason = next;

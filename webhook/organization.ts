@@ -1,0 +1,68 @@
+import { NAME_RULE, ORG_LABEL, parseName } from '../contract/names.ts';
+import { err, ok, type Result } from '../contract/result.ts';
+import { type Rejection, reject } from './decision.ts';
+import type { RejectReason } from './reasons.ts';
+import type { InjectionSettings } from './settings.ts';
+import { quoted, shape } from './shape.ts';
+
+/** What the label of a pod's namespace is worth: nothing; what holds for pods that name no organization; the law. */
+export const ORG_LABEL_WORTHS = ['ignored', 'default', 'rules'] as const;
+
+/** One of these. */
+export type OrgLabelWorth = (typeof ORG_LABEL_WORTHS)[number];
+
+/** The label's value, undefined for a namespace without it; or why it is not known. */
+export type OrgLabel = Result<
+	string | undefined,
+	Extract<RejectReason, 'namespace-unknown' | 'namespace-outdated'>
+>;
+
+/** What an organization is taken from. */
+type OrgSettings = Pick<InjectionSettings, 'defaultOrg' | 'orgLabelWorth' | 'orgLabel'>;
+
+/**
+ * The organization of a pod in `namespace`, undefined if nobody names one. Where the label rules, the operator alone says it: by the label, or by the
+ * setting for namespaces without one. A pod may repeat that, and nothing else.
+ */
+export function organizationOf(
+	annotation: string | undefined,
+	namespace: string,
+	settings: OrgSettings,
+): Result<string | undefined, Rejection> {
+	const rules = settings.orgLabelWorth === 'rules';
+	if (settings.orgLabelWorth === 'ignored' || (annotation !== undefined && !rules))
+		return ok(annotation ?? settings.defaultOrg);
+	const label = labelOf(namespace, settings);
+	if (!label.ok) return label;
+	const org = label.value ?? settings.defaultOrg;
+	if (annotation === undefined || annotation === org) return ok(org);
+	return err(reject('org-not-allowed', contradiction(namespace, label.value, settings.defaultOrg)));
+}
+
+function labelOf(namespace: string, { orgLabel }: OrgSettings): Result<string | undefined, Rejection> {
+	if (!orgLabel.ok) return err(reject(orgLabel.error, UNKNOWN[orgLabel.error](namespace)));
+	if (orgLabel.value === undefined) return orgLabel;
+	const name = parseName(orgLabel.value);
+	if (name.ok) return name;
+	return err(
+		reject(
+			'bad-org-label',
+			`the label ${ORG_LABEL} of the namespace ${quoted(namespace)} (${shape(orgLabel.value)}) is no organization: it must be ${NAME_RULE}`,
+		),
+	);
+}
+
+const UNKNOWN = {
+	'namespace-unknown': (namespace: string) =>
+		`Envtier does not know the namespace ${quoted(namespace)} yet, whose label ${ORG_LABEL} says the organization: try again in a moment`,
+	'namespace-outdated': (namespace: string) =>
+		`what Envtier knows of the namespace ${quoted(namespace)} is too old to rule which organization its pods belong to: try again, and tell whoever runs the cluster that Envtier’s webhook cannot watch namespaces`,
+} as const;
+
+function contradiction(namespace: string, label: string | undefined, defaultOrg: string | undefined): string {
+	const cure = `remove ${ORG_LABEL} from the pod’s annotations, or ask whoever runs the cluster`;
+	if (label !== undefined)
+		return `annotation ${ORG_LABEL} names another organization than the label of the namespace ${quoted(namespace)}, which is "${label}" and rules here: ${cure}`;
+	const otherwise = defaultOrg === undefined ? 'none' : `"${defaultOrg}"`;
+	return `annotation ${ORG_LABEL} names an organization, but here the label ${ORG_LABEL} of the namespace says it, and ${quoted(namespace)} has none, so that its pods belong to ${otherwise}: ${cure}`;
+}
