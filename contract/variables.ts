@@ -137,7 +137,20 @@ export const VARIABLES = {
 		readBy: fetcher,
 		meaning: 'keys to write for the kubelet, which hands them to containers as native environment variables',
 	},
-	ENVTIER_OUT: { readBy: fetcher, meaning: 'directory to write to', default: '/secrets' },
+	ENVTIER_KEYS: {
+		readBy: fetcher,
+		meaning: 'keys to write to that directory: KEY or NAME=KEY, or "*" for all; unset, and no prefix: all',
+	},
+	ENVTIER_PREFIX: {
+		readBy: fetcher,
+		meaning: 'write keys that begin so as well: PREFIX, or OTHER=PREFIX to write OTHER in its place',
+	},
+	ENVTIER_OUT: {
+		readBy: fetcher,
+		meaning:
+			'directory to write to; further ones are ENVTIER_OUT_2 and so on, each with its own ENVTIER_KEYS_2 and ENVTIER_PREFIX_2',
+		default: '/secrets',
+	},
 	ENVTIER_DEADLINE: { readBy: both, meaning: 'seconds for the whole fetch, 1 to 3600', default: '60' },
 	ENVTIER_TERMINATION_LOG: {
 		readBy: fetcher,

@@ -1,3 +1,4 @@
+import { referencesOf } from '../contract/compose.ts';
 import { compose, missingReferences } from './compose.ts';
 import { Failure } from './failure.ts';
 import { identityOf } from './identity.ts';
@@ -6,6 +7,7 @@ import { explainRefusal } from './login-refusal.ts';
 import { type Listing, mergeNames } from './merge.ts';
 import { type Output, renderAll } from './render/render.ts';
 import { KEPT_BY_ZSH_OR_KSH } from './render/shell-names.ts';
+import { select, takes } from './select.ts';
 import type { Settings } from './settings.ts';
 import { enumerate, quoted } from './text.ts';
 import { listTiers, type Origin, type Place, readSecrets, type Secret } from './tiers.ts';
@@ -22,6 +24,12 @@ export interface FetchParts {
 /** Everything that is to be written, and where it came from. */
 export interface Fetched {
 	readonly secrets: readonly Secret[];
+	readonly volumes: readonly Filled[];
+}
+
+/** A directory, and what is to be written to it. */
+interface Filled {
+	readonly out: string;
 	readonly outputs: readonly Output[];
 }
 
@@ -46,16 +54,35 @@ function warnOfNames(unusable: readonly Listing[], log: Log): void {
 	}
 }
 
+/** Whether a key has to be read: where every container takes a part, the rest of the secrets is nobody's business. */
+function neededKeys({ volumes, require, envKeys, templates }: Settings): (key: string) => boolean {
+	const selections = volumes.map(({ selection }) => selection);
+	const named = new Set([...require, ...envKeys, ...[...templates.values()].flatMap(referencesOf)]);
+	return (key) => named.has(key) || selections.some((one) => one === undefined || takes(one, key));
+}
+
 /** `secrets` are those before composition. */
 function checkRequired(settings: Settings, secrets: readonly Secret[]): void {
-	const { require, envKeys, tiers, templates } = settings;
-	const have = new Set([...secrets.map(({ key }) => key), ...templates.keys()]);
+	const { require, envKeys, tiers, templates, volumes } = settings;
+	const keys = [...new Set([...secrets.map(({ key }) => key), ...templates.keys()])];
+	const have = new Set(keys);
 	const missing = (keys: readonly string[]) => keys.filter((key) => !have.has(key));
+	const selections = volumes.flatMap(({ selection }) => selection ?? []);
+	const chosen = selections.flatMap((one) =>
+		one.keys === 'all' ? [] : one.keys.map(({ source }) => source),
+	);
+	const prefixes = selections.flatMap((one) => one.prefixes.map(({ source }) => source));
+	const unmatched = prefixes.filter((prefix) => !keys.some((key) => key.startsWith(prefix)));
 	const unresolved = [...missingReferences(templates, secrets)];
 	const complaints = [
 		...unresolved.map(([key, keys]) => ({ by: `envtier.dev/compose.${key}`, keys })),
 		{ by: 'envtier.dev/require', keys: missing(require) },
 		{ by: 'envtier.dev/env', keys: missing(envKeys) },
+		{ by: 'envtier.dev/keys', keys: missing([...new Set(chosen)]) },
+		{
+			by: 'envtier.dev/prefix',
+			keys: [...new Set(unmatched)].map((prefix) => `a key that begins with ${prefix}`),
+		},
 	].filter(({ keys }) => keys.length > 0);
 	if (complaints.length === 0) return;
 	const sentences = complaints.map(({ by, keys }) => `${enumerate(keys)} (asked for by ${by})`);
@@ -69,14 +96,23 @@ function from(origin: Origin | undefined): string {
 	return origin === 'composed' ? '(composed)' : `of the ${origin} tier`;
 }
 
-function render({ formats, envKeys }: Settings, secrets: readonly Secret[]): readonly Output[] {
-	const rendered = renderAll(secrets, formats, envKeys);
-	if (rendered.ok) return rendered.value;
-	const originOf = new Map(secrets.map(({ key, origin }) => [key, origin]));
-	const sentences = rendered.error.map(
-		({ key, format, why }) => `${key} ${from(originOf.get(key))} ${why} (format ${format})`,
-	);
-	throw new Failure('secret-unusable', enumerate(sentences));
+/** Fills every volume, or tells of all of them what cannot be handed over. */
+function render(settings: Settings, all: readonly Secret[]): readonly Filled[] {
+	const { formats, envKeys, volumes } = settings;
+	const problems = new Set<string>();
+	const filled = volumes.map(({ out, selection }): Filled => {
+		const { secrets, clashes } = select(all, selection);
+		for (const sentence of clashes) problems.add(sentence);
+		const rendered = renderAll(secrets, formats, envKeys, all);
+		if (rendered.ok) return { out, outputs: rendered.value };
+		// The kubelet's keys are those of the tiers, the others as their container sees them.
+		const originOf = new Map([...all, ...secrets].map(({ key, origin }) => [key, origin]));
+		for (const { key, format, why } of rendered.error)
+			problems.add(`${key} ${from(originOf.get(key))} ${why} (format ${format})`);
+		return { out, outputs: [] };
+	});
+	if (problems.size > 0) throw new Failure('secret-unusable', enumerate([...problems]));
+	return filled;
 }
 
 /** With its usual stack of 8 MiB Linux gives a program a quarter of that for arguments and environment (execve(2)). */
@@ -101,10 +137,14 @@ export async function fetchSecrets(parts: FetchParts): Promise<Fetched> {
 	await logIn(parts);
 	const plan = mergeNames(await listTiers(place, settings.tiers));
 	warnOfNames(plan.unusable, log);
-	const found = await readSecrets(place, plan.wanted);
+	const needed = neededKeys(settings);
+	const found = await readSecrets(
+		place,
+		plan.wanted.filter(({ key }) => needed(key)),
+	);
 	checkRequired(settings, found);
 	const secrets = compose(settings.templates, found);
 	if (secrets.length === 0) log.warn('none of the tiers holds a secret', { tiers: settings.tiers });
 	warnOfShells(settings, secrets, log);
-	return { secrets, outputs: render(settings, secrets) };
+	return { secrets, volumes: render(settings, secrets) };
 }

@@ -48,14 +48,14 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 	const vault = openVault({ address, namespace, transport, retry, deadline });
 	let farewell: number = FAREWELL.failed;
 	try {
-		const { secrets, outputs } = await Promise.race([fetchSecrets({ settings, vault, log, jwt }), stopped]);
-		writeOutputs(settings.out, outputs);
+		const { secrets, volumes } = await Promise.race([fetchSecrets({ settings, vault, log, jwt }), stopped]);
+		for (const { out, outputs } of volumes) writeOutputs(out, outputs);
 		const writtenAfterMs = Math.round(performance.now());
 		farewell = FAREWELL.done;
 		await sayFarewell(vault, log, deadlineAfter(farewell));
 		log.info('secrets written', {
 			keys: keysByOrigin(secrets),
-			files: outputs.map(({ path }) => join(settings.out, path)),
+			files: volumes.flatMap(({ out, outputs }) => outputs.map(({ path }) => join(out, path))),
 			writtenAfterMs,
 			durationMs: Math.round(performance.now()),
 			requests: vault.requests(),

@@ -3,6 +3,7 @@ import { type Format, parseFormats } from '../contract/formats.ts';
 import { isKey, parseKeys } from '../contract/keys.ts';
 import { parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
+import { parsePrefixes, parseSelectedKeys, type Selection } from '../contract/selection.ts';
 import { parseTiers, type Scope, TIERS, type Tier, tierPath } from '../contract/tiers.ts';
 import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
 import { type FamilyName, VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
@@ -24,6 +25,13 @@ export interface VaultSettings {
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** One directory to write to, and what of the secrets. */
+export interface Volume {
+	readonly out: string;
+	/** Undefined: all. */
+	readonly selection: Selection | undefined;
+}
+
 /** Everything that one fetch depends on. */
 export interface Settings {
 	readonly vault: VaultSettings;
@@ -38,7 +46,8 @@ export interface Settings {
 	readonly formats: readonly Format[];
 	/** By the key that is to be composed. */
 	readonly templates: ReadonlyMap<string, Template>;
-	readonly out: string;
+	/** One at least; the first is that of `ENVTIER_OUT`. */
+	readonly volumes: readonly Volume[];
 	/** Milliseconds for the whole fetch. */
 	readonly deadline: number;
 	readonly logLevel: LogLevel;
@@ -88,17 +97,31 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 	/** The cast is sound because a missing value is a problem, and with a problem nothing is returned. */
 	const required = <T>(name: VariableName, parse: Parse<T>): T => optional(name, parse) as T;
 
+	/** A variable of a family, if it is set. */
+	const member = <T>(variable: string, parse: Parse<T>): T | undefined => {
+		const value = env[variable];
+		if (!value) return undefined;
+		const parsed = parse(value);
+		if (parsed.ok) return parsed.value;
+		problems.push(`${variable} must be ${parsed.error}`);
+		return undefined;
+	};
 	/** The variables of a family by what stands behind its name: a key. */
 	const family = <T>(name: FamilyName, parse: Parse<T>): ReadonlyMap<string, T> => {
 		const members = new Map<string, T>();
 		for (const [variable, value] of Object.entries(env)) {
 			const key = variable.slice(name.length);
 			if (!variable.startsWith(name) || !isKey(key) || !value) continue;
-			const parsed = parse(value);
-			if (parsed.ok) members.set(key, parsed.value);
-			else problems.push(`${variable} must be ${parsed.error}`);
+			const parsed = member(variable, parse);
+			if (parsed !== undefined) members.set(key, parsed);
 		}
 		return members;
+	};
+	/** What stands behind the names of the variables of each volume: nothing for the first, `_2` for the second. */
+	const numbered = (): readonly string[] => {
+		const suffixes = [''];
+		while (env[`ENVTIER_OUT_${suffixes.length + 1}`]) suffixes.push(`_${suffixes.length + 1}`);
+		return suffixes;
 	};
 
 	const insecureHttp = required('ENVTIER_VAULT_INSECURE_HTTP', oneOf('true', 'false')) === 'true';
@@ -130,7 +153,15 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		envKeys: optional('ENVTIER_ENV_KEYS', parseKeys) ?? [],
 		formats: required('ENVTIER_FORMAT', parseFormats),
 		templates: family('ENVTIER_COMPOSE_', parseTemplate),
-		out: required('ENVTIER_OUT', text),
+		volumes: numbered().map((suffix): Volume => {
+			const keys = member(`ENVTIER_KEYS${suffix}`, parseSelectedKeys);
+			const prefixes = member(`ENVTIER_PREFIX${suffix}`, parsePrefixes);
+			const selected = keys !== undefined || prefixes !== undefined;
+			return {
+				out: env[`ENVTIER_OUT${suffix}`] || VARIABLES.ENVTIER_OUT.default,
+				selection: selected ? { keys: keys ?? [], prefixes: prefixes ?? [] } : undefined,
+			};
+		}),
 		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, 3600)) * 1000,
 		logLevel: required('ENVTIER_LOG_LEVEL', oneOf(...LOG_LEVELS)),
 	};

@@ -2,8 +2,9 @@ import { FORMATS, type Format, parseFormats } from '../contract/formats.ts';
 import { parseKeys } from '../contract/keys.ts';
 import { ANNOTATION_PREFIX, parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
+import { parsePrefixes, parseSelectedKeys } from '../contract/selection.ts';
 import { parseTiers, TIERS, type Tier } from '../contract/tiers.ts';
-import type { Members } from './families.ts';
+import { CONTAINER_NAME, listed, type Members, parseBoolean } from './families.ts';
 import { type NativeVariable, parseNativeEnv } from './native-env.ts';
 
 /** One annotation: how its value is read and what the reference says of it. */
@@ -18,10 +19,6 @@ interface Annotation<T> {
 
 /** 2³¹−1, the largest user or group id that Kubernetes accepts. */
 const ID_MAX = 2 ** 31 - 1;
-
-function parseBoolean(text: string): Result<boolean> {
-	return text === 'true' || text === 'false' ? ok(text === 'true') : err('"true" or "false"');
-}
 
 function parseOrder(text: string): Result<'first' | 'last'> {
 	return text === 'first' || text === 'last' ? ok(text) : err('"first" or "last"');
@@ -38,11 +35,9 @@ function parseGroup(text: string): Result<number> {
 	return group <= ID_MAX ? ok(group) : err(`a whole number from 0 to ${ID_MAX}`);
 }
 
-const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
-
 function parseContainers(text: string): Result<readonly string[]> {
 	const names = text.split(',').map((part) => part.trim());
-	if (names.some((name) => !LABEL.test(name)))
+	if (names.some((name) => !CONTAINER_NAME.test(name)))
 		return err('a comma-separated list of container names of this pod');
 	if (new Set(names).size !== names.length)
 		return err('a comma-separated list of container names, each named once');
@@ -137,6 +132,27 @@ export const ANNOTATIONS = {
 		default: 'none',
 		example: 'DATABASE_URL, PGPASSWORD=POSTGRES_PASSWORD',
 	} as Annotation<readonly NativeVariable[]>,
+	keys: {
+		parse: listed(parseSelectedKeys),
+		meaning:
+			'which keys the files of a container hold, each KEY or NAME=KEY to give it another name; each must exist',
+		default: 'all keys',
+		example: 'DATABASE_URL, TOKEN=WEB_TOKEN',
+	} as Annotation<string>,
+	prefix: {
+		parse: listed(parsePrefixes),
+		meaning:
+			'the same by the beginning of keys: PREFIX, or OTHER=PREFIX to put OTHER in its place, or =PREFIX to leave it out',
+		default: 'all keys',
+		example: 'DB_, PG=POSTGRES_',
+	} as Annotation<string>,
+	wrap: {
+		parse: parseBoolean,
+		meaning:
+			'"true" starts each container that gets the files through a shell which sources them, so that neither image nor command need to be changed; each needs a command in the pod, and a shell in its image',
+		default: '"false"',
+		example: 'true',
+	} as Annotation<boolean>,
 	'run-as-user': {
 		parse: parseUser,
 		meaning: 'the UID that must be able to read the files, for containers whose UID the pod does not say',
@@ -164,7 +180,7 @@ export type AnnotationName = keyof typeof ANNOTATIONS;
 export type Asked = {
 	readonly [K in AnnotationName]?: (typeof ANNOTATIONS)[K] extends Annotation<infer T> ? T : never;
 } & {
-	/** Those that come once for each key. */
+	/** Those that come once for each key or container. */
 	readonly each: Members;
 };
 

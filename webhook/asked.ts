@@ -29,8 +29,10 @@ function nearest(name: string): string | undefined {
 	const [head = '', ...rest] = name.split('.');
 	if (head.length > 32) return undefined;
 	const ranked = NAMES.map((known) => {
-		const [first = ''] = known.split('.');
-		return { known, first, distance: leven(first, head.toLowerCase()) };
+		const [first = '', behind] = known.split('.');
+		// Of two that begin alike, the one that is like it in this as well.
+		const tie = (behind === undefined) === (rest.length === 0) ? 0 : 0.5;
+		return { known, first, distance: leven(first, head.toLowerCase()) + tie };
 	});
 	const best = ranked.reduce((a, b) => (b.distance < a.distance ? b : a));
 	if (best.distance > Math.ceil(best.first.length / 2)) return undefined;

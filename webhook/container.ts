@@ -21,6 +21,8 @@ export interface ContainerFacts {
 	readonly env: readonly string[] | undefined;
 	/** Native variables, by name: which key of which volume the kubelet reads. */
 	readonly fromFiles: ReadonlyMap<string, FileKey>;
+	/** Undefined when the image's entry point is what runs. */
+	readonly command: readonly string[] | undefined;
 	readonly requests: Json;
 	readonly limits: Json;
 	/** Set for containers that bear the name of an injected one, to tell it from an impostor. */
@@ -128,6 +130,9 @@ export function containerFacts(value: unknown, at: ContainerFacts['list'], index
 		terminationPath: text(raw['terminationMessagePath'], `${path}.terminationMessagePath`),
 		env: texts(raw['env'], 'name', `${path}.env`),
 		fromFiles: fileKeys(list(raw['env'], `${path}.env`) ?? [], `${path}.env`),
+		command: list(raw['command'], `${path}.command`)?.map(
+			(word, i) => text(word, `${path}.command[${i}]`) ?? '',
+		),
 		requests: object(resources['requests'], `${path}.resources.requests`),
 		limits: object(resources['limits'], `${path}.resources.limits`),
 		injected: name.startsWith(INJECTED.container) ? injectedFacts(raw, path) : undefined,

@@ -1,11 +1,12 @@
 import { parseTemplate } from '../contract/compose.ts';
 import { isKey, KEY_RULE } from '../contract/keys.ts';
-import type { Result } from '../contract/result.ts';
+import { err, ok, type Result } from '../contract/result.ts';
+import { listText, parsePrefixes, parseSelectedKeys, type Selection } from '../contract/selection.ts';
 
 /** Annotations of one family, `envtier.dev/FAMILY.MEMBER`: how each is read and what the reference says of them. */
 interface Family<T> {
 	/** What stands behind the dot, as the reference writes it. */
-	readonly member: 'KEY';
+	readonly member: 'KEY' | 'CONTAINER';
 	readonly isMember: (text: string) => boolean;
 	/** What a member must be, for messages. */
 	readonly memberRule: string;
@@ -18,6 +19,15 @@ interface Family<T> {
 	readonly example: readonly [string, string];
 }
 
+/** What a container's name must be: a DNS label (RFC 1123), as Kubernetes asks. */
+export const CONTAINER_NAME = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+
+const NAMED = {
+	member: 'CONTAINER',
+	isMember: (text: string) => CONTAINER_NAME.test(text),
+	memberRule: 'the name of a container',
+} as const;
+
 const KEYED = { member: 'KEY', isMember: isKey, memberRule: `a key: ${KEY_RULE}` } as const;
 
 /** Checks a value and keeps it as it was written: the fetcher reads it again. */
@@ -25,10 +35,23 @@ const checked =
 	(parse: (text: string) => Result<unknown>) =>
 	(text: string): Result<string> => {
 		const parsed = parse(text);
-		return parsed.ok ? { ok: true, value: text } : parsed;
+		return parsed.ok ? ok(text) : parsed;
 	};
 
-/** What a pod may say of single keys, by the name before the dot. */
+/** Reads a list and writes it in one way of several, so that two that mean the same are the same. */
+export const listed =
+	(parse: (text: string) => Result<Selection['keys']>) =>
+	(text: string): Result<string> => {
+		const parsed = parse(text);
+		return parsed.ok ? ok(listText(parsed.value)) : parsed;
+	};
+
+/** Takes "true" or "false". */
+export function parseBoolean(text: string): Result<boolean> {
+	return text === 'true' || text === 'false' ? ok(text === 'true') : err('"true" or "false"');
+}
+
+/** What a pod may say of single keys or containers, by the name before the dot. */
 export const FAMILIES = {
 	compose: {
 		...KEYED,
@@ -38,12 +61,33 @@ export const FAMILIES = {
 		default: 'none',
 		example: ['DATABASE_URL', `postgres://\${DB_USER:url}:\${DB_PASSWORD:url}@db/\${DB_NAME}`],
 	} as Family<string>,
+	keys: {
+		...NAMED,
+		parse: listed(parseSelectedKeys),
+		meaning: 'the same for one container, in place of what the pod says for all',
+		default: 'envtier.dev/keys and envtier.dev/prefix',
+		example: ['worker', 'QUEUE_URL, TOKEN=WORKER_TOKEN'],
+	} as Family<string>,
+	prefix: {
+		...NAMED,
+		parse: listed(parsePrefixes),
+		meaning: 'the same for one container, in place of what the pod says for all',
+		default: 'envtier.dev/keys and envtier.dev/prefix',
+		example: ['worker', 'WORKER_'],
+	} as Family<string>,
+	wrap: {
+		...NAMED,
+		parse: parseBoolean,
+		meaning: 'the same for one container',
+		default: 'envtier.dev/wrap',
+		example: ['proxy', 'false'],
+	} as Family<boolean>,
 } as const;
 
 /** The name of a family. */
 export type FamilyName = keyof typeof FAMILIES;
 
-/** What a pod says of single keys: the annotations of each family by what stands behind the dot. */
+/** What a pod says of single keys or containers: the annotations of each family by what stands behind the dot. */
 export type Members = {
 	readonly [K in FamilyName]: (typeof FAMILIES)[K] extends Family<infer T> ? ReadonlyMap<string, T> : never;
 };

@@ -34,3 +34,26 @@ export function tooManyUsers({ readers }: Grouping): Rejection | undefined {
 		`the containers that get secrets run as ${readers.length} users, each of whom needs a fetcher, and at most ${MOST_USERS} are possible: let some of them share a user`,
 	);
 }
+
+/** Composed values of one pod: each is a variable of every fetcher, and they may depend on one another. */
+export const MOST_COMPOSED = 256;
+
+/** The refusal of a pod that asks for more composed values than that. */
+export function tooManyComposed(count: number): Rejection {
+	return reject(
+		'too-large',
+		`${count} values are to be composed, and at most ${MOST_COMPOSED} are possible: compose them in the application`,
+	);
+}
+
+/** Parts of the secrets that the containers of one pod get; each is a volume in memory. */
+export const MOST_PARTS = 32;
+
+/** Refuses a pod whose containers take more different parts than that. */
+export function tooManyParts(count: number): Rejection | undefined {
+	if (count <= MOST_PARTS) return undefined;
+	return reject(
+		'too-large',
+		`the containers take ${count} different parts of the secrets, each of which needs a volume, and at most ${MOST_PARTS} are possible: let some of them take the same`,
+	);
+}

@@ -2,8 +2,9 @@ import type { V1Container, V1EnvVar, V1Volume, V1VolumeMount } from '@kubernetes
 import { NATIVE_ENV_PATH } from '../contract/formats.ts';
 import { INJECTED } from '../contract/names.ts';
 import type { FamilyName, VariableName } from '../contract/variables.ts';
-import type { FetcherPlan, Plan } from './plan.ts';
+import type { FetcherPlan, Plan, VolumePlan } from './plan.ts';
 import type { Reading } from './reading.ts';
+import type { SelectionText } from './selections.ts';
 import type { InjectionSettings } from './settings.ts';
 
 /** The shortest life that Kubernetes gives a projected token; the fetcher needs it for seconds. */
@@ -21,11 +22,32 @@ function literal(value: string): string {
 	return value.replaceAll('$', () => '$$');
 }
 
-/** The variables of an init container, plain text for `kubectl describe pod`; the same for every fetcher of a pod. */
-export function fetcherEnv(reading: Reading, settings: InjectionSettings): V1EnvVar[] {
+/** What a fetcher is told of one volume: where it is and which keys it gets. */
+export interface Destination {
+	readonly out: string;
+	readonly selection: SelectionText | undefined;
+}
+
+/** The variables of the `i`th volume (from 0). */
+function destinationEnv({ out, selection }: Destination, i: number): Record<string, string | undefined> {
+	const suffix = i === 0 ? '' : `_${i + 1}`;
+	return {
+		[`ENVTIER_OUT${suffix}`]: out,
+		[`ENVTIER_KEYS${suffix}`]: selection?.keys,
+		[`ENVTIER_PREFIX${suffix}`]: selection?.prefix,
+	};
+}
+
+/** The variables of an init container, plain text for `kubectl describe pod`. */
+export function fetcherEnv(
+	reading: Reading,
+	destinations: readonly Destination[],
+	settings: InjectionSettings,
+): V1EnvVar[] {
 	const { vault } = settings;
 	const keys = [...new Set(reading.variables.map(({ key }) => key))];
-	const values: Partial<Record<VariableName | MemberName, string | undefined>> = {
+	const values: Partial<Record<VariableName | MemberName, string | undefined>> &
+		Record<string, string | undefined> = {
 		ENVTIER_VAULT_ADDR: vault.address,
 		ENVTIER_VAULT_INSECURE_HTTP: vault.insecureHttp ? 'true' : undefined,
 		ENVTIER_VAULT_CA: vault.ca,
@@ -42,7 +64,7 @@ export function fetcherEnv(reading: Reading, settings: InjectionSettings): V1Env
 		ENVTIER_REQUIRE: reading.require.length === 0 ? undefined : reading.require.join(','),
 		ENVTIER_FORMAT: reading.formats.length === 0 ? 'none' : reading.formats.join(','),
 		ENVTIER_ENV_KEYS: keys.length === 0 ? undefined : keys.join(','),
-		ENVTIER_OUT: INJECTED.outDir,
+		...Object.assign({}, ...destinations.map(destinationEnv)),
 		ENVTIER_DEADLINE: String(settings.deadline),
 		ENVTIER_LOG_LEVEL: settings.logLevel,
 		...members('ENVTIER_COMPOSE_', reading.templates),
@@ -58,7 +80,7 @@ export function fetcherContainer(plan: Plan, fetcher: FetcherPlan, settings: Inj
 		name: fetcher.container,
 		image: settings.image,
 		...(settings.pullPolicy === undefined ? {} : { imagePullPolicy: settings.pullPolicy }),
-		env: fetcherEnv(plan.reading, settings),
+		env: fetcherEnv(plan.reading, fetcher.volumes, settings),
 		...resources(plan, settings),
 		securityContext: {
 			runAsNonRoot: true,
@@ -72,7 +94,7 @@ export function fetcherContainer(plan: Plan, fetcher: FetcherPlan, settings: Inj
 		// Last words come from the fetcher; where it died before it could speak, its log says more than nothing.
 		terminationMessagePolicy: 'FallbackToLogsOnError',
 		volumeMounts: [
-			{ name: fetcher.volume, mountPath: INJECTED.outDir },
+			...fetcher.volumes.map(({ name, out }) => ({ name, mountPath: out })),
 			{ name: INJECTED.tokenVolume, mountPath: INJECTED.tokenDir, readOnly: true },
 		],
 	};
@@ -97,8 +119,8 @@ function resources(plan: Plan, settings: InjectionSettings): Pick<V1Container, '
 /** The volumes of a plan: one in memory for each fetcher, and the token that all of them log in with. */
 export function volumes(plan: Plan, settings: InjectionSettings): V1Volume[] {
 	return [
-		...plan.fetchers.map((fetcher) => ({
-			name: fetcher.volume,
+		...volumesOf(plan).map(({ name }) => ({
+			name,
 			emptyDir: { medium: 'Memory', sizeLimit: settings.volumeSize },
 		})),
 		{
@@ -118,15 +140,20 @@ export function volumes(plan: Plan, settings: InjectionSettings): V1Volume[] {
 	];
 }
 
+/** The volumes that readers see. */
+export function volumesOf({ fetchers }: Plan): readonly VolumePlan[] {
+	return fetchers.flatMap(({ volumes }) => volumes);
+}
+
 /** How a reader sees its volume. */
-export function readerMount(plan: Plan, fetcher: FetcherPlan): V1VolumeMount {
-	return { name: fetcher.volume, mountPath: plan.path, readOnly: true };
+export function readerMount({ path }: Plan, { name }: VolumePlan): V1VolumeMount {
+	return { name, mountPath: path, readOnly: true };
 }
 
 /** The variables of a reader, which the kubelet reads from its volume when the container starts (KEP-3721). */
-export function readerVariables(plan: Plan, fetcher: FetcherPlan): V1EnvVar[] {
+export function readerVariables(plan: Plan, volume: VolumePlan): V1EnvVar[] {
 	return plan.reading.variables.map(({ name, key }) => ({
 		name,
-		valueFrom: { fileKeyRef: { volumeName: fetcher.volume, path: NATIVE_ENV_PATH, key } },
+		valueFrom: { fileKeyRef: { volumeName: volume.name, path: NATIVE_ENV_PATH, key } },
 	}));
 }

@@ -1,11 +1,12 @@
 import type { V1Container, V1Volume } from '@kubernetes/client-node';
 import type { AddOperation } from 'fast-json-patch';
 import { STATUS_ANNOTATION } from './annotations.ts';
-import { fetcherContainer, readerMount, readerVariables, volumes } from './parts.ts';
+import { fetcherContainer, readerMount, readerVariables, volumes, volumesOf } from './parts.ts';
 import type { Plan } from './plan.ts';
 import type { PodFacts } from './pod.ts';
 import type { InjectionSettings } from './settings.ts';
 import { statusOf } from './status.ts';
+import { wrapper } from './wrap.ts';
 
 /** One operation of a JSON Patch (RFC 6902). Injection only ever adds. */
 export type Operation = AddOperation<unknown>;
@@ -30,10 +31,10 @@ function addInitContainers(pod: PodFacts, added: readonly V1Container[], order: 
 
 /** In front, so that the container's own variables, command and arguments can refer to them by `$(NAME)`. */
 function addVariables(plan: Plan): Operation[] {
-	return plan.fetchers.flatMap((fetcher) => {
-		const variables = readerVariables(plan, fetcher);
+	return volumesOf(plan).flatMap((volume) => {
+		const variables = readerVariables(plan, volume);
 		if (variables.length === 0) return [];
-		return fetcher.readers.flatMap((container) => {
+		return volume.readers.flatMap((container) => {
 			const path = `/spec/${container.list}/${container.index}/env`;
 			return container.env === undefined
 				? [add(path, variables)]
@@ -45,12 +46,19 @@ function addVariables(plan: Plan): Operation[] {
 /** Mounts are added before init containers are, while the indexes of the pod as it came still hold. */
 function addMounts(plan: Plan): Operation[] {
 	if (plan.reading.formats.length === 0) return [];
-	return plan.fetchers.flatMap((fetcher) =>
-		fetcher.readers.map((container) => {
+	return volumesOf(plan).flatMap((volume) =>
+		volume.readers.map((container) => {
 			const path = `/spec/${container.list}/${container.index}/volumeMounts`;
-			const mount = readerMount(plan, fetcher);
+			const mount = readerMount(plan, volume);
 			return container.mounts === undefined ? add(path, [mount]) : add(`${path}/-`, mount);
 		}),
+	);
+}
+
+/** Word by word before the command that is there, which stays as it was, as do the arguments. */
+function addWrappers(plan: Plan): Operation[] {
+	return plan.wrapped.flatMap((container) =>
+		wrapper(plan.path).map((word, i) => add(`/spec/${container.list}/${container.index}/command/${i}`, word)),
 	);
 }
 
@@ -66,6 +74,7 @@ export function patchFor(pod: PodFacts, plan: Plan, settings: InjectionSettings)
 	return [
 		...addVariables(plan),
 		...addMounts(plan),
+		...addWrappers(plan),
 		...addVolumes(pod, volumes(plan, settings)),
 		...addInitContainers(
 			pod,

@@ -4,19 +4,33 @@ import type { Asked } from './annotations.ts';
 import type { ContainerFacts } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
 import { type Grouping, groupByUser, type Identity, type IdentityDefaults } from './identity.ts';
-import { tooManyUsers, tooMuchAdded } from './limits.ts';
+import { tooManyParts, tooManyUsers, tooMuchAdded } from './limits.ts';
 import { nativeEnvProblem } from './native-env.ts';
 import type { PodFacts } from './pod.ts';
 import { chosenContainers, collision } from './pod-checks.ts';
 import { type Qos, qosOf } from './qos.ts';
 import type { Reading } from './reading.ts';
+import { isToBeWrapped, type SelectionText, saidOfNobody, selectionFor } from './selections.ts';
 import type { InjectionSettings } from './settings.ts';
+import { outDirectory, volumeName } from './volume-names.ts';
+import { isWrapped, wrapProblem } from './wrap.ts';
 
-/** One init container that writes to one volume, read by the containers of one user. */
+/** One init container, which writes what the containers of one user read. */
 export interface FetcherPlan {
 	readonly container: string;
-	readonly volume: string;
 	readonly identity: Identity;
+	readonly readers: readonly ContainerFacts[];
+	/** One for each part of the secrets that these containers get. */
+	readonly volumes: readonly VolumePlan[];
+}
+
+/** A volume, and the containers that get the part of the secrets that lies in it. */
+export interface VolumePlan {
+	readonly name: string;
+	/** Where the fetcher sees it. */
+	readonly out: string;
+	/** Undefined: everything. */
+	readonly selection: SelectionText | undefined;
 	readonly readers: readonly ContainerFacts[];
 }
 
@@ -28,6 +42,8 @@ export interface Plan {
 	readonly order: 'first' | 'last';
 	readonly qos: Qos;
 	readonly fetchers: readonly FetcherPlan[];
+	/** Readers that are to be started through a shell and are not yet. */
+	readonly wrapped: readonly ContainerFacts[];
 }
 
 /** A plan, and what whoever wrote the pod should know. */
@@ -57,6 +73,10 @@ export function planFor(
 	if (!chosen.ok) return chosen;
 	const much = tooMuchAdded(chosen.value, reading.variables.length, reading.formats.length > 0);
 	if (much !== undefined) return err(much);
+	const nobody = saidOfNobody(asked, new Set(chosen.value.map(({ name }) => name)));
+	if (nobody !== undefined) return err(nobody);
+	const bare = wrapProblem(chosen.value, asked, reading);
+	if (bare !== undefined) return err(bare);
 	const unavailable = nativeEnvProblem(reading.variables, settings.nativeEnv, chosen.value);
 	if (unavailable !== undefined) return err(unavailable);
 	const grouping = groupReaders(chosen.value, reading, {
@@ -70,23 +90,44 @@ export function planFor(
 	const many = tooManyUsers(grouping.value);
 	if (many !== undefined) return err(many);
 
+	const path = asked.path ?? INJECTED.outDir;
 	const plan: Plan = {
 		reading,
-		path: asked.path ?? INJECTED.outDir,
+		path,
 		order,
 		qos: qosOf(pod),
 		fetchers: grouping.value.readers.map(({ identity, containers }, i) => {
 			const suffix = i === 0 ? '' : `-${identity.user}`;
 			return {
 				container: `${INJECTED.container}${suffix}`,
-				volume: `${INJECTED.volume}${suffix}`,
 				identity,
 				readers: containers,
+				volumes: volumesFor(containers, `${INJECTED.volume}${suffix}`, asked),
 			};
 		}),
+		wrapped: chosen.value.filter(
+			({ name, command = [] }) => isToBeWrapped(name, asked) && !isWrapped(command, path),
+		),
 	};
+	const parts = tooManyParts(plan.fetchers.reduce((sum, { volumes }) => sum + volumes.length, 0));
+	if (parts !== undefined) return err(parts);
 	const taken = collision(pod, plan);
 	return taken === undefined ? ok({ plan, warnings: grouping.value.warnings }) : err(taken);
+}
+
+/** Containers that get the same part of the secrets share a volume. */
+function volumesFor(
+	containers: readonly ContainerFacts[],
+	volume: string,
+	asked: Asked,
+): readonly VolumePlan[] {
+	const groups = Map.groupBy(containers, ({ name }) => JSON.stringify(selectionFor(name, asked) ?? null));
+	return [...groups.values()].map((readers, i) => ({
+		name: volumeName(volume, i),
+		out: outDirectory(i),
+		selection: selectionFor(readers[0]?.name ?? '', asked),
+		readers,
+	}));
 }
 
 /** Where no file is read, no UID needs to match: one fetcher serves all. */

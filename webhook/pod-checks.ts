@@ -3,6 +3,7 @@ import { err, ok, type Result } from '../contract/result.ts';
 import type { ContainerFacts } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
 import { mountInTheWay } from './mount-checks.ts';
+import { volumesOf } from './parts.ts';
 import type { Plan } from './plan.ts';
 import type { PodFacts } from './pod.ts';
 import { quoted } from './shape.ts';
@@ -65,7 +66,7 @@ function takenContainer(pod: PodFacts, plan: Plan): Rejection | undefined {
 }
 
 function takenVolume(pod: PodFacts, plan: Plan): Rejection | undefined {
-	const ours = [INJECTED.tokenVolume, ...plan.fetchers.map((fetcher) => fetcher.volume)];
+	const ours = [INJECTED.tokenVolume, ...volumesOf(plan).map(({ name }) => name)];
 	const taken = ours.find((name) => pod.volumes?.some((volume) => volume.name === name));
 	if (taken !== undefined)
 		return reject('name-taken', `the pod already has a volume named "${taken}": rename it`);

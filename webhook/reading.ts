@@ -5,8 +5,10 @@ import { err, ok, type Result } from '../contract/result.ts';
 import { type Scope, TIERS, type Tier, tierPath } from '../contract/tiers.ts';
 import type { Asked } from './annotations.ts';
 import { type Rejection, reject } from './decision.ts';
+import { MOST_COMPOSED, tooManyComposed } from './limits.ts';
 import type { NativeVariable } from './native-env.ts';
 import { organizationOf } from './organization.ts';
+import { needsFiles } from './selections.ts';
 import type { InjectionSettings } from './settings.ts';
 import { quoted } from './shape.ts';
 
@@ -39,8 +41,11 @@ export function readingOf(
 	const role = roleOf(asked.role ?? settings.defaultRole, serviceAccount, namespace);
 	if (!role.ok) return role;
 	const variables = asked.env ?? [];
-	const formats = asked.format ?? (variables.length === 0 ? ['shell'] : []);
+	const filed = needsFiles(asked);
+	const formats = asked.format ?? (variables.length === 0 || filed !== undefined ? ['shell'] : []);
+	if (formats.length === 0 && filed !== undefined) return err(noFiles(filed));
 	if (formats.length === 0 && variables.length === 0) return err(nothing());
+	if (asked.each.compose.size > MOST_COMPOSED) return err(tooManyComposed(asked.each.compose.size));
 	const circle = composedInCircle(asked.each.compose);
 	if (circle !== undefined) return err(circle);
 	return ok({
@@ -66,6 +71,13 @@ function composedInCircle(templates: ReadonlyMap<string, string>): Rejection | u
 	return reject(
 		'bad-annotation',
 		`annotation ${quoted(`${ANNOTATION_PREFIX}compose.${first}`)} must not refer to itself by way of others: ${order.error.map((key) => quoted(key)).join(' needs ')}`,
+	);
+}
+
+function noFiles(annotation: string): Rejection {
+	return reject(
+		'nothing-to-deliver',
+		`annotation ${ANNOTATION_PREFIX}${annotation} is about files, but with ${ANNOTATION_PREFIX}format "none" there are none: remove one of the two`,
 	);
 }
 

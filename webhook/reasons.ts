@@ -58,7 +58,8 @@ export const REJECT_REASONS = {
 		cure: 'try again; whoever runs the cluster lets the webhook list and watch namespaces',
 	},
 	'unknown-container': {
-		meaning: 'envtier.dev/containers names a container that the pod does not have',
+		meaning:
+			'envtier.dev/containers names a container that the pod does not have, or an annotation is about one that gets no secrets',
 		cure: 'write one of the names that the message lists',
 	},
 	'container-too-early': {
@@ -88,13 +89,19 @@ export const REJECT_REASONS = {
 		cure: 'remove one of them, or rename the variable with VARIABLE=KEY',
 	},
 	'nothing-to-deliver': {
-		meaning: 'envtier.dev/format is "none", and no variables are asked for',
+		meaning:
+			'envtier.dev/format is "none", and no variables are asked for, or an annotation is about the files that there are not',
 		cure: 'remove envtier.dev/format, or name keys in envtier.dev/env',
+	},
+	'cannot-wrap': {
+		meaning:
+			'envtier.dev/wrap asks to start a container through a shell, but the pod does not say its command, or no file is written that a shell sources',
+		cure: 'write the container’s command into the pod, or take the container out with envtier.dev/wrap.CONTAINER "false"',
 	},
 	'too-large': {
 		meaning:
-			'the containers that get secrets run as more than 16 users, or would get more than 5000 mounts and variables in all',
-		cure: 'name fewer containers in envtier.dev/containers, or fewer variables in envtier.dev/env',
+			'the containers that get secrets run as more than 16 users, would get more than 5000 mounts and variables in all, or take more than 32 different parts; or more than 256 values are to be composed',
+		cure: 'ask for less: the message says of what',
 	},
 	windows: {
 		meaning: 'the pod runs on Windows',

@@ -2,12 +2,15 @@ import { INJECTED } from '../contract/names.ts';
 import { type Asked, STATUS_ANNOTATION } from './annotations.ts';
 import type { ContainerFacts } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
-import { MOST_USERS } from './limits.ts';
-import { fetcherEnv } from './parts.ts';
+import { MOST_PARTS, MOST_USERS } from './limits.ts';
+import { type Destination, fetcherEnv } from './parts.ts';
 import type { Plan } from './plan.ts';
 import type { PodFacts } from './pod.ts';
 import type { Reading } from './reading.ts';
+import { aboutContainers, isToBeWrapped, selectionFor } from './selections.ts';
 import type { InjectionSettings } from './settings.ts';
+import { outDirectory, volumeName } from './volume-names.ts';
+import { hasWrapper, isWrapped } from './wrap.ts';
 
 /** The status annotation's value: which init containers were added. */
 export function statusOf(plan: Plan): string {
@@ -42,21 +45,52 @@ function reads(container: ContainerFacts, volume: string, reading: Reading, path
 	});
 }
 
+/** What a fetcher says of its volumes: their names by its own, and what each gets. */
+function volumesOf({ name, injected }: ContainerFacts): ReadonlyMap<string, Destination> {
+	const env = injected?.env ?? new Map<string, string>();
+	const first = INJECTED.volume + name.slice(INJECTED.container.length);
+	const found = new Map<string, Destination>();
+	for (let i = 0; i <= MOST_PARTS && env.has(`ENVTIER_OUT${i === 0 ? '' : `_${i + 1}`}`); i++) {
+		const suffix = i === 0 ? '' : `_${i + 1}`;
+		const keys = env.get(`ENVTIER_KEYS${suffix}`);
+		const prefix = env.get(`ENVTIER_PREFIX${suffix}`);
+		const selection = keys === undefined && prefix === undefined ? undefined : { keys, prefix };
+		found.set(volumeName(first, i), { out: outDirectory(i), selection });
+	}
+	return found;
+}
+
 /** Whether a fetcher mounts what it works with where it looks for it. */
-function mountsItsOwn({ mounts = [] }: ContainerFacts, volume: string): boolean {
+function mountsItsOwn({ mounts = [] }: ContainerFacts, volumes: ReadonlyMap<string, Destination>): boolean {
 	const has = (name: string, path: string): boolean =>
 		mounts.some((mount) => mount.volume === name && mount.path === path);
-	return has(volume, INJECTED.outDir) && has(INJECTED.tokenVolume, INJECTED.tokenDir);
+	return (
+		volumes.size > 0 &&
+		[...volumes].every(([name, { out }]) => has(name, out)) &&
+		has(INJECTED.tokenVolume, INJECTED.tokenDir)
+	);
+}
+
+/** Whether a reader gets what is meant for it: its part of the secrets, and the shell that sources them where it asks for one. */
+function asAsked(reader: ContainerFacts, { selection }: Destination, asked: Asked, path: string): boolean {
+	const { name, command = [] } = reader;
+	const due = selectionFor(name, asked);
+	if (due?.keys !== selection?.keys || due?.prefix !== selection?.prefix) return false;
+	return isToBeWrapped(name, asked) ? isWrapped(command, path) : !hasWrapper(command);
 }
 
 /** Whether a container of a fetcher's name is ours in all that decides what it does. */
 function isOurs(
 	{ injected }: ContainerFacts,
-	expected: ReadonlyMap<string, string | undefined>,
+	volumes: ReadonlyMap<string, Destination>,
+	reading: Reading,
 	settings: InjectionSettings,
 ): boolean {
 	if (injected === undefined || injected.altered) return false;
 	if (program(injected.image ?? '') !== program(settings.image)) return false;
+	const expected = new Map(
+		fetcherEnv(reading, [...volumes.values()], settings).map(({ name, value }) => [name, value]),
+	);
 	const ours = [...injected.env.keys()].filter((variable) => variable.startsWith('ENVTIER_'));
 	return (
 		ours.length === expected.size &&
@@ -79,25 +113,32 @@ export function statusMismatch(
 	settings: InjectionSettings,
 ): Rejection | undefined {
 	const path = asked.path ?? INJECTED.outDir;
-	const expected = new Map(fetcherEnv(reading, settings).map(({ name, value }) => [name, value]));
-	const inits = pod.initContainers ?? [];
-	const readers = [...pod.containers, ...inits].filter(({ injected }) => !injected);
-	const volumeOf = (name: string): string => INJECTED.volume + name.slice(INJECTED.container.length);
+	const inits = new Map((pod.initContainers ?? []).map((container) => [container.name, container]));
+	const readers = [...pod.containers, ...inits.values()].filter(({ injected }) => !injected);
 	const names = named(status);
+	const served = new Set<string>();
+	let parts = 0;
 	const genuine = names.every((name) => {
-		const fetcher = inits.find((container) => container.name === name);
+		const fetcher = inits.get(name);
+		if (fetcher === undefined) return false;
+		const volumes = volumesOf(fetcher);
+		parts += volumes.size;
+		// Each is looked for in every reader.
+		if (parts > MOST_PARTS) return false;
 		return (
-			fetcher !== undefined &&
-			isOurs(fetcher, expected, settings) &&
-			mountsItsOwn(fetcher, volumeOf(name)) &&
-			readers.some((reader) => reads(reader, volumeOf(name), reading, path))
+			isOurs(fetcher, volumes, reading, settings) &&
+			mountsItsOwn(fetcher, volumes) &&
+			[...volumes].every(([volume, destination]) => {
+				const found = readers.filter((reader) => reads(reader, volume, reading, path));
+				for (const reader of found) served.add(reader.name);
+				return found.length > 0 && found.every((reader) => asAsked(reader, destination, asked, path));
+			})
 		);
 	});
-	const chosen = new Set(asked.containers);
-	const served = readers
-		.filter(({ name }) => chosen.has(name))
-		.every((reader) => names.some((name) => reads(reader, volumeOf(name), reading, path)));
-	if (names.length > 0 && genuine && served) return undefined;
+	const there = new Set(readers.map(({ name }) => name));
+	const due = [asked.containers ?? [], ...aboutContainers(asked)].flat();
+	const all = due.every((name) => served.has(name) || !there.has(name));
+	if (names.length > 0 && genuine && all) return undefined;
 	return reject(
 		'status-mismatch',
 		`annotation ${STATUS_ANNOTATION} says that this pod was injected, but it lacks what injection would add now: remove that annotation and every container and volume whose name starts with "envtier-", then create the pod again`,

@@ -1,7 +1,7 @@
 /** The few pieces of Markdown that generated pages are made of. */
 
 /** Names of annotations and variables stand as code wherever a sentence mentions them. */
-const MENTIONS = /(envtier\.dev\/[a-z-]+(?:\.[A-Z]+)?|ENVTIER_[A-Z_]*\*?)/;
+const MENTIONS = /(envtier\.dev\/[a-z-]+(?:\.[A-Z]+)?|ENVTIER_[A-Z0-9_]*\*?)/;
 
 /** A sentence as it stands in a page: what Markdown or HTML would take for its own is escaped. */
 export function prose(text: string): string {

@@ -28,11 +28,14 @@ const RENDERS: Readonly<Record<Format, Render<Output['content']>>> = {
 /**
  * Renders every format asked for, and the kubelet's file if any keys are named for it, or tells every key that one of them
  * can't hold.
+ *
+ * @param all where the kubelet's keys are looked for: a container may get others in its files
  */
 export function renderAll(
 	entries: readonly Entry[],
 	formats: readonly Format[],
 	envKeys: readonly string[],
+	all: readonly Entry[] = entries,
 ): Result<readonly Output[], readonly Unfit[]> {
 	const outputs: Output[] = [];
 	const unfit: Unfit[] = [];
@@ -42,7 +45,7 @@ export function renderAll(
 	};
 	for (const format of formats) add(format, FORMAT_PATHS[format], RENDERS[format](entries));
 	if (envKeys.length > 0) {
-		const native = entries.filter(({ key }) => envKeys.includes(key));
+		const native = all.filter(({ key }) => envKeys.includes(key));
 		add('env', NATIVE_ENV_PATH, renderNative(native));
 	}
 	return unfit.length === 0 ? ok(outputs) : err(unfit);

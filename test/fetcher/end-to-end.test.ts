@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Place } from '../support/openbao-setup.ts';
@@ -11,7 +12,15 @@ import {
 	removeSecret,
 } from '../support/openbao-setup.ts';
 import { type Backend, startEmbedded, startReal, vaultEnv } from './support/backends.ts';
-import { buildFetcher, makePod, type Pod, type Run, runFetcher, startFetcher } from './support/fetcher.ts';
+import {
+	buildFetcher,
+	filesBelow,
+	makePod,
+	type Pod,
+	type Run,
+	runFetcher,
+	startFetcher,
+} from './support/fetcher.ts';
 
 const ORG = 'orgs/acme/secrets';
 const DEPLOYMENT = 'deployments/shop/secrets';
@@ -172,6 +181,49 @@ describe.each([
 			'(org, deployment, service) has MISSING and GONE (asked for by envtier.dev/require)',
 		);
 		expect(words).toContain('NATIVE (asked for by envtier.dev/env)');
+		expect(pod.files()).toEqual({});
+	});
+
+	test('each directory gets its own part, and nothing else is read', async () => {
+		await put(`${ORG}/APP`, 'app');
+		await put(`${ORG}/DB_HOST`, 'db');
+		await put(`${SERVICE}/DB_PASS`, 'pass');
+		await putFields(vault, `${ORG}/UNUSABLE`, { other: 'no value, and nobody wants it' });
+		made.push([`${ORG}/UNUSABLE`, {}]);
+		const second = `${pod.out}/../second`;
+		await mkdir(second);
+		const { code, words, last } = await fetch({
+			ENVTIER_KEYS: 'URL,APP_NAME=APP',
+			ENVTIER_OUT_2: second,
+			ENVTIER_PREFIX_2: 'PG=DB_',
+			ENVTIER_FORMAT: 'json,shell',
+			ENVTIER_ENV_KEYS: 'APP',
+			ENVTIER_COMPOSE_URL: 'postgres://${DB_PASS}@db',
+		});
+		expect([code, words]).toEqual([0, '']);
+		const json = (text = ''): unknown => JSON.parse(text);
+		expect(json(pod.files()['env.json'])).toEqual({ APP_NAME: 'app', URL: 'postgres://pass@db' });
+		expect(pod.files()['native.env']).toBe("APP='app'\n");
+		expect(filesBelow(second)['env']).toBe("export PGHOST='db'\nexport PGPASS='pass'\n");
+		// Login, three lists, three keys, revocation.
+		expect(last?.['requests']).toBe(8);
+		expect(last?.['files']).toEqual([
+			...['env', 'env.json', 'native.env'].map((path) => `${pod.out}/${path}`),
+			...['env', 'env.json', 'native.env'].map((path) => join(second, path)),
+		]);
+	});
+
+	test('a part that is not there is an error that names it, as are two keys of one name', async () => {
+		await put(`${ORG}/A_X`, '1');
+		await put(`${ORG}/B_X`, '2');
+		const missing = await fetch({ ENVTIER_KEYS: 'A_X,NOWHERE', ENVTIER_PREFIX: 'NO_' });
+		expect(missing.code).toBe(23);
+		expect(missing.words).toContain(
+			'has NOWHERE (asked for by envtier.dev/keys) and a key that begins with NO_ (asked for by envtier.dev/prefix)',
+		);
+		const clash = await fetch({ ENVTIER_PREFIX: '=A_,=B_' });
+		expect(clash.code).toBe(27);
+		expect(clash.words).toContain('A_X and B_X would both be X');
 		expect(pod.files()).toEqual({});
 	});
 

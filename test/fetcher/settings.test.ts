@@ -37,7 +37,7 @@ test('with the least that must be set, everything else has its default', () => {
 		envKeys: [],
 		formats: ['shell'],
 		templates: new Map(),
-		out: '/secrets',
+		volumes: [{ out: '/secrets', selection: undefined }],
 		deadline: 60_000,
 		logLevel: 'info',
 	});

@@ -151,6 +151,48 @@ const TABLES: Readonly<Record<AnnotationName, Table>> = {
 			],
 		],
 	},
+	keys: {
+		sees: (pod) => variable(pod, 'ENVTIER_KEYS'),
+		accepts: [
+			['one', 'A', 'A'],
+			['several in whatever order', ' B, A = C ,_', 'A=C,B,_'],
+			['one under its own name', 'A=A', 'A'],
+			['one under two names', 'A, B=A', 'A,B=A'],
+			['all', ' * ', '*'],
+		],
+		refuses: [
+			['a hyphen', 'A-B'],
+			['a name without a key', 'A='],
+			['a key without a name', '=A'],
+			['two equals signs', 'A=B=C'],
+			['two keys of one name', 'A, A=B'],
+			['a glob', 'DB_*'],
+			['all and one', '*, A'],
+		],
+	},
+	prefix: {
+		sees: (pod) => variable(pod, 'ENVTIER_PREFIX'),
+		accepts: [
+			['one', 'DB_', 'DB_'],
+			['another in its place', 'PG=DB_', 'PG=DB_'],
+			['none in its place', '=DB_, WEB_', '=DB_,WEB_'],
+		],
+		refuses: [
+			['a hyphen', 'DB-'],
+			['no prefix', 'A='],
+			['everything', '*'],
+			['one twice', 'DB_, PG=DB_'],
+		],
+	},
+	wrap: {
+		sees: (pod) => pod.spec?.containers[0]?.command,
+		accepts: [['false', 'false', undefined]],
+		refuses: [
+			['another case', 'True'],
+			['a word of YAML', 'yes'],
+			['a container', 'web'],
+		],
+	},
 	containers: {
 		sees: readers,
 		accepts: [

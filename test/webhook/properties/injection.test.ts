@@ -103,6 +103,8 @@ describe('what a pod had stays', () => {
 				const original = before.spec[list]?.[i];
 				drop(container, 'volumeMounts', original?.volumeMounts);
 				drop(container, 'env', original?.env);
+				const { command } = container as { command?: string[] };
+				if (command?.[3] === 'envtier-wrap') command.splice(0, 4);
 			}
 		}
 		return pod;
@@ -127,7 +129,7 @@ describe('what a pod had stays', () => {
 describe('the patch', () => {
 	test('only ever adds, below what may be added to', () => {
 		const allowed =
-			/^\/(metadata\/annotations(\/envtier\.dev~1status)?|spec\/volumes(\/-)?|spec\/initContainers(\/(\d+|-))?|spec\/(containers|initContainers)\/\d+\/(env(\/\d+)?|volumeMounts(\/-)?))$/;
+			/^\/(metadata\/annotations(\/envtier\.dev~1status)?|spec\/volumes(\/-)?|spec\/initContainers(\/(\d+|-))?|spec\/(containers|initContainers)\/\d+\/(env(\/\d+)?|volumeMounts(\/-)?|command\/[0-3]))$/;
 		fc.assert(
 			fc.property(askingPods, (pod) => {
 				const decision = decide(pod);

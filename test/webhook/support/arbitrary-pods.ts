@@ -73,7 +73,7 @@ function container(name: string): Arbitrary<ArbitraryContainer> {
 	return record<ArbitraryContainer>({
 		name: fc.constant(name),
 		image: maybe(fc.constantFrom('web:1', 'registry.example.com:5000/a/web@sha256:00')),
-		command: maybe(fc.array(fc.string(), { maxLength: 2 })),
+		command: maybe(fc.array(fc.string(), { minLength: 1, maxLength: 2 })),
 		env: maybe(
 			fc.uniqueArray(
 				record({ name: fc.constantFrom('PATH', 'MODE', 'JAVA_OPTS'), value: maybe(fc.string()) }),
@@ -133,6 +133,11 @@ const accepted = record<Record<string, string | undefined>>({
 	path: fc.constantFrom(undefined, '/secrets', '/run/envtier'),
 	format: fc.constantFrom(undefined, 'json', 'files,shell,dotenv'),
 	env: fc.constantFrom(undefined, 'TOKEN', 'TOKEN, PGPASSWORD=PASSWORD'),
+	'compose.URL': fc.constantFrom(undefined, '${A:url}$$', '${URL}${OTHER}'),
+	'compose.OTHER': fc.constantFrom(undefined, '${A:shell}'),
+	keys: fc.constantFrom(undefined, undefined, 'A', 'A=B, C'),
+	prefix: fc.constantFrom(undefined, undefined, '=DB_'),
+	wrap: fc.oneof({ weight: 5, arbitrary: fc.constantFrom(undefined, 'false') }, fc.constant('true')),
 	'run-as-user': fc.constantFrom(undefined, '1000', '4711'),
 	'run-as-group': fc.constantFrom(undefined, '0', '4711'),
 	'init-order': fc.constantFrom(undefined, 'first', 'last'),
@@ -141,7 +146,15 @@ const accepted = record<Record<string, string | undefined>>({
 /** Anything under any name that is ours or nearly ours. */
 const anything = fc.dictionary(
 	fc.oneof(
-		fc.constantFrom(...Object.keys(ANNOTATIONS), 'status', 'vault-addr', 'image', '', '__proto__'),
+		fc.constantFrom(
+			...Object.keys(ANNOTATIONS),
+			...['compose.A', 'compose', 'compose.', 'compose.toString', 'keys.web', 'wrap.web', 'prefix.__proto__'],
+			'status',
+			'vault-addr',
+			'image',
+			'',
+			'__proto__',
+		),
 		label,
 	),
 	fc.oneof(

@@ -1,0 +1,51 @@
+import { isKey } from '../contract/keys.ts';
+import type { Selection } from '../contract/selection.ts';
+import type { Secret } from './tiers.ts';
+
+/** What one volume gets. */
+interface Selected {
+	/** Under the names that its containers see, sorted in byte order. */
+	readonly secrets: readonly Secret[];
+	/** Sentences about names that cannot be given. */
+	readonly clashes: readonly string[];
+}
+
+/** Takes from all secrets those that a selection means, as far as they are there; without one, all of them. */
+export function select(all: readonly Secret[], selection: Selection | undefined): Selected {
+	if (selection === undefined || selection.keys === 'all') return { secrets: all, clashes: [] };
+	const byKey = new Map(all.map((secret) => [secret.key, secret]));
+	const named = selection.keys.flatMap(({ name, source }) => {
+		const secret = byKey.get(source);
+		return secret === undefined ? [] : [{ name, secret }];
+	});
+	const begun = selection.prefixes.flatMap(({ name, source }) =>
+		all
+			.filter(({ key }) => key.startsWith(source))
+			.map((secret) => ({ name: name + secret.key.slice(source.length), secret })),
+	);
+	const given = new Map<string, Secret>();
+	const clashes: string[] = [];
+	for (const { name, secret } of [...named, ...begun]) {
+		const other = given.get(name);
+		if (!isKey(name)) clashes.push(`${secret.key} without its prefix would be "${name}", which is no name`);
+		else if (other !== undefined && other.key !== secret.key)
+			clashes.push(`${other.key} and ${secret.key} would both be ${name}`);
+		else given.set(name, secret);
+	}
+	return {
+		// Names are ASCII, where the order of UTF-16 units is that of bytes.
+		secrets: [...given]
+			.map(([name, { origin, value }]) => ({ key: name, origin, value }))
+			.sort((a, b) => (a.key < b.key ? -1 : 1)),
+		clashes,
+	};
+}
+
+/** Whether a selection takes a key. */
+export function takes({ keys, prefixes }: Selection, key: string): boolean {
+	return (
+		keys === 'all' ||
+		keys.some(({ source }) => source === key) ||
+		prefixes.some(({ source }) => key.startsWith(source))
+	);
+}
