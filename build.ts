@@ -83,39 +83,36 @@ const leanNodeVault: Plugin = {
 };
 
 /**
- * Takes the package by its word that importing it does nothing, which it does not give: its thousand classes of API objects are then left out
- * where nobody uses them, and with them undici, whose agents only its own requests use.
+ * What KubeConfig asks for to make clients of the package's own, which none of our programs does: undici's agents, and a thousand classes of API
+ * objects.
  */
 const kubeConfigAlone: Plugin = {
 	name: 'kube-config-alone',
-	setup: ({ onResolve, onLoad, resolve }) => {
-		onResolve({ filter: /^(?:\.|@kubernetes\/)/ }, async ({ path, pluginData, ...from }) => {
-			if (pluginData === 'resolved') return undefined;
-			const found = await resolve(path, { ...from, pluginData: 'resolved' });
-			return { path: found.path, sideEffects: false };
-		});
-		onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'unused' }));
+	setup: ({ onResolve, onLoad }) => {
+		onResolve({ filter: /^(?:undici|\.\/gen\/index\.js)$/ }, ({ path }) => ({ path, namespace: 'unused' }));
 		onLoad({ filter: /.*/, namespace: 'unused' }, () => ({
-			contents: 'module.exports = { Agent: class {}, ProxyAgent: class {} };',
+			contents:
+				'module.exports = { Agent: class {}, ProxyAgent: class {}, createConfiguration: undefined, ServerConfiguration: undefined };',
 		}));
 	},
 };
 
 /**
  * Webhook, API and command use KubeConfig of @kubernetes/client-node and send requests themselves. What is loaded late is bundled whole, unused parts
- * too; so the package is bundled first, on its own.
+ * too; so that class is bundled first, on its own.
  */
 const leanKubernetes: Plugin = {
 	name: 'lean-kubernetes',
 	setup: ({ onLoad }) => {
 		onLoad({ filter: /node_modules\/@kubernetes\/client-node\/dist\/index\.js$/ }, async ({ path }) => {
+			const resolveDir = dirname(path);
 			const made = await build({
 				...SHARED,
-				stdin: { contents: `export { KubeConfig } from ${JSON.stringify(path)};`, resolveDir: dirname(path) },
+				stdin: { contents: "export { KubeConfig } from './config.js';", resolveDir },
 				plugins: [kubeConfigAlone],
 				write: false,
 			});
-			return { contents: made.outputFiles[0]?.text ?? '', resolveDir: dirname(path) };
+			return { contents: made.outputFiles[0]?.text ?? '', resolveDir };
 		});
 	},
 };
