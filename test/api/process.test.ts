@@ -1,7 +1,9 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { expect, test } from 'vitest';
 import { call } from '../support/http.ts';
 import { startOpenBao } from '../support/openbao.ts';
@@ -14,6 +16,8 @@ import { startApiProcess } from './support/process.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'api/main.ts');
 const alice = caller('user:alice');
+/** The files are looked at every ten seconds. */
+const PATIENT = { timeoutMs: 60_000 } as const;
 const authorization = `Bearer ${alice.key}`;
 
 test('with the memory store alone it starts, warns loudly, and gives a key to try it with', async () => {
@@ -100,6 +104,57 @@ test('over TLS on a Vault: ready, then not ready while Vault is sealed, and a ca
 	expect(await answered).toBe(201);
 	expect(await api.process.exited).toEqual({ code: 0, signal: null });
 	expect(api.process.stdout()).toContain('"action":"secrets.create"');
+});
+
+test('a new certificate is served without a restart; one that is no good leaves the old one', async () => {
+	await using api = await startApiProcess({ ENVTIER_API_STORE: 'memory' }, [alice]);
+	const caPem = api.authority.certPem;
+	const shown = () =>
+		new Promise<string>((resolve, reject) => {
+			const socket = connect({ port: Number(new URL(api.url).port), host: '127.0.0.1', ca: caPem }, () => {
+				resolve(socket.getPeerX509Certificate()?.fingerprint256 ?? '');
+				socket.destroy();
+			});
+			socket.on('error', reject);
+		});
+	const before = await shown();
+	const next = await api.authority.issue();
+	// Without its key it is no good.
+	await writeFile(join(api.dir, 'tls.crt'), next.certPem);
+	await until(
+		'it to refuse the pair',
+		() => api.process.stdout().includes('new certificate refused'),
+		PATIENT,
+	);
+	expect(await shown()).toBe(before);
+	await writeFile(join(api.dir, 'tls.key'), next.keyPem);
+	await until('it to show the new one', async () => (await shown()) !== before, PATIENT);
+	expect(await shown()).toBe(new X509Certificate(next.certPem).fingerprint256);
+	expect((await call({ url: `${api.url}/healthz`, caPem })).status).toBe(200);
+});
+
+test('audit lines can go to a file of their own, which nobody else may read', async () => {
+	const dir = await mkdtemp(join(tmpdir(), 'envtier-api-audit-'));
+	try {
+		const file = join(dir, 'audit.log');
+		const env = { ENVTIER_API_STORE: 'memory', ENVTIER_API_AUDIT_FILE: file };
+		await using api = await startApiProcess(env, [alice]);
+		const caPem = api.authority.certPem;
+		const body = { key: 'A', value: 'canary-of-the-file' };
+		const url = `${api.url}/api/secrets`;
+		expect((await call({ url, method: 'POST', caPem, headers: { authorization }, body })).status).toBe(201);
+		expect((await call({ url, caPem })).status).toBe(401);
+		const lines = await until('both lines', async () => {
+			const text = await readFile(file, 'utf8');
+			return text.split('\n').length === 3 ? text : undefined;
+		});
+		expect(lines).toMatch(/"action":"secrets.create".*\n.*"result":"refused"/);
+		expect(lines).not.toContain('canary-of-the-file');
+		expect(api.process.stdout()).not.toContain('"type":"audit"');
+		expect((await stat(file)).mode & 0o777).toBe(0o600);
+	} finally {
+		await rm(dir, { recursive: true, force: true });
+	}
 });
 
 test('an API that logs in by Kubernetes or a token file says which setting is wrong', async () => {

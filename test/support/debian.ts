@@ -6,6 +6,8 @@ const PACKAGES = {
 	dash: 'dash',
 	fish: 'fish',
 	zsh: 'zsh',
+	curl: 'curl',
+	jq: 'jq',
 	'busybox-static': 'busybox',
 	containerd: 'containerd',
 	runc: 'runc',

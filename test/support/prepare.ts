@@ -11,7 +11,7 @@ import { ensureBao } from './openbao-binary.ts';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-await ensurePackages(['dash', 'fish', 'zsh', ...NODE_PACKAGES], say);
+await ensurePackages(['curl', 'dash', 'fish', 'jq', 'zsh', ...NODE_PACKAGES], say);
 await ensureBao().catch((thrown: unknown) => say(String(thrown)));
 for (const names of [NODE_PROGRAMS, ['helm'], ['actionlint']] as const) {
 	const programs = await preparePrograms(names);
