@@ -53,13 +53,14 @@ docs: node_modules/.package-lock.json ## write docs/reference.md from the tables
 audit: node_modules/.package-lock.json ## known holes of high severity in what ships
 	$(NPM) audit --omit=dev --audit-level=high
 
+# CLUSTER names another directory to keep it in than the cache, for a second one.
 .PHONY: cluster
 cluster: node_modules/.package-lock.json ## a Kubernetes node with OpenBao, Envtier and an example application (root on Linux; minutes the first time)
-	@node dev/cluster/main.ts up
+	@node dev/cluster/main.ts up $(CLUSTER)
 
 .PHONY: cluster-down
 cluster-down: ## take that cluster away
-	@node dev/cluster/main.ts down
+	@node dev/cluster/main.ts down $(CLUSTER)
 
 .PHONY: certs
 certs: node_modules/.package-lock.json ## make or rotate the webhook's certificate in a cluster; ARGS='--context production'

@@ -1,6 +1,7 @@
 import { type Cluster, expectStatus } from '../../test/support/kubernetes/cluster.ts';
-import type { VaultApi } from '../../test/support/openbao.ts';
-import { putSecret, writePolicy, writeRole } from '../../test/support/openbao-setup.ts';
+import type { OpenBao } from '../../test/support/openbao.ts';
+import { putSecret } from '../../test/support/openbao-setup.ts';
+import { vaultSetup } from '../../test/support/vault-setup.ts';
 
 /** Where the example application runs; its deployment in Vault and its role have names of their own. */
 export const EXAMPLE = { namespace: 'shop', name: 'web', org: 'acme', deployment: 'shop' } as const;
@@ -11,21 +12,20 @@ const TIERS = {
 	service: `deployments/${EXAMPLE.deployment}/services/${EXAMPLE.name}`,
 } as const;
 
+/** What `deploy/vault/setup.sh` is told so that the example may read its tiers. */
+export const EXAMPLE_ROLE = [
+	...['role', EXAMPLE.name, '--namespace', EXAMPLE.namespace, '--account', EXAMPLE.name],
+	...['--org', EXAMPLE.org, '--deployment', EXAMPLE.deployment, '--service', EXAMPLE.name],
+] as const;
+
 /** Fills OpenBao for an application in three tiers, lets its service account read them, and deploys it. */
-export async function deployExample(cluster: Cluster, vault: VaultApi): Promise<void> {
+export async function deployExample(cluster: Cluster, vault: OpenBao): Promise<void> {
 	await putSecret(vault, `${TIERS.org}/secrets/REGION`, 'eu-north-1');
 	await putSecret(vault, `${TIERS.org}/secrets/LOG_LEVEL`, 'info');
 	await putSecret(vault, `${TIERS.deployment}/secrets/LOG_LEVEL`, 'warn');
 	await putSecret(vault, `${TIERS.service}/secrets/GREETING`, `It's "only" an example`);
-	await writePolicy(vault, 'shop-web', Object.values(TIERS).map(readable).join('\n'));
 	const { namespace, name } = EXAMPLE;
-	await writeRole(vault, 'kubernetes', name, {
-		bound_service_account_names: [name],
-		bound_service_account_namespaces: [namespace],
-		audience: 'vault',
-		token_policies: ['shop-web'],
-		token_ttl: '5m',
-	});
+	await vaultSetup(vault)(...EXAMPLE_ROLE);
 	await cluster.createNamespace({
 		name: namespace,
 		labels: { 'pod-security.kubernetes.io/enforce': 'restricted' },
@@ -33,11 +33,6 @@ export async function deployExample(cluster: Cluster, vault: VaultApi): Promise<
 	await cluster.createServiceAccount(namespace, name);
 	const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
 	expectStatus(await cluster.request('POST', path, deployment()), 201, 'deploying the example');
-}
-
-function readable(tier: string): string {
-	return `path "secret/metadata/${tier}/secrets/" { capabilities = ["list"] }
-path "secret/data/${tier}/secrets/+" { capabilities = ["read"] }`;
 }
 
 function deployment(): object {

@@ -1,4 +1,5 @@
-/** A Kubernetes cluster of one node to play with: `up` (in the background), `down`. */
+/** A Kubernetes cluster of one node to play with: `up` (in the background), `down`; a directory to keep it in may follow. */
+import { join } from 'node:path';
 import process from 'node:process';
 import { cacheDir } from '../../test/support/cache.ts';
 import { down } from './down.ts';
@@ -6,7 +7,8 @@ import { serve } from './serve.ts';
 import { stateFiles } from './state.ts';
 import { up } from './up.ts';
 
-const files = stateFiles(cacheDir());
+const [, , command, folder = join(cacheDir(), 'cluster')] = process.argv;
+const files = stateFiles(folder);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const started = performance.now();
 const sayWhen = (line: string): void =>
@@ -16,7 +18,7 @@ const told = new Promise<void>((resolve) => {
 	process.once('SIGINT', () => resolve());
 });
 
-switch (process.argv[2]) {
+switch (command) {
 	case 'up':
 		process.exitCode = await up(files, import.meta.filename, say);
 		break;
@@ -27,6 +29,6 @@ switch (process.argv[2]) {
 		process.exitCode = await down(files, say);
 		break;
 	default:
-		say('usage: main.ts up | down');
+		say('usage: main.ts up | down [directory]');
 		process.exitCode = 2;
 }

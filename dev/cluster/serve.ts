@@ -1,6 +1,9 @@
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { installEnvtier } from '../../test/support/kubernetes/node/install.ts';
 import { startNode } from '../../test/support/kubernetes/node/node.ts';
 import { startNodeVault } from '../../test/support/kubernetes/node/vault.ts';
+import { onPath } from '../../test/support/process.ts';
 import { deployExample, EXAMPLE } from './example.ts';
 import { clearState, type StateFiles, writeState } from './state.ts';
 
@@ -37,10 +40,11 @@ export async function serve(
 	say('deploying an example application');
 	await deployExample(node.value, vault);
 	const { kubeconfig, programs, namespaces, dir } = node.value;
+	const bin = linkMissing(files, { kubectl: programs.kubectl, bao: vault.binary.path });
 	writeState(files, {
 		pid: process.pid,
 		ready: {
-			...{ kubeconfig, kubectl: programs.kubectl, prefix: namespaces.prefix, logs: dir },
+			...{ kubeconfig, bin, prefix: namespaces.prefix, logs: dir, vaultInside: vault.insideAddr },
 			...{ vaultAddr: vault.addr, vaultCaFile: vault.caFile, vaultToken: vault.rootToken },
 		},
 	});
@@ -49,4 +53,16 @@ export async function serve(
 	await node.value.stop();
 	clearState(files);
 	return 0;
+}
+
+/** Puts links to those programs that are not on PATH into a directory of their own. */
+function linkMissing(
+	{ bin }: StateFiles,
+	programs: Readonly<Record<'kubectl' | 'bao', string>>,
+): string | undefined {
+	const missing = Object.entries(programs).filter(([name]) => onPath(name) === undefined);
+	if (missing.length === 0) return undefined;
+	mkdirSync(bin, { recursive: true });
+	for (const [name, path] of missing) symlinkSync(path, join(bin, name));
+	return bin;
 }

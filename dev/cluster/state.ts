@@ -8,8 +8,11 @@ export interface ClusterState {
 	/** Set once everything is up. */
 	readonly ready?: {
 		readonly kubeconfig: string;
-		readonly kubectl: string;
+		/** A directory with those of kubectl and bao that are not on PATH; undefined when both are. */
+		readonly bin: string | undefined;
 		readonly vaultAddr: string;
+		/** The same OpenBao as pods reach it. */
+		readonly vaultInside: string;
 		readonly vaultCaFile: string;
 		readonly vaultToken: string;
 		/** Runs a command inside the node. */
@@ -18,18 +21,19 @@ export interface ClusterState {
 	};
 }
 
-/** Where state and log are kept, below the directory of cached parts. */
+/** Where state and log are kept. */
 export interface StateFiles {
 	readonly folder: string;
 	readonly state: string;
 	readonly log: string;
+	/** For programs. */
+	readonly bin: string;
 }
 
 /** Gives the files' paths, their folder made. */
-export function stateFiles(cacheDir: string): StateFiles {
-	const folder = join(cacheDir, 'cluster');
+export function stateFiles(folder: string): StateFiles {
 	mkdirSync(folder, { recursive: true, mode: 0o700 });
-	return { folder, state: join(folder, 'state.json'), log: join(folder, 'log') };
+	return { folder, state: join(folder, 'state.json'), log: join(folder, 'log'), bin: join(folder, 'bin') };
 }
 
 /** The state of a cluster whose process lives, else undefined. */
@@ -45,8 +49,9 @@ export function writeState({ state }: StateFiles, value: ClusterState): void {
 }
 
 /** Forgets the cluster. */
-export function clearState({ state }: StateFiles): void {
+export function clearState({ state, bin }: StateFiles): void {
 	rmSync(state, { force: true });
+	rmSync(bin, { recursive: true, force: true });
 }
 
 /** A process id may belong to someone else by now. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { onPath } from '../../test/support/process.ts';
+import { EXAMPLE_ROLE } from './example.ts';
 import { type ClusterState, readState, type StateFiles } from './state.ts';
 
 /**
@@ -25,7 +25,10 @@ export async function up(files: StateFiles, program: string, say: (line: string)
 
 function start(files: StateFiles, program: string): void {
 	const log = openSync(files.log, 'w', 0o600);
-	const child = spawn(process.execPath, [program, 'serve'], { detached: true, stdio: ['ignore', log, log] });
+	const child = spawn(process.execPath, [program, 'serve', files.folder], {
+		detached: true,
+		stdio: ['ignore', log, log],
+	});
 	child.unref();
 }
 
@@ -48,38 +51,37 @@ async function follow(files: StateFiles, say: (line: string) => void): Promise<C
 }
 
 function guide(ready: NonNullable<ClusterState['ready']>): string {
-	const { kubeconfig, kubectl, vaultAddr, vaultCaFile, vaultToken, prefix, logs } = ready;
+	const { kubeconfig, bin, vaultAddr, vaultInside, vaultCaFile, vaultToken, prefix, logs } = ready;
 	return `
 The cluster is up: one node with Envtier installed, and an OpenBao beside it. Your own kubeconfig is as it was.
 
-  export KUBECONFIG=${kubeconfig}${kubectlHint(kubectl)}
+  export KUBECONFIG=${kubeconfig}${bin === undefined ? '' : `\n  export PATH="${bin}:$PATH"`}
   kubectl get pods -A
 
 An application in the namespace shop has its secrets from three tiers:
 
-  kubectl -n shop logs deployment/web                    # what it did with them
+  kubectl -n shop logs deployment/web -c main            # what it did with them
   kubectl -n shop logs deployment/web -c envtier-fetch   # which key came from which tier
   kubectl -n shop get pod -l app=web -o yaml             # what was injected
-  kubectl -n shop exec deployment/web -- cat /secrets/env
+  kubectl -n shop exec deployment/web -c main -- cat /secrets/env
 
 A typo is refused; a pod without annotations is left alone:
 
   kubectl -n shop run typo --image=localhost/busybox:1 --annotations=envtier.dev/sevrice=web
   kubectl run hello --image=localhost/busybox:1 --restart=Never -- echo hello
 
-OpenBao (pods find it as https://10.89.0.1:8200; its kubernetes auth method trusts this cluster). Change a secret and start anew:
+OpenBao (for pods: ${vaultInside}) was set up by deploy/vault/setup.sh. Change a secret and start anew:
 
   export BAO_ADDR=${vaultAddr} BAO_CACERT=${vaultCaFile} BAO_TOKEN=${vaultToken}
   bao kv put secret/deployments/shop/secrets/LOG_LEVEL value=debug
   kubectl -n shop rollout restart deployment/web
 
+What let the application in, and would let in another (here one of the namespace shop, by its service account):
+
+  deploy/vault/setup.sh ${EXAMPLE_ROLE.join(' ')}
+
 Inside the node:  ${prefix.join(' ')} sh
 Logs:             ${logs}/*.log
 Take it away:     make cluster-down
 `;
-}
-
-/** Where there is no kubectl on PATH, the one that was built for the cluster does. */
-function kubectlHint(kubectl: string): string {
-	return onPath('kubectl') === undefined ? `\n  alias kubectl=${kubectl}` : '';
 }

@@ -8,6 +8,14 @@ import { admit } from '../../webhook/admit.ts';
 import type { Decision } from '../../webhook/decision.ts';
 import { REJECT_REASONS, type RejectReason } from '../../webhook/reasons.ts';
 import { goldenCases } from '../golden/cases.ts';
+import {
+	FAILED_FETCHES,
+	type FailedFetch,
+	FETCH_EVENT,
+	patternOf,
+	SYMPTOMS,
+	wordsOf,
+} from '../support/symptoms.ts';
 import { podOf } from '../webhook/support/pods.ts';
 import { request } from '../webhook/support/request.ts';
 import { settings } from '../webhook/support/settings.ts';
@@ -19,11 +27,30 @@ const page = pageOf('docs/troubleshooting.md').text;
 /** Long messages are broken into lines where they stand in a page. */
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
+/** The text under a heading, up to the next one. */
+function sectionOf(heading: string): string {
+	return page.split(/^#{2,3} /m).find((text) => text.startsWith(`${heading}\n`)) ?? '';
+}
+
 /** The messages in the section under a heading. */
 function messagesUnder(heading: string): readonly string[] {
-	const section = page.split(/^#{2,3} /m).find((text) => text.startsWith(`${heading}\n`)) ?? '';
-	return blocksOf(section).map(({ text }) => oneLine(text));
+	return blocksOf(sectionOf(heading)).map(({ text }) => oneLine(text));
 }
+
+/** Whose pods the page tells of. */
+const SHOWN = {
+	...{ namespace: 'shop', account: 'web', role: 'web', deployment: 'shop', service: 'web', other: 'blog' },
+	audience: 'kubernetes',
+};
+
+/** What tests on a real node see there, and the heading under which the page has it. */
+const SEEN_ON_A_NODE: readonly (readonly [string, string, readonly string[]])[] = [
+	...(Object.keys(FAILED_FETCHES) as FailedFetch[]).map((what) => {
+		const { reason } = FAILED_FETCHES[what];
+		return [what, `${EXIT_CODES[reason].code} \`${reason}\``, [wordsOf(what)]] as const;
+	}),
+	...Object.entries(SYMPTOMS).map(([what, { section, shown }]) => [what, section, shown] as const),
+];
 
 /** Every refusal that the golden pods bring about, and one that no API server would. */
 function refusals(): readonly (Decision & { kind: 'reject' })[] {
@@ -69,6 +96,19 @@ describe('troubleshooting', () => {
 
 		expect(code).toBe(exit.code);
 		expect(messagesUnder(`${exit.code} \`${mishap.reason}\``)).toContain(oneLine(words));
+	});
+
+	test.for(SEEN_ON_A_NODE)('has symptom, cause and cure for when %s', ([, heading, texts]) => {
+		for (const text of texts) {
+			const pattern = patternOf(text, SHOWN);
+			expect(messagesUnder(heading)).toContainEqual(expect.stringMatching(pattern));
+		}
+		expect(sectionOf(heading)).toMatch(/\*\*Cause\.\*\*.*\*\*Cure\.\*\*/s);
+	});
+
+	test('shows the event of a failed fetch', () => {
+		const pattern = patternOf(FETCH_EVENT, SHOWN);
+		expect(messagesUnder('The init container fails')).toContainEqual(expect.stringMatching(pattern));
 	});
 
 	test('shows a message for every failure that can be brought about from outside', () => {

@@ -3,6 +3,7 @@ import type { Result } from '../../contract/result.ts';
 import type { ClusterAccess } from './kubernetes/client.ts';
 import { type Cluster, connect } from './kubernetes/cluster.ts';
 import { type VaultAccess, type VaultApi, vaultApi } from './openbao.ts';
+import { type VaultSetup, vaultSetup } from './vault-setup.ts';
 
 /** The servers that all test files of a folder below test/cluster share, as they pass from the setup to the tests. */
 export interface SharedServers {
@@ -21,6 +22,8 @@ declare module 'vitest' {
 export interface Servers {
 	readonly cluster: Cluster;
 	readonly vault: VaultApi;
+	/** deploy/vault/setup.sh for that OpenBao. */
+	readonly setupVault: VaultSetup;
 }
 
 /**
@@ -34,5 +37,7 @@ export function describeWithServers(name: string, body: (servers: Servers) => vo
 		return;
 	}
 	const { cluster, vault } = given.value;
-	describe(name, () => body({ cluster: connect(cluster), vault: vaultApi(vault) }));
+	describe(name, () =>
+		body({ cluster: connect(cluster), vault: vaultApi(vault), setupVault: vaultSetup(vault) }),
+	);
 }

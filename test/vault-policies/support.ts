@@ -7,6 +7,7 @@ import { type ApiServer, startApiServer } from '../support/kubernetes/apiserver.
 import { type OpenBao, startOpenBao } from '../support/openbao.ts';
 import { putSecret } from '../support/openbao-setup.ts';
 import { type Finished, runProcess } from '../support/process.ts';
+import { administratorOf, type VaultSetup, vaultSetup } from '../support/vault-setup.ts';
 
 const DEPLOY = join(import.meta.dirname, '../../deploy/vault');
 /** The namespace of rbac/reviewer.yaml. */
@@ -22,7 +23,7 @@ export interface VaultHouse extends AsyncDisposable {
 	/** The same under another shell than `sh`: `dash`, or `busybox` for its own. */
 	setupUnder(shell: string, ...args: readonly string[]): Promise<Finished>;
 	/** Runs it, and it must succeed; gives what it printed. */
-	mustSetup(...args: readonly string[]): Promise<string>;
+	readonly mustSetup: VaultSetup;
 	/** Writes text into a file of the test's own; gives its path. */
 	file(name: string, text: string): Promise<string>;
 }
@@ -63,12 +64,7 @@ export async function describeInHouse(name: string, body: (house: House) => void
 /** Starts an OpenBao to be set up. */
 export async function makeVaultHouse(): Promise<VaultHouse> {
 	const bao = await startOpenBao();
-	const env = {
-		PATH: process.env['PATH'],
-		HOME: bao.dir,
-		VAULT_CLI: bao.binary.path,
-		...{ VAULT_ADDR: bao.addr, VAULT_TOKEN: bao.rootToken, VAULT_CACERT: bao.caFile },
-	};
+	const env = await administratorOf(bao);
 	const under = (shell: readonly string[], args: readonly string[]): Promise<Finished> => {
 		const [command = '', ...first] = shell;
 		const script = join(DEPLOY, 'setup.sh');
@@ -79,11 +75,7 @@ export async function makeVaultHouse(): Promise<VaultHouse> {
 		env,
 		setup: (...args) => under(['sh'], args),
 		setupUnder: (shell, ...args) => under(shell === 'busybox' ? ['busybox', 'sh'] : [shell], args),
-		mustSetup: async (...args) => {
-			const { code, stdout, stderr } = await under(['sh'], args);
-			if (code !== 0) throw new Error(`setup.sh ${args.join(' ')} ended with ${code}: ${stderr}`);
-			return stdout;
-		},
+		mustSetup: vaultSetup(bao),
 		file: async (name, text) => {
 			const path = join(bao.dir, name);
 			await writeFile(path, text, { mode: 0o600 });

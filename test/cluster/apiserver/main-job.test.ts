@@ -3,39 +3,20 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { buildBundles, fetcherOf, runStoredFetcher } from '../../support/kubernetes/fetcher.ts';
 import { createPod, podOf, secretMounts } from '../../support/kubernetes/pods.ts';
-import { putSecret, writePolicy, writeRole } from '../../support/openbao-setup.ts';
+import { putSecret } from '../../support/openbao-setup.ts';
 import { runProcess } from '../../support/process.ts';
 import { describeWithServers } from '../../support/servers.ts';
 
-/** Reading rights on the three tiers of one service, as an operator would grant them. */
-function policyFor(org: string, deployment: string, service: string): string {
-	const folders = [
-		`orgs/${org}/secrets`,
-		`deployments/${deployment}/secrets`,
-		`deployments/${deployment}/services/${service}/secrets`,
-	];
-	return folders
-		.flatMap((folder) => [
-			`path "secret/metadata/${folder}" { capabilities = ["list"] }`,
-			`path "secret/metadata/${folder}/" { capabilities = ["list"] }`,
-			`path "secret/data/${folder}/*" { capabilities = ["read"] }`,
-		])
-		.join('\n');
-}
-
-describeWithServers('the main job', ({ cluster, vault }) => {
+describeWithServers('the main job', ({ cluster, vault, setupVault }) => {
 	beforeAll(buildBundles);
 
 	test('a pod that names its deployment and service gets the merged secrets of its three tiers', async () => {
 		const namespace = await cluster.createNamespace({ prefix: 'shop-' });
 		await cluster.createServiceAccount(namespace, 'web');
-		await writePolicy(vault, namespace, policyFor('acme', namespace, 'web'));
-		await writeRole(vault, 'kubernetes', namespace, {
-			bound_service_account_names: ['web'],
-			bound_service_account_namespaces: [namespace],
-			audience: 'vault',
-			token_policies: [namespace],
-		});
+		await setupVault(
+			...['role', namespace, '--namespace', namespace, '--account', 'web'],
+			...['--org', 'acme', '--deployment', namespace, '--service', 'web'],
+		);
 		const difficult = `it's "quoted", $HOME, \`id\`, back\\slash,\n\tlines, ü and 🔑`;
 		const secrets = {
 			'orgs/acme/secrets/REGION': 'eu-north-1',
@@ -90,12 +71,8 @@ describeWithServers('the main job', ({ cluster, vault }) => {
 	test('a pod of another service account is refused by Vault, and the last words say why', async () => {
 		const namespace = await cluster.createNamespace({ prefix: 'shop-' });
 		await cluster.createServiceAccount(namespace, 'intruder');
-		await writeRole(vault, 'kubernetes', namespace, {
-			bound_service_account_names: ['web'],
-			bound_service_account_namespaces: [namespace],
-			audience: 'vault',
-			token_policies: ['default'],
-		});
+		const role = ['role', namespace, '--namespace', namespace, '--account', 'web'];
+		await setupVault(...role, '--deployment', namespace);
 		const created = await createPod(
 			cluster,
 			namespace,

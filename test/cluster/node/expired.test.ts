@@ -3,14 +3,18 @@ import { expect, test } from 'vitest';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { makeCertificate, untilServing } from '../../support/kubernetes/node/install.ts';
-import { createPod, MAIN, podOf } from '../../support/kubernetes/pods.ts';
+import { createPod, MAIN } from '../../support/kubernetes/pods.ts';
 import { runPod } from '../../support/kubernetes/run-pod.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
+import { patternOf, SYMPTOMS } from '../../support/symptoms.ts';
 import { makeAuthority } from '../../support/tls.ts';
 import { until } from '../../support/until.ts';
+import { untilDescribed, untilPrinted } from './support/observe.ts';
 import { makeTenant } from './support/tenant.ts';
 
 const SECRET = '/api/v1/namespaces/envtier-system/secrets/envtier-webhook-tls';
+/** Long enough for the replicas to start with it. */
+const LIFE_MS = 35_000;
 const SLOW = { timeoutMs: 100_000, everyMs: 300 } as const;
 const app = (script: string) => ({
 	...MAIN,
@@ -26,33 +30,39 @@ describeWithNode('an expired serving certificate', (servers) => {
 	const certificate = async (): Promise<string | undefined> =>
 		expectStatus(await cluster.request<V1Secret>('GET', SECRET), 200, 'reading the Secret').data?.['tls.crt'];
 
-	test('is told by the log, stops annotated pods alone, and is mended by deploy/certs', async () => {
+	test('takes its replica out of service, stops annotated pods alone, and is mended by deploy/certs', async () => {
 		const tenant = await makeTenant(servers);
-		const pod = podOf({ name: 'app', spec: { containers: [app('. /secrets/env; echo "$LEVEL"')] } });
-		const annotated = { ...pod, metadata: { ...pod.metadata, annotations: tenant.annotations() } };
+		const pod = tenant.pod({ restartPolicy: 'Never', containers: [app('. /secrets/env; echo "$LEVEL"')] });
+		const refused = async (text: string): Promise<void> => {
+			const tried = async () => (await createPod(cluster, tenant.namespace, pod, 'dryRun=All')).body.message;
+			await until(
+				`a refusal that says "${text}"`,
+				async () => patternOf(text).test((await tried()) ?? ''),
+				SLOW,
+			);
+		};
 		const authority = await makeAuthority();
 		const names = ['envtier-webhook.envtier-system.svc'];
-		const expired = await authority.issue({ names, expired: true });
-		const stringData = {
-			'tls.crt': expired.certPem,
-			'tls.key': expired.keyPem,
-			'ca.crt': authority.certPem,
-		};
+		const notAfter = new Date(Date.now() + LIFE_MS);
+		const leaf = await authority.issue({ names, notAfter });
+		const stringData = { 'tls.crt': leaf.certPem, 'tls.key': leaf.keyPem, 'ca.crt': authority.certPem };
 		const merge = { contentType: 'application/merge-patch+json' };
 		expectStatus(await cluster.request('PATCH', SECRET, { stringData }, merge), 200, 'patching the Secret');
 		const stale = await certificate();
 		await replicasAnew();
-		await until(
-			'the log to say that the certificate has expired',
-			async () => {
-				const { stdout } = await kubectl('-n', 'envtier-system', 'logs', 'deployment/envtier-webhook');
-				return stdout.includes('which has passed');
-			},
-			SLOW,
-		);
-		const { status, body } = await createPod(cluster, tenant.namespace, annotated);
-		expect(status).toBe(500);
-		expect(body.message).toContain('failed calling webhook "inject.envtier.dev"');
+		// While it holds: the registration knows another CA.
+		await refused(SYMPTOMS['the registration trusts another CA than the certificate’s'].shown[0]);
+
+		const [unready] = SYMPTOMS['the certificate ends while it is served'].shown;
+		const replicas = ['get', 'events', '-n', 'envtier-system'];
+		await untilPrinted(kubectl, replicas, patternOf(unready));
+		expect(Date.now()).toBeGreaterThan(notAfter.getTime());
+		await refused('dial tcp {address}: connect: connection refused');
+
+		await replicasAnew();
+		const [words, event] = SYMPTOMS['a replica starts with a certificate that has ended'].shown;
+		await untilDescribed(kubectl, 'envtier-system', ['pods'], patternOf(words));
+		await untilPrinted(kubectl, replicas, patternOf(event));
 		const other = await runPod(cluster, tenant.namespace, {
 			metadata: { name: 'other' },
 			spec: { containers: [app('echo started')] },
@@ -66,10 +76,7 @@ describeWithNode('an expired serving certificate', (servers) => {
 			until('the new Secret', async () => (await certificate()) !== stale, SLOW).then(replicasAnew),
 		]);
 		await untilServing(cluster);
-		const { log } = await runPod(cluster, tenant.namespace, {
-			metadata: { name: 'app', annotations: tenant.annotations() },
-			spec: { containers: [app('. /secrets/env; echo "$LEVEL"')] },
-		});
+		const { log } = await runPod(cluster, tenant.namespace, pod);
 		expect(log).toBe('debug\n');
 	}, 400_000);
 });

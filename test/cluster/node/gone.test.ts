@@ -6,20 +6,7 @@ import { makeCgroup } from '../../support/kubernetes/node/cgroups.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
 import { startProcess } from '../../support/process.ts';
 import { until } from '../../support/until.ts';
-
-/** The command lines of the processes that mention a directory. */
-function processesOf(dir: string): readonly string[] {
-	const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-	return pids.map(commandLine).filter((line) => line.includes(dir));
-}
-
-function commandLine(pid: string): string {
-	try {
-		return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-	} catch {
-		return ''; // It ended while we looked.
-	}
-}
+import { processesOf } from './support/processes.ts';
 
 describeWithNode('a node whose supervising process is killed', () => {
 	test('leaves no process, mount or interface behind', { timeout: 180_000 }, async () => {

@@ -19,13 +19,17 @@ describeWithNode('native environment variables', (servers) => {
 		const secrets = { POSTGRES_PASSWORD: 'two words\n$HOME `and` "more" \\ ünïcode' };
 		const tenant = await makeTenant(servers, { secrets });
 		const other = { ...MAIN.securityContext, runAsUser: 54321, runAsGroup: 54321 };
-		const { pod, log } = await runPod(cluster, tenant.namespace, {
-			metadata: { name: 'app', annotations: tenant.annotations(NATIVE) },
-			spec: {
-				automountServiceAccountToken: false,
-				containers: [{ ...PRINTS_ENV, securityContext: other }],
-			},
-		});
+		const { pod, log } = await runPod(
+			cluster,
+			tenant.namespace,
+			tenant.pod(
+				{
+					automountServiceAccountToken: false,
+					containers: [{ ...PRINTS_ENV, securityContext: other }],
+				},
+				NATIVE,
+			),
+		);
 		expect(pod.status?.phase).toBe('Succeeded');
 		expect(log).toContain('LEVEL=debug\n');
 		expect(log).toContain(`PGPASSWORD=${secrets.POSTGRES_PASSWORD}\n`);
@@ -35,19 +39,21 @@ describeWithNode('native environment variables', (servers) => {
 
 	test('an image without a user of its own to name reads them as well', async () => {
 		const tenant = await makeTenant(servers, { secrets: { POSTGRES_PASSWORD: 'plain' } });
-		const { log } = await runPod(cluster, tenant.namespace, {
-			metadata: { name: 'app', annotations: tenant.annotations(NATIVE) },
-			spec: { containers: [{ name: 'main', image: 'localhost/busybox:1', command: ['/bin/env'] }] },
-		});
+		const { log } = await runPod(
+			cluster,
+			tenant.namespace,
+			tenant.pod(
+				{ containers: [{ name: 'main', image: 'localhost/busybox:1', command: ['/bin/env'] }] },
+				NATIVE,
+			),
+		);
 		expect(log).toContain('PGPASSWORD=plain\n');
 	});
 
 	test('a value that the kubelet cannot read is refused, and kubectl describe pod names its key', async () => {
 		const tenant = await makeTenant(servers, { secrets: { POSTGRES_PASSWORD: "it's told nobody" } });
-		await create(cluster, `/api/v1/namespaces/${tenant.namespace}/pods`, {
-			metadata: { name: 'app', annotations: tenant.annotations(NATIVE) },
-			spec: { restartPolicy: 'Never', containers: [PRINTS_ENV] },
-		});
+		const pod = tenant.pod({ restartPolicy: 'Never', containers: [PRINTS_ENV] }, NATIVE);
+		await create(cluster, `/api/v1/namespaces/${tenant.namespace}/pods`, pod);
 		const shown = await untilDescribed(
 			kubectl,
 			tenant.namespace,

@@ -95,7 +95,7 @@ describeWithNode('the node that the cluster tests run on', ({ cluster, vaultInsi
 		expect(log).toBe('hello world\n');
 	});
 
-	test('pods reach each other through a Service, and OpenBao at its address', async () => {
+	test('pods find each other, and OpenBao, by the names of their Services', async () => {
 		const namespace = await cluster.createNamespace();
 		const path = `/api/v1/namespaces/${namespace}`;
 		const server = await cluster.request('POST', `${path}/pods`, {
@@ -106,20 +106,21 @@ describeWithNode('the node that the cluster tests run on', ({ cluster, vaultInsi
 			},
 		});
 		expectStatus(server, 201, 'creating the server');
-		const service = await cluster.request<{ spec: { clusterIP: string } }>('POST', `${path}/services`, {
+		const service = await cluster.request('POST', `${path}/services`, {
 			metadata: { name: 'server' },
 			spec: { selector: { app: 'server' }, ports: [{ port: 80, targetPort: 8080 }] },
 		});
-		const { clusterIP } = expectStatus(service, 201, 'creating the Service').spec;
+		expectStatus(service, 201, 'creating the Service');
 		await untilReady(cluster, namespace, 'server');
 		const vault = new URL(vaultInside);
+		// A static busybox has no resolver but that of nslookup.
+		const address = `address() { nslookup "$1.cluster.local" | sed -n 's/^Address: \\([0-9.]*\\)$/\\1/p'; }`;
 		const { log } = await runPod(cluster, namespace, {
 			metadata: { name: 'client' },
 			spec: {
 				containers: [
 					sh(
-						// The wget of a static busybox crashes where glibc's name services are missing.
-						`until nc -w 2 ${clusterIP} 80 </dev/null | grep -o served; do sleep 0.2; done; nc -w 5 ${vault.hostname} ${vault.port} </dev/null && echo vault`,
+						`${address}; until nc -w 2 "$(address server.${namespace}.svc)" 80 </dev/null | grep -o served; do sleep 0.2; done; nc -w 5 "$(address ${vault.hostname})" ${vault.port} </dev/null && echo vault`,
 					),
 				],
 			},

@@ -1,9 +1,12 @@
 import type { TestProject } from 'vitest/node';
 import { ok, type Result } from '../../../contract/result.ts';
 import { installEnvtier } from '../../support/kubernetes/node/install.ts';
+import { NODE_IP } from '../../support/kubernetes/node/namespaces.ts';
 import { startNode } from '../../support/kubernetes/node/node.ts';
 import { startNodeVault } from '../../support/kubernetes/node/vault.ts';
 import type { SharedNode } from '../../support/node-servers.ts';
+import { vaultSetup } from '../../support/vault-setup.ts';
+import { DEADLINE } from './support/tenant.ts';
 
 /** Starts the node that all tests of this folder share, with an OpenBao beside it and Envtier installed. Gives the function that ends both. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -27,6 +30,9 @@ async function start(endings: (() => Promise<void>)[]): Promise<Result<SharedNod
 	endings.push(node.value.stop);
 	const bao = await startNodeVault(node.value);
 	endings.push(bao.stop);
+	// The role of all pods for which a test makes no other: its policy is filled in by Vault, from who logs in.
+	const all = ['--namespace', '*', '--account', '*', '--org', 'acme', '--own', 'namespace'];
+	await vaultSetup(bao)('role', 'acme', ...all);
 	const choices = {
 		overlay: 'production',
 		replicas: 2,
@@ -34,8 +40,9 @@ async function start(endings: (() => Promise<void>)[]): Promise<Result<SharedNod
 		vaultCaPem: bao.caPem,
 		settings: {
 			ENVTIER_DEFAULT_ORG: 'acme',
+			ENVTIER_DEFAULT_ROLE: 'acme',
 			// The tests that wait for it to pass needn't wait longer.
-			ENVTIER_DEADLINE: '45',
+			ENVTIER_DEADLINE: `${DEADLINE}`,
 			// Soon full.
 			ENVTIER_VOLUME_SIZE: '256Ki',
 		},
@@ -46,6 +53,7 @@ async function start(endings: (() => Promise<void>)[]): Promise<Result<SharedNod
 		cluster: node.value.access,
 		vault: { addr: bao.addr, caPem: bao.caPem, rootToken: bao.rootToken },
 		vaultInside: bao.insideAddr,
+		nodeIp: NODE_IP,
 		vaultUnsealKey: bao.unsealKey,
 		kubectl: node.value.programs.kubectl,
 		prefix: node.value.namespaces.prefix,

@@ -8,7 +8,7 @@ import { runPod } from '../../support/kubernetes/run-pod.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
 import { until } from '../../support/until.ts';
 import { create, podsOf, untilLogged } from './support/observe.ts';
-import { makeTenant, type Tenant, templateOf } from './support/tenant.ts';
+import { makeTenant, type Tenant } from './support/tenant.ts';
 
 const IMAGE = 'localhost/busybox:1';
 /** What an entry point prints once it has sourced the file; its own name for what its pod is part of comes first. */
@@ -35,16 +35,13 @@ describeWithNode('workloads as people write them', (servers) => {
 
 	/** Runs one annotated pod to its end; gives it and its log. */
 	const run = (tenant: Tenant, spec: V1PodSpec, more: Readonly<Record<string, string>> = {}) =>
-		runPod(cluster, tenant.namespace, {
-			metadata: { name: 'app', annotations: tenant.annotations(more) },
-			spec,
-		});
+		runPod(cluster, tenant.namespace, tenant.pod(spec, more));
 
 	test.concurrent('a Deployment, whose every replica has its secrets', async () => {
 		const tenant = await makeTenant(servers);
 		await create(cluster, `/apis/apps/v1/namespaces/${tenant.namespace}/deployments`, {
 			metadata: { name: 'app' },
-			spec: { replicas: 2, selector, template: templateOf(tenant, forever) },
+			spec: { replicas: 2, selector, template: tenant.template(forever) },
 		});
 		await until('two pods', async () => (await podsOf(cluster, tenant.namespace)).length === 2);
 		for (const { metadata } of await podsOf(cluster, tenant.namespace)) {
@@ -57,7 +54,7 @@ describeWithNode('workloads as people write them', (servers) => {
 		const tenant = await makeTenant(servers);
 		await create(cluster, `/apis/apps/v1/namespaces/${tenant.namespace}/statefulsets`, {
 			metadata: { name: 'app' },
-			spec: { serviceName: 'app', selector, template: templateOf(tenant, forever) },
+			spec: { serviceName: 'app', selector, template: tenant.template(forever) },
 		});
 		await untilLogged(kubectl, tenant.namespace, ['app-0', '-c', 'main'], PRINTED);
 	});
@@ -66,7 +63,7 @@ describeWithNode('workloads as people write them', (servers) => {
 		const tenant = await makeTenant(servers);
 		await create(cluster, `/apis/apps/v1/namespaces/${tenant.namespace}/daemonsets`, {
 			metadata: { name: 'app' },
-			spec: { selector, template: templateOf(tenant, forever) },
+			spec: { selector, template: tenant.template(forever) },
 		});
 		await untilLogged(kubectl, tenant.namespace, ['daemonset/app', '-c', 'main'], PRINTED);
 	});
@@ -75,7 +72,7 @@ describeWithNode('workloads as people write them', (servers) => {
 		const tenant = await makeTenant(servers);
 		await create(cluster, `/apis/batch/v1/namespaces/${tenant.namespace}/jobs`, {
 			metadata: { name: 'app' },
-			spec: { backoffLimit: 0, template: templateOf(tenant, once) },
+			spec: { backoffLimit: 0, template: tenant.template(once) },
 		});
 		const wait = ['wait', '-n', tenant.namespace, '--for=condition=Complete', '--timeout=55s', 'job/app'];
 		await until('the Job to be complete', async () => (await kubectl(...wait)).code === 0, {
@@ -88,7 +85,7 @@ describeWithNode('workloads as people write them', (servers) => {
 		const tenant = await makeTenant(servers);
 		await create(cluster, `/apis/batch/v1/namespaces/${tenant.namespace}/cronjobs`, {
 			metadata: { name: 'app' },
-			spec: { schedule: '* * * * *', jobTemplate: { spec: { template: templateOf(tenant, once) } } },
+			spec: { schedule: '* * * * *', jobTemplate: { spec: { template: tenant.template(once) } } },
 		});
 		const name = await until(
 			'the CronJob to make a pod',
@@ -204,9 +201,8 @@ describeWithNode('workloads as people write them', (servers) => {
 
 	test.concurrent('--dry-run=server shows what would be injected, and makes nothing', async () => {
 		const tenant = await makeTenant(servers);
-		const pod = podOf({ name: 'dry', spec: { containers: [sh(PRINT)] } });
-		const annotated = { ...pod, metadata: { ...pod.metadata, annotations: tenant.annotations() } };
-		const { body } = await createPod(cluster, tenant.namespace, annotated, 'dryRun=All');
+		const pod = tenant.pod({ containers: [sh(PRINT)] });
+		const { body } = await createPod(cluster, tenant.namespace, pod, 'dryRun=All');
 		expect(injectedInto(body)).toEqual(['envtier-fetch']);
 		const annotations = Object.entries(tenant.annotations()).map(
 			([name, value]) => `--annotations=${name}=${value}`,

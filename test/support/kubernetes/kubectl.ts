@@ -16,3 +16,10 @@ export function kubectlFor(path: string, { kubeconfig }: Pick<ClusterAccess, 'ku
 			env: { PATH: process.env['PATH'], HOME: home },
 		});
 }
+
+/** Runs kubectl, which must succeed; gives what it printed. */
+export async function mustKubectl(kubectl: Kubectl, ...args: readonly string[]): Promise<string> {
+	const { code, stdout, stderr } = await kubectl(...args);
+	if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}: ${stderr}`);
+	return stdout;
+}

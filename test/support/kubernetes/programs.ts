@@ -8,7 +8,10 @@ import { goBuild } from './go-build.ts';
 
 const KUBERNETES = { module: 'k8s.io/kubernetes', set: 'kubernetes' } as const;
 
-/** Which published package each program is built from; `set` is the folder below go/ whose go.mod pins it. */
+/**
+ * Which published package each program is built from; `set` is the folder below go/ whose go.mod pins it. `main` names a package of that
+ * folder instead, which says what of a module goes in.
+ */
 const SOURCES = {
 	etcd: { module: 'go.etcd.io/etcd/server/v3', set: 'etcd', path: '' },
 	'kube-apiserver': { ...KUBERNETES, path: '/cmd/kube-apiserver' },
@@ -17,6 +20,7 @@ const SOURCES = {
 	'kube-scheduler': { ...KUBERNETES, path: '/cmd/kube-scheduler' },
 	'kube-proxy': { ...KUBERNETES, path: '/cmd/kube-proxy' },
 	kubelet: { ...KUBERNETES, path: '/cmd/kubelet' },
+	coredns: { module: 'github.com/coredns/coredns', set: 'coredns', main: '.' },
 	helm: { module: 'helm.sh/helm/v4', set: 'helm', path: '/cmd/helm' },
 	actionlint: { module: 'github.com/rhysd/actionlint', set: 'actionlint', path: '/cmd/actionlint' },
 } as const;
@@ -82,7 +86,7 @@ class NotBuilt extends Error {}
 
 /** What exactly is built; `key` differs whenever anything that goes into the build does. */
 function pinned(name: Program) {
-	const { module, set, path } = SOURCES[name];
+	const { module, set, ...source } = SOURCES[name];
 	const moduleDir = join(import.meta.dirname, 'go', set);
 	const goMod = readFileSync(join(moduleDir, 'go.mod'), 'utf8');
 	const version = required(goMod, module);
@@ -90,10 +94,11 @@ function pinned(name: Program) {
 	const hash = createHash('sha256')
 		.update(goMod)
 		.update(readFileSync(join(moduleDir, 'go.sum')));
+	if ('main' in source) hash.update(readFileSync(join(moduleDir, source.main, 'main.go')));
 	const digest = hash.update(linkFlags).digest('hex').slice(0, 8);
 	return {
 		moduleDir,
-		package: module + path,
+		package: 'main' in source ? source.main : module + source.path,
 		linkFlags,
 		version,
 		key: `${version}-${process.platform}-${process.arch}-${digest}`,

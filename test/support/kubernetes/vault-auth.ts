@@ -7,11 +7,10 @@ const REVIEWER_SECONDS = 6 * 3600;
 
 /**
  * Mounts the kubernetes auth method so that it checks tokens by TokenReview against `cluster`, asking as a reviewer
- * service account that may do nothing else (system:auth-delegator).
- *
- * @param host the API server's URL as Vault reaches it
+ * service account that may do nothing else (system:auth-delegator). Not by deploy/vault: such a cluster has no controller to make the
+ * reviewer's token, and it may be one that somebody else uses too.
  */
-export async function trustCluster(vault: VaultApi, cluster: Cluster, host = cluster.url): Promise<void> {
+export async function trustCluster(vault: VaultApi, cluster: Cluster): Promise<void> {
 	const namespace = await cluster.createNamespace({ prefix: 'vault-' });
 	const name = 'reviewer';
 	await cluster.createServiceAccount(namespace, name);
@@ -23,7 +22,7 @@ export async function trustCluster(vault: VaultApi, cluster: Cluster, host = clu
 	expectStatus(binding, 201, 'binding the reviewer to system:auth-delegator');
 	await enableAuth(vault, 'kubernetes', {
 		config: {
-			kubernetes_host: host,
+			kubernetes_host: cluster.url,
 			kubernetes_ca_cert: cluster.caPem,
 			token_reviewer_jwt: await cluster.token(namespace, name, [], REVIEWER_SECONDS),
 		},

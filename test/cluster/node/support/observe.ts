@@ -37,22 +37,29 @@ export async function untilLogged(
 	return last;
 }
 
-/** Waits until `kubectl describe` of an object says `text`, runs of blanks counting as one; gives all that it says. */
-export async function untilDescribed(
+/** Waits until what kubectl prints holds `text`, runs of blanks counting as one; gives all of it. */
+export async function untilPrinted(
+	kubectl: Kubectl,
+	args: readonly string[],
+	text: string | RegExp,
+): Promise<string> {
+	let last = '';
+	const look = async (): Promise<boolean> => {
+		last = (await kubectl(...args)).stdout.replace(/\s+/g, ' ');
+		return typeof text === 'string' ? last.includes(text) : text.test(last);
+	};
+	await until(`kubectl ${args.join(' ')} to say "${text}"`, look, LIMIT).catch((thrown: unknown) => {
+		throw new Error(`${String(thrown)}\n${last}`, { cause: thrown });
+	});
+	return last;
+}
+
+/** The same for `kubectl describe` of an object. */
+export function untilDescribed(
 	kubectl: Kubectl,
 	namespace: string,
 	object: readonly string[],
 	text: string | RegExp,
 ): Promise<string> {
-	let last = '';
-	const look = async (): Promise<boolean> => {
-		last = (await kubectl('describe', '-n', namespace, ...object)).stdout.replace(/\s+/g, ' ');
-		return typeof text === 'string' ? last.includes(text) : text.test(last);
-	};
-	await until(`kubectl describe ${object.join(' ')} to say "${text}"`, look, LIMIT).catch(
-		(thrown: unknown) => {
-			throw new Error(`${String(thrown)}\n${last}`, { cause: thrown });
-		},
-	);
-	return last;
+	return untilPrinted(kubectl, ['describe', '-n', namespace, ...object], text);
 }

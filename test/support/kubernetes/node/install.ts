@@ -6,7 +6,7 @@ import { buildImage, IMAGE_PROGRAMS, testImage } from '../../images.ts';
 import { runProcess } from '../../process.ts';
 import { until } from '../../until.ts';
 import type { Cluster } from '../cluster.ts';
-import { kubectlFor } from '../kubectl.ts';
+import { kubectlFor, mustKubectl } from '../kubectl.ts';
 import type { Node } from './node.ts';
 import { type Choices, writeOverlay } from './overlay.ts';
 
@@ -44,7 +44,7 @@ export async function installEnvtier(
 	await mkdir(overlay);
 	await writeOverlay(overlay, choices);
 	say('kubectl apply -k …, then deploy/certs');
-	await kubectlMust(node, 'apply', '-k', overlay);
+	await mustKubectl(kubectlFor(node.programs.kubectl, node.access), 'apply', '-k', overlay);
 	await makeCertificate(node.access.kubeconfig);
 	await untilServing(node);
 	return ok(undefined);
@@ -75,9 +75,4 @@ export async function makeCertificate(kubeconfig: string, ...args: readonly stri
 		timeoutMs: 240_000,
 	});
 	if (code !== 0) throw new Error(`deploy/certs ended with ${code}: ${stdout}${stderr}`);
-}
-
-async function kubectlMust(node: Node, ...args: readonly string[]): Promise<void> {
-	const { code, stderr } = await kubectlFor(node.programs.kubectl, node.access)(...args);
-	if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}: ${stderr}`);
 }

@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import type { RunningProcess } from '../../process.ts';
 import type { Authority } from '../../tls.ts';
 import { FILES } from '../kube-apiserver.ts';
+import { CLUSTER_DOMAIN } from './dns.ts';
 import { type Namespaces, NODE_IP } from './namespaces.ts';
 
 /** The node's name in the cluster. */
@@ -28,7 +29,7 @@ export async function startKubelet(namespaces: Namespaces, options: KubeletOptio
 	const serving = await authority.issue({ names: [NODE_NAME, NODE_IP] });
 	await writeFile(join(dir, 'kubelet.crt'), serving.certPem);
 	await writeFile(join(dir, 'kubelet.key'), serving.keyPem, { mode: 0o600 });
-	// No name server is within reach: pods get none rather than this machine's.
+	// No name server but the cluster's is within reach: the node gets none rather than this machine's.
 	await writeFile(join(dir, 'resolv.conf'), '');
 	await writeFile(join(dir, 'kubelet.yaml'), stringify(config(options)));
 	await mkdir(join(dir, 'pod-logs'));
@@ -68,6 +69,10 @@ function config({ dir, runtime, cgroup }: KubeletOptions): object {
 		podLogsDir: join(dir, 'pod-logs'),
 		volumePluginDir: join(dir, 'volume-plugins'),
 		resolvConf: join(dir, 'resolv.conf'),
+		clusterDNS: [NODE_IP],
+		clusterDomain: CLUSTER_DOMAIN,
+		// A minute is the default. Tests wait for a changed Secret to reach its pods.
+		syncFrequency: '10s',
 		serializeImagePulls: false,
 		// A developer's disk may be nearly full: that is not what is tested.
 		imageGCHighThresholdPercent: 100,

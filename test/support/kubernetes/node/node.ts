@@ -17,6 +17,7 @@ import { type Program, preparePrograms } from '../programs.ts';
 import { makeCgroup } from './cgroups.ts';
 import { type Containerd, PAUSE_IMAGE, startContainerd } from './containerd.ts';
 import { startControllers } from './controllers.ts';
+import { startDns } from './dns.ts';
 import { type Gateway, openGateway } from './forward.ts';
 import { writeImage } from './image.ts';
 import { NODE_NAME, startKubelet } from './kubelet.ts';
@@ -31,6 +32,7 @@ export const NODE_PROGRAMS: readonly Program[] = [
 	'kube-scheduler',
 	'kube-proxy',
 	'kubelet',
+	'coredns',
 ];
 
 /** What it needs from Debian. */
@@ -117,12 +119,16 @@ async function start(
 		controlPlane(namespaces, programs, dir, authority, access),
 	]);
 
-	say('starting the kubelet, the controllers, the scheduler and the proxy');
+	say('starting the kubelet, the controllers, the scheduler, the proxy and the name server');
 	await startKubelet(namespaces, {
 		...{ command: programs.kubelet, dir, authority, runtime: images.socket, cgroup },
 		kubeconfig: await kubeconfigFor(`system:node:${NODE_NAME}`, ['system:nodes']),
 	});
 	await startControllers(namespaces, { paths: programs, dir, kubeconfigFor });
+	await startDns(namespaces, {
+		...{ command: programs.coredns, dir },
+		kubeconfig: await kubeconfigFor('coredns', ['system:masters']),
+	});
 	const cluster = connect(access);
 	await until('the node to be Ready', () => isReady(cluster), { timeoutMs: 120_000, everyMs: 200 });
 	return { ...cluster, access, insideUrl, namespaces, gateway, images, programs, dir };

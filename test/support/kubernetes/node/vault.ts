@@ -1,18 +1,23 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type OpenBao, startOpenBao } from '../../openbao.ts';
+import { vaultSetup } from '../../vault-setup.ts';
 import { expectStatus } from '../cluster.ts';
-import { trustCluster } from '../vault-auth.ts';
+import { FILES } from '../kube-apiserver.ts';
+import { kubectlFor, mustKubectl } from '../kubectl.ts';
 import { NODE_IP } from './namespaces.ts';
 import type { Node } from './node.ts';
 
 const PORT = 8200;
+const REVIEWER = join(import.meta.dirname, '../../../../deploy/vault/rbac/reviewer.yaml');
 
 /** An OpenBao in the node's network, beside the cluster rather than in it. */
 export interface NodeVault extends OpenBao {
-	/** Its address as pods reach it; `addr` is this machine's way. */
+	/** Its address as pods reach it, by the name of a Service; `addr` is this machine's way. */
 	readonly insideAddr: string;
 }
 
-/** Starts it, makes it trust the cluster's tokens, and gives it the name `vault.vault.svc` in the cluster. */
+/** Starts it, gives it the name `vault.vault.svc` in the cluster, and makes it trust the cluster's tokens as docs/vault-setup.md tells. */
 export async function startNodeVault(node: Node): Promise<NodeVault> {
 	const bao = await startOpenBao({
 		place: {
@@ -23,9 +28,9 @@ export async function startNodeVault(node: Node): Promise<NodeVault> {
 		},
 	});
 	try {
-		await trustCluster(bao, node, node.insideUrl);
 		await nameIt(node);
-		return { ...bao, insideAddr: `https://${NODE_IP}:${PORT}` };
+		await letItReview(bao, node);
+		return { ...bao, insideAddr: `https://vault.vault.svc:${PORT}` };
 	} catch (thrown) {
 		await bao.stop();
 		throw thrown;
@@ -48,4 +53,18 @@ async function nameIt(node: Node): Promise<void> {
 		ports: [{ name: 'https', port: PORT }],
 	});
 	expectStatus(slice, 201, 'creating the EndpointSlice of vault');
+}
+
+/** The way with a reviewer: the account that ships asks the cluster whether a pod's token is genuine. */
+async function letItReview(bao: OpenBao, node: Node): Promise<void> {
+	const kubectl = kubectlFor(node.programs.kubectl, node.access);
+	const run = (...args: readonly string[]) => mustKubectl(kubectl, '-n', 'vault', ...args);
+	await run('apply', '-f', REVIEWER);
+	const secret = 'secret/envtier-vault-reviewer';
+	await run('wait', '--for=jsonpath={.data.token}', secret, '--timeout=60s');
+	const token = await run('get', secret, '-o', 'jsonpath={.data.token}');
+	const file = join(bao.dir, 'reviewer.jwt');
+	await writeFile(file, Buffer.from(token, 'base64'), { mode: 0o600 });
+	const at = ['--host', node.insideUrl, '--ca', join(node.dir, FILES.ca), '--reviewer-token', file];
+	await vaultSetup(bao)('auth-kubernetes', ...at);
 }

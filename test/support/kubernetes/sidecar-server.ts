@@ -1,0 +1,47 @@
+/**
+ * Another project's webhook, as a service mesh brings one, in a process of its own: it may have to run inside a node. Gets what to be on
+ * standard input, tells its port on standard output.
+ */
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import process from 'node:process';
+import { json, text } from 'node:stream/consumers';
+import type { V1Container, V1Pod } from '@kubernetes/client-node';
+
+/** What to be. */
+export interface SidecarServer {
+	readonly host: string;
+	readonly certPem: string;
+	readonly keyPem: string;
+	/** Added to each pod that lacks it: before all init containers when it has a restartPolicy, else after all containers. */
+	readonly sidecar: V1Container;
+}
+
+interface Review {
+	readonly request: { readonly uid: string; readonly object: V1Pod };
+}
+
+const { host, certPem, keyPem, sidecar } = (await json(process.stdin)) as SidecarServer;
+
+function operations({ spec }: V1Pod): readonly object[] {
+	const { containers = [], initContainers } = spec ?? {};
+	if ([...containers, ...(initContainers ?? [])].some(({ name }) => name === sidecar.name)) return [];
+	if (sidecar.restartPolicy === undefined) return [{ op: 'add', path: '/spec/containers/-', value: sidecar }];
+	return initContainers === undefined
+		? [{ op: 'add', path: '/spec/initContainers', value: [sidecar] }]
+		: [{ op: 'add', path: '/spec/initContainers/0', value: sidecar }];
+}
+
+const server = createServer({ cert: certPem, key: keyPem }, async (request, response) => {
+	const { uid, object } = (JSON.parse(await text(request)) as Review).request;
+	const patch = Buffer.from(JSON.stringify(operations(object))).toString('base64');
+	response.setHeader('content-type', 'application/json');
+	response.end(
+		JSON.stringify({
+			apiVersion: 'admission.k8s.io/v1',
+			kind: 'AdmissionReview',
+			response: { uid, allowed: true, patchType: 'JSONPatch', patch },
+		}),
+	);
+});
+server.listen(0, host, () => process.stdout.write(`${(server.address() as AddressInfo).port}\n`));
