@@ -2,6 +2,8 @@ import { ANNOTATION_PREFIX } from '../contract/names.ts';
 import { STATUS_ANNOTATION } from './annotations.ts';
 import { asked } from './asked.ts';
 import { type Decision, type Rejection, reject } from './decision.ts';
+import { tooManyPieces, tooMuchText } from './limits.ts';
+import { fetcherEnv } from './parts.ts';
 import { patchFor } from './patch.ts';
 import { planFor } from './plan.ts';
 import { type PodFacts, podAnnotations, podFacts } from './pod.ts';
@@ -20,9 +22,10 @@ export function admit(request: AdmissionRequest, settings: InjectionSettings): D
 	// A pod that asks for nothing is none of our business, however odd the rest of it may be.
 	const annotations = podAnnotations(request.object);
 	if (!annotations.ok) return malformed(annotations.error);
-	if (![...(annotations.value?.keys() ?? [])].some((name) => name.startsWith(ANNOTATION_PREFIX)))
-		return { kind: 'skip', reason: 'not-requested' };
-	const pod = podFacts(request.object);
+	if (!annotations.value?.size) return { kind: 'skip', reason: 'not-requested' };
+	const large = tooManyPieces(request.object);
+	if (large !== undefined) return large;
+	const pod = podFacts(request.object, annotations.value);
 	return pod.ok ? decide(pod.value, request.namespace, settings) : malformed(pod.error);
 }
 
@@ -54,5 +57,8 @@ function decide(pod: PodFacts, namespace: string, settings: InjectionSettings): 
 		);
 	const planned = planFor(pod, read.value, reading.value, settings);
 	if (!planned.ok) return planned.error;
-	return { kind: 'inject', ...planned.value, patch: patchFor(pod, planned.value.plan, settings) };
+	const { plan } = planned.value;
+	const long = tooMuchText(plan.fetchers.map(({ volumes }) => fetcherEnv(plan.reading, volumes, settings)));
+	if (long !== undefined) return long;
+	return { kind: 'inject', ...planned.value, patch: patchFor(pod, plan, settings) };
 }

@@ -1,16 +1,55 @@
+import type { V1EnvVar } from '@kubernetes/client-node';
 import type { ContainerFacts } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
 import type { Grouping } from './identity.ts';
 
+/**
+ * What one pod may cost. Pods that ask for secrets come from everybody who may create pods, and the webhook sees them before the API server has
+ * checked anything but their types: 3 MiB of JSON can hold a hundred thousand containers, an annotation can name thousands of variables,
+ * and their product would be the end of the webhook, so of everybody’s pods. Whatever is more than this could not be stored
+ * either: etcd takes 1.5 MiB.
+ */
+
 /** UIDs among the readers of one pod. Each costs an init container that starts after the one before it. */
 export const MOST_USERS = 16;
 
-/**
- * Mounts and variables that are added to the containers of one pod. An annotation of 32 KiB names thousands of variables, and a
- * pod of 3 MiB can have a hundred thousand containers: their product would be the end of the webhook, and of everybody’s pods with it.
- * What is more than this could not be stored anyway: etcd takes 1.5 MiB.
- */
+/** Mounts and variables that are added to the containers of one pod. */
 export const MOST_ADDED = 5000;
+
+/** Containers, volumes, and the mounts, variables, devices and capabilities of all containers. */
+export const MOST_PIECES = 20_000;
+
+/** Characters in the variables of all fetchers of one pod. */
+const MOST_TEXT = 1024 * 1024;
+
+const lengthOf = (value: unknown): number => (Array.isArray(value) ? value.length : 0);
+
+function member(value: unknown, name: string): unknown {
+	return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+/** Refuses a pod, as decoded from JSON, of so many pieces that to look at each of them would take long. */
+export function tooManyPieces(pod: unknown): Rejection | undefined {
+	const spec = member(pod, 'spec');
+	let pieces = lengthOf(member(spec, 'volumes'));
+	for (const list of ['containers', 'initContainers']) {
+		const containers = member(spec, list);
+		if (!Array.isArray(containers)) continue;
+		pieces += containers.length;
+		for (const container of containers) {
+			if (pieces > MOST_PIECES) break;
+			for (const field of ['volumeMounts', 'env', 'volumeDevices', 'command'])
+				pieces += lengthOf(member(container, field));
+			const capabilities = member(member(container, 'securityContext'), 'capabilities');
+			for (const field of ['add', 'drop']) pieces += lengthOf(member(capabilities, field));
+		}
+	}
+	if (pieces <= MOST_PIECES) return undefined;
+	return reject(
+		'too-large',
+		`the pod has more than ${MOST_PIECES} containers, volumes, mounts, variables and the like: make several pods of it`,
+	);
+}
 
 /** Refuses a pod to which so much would have to be added that the answer itself would be a danger. */
 export function tooMuchAdded(
@@ -55,5 +94,15 @@ export function tooManyParts(count: number): Rejection | undefined {
 	return reject(
 		'too-large',
 		`the containers take ${count} different parts of the secrets, each of which needs a volume, and at most ${MOST_PARTS} are possible: let some of them take the same`,
+	);
+}
+
+/** Refuses a pod whose fetchers, each with its variables, would carry too much text. */
+export function tooMuchText(fetchers: readonly (readonly V1EnvVar[])[]): Rejection | undefined {
+	const text = fetchers.flat().reduce((sum, { value = '' }) => sum + value.length, 0);
+	if (text <= MOST_TEXT) return undefined;
+	return reject(
+		'too-large',
+		`the annotations make ${text} characters of variables for ${fetchers.length} fetchers, and at most ${MOST_TEXT} are possible: shorten them, or let containers share a user`,
 	);
 }

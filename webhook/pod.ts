@@ -1,3 +1,4 @@
+import { ANNOTATION_PREFIX } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { type ContainerFacts, containerFacts } from './container.ts';
 import { id, item, type Json, list, Malformed, object, text, texts } from './json.ts';
@@ -11,7 +12,7 @@ export interface VolumeFacts {
 
 /** What a decision needs to know of one pod; everything else in it is never looked at. */
 export interface PodFacts {
-	/** Undefined when the pod has no annotations map at all. */
+	/** Those under our prefix alone; undefined when the pod has no annotations map at all. */
 	readonly annotations: ReadonlyMap<string, string> | undefined;
 	readonly serviceAccount: string;
 	readonly user: number | undefined;
@@ -29,11 +30,34 @@ export interface PodFacts {
 	readonly podLevelResources: boolean;
 }
 
-function annotationsOf(pod: Json): ReadonlyMap<string, string> | undefined {
-	const metadata = object(pod['metadata'], 'metadata');
+/** Twice what the API server takes as all annotations of an object together: it checks that after us. */
+const MOST_ANNOTATIONS = 512 * 1024;
+
+/** The annotations under our prefix. Those of others are not looked at: there may be hundreds of thousands. */
+function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined {
 	if (metadata['annotations'] === undefined || metadata['annotations'] === null) return undefined;
-	const entries = Object.entries(object(metadata['annotations'], 'metadata.annotations'));
-	return new Map(entries.map(([name, value]) => [name, text(value, 'an annotation’s value') ?? '']));
+	const all = object(metadata['annotations'], 'metadata.annotations');
+	const ours = new Map<string, string>();
+	let size = 0;
+	for (const name of Object.keys(all)) {
+		if (!name.startsWith(ANNOTATION_PREFIX)) continue;
+		const value = text(all[name], 'an annotation’s value') ?? '';
+		ours.set(name, value);
+		size += name.length + value.length;
+	}
+	if (size > MOST_ANNOTATIONS)
+		throw new Malformed(
+			`metadata.annotations has more than ${MOST_ANNOTATIONS} characters under ${ANNOTATION_PREFIX}`,
+		);
+	return ours;
+}
+
+/** The kubelet's mark on the mirror of a static pod. */
+function isMirror(metadata: Json): boolean {
+	return Object.hasOwn(
+		object(metadata['annotations'], 'metadata.annotations'),
+		'kubernetes.io/config.mirror',
+	);
 }
 
 /** spec.os says it outright; before it existed, the well-known node label was how a pod said it. */
@@ -67,9 +91,9 @@ function containersOf(spec: Json): readonly ContainerFacts[] {
 	return containers.map((container, i) => containerFacts(container, 'containers', i));
 }
 
-function facts(pod: unknown): PodFacts {
+function facts(pod: unknown, annotations: PodFacts['annotations']): PodFacts {
 	const raw = object(pod, 'the pod');
-	const annotations = annotationsOf(raw);
+	const metadata = object(raw['metadata'], 'metadata');
 	const spec = object(raw['spec'], 'spec');
 	const security = object(spec['securityContext'], 'spec.securityContext');
 	return {
@@ -81,7 +105,7 @@ function facts(pod: unknown): PodFacts {
 		user: id(security['runAsUser'], 'spec.securityContext.runAsUser'),
 		group: id(security['runAsGroup'], 'spec.securityContext.runAsGroup'),
 		windows: runsOnWindows(spec),
-		mirror: annotations?.has('kubernetes.io/config.mirror') ?? false,
+		mirror: isMirror(metadata),
 		containers: containersOf(spec),
 		initContainers: list(spec['initContainers'], 'spec.initContainers')?.map((c, i) =>
 			containerFacts(c, 'initContainers', i),
@@ -104,16 +128,18 @@ function attempt<T>(read: () => T): Result<T> {
 	}
 }
 
-/** The annotations of a pod as decoded from JSON, nothing else of it looked at; undefined when it has none. */
+/** The annotations of a pod, as decoded from JSON, under our prefix; nothing else of it is looked at. Undefined when it has no map of them. */
 export function podAnnotations(pod: unknown): Result<ReadonlyMap<string, string> | undefined> {
-	return attempt(() => annotationsOf(object(pod, 'the pod')));
+	return attempt(() => annotationsOf(object(object(pod, 'the pod')['metadata'], 'metadata')));
 }
 
 /**
  * Reads the facts that decisions rest on out of a pod, as decoded from JSON. The API server sends well-formed pods;
  * whatever else may reach the endpoint, only a pod whose looked-at fields have the API's types gets through.
  * The error names the first field that does not.
+ *
+ * @param annotations what `podAnnotations` has found
  */
-export function podFacts(pod: unknown): Result<PodFacts> {
-	return attempt(() => facts(pod));
+export function podFacts(pod: unknown, annotations: PodFacts['annotations']): Result<PodFacts> {
+	return attempt(() => facts(pod, annotations));
 }

@@ -100,7 +100,7 @@ export const REJECT_REASONS = {
 	},
 	'too-large': {
 		meaning:
-			'the containers that get secrets run as more than 16 users, would get more than 5000 mounts and variables in all, or take more than 32 different parts; or more than 256 values are to be composed',
+			'the pod has more pieces than the webhook looks at (20,000), or would get more than it adds: 16 fetchers, 5000 mounts and variables, 32 different parts of the secrets, 256 composed values, 1 MiB of text in the fetchers’ variables',
 		cure: 'ask for less: the message says of what',
 	},
 	windows: {

@@ -1,5 +1,6 @@
 import { err, ok, type Result } from '../contract/result.ts';
 import type { Decision } from './decision.ts';
+import { isDeeperThan } from './depth.ts';
 import type { Operation } from './patch.ts';
 import type { RejectReason } from './reasons.ts';
 
@@ -36,6 +37,11 @@ const UID_MAX = 128;
 /** The longest name that Kubernetes allows; what is longer does not come from the API server and is not worth a log line. */
 const NAME_MAX = 253;
 
+/** No object of Kubernetes comes near it: its own types end after some twenty levels. */
+const DEEPEST = 200;
+/** Characters; a shorter body is parsed soon enough whatever it is. */
+const UNSEEN = 64 * 1024;
+
 type Member = Readonly<Record<string, unknown>>;
 
 function member(value: unknown): Member | undefined {
@@ -50,6 +56,8 @@ function string(value: unknown): string {
  * Decodes the body of a call. The error says what is wrong with the envelope, for whoever calls by hand: the API server does not get it wrong.
  */
 export function decodeReview(body: string): Result<AdmissionRequest> {
+	if (body.length > UNSEEN && isDeeperThan(body, DEEPEST))
+		return err(`the body has lists and objects nested more than ${DEEPEST} deep`);
 	let parsed: unknown;
 	try {
 		parsed = JSON.parse(body);

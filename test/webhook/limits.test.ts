@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { admit } from '../../webhook/admit.ts';
-import { MOST_ADDED, MOST_USERS } from '../../webhook/limits.ts';
+import { MOST_ADDED, MOST_PIECES, MOST_USERS } from '../../webhook/limits.ts';
 import { encodeReview } from '../../webhook/review.ts';
-import { podOf } from './support/pods.ts';
+import { ASKS, podOf } from './support/pods.ts';
 import { request } from './support/request.ts';
 import { settings } from './support/settings.ts';
 
@@ -37,6 +37,58 @@ describe('a small pod cannot ask for a large answer', () => {
 		const found = answer(env, n, users);
 		expect(found.outcome).toBe(outcome);
 		expect(found.length).toBeLessThan(2 * 1024 * 1024);
+	});
+
+	test.for<readonly [sentence: string, spec: object, reason: string]>([
+		['more volumes than are looked at', { volumes: Array(MOST_PIECES).fill({ name: 'v' }) }, 'too-large'],
+		[
+			'more mounts than are looked at, in all containers together',
+			{
+				containers: Array(101).fill({
+					name: 'c',
+					volumeMounts: Array(MOST_PIECES / 100).fill({ name: 'v', mountPath: '/v' }),
+				}),
+			},
+			'too-large',
+		],
+		[
+			'more variables than are looked at, in an init container',
+			{ initContainers: [{ name: 'i', env: Array(MOST_PIECES).fill({ name: 'A' }) }] },
+			'too-large',
+		],
+		[
+			'more capabilities than are looked at',
+			{
+				containers: [
+					{ name: 'c', securityContext: { capabilities: { drop: Array(MOST_PIECES).fill('NET_RAW') } } },
+				],
+			},
+			'too-large',
+		],
+		['a number in the place of containers', { containers: 7 }, 'malformed-pod'],
+		['nothing in the place of a container', { containers: [null] }, 'malformed-pod'],
+	])('%s', ([, spec, reason]) => {
+		const decision = admit(request(podOf(ASKS, spec)), SETTINGS);
+		expect(decision).toMatchObject({ kind: 'reject', reason });
+	});
+
+	test('much text, once for each of many users', () => {
+		const asks = { deployment: 'shop', format: 'shell', require: keys(5000), env: keys(300) };
+		const decide = (users: number) =>
+			admit(request(podOf(asks, { containers: containers(users, users) })), {
+				...SETTINGS,
+				vault: { ...SETTINGS.vault, ca: 'x'.repeat(60 * 1024) },
+			});
+		expect(decide(8).kind).toBe('inject');
+		expect(decide(16)).toMatchObject({
+			reason: 'too-large',
+			message: expect.stringContaining('16 fetchers'),
+		});
+	});
+
+	test('annotations of ours, longer than all annotations of a pod may be', () => {
+		const long = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`x${i}`, 'a'.repeat(32_000)]));
+		expect(admit(request(podOf({ ...ASKS, ...long })), SETTINGS)).toMatchObject({ reason: 'malformed-pod' });
 	});
 
 	test('thousands of names for thousands of containers are all found', () => {

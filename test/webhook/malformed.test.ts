@@ -23,7 +23,6 @@ describe('a pod that the API could not have is refused, naming the field and nev
 		['the pod', 7],
 		['metadata', { metadata: CANARY }],
 		['metadata.annotations', { metadata: { annotations: [CANARY] } }],
-		['annotation', { metadata: { annotations: { ...annotations, other: { [CANARY]: 1 } } } }],
 		['annotation', { metadata: { annotations: { 'envtier.dev/deployment': 7 } } }],
 		['spec', withSpec(CANARY)],
 		['spec.containers', withSpec({ containers: { [CANARY]: {} } })],

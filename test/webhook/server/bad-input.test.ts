@@ -42,6 +42,9 @@ const nested = (depth: number, left: string, right: string): string =>
 	left.repeat(depth) + right.repeat(depth);
 const LISTS = nested(100_000, '[', ']');
 const OBJECTS = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
+/** As deep as a body may be that is short enough to be parsed unseen. */
+const SOME_LISTS = nested(30_000, '[', ']');
+const SOME_OBJECTS = `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`;
 const bytes = (...parts: (string | number[])[]): Buffer =>
 	Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part))));
 
@@ -97,9 +100,15 @@ describe('what is no review is refused with what is wrong', () => {
 		['no request', 400, 'no request', { body: JSON.stringify({ ...review(podOf()), request: undefined }) }],
 		['no uid', 400, 'request.uid', { body: GOOD.replace('"uid"', '"uuid"') }],
 		['a long uid', 400, 'request.uid', { body: JSON.stringify(review(podOf(), { uid: 'u'.repeat(MIB) })) }],
-		['100,000 lists in each other', 400, 'not an AdmissionReview', { body: LISTS }],
-		['100,000 objects in each other', 400, 'not an AdmissionReview', { body: OBJECTS }],
-		['a million lists that are never closed', 400, 'not JSON', { body: '['.repeat(MIB) }],
+		['100,000 lists in each other', 400, 'nested more than 200 deep', { body: LISTS }],
+		['100,000 objects in each other', 400, 'nested more than 200 deep', { body: OBJECTS }],
+		['a million lists that are never closed', 400, 'nested more than 200 deep', { body: '['.repeat(MIB) }],
+		[
+			'a pod with lists in each other',
+			400,
+			'nested more than 200 deep',
+			{ body: around({ x: 'HERE' }, LISTS) },
+		],
 		['NUL bytes', 400, 'not JSON', { body: Buffer.alloc(1000) }],
 		['UTF-16', 400, 'not JSON', { body: Buffer.from(GOOD, 'utf16le') }],
 		['random bytes', 400, 'not JSON', { body: Buffer.from([0xff, 0xfe, 0x00, 0xd8, 0x80, 0xc0]) }],
@@ -118,27 +127,38 @@ describe('a review with an odd pod is answered as a review', () => {
 		['a byte order mark before it', true, `\ufeff${GOOD}`],
 		['no object', false, JSON.stringify(review(null)).replace('"object":null', '"object":"x"')],
 		['a null object, which asks for nothing', true, JSON.stringify(review(null))],
-		['100,000 lists where nobody looks', true, around({ metadata, spec: { ...spec, x: 'HERE' } }, LISTS)],
-		['100,000 objects where nobody looks', true, around({ metadata, spec: { ...spec, x: 'HERE' } }, OBJECTS)],
-		['100,000 lists for the containers', false, around({ metadata, spec: { containers: 'HERE' } }, LISTS)],
+		['30,000 lists where nobody looks', true, around({ metadata, spec: { ...spec, x: 'HERE' } }, SOME_LISTS)],
 		[
-			'100,000 lists for a capability',
+			'10,000 objects where nobody looks',
+			true,
+			around({ metadata, spec: { ...spec, x: 'HERE' } }, SOME_OBJECTS),
+		],
+		[
+			'30,000 lists for the containers',
+			false,
+			around({ metadata, spec: { containers: 'HERE' } }, SOME_LISTS),
+		],
+		[
+			'30,000 lists for a capability',
 			false,
 			around(
 				{ metadata, spec: { containers: [{ securityContext: { capabilities: { drop: ['HERE'] } } }] } },
-				LISTS,
+				SOME_LISTS,
 			),
 		],
 		[
-			'100,000 objects for an annotation',
+			'10,000 objects for an annotation',
 			false,
-			around({ metadata: { annotations: 'HERE' }, spec }, `{"envtier.dev/org":${OBJECTS}}`),
+			around({ metadata: { annotations: 'HERE' }, spec }, `{"envtier.dev/org":${SOME_OBJECTS}}`),
 		],
 		[
-			'a status of 100,000 lists',
+			'a status of 30,000 lists',
 			false,
 			JSON.stringify(
-				review({ metadata: { annotations: { ...metadata.annotations, 'envtier.dev/status': LISTS } }, spec }),
+				review({
+					metadata: { annotations: { ...metadata.annotations, 'envtier.dev/status': SOME_LISTS } },
+					spec,
+				}),
 			),
 		],
 		[

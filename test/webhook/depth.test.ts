@@ -1,0 +1,30 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { isDeeperThan } from '../../webhook/depth.ts';
+
+/** How deep a value is, by looking at it. */
+function depthOf(value: unknown): number {
+	if (typeof value !== 'object' || value === null) return 0;
+	return 1 + Math.max(0, ...Object.values(value).map(depthOf));
+}
+
+test('the depth of any JSON is told without parsing it', () => {
+	const odd = fc.string({ unit: fc.constantFrom('[', '{', ']', '}', '"', '\\', 'a') });
+	const json = fc.jsonValue({ maxDepth: 8 }).chain((value) => odd.map((text) => ({ [text]: [value, text] })));
+	fc.assert(
+		fc.property(json, fc.nat(12), (value, most) => {
+			expect(isDeeperThan(JSON.stringify(value), most)).toBe(depthOf(value) > most);
+			expect(isDeeperThan(JSON.stringify(value, undefined, 1), most)).toBe(depthOf(value) > most);
+		}),
+	);
+});
+
+test('what is no JSON gets some answer', () => {
+	fc.assert(
+		fc.property(fc.string({ unit: 'binary' }), fc.nat(3), (text, most) => {
+			expect(typeof isDeeperThan(text, most)).toBe('boolean');
+		}),
+	);
+	expect(isDeeperThan('"never closed \\', 0)).toBe(false);
+	expect(isDeeperThan(']]]][[', 3)).toBe(false);
+});

@@ -1,0 +1,59 @@
+import { Agent } from 'node:https';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type RunningWebhook, startWebhook } from '../../support/webhook.ts';
+import { faultOf, fuzzed } from '../support/fuzz.ts';
+import { HOSTILE, LARGEST } from '../support/hostile.ts';
+import { podOf } from '../support/pods.ts';
+import { review } from '../support/request.ts';
+import { type Message, type Reply, send } from '../support/wire.ts';
+
+/** `bench/fuzz.ts` sends a hundred thousand. */
+const CASES = 1600;
+/** What the API server sends beside the object itself. */
+const ENVELOPE = 2000;
+
+describe('the webhook as a process, over TLS', () => {
+	let webhook: RunningWebhook;
+	let agent: Agent;
+	beforeAll(async () => {
+		webhook = await startWebhook({
+			ENVTIER_VAULT_ADDR: 'https://vault.example:8200',
+			ENVTIER_NATIVE_ENV: 'true',
+		});
+		agent = new Agent({ keepAlive: true, maxSockets: 1, ca: webhook.caPem });
+	});
+	afterAll(async () => {
+		agent?.destroy();
+		await webhook?.stop();
+	});
+
+	const ask = (message: Message): Promise<Reply> =>
+		send({ port: Number(new URL(webhook.url).port), authority: { certPem: webhook.caPem } }, agent, message);
+	const post = (body: Buffer | string): Promise<Reply> => ask({ body });
+
+	/** It decides as ever, and has had no defect. */
+	async function isWell(): Promise<void> {
+		const { status, text } = await post(JSON.stringify(review(podOf())));
+		expect(status).toBe(200);
+		expect(JSON.parse(text).response.allowed).toBe(true);
+		const metrics = await ask({ method: 'GET', path: '/metrics', headers: {} });
+		expect(metrics.text).toContain('envtier_webhook_failed_calls_total{status="500"} 0');
+	}
+
+	test('answers whatever it is sent with a decision or a 4xx', async () => {
+		const seed = Date.now();
+		for (const { family, bodies } of fuzzed(CASES, seed))
+			for (const [i, body] of bodies.entries())
+				expect(faultOf(await post(body)), `${family}, body ${i} of the seed ${seed}`).toBeUndefined();
+		await isWell();
+	});
+
+	test.for(Object.entries(HOSTILE))('answers 3 MiB of %s in few words', async ([, make]) => {
+		const body = make(LARGEST - ENVELOPE);
+		expect(Buffer.byteLength(body)).toBeLessThanOrEqual(LARGEST);
+		const reply = await post(body);
+		expect(faultOf(reply), reply.text).toBeUndefined();
+		expect(reply.text.length).toBeLessThan(4096);
+		await isWell();
+	});
+});
