@@ -6,7 +6,7 @@ import { startNode } from '../../support/kubernetes/node/node.ts';
 import { startNodeVault } from '../../support/kubernetes/node/vault.ts';
 import type { SharedNode } from '../../support/node-servers.ts';
 import { vaultSetup } from '../../support/vault-setup.ts';
-import { DEADLINE } from './support/tenant.ts';
+import { DEADLINE, ROLE_OF_ALL } from './support/tenant.ts';
 
 /** Starts the node that all tests of this folder share, with an OpenBao beside it and Envtier installed. Gives the function that ends both. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -30,9 +30,9 @@ async function start(endings: (() => Promise<void>)[]): Promise<Result<SharedNod
 	endings.push(node.value.stop);
 	const bao = await startNodeVault(node.value);
 	endings.push(bao.stop);
-	// The role of all pods for which a test makes no other: its policy is filled in by Vault, from who logs in.
+	// The role of tenants for whom a test makes no other: its policy is filled in by Vault, from who logs in.
 	const all = ['--namespace', '*', '--account', '*', '--org', 'acme', '--own', 'namespace'];
-	await vaultSetup(bao)('role', 'acme', ...all);
+	await vaultSetup(bao)('role', ROLE_OF_ALL, ...all);
 	const choices = {
 		overlay: 'production',
 		replicas: 2,
@@ -40,7 +40,6 @@ async function start(endings: (() => Promise<void>)[]): Promise<Result<SharedNod
 		vaultCaPem: bao.caPem,
 		settings: {
 			ENVTIER_DEFAULT_ORG: 'acme',
-			ENVTIER_DEFAULT_ROLE: 'acme',
 			// The tests that wait for it to pass needn't wait longer.
 			ENVTIER_DEADLINE: `${DEADLINE}`,
 			// Soon full.

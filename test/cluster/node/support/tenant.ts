@@ -6,6 +6,9 @@ import { putSecret } from '../../../support/openbao-setup.ts';
 /** The service that tenants' pods are, and the service account that they run as. */
 const SERVICE = 'web';
 
+/** The role of every tenant that has none of its own. */
+export const ROLE_OF_ALL = 'acme';
+
 /** Seconds that every fetch on the node has. */
 export const DEADLINE = 35;
 
@@ -52,7 +55,8 @@ export async function makeTenant(
 		const who = ['--namespace', namespace, '--account', SERVICE];
 		await setupVault('role', namespace, ...who, '--org', 'acme', '--deployment', namespace, ...role);
 	}
-	const own = { deployment: namespace, service: SERVICE, ...(role === undefined ? {} : { role: namespace }) };
+	const loginRole = role === undefined ? ROLE_OF_ALL : namespace;
+	const own = { deployment: namespace, service: SERVICE, role: loginRole };
 	const annotations: Tenant['annotations'] = (more = {}) =>
 		Object.fromEntries(
 			Object.entries({ ...own, ...more }).map(([name, value]) => [ANNOTATION_PREFIX + name, value]),
