@@ -4,6 +4,7 @@ import { completeCommand, completionCommand } from './commands/completion.ts';
 import { deploymentsCommand } from './commands/deployments.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
+import { sealCommand } from './commands/seal.ts';
 import { secretsCommand } from './commands/secrets.ts';
 import { templatesCommand } from './commands/templates.ts';
 import { vaultCommand } from './commands/vault.ts';
@@ -20,6 +21,7 @@ export function createProgram(context: Context) {
 		.addCommand(secretsCommand(context))
 		.addCommand(templatesCommand(context))
 		.addCommand(deploymentsCommand(context))
+		.addCommand(sealCommand(context))
 		.addCommand(vaultCommand(context))
 		.addCommand(completionCommand(context));
 	program.addCommand(

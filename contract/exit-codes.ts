@@ -55,6 +55,12 @@ export const EXIT_CODES = {
 		meaning: 'the TLS connection to Vault cannot be trusted',
 		cure: 'check ENVTIER_VAULT_CA, the certificate’s names and its dates',
 	},
+	'not-opened': {
+		code: 30,
+		meaning:
+			'a sealed value of the pod does not open: it was sealed for another namespace, deployment, scope or Vault, or has been altered',
+		cure: 'seal the value again with "envtier seal", for the namespace and deployment in which the pod runs',
+	},
 	internal: { code: 70, meaning: 'a defect of Envtier', cure: 'please report it with the log' },
 	terminated: { code: 143, meaning: 'ended by SIGTERM before everything was written', cure: '' },
 } as const satisfies Record<string, ExitCode>;

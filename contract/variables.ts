@@ -114,6 +114,11 @@ export const VARIABLES = {
 	},
 	ENVTIER_VAULT_KV_MOUNT: { readBy: both, meaning: 'mount of the KV secrets engine', default: 'secret' },
 	ENVTIER_VAULT_KV_VERSION: { readBy: both, meaning: 'version of that engine, 1 or 2', default: '2' },
+	ENVTIER_VAULT_TRANSIT_MOUNT: {
+		readBy: both,
+		meaning: 'mount of the transit secrets engine that opens sealed values',
+		default: 'transit',
+	},
 	ENVTIER_VAULT_ROLE: { readBy: fetcher, required: true, meaning: 'Vault role to log in with' },
 	ENVTIER_TOKEN_FILE: {
 		readBy: fetcher,
@@ -166,6 +171,10 @@ export const VARIABLES = {
 
 /** Settings that come once for each key: what stands behind the name is the key. */
 export const FAMILIES = {
+	ENVTIER_SEALED_: {
+		readBy: fetcher,
+		meaning: 'sealed value of that key, which Vault opens (envtier.dev/sealed.KEY)',
+	},
 	ENVTIER_COMPOSE_: {
 		readBy: fetcher,
 		meaning: 'template of the value of that key, composed from secrets (envtier.dev/compose.KEY)',

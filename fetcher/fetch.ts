@@ -10,7 +10,8 @@ import { KEPT_BY_ZSH_OR_KSH } from './render/shell-names.ts';
 import { select, takes } from './select.ts';
 import type { Settings } from './settings.ts';
 import { enumerate, quoted } from './text.ts';
-import { listTiers, type Origin, type Place, readSecrets, type Secret } from './tiers.ts';
+import { listTiers, type Origin, type Place, readSecrets, refused, type Secret } from './tiers.ts';
+import { openSealed } from './unseal.ts';
 import type { Vault } from './vault.ts';
 
 /** What one fetch needs. */
@@ -93,7 +94,7 @@ function checkRequired(settings: Settings, secrets: readonly Secret[]): void {
 }
 
 function from(origin: Origin | undefined): string {
-	return origin === 'composed' ? '(composed)' : `of the ${origin} tier`;
+	return origin === 'composed' || origin === 'sealed' ? `(${origin})` : `of the ${origin} tier`;
 }
 
 /** Fills every volume, or tells of all of them what cannot be handed over. */
@@ -129,19 +130,43 @@ function warnOfShells({ formats }: Settings, secrets: readonly Secret[], log: Lo
 		log.warn('sourced, these are more than Linux usually lets a program have as environment', { bytes });
 }
 
+/** Opens what is sealed in the pod's annotations, for the namespace that its own token names. */
+async function openAll({ settings, vault, jwt }: FetchParts): Promise<readonly Secret[]> {
+	const { sealed, scope, vault: where } = settings;
+	if (sealed.size === 0) return [];
+	const namespace = identityOf(jwt).serviceAccount?.split('/')[0];
+	if (namespace === undefined)
+		throw new Failure(
+			'settings',
+			'the file that ENVTIER_TOKEN_FILE names holds a token that names no namespace',
+		);
+	return await openSealed(sealed, {
+		vault,
+		transit: where.transitMount,
+		place: { namespace, deployment: scope.deployment ?? '' },
+		refused: (what, rules) => refused({ vault, namespace: where.namespace }, what, rules),
+	});
+}
+
 /** Logs in, merges the tiers and renders the files: everything short of writing them. */
 export async function fetchSecrets(parts: FetchParts): Promise<Fetched> {
 	const { settings, vault, log } = parts;
 	const { kvMount: mount, kvVersion: version, namespace } = settings.vault;
 	const place: Place = { vault, kv: { mount, version }, scope: settings.scope, namespace };
 	await logIn(parts);
+	const opening = openAll(parts);
+	// Waited for below. Where both fail, what is said must not depend on which was faster.
+	opening.catch(() => undefined);
 	const plan = mergeNames(await listTiers(place, settings.tiers));
+	const opened = await opening;
 	warnOfNames(plan.unusable, log);
 	const needed = neededKeys(settings);
-	const found = await readSecrets(
+	// What the pod itself carries overrides every tier, so that is not read.
+	const read = await readSecrets(
 		place,
-		plan.wanted.filter(({ key }) => needed(key)),
+		plan.wanted.filter(({ key }) => needed(key) && !settings.sealed.has(key)),
 	);
+	const found = [...read, ...opened].sort((a, b) => (a.key < b.key ? -1 : 1));
 	checkRequired(settings, found);
 	const secrets = compose(settings.templates, found);
 	if (secrets.length === 0) log.warn('none of the tiers holds a secret', { tiers: settings.tiers });

@@ -3,6 +3,7 @@ import { type Format, parseFormats } from '../contract/formats.ts';
 import { isKey, parseKeys } from '../contract/keys.ts';
 import { parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
+import { parseSealed, type Sealed } from '../contract/sealed.ts';
 import { parsePrefixes, parseSelectedKeys, type Selection } from '../contract/selection.ts';
 import { parseTiers, type Scope, TIERS, type Tier, tierPath } from '../contract/tiers.ts';
 import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
@@ -18,6 +19,8 @@ export interface VaultSettings {
 	readonly authMount: string;
 	readonly kvMount: string;
 	readonly kvVersion: 1 | 2;
+	/** Mount of the transit engine. */
+	readonly transitMount: string;
 	readonly role: string;
 }
 
@@ -44,6 +47,8 @@ export interface Settings {
 	/** Keys for the kubelet's own file. */
 	readonly envKeys: readonly string[];
 	readonly formats: readonly Format[];
+	/** Values that Vault opens, by key. */
+	readonly sealed: ReadonlyMap<string, Sealed>;
 	/** By the key that is to be composed. */
 	readonly templates: ReadonlyMap<string, Template>;
 	/** One at least; the first is that of `ENVTIER_OUT`. */
@@ -132,6 +137,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		authMount: required('ENVTIER_VAULT_AUTH_MOUNT', parseVaultPath),
 		kvMount: required('ENVTIER_VAULT_KV_MOUNT', parseVaultPath),
 		kvVersion: required('ENVTIER_VAULT_KV_VERSION', oneOf('1', '2')) === '1' ? 1 : 2,
+		transitMount: required('ENVTIER_VAULT_TRANSIT_MOUNT', parseVaultPath),
 		role: required('ENVTIER_VAULT_ROLE', parseRole),
 	};
 	if (vault.address?.startsWith('http:') && !insecureHttp)
@@ -152,6 +158,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		require: optional('ENVTIER_REQUIRE', parseKeys) ?? [],
 		envKeys: optional('ENVTIER_ENV_KEYS', parseKeys) ?? [],
 		formats: required('ENVTIER_FORMAT', parseFormats),
+		sealed: family('ENVTIER_SEALED_', parseSealed),
 		templates: family('ENVTIER_COMPOSE_', parseTemplate),
 		volumes: numbered().map((suffix): Volume => {
 			const keys = member(`ENVTIER_KEYS${suffix}`, parseSelectedKeys);

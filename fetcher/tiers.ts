@@ -7,7 +7,7 @@ import { enumerate, quoted } from './text.ts';
 import type { Vault } from './vault.ts';
 
 /** Where a value comes from: a tier, or an annotation of the pod. */
-export type Origin = Tier | 'composed';
+export type Origin = Tier | 'sealed' | 'composed';
 
 /** One key with the value that won. */
 export interface Secret {
@@ -36,7 +36,11 @@ function folderOf(tier: Tier, scope: Scope): string {
 }
 
 /** Vault gives the same 403 for a policy that is missing and for a token that is gone; whether the token is, it can be asked. */
-async function refused(place: Place, what: string, rules: readonly string[]): Promise<Failure> {
+export async function refused(
+	place: Pick<Place, 'vault' | 'namespace'>,
+	what: string,
+	rules: readonly string[],
+): Promise<Failure> {
 	const { vault, namespace } = place;
 	const known = (await vault.read('auth/token/lookup-self')).kind === 'found';
 	const gone =

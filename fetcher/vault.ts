@@ -1,14 +1,30 @@
 import nodeVault from 'node-vault';
+import { err, ok, type Result } from '../contract/result.ts';
 import { errorsOf, notUnderstood, readAnswer, saysNothingThere, type VaultAnswer } from './answers.ts';
 import type { Deadline } from './deadline.ts';
 import { Failure } from './failure.ts';
 import { type Json, object } from './json.ts';
 import type { Retry } from './retry.ts';
+import { printable } from './text.ts';
 import type { Transport } from './transport/transport.ts';
 
 /** What a path gave: the thing, nothing, or a refusal. */
 export type Found<T> =
 	| { readonly kind: 'found'; readonly value: T }
+	| { readonly kind: 'absent' }
+	| { readonly kind: 'refused' };
+
+/** A ciphertext of the transit engine, and in base64 what its key is derived with. */
+export interface Ciphertext {
+	readonly ciphertext: string;
+	readonly context: string;
+}
+
+/** What became of a batch of ciphertexts. */
+export type Opened =
+	/** For each its plaintext in base64, or Vault's sentence. */
+	| { readonly kind: 'done'; readonly results: readonly Result<string>[] }
+	/** There is no key of that name. */
 	| { readonly kind: 'absent' }
 	| { readonly kind: 'refused' };
 
@@ -26,6 +42,8 @@ export interface Vault {
 	list(path: string): Promise<Found<readonly string[]>>;
 	/** The data of an answer: a secret's fields in KV v1, these and metadata in KV v2. */
 	read(path: string): Promise<Found<Json>>;
+	/** Decrypts a batch with one key of a transit engine. */
+	decrypt(path: string, batch: readonly Ciphertext[]): Promise<Opened>;
 	/** Gives the token back, if there is one and it can be. */
 	revoke(deadline: Deadline): Promise<void>;
 	/** How many requests were sent so far, retries included. */
@@ -140,6 +158,16 @@ export function openVault({ address, namespace, transport, retry, deadline }: Va
 		},
 		list: (path) => find(path, client.list(path), (body) => namesOf(object(body['data'])?.['keys'])),
 		read: (path) => find(path, client.read(path), (body) => object(body['data'])),
+		decrypt: async (path, batch) => {
+			const answer = await ask(client.write(path, { batch_input: batch }));
+			if (answer.status === 403) return { kind: 'refused' };
+			const results = object(answer.body['data'])?.['batch_results'];
+			// Where one of them does not open, the status is 400, and the others are there all the same.
+			if (Array.isArray(results) && results.length === batch.length)
+				return { kind: 'done', results: results.map(openedOne) };
+			if (errorsOf(answer.body).some((said) => /key not found/.test(said))) return { kind: 'absent' };
+			throw notUnderstood(answer, address, path);
+		},
 		revoke: async (until) => {
 			if (!revocable) return;
 			const path = 'auth/token/revoke-self';
@@ -149,6 +177,12 @@ export function openVault({ address, namespace, transport, retry, deadline }: Va
 		},
 		requests: () => requests,
 	};
+}
+
+function openedOne(result: unknown): Result<string> {
+	const { error, plaintext } = object(result) ?? {};
+	if (typeof error === 'string' && error !== '') return err(printable(error));
+	return typeof plaintext === 'string' ? ok(plaintext) : err('no plaintext');
 }
 
 function namesOf(keys: unknown): readonly string[] | undefined {

@@ -1,6 +1,7 @@
 import { parseTemplate } from '../contract/compose.ts';
 import { isKey, KEY_RULE } from '../contract/keys.ts';
 import { err, ok, type Result } from '../contract/result.ts';
+import { parseSealed } from '../contract/sealed.ts';
 import { listText, parsePrefixes, parseSelectedKeys, type Selection } from '../contract/selection.ts';
 
 /** Annotations of one family, `envtier.dev/FAMILY.MEMBER`: how each is read and what the reference says of them. */
@@ -60,6 +61,14 @@ export const FAMILIES = {
 			'a value composed of secrets, delivered under that key; url, base64, json and shell encode a secret for the place where it stands',
 		default: 'none',
 		example: ['DATABASE_URL', `postgres://\${DB_USER:url}:\${DB_PASSWORD:url}@db/\${DB_NAME}`],
+	} as Family<string>,
+	sealed: {
+		...KEYED,
+		parse: checked(parseSealed),
+		meaning:
+			'a value that "envtier seal" has encrypted, so that it may be kept in git; Vault opens it for the pod that it was sealed for',
+		default: 'none',
+		example: ['API_TOKEN', 'vault:v1:8SDd3WHDOjf7mq69CyCqYjBXAiQQAVZRkFM13ok481zoCmHnSeDX9vyf7w=='],
 	} as Family<string>,
 	keys: {
 		...NAMED,

@@ -74,14 +74,15 @@ export function tooManyUsers({ readers }: Grouping): Rejection | undefined {
 	);
 }
 
-/** Composed values of one pod: each is a variable of every fetcher, and they may depend on one another. */
-export const MOST_COMPOSED = 256;
+/** Composed and sealed values of one pod: each is a variable of every fetcher, and composed ones may depend on one another. */
+const MOST_OF_KEYS = 256;
 
-/** The refusal of a pod that asks for more composed values than that. */
-export function tooManyComposed(count: number): Rejection {
+/** Refuses a pod that asks for more composed and sealed values than that. */
+export function tooManyOfKeys(count: number): Rejection | undefined {
+	if (count <= MOST_OF_KEYS) return undefined;
 	return reject(
 		'too-large',
-		`${count} values are to be composed, and at most ${MOST_COMPOSED} are possible: compose them in the application`,
+		`${count} values are composed or sealed, and at most ${MOST_OF_KEYS} are possible: keep them in Vault`,
 	);
 }
 

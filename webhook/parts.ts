@@ -67,6 +67,9 @@ export function fetcherEnv(
 		...Object.assign({}, ...destinations.map(destinationEnv)),
 		ENVTIER_DEADLINE: String(settings.deadline),
 		ENVTIER_LOG_LEVEL: settings.logLevel,
+		// Only where it is needed, so that the pods of everybody else stay as they were.
+		ENVTIER_VAULT_TRANSIT_MOUNT: reading.sealed.size > 0 ? vault.transitMount : undefined,
+		...members('ENVTIER_SEALED_', reading.sealed),
 		...members('ENVTIER_COMPOSE_', reading.templates),
 	};
 	return Object.entries(values).flatMap(([name, value]) =>

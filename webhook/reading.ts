@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../contract/result.ts';
 import { type Scope, TIERS, type Tier, tierPath } from '../contract/tiers.ts';
 import type { Asked } from './annotations.ts';
 import { type Rejection, reject } from './decision.ts';
-import { MOST_COMPOSED, tooManyComposed } from './limits.ts';
+import { tooManyOfKeys } from './limits.ts';
 import type { NativeVariable } from './native-env.ts';
 import { organizationOf } from './organization.ts';
 import { needsFiles } from './selections.ts';
@@ -23,6 +23,8 @@ export interface Reading {
 	readonly variables: readonly NativeVariable[];
 	/** Templates as they were written, by the key that is composed. */
 	readonly templates: ReadonlyMap<string, string>;
+	/** Sealed values as they were written, by key. */
+	readonly sealed: ReadonlyMap<string, string>;
 	readonly role: string;
 }
 
@@ -45,7 +47,8 @@ export function readingOf(
 	const formats = asked.format ?? (variables.length === 0 || filed !== undefined ? ['shell'] : []);
 	if (formats.length === 0 && filed !== undefined) return err(noFiles(filed));
 	if (formats.length === 0 && variables.length === 0) return err(nothing());
-	if (asked.each.compose.size > MOST_COMPOSED) return err(tooManyComposed(asked.each.compose.size));
+	const many = tooManyOfKeys(asked.each.compose.size + asked.each.sealed.size);
+	if (many !== undefined) return err(many);
 	const circle = composedInCircle(asked.each.compose);
 	if (circle !== undefined) return err(circle);
 	return ok({
@@ -55,6 +58,7 @@ export function readingOf(
 		formats,
 		variables,
 		templates: asked.each.compose,
+		sealed: asked.each.sealed,
 		role: role.value,
 	});
 }

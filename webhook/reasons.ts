@@ -100,7 +100,7 @@ export const REJECT_REASONS = {
 	},
 	'too-large': {
 		meaning:
-			'the pod has more pieces than the webhook looks at (20,000), or would get more than it adds: 16 fetchers, 5000 mounts and variables, 32 different parts of the secrets, 256 composed values, 1 MiB of text in the fetchers’ variables',
+			'the pod has more pieces than the webhook looks at (20,000), or would get more than it adds: 16 fetchers, 5000 mounts and variables, 32 different parts of the secrets, 256 composed and sealed values, 1 MiB of text in the fetchers’ variables',
 		cure: 'ask for less: the message says of what',
 	},
 	windows: {

@@ -19,6 +19,8 @@ export interface VaultSettings {
 	readonly authMount: string;
 	readonly kvMount: string;
 	readonly kvVersion: 1 | 2;
+	/** Mount of the transit engine, for sealed values. */
+	readonly transitMount: string;
 }
 
 /** All that a decision about a pod depends on besides the pod. */
@@ -126,6 +128,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		authMount: required('ENVTIER_VAULT_AUTH_MOUNT', handedOver(parseVaultPath)),
 		kvMount: required('ENVTIER_VAULT_KV_MOUNT', handedOver(parseVaultPath)),
 		kvVersion: required('ENVTIER_VAULT_KV_VERSION', oneOf('1', '2')) === '1' ? 1 : 2,
+		transitMount: required('ENVTIER_VAULT_TRANSIT_MOUNT', handedOver(parseVaultPath)),
 	};
 	if (vault.address?.startsWith('http:') && !vault.insecureHttp)
 		problems.push('ENVTIER_VAULT_ADDR must start with https:// unless ENVTIER_VAULT_INSECURE_HTTP is "true"');

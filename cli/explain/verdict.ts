@@ -34,6 +34,8 @@ export interface Verdict {
 export interface Injection {
 	readonly role: string;
 	readonly tiers: readonly string[];
+	/** Keys whose values are sealed in annotations. */
+	readonly sealed: readonly string[];
 	/** Keys whose values are composed. */
 	readonly composed: readonly string[];
 	readonly fetchers: readonly { readonly container: string; readonly user: number }[];
@@ -113,6 +115,7 @@ function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind
 	return {
 		role: plan.reading.role,
 		tiers: plan.reading.tiers,
+		sealed: [...plan.reading.sealed.keys()],
 		composed: [...plan.reading.templates.keys()],
 		fetchers: plan.fetchers.map(({ container, identity }) => ({ container, user: identity.user })),
 		patch,

@@ -19,7 +19,7 @@ export async function setup(
 		const body = { policies, role: { path: rolePath, body: JSON.parse(role) } };
 		return write(options.output === 'json' ? json(body) : commandsOf(plan.value));
 	}
-	const settings = await readAdminSettings(context.env, context.stdin);
+	const settings = await readAdminSettings(context.env, context.stdin, '--apply');
 	if (!settings.ok) return fail(context, 'usage', settings.error);
 	const done = await apply(plan.value, settings.value, (line) => write(`${printable(line)}\n`));
 	if (!done.ok) fail(context, done.error.ending, printable(done.error.message));

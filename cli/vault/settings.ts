@@ -12,14 +12,24 @@ export interface AdminSettings {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Reads what the `vault` or `bao` command would take from an environment. Tokens come from nowhere else. */
-export async function readAdminSettings(env: Env, stdin: NodeJS.ReadStream): Promise<Result<AdminSettings>> {
+/**
+ * Reads what the `vault` or `bao` command would take from an environment. Tokens come from nowhere else.
+ *
+ * @param purpose what needs the token, for the message that it is missing
+ */
+export async function readAdminSettings(
+	env: Env,
+	stdin: NodeJS.ReadStream,
+	purpose: '--apply' | 'sealing',
+): Promise<Result<AdminSettings>> {
 	const get = (name: string): string | undefined => env[`VAULT_${name}`] || env[`BAO_${name}`] || undefined;
 	const address = parseAddress((get('ADDR') ?? '').replace(/\/$/, ''));
 	if (!address.ok) return err(`VAULT_ADDR (or BAO_ADDR) must be ${address.error}`);
 	const token = get('TOKEN');
 	if (token === undefined)
-		return err('VAULT_TOKEN (or BAO_TOKEN) is not set: --apply needs the token of an administrator');
+		return err(
+			`VAULT_TOKEN (or BAO_TOKEN) is not set: ${purpose} needs the token of ${purpose === 'sealing' ? 'someone who may seal' : 'an administrator'}`,
+		);
 	if (!/^[!-~]+$/.test(token)) return err('VAULT_TOKEN must be one line of printable ASCII without blanks');
 	const file = get('CACERT');
 	const ca = file === undefined ? undefined : await readInput(file, stdin);

@@ -28,11 +28,16 @@ Commands
       --service NAME          and that service's; may be repeated
       --own namespace         grants each pod the deployment named like its namespace and the service named like its account, or
       --own account           the deployment named like its account, with all services; for one namespace alone
+      --sealed                grants opening what is sealed for these deployments, the pod's namespace and the cluster
       --audience TEXT         of the pods' tokens (default: vault; with --own-token it must be the API server's)
       --type TYPE             of the auth method: kubernetes or jwt (default: kubernetes)
       --mount PATH            its mount (default: its type)
       --kv PATH               the KV mount (default: secret)
       --kv-version N          1 or 2 (default: 2)
+      --transit PATH          the transit mount (default: transit)
+  sealing           the transit engine for sealed values, and a policy envtier-sealer-NAMESPACE for those who seal them
+      --namespace A,B         namespaces for whose pods they may seal
+      --transit PATH          its mount (default: transit)
 
   --print           print what would be sent instead of sending it; only the mount's accessor is asked for
 
@@ -40,6 +45,7 @@ Examples
   setup.sh auth-kubernetes --host https://10.0.0.1:6443 --ca ca.crt --reviewer-token token
   setup.sh role web --namespace shop --account web --org acme --deployment shop --service web
   setup.sh role acme --namespace shop,blog --account '*' --org acme --own namespace
+  setup.sh sealing --namespace shop,blog
 USAGE
 }
 
@@ -140,7 +146,8 @@ JSON
 # policy NAME FILE SERVICE: renders a policy, writes it, and adds it to those of the role.
 policy() {
 	sed -e "s|@DATA@|$data|g; s|@METADATA@|$metadata|g; s|@ACCESSOR@|$accessor|g" \
-		-e "s|@ORG@|$org|g; s|@DEPLOYMENT@|$deployment|g; s|@SERVICE@|$3|g" "$here/policies/$2.hcl" | send policy write "$1" -
+		-e "s|@ORG@|$org|g; s|@DEPLOYMENT@|$deployment|g; s|@SERVICE@|$3|g" \
+		-e "s|@TRANSIT@|$transit|g; s|@NAMESPACE@|$3|g" "$here/policies/$2.hcl" | send policy write "$1" -
 	policies=${policies:+$policies,}$1
 }
 
@@ -163,7 +170,7 @@ role() {
 	[ -z "$deployment" ] || check_name --deployment "$deployment"
 	for service in $services; do check_name --service "$service"; done
 	[ -z "$services" ] || [ -n "$deployment" ] || wrong '--service needs --deployment'
-	[ -n "$org$deployment$own" ] || wrong 'the role would grant nothing: give --org, --deployment or --own'
+	[ -n "$org$deployment$own$sealed" ] || wrong 'the role would grant nothing: give --org, --deployment, --own or --sealed'
 	[ -z "$own" ] || [ -z "$deployment" ] || wrong '--own and --deployment exclude each other'
 	[ "$namespaces" != '*' ] || [ "$accounts" = '*' ] || wrong 'an account'\''s name says nothing without its namespace: name the namespaces'
 	case $kv_version in
@@ -172,12 +179,13 @@ role() {
 		*) wrong '--kv-version is 1 or 2' ;;
 	esac
 	accessor=
-	case $own in
+	case $own in '' | namespace | account) ;; *) wrong '--own is namespace or account' ;; esac
+	check_mount --transit "$transit"
+	case $own$sealed in
 		'') ;;
-		namespace | account)
+		*)
 			accessor=$("$cli" read -field=accessor "sys/auth/$mount") || fail "there is no auth method at $mount: see auth-kubernetes and auth-jwt"
 			;;
-		*) wrong '--own is namespace or account' ;;
 	esac
 	case $own/$namespaces in
 		account/'*' | account/*,*) wrong '--own account is for one namespace: accounts of several may bear the same name' ;;
@@ -191,19 +199,44 @@ role() {
 	for service in $services; do policy "envtier-service-${deployment}_$service" service "$service"; done
 	[ -z "$own" ] || policy "envtier-own-$own-$(printf '%s' "$mount" | tr '/' '_')" "own-$own" ''
 
+	if [ -n "$sealed" ]; then
+		on=$(printf '%s' "$mount" | tr '/' '_')
+		policy "envtier-sealed-$on" sealed ''
+		[ -z "$deployment" ] || policy "envtier-sealed-${on}_$deployment" sealed-deployment ''
+		[ -z "$own" ] || policy "envtier-sealed-own-$own-$on" "sealed-own-$own" ''
+	fi
+
 	sed -e "s|@ACCOUNTS@|$(quoted "$accounts")|; s|@NAMESPACES@|$(quoted "$namespaces")|; s|@AUDIENCE@|$audience|" \
 		-e "s|@POLICIES@|$(quoted "$policies")|; s|@BOUND_CLAIMS@|$(bound_claims)|" "$here/roles/$type.json" |
 		send write "auth/$mount/role/$role" -
 	[ -n "$print" ] || printf 'role %s of auth/%s grants %s\n' "$role" "$mount" "$policies"
 }
 
+sealing() {
+	need --namespace "$namespaces"
+	[ "$namespaces" != '*' ] || wrong '--namespace: name the namespaces for which they may seal'
+	check_names --namespace "$namespaces"
+	check_mount --transit "$transit"
+	type=
+	[ -n "$print" ] || type=$("$cli" read -field=type "sys/mounts/$transit" 2>/dev/null) || type=
+	case $type in
+		transit) ;;
+		'') send secrets enable "-path=$transit" transit </dev/null ;;
+		*) fail "the mount $transit is of type $type, not transit" ;;
+	esac
+	policies='' accessor='' data='' metadata=''
+	for namespace in $(printf '%s' "$namespaces" | tr ',' ' '); do policy "envtier-sealer-$namespace" sealer "$namespace"; done
+	[ -n "$print" ] || printf 'sealing: the engine %s, and for those who seal %s\n' "$transit" "$policies"
+}
+
 print='' command='' role='' mount='' host='' ca='' reviewer_token='' own_token='' issuer='' jwks_url=''
-namespaces='' accounts='' org='' deployment='' services='' own='' audience=vault type='' kv=secret kv_version=2
+namespaces='' accounts='' org='' deployment='' services='' own='' sealed='' transit=transit audience=vault type='' kv=secret kv_version=2
 while [ $# -gt 0 ]; do
 	case $1 in
 		-h | --help) usage; exit 0 ;;
 		--print) print=yes; shift; continue ;;
 		--own-token) own_token=yes; shift; continue ;;
+		--sealed) sealed=yes; shift; continue ;;
 		--*)
 			[ $# -gt 1 ] || wrong "$1 needs a value"
 			case $1 in
@@ -222,6 +255,7 @@ while [ $# -gt 0 ]; do
 				--audience) audience=$2 ;;
 				--type) type=$2 ;;
 				--kv) kv=$2 ;;
+				--transit) transit=$2 ;;
 				--kv-version) kv_version=$2 ;;
 				*) wrong "there is no option $1" ;;
 			esac
@@ -229,7 +263,7 @@ while [ $# -gt 0 ]; do
 			;;
 		*)
 			case $command$role/$1 in
-				/auth-kubernetes | /auth-jwt | /role) command=$1 ;;
+				/auth-kubernetes | /auth-jwt | /role | /sealing) command=$1 ;;
 				/*) wrong "there is no command $1" ;;
 				role/*) role=$1 ;;
 				*) wrong "unexpected: $1" ;;
@@ -242,7 +276,7 @@ done
 case $command in
 	auth-kubernetes) type=kubernetes ;;
 	auth-jwt) type=jwt ;;
-	role) type=${type:-kubernetes} ;;
+	role | sealing) type=${type:-kubernetes} ;;
 	'') usage >&2; exit 2 ;;
 esac
 case $type in kubernetes | jwt) ;; *) wrong '--type is kubernetes or jwt' ;; esac
@@ -253,4 +287,5 @@ case $command in
 	auth-kubernetes) auth_kubernetes ;;
 	auth-jwt) auth_jwt ;;
 	role) role ;;
+	sealing) sealing ;;
 esac

@@ -8,6 +8,7 @@ import { badToken, forbidden, type Reply, refuse, refuseOne } from './reply.ts';
 import type { VaultRequest } from './request.ts';
 import { answerSelf } from './self.ts';
 import { answerOpen, answerSystem } from './system.ts';
+import { answerTransit } from './transit.ts';
 
 /** Answers a request: who asks, may they, and what does the path's keeper say. Changes the house where the request asks for it. */
 export function decide(house: House, request: VaultRequest): Reply {
@@ -41,6 +42,8 @@ function answerEngine(
 	request: VaultRequest,
 	path: string,
 ): Reply | undefined {
+	const transit = findMount(space.transit, path);
+	if (transit !== undefined) return answerTransit(transit.at, transit.rest, request);
 	const found = findMount(space.engines, path);
 	if (found === undefined) return undefined;
 	const { at, rest } = found;

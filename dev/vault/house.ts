@@ -1,5 +1,6 @@
 import type { Policy } from './acl.ts';
 import type { Tokens } from './tokens.ts';
+import type { TransitKeys } from './transit.ts';
 import type { Secret } from './versions.ts';
 
 /** The fields of one secret. */
@@ -30,6 +31,8 @@ export interface Namespace {
 	readonly path: string;
 	/** By mount path without slashes. */
 	readonly engines: ReadonlyMap<string, Engine>;
+	/** Transit engines, by mount path. */
+	readonly transit: ReadonlyMap<string, TransitKeys>;
 	readonly auth: ReadonlyMap<string, AuthMethod>;
 	readonly policies: ReadonlyMap<string, Policy>;
 	/** The role of that name, on every auth mount. */

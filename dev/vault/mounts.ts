@@ -35,6 +35,8 @@ export function findNamespace(
 
 /** True when a write to `path` makes something new, for which a policy needs "create" instead of "update". */
 export function isCreate(space: Namespace, path: string): boolean {
+	const transit = findMount(space.transit, path);
+	if (transit?.rest.startsWith('encrypt/')) return !transit.at.has(transit.rest.slice('encrypt/'.length));
 	const found = findMount(space.engines, path);
 	if (found === undefined) return false;
 	const { at, rest } = found;

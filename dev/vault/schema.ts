@@ -59,6 +59,7 @@ const space = z.strictObject({
 	deployments: z.record(name, workload).default({}),
 	templates: z.record(name, workload).default({}),
 	kv: z.record(mount, kv).default({ secret: '2' }),
+	transit: z.array(mount).default(['transit']),
 	auth: z
 		.record(mount, z.enum(['kubernetes', 'jwt'], { error: 'must be "kubernetes" or "jwt"' }))
 		.default({ kubernetes: 'kubernetes', jwt: 'jwt' }),

@@ -6,7 +6,7 @@ import type { Engine, Fields, Namespace, Role } from './house.ts';
 import type { VaultFile } from './schema.ts';
 import { addVersion, newSecret, type Secret } from './versions.ts';
 
-/** The policy of a role that names none: reads what pods may receive, in every KV mount. */
+/** The policy of a role that names none: reads what pods may receive, in every KV mount, and opens what is sealed. */
 const READ_POLICY = 'envtier-read';
 
 /** Makes the namespaces that a file describes, by path. */
@@ -42,8 +42,9 @@ function seedSpace(file: VaultFile, path: string, now: number): Namespace {
 		engines: new Map(
 			Object.entries(file.kv).map(([mount, version]) => [mount, engine(version, secrets, now)]),
 		),
+		transit: new Map(file.transit.map((mount) => [mount, new Map()])),
 		auth: new Map(Object.entries(file.auth)),
-		policies: new Map<string, Policy>([[READ_POLICY, readPolicy(file.kv)], ...policies]),
+		policies: new Map<string, Policy>([[READ_POLICY, readPolicy(file)], ...policies]),
 		role: roleFinder(file.roles),
 	};
 }
@@ -93,7 +94,7 @@ function inFolder(folder: string, secrets: Readonly<Record<string, string>>): Se
 	return Object.entries(secrets).map(([key, value]) => ({ folder, key, value }));
 }
 
-function readPolicy(kv: VaultFile['kv']): Policy {
+function readPolicy({ kv, transit }: VaultFile): Policy {
 	const rules = Object.entries(kv).flatMap(([mount, version]): [string, Capability[]][] =>
 		['orgs', 'deployments'].flatMap((tree): [string, Capability[]][] =>
 			version === '1'
@@ -104,7 +105,8 @@ function readPolicy(kv: VaultFile['kv']): Policy {
 					],
 		),
 	);
-	return new Map(rules);
+	const opening = transit.map((mount): [string, Capability[]] => [`${mount}/decrypt/*`, ['update']]);
+	return new Map([...rules, ...opening]);
 }
 
 function roleFinder(roles: VaultFile['roles']): Namespace['role'] {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { type SealPlace, type SealScope, sealContext, sealedText, sealKey } from '../../contract/sealed.ts';
 import { type BaoCall, expectOk, type OpenBao, type VaultApi } from './openbao.ts';
 
 /** Where a helper works; `secret` and no namespace unless given. */
@@ -109,6 +110,27 @@ export async function mountKv(
 ): Promise<void> {
 	const body = { type: 'kv', options: { version: String(version) } };
 	await must(vault, 'POST', `sys/mounts/${mount}`, { body, ...within(place) });
+}
+
+/** Mounts a transit engine. */
+export async function mountTransit(vault: VaultApi, mount = 'transit'): Promise<void> {
+	await must(vault, 'POST', `sys/mounts/${mount}`, { body: { type: 'transit' } });
+}
+
+/** Seals a value as `envtier seal` does; gives what the annotation holds. */
+export async function seal(
+	vault: VaultApi,
+	value: string | Buffer,
+	scope: SealScope,
+	place: SealPlace,
+): Promise<string> {
+	const body = {
+		plaintext: Buffer.from(value).toString('base64'),
+		context: Buffer.from(sealContext(scope, place)).toString('base64'),
+	};
+	const answer = await must(vault, 'POST', `transit/encrypt/${sealKey(scope, place)}`, { body });
+	const { ciphertext } = (answer as { data: { ciphertext: string } }).data;
+	return sealedText({ scope, ciphertext });
 }
 
 /**

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
+import { type SealPlace, type SealScope, sealContext, sealKey } from '../../contract/sealed.ts';
 import { call } from '../support/http.ts';
+import { seal } from '../support/openbao-setup.ts';
 import { until } from '../support/until.ts';
 import { type Account, describeInHouse, fillTiers, type House, keyOf, REVIEWER } from './support.ts';
 
@@ -263,6 +265,89 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				const { code, words, files } = await as(BLOG, more);
 				expect([code, files]).toEqual([EXIT_CODES['read-refused'].code, {}]);
 				expect(words).toContain(`path "secret/metadata/${path}/"`);
+			});
+		});
+
+		describe('opens sealed values', () => {
+			const sealed = async (value: string, scope: SealScope, place: SealPlace) => ({
+				ENVTIER_SEALED_TOKEN: await seal(house.bao, value, scope, place),
+			});
+			const SHOP = { namespace: 'shop', deployment: 'shop' };
+			const BLOGS = { namespace: 'blog', deployment: 'shop' };
+			/** Two namespaces share a role, and a deployment's name. */
+			const shared = { ENVTIER_VAULT_ROLE: 'sealed', ENVTIER_TIERS: 'deployment' };
+			beforeAll(async () => {
+				await house.mustSetup('sealing', '--namespace', 'shop,blog');
+				const both = ['--namespace', 'shop,blog', '--account', '*', '--sealed', ...at];
+				await house.mustSetup('role', 'sealed', '--deployment', 'shop', ...both);
+				await house.mustSetup('role', 'sealed-own', '--own', 'namespace', ...both);
+			});
+
+			test.each<SealScope>(['deployment', 'namespace', 'cluster'])(
+				'of scope %s, for whom they are',
+				async (scope) => {
+					const { code, words, files } = await fetch(WEB, {
+						...shared,
+						...(await sealed('mine', scope, SHOP)),
+					});
+					expect([code, words]).toEqual([0, '']);
+					expect(JSON.parse(files['env.json'] ?? '').TOKEN).toBe('mine');
+				},
+			);
+
+			test('of the deployment named like the namespace, with one policy for all namespaces', async () => {
+				const own = { ENVTIER_VAULT_ROLE: 'sealed-own', ENVTIER_TIERS: 'deployment' };
+				const { code, words, files } = await fetch(WEB, {
+					...own,
+					...(await sealed('own', 'deployment', SHOP)),
+				});
+				expect([code, words]).toEqual([0, '']);
+				expect(JSON.parse(files['env.json'] ?? '').TOKEN).toBe('own');
+			});
+
+			test.each<SealScope>(['deployment', 'namespace'])(
+				'but not in another namespace, where a copy of scope %s stays closed',
+				async (scope) => {
+					await sealed('its own', scope, BLOGS);
+					const { code, words, files } = await fetch(BLOG, {
+						...shared,
+						...(await sealed('mine', scope, SHOP)),
+					});
+					expect([code, files]).toEqual([EXIT_CODES['not-opened'].code, {}]);
+					expect(words).toContain('TOKEN does not open for');
+				},
+			);
+
+			test('but not for another deployment of the namespace', async () => {
+				const env = { ENVTIER_DEPLOYMENT: 'blog', ENVTIER_VAULT_ROLE: 'sealed', ENVTIER_TIERS: 'deployment' };
+				await sealed('its own', 'deployment', { namespace: 'shop', deployment: 'blog' });
+				const { code, words } = await fetch(WEB, { ...env, ...(await sealed('mine', 'deployment', SHOP)) });
+				expect(code).toBe(EXIT_CODES['read-refused'].code);
+				expect(words).toContain('deployments/blog/secrets');
+			});
+
+			test('whatever context somebody chooses who asks Vault without the fetcher', async () => {
+				const { ENVTIER_SEALED_TOKEN: ciphertext } = await sealed('mine', 'deployment', SHOP);
+				const context = Buffer.from(sealContext('deployment', SHOP)).toString('base64');
+				const ask = async (account: Account) =>
+					house.bao.request('POST', `transit/decrypt/${sealKey('deployment', SHOP)}`, {
+						token: await house.login(account, mount, 'sealed', audience),
+						body: { ciphertext, context },
+					});
+				expect((await ask(WEB)).status).toBe(200);
+				expect((await ask(BLOG)).status).toBe(403);
+				const path = `transit/decrypt/${sealKey('deployment', { namespace: 'shop', deployment: 'blog' })}`;
+				const token = await house.login(WEB, mount, 'sealed', audience);
+				expect((await house.bao.request('POST', path, { token, body: { ciphertext, context } })).status).toBe(
+					403,
+				);
+			});
+
+			test('and seals none', async () => {
+				const token = await house.login(WEB, mount, 'sealed', audience);
+				const body = { plaintext: 'eA==', context: 'eA==' };
+				const path = `transit/encrypt/${sealKey('deployment', SHOP)}`;
+				expect((await house.bao.request('POST', path, { token, body })).status).toBe(403);
 			});
 		});
 

@@ -3,6 +3,8 @@ import type { ExitReason } from '../../../contract/exit-codes.ts';
 import { serviceAccountToken } from '../../../dev/demo/run/token.ts';
 import { type DevVault, type DevVaultOptions, startDevVault } from '../../../dev/vault/start.ts';
 import { makePod, type Pod, runFetcher, SOURCES } from '../../fetcher/support/fetcher.ts';
+import { vaultApi } from '../../support/openbao.ts';
+import { seal } from '../../support/openbao-setup.ts';
 import { freePort } from '../../support/ports.ts';
 import { makeAuthority } from '../../support/tls.ts';
 
@@ -73,6 +75,15 @@ export const MISHAPS: Readonly<Record<string, Mishap>> = {
 			policies: { all: { 'secret/*': ['read', 'list'] } },
 		},
 		env: { ENVTIER_VAULT_KV_VERSION: '1', ENVTIER_TIERS: 'org' },
+	},
+	'a sealed value was copied from another deployment': {
+		reason: 'not-opened',
+		late: async (vault) => {
+			const api = vaultApi(vault);
+			await seal(api, 'its own', 'deployment', { namespace: 'shop', deployment: 'shop' });
+			const copied = await seal(api, 'copied', 'deployment', { namespace: 'shop', deployment: 'blog' });
+			return { ENVTIER_SEALED_API_TOKEN: copied };
+		},
 	},
 	'the CA is another one': {
 		reason: 'tls',

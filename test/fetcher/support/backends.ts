@@ -8,7 +8,14 @@ import {
 	type VaultApi,
 	vaultApi,
 } from '../../support/openbao.ts';
-import { createNamespace, enableAuth, mountKv, writePolicy, writeRole } from '../../support/openbao-setup.ts';
+import {
+	createNamespace,
+	enableAuth,
+	mountKv,
+	mountTransit,
+	writePolicy,
+	writeRole,
+} from '../../support/openbao-setup.ts';
 
 /** A Vault to fetch from, with the mounts, policies and roles below and no secret yet. */
 export interface Backend extends VaultApi, AsyncDisposable {
@@ -28,6 +35,9 @@ const WEB = {
 	'secret/data/deployments/shop/*': ['read'],
 	'legacy/orgs/acme/secrets/*': ['list', 'read'],
 	'legacy/deployments/shop/*': ['list', 'read'],
+	'transit/decrypt/envtier-deployment_shop_shop': ['update'],
+	'transit/decrypt/envtier-namespace_shop': ['update'],
+	'transit/decrypt/envtier-cluster': ['update'],
 } as const;
 
 /** Lists everything, reads the organization's tier only. */
@@ -43,7 +53,11 @@ const STRANGER = {
 } as const;
 
 /** May do everything that a fetcher could ask for by mistake. */
-const WIDE = { 'secret/*': ['list', 'read'], 'nowhere/*': ['list', 'read'] } as const;
+const WIDE = {
+	'transit/decrypt/*': ['update'],
+	'secret/*': ['list', 'read'],
+	'nowhere/*': ['list', 'read'],
+} as const;
 
 const POLICIES = { web: WEB, narrow: NARROW, stranger: STRANGER, wide: WIDE } as const;
 
@@ -56,7 +70,7 @@ const ROLES = [
 	{ name: 'other', policy: 'web', account: 'other' },
 ] as const;
 
-type Rules = Readonly<Record<string, readonly ('list' | 'read')[]>>;
+type Rules = Readonly<Record<string, readonly ('list' | 'read' | 'update')[]>>;
 
 const asHcl = (rules: Rules): string =>
 	JSON.stringify({
@@ -82,6 +96,7 @@ export async function startReal(options: OpenBaoOptions = {}): Promise<Backend &
 	const bao = await startOpenBao(options);
 	const signer = makeJwtSigner();
 	await createNamespace(bao, 'team');
+	await mountTransit(bao);
 	for (const namespace of [undefined, 'team']) {
 		const place = namespace === undefined ? {} : { namespace };
 		await mountKv(bao, 'legacy', 1, place);

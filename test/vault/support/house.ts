@@ -14,6 +14,8 @@ export const POLICIES: Readonly<Record<string, Rules>> = {
 		'secret/data/+/middle/x': ['read'],
 		'secret/data/only-create/*': ['create'],
 		'secret/data/only-update/*': ['update'],
+		'transit/decrypt/mine': ['update'],
+		'transit/encrypt/no-new-keys': ['update'],
 		'legacy/deployments/shop/*': ['read', 'list'],
 		'no-such-mount/*': ['read'],
 	},

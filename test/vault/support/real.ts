@@ -1,6 +1,13 @@
 import { makeJwtSigner, serviceAccountClaims } from '../../support/jwt.ts';
 import { startOpenBao } from '../../support/openbao.ts';
-import { createNamespace, enableAuth, mountKv, writePolicy, writeRole } from '../../support/openbao-setup.ts';
+import {
+	createNamespace,
+	enableAuth,
+	mountKv,
+	mountTransit,
+	writePolicy,
+	writeRole,
+} from '../../support/openbao-setup.ts';
 import type { Backend } from './backend.ts';
 import { POLICIES, ROLES, type Rules, TEAM_POLICY, type TestRole } from './house.ts';
 
@@ -15,6 +22,7 @@ export async function startReal(): Promise<Backend> {
 		...{ disable_local_ca_jwt: true, pem_keys: [signer.publicKeyPem] },
 	};
 	await mountKv(bao, 'legacy', 1);
+	await mountTransit(bao);
 	for (const [name, rules] of Object.entries(POLICIES)) await writePolicy(bao, name, policyText(rules));
 	await enableAuth(bao, 'jwt', { config: jwtConfig });
 	await enableAuth(bao, 'kubernetes', { config: kubernetesConfig });

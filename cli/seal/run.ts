@@ -1,0 +1,121 @@
+import { isKey, KEY_RULE } from '../../contract/keys.ts';
+import { ANNOTATION_PREFIX, parseName } from '../../contract/names.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import {
+	parseSealed,
+	type SealPlace,
+	type SealScope,
+	sealContext,
+	sealedText,
+	sealKey,
+} from '../../contract/sealed.ts';
+import { parseVaultPath } from '../../contract/values.ts';
+import { type Context, fail } from '../context.ts';
+import { type HttpAnswer, httpCall } from '../http.ts';
+import { readValue } from '../remote/value.ts';
+import { printable } from '../terminal.ts';
+import { type AdminSettings, readAdminSettings } from '../vault/settings.ts';
+
+/** What the command line says besides the key. */
+export interface SealOptions {
+	readonly namespace?: string | undefined;
+	readonly deployment?: string | undefined;
+	readonly scope: SealScope;
+	readonly fromFile?: string | undefined;
+	readonly transit: string;
+	readonly output: 'annotation' | 'value';
+}
+
+/** What is to be sealed for whom, checked. */
+interface Plan {
+	readonly scope: SealScope;
+	readonly place: SealPlace;
+	/** The transit engine's path that encrypts. */
+	readonly path: string;
+}
+
+/** What a scope needs to be named; the cluster is no name of ours. */
+const NEEDS: Readonly<Record<SealScope, readonly ('namespace' | 'deployment')[]>> = {
+	deployment: ['namespace', 'deployment'],
+	namespace: ['namespace'],
+	cluster: [],
+};
+
+function planOf(key: string, options: SealOptions): Result<Plan> {
+	if (!isKey(key)) return err(`the key must be ${KEY_RULE}`);
+	const { scope, transit } = options;
+	const names = { namespace: '', deployment: '' };
+	for (const option of ['namespace', 'deployment'] as const) {
+		const given = options[option];
+		const needed = NEEDS[scope].includes(option);
+		if (needed && given === undefined) return err(`scope ${scope} needs --${option}`);
+		// Whoever names one believes that it matters.
+		if (!needed && given !== undefined)
+			return err(`a value for scope ${scope} opens whatever the ${option} is: leave --${option} out`);
+		const parsed = parseName(given ?? 'x');
+		if (!parsed.ok) return err(`--${option} must be ${parsed.error}`);
+		names[option] = given ?? '';
+	}
+	const mount = parseVaultPath(transit);
+	if (!mount.ok) return err(`--transit must be ${mount.error}`);
+	return ok({ scope, place: names, path: `${mount.value}/encrypt/${sealKey(scope, names)}` });
+}
+
+/** `envtier seal` */
+export async function sealValue(key: string, options: SealOptions, context: Context): Promise<void> {
+	const plan = planOf(key, options);
+	if (!plan.ok) return fail(context, 'usage', plan.error);
+	const settings = await readAdminSettings(context.env, context.stdin, 'sealing');
+	if (!settings.ok) return fail(context, 'usage', settings.error);
+	const { fromFile } = options;
+	const piped = fromFile === undefined && !context.stdin.isTTY;
+	const value = await readValue({ fromFile, valueStdin: piped }, context);
+	if (!value.ok) return fail(context, 'usage', value.error);
+	const { scope, place, path } = plan.value;
+	const body = {
+		plaintext: Buffer.from(value.value).toString('base64'),
+		context: Buffer.from(sealContext(scope, place)).toString('base64'),
+	};
+	const answer = await encrypt(path, body, settings.value);
+	if (!answer.ok) return fail(context, 'unavailable', printable(`${settings.value.address} ${answer.error}`));
+	const ciphertext = ciphertextOf(answer.value);
+	if (ciphertext === undefined) return refused(answer.value, path, context);
+	const text = sealedText({ scope, ciphertext });
+	const line = options.output === 'value' ? text : `${ANNOTATION_PREFIX}sealed.${key}: "${text}"`;
+	context.stdout.write(`${line}\n`);
+}
+
+async function encrypt(
+	path: string,
+	body: object,
+	{ address, token, ca, namespace }: AdminSettings,
+): Promise<Result<HttpAnswer>> {
+	const headers = {
+		'x-vault-token': token,
+		'x-vault-request': 'true',
+		...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
+	};
+	const options = ca === undefined ? {} : { ca };
+	const url = new URL(`/v1/${path}`, address);
+	const answer = await httpCall({ method: 'POST', url, headers, body, options });
+	return answer.ok ? answer : err(answer.error.message);
+}
+
+function ciphertextOf({ status, body }: HttpAnswer): string | undefined {
+	const found = (body as { data?: { ciphertext?: unknown } } | undefined)?.data?.ciphertext;
+	return status === 200 && typeof found === 'string' && parseSealed(found).ok ? found : undefined;
+}
+
+/** Says why Vault did not seal, and what to do about it. */
+function refused({ status, body }: HttpAnswer, path: string, context: Context): void {
+	const errors = (body as { errors?: unknown } | undefined)?.errors;
+	const said = Array.isArray(errors) ? errors.filter((one) => typeof one === 'string').join('; ') : '';
+	const what = printable(`Vault answers ${status}${said === '' ? '' : ` ${said.trim()}`}`);
+	const cures: Readonly<Record<number, string>> = {
+		403: `a policy of the token needs: path "${path}" { capabilities = ["create", "update"] }`,
+		404: 'is there a transit engine? deploy/vault/setup.sh sealing mounts it',
+	};
+	const cure = cures[status];
+	const ending = status === 403 ? 'denied' : status >= 500 ? 'unavailable' : 'failed';
+	fail(context, ending, what, ...(cure === undefined ? [] : [cure]));
+}

@@ -1,0 +1,69 @@
+import { err, ok, type Result } from './result.ts';
+
+/** Where a sealed value opens: one deployment of one namespace, a whole namespace, or every pod that the transit mount serves. */
+export const SEAL_SCOPES = ['deployment', 'namespace', 'cluster'] as const;
+
+/** One of them. */
+export type SealScope = (typeof SEAL_SCOPES)[number];
+
+/** A value that only Vault can open. */
+export interface Sealed {
+	readonly scope: SealScope;
+	/** As Vault's transit engine gives it. */
+	readonly ciphertext: string;
+}
+
+/** Whose a sealed value is. Both names have the form of `parseName`. */
+export interface SealPlace {
+	/** Of Kubernetes. */
+	readonly namespace: string;
+	readonly deployment: string;
+}
+
+const FORM = /^(?:(namespace|cluster):)?(vault:v[1-9][0-9]{0,8}:[A-Za-z0-9+/]+={0,2})$/;
+
+const RULE =
+	'what "envtier seal" prints: vault:v1: and base64, with "namespace:" or "cluster:" before it where it is not for one deployment alone';
+
+/** Takes a sealed value: a ciphertext of Vault's transit engine, with its scope before it unless that is the deployment. */
+export function parseSealed(text: string): Result<Sealed> {
+	const [, scope, ciphertext] = FORM.exec(text) ?? [];
+	if (ciphertext === undefined) return err(RULE);
+	return ok({ scope: SEAL_SCOPES.find((known) => known === scope) ?? 'deployment', ciphertext });
+}
+
+/** The text of a sealed value. */
+export function sealedText({ scope, ciphertext }: Sealed): string {
+	return scope === 'deployment' ? ciphertext : `${scope}:${ciphertext}`;
+}
+
+/**
+ * The name of the transit key that seals for a scope. Policies are about this name, so it is what keeps a pod from opening what is not meant
+ * for it (ADR 63). No name holds an underscore, so none of these can be taken for another.
+ */
+export function sealKey(scope: SealScope, { namespace, deployment }: SealPlace): string {
+	switch (scope) {
+		case 'deployment':
+			return `envtier-deployment_${namespace}_${deployment}`;
+		case 'namespace':
+			return `envtier-namespace_${namespace}`;
+		case 'cluster':
+			return 'envtier-cluster';
+		default:
+			return scope satisfies never;
+	}
+}
+
+/** The text from which, in base64, Vault derives the key that is used: what was sealed for one place opens in no other. */
+export function sealContext(scope: SealScope, { namespace, deployment }: SealPlace): string {
+	switch (scope) {
+		case 'deployment':
+			return `envtier/deployment/${namespace}/${deployment}`;
+		case 'namespace':
+			return `envtier/namespace/${namespace}`;
+		case 'cluster':
+			return 'envtier/cluster';
+		default:
+			return scope satisfies never;
+	}
+}
