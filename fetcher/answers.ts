@@ -78,13 +78,14 @@ function trouble(answer: Answer, at: string): Failure {
  * @throws Failure unless Vault itself gave an answer that stays
  */
 export function readAnswer(answer: Answer, address: string, path: string): VaultAnswer {
-	const { status, contentType } = answer;
+	const { status } = answer;
 	const at = `Vault at ${address}`;
 	if (status >= 300 && status < 400) throw redirect(answer, at);
 	if (status >= 500 || HEALING[status] !== undefined) throw trouble(answer, at);
 	if (answer.body.length === 0 && status < 300) return { status, body: {} };
 	const body = object(parse(answer.body));
 	if (body !== undefined) return { status, body };
+	const { contentType } = answer;
 	const what = `${at} answers ${quoted(path)} with ${status}`;
 	if (/^application\/json\b/i.test(contentType))
 		throw new Failure('bad-answer', `${what} and JSON that is cut off or malformed`, { heals: true });

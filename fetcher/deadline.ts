@@ -1,3 +1,5 @@
+import { now } from './clock.ts';
+
 /** A moment until which something must be done. */
 export interface Deadline {
 	/** Milliseconds until then; 0 once it has passed. */
@@ -8,6 +10,6 @@ export interface Deadline {
 
 /** A deadline `span` milliseconds from now. */
 export function deadlineAfter(span: number): Deadline {
-	const start = performance.now();
-	return { span, left: () => Math.max(0, start + span - performance.now()) };
+	const start = now();
+	return { span, left: () => Math.max(0, start + span - now()) };
 }

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { EXIT_CODES } from '../contract/exit-codes.ts';
+import { now } from './clock.ts';
 import { endProcess } from './end.ts';
 import { Failure } from './failure.ts';
 import { openLog } from './log.ts';
@@ -13,7 +14,7 @@ const log = openLog(settings.ok ? settings.value.logLevel : 'info');
 
 function fail(thrown: unknown): never {
 	const { reason, words, places } = endingOf(thrown);
-	const durationMs = Math.round(performance.now());
+	const durationMs = Math.round(now());
 	log.error(words, { reason, durationMs, ...(places.length > 0 ? { places } : {}) });
 	leaveWords(lastWords, words);
 	endProcess(EXIT_CODES[reason].code);

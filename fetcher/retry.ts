@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { err, ok, type Result } from '../contract/result.ts';
+import { now, pause as sleep } from './clock.ts';
 import type { Deadline } from './deadline.ts';
 import { Failure } from './failure.ts';
 import type { Log } from './log.ts';
@@ -57,9 +57,8 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 	const said = new Set<string>();
 
 	const waitAfter = (failure: Failure, failed: number, deadline: Deadline): number => {
-		if (failure.retryAfter !== undefined)
-			quietUntil = Math.max(quietUntil, performance.now() + failure.retryAfter);
-		const quiet = Math.max(0, quietUntil - performance.now());
+		if (failure.retryAfter !== undefined) quietUntil = Math.max(quietUntil, now() + failure.retryAfter);
+		const quiet = Math.max(0, quietUntil - now());
 		const left = deadline.left();
 		if (quiet >= left && quiet > 0)
 			throw givenUp(failure, `it asks for ${seconds(quiet)} of quiet, longer than the ${seconds(left)} left`);
@@ -82,11 +81,11 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 		let telling: Failure | undefined;
 		for (let failed = 1; ; failed++) {
 			const timeout = attemptTimeout(deadline);
-			const start = performance.now();
+			const start = now();
 			const tried = await tryOnce(attempt, timeout);
 			if (tried.ok) return tried.value;
 			// That the last try was cut short by the deadline says less than what the ones before it found.
-			const cutShort = timeout < whole && performance.now() - start >= timeout * 0.9;
+			const cutShort = timeout < whole && now() - start >= timeout * 0.9;
 			if (telling === undefined || !cutShort) telling = tried.error;
 			if (deadline.left() < TOO_SHORT)
 				throw givenUp(telling, `given up after ${seconds(deadline.span)} (ENVTIER_DEADLINE)`);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { now } from './clock.ts';
 import { type Deadline, deadlineAfter } from './deadline.ts';
 import { Failure } from './failure.ts';
 import { fetchSecrets } from './fetch.ts';
@@ -50,14 +51,14 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 	try {
 		const { secrets, volumes } = await Promise.race([fetchSecrets({ settings, vault, log, jwt }), stopped]);
 		for (const { out, outputs } of volumes) writeOutputs(out, outputs);
-		const writtenAfterMs = Math.round(performance.now());
+		const writtenAfterMs = Math.round(now());
 		farewell = FAREWELL.done;
 		await sayFarewell(vault, log, deadlineAfter(farewell));
 		log.info('secrets written', {
 			keys: keysByOrigin(secrets),
 			files: volumes.flatMap(({ out, outputs }) => outputs.map(({ path }) => join(out, path))),
 			writtenAfterMs,
-			durationMs: Math.round(performance.now()),
+			durationMs: Math.round(now()),
 			requests: vault.requests(),
 			connections: transport.connections(),
 		});

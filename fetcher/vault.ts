@@ -100,21 +100,22 @@ export function openVault({ address, namespace, transport, retry, deadline }: Va
 	let revocable = false;
 
 	const send = async ({ method, uri, headers, json, ...own }: Outgoing): Promise<Incoming> => {
-		const { pathname, search } = new URL(uri);
+		const path = uri.slice(address.length);
+		const [asked = path] = path.split('?');
 		const body = json === undefined ? undefined : Buffer.from(JSON.stringify(json));
 		const type = body === undefined ? {} : { 'content-type': 'application/json' };
 		const request = {
 			method,
-			path: `${pathname}${search}`,
+			path,
 			headers: { ...HEADERS, ...type, ...lowerCased(headers) },
 			body,
 		};
 		const attempt = async (timeout: number): Promise<VaultAnswer> => {
 			requests += 1;
-			return readAnswer(await transport.send(request, timeout), address, pathname);
+			return readAnswer(await transport.send(request, timeout), address, asked);
 		};
 		const answer = await retry(attempt, own.deadline ?? deadline);
-		return { statusCode: answer.status, body: answer.body, request: { path: pathname } };
+		return { statusCode: answer.status, body: answer.body, request: { path: asked } };
 	};
 
 	const client = nodeVault({

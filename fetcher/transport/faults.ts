@@ -87,6 +87,11 @@ export function explain(thrown: unknown, address: string): unknown {
 	return new Failure('unreachable', `${at}: ${words} (${code})`, { heals: true });
 }
 
+/** What came is not as HTTP/2 has it. */
+export function malformed(address: string, what: string): Failure {
+	return new Failure('bad-answer', `Vault at ${address}: what answers there does not speak HTTP/2 (${what})`);
+}
+
 /** Nothing complete came within the time of one attempt. */
 export function timedOut(address: string, timeout: number, what: string): Failure {
 	const within = `within ${Math.round(timeout)} ms`;

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { now } from '../clock.ts';
 import type { Answer, Connection, Request } from './exchange.ts';
 import { explain, timedOut } from './faults.ts';
+import { speakHttp2 } from './http2.ts';
 import { dial, type Endpoint, type Secure } from './socket.ts';
 
 /** Sends requests to one Vault, over one connection where that speaks HTTP/2. */
@@ -26,8 +28,7 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined, firstT
 	const loadSecure = async (): Promise<Secure> => (await import('./secure.ts')).makeSecure(host, ca);
 
 	const speak = async (socket: Socket | TLSSocket, secure: Secure | undefined): Promise<Connection> => {
-		if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2')
-			return (await import('./http2.ts')).speakHttp2(socket, address);
+		if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') return speakHttp2(socket, address);
 		const dialedOneMore = (): void => {
 			dialed += 1;
 		};
@@ -42,11 +43,7 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined, firstT
 		try {
 			securing ??= endpoint.secure ? loadSecure() : undefined;
 			const secure = await securing;
-			if (secure !== undefined) {
-				dialing.secure(secure);
-				// Most likely what will be spoken; loaded before the server has answered.
-				await import('./http2.ts');
-			}
+			if (secure !== undefined) dialing.secure(secure);
 			return await speak(await Promise.race([dialing.ready, late.promise]), secure);
 		} catch (thrown) {
 			dialing.cancel();
@@ -89,10 +86,10 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined, firstT
 	start(firstTimeout).catch(() => undefined);
 	return {
 		send: async (request, timeout) => {
-			const start = performance.now();
+			const start = now();
 			try {
 				const ready = await connection(timeout);
-				return await ready.exchange(request, Math.max(1, timeout - (performance.now() - start)));
+				return await ready.exchange(request, Math.max(1, timeout - (now() - start)));
 			} catch (thrown) {
 				throw explain(thrown, address);
 			}
