@@ -1,13 +1,13 @@
 /**
- * The secrets API over the loopback: listing 1,000 secrets and creating secrets, on the memory store and on a real OpenBao, beside the same
- * requests made to that OpenBao directly. Rounds alternate, so that a noisy machine disturbs all alike.
+ * The secrets API over TLS on the loopback, as a process of its own: listing 1,000 secrets and creating secrets, on the memory store and on a
+ * real OpenBao, beside the same work done at that OpenBao directly. Rounds alternate, so that a noisy machine disturbs all alike.
  */
 
-import { Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent, request } from 'node:https';
 import process from 'node:process';
-import { caller, startApi } from '../test/api/support/api.ts';
+import { caller } from '../test/api/support/api.ts';
 import { vaultEnv } from '../test/api/support/both.ts';
+import { type ApiProcess, startApiProcess } from '../test/api/support/process.ts';
 import { startOpenBao } from '../test/support/openbao.ts';
 import { median, percentile } from './support/stats.ts';
 
@@ -19,21 +19,25 @@ const ROUNDS = 5;
 const say = (text: string): void => void process.stdout.write(text);
 const me = caller('user:bench');
 const bao = await startOpenBao();
-const env = { ENVTIER_LOG_LEVEL: 'error' };
-const onMemory = await startApi({ env, callers: [me] });
-const onVault = await startApi({ env: { ...env, ...(await vaultEnv(bao)) }, callers: [me] });
-const tls = new Agent({ keepAlive: true, maxSockets: 16, ca: bao.caPem });
-const plain = new PlainAgent({ keepAlive: true, maxSockets: 16 });
+const env = { ENVTIER_API_CALLS_PER_MINUTE: '1000000' };
+const onMemory = await startApiProcess({ ...env, ENVTIER_API_STORE: 'memory' }, [me]);
+const onVault = await startApiProcess({ ...env, ...(await vaultEnv(bao)) }, [me]);
+/** Connections that are kept, by origin: each server has a CA of its own. */
+const agents = new Map(
+	[
+		[bao.addr, bao.caPem],
+		[onMemory.url, onMemory.authority.certPem],
+		[onVault.url, onVault.authority.certPem],
+	].map(([origin = '', ca]) => [origin, new Agent({ keepAlive: true, maxSockets: 16, ca })]),
+);
 
 /** One request over kept connections; anything but a success ends the bench. */
 function send(url: string, method: string, headers: Record<string, string>, body?: object): Promise<string> {
 	const payload = body === undefined ? undefined : JSON.stringify(body);
-	const secure = url.startsWith('https:');
-	const options = { method, headers: { 'content-type': 'application/json', ...headers } };
+	const agent = agents.get(new URL(url).origin);
+	const options = { method, agent, headers: { 'content-type': 'application/json', ...headers } };
 	return new Promise((resolve, reject) => {
-		const sent = secure
-			? request(url, { ...options, agent: tls })
-			: plainRequest(url, { ...options, agent: plain });
+		const sent = request(url, options);
 		sent.on('error', reject);
 		sent.on('response', (answer) => {
 			const chunks: Buffer[] = [];
@@ -77,8 +81,8 @@ const created = (prefix: string, i: number) => ({
 
 /** What is measured on each: a listing, and the creation of one secret. */
 const subjects = {
-	'API, memory store': api(onMemory.url),
-	'API, OpenBao': api(onVault.url),
+	'API, memory store': api(onMemory),
+	'API, OpenBao': api(onVault),
 	'OpenBao directly': {
 		list: async () => {
 			const folder = `${bao.addr}/v1/secret/metadata/deployments/shop/secrets`;
@@ -99,7 +103,7 @@ const subjects = {
 	},
 };
 
-function api(url: string) {
+function api({ url }: ApiProcess) {
 	return {
 		list: async () =>
 			(JSON.parse(await send(`${url}/api/secrets?deployment=shop`, 'GET', bearer)) as unknown[]).length,
@@ -150,8 +154,7 @@ try {
 		say(`| ${name} | ${cells.join(' | ')} |\n`);
 	}
 } finally {
-	tls.destroy();
-	plain.destroy();
+	for (const agent of agents.values()) agent.destroy();
 	await onMemory[Symbol.asyncDispose]();
 	await onVault[Symbol.asyncDispose]();
 	await bao.stop();

@@ -1,5 +1,6 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { installApi } from '../../test/support/kubernetes/node/api.ts';
 import { installEnvtier } from '../../test/support/kubernetes/node/install.ts';
 import { startNode } from '../../test/support/kubernetes/node/node.ts';
 import { startNodeVault } from '../../test/support/kubernetes/node/vault.ts';
@@ -37,6 +38,9 @@ export async function serve(
 		clearState(files);
 		return 1;
 	}
+	say('the secrets API: its policy, certificate and manifests');
+	const { kubectl } = node.value.programs;
+	await installApi({ cluster: node.value, kubectl, vault }, EXAMPLE.org);
 	say('deploying an example application');
 	await deployExample(node.value, vault);
 	const { kubeconfig, programs, namespaces, dir } = node.value;

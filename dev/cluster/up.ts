@@ -80,6 +80,8 @@ What let the application in, and would let in another (here one of the namespace
 
   deploy/vault/setup.sh ${EXAMPLE_ROLE.join(' ')}
 
+The secrets API runs as well (envtier-system); docs/tutorial.md goes on from here.
+
 Inside the node:  ${prefix.join(' ')} sh
 Logs:             ${logs}/*.log
 Take it away:     make cluster-down

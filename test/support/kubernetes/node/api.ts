@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import type { VaultApi } from '../../openbao.ts';
 import { writePolicy, writeRole } from '../../openbao-setup.ts';
 import type { Cluster } from '../cluster.ts';
-import { kubectlFor } from '../kubectl.ts';
+import { kubectlFor, mustKubectl } from '../kubectl.ts';
 import { makeCertificate, untilServing } from './install.ts';
 
 const DEPLOY = join(import.meta.dirname, '../../../../deploy');
@@ -30,6 +30,7 @@ export async function installApi({ cluster, kubectl, vault }: Installed, org: st
 		bound_service_account_namespaces: ['envtier-system'],
 		audience: 'vault',
 		token_policies: ['envtier-api'],
+		token_no_default_policy: true,
 		token_ttl: '1h',
 	});
 	// The overlay of the webhook that was installed lies beside the kubeconfig.
@@ -48,7 +49,6 @@ export async function installApi({ cluster, kubectl, vault }: Installed, org: st
 	};
 	await writeFile(join(overlay, 'kustomization.yaml'), stringify(kustomization));
 	await makeCertificate(cluster.kubeconfig, '--for', 'api', '--name', 'localhost');
-	const { code, stderr } = await kubectlFor(kubectl, cluster)('apply', '-k', overlay);
-	if (code !== 0) throw new Error(`kubectl apply -k ended with ${code}: ${stderr}`);
+	await mustKubectl(kubectlFor(kubectl, cluster), 'apply', '-k', overlay);
 	await untilServing(cluster, 'envtier-api');
 }
