@@ -127,7 +127,7 @@ const SHARED = {
 } as const satisfies BuildOptions;
 
 const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
-	webhook: { banner: { js: REQUIRE }, plugins: [leanKubernetes] },
+	webhook: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
 	// Half as many bytes to read and to compile on every start; the map, which no image holds, makes sense of a stack.
 	fetcher: {
 		plugins: [leanNodeVault, plainBuiltins, bareBuiltins],

@@ -24,7 +24,7 @@ export const REGISTRATION = {
 	matchPolicy: 'Equivalent',
 	failurePolicy: 'Fail',
 	reinvocationPolicy: 'IfNeeded',
-	sideEffects: 'None',
+	sideEffects: 'NoneOnDryRun',
 	timeoutSeconds: 5,
 } as const;
 

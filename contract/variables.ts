@@ -69,6 +69,12 @@ export const VARIABLES = {
 			'whether pods may ask for native environment variables, which need Kubernetes 1.35: true, false, or auto to ask the API server for its version',
 		default: 'auto',
 	},
+	ENVTIER_EVENTS: {
+		readBy: webhook,
+		meaning:
+			'"true" writes an Event on the Deployment or CronJob whose pods are refused; needs a cluster, and rights there',
+		default: 'true',
+	},
 	ENVTIER_DEFAULT_ORG: {
 		readBy: webhook,
 		meaning: 'organization of pods that name none, in namespaces that name none',
@@ -161,6 +167,11 @@ export const VARIABLES = {
 		readBy: fetcher,
 		meaning: 'file for the last words, written only if it exists already (the kubelet makes it)',
 		default: '/dev/termination-log',
+	},
+	ENVTIER_LOG_FORMAT: {
+		readBy: webhook,
+		meaning: 'json, text for people, or auto: text on a terminal, JSON elsewhere',
+		default: 'auto',
 	},
 	ENVTIER_LOG_LEVEL: {
 		readBy: both,

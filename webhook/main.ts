@@ -1,11 +1,12 @@
 import process from 'node:process';
-import pino from 'pino';
 import manifest from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
 import { openCertificateFiles } from './certificates/files.ts';
 import { isValidAt } from './certificates/source.ts';
 import { askVersion, followVersion } from './cluster-version.ts';
+import { eventReporter } from './events/reporter.ts';
 import { openKubernetes } from './kubernetes/client.ts';
+import { openLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { followNamespaces, type Namespaces } from './namespaces.ts';
 import type { OrgLabelWorth } from './organization.ts';
@@ -40,12 +41,14 @@ const {
 	certificateFile,
 	keyFile,
 	logLevel,
+	logFormat,
+	events,
 	cluster,
 	askVersion: asksVersion,
 	injection,
 	...at
 } = settings.value;
-const log = pino({ level: logLevel, name: 'envtier-webhook' });
+const log = openLog({ level: logLevel, format: logFormat, out: process.stdout });
 const certificates = openCertificateFiles({ certificateFile, keyFile, interval: RELOAD_INTERVAL }, log);
 if (!certificates.ok) fail(`no certificate to serve with: ${certificates.error}`);
 const source = certificates.value;
@@ -77,7 +80,10 @@ const metrics = createMetrics({
 	notReady,
 	namespacesAge: namespaces && (() => namespaces.age() / 1000),
 });
+const reporter =
+	events && kubernetes !== undefined ? eventReporter(kubernetes, { log, told: metrics.told }) : undefined;
 const app = createApp({
+	refused: (request, rejection) => reporter?.refused(request, rejection),
 	settings: (namespace) => ({
 		...injection,
 		nativeEnv,
@@ -102,6 +108,7 @@ async function end(signal: string): Promise<void> {
 	stopFollowing();
 	await running.stop(GRACE);
 	namespaces?.close();
+	await reporter?.close();
 	log.info('ended');
 }
 process.once('SIGTERM', (signal) => void end(signal));

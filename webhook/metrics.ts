@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Decision } from './decision.ts';
+import { EVENT_RESULTS, type EventResult } from './events/reporter.ts';
 import { REJECT_REASONS, SKIP_REASONS } from './reasons.ts';
 
 /** What is counted while the webhook works. No label ever comes from a caller or a pod: every series is known beforehand. */
@@ -10,6 +11,8 @@ export interface Metrics {
 	decided(decision: Decision): void;
 	/** A call came to no decision: it was answered with an HTTP status of its own, or the client gave up. */
 	failed(status: number | 'aborted'): void;
+	/** A refusal was told of in the cluster, or was not. */
+	told(result: EventResult): void;
 	/** Everything, in Prometheus' text format. */
 	text(): Promise<string>;
 	/** The content type of that text. */
@@ -69,7 +72,7 @@ export function createMetrics({ version, certificateEnds, notReady, namespacesAg
 	};
 }
 
-function callMetrics(registers: Registry[]): Pick<Metrics, 'called' | 'decided' | 'failed'> {
+function callMetrics(registers: Registry[]): Pick<Metrics, 'called' | 'decided' | 'failed' | 'told'> {
 	const decisions = new Counter({
 		name: 'envtier_webhook_decisions_total',
 		help: 'Reviews by decision and reason, as the reference lists them',
@@ -93,6 +96,13 @@ function callMetrics(registers: Registry[]): Pick<Metrics, 'called' | 'decided' 
 		help: 'Calls to /mutate that are being answered now',
 		registers,
 	});
+	const events = new Counter({
+		name: 'envtier_webhook_events_total',
+		help: 'Refusals that were told of by an Event on the workload, or not',
+		labelNames: ['result'] as const,
+		registers,
+	});
+	for (const result of EVENT_RESULTS) events.inc({ result }, 0);
 	// From zero on, for a rate needs a first value.
 	decisions.inc({ decision: 'inject', reason: INJECTED }, 0);
 	for (const reason of Object.keys(SKIP_REASONS)) decisions.inc({ decision: 'skip', reason }, 0);
@@ -112,6 +122,7 @@ function callMetrics(registers: Registry[]): Pick<Metrics, 'called' | 'decided' 
 				decision: decision.kind,
 				reason: decision.kind === 'inject' ? INJECTED : decision.reason,
 			}),
+		told: (result) => events.inc({ result }),
 		failed: (status) => failures.inc({ status: FAILURES.includes(status) ? status : 'other' }),
 	};
 }

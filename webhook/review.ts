@@ -1,6 +1,7 @@
 import { err, ok, type Result } from '../contract/result.ts';
 import type { Decision } from './decision.ts';
 import { isDeeperThan } from './depth.ts';
+import { controllerOf, type Owner } from './owner.ts';
 import type { Operation } from './patch.ts';
 import type { RejectReason } from './reasons.ts';
 
@@ -15,6 +16,8 @@ export interface AdmissionRequest {
 	/** The pod's name, or what the API server will make one from; empty when it has neither. */
 	readonly name: string;
 	readonly dryRun: boolean;
+	/** The controller that creates the pod, as the pod says. */
+	readonly owner: Owner | undefined;
 	readonly object: unknown;
 }
 
@@ -82,6 +85,7 @@ export function decodeReview(body: string): Result<AdmissionRequest> {
 		namespace: string(request['namespace']),
 		name: string(request['name']) || string(metadata?.['name']) || string(metadata?.['generateName']),
 		dryRun: request['dryRun'] === true,
+		owner: controllerOf(metadata),
 		object: request['object'],
 	});
 }

@@ -5,6 +5,7 @@ import { VARIABLES, type Variable, type VariableName } from '../contract/variabl
 import { type Callers, parseCallerNames } from './callers.ts';
 import { parseBundle } from './certificates/bundle.ts';
 import type { ClusterAccess } from './kubernetes/client.ts';
+import { LOG_FORMATS, type LogFormat } from './log.ts';
 import type { NativeEnvSupport } from './native-env.ts';
 import { ORG_LABEL_WORTHS, type OrgLabel, type OrgLabelWorth } from './organization.ts';
 import { exceeding, parseQuantities, parseQuantity, type Quantities } from './quantities.ts';
@@ -55,6 +56,9 @@ export interface Settings {
 	readonly logLevel: string;
 	/** Undefined: anybody may call. */
 	readonly callers: Callers | undefined;
+	readonly logFormat: LogFormat;
+	/** Whether refusals are told of in the cluster. */
+	readonly events: boolean;
 	/** The API server to talk to; undefined outside a cluster, where there is none. */
 	readonly cluster: ClusterAccess | undefined;
 	/** True when the API server's version decides about `injection.nativeEnv`. */
@@ -163,6 +167,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		);
 	const certificateFile = required('ENVTIER_TLS_CERT_FILE', anything);
 	const keyFile = required('ENVTIER_TLS_KEY_FILE', anything);
+	const logFormat = required('ENVTIER_LOG_FORMAT', oneOf(...LOG_FORMATS));
+	const events = required('ENVTIER_EVENTS', oneOf('true', 'false')) === 'true';
 	const kubeconfig = optional('ENVTIER_KUBECONFIG', anything);
 	const inPod = env['KUBERNETES_SERVICE_HOST'] !== undefined;
 	const cluster = inPod || kubeconfig !== undefined ? { kubeconfig } : undefined;
@@ -174,6 +180,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		logLevel,
 		callers: clientCa === undefined ? undefined : { ca: clientCa, names: clientNames },
 		cluster,
+		logFormat,
+		events,
 		askVersion: nativeEnv === 'auto' && cluster !== undefined,
 		injection,
 	});

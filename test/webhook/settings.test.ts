@@ -172,6 +172,21 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 			['an upper-case letter', 'Acme'],
 		],
 	},
+	ENVTIER_EVENTS: {
+		sees: ({ events }) => events,
+		default: true,
+		accepts: [
+			['yes', 'true', true],
+			['no', 'false', false],
+		],
+		refuses: [['another word', 'yes']],
+	},
+	ENVTIER_LOG_FORMAT: {
+		sees: ({ logFormat }) => logFormat,
+		default: 'auto',
+		accepts: ['auto', 'json', 'text'].map((format) => [format, format, format] as const),
+		refuses: [['another word', 'pretty']],
+	},
 	ENVTIER_ORG_LABEL: {
 		sees: ({ injection }) => injection.orgLabelWorth,
 		default: 'default',

@@ -42,6 +42,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_VOLUME_SIZE: '8Mi',
 	ENVTIER_NATIVE_ENV: 'false',
 	ENVTIER_DEFAULT_ORG: 'acme',
+	ENVTIER_EVENTS: 'false',
 	ENVTIER_ORG_LABEL: 'rules',
 	ENVTIER_DEFAULT_ROLE: '{namespace}-{serviceAccount}',
 	ENVTIER_DEFAULT_UID: '1000',
@@ -54,6 +55,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_VAULT_KV_MOUNT: 'kv',
 	ENVTIER_VAULT_KV_VERSION: '1',
 	ENVTIER_DEADLINE: '30',
+	ENVTIER_LOG_FORMAT: 'text',
 	ENVTIER_LOG_LEVEL: 'debug',
 };
 const OF_THE_WEBHOOK = Object.entries<Variable>(VARIABLES)
@@ -164,6 +166,15 @@ describeWithServers('deploy/chart', () => {
 			expect(tokens.map(({ serviceAccountToken }) => serviceAccountToken?.audience)).toEqual(['bao']);
 			// Whom it does not ask it needs no rights with.
 			expect(all.filter(({ kind }) => kind?.startsWith('ClusterRole'))).toEqual([]);
+		});
+
+		test('the webhook gets no right that its settings need not', async () => {
+			const least = { ...EXAMPLES, ENVTIER_EVENTS: 'false', ENVTIER_ORG_LABEL: 'ignored' };
+			const all = await rendered(...(await valuesFile({ settings: least })));
+			expect(all.filter(({ kind }) => kind?.startsWith('ClusterRole'))).toEqual([]);
+			const some = await rendered(...(await valuesFile({ settings: { ...least, ENVTIER_EVENTS: 'true' } })));
+			const role = some.find(({ kind }) => kind === 'ClusterRole') as { rules?: { resources: string[] }[] };
+			expect(role.rules?.flatMap(({ resources }) => resources)).toEqual(['replicasets', 'jobs', 'events']);
 		});
 
 		test('namespaces that are left out are left out by the net as well', async () => {

@@ -199,12 +199,12 @@ describeWithServers('envtier doctor on a cluster', () => {
 			/^warn: an objectSelector narrows/,
 		],
 		[
-			'sideEffects that forbid dry runs',
+			'sideEffects that are not true',
 			(webhook) => {
-				webhook.sideEffects = 'NoneOnDryRun';
+				webhook.sideEffects = 'None';
 			},
 			'registration-call',
-			/^fail: sideEffects is NoneOnDryRun/,
+			/^warn: sideEffects is None,/,
 		],
 		[
 			'a long timeout',

@@ -50,6 +50,32 @@ describeWithNode('workloads as people write them', (servers) => {
 		}
 	});
 
+	test.concurrent('a Deployment with a typo, which makes no pods and says why', async () => {
+		const tenant = await makeTenant(servers);
+		await create(cluster, `/apis/apps/v1/namespaces/${tenant.namespace}/deployments`, {
+			metadata: { name: 'app' },
+			spec: { replicas: 1, selector, template: tenant.template(forever, { sevrice: 'web' }) },
+		});
+		const described = await until('the sentence', async () => {
+			const { stdout } = await kubectl('describe', 'deployment', 'app', '-n', tenant.namespace);
+			return stdout.includes('PodRefused') ? stdout : undefined;
+		});
+		expect(described).toContain('"envtier.dev/sevrice" is unknown: did you mean envtier.dev/service?');
+		expect(await podsOf(cluster, tenant.namespace)).toEqual([]);
+	});
+
+	test.concurrent('a Deployment whose namespace names the organization', async () => {
+		const tenant = await makeTenant(servers, { labels: { 'envtier.dev/org': 'acme' } });
+		await create(cluster, `/apis/apps/v1/namespaces/${tenant.namespace}/deployments`, {
+			metadata: { name: 'app' },
+			spec: { replicas: 1, selector, template: tenant.template(forever) },
+		});
+		await until('the pod', async () => (await podsOf(cluster, tenant.namespace)).length === 1);
+		const [pod] = await podsOf(cluster, tenant.namespace);
+		const env = pod?.spec?.initContainers?.[0]?.env ?? [];
+		expect(env).toContainEqual({ name: 'ENVTIER_ORG', value: 'acme' });
+	});
+
 	test.concurrent('a StatefulSet', async () => {
 		const tenant = await makeTenant(servers);
 		await create(cluster, `/apis/apps/v1/namespaces/${tenant.namespace}/statefulsets`, {

@@ -1,7 +1,9 @@
 import { createApp } from '../../../webhook/app.ts';
 import type { Callers } from '../../../webhook/callers.ts';
 import { openCertificateFiles } from '../../../webhook/certificates/files.ts';
+import type { Rejection } from '../../../webhook/decision.ts';
 import { createMetrics } from '../../../webhook/metrics.ts';
+import type { AdmissionRequest } from '../../../webhook/review.ts';
 import { serve } from '../../../webhook/server.ts';
 import type { InjectionSettings } from '../../../webhook/settings.ts';
 import { type Authority, makeAuthority } from '../../support/tls.ts';
@@ -15,6 +17,8 @@ export interface TestServer extends AsyncDisposable {
 	readonly authority: Authority;
 	readonly files: KubeletVolume;
 	readonly logs: Logs;
+	/** What it has refused. */
+	readonly refusals: readonly { readonly request: AdmissionRequest; readonly rejection: Rejection }[];
 	/** What decisions rest on from now on. */
 	use(settings: InjectionSettings): void;
 	/** What a call about an unknown namespace waits for from now on. */
@@ -42,6 +46,7 @@ export async function startServer(
 	if (!opened.ok) throw new Error(opened.error);
 	const certificates = opened.value;
 	let current = settings().injection;
+	const refusals: { request: AdmissionRequest; rejection: Rejection }[] = [];
 	let namespaceSeen = (): Promise<void> => Promise.resolve();
 	let reason: string | undefined;
 	const notReady = (): string | undefined => reason;
@@ -54,6 +59,7 @@ export async function startServer(
 	const app = createApp({
 		settings: () => current,
 		namespaceSeen: () => namespaceSeen(),
+		refused: (request, rejection) => refusals.push({ request, rejection }),
 		log: logs.log,
 		metrics,
 		notReady,
@@ -72,6 +78,7 @@ export async function startServer(
 		authority,
 		files,
 		logs,
+		refusals,
 		use: (next) => {
 			current = next;
 		},

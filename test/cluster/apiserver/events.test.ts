@@ -1,0 +1,253 @@
+import type { CoreV1Event, KubernetesObject, V1Pod } from '@kubernetes/client-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTcpProxy } from '../../support/fault-proxy.ts';
+import { call } from '../../support/http.ts';
+import { expectStatus } from '../../support/kubernetes/cluster.ts';
+import { type Kubectl, kubectlFor } from '../../support/kubernetes/kubectl.ts';
+import { MAIN, podOf } from '../../support/kubernetes/pods.ts';
+import { preparePrograms } from '../../support/kubernetes/programs.ts';
+import { grantShippedRights, webhookKubeconfig } from '../../support/kubernetes/webhook-account.ts';
+import { samplesOf } from '../../support/metrics.ts';
+import { type Scratch, scratch } from '../../support/scratch.ts';
+import { describeWithServers } from '../../support/servers.ts';
+import { until } from '../../support/until.ts';
+import { type RunningWebhook, startWebhook, type WebhookEnv } from '../../support/webhook.ts';
+import { review } from '../../webhook/support/request.ts';
+
+const SENTENCE = 'annotation "envtier.dev/sevrice" is unknown: did you mean envtier.dev/service?';
+const NAME = 'web';
+const TEMPLATE = { metadata: { labels: { app: NAME } }, spec: { containers: [MAIN] } };
+
+/** What this API server lacks is controllers: the tests make by hand what they would make, and show the webhook its pods. */
+describeWithServers('events on the workload of refused pods', ({ cluster }) => {
+	let place: Scratch;
+	let kubectl: Kubectl;
+	let webhook: RunningWebhook;
+	beforeAll(async () => {
+		const programs = await preparePrograms(['kubectl']);
+		if (!programs.ok) throw new Error(programs.error);
+		kubectl = kubectlFor(programs.value.kubectl, cluster);
+		place = await scratch('events');
+		await grantShippedRights(cluster);
+		webhook = await started();
+	});
+	afterAll(async () => {
+		await webhook?.stop();
+		await place?.remove();
+	});
+
+	async function started(env: Partial<WebhookEnv> = {}, port?: number): Promise<RunningWebhook> {
+		return startWebhook({
+			ENVTIER_VAULT_ADDR: 'https://vault.example:8200',
+			ENVTIER_KUBECONFIG: await webhookKubeconfig(cluster, place.dir, port),
+			...env,
+		});
+	}
+
+	async function made<T extends KubernetesObject>(path: string, object: T): Promise<T> {
+		return expectStatus(await cluster.request<T>('POST', path, object), 201, `creating ${object.kind}`);
+	}
+
+	const controlledBy = ({ apiVersion = '', kind = '', metadata }: KubernetesObject) => [
+		{ apiVersion, kind, name: metadata?.name ?? '', uid: metadata?.uid ?? '', controller: true },
+	];
+
+	/** A Deployment with its ReplicaSet in a namespace of their own. */
+	async function deployment() {
+		const namespace = await cluster.createNamespace();
+		const path = `/apis/apps/v1/namespaces/${namespace}`;
+		const common = { apiVersion: 'apps/v1' };
+		const spec = { selector: { matchLabels: { app: NAME } }, template: TEMPLATE };
+		const top = await made(`${path}/deployments`, {
+			...common,
+			kind: 'Deployment',
+			metadata: { name: NAME },
+			spec,
+		});
+		const metadata = {
+			name: `${NAME}-abc`,
+			ownerReferences: controlledBy({ ...top, ...common, kind: 'Deployment' }),
+		};
+		const set = await made(`${path}/replicasets`, { ...common, kind: 'ReplicaSet', metadata, spec });
+		return { namespace, owner: { ...set, ...common, kind: 'ReplicaSet' } as KubernetesObject };
+	}
+
+	/** The pod that the controller of `owner` would create; it has a typo. */
+	function podOfOwner(owner: KubernetesObject): V1Pod {
+		const pod = podOf({ envtier: { deployment: 'shop', sevrice: 'web' } });
+		const { name: _, ...metadata } = pod.metadata ?? {};
+		return {
+			...pod,
+			metadata: {
+				...metadata,
+				generateName: `${owner.metadata?.name}-`,
+				ownerReferences: controlledBy(owner),
+			},
+		};
+	}
+
+	/** Shows a pod to a webhook, which refuses it. */
+	async function refuse(
+		namespace: string,
+		owner: KubernetesObject,
+		dryRun = false,
+		by = webhook,
+	): Promise<void> {
+		const { json } = await call({
+			...{ url: `${by.url}/mutate`, caPem: by.caPem, method: 'POST' },
+			body: review(podOfOwner(owner), { namespace, dryRun }),
+		});
+		expect(json).toMatchObject({ response: { allowed: false, status: { code: 403, message: SENTENCE } } });
+	}
+
+	async function events(namespace: string): Promise<readonly CoreV1Event[]> {
+		const { body } = await cluster.request<{ items: CoreV1Event[] }>(
+			'GET',
+			`/api/v1/namespaces/${namespace}/events`,
+		);
+		return body.items;
+	}
+
+	async function told(result: string, by = webhook): Promise<number> {
+		const { text } = await call({ url: `${by.url}/metrics`, caPem: by.caPem });
+		return samplesOf(text).get(`envtier_webhook_events_total{result="${result}"}`) ?? Number.NaN;
+	}
+
+	test('whoever looks at a Deployment that makes no pods finds the sentence there', async () => {
+		const { namespace, owner } = await deployment();
+		await refuse(namespace, owner);
+		await until('the event', async () => (await events(namespace)).length > 0);
+		const { stdout } = await kubectl('describe', 'deployment', NAME, '-n', namespace);
+		expect(stdout).toMatch(
+			/Warning +PodRefused .* envtier-webhook +Envtier refuses its pods \(unknown-annotation\): /,
+		);
+		expect(stdout).toContain(SENTENCE);
+	});
+
+	test('and at a CronJob whose Jobs make none', async () => {
+		const namespace = await cluster.createNamespace();
+		const path = `/apis/batch/v1/namespaces/${namespace}`;
+		const job = { template: { ...TEMPLATE, spec: { ...TEMPLATE.spec, restartPolicy: 'Never' } } };
+		const common = { apiVersion: 'batch/v1' };
+		const cron = await made(`${path}/cronjobs`, {
+			...{ ...common, kind: 'CronJob', metadata: { name: NAME } },
+			spec: { schedule: '0 0 1 1 *', jobTemplate: { spec: job } },
+		});
+		const ownerReferences = controlledBy({ ...cron, ...common, kind: 'CronJob' });
+		const run = await made(`${path}/jobs`, {
+			...{ ...common, kind: 'Job', metadata: { name: `${NAME}-1`, ownerReferences }, spec: job },
+		});
+		await refuse(namespace, { ...run, ...common, kind: 'Job' } as KubernetesObject);
+		await until('the event', async () => (await events(namespace)).length > 0);
+		const { stdout } = await kubectl('describe', 'cronjob', NAME, '-n', namespace);
+		expect(stdout).toContain(SENTENCE);
+	});
+
+	test('a controller that tries on and two replicas make one event, which counts', async () => {
+		const { namespace, owner } = await deployment();
+		const other = await started();
+		try {
+			await until(
+				'it to be ready',
+				async () => (await call({ url: `${other.url}/readyz`, caPem: other.caPem })).status === 200,
+			);
+			await refuse(namespace, owner);
+			await until('the event', async () => (await events(namespace)).length > 0);
+			for (let i = 0; i < 3; i++) await refuse(namespace, owner, false, other);
+			await until('the other’s part', async () => (await told('written', other)) === 2);
+			const limited = await told('limited');
+			for (let i = 0; i < 10; i++) await refuse(namespace, owner);
+			await until('the rest to be dropped', async () => (await told('limited')) === limited + 9);
+			await until('the count', async () => ((await events(namespace))[0]?.count ?? 0) >= 4);
+			const all = await events(namespace);
+			expect(all).toHaveLength(1);
+			expect(all[0]?.count).toBeLessThanOrEqual(14);
+		} finally {
+			await other.stop();
+		}
+	});
+
+	test('nothing is written for a dry run, for an owner that is only claimed, or for one that is nobody’s', async () => {
+		const { namespace, owner } = await deployment();
+		await refuse(namespace, owner, true);
+		await refuse(namespace, { ...owner, metadata: { name: `${NAME}-abc`, uid: 'claimed' } });
+		await refuse(namespace, { ...owner, metadata: { name: 'gone', uid: 'gone' } });
+		await refuse(namespace, {
+			apiVersion: 'apps/v1',
+			kind: 'StatefulSet',
+			metadata: { name: NAME, uid: 's' },
+		});
+		const alone = await made(`/apis/apps/v1/namespaces/${namespace}/replicasets`, {
+			...{ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'alone' } },
+			spec: {
+				selector: { matchLabels: { app: 'alone' } },
+				template: { ...TEMPLATE, metadata: { labels: { app: 'alone' } } },
+			},
+		});
+		await refuse(namespace, { ...alone, apiVersion: 'apps/v1', kind: 'ReplicaSet' } as KubernetesObject);
+		// Refusals are told of in their order, so once this one is, nothing of the others will come.
+		const last = await deployment();
+		await refuse(last.namespace, last.owner);
+		await until('the last', async () => (await events(last.namespace)).length > 0);
+		expect(await events(namespace)).toEqual([]);
+	});
+
+	test('without the right to write events, or without an API server, pods are decided as ever', async () => {
+		await using proxy = await startTcpProxy(Number(new URL(cluster.url).port));
+		const other = await started({ ENVTIER_ORG_LABEL: 'ignored' }, proxy.port);
+		try {
+			await proxy.refuse(true);
+			const { namespace, owner } = await deployment();
+			await refuse(namespace, owner, false, other);
+			await until('word of it', () => other.process.stdout().includes('an event could not be written'));
+			expect(await told('failed', other)).toBe(1);
+			// A proxy that takes everything and says nothing: the answer does not wait for it.
+			await proxy.refuse(false);
+			proxy.setFault(() => ({ kind: 'silent', after: 0 }));
+			const began = performance.now();
+			await refuse(namespace, owner, false, other);
+			expect(performance.now() - began).toBeLessThan(5_000);
+		} finally {
+			await other.stop();
+		}
+	});
+
+	test('a flood of refusals makes few events, and none is lost for the answer', async () => {
+		const other = await started();
+		try {
+			await until(
+				'it to be ready',
+				async () => (await call({ url: `${other.url}/readyz`, caPem: other.caPem })).status === 200,
+			);
+			const { namespace, owner } = await deployment();
+			const began = performance.now();
+			for (let i = 0; i < 120; i++)
+				await refuse(
+					namespace,
+					{ ...owner, metadata: { name: `${NAME}-abc`, uid: `claimed-${i}` } },
+					false,
+					other,
+				);
+			// The burst, and one a second since.
+			const most = 25 + Math.ceil((performance.now() - began) / 1_000);
+			expect(120 - (await told('limited', other))).toBeLessThanOrEqual(most + 1);
+			expect(await events(namespace)).toEqual([]);
+		} finally {
+			await other.stop();
+		}
+	});
+
+	test('can be switched off', async () => {
+		const other = await started({ ENVTIER_EVENTS: 'false' });
+		try {
+			const { namespace, owner } = await deployment();
+			await refuse(namespace, owner, false, other);
+			await refuse(namespace, owner);
+			await until('the event of the one that writes', async () => (await events(namespace)).length > 0);
+			expect((await events(namespace))[0]?.count).toBe(1);
+			expect(await told('written', other)).toBe(0);
+		} finally {
+			await other.stop();
+		}
+	});
+});

@@ -1,0 +1,25 @@
+import type { Logger } from 'pino';
+import type { Decision } from './decision.ts';
+import type { AdmissionRequest } from './review.ts';
+
+/** Writes the one line that a decision leaves: at `info` what is injected, at `warn` what is refused, at `debug` what is left alone. */
+export function logDecision(log: Logger, request: AdmissionRequest, decision: Decision): void {
+	const { uid, namespace, name: pod, owner, dryRun } = request;
+	const workload = owner === undefined ? `Pod/${pod}` : `${owner.kind}/${owner.name}`;
+	const which = { uid, namespace, workload, pod, dryRun };
+	switch (decision.kind) {
+		case 'skip':
+			log.debug({ ...which, reason: decision.reason }, 'skipped');
+			break;
+		case 'reject':
+			log.warn({ ...which, reason: decision.reason, message: decision.message }, 'refused');
+			break;
+		case 'inject': {
+			const { role, tiers } = decision.plan.reading;
+			log.info({ ...which, reason: 'requested', role, tiers }, 'injected');
+			break;
+		}
+		default:
+			decision satisfies never;
+	}
+}

@@ -1,0 +1,29 @@
+import { ok, type Result } from '../../contract/result.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { ApiFailure } from '../kubernetes/failure.ts';
+import type { NewEvent } from './event.ts';
+
+/**
+ * Writes an Event, or counts on with the one that is there: written by this process or another replica. Two that do so at the same moment may lose
+ * a count; nobody counts by Events.
+ */
+export async function writeEvent(
+	client: KubernetesClient,
+	event: NewEvent,
+): Promise<Result<void, ApiFailure>> {
+	const { namespace, name } = event.metadata;
+	const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
+	const created = await client.call({ method: 'POST', path, body: event });
+	if (created.ok) return ok(undefined);
+	if (created.error.reason !== 'AlreadyExists') return created;
+	const patch = (body: object) =>
+		client.call<{ readonly count?: number }>({
+			...{ method: 'PATCH', path: `${path}/${encodeURIComponent(name)}`, body },
+			contentType: 'application/merge-patch+json',
+		});
+	// The answer tells the count, which nothing but a right to read Events would otherwise.
+	const seen = await patch({ lastTimestamp: event.lastTimestamp });
+	if (!seen.ok) return seen;
+	const counted = await patch({ count: (seen.value.count ?? 1) + event.count });
+	return counted.ok ? ok(undefined) : counted;
+}

@@ -1,0 +1,32 @@
+/** Whose work a pod is: an object in the pod's own namespace. */
+export interface Owner {
+	readonly apiVersion: string;
+	readonly kind: string;
+	readonly name: string;
+	readonly uid: string;
+}
+
+/** The longest name and the longest API version that Kubernetes allows are no longer than this. */
+const LONGEST = 317;
+
+function text(value: unknown): string | undefined {
+	return typeof value === 'string' && value !== '' && value.length <= LONGEST ? value : undefined;
+}
+
+/**
+ * The controller among the `ownerReferences` of an object's metadata, which are as somebody wrote them: that the owner exists, and that the object is its
+ * doing, nobody has checked.
+ */
+export function controllerOf(metadata: Readonly<Record<string, unknown>> | undefined): Owner | undefined {
+	const references = metadata?.['ownerReferences'];
+	if (!Array.isArray(references)) return undefined;
+	for (const reference of references as readonly unknown[]) {
+		if (typeof reference !== 'object' || reference === null) continue;
+		const fields = reference as Readonly<Record<string, unknown>>;
+		if (fields['controller'] !== true) continue;
+		const [apiVersion, kind] = [text(fields['apiVersion']), text(fields['kind'])];
+		const [name, uid] = [text(fields['name']), text(fields['uid'])];
+		if (apiVersion && kind && name && uid) return { apiVersion, kind, name, uid };
+	}
+	return undefined;
+}
