@@ -1,14 +1,22 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Milliseconds between two looks at whether anybody is still connected. */
+const LOOK_EVERY = 50;
 
 /**
- * Follows the connections of a server that does not listen yet. Gives the function that stops it: no new connection is taken, what is
- * idle is closed, calls in flight are answered and then their connections closed, and after `grace` milliseconds whatever is left is cut.
+ * Follows the connections of a server that does not listen yet. Gives the function that stops it: for `linger` milliseconds every call is
+ * answered once more and its connection closed with the answer, then no new connection is taken, what is idle is closed, calls in flight
+ * are answered and then their connections closed, and after another `grace` milliseconds whatever is left is cut.
+ *
+ * A client may be writing its next call into a connection at the moment when it is closed, and HTTP gives it no way to know whether that
+ * was read: an API server refuses the pod. While lingering, the busy connections end in a way that leaves no doubt.
  *
  * Node leaves two gaps: a connection that was busy when the server closed is kept alive after its answer, and one
  * that has not finished its TLS handshake is known to nobody.
  */
-export function drainable(server: Server): (grace: number) => Promise<void> {
+export function drainable(server: Server): (grace: number, linger?: number) => Promise<void> {
 	const sockets = following<Socket>();
 	const answers = following<ServerResponse>();
 	let stopping = false;
@@ -18,10 +26,12 @@ export function drainable(server: Server): (grace: number) => Promise<void> {
 		if (stopping) sayGoodbye(response);
 		else answers.add(response);
 	});
-	return async (grace) => {
+	return async (grace, linger = 0) => {
 		stopping = true;
-		const closed = new Promise((resolve) => server.close(resolve));
 		answers.all().forEach(sayGoodbye);
+		const end = performance.now() + linger;
+		while (performance.now() < end && sockets.all().length > 0) await sleep(LOOK_EVERY);
+		const closed = new Promise((resolve) => server.close(resolve));
 		server.closeIdleConnections();
 		const cut = setTimeout(() => sockets.all().forEach((socket) => void socket.destroy()), grace);
 		await closed;

@@ -10,8 +10,11 @@ import { drainable } from './drain.ts';
 /** A running server. */
 export interface Running {
 	readonly address: AddressInfo;
-	/** Takes no new connection, lets calls in flight end within `grace` milliseconds, then cuts what is left. */
-	stop(grace: number): Promise<void>;
+	/**
+	 * Answers for up to `linger` milliseconds what still comes, closing each connection with its answer; then takes no new connection, lets
+	 * calls in flight end within `grace` milliseconds, and cuts what is left.
+	 */
+	stop(grace: number, linger?: number): Promise<void>;
 }
 
 /** Milliseconds that a client may take. */

@@ -115,6 +115,25 @@ describe('when the server stops', () => {
 		agent.destroy();
 	});
 
+	test('while it lingers, a kept connection is answered once more and closed with that; it waits no longer', async () => {
+		const server = await startServer();
+		const agent = keepAlive(server);
+		await send(server, agent, { body: GOOD });
+		const stopped = server.stop(LONG, LONG);
+		const last = await send(server, agent, { body: GOOD });
+		expect([last.status, last.reused, last.headers['connection']]).toEqual([200, true, 'close']);
+		await stopped;
+		agent.destroy();
+	});
+
+	test('while it lingers, whoever comes late is still answered', async () => {
+		const server = await startServer();
+		kept(await open(server));
+		const stopped = server.stop(LONG, 1000);
+		await isAnswered(server);
+		await stopped;
+	});
+
 	test('connections that have not asked for anything yet do not keep it', async () => {
 		const server = await startServer();
 		kept(await open(server));

@@ -25,7 +25,7 @@ export interface TestServer extends AsyncDisposable {
 	whenSeen(wait: () => Promise<void>): void;
 	/** Why it is not ready from now on; undefined: it is. */
 	notReady(reason: string | undefined): void;
-	stop(grace: number): Promise<void>;
+	stop(grace: number, linger?: number): Promise<void>;
 }
 
 /** Milliseconds between looks at the certificate's files. */
@@ -68,9 +68,9 @@ export async function startServer(
 	const served = await serve(app, certificates, { host: '127.0.0.1', port: 0, callers }, limits);
 	if (!served.ok) throw new Error(served.error);
 	const running = served.value;
-	const stop = async (grace: number): Promise<void> => {
+	const stop = async (grace: number, linger?: number): Promise<void> => {
 		certificates.close();
-		await running.stop(grace);
+		await running.stop(grace, linger);
 		await files[Symbol.asyncDispose]();
 	};
 	return {
