@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeJwtSigner, serviceAccountClaims } from '../support/jwt.ts';
-import { enableAuth, mountKv, must } from '../support/openbao-setup.ts';
+import { createToken, enableAuth, mountKv, must } from '../support/openbao-setup.ts';
 import { onPath, runProcess } from '../support/process.ts';
 import { makeVaultHouse, type VaultHouse } from './support.ts';
 
@@ -51,6 +51,8 @@ describe('wrong usage changes nothing and says what is wrong:', () => {
 		{ args: [...ROLE, '--org', 'acme', '--namespace', '*'], says: 'nothing without its namespace' },
 		{ args: [...ROLE, '--org', 'acme', '--kv-version', '3'], says: '--kv-version is 1 or 2' },
 		{ args: [...ROLE, '--org', 'acme', '--type', 'ldap'], says: '--type is kubernetes or jwt' },
+		{ args: ['sealing'], says: 'sealing needs --namespace' },
+		{ args: ['sealing', '--namespace', '*'], says: 'name the namespaces' },
 		{ args: ['auth-kubernetes', '--host', 'https://a'], says: 'needs --ca' },
 		{ args: ['auth-jwt', '--issuer', 'https://a'], says: 'needs --jwks-url' },
 	])('$args', async ({ args, says }) => {
@@ -84,6 +86,7 @@ describe('a value that could leave its place is refused:', () => {
 		{ option: '--org', values: [...hostile, 'A', '.', '..', '-a', 'a.'] },
 		{ option: '--deployment', values: [...hostile, 'A', '.', '..', '-a', 'a.'] },
 		{ option: '--kv', values: [...hostile, '/a', 'a//b', '..'] },
+		{ option: '--transit', values: [...hostile, '/a', 'a//b', '..'] },
 		{ option: '--audience', values: hostile.filter((value) => value !== 'a/../b') },
 	])('of $option', async ({ option, values }) => {
 		const before = await state();
@@ -149,6 +152,29 @@ test('a mount of another type is left alone', async () => {
 		1,
 		expect.stringContaining('the mount jwt is of type jwt, not kubernetes'),
 	]);
+});
+
+test('sealing: the engine once, a policy for each namespace, which seals there alone and opens nothing', async () => {
+	const said = await house.mustSetup('sealing', '--namespace', 'shop,blog', '--transit', 'seals');
+	expect(said).toContain('envtier-sealer-shop,envtier-sealer-blog');
+	const first = await state();
+	await house.mustSetup('sealing', '--namespace', 'shop,blog', '--transit', 'seals');
+	expect(await state()).toEqual(first);
+	const token = await createToken(house.bao, ['envtier-sealer-shop']);
+	const ask = async (path: string) => {
+		const body = { plaintext: 'eA==', context: 'eA==', ciphertext: 'vault:v1:AAAA' };
+		return (await house.bao.request('POST', `seals/${path}`, { token, body })).status;
+	};
+	for (const path of ['encrypt/envtier-deployment_shop_web', 'encrypt/envtier-namespace_shop'])
+		expect([path, await ask(path)]).toEqual([path, 200]);
+	for (const path of [
+		...['encrypt/envtier-deployment_blog_web', 'encrypt/envtier-deployment_shop-2_web'],
+		...['encrypt/envtier-namespace_blog', 'encrypt/envtier-cluster', 'encrypt/other'],
+		...['decrypt/envtier-deployment_shop_web', 'decrypt/envtier-namespace_shop', 'keys/other'],
+	])
+		expect([path, await ask(path)]).toEqual([path, 403]);
+	const { code, stderr } = await house.setup('sealing', '--namespace', 'shop', '--transit', 'secret');
+	expect([code, stderr]).toEqual([1, expect.stringContaining('the mount secret is of type kv, not transit')]);
 });
 
 test('what Vault refuses is shown', async () => {

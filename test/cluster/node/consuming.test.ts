@@ -46,4 +46,21 @@ describeWithNode('ways of consuming secrets, on a real kubelet', (servers) => {
 		);
 		await untilLogged(kubectl, tenant.namespace, ['app', '-c', 'other'], 'the-name||opened|p@ss$(HOME)w:rd|');
 	});
+
+	test('a wrapped container whose image has no shell does not start, and the kubelet says why', async () => {
+		const tenant = await makeTenant(servers);
+		const main: V1Container = { ...MAIN, image: IMAGE, command: ['true'] };
+		const first = tenant.pod({ containers: [main] });
+		const { pod: other } = await runPod(cluster, tenant.namespace, {
+			...first,
+			metadata: { ...first.metadata, name: 'other' },
+		});
+		// The fetcher's own image holds Node and nothing else.
+		const image = other.spec?.initContainers?.find(({ name }) => name === 'envtier-fetch')?.image ?? '';
+		const pod = tenant.pod({ containers: [{ ...main, image, command: ['node'] }] }, { wrap: 'true' });
+		const { pod: ended } = await runPod(cluster, tenant.namespace, pod);
+		const state = ended.status?.containerStatuses?.[0]?.state?.terminated;
+		expect(state?.reason).toBe('StartError');
+		expect(state?.message).toContain('exec: "sh": executable file not found in $PATH');
+	});
 });

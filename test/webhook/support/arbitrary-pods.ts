@@ -134,6 +134,7 @@ const accepted = record<Record<string, string | undefined>>({
 	format: fc.constantFrom(undefined, 'json', 'files,shell,dotenv'),
 	env: fc.constantFrom(undefined, 'TOKEN', 'TOKEN, PGPASSWORD=PASSWORD'),
 	'compose.URL': fc.constantFrom(undefined, '${A:url}$$', '${URL}${OTHER}'),
+	'sealed.TOKEN': fc.constantFrom(undefined, 'vault:v1:AAAA', 'cluster:vault:v2:AAAABBBB'),
 	'compose.OTHER': fc.constantFrom(undefined, '${A:shell}'),
 	keys: fc.constantFrom(undefined, undefined, 'A', 'A=B, C'),
 	prefix: fc.constantFrom(undefined, undefined, '=DB_'),
