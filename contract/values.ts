@@ -19,6 +19,19 @@ export const wholeNumber =
 		return value >= min && value <= max ? ok(value) : err(`a whole number from ${min} to ${max}`);
 	};
 
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Takes a duration such as 90d, 12h, 30m or 10s, at least `min` milliseconds; gives milliseconds. */
+export const duration =
+	(min: number): Parse<number> =>
+	(text) => {
+		const [, count = '', unit = ''] = /^([1-9][0-9]{0,5})([smhd])$/.exec(text) ?? [];
+		const value = Number(count) * (UNITS[unit] ?? 0);
+		return value > 0 && value >= min
+			? ok(value)
+			: err(`a duration of at least ${min / 1000} s, such as 90d, 12h, 30m or 10s`);
+	};
+
 const SEGMENTS = /^[A-Za-z0-9_][-A-Za-z0-9_.]*(?:\/[A-Za-z0-9_][-A-Za-z0-9_.]*)*\/?$/;
 
 /** Takes a mount or a Vault namespace: path segments that need no escaping and cannot climb. Gives it without a last "/". */

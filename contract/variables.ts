@@ -18,15 +18,52 @@ const both = ['webhook', 'fetcher'] as const;
  */
 export const VARIABLES = {
 	ENVTIER_LISTEN: { readBy: webhook, meaning: 'address and port to serve on', default: '0.0.0.0:8443' },
+	ENVTIER_CERTIFICATES: {
+		readBy: webhook,
+		meaning:
+			'where the serving certificate comes from: files, which others write, or self: the webhook makes and renews it, keeps it in a Secret and has the registration trust it',
+		default: 'files',
+	},
 	ENVTIER_TLS_CERT_FILE: {
 		readBy: webhook,
-		required: true,
-		meaning: 'PEM file of the serving certificate and its chain, re-read when it changes',
+		meaning:
+			'with files, required: PEM file of the serving certificate and its chain, re-read when it changes',
 	},
 	ENVTIER_TLS_KEY_FILE: {
 		readBy: webhook,
-		required: true,
-		meaning: 'PEM file of the private key, re-read when it changes',
+		meaning: 'with files, required: PEM file of the private key, re-read when it changes',
+	},
+	ENVTIER_CERTIFICATES_SECRET: {
+		readBy: webhook,
+		meaning: 'with self: namespace and name of the Secret that all replicas share',
+		default: 'envtier-system/envtier-webhook-certificates',
+	},
+	ENVTIER_CERTIFICATES_REGISTRATION: {
+		readBy: webhook,
+		meaning: 'with self: name of the MutatingWebhookConfiguration whose caBundle is kept',
+		default: 'envtier',
+	},
+	ENVTIER_CERTIFICATES_NAMES: {
+		readBy: webhook,
+		meaning: 'with self: DNS names and addresses that the certificate is for, comma-separated',
+		default: 'envtier-webhook.envtier-system.svc',
+	},
+	ENVTIER_CERTIFICATES_LIFE: {
+		readBy: webhook,
+		meaning: 'with self: life of a certificate (90d, 12h, 30m, 10s); it is renewed at two thirds of it',
+		default: '90d',
+	},
+	ENVTIER_CERTIFICATES_CA_LIFE: {
+		readBy: webhook,
+		meaning:
+			'with self: life of a CA, at least twice that of a certificate; a new one comes at two thirds of it',
+		default: '730d',
+	},
+	ENVTIER_CERTIFICATES_SETTLE: {
+		readBy: webhook,
+		meaning:
+			'with self: how long a new CA has been in the caBundle before it signs anything, so that every API server has seen it',
+		default: '10s',
 	},
 	ENVTIER_KUBECONFIG: {
 		readBy: webhook,

@@ -1,8 +1,8 @@
 import process from 'node:process';
 import manifest from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
-import { openCertificateFiles } from './certificates/files.ts';
-import { isValidAt } from './certificates/source.ts';
+import { openCertificates } from './certificates/open.ts';
+import { warnOfEnd } from './certificates/warning.ts';
 import { askVersion, followVersion } from './cluster-version.ts';
 import { eventReporter } from './events/reporter.ts';
 import { openKubernetes } from './kubernetes/client.ts';
@@ -13,7 +13,6 @@ import type { OrgLabelWorth } from './organization.ts';
 import { serve } from './server.ts';
 import { readSettings } from './settings.ts';
 
-const RELOAD_INTERVAL = 10_000;
 /** Milliseconds for calls in flight; with LINGER and the 5 s of preStop less than the 30 s after which Kubernetes kills. */
 const GRACE = 15_000;
 /** Milliseconds in which the API server's kept connections end with an answer rather than under its hands. */
@@ -40,8 +39,7 @@ function followed(worth: OrgLabelWorth): Namespaces | undefined {
 const settings = readSettings(process.env);
 if (!settings.ok) fail(`the settings are wrong:\n${settings.error}`);
 const {
-	certificateFile,
-	keyFile,
+	certificates,
 	logLevel,
 	logFormat,
 	events,
@@ -51,13 +49,13 @@ const {
 	...at
 } = settings.value;
 const log = openLog({ level: logLevel, format: logFormat, out: process.stdout });
-const certificates = openCertificateFiles({ certificateFile, keyFile, interval: RELOAD_INTERVAL }, log);
-if (!certificates.ok) fail(`no certificate to serve with: ${certificates.error}`);
-const source = certificates.value;
-
 const opened = cluster === undefined ? undefined : await openKubernetes(cluster);
 if (opened?.ok === false) fail(`no API server to talk to: ${opened.error}`);
 const kubernetes = opened?.value;
+const certified = await openCertificates(certificates, kubernetes, log);
+if (!certified.ok) fail(`no certificate to serve with: ${certified.error}`);
+const source = certified.value;
+const stopWarning = warnOfEnd(source, log);
 let nativeEnv = injection.nativeEnv;
 const stopFollowing =
 	asksVersion && kubernetes !== undefined
@@ -73,8 +71,7 @@ const namespaces = followed(injection.orgLabelWorth);
 let draining = false;
 const notReady = (): string | undefined => {
 	if (draining) return 'shutting down';
-	if (!isValidAt(source.current(), new Date())) return 'the serving certificate is not valid now';
-	return namespaces?.notReady();
+	return source.problem(new Date()) ?? namespaces?.notReady();
 };
 const metrics = createMetrics({
 	version: manifest.version,
@@ -106,6 +103,7 @@ async function end(signal: string): Promise<void> {
 	if (draining) return;
 	draining = true;
 	log.info({ signal }, 'shutting down');
+	stopWarning();
 	source.close();
 	stopFollowing();
 	await running.stop(GRACE, LINGER);

@@ -4,6 +4,7 @@ import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '..
 import { VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
 import { type Callers, parseCallerNames } from './callers.ts';
 import { parseBundle } from './certificates/bundle.ts';
+import { type CertificateSettings, readCertificates } from './certificates/wishes.ts';
 import type { ClusterAccess } from './kubernetes/client.ts';
 import { LOG_FORMATS, type LogFormat } from './log.ts';
 import type { NativeEnvSupport } from './native-env.ts';
@@ -51,8 +52,7 @@ export interface InjectionSettings {
 export interface Settings {
 	readonly host: string;
 	readonly port: number;
-	readonly certificateFile: string;
-	readonly keyFile: string;
+	readonly certificates: CertificateSettings;
 	readonly logLevel: string;
 	/** Undefined: anybody may call. */
 	readonly callers: Callers | undefined;
@@ -165,18 +165,16 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		problems.push(
 			'ENVTIER_CLIENT_NAMES must have ENVTIER_CLIENT_CA beside it: without it nobody is asked for a certificate',
 		);
-	const certificateFile = required('ENVTIER_TLS_CERT_FILE', anything);
-	const keyFile = required('ENVTIER_TLS_KEY_FILE', anything);
 	const logFormat = required('ENVTIER_LOG_FORMAT', oneOf(...LOG_FORMATS));
 	const events = required('ENVTIER_EVENTS', oneOf('true', 'false')) === 'true';
 	const kubeconfig = optional('ENVTIER_KUBECONFIG', anything);
 	const inPod = env['KUBERNETES_SERVICE_HOST'] !== undefined;
 	const cluster = inPod || kubeconfig !== undefined ? { kubeconfig } : undefined;
+	const certificates = readCertificates({ optional, required, problems }, cluster !== undefined);
 	if (problems.length > 0) return err(problems.join('\n'));
 	return ok({
 		...at,
-		certificateFile,
-		keyFile,
+		certificates,
 		logLevel,
 		callers: clientCa === undefined ? undefined : { ca: clientCa, names: clientNames },
 		cluster,

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatBundle, isTrusted, only, overlap } from './bundle.ts';
+import { formatBundle, isTrusted, only, overlap } from '../../pki/bundle.ts';
 import { CertsFailure } from './failure.ts';
 import { type Outcome, type Pace, type Parts, settle } from './parts.ts';
 import type { RegistrationStore } from './registration.ts';

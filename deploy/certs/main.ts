@@ -1,6 +1,7 @@
 import process from 'node:process';
+import { serviceNames } from '../../pki/names.ts';
 import { CertsFailure } from './failure.ts';
-import { issue, serviceNames } from './issue.ts';
+import { issue } from './issue.ts';
 import { type CertsOptions, certsCommand, completed } from './options.ts';
 
 const EXIT = { failed: 1, usage: 2, unfinished: 3 } as const;

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { parseCertificateName } from '../../pki/names.ts';
 import { CertsFailure } from './failure.ts';
-import { parseCertificateName } from './issue.ts';
 
 /** A whole number of at least `min`. */
 const whole =

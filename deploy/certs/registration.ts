@@ -6,8 +6,8 @@ import {
 	setHeaderOptions,
 	type V1MutatingWebhook,
 } from '@kubernetes/client-node';
+import { readable } from '../../pki/bundle.ts';
 import { calling, hasStatus } from './api-failure.ts';
-import { readable } from './bundle.ts';
 import { CertsFailure } from './failure.ts';
 
 /** The part of a MutatingWebhookConfiguration that leads to our webhook. */

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { formatBundle, overlap, readable } from './bundle.ts';
+import { formatBundle, overlap, readable } from '../../pki/bundle.ts';
 import { CertsFailure } from './failure.ts';
 import { finish } from './finish.ts';
 import { issue } from './issue.ts';

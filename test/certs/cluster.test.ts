@@ -5,7 +5,7 @@ import { connect } from 'node:tls';
 import type { V1MutatingWebhookConfiguration } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { isTrusted, readable } from '../../deploy/certs/bundle.ts';
+import { isTrusted, readable } from '../../pki/bundle.ts';
 import { type ApiServer, startApiServer } from '../support/kubernetes/apiserver.ts';
 import { expectStatus } from '../support/kubernetes/cluster.ts';
 import { createPod, injectedInto, podOf } from '../support/kubernetes/pods.ts';

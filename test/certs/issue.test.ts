@@ -4,8 +4,9 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatBundle, isTrusted, only, overlap, readable } from '../../deploy/certs/bundle.ts';
-import { type Issued, issue, parseCertificateName, serviceNames } from '../../deploy/certs/issue.ts';
+import { type Issued, issue } from '../../deploy/certs/issue.ts';
+import { formatBundle, isTrusted, only, overlap, readable } from '../../pki/bundle.ts';
+import { parseCertificateName, serviceNames } from '../../pki/names.ts';
 import { runProcess } from '../support/process.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 

@@ -11,6 +11,8 @@ export interface Call {
 	readonly body?: unknown;
 	/** PEM text of the CA that the server's certificate is checked against. */
 	readonly caPem?: string;
+	/** Takes whatever certificate the server shows. */
+	readonly anyCertificate?: true;
 	readonly timeoutMs?: number;
 }
 
@@ -42,7 +44,11 @@ export function call(what: Call): Promise<Answer> {
 	};
 	return new Promise((resolve, reject) => {
 		const outgoing = url.startsWith('https:')
-			? tlsRequest(url, caPem === undefined ? options : { ...options, ca: caPem })
+			? tlsRequest(url, {
+					...options,
+					...(caPem === undefined ? {} : { ca: caPem }),
+					rejectUnauthorized: what.anyCertificate !== true,
+				})
 			: plainRequest(url, options);
 		outgoing.on('error', reject);
 		outgoing.on('response', (incoming) => {

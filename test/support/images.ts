@@ -28,7 +28,10 @@ export async function buildImage(program: ImageProgram, arch?: Architecture): Pr
 	if (own === undefined) return err(NOT_HERE);
 	const target = arch ?? own;
 	const file = `Dockerfile.${program}`;
-	const others = IMAGE_PROGRAMS.filter((name) => name !== program);
+	const others = [
+		...IMAGE_PROGRAMS.filter((name) => name !== program),
+		...(program === 'webhook' ? [] : ['pki']),
+	];
 	const context = await copyContext(ROOT, file, others);
 	try {
 		const { version } = JSON.parse(await readFile(join(context.dir, 'package.json'), 'utf8')) as Package;

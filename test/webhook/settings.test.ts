@@ -19,6 +19,8 @@ interface Table {
 	readonly default?: unknown;
 	readonly accepts: readonly (readonly [sentence: string, value: string, result: unknown])[];
 	readonly refuses: readonly (readonly [sentence: string, value: string])[];
+	/** True when it is missed, though only with other settings as they are by default. */
+	readonly missed?: true;
 	/** Other settings that the values need. */
 	readonly with?: Env;
 }
@@ -54,6 +56,18 @@ const QUANTITIES: Pick<Table, 'refuses'> = {
 	],
 };
 
+/** The webhook keeps its certificate itself. */
+const SELF = {
+	with: { ENVTIER_CERTIFICATES: 'self', ENVTIER_KUBECONFIG: '/etc/envtier/kubeconfig' },
+} as const;
+
+const DURATIONS: Table['refuses'] = [
+	['no unit', '90'],
+	['a unit that nobody knows', '1y'],
+	['none', '0s'],
+	['a fraction', '1.5h'],
+];
+
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
@@ -75,15 +89,75 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 			['a URL', 'https://0.0.0.0:8443'],
 		],
 	},
+	ENVTIER_CERTIFICATES: {
+		sees: ({ certificates }) => certificates.kind,
+		with: { ENVTIER_KUBECONFIG: '/etc/envtier/kubeconfig' },
+		accepts: [
+			['files', 'files', 'files'],
+			['self', 'self', 'self'],
+		],
+		refuses: [['another word', 'cert-manager']],
+	},
 	ENVTIER_TLS_CERT_FILE: {
-		sees: ({ certificateFile }) => certificateFile,
+		sees: ({ certificates }) => certificates.kind === 'files' && certificates.certificateFile,
+		missed: true,
 		accepts: [['a path', '/tls/tls.crt', '/tls/tls.crt']],
 		refuses: [],
 	},
 	ENVTIER_TLS_KEY_FILE: {
-		sees: ({ keyFile }) => keyFile,
+		sees: ({ certificates }) => certificates.kind === 'files' && certificates.keyFile,
+		missed: true,
 		accepts: [['a path', '/tls/tls.key', '/tls/tls.key']],
 		refuses: [],
+	},
+	ENVTIER_CERTIFICATES_SECRET: {
+		...SELF,
+		sees: ({ certificates }) => certificates.kind === 'self' && certificates.secret,
+		accepts: [['namespace and name', 'a/b.c', { namespace: 'a', name: 'b.c' }]],
+		refuses: [
+			['a name alone', 'certificates'],
+			['too many parts', 'a/b/certificates'],
+			['a way out', '../certificates'],
+		],
+	},
+	ENVTIER_CERTIFICATES_REGISTRATION: {
+		...SELF,
+		sees: ({ certificates }) => certificates.kind === 'self' && certificates.registration,
+		accepts: [['a name', 'envtier-2', 'envtier-2']],
+		refuses: [['a path', 'a/registration']],
+	},
+	ENVTIER_CERTIFICATES_NAMES: {
+		...SELF,
+		sees: ({ certificates }) => certificates.kind === 'self' && certificates.names,
+		accepts: [
+			['one', 'a.b.svc', ['a.b.svc']],
+			['names and addresses', 'a.b.svc, 10.0.0.1,::1', ['a.b.svc', '10.0.0.1', '::1']],
+		],
+		refuses: [
+			['a URL', 'https://a.b.svc'],
+			['an empty one', 'a.b.svc,,c'],
+		],
+	},
+	ENVTIER_CERTIFICATES_LIFE: {
+		...SELF,
+		sees: ({ certificates }) => certificates.kind === 'self' && certificates.leafLife,
+		accepts: [
+			['days', '30d', 30 * 86_400_000],
+			['seconds', '10s', 10_000],
+		],
+		refuses: [...DURATIONS, ['less than 5 s', '4s'], ['more than half a CA’s', '400d']],
+	},
+	ENVTIER_CERTIFICATES_CA_LIFE: {
+		...SELF,
+		sees: ({ certificates }) => certificates.kind === 'self' && certificates.caLife,
+		accepts: [['days', '180d', 180 * 86_400_000]],
+		refuses: [...DURATIONS, ['less than two certificates’', '179d']],
+	},
+	ENVTIER_CERTIFICATES_SETTLE: {
+		...SELF,
+		sees: ({ certificates }) => certificates.kind === 'self' && certificates.settle,
+		accepts: [['a minute', '1m', 60_000]],
+		refuses: DURATIONS,
 	},
 	ENVTIER_KUBECONFIG: {
 		sees: ({ cluster }) => cluster?.kubeconfig,
@@ -344,7 +418,7 @@ describe.for(Object.entries(TABLES))('%s', ([name, table]) => {
 	});
 
 	test('unset or empty, its default holds, or it is missed', () => {
-		const { required }: Variable = VARIABLES[name as VariableName];
+		const required = 'required' in VARIABLES[name as VariableName] || table.missed;
 		for (const unset of [{ [name]: '' }, { [name]: undefined }]) {
 			const result = readSettings({ ...ENV, ...unset });
 			if (required)
@@ -387,6 +461,18 @@ test('names of callers without the CA that vouches for them are refused', () => 
 	expect(complaint({ ENVTIER_CLIENT_NAMES: 'kube-apiserver' })).toMatch(
 		/^ENVTIER_CLIENT_NAMES must have ENVTIER_CLIENT_CA beside it/,
 	);
+});
+
+test('a webhook that keeps its certificate itself needs an API server, and no files', () => {
+	const self = { ...ENV, ENVTIER_CERTIFICATES: 'self', ENVTIER_TLS_CERT_FILE: '', ENVTIER_TLS_KEY_FILE: '' };
+	expect(readSettings({ ...self, KUBERNETES_SERVICE_HOST: '10.0.0.1' })).toMatchObject({ ok: true });
+	expect(readSettings({ ...self, ENVTIER_KUBECONFIG: '/etc/envtier/kubeconfig' })).toMatchObject({
+		ok: true,
+	});
+	expect(readSettings(self)).toEqual({
+		ok: false,
+		error: expect.stringMatching(/^ENVTIER_CERTIFICATES must be "files" outside a cluster/),
+	});
 });
 
 test('the API server is asked for its version only inside a cluster and when nothing was said', () => {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parsePair } from './pair.ts';
-import type { CertificateSource, Pair } from './source.ts';
+import { type CertificateSource, isValidAt, type Pair } from './source.ts';
 
 /** Which files hold the pair, and how often they are looked at. */
 export interface CertificateFiles {
@@ -32,6 +32,10 @@ class FileSource implements CertificateSource {
 
 	current(): Pair {
 		return this.#pair;
+	}
+
+	problem(now: Date): string | undefined {
+		return isValidAt(this.#pair, now) ? undefined : 'the serving certificate is not valid now';
 	}
 
 	onChange(listener: (pair: Pair) => void): void {

@@ -4,10 +4,22 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { isValidAt, type Pair } from './source.ts';
 
 /**
- * Checks that two PEM texts make a pair that a server can show at `time`: both parse, the key belongs to the (first) certificate, TLS takes
- * them, and the certificate is in its dates. The error never quotes the key, and is the same each time for the same pair.
+ * Checks that two PEM texts make a pair that a server can show at `time`: they make a pair (`readPair`), and the certificate is in its dates. The error
+ * never quotes the key, and is the same each time for the same pair.
  */
 export function parsePair(certificate: string, key: string, time: Date): Result<Pair> {
+	const read = readPair(certificate, key);
+	if (!read.ok || isValidAt(read.value, time)) return read;
+	const { notBefore, notAfter } = read.value;
+	return err(
+		time < notBefore
+			? `the certificate is valid from ${notBefore.toISOString()} on, which is still to come`
+			: `the certificate was valid until ${notAfter.toISOString()}, which has passed`,
+	);
+}
+
+/** Checks that two PEM texts make a pair, whatever its dates: both parse, the key belongs to the (first) certificate, and TLS takes them. */
+export function readPair(certificate: string, key: string): Result<Pair> {
 	let leaf: X509Certificate;
 	try {
 		leaf = new X509Certificate(certificate);
@@ -22,13 +34,7 @@ export function parsePair(certificate: string, key: string, time: Date): Result<
 	}
 	const unusable = tlsProblem(certificate, key);
 	if (unusable !== undefined) return err(unusable);
-	const pair = { certificate, key, notBefore: leaf.validFromDate, notAfter: leaf.validToDate };
-	if (isValidAt(pair, time)) return ok(pair);
-	return err(
-		time < pair.notBefore
-			? `the certificate is valid from ${pair.notBefore.toISOString()} on, which is still to come`
-			: `the certificate was valid until ${pair.notAfter.toISOString()}, which has passed`,
-	);
+	return ok({ certificate, key, notBefore: leaf.validFromDate, notAfter: leaf.validToDate });
 }
 
 /** What OpenSSL has against the pair: the rest of the chain may be broken, the key too short for its security level. */

@@ -9,6 +9,8 @@ export interface Pair {
 /** Where serving certificates come from. Whatever happens at the source, `current` stays a pair that was good when it came. */
 export interface CertificateSource {
 	current(): Pair;
+	/** Why `current` is none to be called with, if so. */
+	problem(now: Date): string | undefined;
 	/** Calls `listener` with every new pair. */
 	onChange(listener: (pair: Pair) => void): void;
 	close(): void;

@@ -22,15 +22,33 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* What the ConfigMap holds: all settings that say something, but for those that belong to the container itself. */}}
 {{- define "envtier.settings" -}}
-{{- $own := list "ENVTIER_LISTEN" "ENVTIER_TLS_CERT_FILE" "ENVTIER_TLS_KEY_FILE" -}}
+{{- $own := list "ENVTIER_LISTEN" "ENVTIER_CERTIFICATES" "ENVTIER_TLS_CERT_FILE" "ENVTIER_TLS_KEY_FILE" -}}
 {{- $image := include "envtier.image" (list . .Values.images.fetcher) -}}
 {{- $all := merge (dict "ENVTIER_FETCHER_IMAGE" (.Values.settings.ENVTIER_FETCHER_IMAGE | default $image)) (omit .Values.settings "ENVTIER_FETCHER_IMAGE") -}}
+{{- if and (include "envtier.selfManaged" .) (ne .Release.Namespace "envtier-system") -}}
+{{- $all = set $all "ENVTIER_CERTIFICATES_SECRET" (include "envtier.certificatesSecret" .) -}}
+{{- $name := printf "%s.%s.svc" (include "envtier.name" .) .Release.Namespace -}}
+{{- $all = set $all "ENVTIER_CERTIFICATES_NAMES" (.Values.settings.ENVTIER_CERTIFICATES_NAMES | default $name) -}}
+{{- end -}}
 {{- range $name, $value := $all -}}
 {{- $text := toString $value -}}
 {{- if and (not (has $name $own)) (ne $text "") }}
 {{ $name }}: {{ $text | quote }}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{/* "true" when the webhook keeps its certificate itself. */}}
+{{- define "envtier.selfManaged" -}}
+{{- if eq .Values.settings.ENVTIER_CERTIFICATES "self" -}}
+{{- if .Values.tls.certManager.enabled -}}{{ fail "settings.ENVTIER_CERTIFICATES=self and tls.certManager.enabled exclude each other" }}{{- end -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* Namespace and name of the Secret in which it keeps it. */}}
+{{- define "envtier.certificatesSecret" -}}
+{{- .Values.settings.ENVTIER_CERTIFICATES_SECRET | default (printf "%s/envtier-webhook-certificates" .Release.Namespace) -}}
 {{- end -}}
 
 {{- define "envtier.namespaceSelector" -}}

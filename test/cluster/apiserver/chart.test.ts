@@ -30,6 +30,14 @@ const CERT_MANAGER = ['--set', 'tls.certManager.enabled=true'] as const;
 /** The webhook's settings, each with a value that is not its default. */
 const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_LISTEN: '0.0.0.0:9443',
+	ENVTIER_CERTIFICATES: 'self',
+	ENVTIER_CERTIFICATES_SECRET: 'elsewhere/certificates',
+	// The chart's registration has this name and no other.
+	ENVTIER_CERTIFICATES_REGISTRATION: 'envtier',
+	ENVTIER_CERTIFICATES_NAMES: 'webhook.example',
+	ENVTIER_CERTIFICATES_LIFE: '30d',
+	ENVTIER_CERTIFICATES_CA_LIFE: '90d',
+	ENVTIER_CERTIFICATES_SETTLE: '30s',
 	ENVTIER_TLS_CERT_FILE: '/etc/envtier/tls/other.crt',
 	ENVTIER_TLS_KEY_FILE: '/etc/envtier/tls/other.key',
 	ENVTIER_KUBECONFIG: '/etc/envtier/kubeconfig',
@@ -127,6 +135,52 @@ describeWithServers('deploy/chart', () => {
 			for (const [id, object] of ours) expect(object, id).toEqual(theirs.get(id));
 		});
 
+		test.each([
+			['self-managed', 'settings.ENVTIER_CERTIFICATES=self'],
+			['cert-manager', 'tls.certManager.enabled=true'],
+		])(
+			'with certificates that are %s’s equals the production overlay with that component',
+			async (name, value) => {
+				const dir = join(home, name);
+				await mkdir(dir);
+				// kustomize takes no absolute path.
+				const component = join(CHART, '../manifests/components', name);
+				const kustomization = {
+					resources: [relative(dir, PRODUCTION)],
+					components: [relative(dir, component)],
+				};
+				await writeFile(join(dir, 'kustomization.yaml'), JSON.stringify(kustomization));
+				const built = await kubectl('kustomize', dir);
+				expect(built.code, built.stderr).toBe(0);
+				const theirs = new Map(documents(built.stdout).map((one) => [idOf(one), plain(one)]));
+				theirs.delete(`Namespace ${NAMESPACE}`);
+				const all = await rendered(...LEAST, '--set', value);
+				const ours = new Map(all.filter(isNoHook).map((one) => [idOf(one), plain(one)]));
+				expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort());
+				for (const [id, object] of ours) expect(object, id).toEqual(theirs.get(id));
+			},
+		);
+
+		test('a webhook that keeps its certificate itself does so in the namespace of the release', async () => {
+			const args = [...LEAST, '-n', 'elsewhere', '--set', 'settings.ENVTIER_CERTIFICATES=self'];
+			const { code, stdout, stderr } = await helm('template', 'envtier', CHART, ...args);
+			expect(code, stderr).toBe(0);
+			const all = documents(stdout);
+			const config = all.find(({ kind }) => kind === 'ConfigMap') as { data?: Record<string, string> };
+			expect(config.data).toMatchObject({
+				ENVTIER_CERTIFICATES_SECRET: 'elsewhere/envtier-webhook-certificates',
+				ENVTIER_CERTIFICATES_NAMES: 'envtier-webhook.elsewhere.svc',
+			});
+			expect(all.find(({ kind }) => kind === 'Role')?.metadata?.namespace).toBe('elsewhere');
+		});
+
+		test('two ways to keep the certificate at once are refused', async () => {
+			const both = ['--set', 'settings.ENVTIER_CERTIFICATES=self', '--set', 'tls.certManager.enabled=true'];
+			const { code, stderr } = await helm('template', 'envtier', CHART, ...LEAST, ...both);
+			expect(code).not.toBe(0);
+			expect(stderr).toContain('exclude each other');
+		});
+
 		test.each(OF_THE_WEBHOOK)('%s can be set', async (name) => {
 			const value = EXAMPLES[name];
 			if (value === undefined) throw new Error('this setting needs an example above');
@@ -187,7 +241,7 @@ describeWithServers('deploy/chart', () => {
 
 		test('cert-manager makes the certificate for the Secret and the name that are used', async () => {
 			const all = await rendered(...LEAST, ...CERT_MANAGER);
-			const certificate = all.find(({ kind }) => kind === 'Certificate') as { spec?: object };
+			const certificate = all.find((one) => idOf(one) === 'Certificate envtier-webhook') as { spec?: object };
 			expect(certificate.spec).toMatchObject({
 				secretName: 'envtier-webhook-tls',
 				dnsNames: expect.arrayContaining(['envtier-webhook.envtier-system.svc']),
@@ -378,6 +432,8 @@ function plain(object: Manifest): unknown {
 	const named = /^ValidatingAdmissionPolicy/.test(object.kind ?? '') ? metadata : { namespace, ...metadata };
 	const text = withoutHash(JSON.stringify({ ...object, metadata: named }));
 	return JSON.parse(text, (key, value) => {
+		// Kustomize leaves an empty list where the last item was taken out.
+		if (/^volume(s|Mounts)$/.test(key) && value.length === 0) return undefined;
 		const { 'checksum/settings': _, ...rest } = key === 'annotations' ? value : {};
 		if (key === 'annotations') return Object.keys(rest).length === 0 ? undefined : rest;
 		if (key !== 'labels') return value;

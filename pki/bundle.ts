@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { err, ok, type Result } from '../../contract/result.ts';
+import { err, ok, type Result } from '../contract/result.ts';
 
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 

@@ -1,0 +1,122 @@
+import { isIP } from 'node:net';
+import * as x509 from '@peculiar/x509';
+
+/** A certificate and its private key (PKCS #8), both PEM text. */
+export interface KeyPair {
+	readonly certPem: string;
+	readonly keyPem: string;
+}
+
+/** When a certificate holds. Certificates know no fractions of a second: both are cut down to whole ones. */
+export interface Validity {
+	readonly notBefore: Date;
+	readonly notAfter: Date;
+}
+
+/** A CA that can sign. */
+export interface Authority {
+	readonly certPem: string;
+	/** Its private key as PEM text; rejects for one that was made to be forgotten. */
+	exportKey(): Promise<string>;
+	/** Makes a serving certificate, with a new key, for DNS names and IP addresses. */
+	issue(names: readonly string[], validity: Validity): Promise<KeyPair>;
+}
+
+const HOUR_MS = 3_600_000;
+const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+/** How long before its making a certificate holds already, in milliseconds: clocks of API servers may be behind ours. */
+export const BACKDATED_MS = HOUR_MS;
+
+/** A validity of `lifeMs` from `now` on, back-dated. */
+export function validityFrom(now: Date, lifeMs: number): Validity {
+	return {
+		notBefore: new Date(now.getTime() - BACKDATED_MS),
+		notAfter: new Date(now.getTime() + lifeMs),
+	};
+}
+
+/**
+ * Makes a CA with key identifiers (RFC 5280, 4.2.1.1 and 4.2.1.2): clients that check strictly, such as Python from 3.13 on, refuse certificates
+ * without.
+ *
+ * @param service stands in its name, and in those of its certificates: it tells a person what they look at
+ * @param now stands in its name: of two CAs in one bundle a person must be able to tell the newer one
+ * @param keep whether its key can be exported
+ */
+export async function makeAuthority(
+	service: string,
+	now: Date,
+	validity: Validity,
+	keep: boolean,
+): Promise<Authority> {
+	const keys = await crypto.subtle.generateKey(ECDSA, keep, ['sign', 'verify']);
+	const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+		...validity,
+		serialNumber: serial(),
+		name: `CN=${service} CA ${now.toISOString()}`,
+		signingAlgorithm: ECDSA,
+		keys,
+		extensions: [
+			new x509.BasicConstraintsExtension(true, 0, true),
+			new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+			await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+		],
+	});
+	return authority(service, certificate, keys.privateKey);
+}
+
+/** Takes up a CA that was exported. Rejects when the texts are not what they should be. */
+export async function openAuthority(service: string, { certPem, keyPem }: KeyPair): Promise<Authority> {
+	const der = x509.PemConverter.decodeFirst(keyPem);
+	const key = await crypto.subtle.importKey('pkcs8', der, ECDSA, true, ['sign']);
+	return authority(service, new x509.X509Certificate(certPem), key);
+}
+
+function authority(service: string, ca: x509.X509Certificate, signingKey: CryptoKey): Authority {
+	return {
+		certPem: pem(ca.toString('pem')),
+		exportKey: () => exportKey(signingKey),
+		issue: async (names, validity) => {
+			const keys = await crypto.subtle.generateKey(ECDSA, true, ['sign', 'verify']);
+			const certificate = await x509.X509CertificateGenerator.create({
+				...validity,
+				serialNumber: serial(),
+				subject: `CN=${service}`,
+				issuer: ca.subject,
+				signingAlgorithm: ECDSA,
+				signingKey,
+				publicKey: keys.publicKey,
+				extensions: [
+					new x509.BasicConstraintsExtension(false, undefined, true),
+					new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+					new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+					new x509.SubjectAlternativeNameExtension(names.map(alternative)),
+					await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+					await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey),
+				],
+			});
+			return { certPem: pem(certificate.toString('pem')), keyPem: await exportKey(keys.privateKey) };
+		},
+	};
+}
+
+async function exportKey(key: CryptoKey): Promise<string> {
+	return pem(x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY'));
+}
+
+function alternative(name: string): x509.JsonGeneralName {
+	return isIP(name) === 0 ? { type: 'dns', value: name } : { type: 'ip', value: name };
+}
+
+/** Positive and of 127 random bits (RFC 5280, 4.1.2.2). */
+function serial(): string {
+	const bytes = crypto.getRandomValues(new Uint8Array(16));
+	bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
+	return Buffer.from(bytes).toString('hex');
+}
+
+/** PEM blocks can be joined only if each ends its last line. */
+function pem(text: string): string {
+	return `${text.trimEnd()}\n`;
+}

@@ -1,0 +1,22 @@
+import type { Logger } from 'pino';
+import { err, ok, type Result } from '../../contract/result.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { openCertificateFiles } from './files.ts';
+import type { CertificateSource } from './source.ts';
+import type { CertificateSettings } from './wishes.ts';
+
+/** Milliseconds between looks at files. */
+const RELOAD_INTERVAL = 10_000;
+
+/** Opens whatever the settings name. The error says why there is nothing to serve with. */
+export async function openCertificates(
+	settings: CertificateSettings,
+	kubernetes: KubernetesClient | undefined,
+	log: Logger,
+): Promise<Result<CertificateSource>> {
+	if (settings.kind === 'files') return openCertificateFiles({ ...settings, interval: RELOAD_INTERVAL }, log);
+	if (kubernetes === undefined) return err('there is no API server to keep it with');
+	// What makes certificates is some megabytes that a webhook with files need not have.
+	const { openSelfManaged } = await import('./self/source.ts');
+	return ok(await openSelfManaged(kubernetes, settings, log));
+}

@@ -1,0 +1,34 @@
+import type { Logger } from 'pino';
+import type { CertificateSource, Pair } from './source.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+/** Whatever renews a certificate has most often done so by then. */
+const EARLIEST = 14 * DAY;
+
+/** True when `pair` ends so soon that whatever renews it must have failed to: in two weeks, for short-lived ones in the last quarter of their lives. */
+export function endsSoon({ notBefore, notAfter }: Pair, now: Date): boolean {
+	const life = notAfter.getTime() - notBefore.getTime();
+	return notAfter.getTime() - now.getTime() < Math.min(EARLIEST, life / 4);
+}
+
+/** Has the log warn, once a day, of a certificate that ends soon. Gives the function that ends it. */
+export function warnOfEnd(
+	source: CertificateSource,
+	log: Logger,
+	{ look, again } = { look: HOUR, again: DAY },
+): () => void {
+	let told = Number.NEGATIVE_INFINITY;
+	const timer = setInterval(() => {
+		const pair = source.current();
+		if (!endsSoon(pair, new Date())) {
+			told = Number.NEGATIVE_INFINITY;
+			return;
+		}
+		if (performance.now() - told < again) return;
+		told = performance.now();
+		const days = Math.floor((pair.notAfter.getTime() - Date.now()) / DAY);
+		log.warn({ notAfter: pair.notAfter, days }, 'the certificate ends soon and was not renewed');
+	}, look).unref();
+	return () => clearInterval(timer);
+}
