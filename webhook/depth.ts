@@ -1,4 +1,5 @@
 const QUOTE = '"'.charCodeAt(0);
+const COMMA = ','.charCodeAt(0);
 const BACKSLASH = '\\'.charCodeAt(0);
 /** What one sign outside of strings does to the depth, by its code. */
 const STEPS: readonly number[] = Array.from({ length: 128 }, (_, code) => {
@@ -19,6 +20,20 @@ export function isDeeperThan(text: string, most: number): boolean {
 		else depth += STEPS[sign] ?? 0;
 	}
 	return depth > most;
+}
+
+/**
+ * Whether the text holds more than so many values, none of which costs a byte or two only once it is parsed: seven MiB of `{}` become hundreds.
+ * Text that is no JSON gets some answer.
+ */
+export function holdsMoreThan(text: string, most: number): boolean {
+	let values = 0;
+	for (let i = 0; i < text.length && values <= most; i += 1) {
+		const sign = text.charCodeAt(i);
+		if (sign === QUOTE) i = endOfString(text, i + 1);
+		else if (sign === COMMA || STEPS[sign] === 1) values += 1;
+	}
+	return values > most;
 }
 
 /** Where the string that begins at `from` ends. */

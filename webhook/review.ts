@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '../contract/result.ts';
 import type { Decision } from './decision.ts';
-import { isDeeperThan } from './depth.ts';
+import { holdsMoreThan, isDeeperThan } from './depth.ts';
 import { controllerOf, type Owner } from './owner.ts';
 import type { Operation } from './patch.ts';
 import type { RejectReason } from './reasons.ts';
@@ -44,6 +44,8 @@ const NAME_MAX = 253;
 const DEEPEST = 200;
 /** Characters; a shorter body is parsed soon enough whatever it is. */
 const UNSEEN = 64 * 1024;
+/** Lists, objects and what is in them. Parsed, each takes a hundred bytes or so; a pod of so many could not be stored: etcd takes 1.5 MiB. */
+const MOST_VALUES = 500_000;
 
 type Member = Readonly<Record<string, unknown>>;
 
@@ -61,6 +63,8 @@ function string(value: unknown): string {
 export function decodeReview(body: string): Result<AdmissionRequest> {
 	if (body.length > UNSEEN && isDeeperThan(body, DEEPEST))
 		return err(`the body has lists and objects nested more than ${DEEPEST} deep`);
+	if (body.length > MOST_VALUES && holdsMoreThan(body, MOST_VALUES))
+		return err(`the body holds more than ${MOST_VALUES} values`);
 	let parsed: unknown;
 	try {
 		parsed = JSON.parse(body);

@@ -14,37 +14,50 @@ export interface Load {
 export interface Target {
 	readonly port: number;
 	readonly ca: string;
-	readonly body: string;
+	/** What is sent, always or as the call of that number. */
+	readonly body: string | ((number: number) => string);
 }
 
+/** How long: so many seconds, or so many calls, whose numbers begin at `first`. */
+export type Extent = number | { readonly calls: number; readonly first: number };
+
 /**
- * Sends the same POST /mutate over `clients` kept-alive TLS connections, each one call at a time, for `seconds`. Written on bare sockets so that the
- * client costs little beside the server.
+ * Sends POST /mutate over `clients` kept-alive TLS connections, each one call at a time. Written on bare sockets so that the client costs little beside
+ * the server.
  */
-export async function load(target: Target, clients: number, seconds: number): Promise<Load> {
-	const body = Buffer.from(target.body);
-	const head = `POST /mutate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
-	const request = Buffer.concat([Buffer.from(head), body]);
+export async function load(target: Target, clients: number, extent: Extent): Promise<Load> {
+	const { body } = target;
+	const same = typeof body === 'string' ? requestOf(body) : undefined;
 	const sockets = await Promise.all(Array.from({ length: clients }, () => open(target)));
 	const latencies: number[] = [];
 	let failures = 0;
 	const start = performance.now();
-	const end = start + seconds * 1000;
+	const [first, last] =
+		typeof extent === 'number' ? [0, Number.POSITIVE_INFINITY] : [extent.first, extent.first + extent.calls];
+	const end = typeof extent === 'number' ? start + extent * 1000 : Number.POSITIVE_INFINITY;
+	let number = first;
 	await Promise.all(
 		sockets.map(async (socket) => {
 			const answers = answersOn(socket);
-			for (let now = performance.now(); now < end; ) {
+			while (performance.now() < end && number < last) {
+				const request = same ?? requestOf((body as (number: number) => string)(number));
+				number += 1;
+				const now = performance.now();
 				socket.write(request);
 				const { value: status } = await answers.next();
-				const then = performance.now();
-				latencies.push(then - now);
+				latencies.push(performance.now() - now);
 				if (status !== 200) failures += 1;
-				now = then;
 			}
 			socket.destroy();
 		}),
 	);
 	return { rate: latencies.length / ((performance.now() - start) / 1000), latencies, failures };
+}
+
+function requestOf(text: string): Buffer {
+	const body = Buffer.from(text);
+	const head = `POST /mutate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+	return Buffer.concat([Buffer.from(head), body]);
 }
 
 function open({ port, ca }: Target): Promise<TLSSocket> {

@@ -1,0 +1,95 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { onPath, type RunningProcess, startProcess } from '../../test/support/process.ts';
+import { makeAuthority } from '../../test/support/tls.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** Servers on the first core, the load on whatever is left: with one core, or without taskset, figures mean less. */
+export const pinned =
+	process.platform === 'linux' && availableParallelism() > 1 && onPath('taskset') !== undefined;
+
+/** A server on loopback, and what it takes. */
+export interface Server {
+	readonly port: number;
+	/** What its certificate is checked against. */
+	readonly ca: string;
+	/** Microseconds of CPU time so far, of all its threads. */
+	cpu(): Promise<number>;
+	/** MiB: the most it ever had, what it has, and what of that no other process shares. */
+	memory(): Promise<Memory>;
+	stop(): Promise<void>;
+}
+
+/** In MiB. */
+export interface Memory {
+	readonly peak: number;
+	readonly now: number;
+	readonly own: number;
+}
+
+/** The options of Node that the image has, so that what is measured is what ships. */
+async function shippedOptions(): Promise<readonly string[]> {
+	const text = await readFile(join(ROOT, 'Dockerfile.webhook'), 'utf8');
+	const entrypoint = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(text)?.[1] ?? '[]') as string[];
+	if (entrypoint.length < 2) throw new Error('Dockerfile.webhook has no ENTRYPOINT that can be read');
+	return entrypoint.slice(1, -1);
+}
+
+/** Starts the built webhook as its image does, or a bare server beside it. */
+export async function startServer(which: 'webhook' | 'bare'): Promise<Server> {
+	const dir = await mkdtemp(join(tmpdir(), 'envtier-bench-'));
+	const authority = await makeAuthority('Envtier bench CA');
+	const leaf = await authority.issue();
+	const [certificateFile, keyFile] = [join(dir, 'tls.crt'), join(dir, 'tls.key')];
+	await writeFile(certificateFile, leaf.certPem);
+	await writeFile(keyFile, leaf.keyPem, { mode: 0o600 });
+	const program =
+		which === 'bare'
+			? [join(ROOT, 'bench/support/bare-server.ts'), certificateFile, keyFile]
+			: [join(ROOT, 'dist/webhook.mjs')];
+	const args = [...(await shippedOptions()), ...program];
+	const server = await startProcess({
+		name: which,
+		...(pinned
+			? { command: 'taskset', args: ['-c', '0', process.execPath, ...args] }
+			: { command: process.execPath, args }),
+		env: {
+			PATH: process.env['PATH'],
+			ENVTIER_LISTEN: '127.0.0.1:0',
+			ENVTIER_TLS_CERT_FILE: certificateFile,
+			ENVTIER_TLS_KEY_FILE: keyFile,
+			ENVTIER_FETCHER_IMAGE: 'envtier-fetcher:bench',
+			ENVTIER_VAULT_ADDR: 'https://vault.example:8200',
+			ENVTIER_DEFAULT_ORG: 'acme',
+		},
+	});
+	const port = (): string | undefined => /"port":([0-9]+)/.exec(server.stdout())?.[1];
+	const found = await server.waitUntil('it serves', port);
+	return {
+		port: Number(found),
+		ca: authority.certPem,
+		cpu: () => cpuOf(server),
+		memory: () => memoryOf(server),
+		stop: async () => {
+			await server.stop();
+			await rm(dir, { recursive: true, force: true });
+		},
+	};
+}
+
+/** Fields 14 and 15 of proc(5), in ticks of a hundredth of a second; the name before them may hold blanks. */
+async function cpuOf({ pid }: RunningProcess): Promise<number> {
+	const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+	const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+	return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
+
+async function memoryOf({ pid }: RunningProcess): Promise<Memory> {
+	const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+	const mib = (field: string): number =>
+		Number(new RegExp(`${field}:\\s+([0-9]+)`).exec(text)?.[1] ?? Number.NaN) / 1024;
+	return { peak: mib('VmHWM'), now: mib('VmRSS'), own: mib('RssAnon') };
+}
