@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import jsonpatch from 'fast-json-patch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { onPath, runProcess } from '../support/process.ts';
 import { makeAuthority } from '../support/tls.ts';
 import { ASKS, podOf, prefixed } from '../webhook/support/pods.ts';
@@ -36,6 +36,24 @@ describe('the output of explain', () => {
 	test('--output patch of a pod that is left alone is empty', async () => {
 		const { code, stdout } = await envtier(['explain', '-', '-o', 'patch'], { input: PLAIN });
 		expect([code, JSON.parse(stdout)]).toEqual([3, []]);
+	});
+
+	test('says which keys are composed and sealed, and refuses a template with the place of its fault', async () => {
+		const asks = { ...ASKS, 'sealed.TOKEN': 'vault:v1:AAAA' };
+		const pod = podOf({ ...asks, 'compose.URL': 'https://x/?t=${TOKEN:url}' });
+		const told = await envtier(['explain', '-'], { input: stringify(pod) });
+		expect([told.code, told.stdout]).toEqual([
+			0,
+			expect.stringMatching(/^ {2}sealed: TOKEN\n {2}composed: URL$/m),
+		]);
+		const json = await envtier(['explain', '-', '-o', 'json'], { input: stringify(pod) });
+		expect(JSON.parse(json.stdout).objects[0]).toMatchObject({ composed: ['URL'], sealed: ['TOKEN'] });
+		const broken = podOf({ ...asks, 'compose.URL': 'https://x/?t=$TOKEN' });
+		const refused = await envtier(['explain', '-'], { input: stringify(broken) });
+		expect([refused.code, refused.stdout]).toEqual([
+			4,
+			expect.stringContaining('the "$" at character 14 begins none of them'),
+		]);
 	});
 
 	test('--output patch of several objects is a wrong usage', async () => {
