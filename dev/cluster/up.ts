@@ -72,7 +72,7 @@ A typo is refused; a pod without annotations is left alone:
 
 OpenBao (for pods: ${vaultInside}) was set up by deploy/vault/setup.sh. Change a secret and start anew:
 
-  export BAO_ADDR=${vaultAddr} BAO_CACERT=${vaultCaFile} BAO_TOKEN=${vaultToken}
+  export VAULT_ADDR=${vaultAddr} VAULT_CACERT=${vaultCaFile} VAULT_TOKEN=${vaultToken}
   bao kv put secret/deployments/shop/secrets/LOG_LEVEL value=debug
   kubectl -n shop rollout restart deployment/web
 

@@ -85,6 +85,12 @@ describe('pods in the documentation and in examples/', () => {
 		expect(outcomeOf(pod)).toBe(`warned: ${blocks[at + 1]?.text}`);
 	});
 
+	test('the page for application teams shows the very entry point that images of the tests have', () => {
+		const onPage = blocksOf(pageOf('docs/for-application-teams.md').text).map(({ text }) => text);
+
+		expect(onPage).toContain(readFileSync(join(ROOT, 'examples/entrypoint.sh'), 'utf8').trimEnd());
+	});
+
 	test('the README shows the very pod of `make demo`', () => {
 		const inReadme = blocksOf(pageOf('README.md').text).map(({ text }) => text);
 

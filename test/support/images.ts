@@ -55,8 +55,8 @@ interface Package {
 }
 
 /**
- * Gives an image for pods of tests: `pause` holds catatonit, `busybox` a static busybox with all its applets, `dash` the same with
- * dash as `/bin/sh`. Its name is `localhost/<name>:test`.
+ * Gives an image for pods of tests: an application whose entry point sources its secrets, under dash or under busybox, with all applets of
+ * busybox. Its name is `localhost/<name>:test`.
  */
 export async function testImage(name: TestImage): Promise<Result<BuiltImage>> {
 	const arch = ownArchitecture();

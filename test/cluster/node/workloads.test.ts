@@ -2,7 +2,7 @@ import type { V1Container, V1PodSpec } from '@kubernetes/client-node';
 import { expect, test } from 'vitest';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
-import { DASH_IMAGE } from '../../support/kubernetes/node/install.ts';
+import { APP_IMAGES } from '../../support/kubernetes/node/install.ts';
 import { createPod, injectedInto, MAIN, podOf } from '../../support/kubernetes/pods.ts';
 import { runPod } from '../../support/kubernetes/run-pod.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
@@ -121,12 +121,19 @@ describeWithNode('workloads as people write them', (servers) => {
 		await untilLogged(kubectl, tenant.namespace, [name, '-c', 'main'], PRINTED);
 	});
 
-	test.concurrent('an entry point under dash, and one under busybox', async () => {
+	test.concurrent('an image whose entry point sources the file, under dash and under busybox', async () => {
 		const tenant = await makeTenant(servers);
-		const containers = [sh(PRINT, { image: DASH_IMAGE }), sh(PRINT, { name: 'busybox' })];
+		const { command: _, ...main } = sh('');
+		const dash = { ...main, image: APP_IMAGES.dash };
+		const containers = [dash, { ...main, name: 'busybox', image: APP_IMAGES.busybox }];
 		const { log } = await run(tenant, { containers });
 		expect(log).toBe(`${PRINTED}1000\n`);
 		await untilLogged(kubectl, tenant.namespace, ['app', '-c', 'busybox'], log);
+		const alone = await runPod(cluster, tenant.namespace, {
+			metadata: { name: 'without-secrets' },
+			spec: { containers: [dash] },
+		});
+		expect(alone.log).toBe('|||1000\n');
 	});
 
 	test.concurrent('containers of different users, each of which reads its own file alone', async () => {

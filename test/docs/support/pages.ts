@@ -69,6 +69,17 @@ export function headingsOf(text: string): readonly string[] {
 	return headings;
 }
 
+/** What stands under the heading of this text, with the sections below it; undefined when there is no such heading. */
+export function sectionUnder(text: string, heading: string): string | undefined {
+	const tokens = lexer(text);
+	const at = tokens.findIndex((token) => token.type === 'heading' && token['text'] === heading);
+	if (at < 0) return undefined;
+	const { depth } = tokens[at] as Tokens.Heading;
+	const after = tokens.slice(at + 1);
+	const end = after.findIndex((token) => token.type === 'heading' && token['depth'] <= depth);
+	return (end < 0 ? after : after.slice(0, end)).map(({ raw }) => raw).join('');
+}
+
 function walk(text: string, visit: (token: Token) => void): void {
 	walkTokens(lexer(text), visit);
 }

@@ -7,7 +7,9 @@ import { mustRun } from './run.ts';
 
 /** The part of an image's configuration that tests set (image-spec, config.json `config`). */
 export interface ImageConfig {
+	readonly Entrypoint?: readonly string[];
 	readonly Cmd?: readonly string[];
+	readonly User?: string;
 	readonly Env?: readonly string[];
 }
 

@@ -11,41 +11,53 @@ interface Recipe {
 	readonly packages: readonly DebianPackage[];
 	/** Programs by their place in the image. */
 	readonly programs: Readonly<Record<string, string>>;
+	/** Files of this repository by their place in the image. */
+	readonly own?: ImageFiles;
 	readonly config: ImageConfig;
 }
 
-const SHELL: ImageConfig = { Cmd: ['/bin/sh'], Env: ['PATH=/bin'] };
+/** The files of this machine that go into an image. */
+export type ImageFiles = Readonly<Record<string, string>>;
+
+const ENTRYPOINT = '/usr/local/bin/entrypoint.sh';
+
+/** An application whose image sources its secrets by itself, as docs/for-application-teams.md shows; it prints three of them and its user. */
+const APPLICATION = {
+	own: { [ENTRYPOINT.slice(1)]: join(import.meta.dirname, '../../../examples/entrypoint.sh') },
+	config: {
+		Entrypoint: [ENTRYPOINT],
+		Cmd: ['sh', '-c', 'printf "%s|" "${REGION:-}" "${LEVEL:-}" "${GREETING:-}"; id -u'],
+		User: '1000:1000',
+		Env: ['PATH=/bin'],
+	},
+} as const;
 
 /** What each image holds. Where there is busybox, its applets fill what is free in `/bin`. */
 const RECIPES = {
-	pause: {
-		packages: ['catatonit'],
-		programs: { catatonit: 'catatonit' },
-		config: { Cmd: ['/catatonit', '-P'] },
+	'app-busybox': {
+		...APPLICATION,
+		packages: ['busybox-static'],
+		programs: { 'bin/busybox': 'busybox' },
 	},
-	busybox: { packages: ['busybox-static'], programs: { 'bin/busybox': 'busybox' }, config: SHELL },
-	dash: {
+	'app-dash': {
+		...APPLICATION,
 		packages: ['busybox-static', 'dash'],
 		programs: { 'bin/sh': 'dash', 'bin/busybox': 'busybox' },
-		config: SHELL,
 	},
 } as const satisfies Record<string, Recipe>;
 
 /** An image for pods of tests. */
 export type TestImage = keyof typeof RECIPES;
 
-/** The files of this machine that go into an image. */
-export type ImageFiles = Readonly<Record<string, string>>;
-
 /** Finds, or installs, what an image is made of; gives each file by its place. The error names the packages that are missing. */
 export async function testImageFiles(
 	name: TestImage,
 	say: (line: string) => void,
 ): Promise<Result<ImageFiles>> {
-	const { packages, programs } = RECIPES[name];
+	const { packages, programs, own = {} }: Recipe = RECIPES[name];
 	const missing = await ensurePackages(packages, say);
 	if (missing.length > 0) return err(`the test image ${name} needs these packages: ${missing.join(' ')}`);
-	const files: Record<string, string> = {};
+	const files: Record<string, string> = { ...own };
 	for (const [place, program] of Object.entries(programs)) {
 		const file = onPath(program);
 		if (file === undefined) return err(`${program} is not on PATH; the test image ${name} needs it`);

@@ -12,10 +12,10 @@ import { type Choices, writeOverlay } from './overlay.ts';
 
 const CERTS = join(import.meta.dirname, '../../../../deploy/certs/main.ts');
 
-/** An image whose `/bin/sh` is dash, beside `localhost/busybox:1`. */
-export const DASH_IMAGE = 'localhost/dash:test';
+/** Images of applications, beside `localhost/busybox:1`, which has no entry point. */
+export const APP_IMAGES = { dash: 'localhost/app-dash:test', busybox: 'localhost/app-busybox:test' } as const;
 
-/** Brings the images of webhook, fetcher and API, built from their Dockerfiles, and one for applications to the node. */
+/** Brings the images of webhook, fetcher and API, built from their Dockerfiles, and those of applications to the node. */
 async function importImages(node: Node, say: (line: string) => void): Promise<Result<undefined>> {
 	for (const program of IMAGE_PROGRAMS) {
 		say(`building the image of the ${program}, unless that was done before`);
@@ -23,9 +23,11 @@ async function importImages(node: Node, say: (line: string) => void): Promise<Re
 		if (!image.ok) return image;
 		await node.images.importImage(image.value.tar);
 	}
-	const dash = await testImage('dash');
-	if (!dash.ok) return dash;
-	await node.images.importImage(dash.value.tar);
+	for (const name of ['app-dash', 'app-busybox'] as const) {
+		const image = await testImage(name);
+		if (!image.ok) return image;
+		await node.images.importImage(image.value.tar);
+	}
 	return ok(undefined);
 }
 
