@@ -368,6 +368,12 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 		accepts: [['a path', 'kv/apps', 'kv/apps']],
 		...PATHS,
 	},
+	ENVTIER_VAULT_TRANSIT_MOUNT: {
+		sees: ({ injection }) => injection.vault.transitMount,
+		default: 'transit',
+		accepts: [['a path', 'seals/cluster_7', 'seals/cluster_7']],
+		...PATHS,
+	},
 	ENVTIER_VAULT_KV_VERSION: {
 		sees: ({ injection }) => injection.vault.kvVersion,
 		default: 2,
