@@ -67,7 +67,8 @@ export async function startServer(which: 'webhook' | 'bare'): Promise<Server> {
 		},
 	});
 	const port = (): string | undefined => /"port":([0-9]+)/.exec(server.stdout())?.[1];
-	const found = await server.waitUntil('it serves', port);
+	await server.waitUntil('it serves', port);
+	const found = port();
 	return {
 		port: Number(found),
 		ca: authority.certPem,
