@@ -1,29 +1,26 @@
 /**
  * The whole life of the built fetcher as a process, beside `bao agent` with the same secrets (exit_after_auth, one template) and beside Node
  * that does nothing. Runs alternate, so that a noisy machine disturbs all alike; the ratios carry over to other machines, milliseconds don't.
+ * Cold: programs are copies of their own, dropped from the page cache before each run.
  */
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { startTcpProxy } from '../test/support/fault-proxy.ts';
 import { startOpenBao } from '../test/support/openbao.ts';
+import { AS_IN_THE_IMAGE, BUNDLE, fetcherEnv } from './support/fetcher.ts';
 import { type Cost, canMeasure, measure, type Program } from './support/measure.ts';
-import { median } from './support/stats.ts';
+import { percentile } from './support/stats.ts';
 import { fill, makeSurroundings, openDoor } from './support/tiers.ts';
-
-const BUNDLE = join(import.meta.dirname, '../dist/fetcher.mjs');
-
-/** How the image starts it (Dockerfile.fetcher); OpenSSL's own store is empty there. */
-const AS_IN_THE_IMAGE = {
-	args: ['--use-openssl-ca', '--min-semi-space-size=16', '--max-semi-space-size=16'],
-	env: { SSL_CERT_FILE: '/nonexistent', SSL_CERT_DIR: '/nonexistent' },
-};
 
 const CASES = [
 	{ keys: 4, delayMs: 0, rounds: 15 },
 	{ keys: 4, delayMs: 25, rounds: 5 },
+	{ keys: 4, delayMs: 0, rounds: 5, cold: true },
 	{ keys: 50, delayMs: 0, rounds: 5 },
+	{ keys: 50, delayMs: 25, rounds: 3 },
 	{ keys: 500, delayMs: 0, rounds: 3 },
+	{ keys: 500, delayMs: 25, rounds: 3 },
 ] as const;
 
 if (!canMeasure()) {
@@ -31,96 +28,115 @@ if (!canMeasure()) {
 	process.exit(0);
 }
 
+const FETCHER = 'fetcher, as in its image';
+
 const bao = await startOpenBao();
 const proxy = await startTcpProxy(Number(new URL(bao.addr).port));
 const addr = `https://127.0.0.1:${proxy.port}`;
 const jwt = await openDoor(bao);
 
+interface Case {
+	readonly deployment: string;
+	readonly at: string;
+	readonly tokenFile: string;
+	readonly agentFile: string;
+	readonly out: string;
+	readonly cold: boolean;
+}
+
 /** Programs that do the same work, by the name of their row. */
-function programsFor(
-	deployment: string,
-	at: string,
-	tokenFile: string,
-	agentFile: string,
-	out: string,
-): Record<string, Program> {
-	const env = {
-		ENVTIER_VAULT_ADDR: at,
-		ENVTIER_VAULT_CA: bao.caPem,
-		ENVTIER_VAULT_AUTH_MOUNT: 'jwt',
-		ENVTIER_VAULT_ROLE: 'web',
-		ENVTIER_TOKEN_FILE: tokenFile,
-		ENVTIER_ORG: deployment,
-		ENVTIER_DEPLOYMENT: deployment,
-		ENVTIER_SERVICE: 'web',
-		ENVTIER_OUT: out,
-		ENVTIER_TERMINATION_LOG: join(out, 'none'),
+function programsFor({ deployment, at, tokenFile, agentFile, out, cold }: Case): Record<string, Program> {
+	/** A copy that nobody else has in memory. */
+	const own = (file: string, name: string): string => {
+		const copy = join(out, name);
+		if (cold) copyFileSync(file, copy);
+		return cold ? copy : file;
 	};
-	const node = process.execPath;
+	const node = own(process.execPath, 'node');
+	const bundle = own(BUNDLE, 'fetcher.mjs');
+	const agent = own(bao.binary.path, 'agent');
+	const env = fetcherEnv(bao, { deployment, tokenFile, out, addr: at });
+	const evicted = (...files: readonly string[]) => (cold ? { evict: files } : {});
 	return {
-		'node -e 0': { command: node, args: ['-e', '0'], env: {} },
-		'fetcher, as in its image': {
+		'node -e 0': { command: node, args: ['-e', '0'], env: {}, ...evicted(node) },
+		[FETCHER]: {
 			command: node,
-			args: [...AS_IN_THE_IMAGE.args, BUNDLE],
+			args: [...AS_IN_THE_IMAGE.args, bundle],
 			env: { ...env, ...AS_IN_THE_IMAGE.env },
+			...evicted(node, bundle),
 		},
-		'fetcher, node dist/fetcher.mjs': { command: node, args: [BUNDLE], env },
+		'fetcher, node dist/fetcher.mjs': { command: node, args: [bundle], env, ...evicted(node, bundle) },
 		[`${bao.binary.kind === 'vault' ? 'vault' : 'bao'} agent`]: {
-			command: bao.binary.path,
+			command: agent,
 			args: ['agent', `-config=${agentFile}`],
 			env: { HOME: out },
+			...evicted(agent),
 		},
 	};
 }
 
-const ms = (value: number): string => value.toFixed(0).padStart(7);
-const times = (value: number, base: number): string => `${(value / base).toFixed(2)} ×`.padStart(8);
+const times = (value: number, base: number): string => `${(value / base).toFixed(2)} ×`;
+
+/** The median, and in brackets what four fifths of the runs lie between. */
+function spread(values: readonly number[]): string {
+	const [low, middle, high] = [0.1, 0.5, 0.9].map((at) => percentile(values, at).toFixed(0));
+	return `${middle} (${low}–${high})`;
+}
 
 function print(title: string, costs: ReadonlyMap<string, readonly Cost[]>): void {
-	const medians = [...costs].map(([name, runs]) => ({
-		name,
-		wall: median(runs.map(({ wallMs }) => wallMs)),
-		cpu: median(runs.map(({ cpuMs }) => cpuMs)),
-		peak: median(runs.map(({ peakMiB }) => peakMiB)),
-	}));
-	const bare = medians[0];
-	const agent = medians.at(-1);
+	const rows = [...costs].map(([name, runs]) => {
+		const of = (what: (cost: Cost) => number) => runs.map(what);
+		const middle = (what: (cost: Cost) => number) => percentile(of(what), 0.5);
+		return { name, runs, of, middle };
+	});
+	const [bare, agent] = [rows[0], rows.at(-1)];
 	if (bare === undefined || agent === undefined) return;
-	process.stdout.write(`\n${title}\n`);
+	const wall = ({ wallMs }: Cost) => wallMs;
+	const cpu = ({ cpuMs }: Cost) => cpuMs;
+	const peak = ({ peakMiB }: Cost) => peakMiB;
+	process.stdout.write(`\n### ${title}\n\n`);
 	process.stdout.write(
-		`${''.padEnd(32)}${'wall ms'.padStart(8)}${'cpu ms'.padStart(8)}${'MiB'.padStart(8)}   beside bare Node: wall     beside the agent: wall, cpu, memory\n`,
+		'| | wall ms | CPU ms | peak MiB | disk faults | beside bare Node: wall, CPU | beside the agent: wall, CPU, memory |\n| --- | --- | --- | --- | --- | --- | --- |\n',
 	);
-	for (const { name, wall, cpu, peak } of medians)
+	for (const { name, of, middle } of rows) {
+		const besideBare = [wall, cpu].map((what) => times(middle(what), bare.middle(what))).join(', ');
+		const besideAgent = [wall, cpu, peak].map((what) => times(middle(what), agent.middle(what))).join(', ');
 		process.stdout.write(
-			`${name.padEnd(32)}${ms(wall)} ${ms(cpu)} ${ms(peak)}   ${times(wall, bare.wall).padStart(23)}     ${times(wall, agent.wall)}${times(cpu, agent.cpu)}${times(peak, agent.peak)}\n`,
+			`| ${name} | ${spread(of(wall))} | ${spread(of(cpu))} | ${middle(peak).toFixed(0)} | ${middle(({ diskFaults }) => diskFaults)} | ${besideBare} | ${besideAgent} |\n`,
 		);
+	}
 }
 
 try {
-	for (const { keys, delayMs, rounds } of CASES) {
+	for (const { keys, delayMs, rounds, ...more } of CASES) {
+		const cold = 'cold' in more;
 		const deployment = `shop-${keys}`;
-		if (delayMs === 0) await fill(bao, deployment, keys);
+		if (delayMs === 0 && !cold) await fill(bao, deployment, keys);
 		proxy.setDelay(delayMs);
 		const at = delayMs === 0 ? bao.addr : addr;
 		const { place, tokenFile, agentFile } = await makeSurroundings(jwt, at, bao.caFile, deployment);
-		const programs = Object.entries(programsFor(deployment, at, tokenFile, agentFile, place.dir));
+		const surroundings = { deployment, at, tokenFile, agentFile, out: place.dir, cold };
+		const programs = Object.entries(programsFor(surroundings));
 		const costs = new Map<string, Cost[]>(programs.map(([name]) => [name, []]));
+		let agentConnections = 0;
 		// The first round warms the file cache and is not counted.
 		for (let round = -1; round < rounds; round++) {
 			for (const [name, program] of programs) {
+				const before = proxy.connections();
 				const cost = await measure(program);
+				agentConnections = proxy.connections() - before;
 				if (round >= 0) costs.get(name)?.push(cost);
 			}
 		}
 		const written = readFileSync(join(place.dir, 'env'), 'utf8').split('\n').sort().join();
 		const rendered = readFileSync(join(place.dir, 'agent-env'), 'utf8').split('\n').sort().join();
 		if (written !== rendered) throw new Error('fetcher and agent wrote different files');
-		const last = costs.get('fetcher, as in its image')?.at(-1)?.stdout ?? '';
-		const { requests, connections } = JSON.parse(last) as { requests: number; connections: number };
+		const last = JSON.parse(costs.get(FETCHER)?.at(-1)?.stdout ?? '');
+		const { requests, connections, writtenAfterMs, durationMs } = last as Record<string, number>;
 		const delay = delayMs === 0 ? 'no delay' : `${2 * delayMs} ms of round trip`;
-		print(
-			`3 tiers × ${keys} keys, TLS, jwt login, ${delay}; medians of ${rounds} runs; the fetcher made ${requests} requests over ${connections} connection(s)`,
-			costs,
+		print(`3 tiers × ${keys} keys, ${delay}${cold ? ', cold file cache' : ''}`, costs);
+		process.stdout.write(
+			`\nMedians of ${rounds} alternating runs. The fetcher: ${requests} requests over ${connections} connection(s), written after ${writtenAfterMs} ms and revoked after ${durationMs} ms in its last run${delayMs === 0 ? '' : `; the agent: ${agentConnections} connection(s)`}.\n`,
 		);
 		await place.remove();
 	}

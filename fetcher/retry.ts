@@ -6,8 +6,8 @@ import type { Log } from './log.ts';
 
 const FIRST_WAIT = 100;
 const LONGEST_WAIT = 5_000;
-/** One attempt may take a third of the time, so that a black hole leaves time for another; but not for ever. */
-const LONGEST_ATTEMPT = 10_000;
+/** The first attempt may take a third of the time, so that a black hole leaves time for another; but not for ever. */
+const LONGEST_ATTEMPT = 20_000;
 const SHORTEST_ATTEMPT = 500;
 /** With less left than this no answer would come in time. */
 const TOO_SHORT = 50;
@@ -28,10 +28,17 @@ export type Attempt<T> = (timeout: number) => Promise<T>;
 /** Tries until it works, can't heal, or the time is up. */
 export type Retry = <T>(attempt: Attempt<T>, deadline: Deadline) => Promise<T>;
 
-/** How long one attempt may take, in milliseconds. */
-export function attemptTimeout(deadline: Deadline): number {
-	const share = Math.min(LONGEST_ATTEMPT, Math.max(SHORTEST_ATTEMPT, deadline.span / 3));
-	return Math.min(share, deadline.left());
+/**
+ * How long one attempt may take, in milliseconds, after so many that took all of their time. Each may take twice as long as the one before:
+ * a server that is slow because many ask must not be asked by each of them again and again.
+ */
+function attemptSpan({ span }: Deadline, slow: number): number {
+	return Math.min(LONGEST_ATTEMPT, Math.max(SHORTEST_ATTEMPT, span / 3)) * 2 ** slow;
+}
+
+/** The same, but no longer than the deadline allows. */
+export function attemptTimeout(deadline: Deadline, slow = 0): number {
+	return Math.min(attemptSpan(deadline, slow), deadline.left());
 }
 
 /**
@@ -77,16 +84,18 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 	};
 
 	return async (attempt, deadline) => {
-		const whole = attemptTimeout(deadline);
+		let slow = 0;
 		let telling: Failure | undefined;
 		for (let failed = 1; ; failed++) {
-			const timeout = attemptTimeout(deadline);
+			const timeout = attemptTimeout(deadline, slow);
 			const start = now();
 			const tried = await tryOnce(attempt, timeout);
 			if (tried.ok) return tried.value;
+			const ranOut = now() - start >= timeout * 0.9;
+			const cutShort = ranOut && timeout < attemptSpan(deadline, slow);
+			slow += Number(ranOut);
 			// That the last try was cut short by the deadline says less than what the ones before it found.
-			const cutShort = timeout < whole && now() - start >= timeout * 0.9;
-			if (telling === undefined || !cutShort) telling = tried.error;
+			telling = cutShort ? (telling ?? tried.error) : tried.error;
 			if (deadline.left() < TOO_SHORT)
 				throw givenUp(telling, `given up after ${seconds(deadline.span)} (ENVTIER_DEADLINE)`);
 			await pause(tried.error, failed, deadline);

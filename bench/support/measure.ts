@@ -9,6 +9,8 @@ export interface Cost {
 	/** User and system time of all its threads. */
 	readonly cpuMs: number;
 	readonly peakMiB: number;
+	/** Page faults that had to wait for the disk. */
+	readonly diskFaults: number;
 	readonly stdout: string;
 }
 
@@ -17,6 +19,8 @@ export interface Program {
 	readonly command: string;
 	readonly args: readonly string[];
 	readonly env: Readonly<Record<string, string>>;
+	/** Files to be dropped from the page cache before it starts. Nobody else may have them open. */
+	readonly evict?: readonly string[];
 }
 
 /** Node tells no child's resource usage; Python does, by wait4(2). */
@@ -24,12 +28,17 @@ const WAIT4 = `
 import json, os, sys, time
 out = os.memfd_create('out')
 quiet = [(os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, out, 2)]
+for path in json.loads(sys.argv[1]):
+    fd = os.open(path, os.O_RDONLY)
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
 start = time.monotonic()
-pid = os.posix_spawn(sys.argv[1], sys.argv[1:], dict(os.environ), file_actions=quiet)
+pid = os.posix_spawn(sys.argv[2], sys.argv[2:], dict(os.environ), file_actions=quiet)
 status, usage = os.wait4(pid, 0)[1:]
 wall = time.monotonic() - start
 text = os.pread(out, 1 << 20, 0).decode(errors='replace')
-print(json.dumps([wall * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status), text]))
+print(json.dumps([wall * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3, usage.ru_maxrss / 1024, usage.ru_majflt, os.waitstatus_to_exitcode(status), text]))
 `;
 
 /** True where processes can be measured. */
@@ -38,9 +47,14 @@ export function canMeasure(): boolean {
 }
 
 /** Runs a program to its end and measures it. One that fails throws with what it said. */
-export async function measure({ command, args, env }: Program): Promise<Cost> {
-	const printed = await promisify(execFile)('python3', ['-c', WAIT4, command, ...args], { env });
-	const [wallMs, cpuMs, peakMiB, code, stdout] = JSON.parse(printed.stdout) as [
+export async function measure({ command, args, env, evict = [] }: Program): Promise<Cost> {
+	const printed = await promisify(execFile)(
+		'python3',
+		['-c', WAIT4, JSON.stringify(evict), command, ...args],
+		{ env },
+	);
+	const [wallMs, cpuMs, peakMiB, diskFaults, code, stdout] = JSON.parse(printed.stdout) as [
+		number,
 		number,
 		number,
 		number,
@@ -48,5 +62,5 @@ export async function measure({ command, args, env }: Program): Promise<Cost> {
 		string,
 	];
 	if (code !== 0) throw new Error(`${command} ended with ${code}:\n${stdout}`);
-	return { wallMs, cpuMs, peakMiB, stdout };
+	return { wallMs, cpuMs, peakMiB, diskFaults, stdout };
 }

@@ -19,6 +19,7 @@ import {
 	HARMLESS,
 	type Place,
 	reasonOf,
+	scripted,
 	served,
 	startWeather,
 	stays,
@@ -112,6 +113,25 @@ describe('besides', () => {
 		expect(proxy.connections()).toBeLessThanOrEqual(2);
 		expect(run.last).toMatchObject({ connections: proxy.connections() });
 		await proxy[Symbol.asyncDispose]();
+	});
+
+	test.concurrent('login, then all lists at once, then all reads at once: a round trip each', async () => {
+		// Each stage is answered when all of its requests are there: were one sent after another's answer, none ever would be.
+		const stages = { 'secret/metadata/': 3, 'secret/data/': 2 };
+		const waves = Object.entries(stages).map(([prefix, size]) => {
+			const { promise, resolve } = Promise.withResolvers<void>();
+			return { prefix, size, arrived: 0, all: promise, resolve };
+		});
+		const place = await scripted(weather, async ({ path }) => {
+			const wave = waves.find(({ prefix }) => path.startsWith(prefix));
+			if (wave === undefined) return undefined;
+			wave.arrived += 1;
+			if (wave.arrived === wave.size) wave.resolve();
+			await wave.all;
+			return undefined;
+		});
+		await endure(weather, place, HARMLESS);
+		expect(waves.map(({ arrived }) => arrived)).toEqual([3, 2]);
 	});
 
 	test.concurrent('without TLS only where that was said to be wanted', async () => {

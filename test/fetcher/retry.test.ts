@@ -125,11 +125,25 @@ test('waits are spread over everything from nothing to a bound that doubles up t
 	);
 });
 
+test('an attempt that took all of its time is followed by one that may take twice as long', async () => {
+	const timeouts: number[] = [];
+	const slow = attempt(async (tries, timeout) => {
+		timeouts.push(timeout);
+		// One that fails at once says nothing about how slow the server is.
+		if (tries !== 2) await sleep(timeout);
+		throw busy();
+	});
+	await expect(quiet()(slow.run, deadlineAfter(2_400))).rejects.toThrow('busy');
+	expect(timeouts.slice(0, 2).map(Math.round)).toEqual([800, expect.any(Number)]);
+	expect(timeouts[1]).toBeGreaterThan(1_000);
+	expect(timeouts.length).toBeLessThanOrEqual(4);
+}, 20_000);
+
 test.each([
 	[1_000, 500],
 	[3_000, 1_000],
 	[30_000, 10_000],
-	[3_600_000, 10_000],
+	[3_600_000, 20_000],
 ])('of %d ms one attempt may take %d', (span, expected) => {
 	const timeout = attemptTimeout(deadlineAfter(span));
 	expect(timeout).toBe(expected);

@@ -1,0 +1,213 @@
+/**
+ * 200 pods that start at the same moment, against one OpenBao on the same cores: fetchers, then `bao agent`s, then fetchers against a
+ * Vault that limits logins. Before that, what each kind of request costs the server, and after it what that makes of a large cluster.
+ * FETCHERS and SECONDS bound it.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { endpointOf } from '../fetcher/transport/socket.ts';
+import { openTransport } from '../fetcher/transport/transport.ts';
+import { type OpenBao, startOpenBao } from '../test/support/openbao.ts';
+import { must } from '../test/support/openbao-setup.ts';
+import { startProcess } from '../test/support/process.ts';
+import { AS_IN_THE_IMAGE, BUNDLE, fetcherEnv } from './support/fetcher.ts';
+import { percentile } from './support/stats.ts';
+import { fill, makeSurroundings, openDoor } from './support/tiers.ts';
+
+const PODS = Number(process.env['FETCHERS'] ?? 200);
+const SECONDS = Number(process.env['SECONDS'] ?? 150);
+const KEYS = 4;
+const TIERS = 3;
+/** Logins that the limited Vault takes each second. */
+const RATE = 20;
+/** Requests of a kind whose cost is measured. */
+const SAMPLES = 400;
+const DEPLOYMENT = 'shop';
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** CPU time of the server so far, in milliseconds (proc(5): utime and stime, in hundredths of a second). */
+function cpuOf(bao: OpenBao): number {
+	const fields = readFileSync(`/proc/${bao.pid()}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+	return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+type Costs = Readonly<Record<'connection' | 'login' | 'list' | 'read' | 'revoke', number>>;
+
+/** What the server spends on one request of each kind, in milliseconds of CPU time. */
+async function measureCosts(bao: OpenBao, jwt: string): Promise<Costs> {
+	const endpoint = endpointOf(bao.addr);
+	const open = () => openTransport(endpoint, bao.caPem, 10_000);
+	const transport = open();
+	const send = async (via: typeof transport, method: string, path: string, token = '', body?: object) => {
+		const headers = token === '' ? {} : { 'x-vault-token': token };
+		const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+		const answer = await via.send({ method, path: `/v1/${path}`, headers, body: bytes }, 30_000);
+		if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.body}`);
+		return answer.body.length === 0 ? {} : JSON.parse(answer.body.toString());
+	};
+	const each = async (work: () => Promise<unknown>): Promise<number> => {
+		const before = cpuOf(bao);
+		for (let sample = 0; sample < SAMPLES; sample++) await work();
+		return (cpuOf(bao) - before) / SAMPLES;
+	};
+	const tokens: string[] = [];
+	const login = async (): Promise<void> => {
+		const { auth } = await send(transport, 'POST', 'auth/jwt/login', '', { role: 'web', jwt });
+		tokens.push(auth.client_token);
+	};
+	const folder = `deployments/${DEPLOYMENT}/secrets`;
+	const health = await each(() => send(transport, 'GET', 'sys/health'));
+	const connection = await each(async () => {
+		const one = open();
+		await send(one, 'GET', 'sys/health');
+		one.close();
+	});
+	const costs = {
+		connection: connection - health,
+		login: await each(login),
+		list: await each(() => send(transport, 'GET', `secret/metadata/${folder}?list=true`, tokens[0])),
+		read: await each(() => send(transport, 'GET', `secret/data/${folder}/KEY_1_0`, tokens[0])),
+		revoke: await each(() => send(transport, 'POST', 'auth/token/revoke-self', tokens.pop(), {})),
+	};
+	transport.close();
+	return costs;
+}
+
+/** What became of many processes that began at once. */
+interface Storm {
+	readonly failed: readonly string[];
+	readonly walls: readonly number[];
+	/** Until the last had ended, in seconds. */
+	readonly seconds: number;
+	/** CPU time of the server for each pod, in milliseconds. */
+	readonly serverMs: number;
+	/** What each said. */
+	readonly outputs: readonly string[];
+}
+
+/** Starts so many at once and waits for all, at most until the time is up. */
+async function rage(
+	bao: OpenBao,
+	commandOf: (index: number) => Parameters<typeof startProcess>[0],
+): Promise<Storm> {
+	const before = cpuOf(bao);
+	const start = performance.now();
+	const ends = Array.from({ length: PODS }, async (_, index) => {
+		const running = await startProcess(commandOf(index));
+		const began = performance.now();
+		const timer = setTimeout(() => running.signal('SIGKILL'), SECONDS * 1_000);
+		const { code, signal } = await running.exited;
+		clearTimeout(timer);
+		const output = running.output().trim();
+		return {
+			wall: performance.now() - began,
+			output,
+			failed: code === 0 ? [] : [`${signal ?? code}: ${output}`],
+		};
+	});
+	const all = await Promise.all(ends);
+	return {
+		failed: all.flatMap(({ failed }) => failed),
+		walls: all.map(({ wall }) => wall),
+		seconds: (performance.now() - start) / 1_000,
+		serverMs: (cpuOf(bao) - before) / PODS,
+		outputs: all.map(({ output }) => output),
+	};
+}
+
+function report(what: string, storm: Storm): void {
+	const { failed, walls, seconds, serverMs, outputs } = storm;
+	const [p50, p99] = [0.5, 0.99].map((at) => (percentile(walls, at) / 1_000).toFixed(1));
+	say(
+		`${what.padEnd(44)}${String(PODS - failed.length).padStart(4)} of ${PODS} ended well; the last after ${seconds.toFixed(1)} s, ` +
+			`p50 ${p50} s, p99 ${p99} s; server ${serverMs.toFixed(1)} ms of CPU a pod`,
+	);
+	if (failed[0] !== undefined) say(`  for example: ${failed[0].slice(-400)}`);
+	const lines = outputs.flatMap((output) => output.split('\n').filter((line) => line.startsWith('{')));
+	const logged = lines.map(
+		(line) => JSON.parse(line) as { readonly msg: string; readonly requests?: number },
+	);
+	const requests = logged.flatMap((line) => line.requests ?? []);
+	if (requests.length === 0) return;
+	const sum = requests.reduce((total, one) => total + one, 0);
+	const again = sum - requests.length * (1 + TIERS + TIERS * KEYS + 1);
+	const first = logged.find(({ msg }) => msg.includes('trying again'))?.msg;
+	say(
+		`  ${sum} requests, ${again} of them made again${first === undefined ? '' : `; for example because ${first}`}`,
+	);
+}
+
+/** What a cluster of this size asks when all of its pods start within so many seconds. */
+function model(costs: Costs): void {
+	const reads = TIERS * KEYS;
+	const pod = costs.connection + costs.login + TIERS * costs.list + reads * costs.read + costs.revoke;
+	say(
+		`\na pod of ${TIERS} tiers and ${reads} keys: ${pod.toFixed(1)} ms of the server's CPU, ${2 + TIERS + reads} requests, 1 connection`,
+	);
+	say('pods      within    pods/s   requests/s   cores that Vault needs');
+	for (const [pods, seconds] of [
+		[1_000, 60],
+		[10_000, 300],
+		[100_000, 3_600],
+		[100_000, 600],
+	] as const) {
+		const rate = pods / seconds;
+		say(
+			`${String(pods).padEnd(10)}${`${seconds} s`.padEnd(10)}${rate.toFixed(0).padStart(6)}${(rate * (2 + TIERS + reads)).toFixed(0).padStart(13)}${((rate * pod) / 1_000).toFixed(1).padStart(12)}`,
+		);
+	}
+}
+
+const bao = await startOpenBao();
+const jwt = await openDoor(bao);
+await fill(bao, DEPLOYMENT, KEYS);
+const { place, tokenFile, agentFile } = await makeSurroundings(jwt, bao.addr, bao.caFile, DEPLOYMENT);
+try {
+	say(
+		`${availableParallelism()} cores, shared by the server and all pods; OpenBao in memory, TLS, jwt login`,
+	);
+	const costs = await measureCosts(bao, jwt);
+	for (const [what, ms] of Object.entries(costs))
+		say(`${what.padEnd(12)}${ms.toFixed(2)} ms of the server's CPU`);
+	const outOf = (index: number): string => {
+		const out = join(place.dir, `pod-${index}`);
+		mkdirSync(out, { recursive: true });
+		return out;
+	};
+	const fetcher = (index: number) => ({
+		name: 'fetcher',
+		command: process.execPath,
+		args: [...AS_IN_THE_IMAGE.args, BUNDLE],
+		env: {
+			...fetcherEnv(bao, { deployment: DEPLOYMENT, tokenFile, out: outOf(index), addr: bao.addr }),
+			...{ ...AS_IN_THE_IMAGE.env, ENVTIER_DEADLINE: String(SECONDS) },
+		},
+	});
+	const agent = (index: number) => {
+		const out = outOf(index);
+		const file = join(out, 'agent.hcl');
+		writeFileSync(
+			file,
+			readFileSync(agentFile, 'utf8').replace(join(place.dir, 'agent-env'), join(out, 'agent-env')),
+		);
+		return {
+			name: 'agent',
+			command: bao.binary.path,
+			args: ['agent', `-config=${file}`],
+			env: { HOME: out },
+		};
+	};
+	say('');
+	report(`${PODS} fetchers at once`, await rage(bao, fetcher));
+	report(`${PODS} agents at once`, await rage(bao, agent));
+	await must(bao, 'POST', 'sys/quotas/config', { body: { enable_rate_limit_response_headers: true } });
+	await must(bao, 'POST', 'sys/quotas/rate-limit/logins', { body: { path: 'auth/jwt/', rate: RATE } });
+	report(`${PODS} fetchers, ${RATE} logins a second allowed`, await rage(bao, fetcher));
+	model(costs);
+} finally {
+	await bao.stop();
+	await place.remove();
+}

@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+
+/** What `make build` makes. */
+export const BUNDLE = join(import.meta.dirname, '../../dist/fetcher.mjs');
+
+/** How the image starts it (Dockerfile.fetcher); OpenSSL's own store is empty there. */
+export const AS_IN_THE_IMAGE = {
+	args: ['--use-openssl-ca', '--min-semi-space-size=16', '--max-semi-space-size=16'],
+	env: { SSL_CERT_FILE: '/nonexistent', SSL_CERT_DIR: '/nonexistent' },
+} as const;
+
+/** Whose secrets a fetcher gets, how, and where it puts them. */
+interface FetcherPlace {
+	readonly deployment: string;
+	readonly tokenFile: string;
+	readonly out: string;
+	/** The server, or a proxy in front of it. */
+	readonly addr: string;
+}
+
+/** The environment of a fetcher of three tiers. */
+export function fetcherEnv(
+	vault: { readonly caPem: string },
+	{ deployment, tokenFile, out, addr }: FetcherPlace,
+) {
+	return {
+		ENVTIER_VAULT_ADDR: addr,
+		ENVTIER_VAULT_CA: vault.caPem,
+		ENVTIER_VAULT_AUTH_MOUNT: 'jwt',
+		ENVTIER_VAULT_ROLE: 'web',
+		ENVTIER_TOKEN_FILE: tokenFile,
+		ENVTIER_ORG: deployment,
+		ENVTIER_DEPLOYMENT: deployment,
+		ENVTIER_SERVICE: 'web',
+		ENVTIER_OUT: out,
+		ENVTIER_TERMINATION_LOG: join(out, 'none'),
+	};
+}
