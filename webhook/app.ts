@@ -8,6 +8,7 @@ import express, {
 import type { Logger } from 'pino';
 import { admit } from './admit.ts';
 import { type Callers, onlyCallers } from './callers.ts';
+import { boundBodies } from './crowd.ts';
 import type { Decision, Rejection } from './decision.ts';
 import { logDecision } from './decision-log.ts';
 import type { Metrics } from './metrics.ts';
@@ -26,12 +27,17 @@ export interface AppParts {
 	readonly metrics: Metrics;
 	/** Undefined when the webhook can take calls, else why it cannot. */
 	readonly notReady: () => string | undefined;
+	/** Bytes of all bodies that are being read at a time; 32 MiB unless given. */
+	readonly mostReading?: number | undefined;
 	/** Who may call `/mutate`; undefined: anybody. */
 	readonly callers?: Callers | undefined;
 }
 
 /** The API server takes objects of up to 3 MiB and may send an old and a new one. */
 const BODY_LIMIT = 7 * 1024 * 1024;
+
+/** For all bodies together. The API server's are a few KiB long, and read within a millisecond. */
+const MOST_READING = 32 * 1024 * 1024;
 
 /** What each path takes, as the header Allow says it. */
 const METHODS = {
@@ -50,6 +56,7 @@ export function createApp(parts: AppParts): Express {
 	const every = [
 		measured(parts.metrics),
 		...(parts.callers === undefined ? [] : [onlyCallers(parts.callers, refuse)]),
+		boundBodies(parts.mostReading ?? MOST_READING),
 	];
 	const body = express.text({ type: 'application/json', limit: BODY_LIMIT, inflate: false });
 	app.post('/mutate', every, body, (request: Request, response: Response) =>

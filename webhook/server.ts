@@ -5,6 +5,7 @@ import type { Express } from 'express';
 import { err, ok, type Result } from '../contract/result.ts';
 import type { Callers } from './callers.ts';
 import type { CertificateSource, Pair } from './certificates/source.ts';
+import { boundConnections } from './crowd.ts';
 import { drainable } from './drain.ts';
 
 /** A running server. */
@@ -17,7 +18,7 @@ export interface Running {
 	stop(grace: number, linger?: number): Promise<void>;
 }
 
-/** Milliseconds that a client may take. */
+/** Milliseconds that a client may take, and how many clients there may be. */
 interface Limits {
 	/** For the TLS handshake. */
 	readonly handshakeTimeout: number;
@@ -28,6 +29,8 @@ interface Limits {
 	readonly keepAliveTimeout: number;
 	/** How often the clocks of headers and requests are looked at. */
 	readonly connectionsCheckingInterval: number;
+	/** Connections at a time. */
+	readonly connections: number;
 }
 
 /** The API server gives a call 5 s; whoever needs longer is not the API server. */
@@ -37,6 +40,8 @@ const LIMITS: Limits = {
 	requestTimeout: 15_000,
 	keepAliveTimeout: 120_000,
 	connectionsCheckingInterval: 5_000,
+	// An API server has a few hundred calls of all kinds in flight, and a connection for each.
+	connections: 2000,
 };
 
 function context({ certificate, key }: Pair, clientCa: string | undefined): SecureContextOptions {
@@ -57,11 +62,13 @@ export async function serve(
 	const clientCa = at.callers?.ca;
 	// Asked for, not insisted on: the kubelet's probes and Prometheus have none, and may look at the other paths.
 	const asksForCertificate = { requestCert: clientCa !== undefined, rejectUnauthorized: false };
+	const { connections, ...times } = { ...LIMITS, ...limits };
 	const server = createServer(
-		{ ...context(certificates.current(), clientCa), ...asksForCertificate, ...LIMITS, ...limits },
+		{ ...context(certificates.current(), clientCa), ...asksForCertificate, ...times },
 		app,
 	);
 	const stop = drainable(server);
+	boundConnections(server, connections);
 	certificates.onChange((pair) => server.setSecureContext(context(pair, clientCa)));
 	const problem = await listening(server, at);
 	if (problem !== undefined) return err(`cannot listen on ${written(at)} (ENVTIER_LISTEN): ${problem}`);

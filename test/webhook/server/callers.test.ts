@@ -16,7 +16,10 @@ let authority: Authority;
 let server: TestServer;
 beforeAll(async () => {
 	authority = await makeAuthority('Envtier test client CA');
-	server = await startServer({}, { ca: authority.certPem, names: ['kube-apiserver', 'standby'] });
+	server = await startServer(
+		{},
+		{ callers: { ca: authority.certPem, names: ['kube-apiserver', 'standby'] } },
+	);
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
@@ -150,7 +153,7 @@ describe('a TLS session that is resumed', () => {
 });
 
 test('without names, any certificate of the CA will do', async () => {
-	await using open = await startServer({}, { ca: authority.certPem, names: undefined });
+	await using open = await startServer({}, { callers: { ca: authority.certPem, names: undefined } });
 	expect((await as(await clientCertificate(authority, 'anyone'), { body: GOOD }, open)).status).toBe(200);
 	expect((await as(undefined, { body: GOOD }, open)).status).toBe(401);
 });

@@ -1,5 +1,4 @@
-import { createApp } from '../../../webhook/app.ts';
-import type { Callers } from '../../../webhook/callers.ts';
+import { type AppParts, createApp } from '../../../webhook/app.ts';
 import { openCertificateFiles } from '../../../webhook/certificates/files.ts';
 import type { Rejection } from '../../../webhook/decision.ts';
 import { createMetrics } from '../../../webhook/metrics.ts';
@@ -34,7 +33,7 @@ const LOOK = 20;
 /** Starts it on a free port of the loopback address. */
 export async function startServer(
 	limits: Parameters<typeof serve>[3] = {},
-	callers?: Callers,
+	parts: Pick<AppParts, 'callers' | 'mostReading'> = {},
 ): Promise<TestServer> {
 	const authority = await makeAuthority();
 	const files = await kubeletVolume(await authority.issue());
@@ -63,9 +62,14 @@ export async function startServer(
 		log: logs.log,
 		metrics,
 		notReady,
-		callers,
+		...parts,
 	});
-	const served = await serve(app, certificates, { host: '127.0.0.1', port: 0, callers }, limits);
+	const served = await serve(
+		app,
+		certificates,
+		{ host: '127.0.0.1', port: 0, callers: parts.callers },
+		limits,
+	);
 	if (!served.ok) throw new Error(served.error);
 	const running = served.value;
 	const stop = async (grace: number, linger?: number): Promise<void> => {
