@@ -9,10 +9,22 @@ const FOLDER = join(import.meta.dirname, '../../.github/workflows');
 const FILES = readdirSync(FOLDER);
 const actionlint = await preparePrograms(['actionlint']);
 
+interface Step {
+	readonly uses?: string;
+	readonly run?: string;
+	readonly with?: object;
+}
+
 interface Workflow {
 	readonly permissions?: unknown;
 	readonly jobs: Readonly<
-		Record<string, { readonly steps: readonly { readonly uses?: string; readonly run?: string }[] }>
+		Record<
+			string,
+			{
+				readonly strategy?: { readonly matrix: { readonly program: readonly string[] } };
+				readonly steps: readonly Step[];
+			}
+		>
 	>;
 }
 
@@ -40,6 +52,29 @@ describe('workflows', () => {
 
 	test.each(FILES)('%s may read the repository and nothing else, unless a job says so', (file) => {
 		expect(workflow(file).permissions).toEqual({ contents: 'read' });
+	});
+
+	test.each(FILES)('every action of %s is pinned to a commit, and says which version that is', (file) => {
+		const lines = readFileSync(join(FOLDER, file), 'utf8').split('\n');
+		const used = lines.filter((line) => /^\s*-?\s*uses:/.test(line));
+		expect(used).not.toEqual([]);
+		for (const line of used) expect(line).toMatch(/uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+	});
+
+	test('an image is released for every Dockerfile, for both architectures, with SBOM, provenance and signature', () => {
+		const { images } = workflow('release.yaml').jobs;
+		const programs = readdirSync(join(FOLDER, '../..'))
+			.map((name) => /^Dockerfile\.(.+)$/.exec(name)?.[1])
+			.filter((name) => name !== undefined);
+		expect([...(images?.strategy?.matrix.program ?? [])].sort()).toEqual(programs.sort());
+		const build = images?.steps.find(({ uses = '' }) => uses.startsWith('docker/build-push-action@'));
+		expect(build?.with).toMatchObject({
+			file: 'Dockerfile.${{ matrix.program }}',
+			platforms: 'linux/amd64,linux/arm64',
+			sbom: true,
+			provenance: 'mode=max',
+		});
+		expect(images?.steps.at(-1)?.run).toContain('cosign sign');
 	});
 
 	test.each(FILES)('no script of %s takes text of an event into its shell', (file) => {
