@@ -8,6 +8,10 @@ import { type Handed, handedTo } from './probe.ts';
 /** What the API server says when it cannot call a webhook, and what to do about it. The first match counts. */
 const BROKEN_CALLS: readonly (readonly [pattern: RegExp, cure: string])[] = [
 	[
+		/client to provide credentials|ENVTIER_CLIENT_/,
+		'the webhook wants a client certificate (ENVTIER_CLIENT_CA) and gets none that it accepts: have the API server show one (deploy/client-auth), or take the setting out',
+	],
+	[
 		/unknown authority|certificate signed by|self-signed/i,
 		'the caBundle of the registration is not the CA of the certificate that the webhook serves: write the right one there (deploy/certs)',
 	],
