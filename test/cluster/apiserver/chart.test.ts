@@ -220,11 +220,12 @@ describeWithServers('deploy/chart', () => {
 			const tokens = volumes.flatMap(({ projected }) => projected?.sources ?? []);
 			expect(tokens.map(({ serviceAccountToken }) => serviceAccountToken?.audience)).toEqual(['bao']);
 			// Whom it does not ask it needs no rights with.
-			expect(all.filter(({ kind }) => kind?.startsWith('ClusterRole'))).toEqual([]);
+			expect(all.map(idOf).filter((id) => /^ClusterRole.* envtier-api/.test(id))).toEqual([]);
 		});
 
 		test('the webhook gets no right that its settings need not', async () => {
-			const least = { ...EXAMPLES, ENVTIER_EVENTS: 'false', ENVTIER_ORG_LABEL: 'ignored' };
+			const off = { ENVTIER_EVENTS: 'false', ENVTIER_ORG_LABEL: 'ignored', ENVTIER_CERTIFICATES: 'files' };
+			const least = { ...EXAMPLES, ...off };
 			const all = await rendered(...(await valuesFile({ settings: least })));
 			expect(all.filter(({ kind }) => kind?.startsWith('ClusterRole'))).toEqual([]);
 			const some = await rendered(...(await valuesFile({ settings: { ...least, ENVTIER_EVENTS: 'true' } })));
@@ -248,8 +249,14 @@ describeWithServers('deploy/chart', () => {
 				dnsNames: expect.arrayContaining(['envtier-webhook.envtier-system.svc']),
 				issuerRef: { kind: 'Issuer', name: 'envtier-webhook' },
 			});
-			expect(all.filter(({ kind }) => kind === 'Issuer')).toHaveLength(1);
-			expect(all.filter(({ kind }) => kind === 'Certificate')).toHaveLength(1);
+			// And a CA that outlives it, which signs itself.
+			const made = all.map(idOf).filter((id) => /^(Issuer|Certificate) /.test(id));
+			expect(made.sort()).toEqual([
+				'Certificate envtier-webhook',
+				'Certificate envtier-webhook-ca',
+				'Issuer envtier-webhook',
+				'Issuer envtier-webhook-self-signed',
+			]);
 			const both = await rendered(...LEAST, ...CERT_MANAGER, '--set', 'api.enabled=true');
 			expect(both.find((one) => idOf(one) === 'Certificate envtier-api')?.spec).toMatchObject({
 				secretName: 'envtier-api-tls',
