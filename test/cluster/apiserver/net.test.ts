@@ -402,6 +402,21 @@ describeWithServers('the net under the webhook', () => {
 				expect(body.message).toMatch(REFUSED);
 				expect(body.message).toMatch(sentence);
 			});
+
+			describe('cannot stop what somebody types by hand', () => {
+				test('the least that passes, as docs/security.md tells of it', async () => {
+					const { status, body } = await createPod(cluster, namespace, forged(), 'dryRun=All');
+					expect(status, body.message).toBe(201);
+				});
+
+				test.each(PIECES)('and %s is a part of that', async (_, take) => {
+					const pod = forged();
+					take(pod);
+					const { status, body } = await createPod(cluster, namespace, pod, 'dryRun=All');
+					expect(status, JSON.stringify(body)).toBe(422);
+					expect(body.message).toMatch(REFUSED);
+				});
+			});
 		});
 	});
 });
@@ -428,6 +443,57 @@ function setVolume(pod: V1Pod, volume: Volume): void {
 	if (index === -1) throw new Error(`there is no volume ${volume.name}`);
 	volumes[index] = volume;
 }
+
+/** A pod that asks for secrets and has the least by which the net takes it for injected, with an image that does nothing. */
+function forged(): V1Pod {
+	const pod = podOf({ envtier: { deployment: 'shop' } });
+	const variables = {
+		ENVTIER_DEPLOYMENT: 'shop',
+		ENVTIER_VAULT_ADDR: 'x',
+		ENVTIER_VAULT_ROLE: 'x',
+		ENVTIER_TIERS: 'x',
+		ENVTIER_FORMAT: 'x',
+		ENVTIER_TOKEN_FILE: '/var/run/secrets/envtier.dev/token',
+		ENVTIER_OUT: '/secrets',
+	};
+	const serviceAccountToken = { path: 'token', audience: 'x' };
+	pod.spec = {
+		initContainers: [
+			{
+				name: 'envtier-fetch',
+				image: 'registry.example/nothing:1',
+				env: Object.entries(variables).map(([name, value]) => ({ name, value })),
+				volumeMounts: [
+					{ name: 'envtier-token', mountPath: '/var/run/secrets/envtier.dev' },
+					{ name: 'envtier-secrets', mountPath: '/secrets' },
+				],
+			},
+		],
+		containers: [{ ...MAIN, volumeMounts: [{ name: 'envtier-secrets', mountPath: '/secrets' }] }],
+		volumes: [
+			{ name: 'envtier-secrets', emptyDir: { medium: 'Memory' } },
+			{ name: 'envtier-token', projected: { sources: [{ serviceAccountToken }] } },
+		],
+	};
+	return pod;
+}
+
+/** Ways to take one piece out of the forged pod. */
+const PIECES: readonly (readonly [string, (pod: V1Pod) => void])[] = [
+	['the init container', (pod) => delete pod.spec?.initContainers],
+	['its variables', (pod) => pod.spec?.initContainers?.[0]?.env?.pop()],
+	['its mount of the token', (pod) => pod.spec?.initContainers?.[0]?.volumeMounts?.shift()],
+	['its mount of the memory', (pod) => pod.spec?.initContainers?.[0]?.volumeMounts?.pop()],
+	['the application’s mount', (pod) => pod.spec?.containers[0]?.volumeMounts?.pop()],
+	['the memory', (pod) => Object.assign(pod.spec?.volumes?.[0] ?? {}, { emptyDir: {} })],
+	[
+		'the token',
+		(pod) =>
+			Object.assign(pod.spec?.volumes?.[1] ?? {}, {
+				projected: { sources: [{ configMap: { name: 'x', optional: true } }] },
+			}),
+	],
+];
 
 /** What a person keeps of a pod that the API server showed. */
 function clean({ metadata, spec }: V1Pod): V1Pod {
