@@ -3,6 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { onPath, type RunningProcess, startProcess } from '../../test/support/process.ts';
+import { shippedOptions } from '../../test/support/shipped-options.ts';
 import { makeAuthority } from '../../test/support/tls.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -28,14 +29,6 @@ export interface Memory {
 	readonly peak: number;
 	readonly now: number;
 	readonly own: number;
-}
-
-/** The options of Node that the image has, so that what is measured is what ships. */
-async function shippedOptions(): Promise<readonly string[]> {
-	const text = await readFile(join(ROOT, 'Dockerfile.webhook'), 'utf8');
-	const entrypoint = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(text)?.[1] ?? '[]') as string[];
-	if (entrypoint.length < 2) throw new Error('Dockerfile.webhook has no ENTRYPOINT that can be read');
-	return entrypoint.slice(1, -1);
 }
 
 /** Starts the built webhook as its image does, or a bare server beside it. */

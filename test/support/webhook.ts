@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { VariableName } from '../../contract/variables.ts';
 import { type RunningProcess, startProcess } from './process.ts';
+import { shippedOptions } from './shipped-options.ts';
 import { makeAuthority } from './tls.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -36,7 +37,7 @@ export async function startWebhook(env: WebhookEnv, host = '127.0.0.1'): Promise
 	const started = await startProcess({
 		name: 'webhook',
 		command: process.execPath,
-		args: [join(ROOT, 'webhook/main.ts')],
+		args: [...(await shippedOptions()), join(ROOT, 'webhook/main.ts')],
 		env: {
 			ENVTIER_LISTEN: `${host}:0`,
 			ENVTIER_TLS_CERT_FILE: join(dir, 'tls.crt'),

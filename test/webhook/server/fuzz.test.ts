@@ -27,8 +27,8 @@ describe('the webhook as a process, over TLS', () => {
 		await webhook?.stop();
 	});
 
-	const ask = (message: Message): Promise<Reply> =>
-		send({ port: Number(new URL(webhook.url).port), authority: { certPem: webhook.caPem } }, agent, message);
+	const ask = (message: Message, by: Agent = agent): Promise<Reply> =>
+		send({ port: Number(new URL(webhook.url).port), authority: { certPem: webhook.caPem } }, by, message);
 	const post = (body: Buffer | string): Promise<Reply> => ask({ body });
 
 	/** It decides as ever, and has had no defect. */
@@ -54,6 +54,15 @@ describe('the webhook as a process, over TLS', () => {
 		const reply = await post(body);
 		expect(faultOf(reply), reply.text).toBeUndefined();
 		expect(reply.text.length).toBeLessThan(4096);
+		await isWell();
+	});
+
+	test.for(Object.entries(HOSTILE))('six at once of 3 MiB of %s do not end it', async ([, make]) => {
+		const body = make(LARGEST - ENVELOPE);
+		const crowd = new Agent({ maxSockets: 6, ca: webhook.caPem });
+		const replies = await Promise.all(Array.from({ length: 6 }, () => ask({ body }, crowd)));
+		crowd.destroy();
+		for (const reply of replies) expect(faultOf(reply), reply.text).toBeUndefined();
 		await isWell();
 	});
 });

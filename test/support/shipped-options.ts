@@ -1,0 +1,12 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const DOCKERFILE = join(import.meta.dirname, '../../Dockerfile.webhook');
+
+/** The options of Node that the webhook's image starts with, so that what is tested and measured is what ships. */
+export async function shippedOptions(): Promise<readonly string[]> {
+	const text = await readFile(DOCKERFILE, 'utf8');
+	const entrypoint = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(text)?.[1] ?? '[]') as string[];
+	if (entrypoint.length < 2) throw new Error('Dockerfile.webhook has no ENTRYPOINT that can be read');
+	return entrypoint.slice(1, -1);
+}
