@@ -7,6 +7,10 @@ export const POLICIES = {
 path "auth/token/revoke-self" {
   capabilities = ["update"]
 }
+# After a refusal: tell a policy that is missing from a token that is gone. It shows what the login gave, and no secret.
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
 `,
 	org: `# The organization's tier: what every deployment of @ORG@ shares.
 path "@METADATA@/orgs/@ORG@/secrets/" {
