@@ -29,7 +29,7 @@ export const FAILED_FETCHES = {
 	},
 	'the pod asks for the deployment of another': {
 		reason: 'read-refused',
-		says: 'read-refused: Vault refuses to list the deployment tier at "secret/metadata/deployments/{other}/secrets"; a policy of the role needs: path "secret/metadata/deployments/{other}/secrets/" { capabilities = ["list"] } path "secret/data/deployments/{other}/secrets/+" { capabilities = ["read"] }',
+		says: 'read-refused: Vault refuses to list the deployment tier at "secret/metadata/deployments/{other}/secrets" and the service tier at "secret/metadata/deployments/{other}/services/{service}/secrets"; a policy of the role needs: path "secret/metadata/deployments/{other}/secrets/" { capabilities = ["list"] } path "secret/data/deployments/{other}/secrets/+" { capabilities = ["read"] } path "secret/metadata/deployments/{other}/services/{service}/secrets/" { capabilities = ["list"] } path "secret/data/deployments/{other}/services/{service}/secrets/+" { capabilities = ["read"] }',
 	},
 	'a pod of another service account asks for the service': {
 		reason: 'read-refused',
