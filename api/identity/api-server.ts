@@ -1,8 +1,7 @@
 import { type RequestOptions, request } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
+import { answerTo } from './answer.ts';
 
-/** No answer that is asked for here comes near. */
-const LIMIT = 1024 * 1024;
 /** Milliseconds for one call. */
 const TIMEOUT = 5_000;
 
@@ -33,28 +32,9 @@ export async function createObject(config: KubeConfig, path: string, object: obj
 		'content-type': 'application/json',
 		'content-length': body.length,
 	};
-	const { status, text } = await post(new URL(server + path), { ...options, headers }, body);
+	const signal = AbortSignal.timeout(TIMEOUT);
+	const sent = request(new URL(server + path), { ...options, method: 'POST', headers, signal });
+	const { status, text } = await answerTo(sent, body, () => new ApiServerFailure('too large'));
 	if (status !== 200 && status !== 201) throw new ApiServerFailure(String(status));
 	return JSON.parse(text);
-}
-
-function post(url: URL, options: RequestOptions, body: Buffer): Promise<{ status: number; text: string }> {
-	return new Promise((resolve, reject) => {
-		const sent = request(url, { ...options, method: 'POST', signal: AbortSignal.timeout(TIMEOUT) });
-		sent.on('error', reject);
-		sent.on('response', (answer) => {
-			const chunks: Buffer[] = [];
-			let size = 0;
-			answer.on('error', reject);
-			answer.on('data', (chunk: Buffer) => {
-				chunks.push(chunk);
-				size += chunk.length;
-				if (size > LIMIT) sent.destroy(new ApiServerFailure('too large'));
-			});
-			answer.on('end', () =>
-				resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
-			);
-		});
-		sent.end(body);
-	});
 }

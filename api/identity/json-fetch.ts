@@ -1,6 +1,5 @@
 import { request } from 'node:https';
-
-const LIMIT = 1024 * 1024;
+import { type Answer, answerTo } from './answer.ts';
 
 /**
  * A `fetch` of JSON that trusts a CA of our choice, which Node's own can't. Follows nothing: an issuer's keys come from the
@@ -28,28 +27,13 @@ function get(
 	ca: string | undefined,
 	timeout: number,
 	signal: AbortSignal | undefined,
-): Promise<{ status: number; text: string }> {
+): Promise<Answer> {
 	const ends = AbortSignal.timeout(timeout);
 	const options = {
 		headers: { accept: 'application/json' },
 		signal: signal === undefined ? ends : AbortSignal.any([signal, ends]),
 		...(ca === undefined ? {} : { ca }),
 	};
-	return new Promise((resolve, reject) => {
-		const sent = request(url, options, (answer) => {
-			const chunks: Buffer[] = [];
-			let size = 0;
-			answer.on('error', reject);
-			answer.on('data', (chunk: Buffer) => {
-				chunks.push(chunk);
-				size += chunk.length;
-				if (size > LIMIT) sent.destroy(new Error(`${url.host} sent more than ${LIMIT} bytes`));
-			});
-			answer.on('end', () =>
-				resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
-			);
-		});
-		sent.on('error', reject);
-		sent.end();
-	});
+	const tooLarge = (limit: number): Error => new Error(`${url.host} sent more than ${limit} bytes`);
+	return answerTo(request(url, options), undefined, tooLarge);
 }

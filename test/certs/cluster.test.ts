@@ -6,7 +6,6 @@ import type { V1MutatingWebhookConfiguration } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { isTrusted, readable } from '../../pki/bundle.ts';
-import { type ApiServer, startApiServer } from '../support/kubernetes/apiserver.ts';
 import { expectStatus } from '../support/kubernetes/cluster.ts';
 import { createPod, injectedInto, podOf } from '../support/kubernetes/pods.ts';
 import { shippedRegistration } from '../support/kubernetes/registration.ts';
@@ -14,8 +13,10 @@ import { freePort } from '../support/ports.ts';
 import type { RunningProcess } from '../support/process.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
+import { REGISTRATION, REGISTRATIONS, tokenKubeconfig } from './self-managed/replica.ts';
 import {
 	certs,
+	describeOnApiServer,
 	flow,
 	type Mounted,
 	mountSecret,
@@ -25,19 +26,11 @@ import {
 	startWebhookWith,
 } from './support.ts';
 
-const REGISTRATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
-const REGISTRATION = `${REGISTRATIONS}/envtier`;
 /** The webhook of these tests is called by address, as no kube-proxy is there. */
 const NAMED = ['--name', '127.0.0.1'] as const;
 const QUICK = ['--settle', '1'] as const;
 
-const started = await startApiServer();
-const describeOnApiServer = (name: string, body: (server: ApiServer) => void): void => {
-	if (started.ok) describe(name, () => body(started.value));
-	else describe.skip(name, () => test(`needs an API server: ${started.error}`));
-};
-
-describeOnApiServer('the certificate script on a real API server', (server) => {
+await describeOnApiServer('the certificate script on a real API server', (server) => {
 	let place: Scratch;
 	beforeAll(async () => {
 		place = await scratch('certs');
@@ -49,20 +42,6 @@ describeOnApiServer('the certificate script on a real API server', (server) => {
 	});
 
 	const run = (...args: readonly string[]) => certs(server.kubeconfig, ...args);
-
-	/** The kubeconfig of somebody with this token. */
-	async function kubeconfigOf(token: string): Promise<string> {
-		const file = join(place.dir, 'kubeconfig');
-		const ca = Buffer.from(server.caPem).toString('base64');
-		const config = {
-			clusters: [{ name: 'c', cluster: { server: server.url, 'certificate-authority-data': ca } }],
-			contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-			users: [{ name: 'u', user: { token } }],
-			'current-context': 'c',
-		};
-		await writeFile(file, JSON.stringify(config), { mode: 0o600 });
-		return file;
-	}
 
 	/** Registers the webhook as it ships; at an address if one is given, else at its Service. */
 	async function register(url?: string): Promise<void> {
@@ -117,7 +96,7 @@ describeOnApiServer('the certificate script on a real API server', (server) => {
 				says: /reading Secret .* failed: you may not: secrets "envtier-webhook-tls" is forbidden/,
 			},
 		])('as $who', async ({ token, says }) => {
-			const file = await kubeconfigOf(await token());
+			const file = await tokenKubeconfig(place.dir, server, await token());
 			const { code, stderr } = await certs(file);
 			expect([code, stderr]).toEqual([1, expect.stringMatching(says)]);
 		});
@@ -196,7 +175,7 @@ describeOnApiServer('the certificate script on a real API server', (server) => {
 			expectStatus(await server.request('POST', path, object), 201, `creating ${object.kind}`);
 		}
 		await server.createServiceAccount(NAMESPACE, 'envtier-certs');
-		const file = await kubeconfigOf(await server.token(NAMESPACE, 'envtier-certs'));
+		const file = await tokenKubeconfig(place.dir, server, await server.token(NAMESPACE, 'envtier-certs'));
 		const made = await certs(file);
 		expect([made.code, made.stderr]).toEqual([0, expect.stringContaining('wrote the Secret')]);
 		// A second run looks for replicas; there are none.

@@ -1,33 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ApiServer, startApiServer } from '../support/kubernetes/apiserver.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectStatus } from '../support/kubernetes/cluster.ts';
 import { createPod, injectedInto, podOf } from '../support/kubernetes/pods.ts';
-import { shippedRegistration } from '../support/kubernetes/registration.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 import { type Balancer, startBalancer } from './self-managed/balancer.ts';
 import {
 	NAMESPACE,
-	REGISTRATIONS,
 	type Replica,
+	registerAt,
 	SECRET,
 	startReplica,
 	tokenKubeconfig,
 } from './self-managed/replica.ts';
-import { type Flow, flow } from './support.ts';
+import { describeOnApiServer, type Flow, flow } from './support.ts';
 
 /** As long as a kube-proxy may send new connections to a replica that is gone. */
 const STALE_MS = 2_000;
 const PATIENT = { timeoutMs: 60_000, everyMs: 50 };
 
-const started = await startApiServer();
-const describeOnApiServer = (name: string, body: (server: ApiServer) => void): void => {
-	if (started.ok) describe(name, () => body(started.value));
-	else describe.skip(name, () => test(`needs an API server: ${started.error}`));
-};
-
-describeOnApiServer('replicas that a real API server calls without a pause', (cluster) => {
+await describeOnApiServer('replicas that a real API server calls without a pause', (cluster) => {
 	let place: Scratch;
 	let balancer: Balancer;
 	let kubeconfig: string;
@@ -59,10 +51,7 @@ describeOnApiServer('replicas that a real API server calls without a pause', (cl
 		expectStatus(await cluster.request('POST', bindings, binding), 201, 'giving rights');
 		const token = await cluster.token(NAMESPACE, 'default', [], 3600);
 		kubeconfig = await tokenKubeconfig(place.dir, cluster, token);
-		const registration = await shippedRegistration();
-		for (const webhook of registration.webhooks ?? [])
-			webhook.clientConfig = { url: `https://127.0.0.1:${balancer.port}/mutate` };
-		expectStatus(await cluster.request('POST', REGISTRATIONS, registration), 201, 'registering');
+		await registerAt(cluster, balancer.port);
 		await Promise.all([add(), add()]);
 		await until('a pod to be injected', async () => (await admitted()) === undefined, PATIENT);
 	});

@@ -1,12 +1,10 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readable } from '../../pki/bundle.ts';
-import { type ApiServer, startApiServer } from '../support/kubernetes/apiserver.ts';
 import { expectStatus } from '../support/kubernetes/cluster.ts';
 import { kubectlFor } from '../support/kubernetes/kubectl.ts';
 import { createPod, injectedInto, podOf } from '../support/kubernetes/pods.ts';
 import { preparePrograms } from '../support/kubernetes/programs.ts';
-import { shippedRegistration } from '../support/kubernetes/registration.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { makeAuthority } from '../support/tls.ts';
 import { until } from '../support/until.ts';
@@ -19,12 +17,13 @@ import {
 	REGISTRATION,
 	REGISTRATIONS,
 	type Replica,
+	registerAt,
 	SECRET,
 	secretOf,
 	startReplica,
 	tokenKubeconfig,
 } from './self-managed/replica.ts';
-import { flow } from './support.ts';
+import { describeOnApiServer, flow } from './support.ts';
 
 const RBAC = join(import.meta.dirname, '../../deploy/manifests/components/self-managed/rbac.yaml');
 /** So short that a test sees them end; a third of it is left for a busy machine to renew in. */
@@ -35,13 +34,7 @@ const SHORT = {
 } as const;
 const PATIENT = { timeoutMs: 120_000, everyMs: 100 };
 
-const started = await startApiServer();
-const describeOnApiServer = (name: string, body: (server: ApiServer) => void): void => {
-	if (started.ok) describe(name, () => body(started.value));
-	else describe.skip(name, () => test(`needs an API server: ${started.error}`));
-};
-
-describeOnApiServer('certificates that the webhook keeps itself', (cluster) => {
+await describeOnApiServer('certificates that the webhook keeps itself', (cluster) => {
 	let place: Scratch;
 	let kubeconfig: string;
 	let balancer: Balancer;
@@ -60,10 +53,7 @@ describeOnApiServer('certificates that the webhook keeps itself', (cluster) => {
 		expect(applied.code, applied.stderr).toBe(0);
 		const token = await cluster.token(NAMESPACE, 'envtier-webhook', [], 3600);
 		kubeconfig = await tokenKubeconfig(place.dir, cluster, token);
-		const registration = await shippedRegistration();
-		for (const webhook of registration.webhooks ?? [])
-			webhook.clientConfig = { url: `https://127.0.0.1:${balancer.port}/mutate` };
-		expectStatus(await cluster.request('POST', REGISTRATIONS, registration), 201, 'registering');
+		await registerAt(cluster, balancer.port);
 	});
 	afterAll(async () => {
 		for (const replica of replicas ?? []) await replica.process.stop(0);

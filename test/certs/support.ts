@@ -1,12 +1,21 @@
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, test } from 'vitest';
+import { type ApiServer, startApiServer } from '../support/kubernetes/apiserver.ts';
 import { type Cluster, expectStatus } from '../support/kubernetes/cluster.ts';
 import { type Finished, type RunningProcess, runProcess, startProcess } from '../support/process.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 export const NAMESPACE = 'envtier-system';
 export const SECRET = `/api/v1/namespaces/${NAMESPACE}/secrets/envtier-webhook-tls`;
+
+/** Describes behaviour on an API server of its own, which the body stops; skipped, with the reason, where none can run. */
+export async function describeOnApiServer(name: string, body: (server: ApiServer) => void): Promise<void> {
+	const started = await startApiServer();
+	if (started.ok) describe(name, () => body(started.value));
+	else describe.skip(name, () => test(`needs an API server: ${started.error}`));
+}
 
 /** Runs the script as a person would, with this kubeconfig unless the arguments name another. */
 export function certs(kubeconfig: string | undefined, ...args: readonly string[]): Promise<Finished> {

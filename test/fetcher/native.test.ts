@@ -3,29 +3,19 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { renderNative } from '../../fetcher/render/native.ts';
-import { onPath, runProcess } from '../support/process.ts';
+import { buildKubeletHelper } from '../support/kubernetes/go-helper.ts';
+import { runProcess } from '../support/process.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { anyEntries, EVERY_BYTE } from './support/values.ts';
 
 type Entries = readonly { readonly key: string; readonly value: string }[];
-
-/** A program around the kubelet's own function, built from the Kubernetes module that the cluster tests use. */
-const MODULE = join(import.meta.dirname, '../support/kubernetes/go/kubernetes');
 
 let place: Scratch;
 let parser: string;
 
 beforeAll(async () => {
 	place = await scratch('native');
-	parser = join(place.dir, 'parse-env');
-	const built = await runProcess({
-		command: onPath('go') ?? 'go',
-		args: ['build', '-mod=readonly', '-buildvcs=false', '-o', parser, './parse-env'],
-		cwd: MODULE,
-		env: { ...process.env, CGO_ENABLED: '0', GOWORK: 'off' },
-		timeoutMs: 600_000,
-	});
-	if (built.code !== 0) throw new Error(built.stderr);
+	parser = await buildKubeletHelper('parse-env', place.dir);
 }, 600_000);
 afterAll(() => place.remove());
 

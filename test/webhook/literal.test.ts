@@ -1,31 +1,20 @@
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { admit } from '../../webhook/admit.ts';
 import { anyValue } from '../fetcher/support/values.ts';
-import { onPath, runProcess } from '../support/process.ts';
+import { buildKubeletHelper } from '../support/kubernetes/go-helper.ts';
+import { runProcess } from '../support/process.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { ASKS, podOf } from './support/pods.ts';
 import { applied, request } from './support/request.ts';
 import { settings } from './support/settings.ts';
-
-/** A program around the kubelet's own function, built from the Kubernetes module that the cluster tests use. */
-const MODULE = join(import.meta.dirname, '../support/kubernetes/go/kubernetes');
 
 let place: Scratch;
 let expander: string;
 
 beforeAll(async () => {
 	place = await scratch('expand');
-	expander = join(place.dir, 'expand');
-	const built = await runProcess({
-		command: onPath('go') ?? 'go',
-		args: ['build', '-mod=readonly', '-buildvcs=false', '-o', expander, './expand'],
-		cwd: MODULE,
-		env: { ...process.env, CGO_ENABLED: '0', GOWORK: 'off' },
-		timeoutMs: 600_000,
-	});
-	if (built.code !== 0) throw new Error(built.stderr);
+	expander = await buildKubeletHelper('expand', place.dir);
 }, 600_000);
 afterAll(() => place.remove());
 

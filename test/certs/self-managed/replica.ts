@@ -7,6 +7,7 @@ import { readable } from '../../../pki/bundle.ts';
 import { call } from '../../support/http.ts';
 import type { ClusterAccess } from '../../support/kubernetes/client.ts';
 import { type Cluster, expectStatus } from '../../support/kubernetes/cluster.ts';
+import { shippedRegistration } from '../../support/kubernetes/registration.ts';
 import { type RunningProcess, startProcess } from '../../support/process.ts';
 
 const MAIN = join(import.meta.dirname, '../../../webhook/main.ts');
@@ -41,6 +42,14 @@ export async function tokenKubeconfig(
 	};
 	await writeFile(file, JSON.stringify(config), { mode: 0o600 });
 	return file;
+}
+
+/** Registers the webhook as it ships, at a port of this machine in place of its Service. */
+export async function registerAt(cluster: Cluster, port: number): Promise<void> {
+	const registration = await shippedRegistration();
+	for (const webhook of registration.webhooks ?? [])
+		webhook.clientConfig = { url: `https://127.0.0.1:${port}/mutate` };
+	expectStatus(await cluster.request('POST', REGISTRATIONS, registration), 201, 'registering');
 }
 
 /** Starts a replica; it listens when this resolves, ready or not. */

@@ -1,25 +1,16 @@
-import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { podOf } from '../support/pods.ts';
 import { review } from '../support/request.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { keepAlive, open, openTcp, readAll, send } from '../support/wire.ts';
+import { keepAlive, open, openTcp, readAll, send, socketKeeper } from '../support/wire.ts';
 
 const GOOD = JSON.stringify(review(podOf()));
 const HEAD = `POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${GOOD.length}\r\n\r\n`;
 const times = <T>(n: number, make: () => Promise<T>): Promise<T[]> =>
 	Promise.all(Array.from({ length: n }, make));
 
-const sockets: Socket[] = [];
-const kept = <T extends Socket>(socket: T): T => {
-	// Whoever is cut off may see a reset.
-	socket.on('error', () => undefined);
-	sockets.push(socket);
-	return socket;
-};
-afterEach(() => {
-	for (const socket of sockets.splice(0)) socket.destroy();
-});
+const { keep: kept, close } = socketKeeper();
+afterEach(close);
 
 async function isAnswered(server: TestServer): Promise<void> {
 	const agent = keepAlive(server);

@@ -4,21 +4,13 @@ import { until } from '../../support/until.ts';
 import { podOf } from '../support/pods.ts';
 import { review } from '../support/request.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { keepAlive, open, openTcp, readAll, send } from '../support/wire.ts';
+import { keepAlive, open, openTcp, readAll, send, socketKeeper } from '../support/wire.ts';
 
 const GOOD = JSON.stringify(review(podOf()));
 const KIB = 1024;
 
-const sockets: Socket[] = [];
-const kept = <T extends Socket>(socket: T): T => {
-	// Whoever is cut off may see a reset.
-	socket.on('error', () => undefined);
-	sockets.push(socket);
-	return socket;
-};
-afterEach(() => {
-	for (const socket of sockets.splice(0)) socket.destroy();
-});
+const { sockets, keep: kept, close } = socketKeeper();
+afterEach(close);
 
 const head = (length: number): string =>
 	`POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;

@@ -95,3 +95,24 @@ export async function readAll(socket: Socket): Promise<string> {
 	if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve));
 	return Buffer.concat(chunks).toString();
 }
+
+/** Remembers sockets until `close` destroys them. */
+export function socketKeeper(): {
+	readonly sockets: readonly Socket[];
+	keep<T extends Socket>(socket: T): T;
+	close(): void;
+} {
+	const sockets: Socket[] = [];
+	return {
+		sockets,
+		keep: (socket) => {
+			// Whoever is cut off may see a reset.
+			socket.on('error', () => undefined);
+			sockets.push(socket);
+			return socket;
+		},
+		close: () => {
+			for (const socket of sockets.splice(0)) socket.destroy();
+		},
+	};
+}

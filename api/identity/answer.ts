@@ -1,0 +1,38 @@
+import type { ClientRequest } from 'node:http';
+
+/** More than any answer that is asked for here: keys of an issuer, reviews of an API server. */
+const LIMIT = 1024 * 1024;
+
+/** One answer, read to its end. */
+export interface Answer {
+	readonly status: number;
+	readonly text: string;
+}
+
+/**
+ * Ends a request with `body` and reads its answer. Rejects with what goes wrong on the way, and with what `tooLarge` makes of an answer
+ * of more bytes than are read.
+ */
+export function answerTo(
+	sent: ClientRequest,
+	body: Buffer | undefined,
+	tooLarge: (limit: number) => Error,
+): Promise<Answer> {
+	return new Promise((resolve, reject) => {
+		sent.on('error', reject);
+		sent.on('response', (answer) => {
+			const chunks: Buffer[] = [];
+			let size = 0;
+			answer.on('error', reject);
+			answer.on('data', (chunk: Buffer) => {
+				chunks.push(chunk);
+				size += chunk.length;
+				if (size > LIMIT) sent.destroy(tooLarge(LIMIT));
+			});
+			answer.on('end', () =>
+				resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+			);
+		});
+		sent.end(body);
+	});
+}
