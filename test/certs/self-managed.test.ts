@@ -1,10 +1,7 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readable } from '../../pki/bundle.ts';
 import { expectStatus } from '../support/kubernetes/cluster.ts';
-import { kubectlFor } from '../support/kubernetes/kubectl.ts';
 import { createPod, injectedInto, podOf } from '../support/kubernetes/pods.ts';
-import { preparePrograms } from '../support/kubernetes/programs.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { makeAuthority } from '../support/tls.ts';
 import { until } from '../support/until.ts';
@@ -12,12 +9,12 @@ import { type Balancer, startBalancer } from './self-managed/balancer.ts';
 import {
 	bundleOf,
 	fingerprint,
+	installSelfManaged,
 	NAMESPACE,
 	overwriteBundle,
 	REGISTRATION,
 	REGISTRATIONS,
 	type Replica,
-	registerAt,
 	SECRET,
 	secretOf,
 	startReplica,
@@ -25,7 +22,6 @@ import {
 } from './self-managed/replica.ts';
 import { describeOnApiServer, flow } from './support.ts';
 
-const RBAC = join(import.meta.dirname, '../../deploy/manifests/components/self-managed/rbac.yaml');
 /** So short that a test sees them end; a third of it is left for a busy machine to renew in. */
 const SHORT = {
 	ENVTIER_CERTIFICATES_LIFE: '15s',
@@ -41,19 +37,10 @@ await describeOnApiServer('certificates that the webhook keeps itself', (cluster
 	let namespace: string;
 	let replicas: readonly Replica[];
 	beforeAll(async () => {
-		const programs = await preparePrograms(['kubectl']);
-		if (!programs.ok) throw new Error(programs.error);
 		place = await scratch('self-managed');
 		balancer = await startBalancer();
-		await cluster.createNamespace({ name: NAMESPACE });
-		await cluster.createServiceAccount(NAMESPACE, 'envtier-webhook');
+		kubeconfig = await installSelfManaged(cluster, place.dir, balancer.port);
 		namespace = await cluster.createNamespace();
-		// With the rights that ship, and no others.
-		const applied = await kubectlFor(programs.value.kubectl, cluster)('apply', '-f', RBAC);
-		expect(applied.code, applied.stderr).toBe(0);
-		const token = await cluster.token(NAMESPACE, 'envtier-webhook', [], 3600);
-		kubeconfig = await tokenKubeconfig(place.dir, cluster, token);
-		await registerAt(cluster, balancer.port);
 	});
 	afterAll(async () => {
 		for (const replica of replicas ?? []) await replica.process.stop(0);

@@ -7,9 +7,12 @@ import { readable } from '../../../pki/bundle.ts';
 import { call } from '../../support/http.ts';
 import type { ClusterAccess } from '../../support/kubernetes/client.ts';
 import { type Cluster, expectStatus } from '../../support/kubernetes/cluster.ts';
+import { kubectlFor, mustKubectl } from '../../support/kubernetes/kubectl.ts';
+import { preparePrograms } from '../../support/kubernetes/programs.ts';
 import { shippedRegistration } from '../../support/kubernetes/registration.ts';
 import { type RunningProcess, startProcess } from '../../support/process.ts';
 
+const RBAC = join(import.meta.dirname, '../../../deploy/manifests/components/self-managed/rbac.yaml');
 const MAIN = join(import.meta.dirname, '../../../webhook/main.ts');
 export const REGISTRATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 export const REGISTRATION = `${REGISTRATIONS}/envtier`;
@@ -42,6 +45,20 @@ export async function tokenKubeconfig(
 	};
 	await writeFile(file, JSON.stringify(config), { mode: 0o600 });
 	return file;
+}
+
+/**
+ * Gives the webhook a namespace, the rights that ship and no others, and the registration, at a port of this machine in place of its Service;
+ * gives the kubeconfig of its service account.
+ */
+export async function installSelfManaged(cluster: Cluster, dir: string, port: number): Promise<string> {
+	const programs = await preparePrograms(['kubectl']);
+	if (!programs.ok) throw new Error(programs.error);
+	await cluster.createNamespace({ name: NAMESPACE });
+	await cluster.createServiceAccount(NAMESPACE, 'envtier-webhook');
+	await mustKubectl(kubectlFor(programs.value.kubectl, cluster), 'apply', '-f', RBAC);
+	await registerAt(cluster, port);
+	return await tokenKubeconfig(dir, cluster, await cluster.token(NAMESPACE, 'envtier-webhook', [], 3600));
 }
 
 /** Registers the webhook as it ships, at a port of this machine in place of its Service. */

@@ -44,8 +44,10 @@ export interface CertificateObjects {
 
 const REGISTRATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 const MANAGER = 'fieldManager=envtier-webhook';
-/** The object is another than we saw: changed (409; 422 for a JSON Patch whose test fails), made (409) or gone (404). */
-const OUTRUN: readonly (number | undefined)[] = [404, 409, 422];
+/** The object is another than we saw: changed or made (409), or gone (404). */
+const OUTRUN: readonly (number | undefined)[] = [404, 409];
+/** A JSON Patch whose test fails, or a change that is not allowed. */
+const UNPROCESSABLE = 422;
 
 /** Follows both objects; `changed` is called whenever there is something new. */
 export function followObjects(
@@ -73,6 +75,12 @@ export function followObjects(
 		},
 		log,
 	);
+	const readRegistration: CertificateObjects['readRegistration'] = async () => {
+		const answer = await client.call<V1MutatingWebhookConfiguration>({ method: 'GET', path });
+		if (answer.ok) return ok(seenRegistration(answer.value));
+		if (answer.error.status === 404) return ok(undefined);
+		return err(`reading the registration ${registration}: the API server ${answer.error.message}`);
+	};
 	return {
 		seen: () => {
 			const [own, registered] = [watchedSecret.current(), watchedRegistration.current()];
@@ -93,14 +101,14 @@ export function followObjects(
 				...{ method: 'PATCH', path: `${path}?${MANAGER}`, body: bundlePatch(seen, bundle) },
 				contentType: 'application/json-patch+json',
 			});
+			if (!answer.ok && answer.error.status === UNPROCESSABLE) {
+				const fresh = await readRegistration();
+				if (!fresh.ok) return fresh;
+				if (fresh.value?.resourceVersion !== seen.resourceVersion) return ok('outrun');
+			}
 			return outcome(answer, `writing the caBundle of the registration ${registration}`, true);
 		},
-		readRegistration: async () => {
-			const answer = await client.call<V1MutatingWebhookConfiguration>({ method: 'GET', path });
-			if (answer.ok) return ok(seenRegistration(answer.value));
-			if (answer.error.status === 404) return ok(undefined);
-			return err(`reading the registration ${registration}: the API server ${answer.error.message}`);
-		},
+		readRegistration,
 		close: () => {
 			watchedSecret.close();
 			watchedRegistration.close();

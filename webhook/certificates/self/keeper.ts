@@ -119,8 +119,10 @@ class Rounds implements Keeper {
 		this.#told = problem;
 	}
 
-	#takeUp({ state, pair }: Stored, { registration }: Seen): void {
+	#takeUp({ state, pair }: Stored, { secret, registration }: Seen): void {
 		if (state.leaf === undefined || state.current === undefined || pair === undefined) return;
+		// Somebody else's is better than none only where API servers trust it.
+		if (secret.foreign !== undefined && !trusts(registration?.trust ?? [[]], state.current.id)) return;
 		const stored = { leaf: state.leaf, caId: state.current.id };
 		if (!takesUp(this.#shown, stored, registration?.trust, Date.now())) return;
 		this.#shown = stored;

@@ -17,21 +17,24 @@ export interface SecretSeen {
 }
 
 const OURS: readonly string[] = Object.values(KEYS);
+/** The type of a Secret that is none of Kubernetes' own kinds. */
+const PLAIN = 'Opaque';
 
-/** Decodes the Secret, or its absence. One that holds nothing may be taken over, whoever made it. */
+/** Decodes the Secret, or its absence. One that holds nothing and is meant for nothing particular may be taken over, whoever made it. */
 export function seenSecret(object: V1Secret | undefined): SecretSeen {
 	const raw = object?.data ?? {};
 	const entries = Object.entries(raw).filter(([name]) => OURS.includes(name));
 	const labels = object?.metadata?.labels ?? {};
 	const ours = Object.entries(MANAGED_BY).every(([name, value]) => labels[name] === value);
 	const { namespace, name } = object?.metadata ?? {};
+	const blank = Object.keys(raw).length === 0 && (object?.type ?? PLAIN) === PLAIN;
 	return {
 		object,
 		data: Object.fromEntries(
 			entries.map(([key, text]) => [key, Buffer.from(text, 'base64').toString('utf8')]),
 		),
 		foreign:
-			ours || Object.keys(raw).length === 0
+			ours || blank
 				? undefined
 				: `the Secret ${namespace}/${name} was not made by the webhook and is left alone: delete it, or name another in ENVTIER_CERTIFICATES_SECRET`,
 	};
@@ -53,7 +56,7 @@ export function secretOf(
 		apiVersion: 'v1',
 		kind: 'Secret',
 		metadata: { ...metadata, namespace, name, labels },
-		type: object?.type ?? 'Opaque',
+		type: object?.type ?? PLAIN,
 		data: Object.fromEntries([...others, ...ours]),
 	};
 }
