@@ -269,18 +269,57 @@ describeWithServers('deploy/chart', () => {
 		});
 
 		test.each([
-			['no Vault', []],
-			['a setting that does not exist', [...LEAST, '--set', 'settings.ENVTIER_VAULT_ADRR=x']],
-			['a setting of the fetcher', [...LEAST, '--set', 'settings.ENVTIER_TOKEN_FILE=/x']],
-			['a value that does not exist', [...LEAST, '--set', 'replica=2']],
-			['no replica', [...LEAST, '--set', 'replicas=0']],
-			['a Vault token of the API', [...LEAST, '--set', 'api.settings.ENVTIER_API_VAULT_TOKEN=t']],
-			['an API without a role', [...LEAST, '--set', 'api.settings.ENVTIER_API_VAULT_ROLE=']],
-			['a private key among the CAs', [...LEAST, '--set', 'tls.caBundle=-----BEGIN PRIVATE KEY-----']],
-		])('%s is refused by the schema', async (_, args) => {
+			['no Vault', [], '/settings/ENVTIER_VAULT_ADDR'],
+			[
+				'a setting that does not exist',
+				[...LEAST, '--set', 'settings.ENVTIER_VAULT_ADRR=x'],
+				'ENVTIER_VAULT_ADRR',
+			],
+			[
+				'a setting of the fetcher',
+				[...LEAST, '--set', 'settings.ENVTIER_TOKEN_FILE=/x'],
+				'ENVTIER_TOKEN_FILE',
+			],
+			['a value that does not exist', [...LEAST, '--set', 'replica=2'], "'replica' not allowed"],
+			['no replica', [...LEAST, '--set', 'replicas=0'], "'/replicas'"],
+			[
+				'a Vault token of the API',
+				[...LEAST, '--set', 'api.settings.ENVTIER_API_VAULT_TOKEN=t'],
+				'ENVTIER_API_VAULT_TOKEN',
+			],
+			[
+				'an API without a role',
+				[...LEAST, '--set', 'api.settings.ENVTIER_API_VAULT_ROLE='],
+				'/api/settings/ENVTIER_API_VAULT_ROLE',
+			],
+			['an API that is asked for in a word', [...LEAST, '--set-string', 'api.enabled=yes'], '/api/enabled'],
+		])('%s is refused by the schema, which names it', async (_, args, name) => {
 			const { code, stderr } = await helm('template', 'envtier', CHART, ...args);
 			expect(code).not.toBe(0);
 			expect(stderr).toContain("values don't meet the specifications of the schema");
+			expect(stderr).toContain(name);
+		});
+
+		// Helm repeats the values that it refuses; these come from files that lie beside the right ones.
+		test.each([
+			'/tls/caBundle',
+			'/settings/ENVTIER_VAULT_CA',
+			'/settings/ENVTIER_CLIENT_CA',
+			'/api/settings/ENVTIER_API_OIDC_CA',
+		])('a private key in the place of CAs is refused and not repeated: %s', async (place) => {
+			const key = '-----BEGIN PRIVATE KEY-----\ntest-only\n-----END PRIVATE KEY-----\n';
+			const file = join(home, 'wrong.pem');
+			const name = place.slice(1).replaceAll('/', '.');
+			// As certificates and keys often lie in one file.
+			const certificate = '-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n';
+			for (const text of [key, certificate + key]) {
+				await writeFile(file, text);
+				const wrong = ['--set-file', `${name}=${file}`];
+				const { code, stderr } = await helm('template', 'envtier', CHART, ...LEAST, ...wrong);
+				expect(code).not.toBe(0);
+				expect(stderr).toContain(place);
+				expect(stderr).not.toContain('test-only');
+			}
 		});
 	});
 
@@ -328,6 +367,68 @@ describeWithServers('deploy/chart', () => {
 			expect(back.code, back.stderr).toBe(0);
 			expect(await organization()).toBeUndefined();
 			expect(await checksum()).toBe(before);
+		});
+
+		test('values that are wrong change nothing of what is installed', async () => {
+			const generation = async () =>
+				(await cluster.request<V1Deployment>('GET', DEPLOYMENT)).body.metadata?.generation;
+			const before = await generation();
+			const wrong = ['--set', 'replicas=1', '--set', 'settings.ENVTIER_DEADLNE=30'];
+			const { code, stderr } = await release('upgrade', 'envtier', CHART, '--reuse-values', ...wrong);
+			expect(code).not.toBe(0);
+			expect(stderr).toContain("'/settings': additional properties 'ENVTIER_DEADLNE' not allowed");
+			expect(await generation()).toBe(before);
+			const { stdout } = await release('history', 'envtier', '--output', 'json');
+			expect(JSON.parse(stdout)).toHaveLength(3);
+		});
+
+		/** Kind and name of all that there is of the secrets API. */
+		async function ofTheApi(): Promise<readonly string[]> {
+			const kinds = `deploy,cm,svc,sa,pdb,netpol,clusterrole,clusterrolebinding`;
+			const { code, stdout, stderr } = await kubectl('get', kinds, '-n', NAMESPACE, '-o', 'name');
+			expect(code, stderr).toBe(0);
+			return stdout.split('\n').filter((name) => /\/envtier-api\b/.test(name));
+		}
+
+		test('upgrade brings the secrets API and takes it away again, and so does rollback; the webhook is left alone', async () => {
+			const webhook = async () => {
+				const { body } = await cluster.request<V1Deployment>('GET', DEPLOYMENT);
+				return [body.metadata?.uid, body.metadata?.generation];
+			};
+			const before = await webhook();
+			const whole = [
+				...['configmap/envtier-api-settings', 'deployment.apps/envtier-api'],
+				...['networkpolicy.networking.k8s.io/envtier-api', 'poddisruptionbudget.policy/envtier-api'],
+				'clusterrole.rbac.authorization.k8s.io/envtier-api',
+				'clusterrolebinding.rbac.authorization.k8s.io/envtier-api',
+				...['service/envtier-api', 'serviceaccount/envtier-api'],
+			].sort();
+			const upgrade = async (...args: readonly string[]) => {
+				const upgraded = await release('upgrade', 'envtier', CHART, '--reuse-values', ...args);
+				expect(upgraded.code, upgraded.stderr).toBe(0);
+				return upgraded.stdout;
+			};
+			expect(await ofTheApi()).toEqual([]);
+			const said = await upgrade('--set', 'api.enabled=true');
+			expect(said).toContain('The secrets API needs a certificate in the Secret envtier-api-tls');
+			expect([...(await ofTheApi())].sort()).toEqual(whole);
+			const service = await cluster.request<{ spec: { selector: object } }>(
+				...(['GET', `/api/v1/namespaces/${NAMESPACE}/services/envtier-api`] as const),
+			);
+			expect(service.body.spec.selector).toEqual({ 'app.kubernetes.io/name': 'envtier-api' });
+			// Whoever asks no cluster about callers needs no right to.
+			await upgrade(
+				...['--set', 'api.settings.ENVTIER_API_KUBERNETES=false'],
+				...['--set', 'api.settings.ENVTIER_API_OIDC_ISSUER=https://login.example'],
+			);
+			expect((await ofTheApi()).filter((name) => name.startsWith('clusterrole'))).toEqual([]);
+			await upgrade('--set', 'api.enabled=false');
+			expect(await ofTheApi()).toEqual([]);
+			// 4: the first revision with the API.
+			const back = await release('rollback', 'envtier', '4');
+			expect(back.code, back.stderr).toBe(0);
+			expect([...(await ofTheApi())].sort()).toEqual(whole);
+			expect(await webhook()).toEqual(before);
 		});
 
 		/** Runs `helm test`, and what its pod would run, in the kubelet's place: there is none here. */
@@ -390,6 +491,7 @@ describeWithServers('deploy/chart', () => {
 			const policy = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/envtier-net';
 			for (const path of [REGISTRATION, DEPLOYMENT, policy])
 				expect((await cluster.request('GET', path)).status, path).toBe(404);
+			expect(await ofTheApi()).toEqual([]);
 			await until('the net and the registration to be out of force', async () => {
 				const asking = podOf({ envtier: { deployment: 'shop' } });
 				return (await createPod(cluster, 'default', asking, 'dryRun=All')).status === 201;
