@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { SEAL_SCOPES, type SealScope } from '../../contract/sealed.ts';
 import type { Context } from '../context.ts';
 
 const HELP = `
@@ -19,6 +20,7 @@ Exit codes:
 Examples:
   envtier doctor
   envtier doctor --namespace shop --service-account web --deployment shop --service web
+  envtier doctor --namespace shop --deployment shop --sealed deployment,namespace
   envtier doctor --deployment shop --json | jq '.checks[] | select(.status=="fail")'
   kubectl --namespace vault port-forward service/vault 8200 &
   envtier doctor --namespace shop --deployment shop --vault-via localhost:8200
@@ -29,6 +31,14 @@ function hostAndPort(text: string): { host: string; port: number } {
 	const port = Number(match?.[3]);
 	if (match === null || port < 1 || port > 65_535) throw new InvalidArgumentError('It must be HOST:PORT.');
 	return { host: match[1] ?? match[2] ?? '', port };
+}
+
+function scopes(text: string): readonly SealScope[] {
+	const words = text.split(',').map((word) => word.trim());
+	const known = SEAL_SCOPES.filter((scope) => words.includes(scope));
+	if (known.length < words.length)
+		throw new InvalidArgumentError(`It must be of ${SEAL_SCOPES.join(', ')}; several with commas.`);
+	return known;
 }
 
 /** `envtier doctor`. */
@@ -45,6 +55,11 @@ export function doctorCommand(context: Context) {
 		.option('--org <name>', 'organization (default: as the webhook decides)')
 		.option('--role <name>', 'Vault role (default: as the webhook decides)')
 		.option('--tls-secret <name>', 'Secret of the webhook’s certificate', 'envtier-webhook-tls')
+		.option(
+			'--sealed <scopes>',
+			'try whether what is sealed for its deployment, namespace or cluster can be opened',
+			scopes,
+		)
 		.option(
 			'--vault-via <host:port>',
 			'connect to Vault here, such as to a forwarded port; its certificate is checked as pods do',

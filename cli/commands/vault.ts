@@ -7,15 +7,28 @@ with list and read alone, and a role that grants them to service accounts. With 
 writes them itself, says what it created or changed, and leaves alone what is there already.
 
 The auth method must be mounted and configured before: deploy/vault/setup.sh does that once for a
-cluster. It also grants pods the deployment of their own namespace or account (--own).
+cluster. It also grants pods the deployment of their own namespace or account (--own), and mounts
+the transit engine that --sealed needs. With --sealed Vault is asked for the auth method's accessor.
 
-Environment, for --apply, as the vault and bao commands have it:
+Environment, for --apply and --sealed, as the vault and bao commands have it:
   VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …
 
 Examples:
   envtier vault setup web --namespace shop --service-account web --deployment shop --service web
   envtier vault setup web --namespace shop --service-account web --deployment shop --org acme | sh
-  envtier vault setup shop --namespace shop --service-account '*' --deployment shop --apply
+  envtier vault setup shop --namespace shop --service-account '*' --deployment shop --sealed --apply
+`;
+
+const API_HELP = `
+Prints the commands by default, or writes with --apply: the policy envtier-api, which opens no
+value, and a role of that name. The API needs KV version 2.
+
+Environment, for --apply, as the vault and bao commands have it:
+  VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …
+
+Examples:
+  envtier vault setup-api | sh
+  envtier vault setup-api --namespace tools --kv kv --apply
 `;
 
 const add = (value: string, before: readonly string[]): readonly string[] => [
@@ -26,44 +39,68 @@ const add = (value: string, before: readonly string[]): readonly string[] => [
 /** `envtier vault …` */
 export function vaultCommand(context: Context) {
 	return new Command('vault')
-		.summary('set Vault or OpenBao up for a deployment')
-		.description('Sets Vault or OpenBao up for a deployment.')
-		.addCommand(
-			new Command('setup')
-				.summary('print or apply the role and policies that a deployment needs')
-				.description('Prints, or applies, the auth role and the policies that a deployment needs.')
-				.argument(
-					'<role>',
-					'name of the role; pods log in with that of their service account unless told otherwise',
-				)
-				.option('-n, --namespace <names>', 'namespace of the pods; several with commas', add, [])
-				.option('--service-account <names>', 'their service account; several with commas, * for all', add, [])
-				.option('--org <name>', 'grant the organization’s tier')
-				.option('--deployment <name>', 'grant that deployment’s tier')
-				.option('--service <names>', 'grant that service’s tier; several with commas', add, [])
-				.option('--audience <text>', 'audience of the pods’ tokens', 'vault')
-				.addOption(
-					new Option('--type <type>', 'type of the auth method')
-						.choices(['kubernetes', 'jwt'] as const)
-						.default('kubernetes' as const),
-				)
-				.option('--mount <path>', 'its mount (default: its type)')
-				.option('--kv <path>', 'mount of the KV secrets engine', 'secret')
-				.addOption(
-					new Option('--kv-version <number>', 'its version')
-						.choices(['1', '2'] as const)
-						.default('2' as const),
-				)
-				.option('--apply', 'write them to Vault')
-				.addOption(
-					new Option('-o, --output <form>', 'how to print')
-						.choices(['commands', 'json'] as const)
-						.default('commands' as const),
-				)
-				.addHelpText('after', HELP)
-				.action(async (role, options) => {
-					const { setup } = await import('../vault/run.ts');
-					await setup({ ...options, role }, context);
-				}),
-		);
+		.summary('set Vault or OpenBao up for a deployment or the secrets API')
+		.description('Sets Vault or OpenBao up for a deployment or the secrets API.')
+		.addCommand(setupCommand(context))
+		.addCommand(setupApiCommand(context));
 }
+
+function setupCommand(context: Context) {
+	return new Command('setup')
+		.summary('print or apply the role and policies that a deployment needs')
+		.description('Prints, or applies, the auth role and the policies that a deployment needs.')
+		.argument(
+			'<role>',
+			'name of the role; pods log in with that of their service account unless told otherwise',
+		)
+		.option('-n, --namespace <names>', 'namespace of the pods; several with commas', add, [])
+		.option('--service-account <names>', 'their service account; several with commas, * for all', add, [])
+		.option('--org <name>', 'grant the organization’s tier')
+		.option('--deployment <name>', 'grant that deployment’s tier')
+		.option('--service <names>', 'grant that service’s tier; several with commas', add, [])
+		.option('--sealed', 'grant opening what is sealed for them')
+		.option('--transit <path>', 'mount of the transit engine', 'transit')
+		.option('--audience <text>', 'audience of the pods’ tokens', 'vault')
+		.addOption(authType())
+		.option('--mount <path>', 'its mount (default: its type)')
+		.option('--kv <path>', 'mount of the KV secrets engine', 'secret')
+		.addOption(
+			new Option('--kv-version <number>', 'its version').choices(['1', '2'] as const).default('2' as const),
+		)
+		.option('--apply', 'write them to Vault')
+		.addOption(form())
+		.addHelpText('after', HELP)
+		.action(async (role, options) => {
+			const { setup } = await import('../vault/run.ts');
+			await setup({ ...options, role }, context);
+		});
+}
+
+function setupApiCommand(context: Context) {
+	return new Command('setup-api')
+		.summary('print or apply the role and the policy of the secrets API')
+		.description('Prints, or applies, the auth role and the policy that the secrets API needs.')
+		.option('-n, --namespace <name>', 'namespace of its pods', 'envtier-system')
+		.option('--service-account <name>', 'their service account', 'envtier-api')
+		.option('--audience <text>', 'audience of their tokens', 'vault')
+		.addOption(authType())
+		.option('--mount <path>', 'its mount (default: its type)')
+		.option('--kv <path>', 'mount of the KV secrets engine', 'secret')
+		.option('--apply', 'write them to Vault')
+		.addOption(form())
+		.addHelpText('after', API_HELP)
+		.action(async (options) => {
+			const { setupApi } = await import('../vault/run.ts');
+			await setupApi(options, context);
+		});
+}
+
+const authType = () =>
+	new Option('--type <type>', 'type of the auth method')
+		.choices(['kubernetes', 'jwt'] as const)
+		.default('kubernetes' as const);
+
+const form = () =>
+	new Option('-o, --output <form>', 'how to print')
+		.choices(['commands', 'json'] as const)
+		.default('commands' as const);

@@ -1,5 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { ANNOTATION_PREFIX, INJECTED } from '../../contract/names.ts';
+import type { SealScope } from '../../contract/sealed.ts';
 import { TIERS, type Tier } from '../../contract/tiers.ts';
 
 /** Whose secrets a pod is to ask for, as the command line says it. */
@@ -9,6 +10,8 @@ export interface Asked {
 	readonly service?: string | undefined;
 	readonly org?: string | undefined;
 	readonly role?: string | undefined;
+	/** For whom values are sealed that it has opened; none unless given. */
+	readonly sealed?: readonly SealScope[] | undefined;
 }
 
 /** Stands in where no deployment was named: only the webhook's answer matters then. */
@@ -21,6 +24,8 @@ export function probePod(asked: Asked): V1Pod {
 		service: asked.service,
 		org: asked.org,
 		role: asked.role,
+		// Only an injected pod that has one is told where such values are opened. This one opens nowhere.
+		'sealed.DOCTOR': asked.sealed === undefined ? undefined : 'vault:v1:AAAA',
 	}).filter(([, value]) => value !== undefined);
 	return {
 		apiVersion: 'v1',
@@ -55,6 +60,8 @@ export interface Handed {
 	readonly namespace: string | undefined;
 	readonly authMount: string;
 	readonly kv: { readonly mount: string; readonly version: 1 | 2 };
+	/** Mount of the transit engine; undefined when the pod has no sealed value. */
+	readonly transit: string | undefined;
 	readonly role: string;
 	readonly audience: string;
 	readonly scope: { readonly org?: string; readonly deployment: string; readonly service?: string };
@@ -80,6 +87,7 @@ export function handedTo(pod: V1Pod): Handed | undefined {
 			mount: get('ENVTIER_VAULT_KV_MOUNT') ?? '',
 			version: get('ENVTIER_VAULT_KV_VERSION') === '1' ? 1 : 2,
 		},
+		transit: get('ENVTIER_VAULT_TRANSIT_MOUNT'),
 		role: get('ENVTIER_VAULT_ROLE') ?? '',
 		audience: token?.projected?.sources?.[0]?.serviceAccountToken?.audience ?? '',
 		scope: {

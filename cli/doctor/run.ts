@@ -1,12 +1,14 @@
 import type { V1Pod } from '@kubernetes/client-node';
+import type { SealScope } from '../../contract/sealed.ts';
 import { type Context, fail } from '../context.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, openCluster, statusMessage } from './cluster.ts';
 import { clusterChecks } from './cluster-checks.ts';
 import { type Handed, probePod } from './probe.ts';
+import { sealedCheck, transitCheck } from './sealed.ts';
 import { page, type Section, tally } from './text.ts';
 import { tierCheck } from './tiers.ts';
-import { vaultRequest } from './vault.ts';
+import { type VaultRequest, vaultRequest } from './vault.ts';
 import { healthCheck, loginCheck, mountCheck, revokeCheck } from './vault-checks.ts';
 
 /** What the command line said. */
@@ -19,6 +21,7 @@ export interface DoctorOptions {
 	readonly service?: string | undefined;
 	readonly org?: string | undefined;
 	readonly role?: string | undefined;
+	readonly sealed?: readonly SealScope[] | undefined;
 	readonly tlsSecret: string;
 	readonly vaultVia?: { readonly host: string; readonly port: number } | undefined;
 	readonly strict?: boolean | undefined;
@@ -80,7 +83,23 @@ async function vaultSection(
 		mountCheck(request, handed, token),
 		...handed.tiers.map((tier) => tierCheck(request, handed, tier, token)),
 	]);
-	return [health, check, login.check, ...rights, await revokeCheck(request, handed, token)];
+	const sealed = await sealedChecks(request, handed, options, token);
+	return [health, check, login.check, ...rights, ...sealed, await revokeCheck(request, handed, token)];
+}
+
+/** Whether the pod could have sealed values opened; nothing unless the command line asks. */
+async function sealedChecks(
+	request: VaultRequest,
+	handed: Handed,
+	{ sealed: scopes = [], namespace, deployment = '' }: DoctorOptions,
+	token: string,
+): Promise<readonly Check[]> {
+	if (scopes.length === 0) return [];
+	const transit = await transitCheck(request, handed, token);
+	if (transit.status === 'fail') return [transit];
+	const place = { namespace, deployment };
+	const each = scopes.map((scope) => sealedCheck(request, handed, scope, place, token));
+	return [transit, ...(await Promise.all(each))];
 }
 
 /** Asks for a token as the kubelet would for the fetcher's projected volume. */

@@ -29,6 +29,27 @@ export async function apply(
 	return done.ok ? ok(undefined) : done;
 }
 
+/**
+ * Asks Vault for the accessor of an auth method, by which policies tell whose login they are about.
+ *
+ * @param mount path of the method, without `auth/`
+ */
+export async function accessorOf(
+	mount: string,
+	settings: AdminSettings,
+): Promise<Result<string, ApplyFailure>> {
+	const answer = await vault(settings)('GET', `sys/auth/${mount}`);
+	if (!answer.ok) return answer;
+	const { status, body } = answer.value;
+	const accessor = (body as { data?: { accessor?: unknown } } | undefined)?.data?.accessor;
+	if (status === 200 && typeof accessor === 'string') return ok(accessor);
+	const { ending, message } = refused(answer.value, `asking for the accessor of the auth method "${mount}"`);
+	return err({
+		ending,
+		message: status === 400 ? `${message}: there is no auth method at that mount` : message,
+	});
+}
+
 /** Names the fields in which what is there differs from what is wanted. */
 type Compare = (
 	there: Readonly<Record<string, unknown>>,
@@ -45,8 +66,8 @@ const sameFields: Compare = (there, wanted) =>
 /** Vault gives durations back in seconds, and lists in an order of its own. */
 function plain(value: unknown): unknown {
 	if (Array.isArray(value)) return [...value].sort();
-	const minutes = /^(\d+)m$/.exec(typeof value === 'string' ? value : '')?.[1];
-	return minutes === undefined ? value : Number(minutes) * 60;
+	const [, number, unit] = /^(\d+)([mh])$/.exec(typeof value === 'string' ? value : '') ?? [];
+	return number === undefined ? value : Number(number) * (unit === 'h' ? 3600 : 60);
 }
 
 async function put(

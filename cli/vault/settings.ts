@@ -20,7 +20,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export async function readAdminSettings(
 	env: Env,
 	stdin: NodeJS.ReadStream,
-	purpose: '--apply' | 'sealing',
+	purpose: '--apply' | '--sealed' | 'sealing',
 ): Promise<Result<AdminSettings>> {
 	const get = (name: string): string | undefined => env[`VAULT_${name}`] || env[`BAO_${name}`] || undefined;
 	const address = parseAddress((get('ADDR') ?? '').replace(/\/$/, ''));

@@ -36,7 +36,53 @@ path "@DATA@/deployments/@DEPLOYMENT@/services/@SERVICE@/secrets/+" {
   capabilities = ["read"]
 }
 `,
+	sealed: `# Sealed values of the pod's own namespace, and of the cluster. The namespace comes from the login, so that no pod can claim another's; the name of the
+# transit key is what binds, for the context that a key is derived with is chosen by whoever asks.
+path "@TRANSIT@/decrypt/envtier-namespace_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}" {
+  capabilities = ["update"]
+}
+path "@TRANSIT@/decrypt/envtier-cluster" {
+  capabilities = ["update"]
+}
+`,
+	'sealed-deployment': `# Values sealed for @DEPLOYMENT@ in the pod's own namespace.
+path "@TRANSIT@/decrypt/envtier-deployment_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}_@DEPLOYMENT@" {
+  capabilities = ["update"]
+}
+`,
 } as const;
+
+/** What the secrets API may do, for a KV v2 mount called `secret`. */
+export const API_POLICY = `# What the secrets API may do in Vault. It writes values and reads only what is known about them: there is no "read" on
+# data/ outside templates/, so Vault itself keeps the API from revealing a value. Replace "secret" by the name of your KV v2 mount.
+
+# Values: written, never read.
+path "secret/data/orgs/+/secrets/+"                     { capabilities = ["create", "update"] }
+path "secret/data/deployments/+/secrets/+"              { capabilities = ["create", "update"] }
+path "secret/data/deployments/+/services/+/secrets/+"   { capabilities = ["create", "update"] }
+path "secret/data/users/+/secrets/+"                    { capabilities = ["create", "update"] }
+path "secret/data/registry/*"                           { capabilities = ["create", "update"] }
+
+# Templates are read too: copying one to a new deployment needs its values. Pods never read them.
+path "secret/data/templates/*"                          { capabilities = ["create", "update", "read"] }
+
+# What is known about secrets: descriptions, owners, versions. Deleting takes every version along.
+path "secret/metadata/orgs/+/secrets/+"                     { capabilities = ["read", "patch", "delete"] }
+path "secret/metadata/orgs/+/secrets/"                      { capabilities = ["list"] }
+path "secret/metadata/deployments/+/secrets/+"              { capabilities = ["read", "patch", "delete"] }
+path "secret/metadata/deployments/+/secrets/"               { capabilities = ["list"] }
+path "secret/metadata/deployments/+/services/"              { capabilities = ["list"] }
+path "secret/metadata/deployments/+/services/+/secrets/+"   { capabilities = ["read", "patch", "delete"] }
+path "secret/metadata/deployments/+/services/+/secrets/"    { capabilities = ["list"] }
+path "secret/metadata/users/+/secrets/+"                    { capabilities = ["read", "patch", "delete"] }
+path "secret/metadata/users/+/secrets/"                     { capabilities = ["list"] }
+path "secret/metadata/templates/*"                          { capabilities = ["read", "patch", "delete", "list"] }
+path "secret/metadata/registry/*"                           { capabilities = ["read", "patch", "delete", "list"] }
+
+# Its own token.
+path "auth/token/renew-self"   { capabilities = ["update"] }
+path "auth/token/lookup-self"  { capabilities = ["read"] }
+`;
 
 /** What is written to an auth method's role, by the method's type. */
 export const ROLES = {
@@ -47,8 +93,8 @@ export const ROLES = {
   "alias_name_source": "serviceaccount_uid",
   "token_policies": [@POLICIES@],
   "token_no_default_policy": true,
-  "token_ttl": "5m",
-  "token_max_ttl": "10m"
+  "token_ttl": "@TTL@",
+  "token_max_ttl": "@MAX_TTL@"
 }
 `,
 	jwt: `{
@@ -64,8 +110,8 @@ export const ROLES = {
   },
   "token_policies": [@POLICIES@],
   "token_no_default_policy": true,
-  "token_ttl": "5m",
-  "token_max_ttl": "10m"
+  "token_ttl": "@TTL@",
+  "token_max_ttl": "@MAX_TTL@"
 }
 `,
 } as const;

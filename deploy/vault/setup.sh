@@ -35,6 +35,10 @@ Commands
       --kv PATH               the KV mount (default: secret)
       --kv-version N          1 or 2 (default: 2)
       --transit PATH          the transit mount (default: transit)
+  api               what the secrets API may do, which opens no value, and its role: both are called envtier-api
+      --namespace NAME        of its pods (default: envtier-system)
+      --account NAME          their service account (default: envtier-api)
+      --audience TEXT, --type TYPE, --mount PATH, --kv PATH as for a role; it needs KV version 2
   sealing           the transit engine for sealed values, and a policy envtier-sealer-NAMESPACE for those who seal them
       --namespace A,B         namespaces for whose pods they may seal
       --transit PATH          its mount (default: transit)
@@ -45,6 +49,7 @@ Examples
   setup.sh auth-kubernetes --host https://10.0.0.1:6443 --ca ca.crt --reviewer-token token
   setup.sh role web --namespace shop --account web --org acme --deployment shop --service web
   setup.sh role acme --namespace shop,blog --account '*' --org acme --own namespace
+  setup.sh api
   setup.sh sealing --namespace shop,blog
 USAGE
 }
@@ -206,10 +211,27 @@ role() {
 		[ -z "$own" ] || policy "envtier-sealed-own-$own-$on" "sealed-own-$own" ''
 	fi
 
+	write_role 5m 10m
+}
+
+# write_role TTL MAX_TTL
+write_role() {
 	sed -e "s|@ACCOUNTS@|$(quoted "$accounts")|; s|@NAMESPACES@|$(quoted "$namespaces")|; s|@AUDIENCE@|$audience|" \
-		-e "s|@POLICIES@|$(quoted "$policies")|; s|@BOUND_CLAIMS@|$(bound_claims)|" "$here/roles/$type.json" |
-		send write "auth/$mount/role/$role" -
+		-e "s|@POLICIES@|$(quoted "$policies")|; s|@BOUND_CLAIMS@|$(bound_claims)|; s|@TTL@|$1|; s|@MAX_TTL@|$2|" \
+		"$here/roles/$type.json" | send write "auth/$mount/role/$role" -
 	[ -n "$print" ] || printf 'role %s of auth/%s grants %s\n' "$role" "$mount" "$policies"
+}
+
+api() {
+	role=envtier-api policies=envtier-api namespaces=${namespaces:-envtier-system} accounts=${accounts:-envtier-api}
+	check_name --namespace "$namespaces"
+	check_name --account "$accounts"
+	check_text --audience "$audience"
+	check_mount --kv "$kv"
+	[ "$kv_version" = 2 ] || wrong 'the secrets API needs KV version 2: it keeps what is known of a secret in its metadata'
+	sed "s|\"secret/|\"$kv/|" "$here/api-policy.hcl" | send policy write "$policies" -
+	# It lives long and keeps its token alive; when the maximum comes it logs in again.
+	write_role 1h 24h
 }
 
 sealing() {
@@ -263,7 +285,7 @@ while [ $# -gt 0 ]; do
 			;;
 		*)
 			case $command$role/$1 in
-				/auth-kubernetes | /auth-jwt | /role | /sealing) command=$1 ;;
+				/auth-kubernetes | /auth-jwt | /role | /api | /sealing) command=$1 ;;
 				/*) wrong "there is no command $1" ;;
 				role/*) role=$1 ;;
 				*) wrong "unexpected: $1" ;;
@@ -276,7 +298,7 @@ done
 case $command in
 	auth-kubernetes) type=kubernetes ;;
 	auth-jwt) type=jwt ;;
-	role | sealing) type=${type:-kubernetes} ;;
+	role | api | sealing) type=${type:-kubernetes} ;;
 	'') usage >&2; exit 2 ;;
 esac
 case $type in kubernetes | jwt) ;; *) wrong '--type is kubernetes or jwt' ;; esac
@@ -287,5 +309,6 @@ case $command in
 	auth-kubernetes) auth_kubernetes ;;
 	auth-jwt) auth_jwt ;;
 	role) role ;;
+	api) api ;;
 	sealing) sealing ;;
 esac

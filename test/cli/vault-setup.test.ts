@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { POLICIES, ROLES } from '../../cli/vault/templates.ts';
+import { API_POLICY, POLICIES, ROLES } from '../../cli/vault/templates.ts';
 import { type OpenBao, startOpenBao } from '../support/openbao.ts';
 import { enableAuth } from '../support/openbao-setup.ts';
 import { runProcess } from '../support/process.ts';
@@ -19,6 +19,10 @@ test.each(Object.entries(ROLES))('the role for %s is the one of deploy/vault', a
 	expect(text).toBe(await readFile(join(SHIPPED, `roles/${name}.json`), 'utf8'));
 });
 
+test('the policy of the secrets API is the one of deploy/vault', async () => {
+	expect(API_POLICY).toBe(await readFile(join(SHIPPED, 'api-policy.hcl'), 'utf8'));
+});
+
 const WEB = ['web', '--namespace', 'shop', '--deployment', 'shop'];
 
 describe('envtier vault setup', () => {
@@ -27,6 +31,8 @@ describe('envtier vault setup', () => {
 	beforeAll(async () => {
 		bao = await startOpenBao();
 		await enableAuth(bao, 'kubernetes');
+		await enableAuth(bao, 'kubernetes', { at: 'clusters/two' });
+		await enableAuth(bao, 'jwt', { at: 'clusters/one' });
 		dir = await mkdtemp(join(tmpdir(), 'envtier-setup-'));
 		await symlink(bao.binary.path, join(dir, 'vault'));
 	});
@@ -89,8 +95,27 @@ describe('envtier vault setup', () => {
 				'https://vault',
 			],
 		],
+		[
+			[...WEB, '--service-account', 'web', '--org', 'acme', '--service', 'web', '--sealed'],
+			[...WEB, '--account', 'web', '--org', 'acme', '--service', 'web', '--sealed'],
+		],
+		[
+			['r', '-n', 'a', '--service-account', '*', '--sealed', '--transit', 'seals', '--mount', 'clusters/two'],
+			[
+				'r',
+				'--namespace',
+				'a',
+				'--account',
+				'*',
+				'--sealed',
+				'--transit',
+				'seals',
+				'--mount',
+				'clusters/two',
+			],
+		],
 	])('prints what deploy/vault/setup.sh prints: %j', async (ours, theirs) => {
-		const printed = await setup(ours);
+		const printed = await setup(ours, access());
 		expect([printed.code, printed.stderr]).toEqual([0, '']);
 		const script = await runProcess({
 			command: 'sh',
@@ -99,6 +124,37 @@ describe('envtier vault setup', () => {
 		});
 		expect(script.stderr).toBe('');
 		expect(printed.stdout.trim()).toBe(script.stdout.trim());
+	});
+
+	test.each([
+		[[], []],
+		[
+			['-n', 'tools', '--service-account', 'keeper', '--type', 'jwt', '--mount', 'clusters/one'],
+			['--namespace', 'tools', '--account', 'keeper', '--type', 'jwt', '--mount', 'clusters/one'],
+		],
+		[
+			['--kv', 'teams/kv', '--audience', 'https://vault'],
+			['--kv', 'teams/kv', '--audience', 'https://vault'],
+		],
+	])('setup-api prints what setup.sh api prints, and applies it: %j', async (ours, theirs) => {
+		const printed = await envtier(['vault', 'setup-api', ...ours]);
+		expect([printed.code, printed.stderr]).toEqual([0, '']);
+		const args = [join(SHIPPED, 'setup.sh'), '--print', 'api', ...theirs];
+		const script = await runProcess({ command: 'sh', args, env: access() });
+		expect([script.stderr, printed.stdout.trim()]).toEqual(['', script.stdout.trim()]);
+		const applied = await envtier(['vault', 'setup-api', ...ours, '--apply'], { env: access() });
+		expect([applied.code, applied.stderr]).toEqual([0, '']);
+		const again = await envtier(['vault', 'setup-api', ...ours, '--apply'], { env: access() });
+		expect(again.stdout.match(/there already/g)).toHaveLength(2);
+	});
+
+	test.each([
+		[['--namespace', '*'], '--namespace must be'],
+		[['--service-account', 'a,b'], '--service-account must be'],
+		[['--kv', '../x'], '--kv must be'],
+	])('setup-api %j is a wrong usage', async (args, sentence) => {
+		const { code, stdout, stderr } = await envtier(['vault', 'setup-api', ...args]);
+		expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(sentence)]);
 	});
 
 	test('what it prints can be given to a shell', async () => {
@@ -127,6 +183,27 @@ describe('envtier vault setup', () => {
 		});
 		for (const { stdout, stderr } of [first, again, other])
 			expect(stdout + stderr).not.toContain(bao.rootToken);
+	});
+
+	test('--sealed opens what is sealed for the pods, and says what it lacks', async () => {
+		const args = ['opener', '-n', 'shop', '--service-account', 'web', '--deployment', 'shop', '--sealed'];
+		const done = await setup([...args, '--apply'], access());
+		expect([done.code, done.stderr]).toEqual([0, '']);
+		expect(done.stdout).toContain('policy envtier-sealed-kubernetes: created\n');
+		expect(done.stdout).toContain('policy envtier-sealed-kubernetes_shop: created\n');
+		const again = await setup([...args, '--apply'], access());
+		expect(again.stdout.match(/there already/g)).toHaveLength(5);
+		const offline = await setup(args);
+		expect([offline.code, offline.stderr]).toEqual([2, expect.stringContaining('VAULT_ADDR')]);
+		const { VAULT_TOKEN: _, ...nobody } = access();
+		expect((await setup(args, nobody)).stderr).toContain('--sealed needs the token of an administrator');
+		const nowhere = await setup([...args, '--mount', 'nowhere'], access());
+		expect([nowhere.code, nowhere.stderr]).toEqual([
+			1,
+			expect.stringContaining('there is no auth method at that mount'),
+		]);
+		const denied = await setup(args, { ...access(), VAULT_TOKEN: 'wrong' });
+		expect([denied.code, denied.stdout]).toEqual([5, '']);
 	});
 
 	test('--output json is for programs', async () => {
@@ -167,6 +244,11 @@ describe('envtier vault setup', () => {
 			'a name that climbs',
 			['r', '-n', 'shop', '--service-account', 'web', '--deployment', '../x'],
 			'--deployment must be',
+		],
+		[
+			'a transit mount that climbs',
+			['r', '-n', 'shop', '--service-account', 'web', '--sealed', '--transit', '../x'],
+			'--transit must be',
 		],
 		[
 			'a role that climbs',

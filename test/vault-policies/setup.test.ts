@@ -51,6 +51,10 @@ describe('wrong usage changes nothing and says what is wrong:', () => {
 		{ args: [...ROLE, '--org', 'acme', '--namespace', '*'], says: 'nothing without its namespace' },
 		{ args: [...ROLE, '--org', 'acme', '--kv-version', '3'], says: '--kv-version is 1 or 2' },
 		{ args: [...ROLE, '--org', 'acme', '--type', 'ldap'], says: '--type is kubernetes or jwt' },
+		{ args: ['api', 'web'], says: 'unexpected: web' },
+		{ args: ['api', '--kv-version', '1'], says: 'needs KV version 2' },
+		{ args: ['api', '--namespace', '*'], says: '"*" is not a name' },
+		{ args: ['api', '--account', 'a,b'], says: '"a,b" is not a name' },
 		{ args: ['sealing'], says: 'sealing needs --namespace' },
 		{ args: ['sealing', '--namespace', '*'], says: 'name the namespaces' },
 		{ args: ['auth-kubernetes', '--host', 'https://a'], says: 'needs --ca' },
@@ -175,6 +179,34 @@ test('sealing: the engine once, a policy for each namespace, which seals there a
 		expect([path, await ask(path)]).toEqual([path, 403]);
 	const { code, stderr } = await house.setup('sealing', '--namespace', 'shop', '--transit', 'secret');
 	expect([code, stderr]).toEqual([1, expect.stringContaining('the mount secret is of type kv, not transit')]);
+});
+
+test('api: a role for its account and the policy that ships, for the mount that is named; run again, the same', async () => {
+	await mountKv(house.bao, 'teams/kv', 2);
+	const args = ['api', '--type', 'jwt', '--kv', 'teams/kv'] as const;
+	expect(await house.mustSetup(...args)).toContain('role envtier-api of auth/jwt grants envtier-api\n');
+	const role = async () => {
+		const { json } = await house.bao.request('GET', 'auth/jwt/role/envtier-api');
+		return (json as { data: object }).data;
+	};
+	const first = [await state(), await role()];
+	await house.mustSetup(...args);
+	expect([await state(), await role()]).toEqual(first);
+	const login = (namespace: string, account: string) => {
+		const jwt = signer.sign(serviceAccountClaims(namespace, account));
+		return house.bao.request('POST', 'auth/jwt/login', { token: '', body: { role: 'envtier-api', jwt } });
+	};
+	expect((await login('shop', 'envtier-api')).status).toBe(400);
+	expect((await login('envtier-system', 'envtier-webhook')).status).toBe(400);
+	const { auth } = (await login('envtier-system', 'envtier-api')).json as {
+		auth: { client_token: string; token_policies: string[]; lease_duration: number };
+	};
+	expect([auth.token_policies, auth.lease_duration]).toEqual([['envtier-api'], 3600]);
+	const as = { token: auth.client_token };
+	const value = { ...as, body: { data: { value: 'of the test' } } };
+	expect((await house.bao.request('POST', 'teams/kv/data/orgs/acme/secrets/KEY', value)).status).toBe(200);
+	expect((await house.bao.request('GET', 'teams/kv/data/orgs/acme/secrets/KEY', as)).status).toBe(403);
+	expect((await house.bao.request('POST', 'secret/data/orgs/acme/secrets/KEY', value)).status).toBe(403);
 });
 
 test('what Vault refuses is shown', async () => {

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type SealScope, sealKey } from '../../../contract/sealed.ts';
 import { envtier } from '../../cli/support/command.ts';
 import {
 	diagnose,
@@ -9,7 +10,16 @@ import {
 	TIER_FOLDERS,
 	tierPolicy,
 } from '../../cli/support/doctor.ts';
-import { putSecret, removeSecret, writePolicy, writeRole } from '../../support/openbao-setup.ts';
+import {
+	mountKv,
+	mountTransit,
+	must,
+	putSecret,
+	removeSecret,
+	seal,
+	writePolicy,
+	writeRole,
+} from '../../support/openbao-setup.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { makeAuthority } from '../../support/tls.ts';
 import { until } from '../../support/until.ts';
@@ -113,6 +123,69 @@ describeWithServers('envtier doctor on Vault', () => {
 			await removeSecret(house.bao, `${deployment}/my.secret`);
 			await setUpVault(house.bao, house.namespace);
 		}
+	});
+
+	describe('sealed values', () => {
+		const SCOPES = ['deployment', 'namespace', 'cluster'] as const;
+		const sealed = () => diagnose(house, ['--sealed', SCOPES.join(',')]);
+		const place = () => ({ namespace: house.namespace, deployment: 'shop' });
+		const decrypt = (scope: SealScope) =>
+			`path "transit/decrypt/${sealKey(scope, place())}" { capabilities = ["update"] }`;
+		const grant = (...scopes: readonly SealScope[]) =>
+			writePolicy(house.bao, 'shop-web', [tierPolicy(TIER_FOLDERS), ...scopes.map(decrypt)].join('\n'));
+		afterAll(() => setUpVault(house.bao, house.namespace));
+
+		test('are not looked at unless asked for', async () => {
+			const { checks } = await diagnose(house);
+			expect(checks.map(({ id }) => id).filter((id) => /transit|sealed/.test(id))).toEqual([]);
+		});
+
+		test('no transit engine, one that is another engine, rights that are missing, nothing sealed yet, and all well', async () => {
+			const missing = await sealed();
+			expect(lineOf(missing, 'vault-transit')).toMatch(
+				/^fail: there is no secrets engine at "transit\/".*setup\.sh sealing.*envtier vault setup … --sealed/,
+			);
+			expect(missing.code).toBe(1);
+			await mountKv(house.bao, 'transit', 2);
+			await grant(...SCOPES);
+			expect(lineOf(await sealed(), 'vault-transit')).toMatch(
+				/^fail: "transit\/" is of type kv, not transit .*ENVTIER_VAULT_TRANSIT_MOUNT/,
+			);
+			await must(house.bao, 'DELETE', 'sys/mounts/transit');
+			await mountTransit(house.bao);
+			for (const scope of ['deployment', 'cluster'] as const)
+				await seal(house.bao, 'of the test', scope, place());
+			await grant('deployment', 'namespace');
+			const some = await sealed();
+			expect(lineOf(some, 'vault-transit')).toBe('ok: "transit/" is a transit engine // ');
+			expect(lineOf(some, 'sealed-deployment')).toMatch(
+				/^ok: what is sealed for the deployment can be opened/,
+			);
+			expect(lineOf(some, 'sealed-namespace')).toMatch(
+				/^warn: nothing was ever sealed for the namespace .*envtier seal/,
+			);
+			expect(lineOf(some, 'sealed-cluster')).toMatch(
+				/^fail: .*add to a policy of the role "web": path "transit\/decrypt\/envtier-cluster" \{ capabilities = \["update"\] \}/,
+			);
+			expect(some.code).toBe(1);
+			await seal(house.bao, 'of the test', 'namespace', place());
+			await grant(...SCOPES);
+			const well = await sealed();
+			for (const scope of SCOPES) expect(lineOf(well, `sealed-${scope}`)).toMatch(/^ok: /);
+			expect(well.code).toBe(0);
+		});
+
+		test('what the command sets up is what the doctor is content with', async () => {
+			const { bao, namespace } = house;
+			const env = { VAULT_ADDR: bao.addr, VAULT_TOKEN: bao.rootToken, VAULT_CACERT: bao.caFile };
+			const whom = ['--namespace', namespace, '--service-account', 'web'];
+			const what = ['--org', 'acme', '--deployment', 'shop', '--service', 'web', '--sealed'];
+			const done = await envtier(['vault', 'setup', 'web', ...whom, ...what, '--apply'], { env });
+			expect([done.code, done.stderr]).toEqual([0, '']);
+			const { code, checks } = await sealed();
+			expect(checks.filter(({ status }) => status === 'fail' || status === 'warn')).toEqual([]);
+			expect(code).toBe(0);
+		});
 	});
 
 	test('an empty tier is nothing wrong', async () => {

@@ -1,8 +1,8 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { stringify } from 'yaml';
-import type { VaultApi } from '../../openbao.ts';
-import { writePolicy, writeRole } from '../../openbao-setup.ts';
+import type { VaultAccess } from '../../openbao.ts';
+import { vaultSetup } from '../../vault-setup.ts';
 import type { Cluster } from '../cluster.ts';
 import { kubectlFor, mustKubectl } from '../kubectl.ts';
 import { makeCertificate, untilServing } from './install.ts';
@@ -14,7 +14,7 @@ export interface Installed {
 	readonly cluster: Pick<Cluster, 'kubeconfig' | 'request'>;
 	/** Path of the program. */
 	readonly kubectl: string;
-	readonly vault: VaultApi;
+	readonly vault: VaultAccess;
 }
 
 /**
@@ -24,15 +24,7 @@ export interface Installed {
  * @param org organization of callers that name none
  */
 export async function installApi({ cluster, kubectl, vault }: Installed, org: string): Promise<void> {
-	await writePolicy(vault, 'envtier-api', await readFile(join(DEPLOY, 'vault/api-policy.hcl'), 'utf8'));
-	await writeRole(vault, 'kubernetes', 'envtier-api', {
-		bound_service_account_names: ['envtier-api'],
-		bound_service_account_namespaces: ['envtier-system'],
-		audience: 'vault',
-		token_policies: ['envtier-api'],
-		token_no_default_policy: true,
-		token_ttl: '1h',
-	});
+	await vaultSetup(vault)('api');
 	// The overlay of the webhook that was installed lies beside the kubeconfig.
 	const overlay = join(dirname(cluster.kubeconfig), 'overlay-api');
 	await mkdir(overlay, { recursive: true });

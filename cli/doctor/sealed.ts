@@ -1,0 +1,80 @@
+import { type SealPlace, type SealScope, sealContext, sealKey } from '../../contract/sealed.ts';
+import { bad, type Check, good, warn } from './check.ts';
+import type { Handed } from './probe.ts';
+import { type VaultRequest, vaultErrors } from './vault.ts';
+import { unanswered } from './vault-checks.ts';
+
+/** Has the form of a ciphertext and opens nowhere: Vault says whether it would try, and no value is ever opened. */
+const NO_CIPHERTEXT = 'vault:v1:AAAA';
+
+const MOUNT =
+	'mount it with deploy/vault/setup.sh sealing, or name it in the webhook’s ENVTIER_VAULT_TRANSIT_MOUNT';
+
+/** Whether there is a transit engine where sealed values are opened. */
+export async function transitCheck(
+	request: VaultRequest,
+	{ transit }: Handed,
+	token: string,
+): Promise<Check> {
+	const id = 'vault-transit';
+	if (transit === undefined)
+		return bad(
+			id,
+			'the webhook tells a pod with a sealed value of no transit engine: it is older than this command',
+			'upgrade the webhook',
+		);
+	const answer = await request('GET', `sys/internal/ui/mounts/${transit}`, { token });
+	if (!answer.ok) return unanswered(id, answer);
+	const { status, body } = answer.value;
+	if (status === 403)
+		return bad(
+			id,
+			`there is no secrets engine at "${transit}/", or no policy of the role gives any right below it`,
+			`${MOUNT}; \`envtier vault setup … --sealed\` gives a role its policies`,
+		);
+	const type = (body as { data?: { type?: unknown } } | undefined)?.data?.type;
+	if (status !== 200 || typeof type !== 'string')
+		return warn(
+			id,
+			`Vault does not say what is mounted at "${transit}/" (status ${status})`,
+			'look with vault secrets list',
+		);
+	return type === 'transit'
+		? good(id, `"${transit}/" is a transit engine`)
+		: bad(id, `"${transit}/" is of type ${type}, not transit`, MOUNT);
+}
+
+/** Whether a token may open what is sealed for a scope of its place. Nothing is opened. */
+export async function sealedCheck(
+	request: VaultRequest,
+	{ transit = '', role }: Handed,
+	scope: SealScope,
+	place: SealPlace,
+	token: string,
+): Promise<Check> {
+	const id = `sealed-${scope}`;
+	const path = `${transit}/decrypt/${sealKey(scope, place)}`;
+	const context = Buffer.from(sealContext(scope, place)).toString('base64');
+	const answer = await request('POST', path, { token, body: { ciphertext: NO_CIPHERTEXT, context } });
+	if (!answer.ok) return unanswered(id, answer);
+	const { status } = answer.value;
+	if (status === 403)
+		return bad(
+			id,
+			`what is sealed for the ${scope} cannot be opened at ${path}`,
+			`add to a policy of the role "${role}": path "${path}" { capabilities = ["update"] }, or make the role with --sealed`,
+		);
+	if (status !== 400)
+		return warn(
+			id,
+			`Vault does not say whether what is sealed for the ${scope} can be opened: status ${status} at ${path}`,
+			'look at Vault’s log',
+		);
+	if (vaultErrors(answer.value).some((said) => said.includes('key not found')))
+		return warn(
+			id,
+			`nothing was ever sealed for the ${scope} in this Vault: there is no key "${sealKey(scope, place)}"`,
+			'seal a value with envtier seal, for this namespace and deployment and in this Vault',
+		);
+	return good(id, `what is sealed for the ${scope} can be opened at ${path}`);
+}
