@@ -67,7 +67,8 @@ export function eventReporter(
 	const queue: Waiting[] = [];
 	let working: Promise<void> | undefined;
 	let closed = false;
-	let problem = '';
+	/** What is wrong since an event was last written, and has been logged. */
+	let problem: string | undefined;
 
 	const tell = async (waiting: Waiting): Promise<Result<EventResult | undefined, ApiFailure>> => {
 		const { namespace, owner, rejection } = waiting;
@@ -81,14 +82,18 @@ export function eventReporter(
 		untold.delete(owner.uid);
 		return ok('written');
 	};
+	const failed = ({ reason, message }: ApiFailure): void => {
+		told('failed');
+		// By its kind: the sentence names a namespace, and every namespace would be a line of its own.
+		if (reason !== problem) log.warn({ problem: message }, 'an event could not be written');
+		problem = reason;
+	};
 	const work = async (): Promise<void> => {
 		for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
 			const result = await tell(next);
-			if (!result.ok) told('failed');
+			if (!result.ok) failed(result.error);
 			else if (result.value !== undefined) told(result.value);
-			const now = result.ok ? '' : result.error.message;
-			if (now !== '' && now !== problem) log.warn({ problem: now }, 'an event could not be written');
-			problem = now;
+			if (result.ok && result.value === 'written') problem = undefined;
 		}
 		working = undefined;
 	};

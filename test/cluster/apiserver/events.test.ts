@@ -6,7 +6,11 @@ import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import { type Kubectl, kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { MAIN, podOf } from '../../support/kubernetes/pods.ts';
 import { preparePrograms } from '../../support/kubernetes/programs.ts';
-import { grantShippedRights, webhookKubeconfig } from '../../support/kubernetes/webhook-account.ts';
+import {
+	accountWithout,
+	grantShippedRights,
+	webhookKubeconfig,
+} from '../../support/kubernetes/webhook-account.ts';
 import { samplesOf } from '../../support/metrics.ts';
 import { type Scratch, scratch } from '../../support/scratch.ts';
 import { describeWithServers } from '../../support/servers.ts';
@@ -192,7 +196,54 @@ describeWithServers('events on the workload of refused pods', ({ cluster }) => {
 		expect(await events(namespace)).toEqual([]);
 	});
 
-	test('without the right to write events, or without an API server, pods are decided as ever', async () => {
+	test('without the right to write events pods are decided as ever, one line says so, and it is counted; with it again they are written', async () => {
+		const account = await accountWithout(cluster, 'events');
+		const kubeconfig = await webhookKubeconfig(cluster, place.dir, undefined, account);
+		const other = await started({ ENVTIER_KUBECONFIG: kubeconfig });
+		const lines = () =>
+			other.process
+				.stdout()
+				.split('\n')
+				.filter((line) => line.includes('an event could not be written'));
+		try {
+			// Its other rights are there: it knows the labels of namespaces.
+			await until(
+				'it to be ready',
+				async () => (await call({ url: `${other.url}/readyz`, caPem: other.caPem })).status === 200,
+			);
+			const namespaces = new Set<string>();
+			for (let i = 0; i < 4; i++) {
+				const { namespace, owner } = await deployment();
+				namespaces.add(namespace);
+				await refuse(namespace, owner, false, other);
+			}
+			await until('all to be tried', async () => (await told('failed', other)) === 4);
+			expect(lines()).toHaveLength(1);
+			expect(lines()[0]).toContain('cannot create resource \\"events\\"');
+			for (const namespace of namespaces) expect(await events(namespace)).toEqual([]);
+			const good = await call({
+				...{ url: `${other.url}/mutate`, caPem: other.caPem, method: 'POST' },
+				body: review(podOf({ envtier: { deployment: 'shop' } }), { namespace: account.namespace }),
+			});
+			expect(good.json).toMatchObject({ response: { allowed: true, patch: expect.any(String) } });
+
+			await account.giveBack();
+			await until(
+				'an event',
+				async () => {
+					const { namespace, owner } = await deployment();
+					await refuse(namespace, owner, false, other);
+					return (await told('written', other)) > 0;
+				},
+				{ everyMs: 500 },
+			);
+			expect(lines()).toHaveLength(1);
+		} finally {
+			await other.stop();
+		}
+	});
+
+	test('without an API server pods are decided as ever', async () => {
 		await using proxy = await startTcpProxy(Number(new URL(cluster.url).port));
 		const other = await started({ ENVTIER_ORG_LABEL: 'ignored' }, proxy.port);
 		try {

@@ -20,15 +20,62 @@ export async function grantShippedRights(cluster: Cluster): Promise<void> {
 	}
 }
 
+/** A service account. */
+interface Account {
+	readonly namespace: string;
+	readonly name: string;
+}
+
+/** An account with the rights that ship but for those on one resource, until they are given back. */
+export interface Lacking extends Account {
+	giveBack(): Promise<void>;
+}
+
+/** Makes an account that lacks the rights on `resource`. */
+export async function accountWithout(cluster: Cluster, resource: string): Promise<Lacking> {
+	const namespace = await cluster.createNamespace();
+	const name = 'envtier-webhook';
+	await cluster.createServiceAccount(namespace, name);
+	const documents = parseAllDocuments(await readFile(SHIPPED, 'utf8'));
+	const roles = documents.map((one) => one.toJS() as { kind: string; rules: { resources: string[] }[] });
+	const { rules = [] } = roles.find(({ kind }) => kind === 'ClusterRole') ?? {};
+	const rest = rules.filter(({ resources }) => !resources.includes(resource));
+	if (rest.length === rules.length) throw new Error(`no right on ${resource} ships`);
+	const metadata = { name: namespace };
+	const role = await cluster.request('POST', `${RBAC}/clusterroles`, { metadata, rules: rest });
+	const binding = await cluster.request('POST', `${RBAC}/clusterrolebindings`, {
+		metadata,
+		roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: namespace },
+		subjects: [{ kind: 'ServiceAccount', namespace, name }],
+	});
+	for (const made of [role, binding])
+		if (made.status !== 201) throw new Error(`RBAC: ${JSON.stringify(made.body)}`);
+	return {
+		namespace,
+		name,
+		giveBack: async () => {
+			const path = `${RBAC}/clusterroles/${namespace}`;
+			const whole = await cluster.request('PUT', path, { metadata, rules });
+			if (whole.status !== 200) throw new Error(`RBAC: ${JSON.stringify(whole.body)}`);
+		},
+	};
+}
+
 /**
  * Writes a kubeconfig into `dir` with which a webhook outside the cluster is what it would be inside: its own service account.
  *
  * @param port of a proxy in front of the API server, if there is one
+ * @param account another account than the one that ships
  */
-export async function webhookKubeconfig(cluster: Cluster, dir: string, port?: number): Promise<string> {
+export async function webhookKubeconfig(
+	cluster: Cluster,
+	dir: string,
+	port?: number,
+	account: Account = { namespace: NAMESPACE, name: 'envtier-webhook' },
+): Promise<string> {
 	const file = join(dir, `${crypto.randomUUID()}.yaml`);
 	const server = port === undefined ? cluster.url : `https://127.0.0.1:${port}`;
-	const token = await cluster.token(NAMESPACE, 'envtier-webhook', [], 3_600);
+	const token = await cluster.token(account.namespace, account.name, [], 3_600);
 	const ca = Buffer.from(cluster.caPem).toString('base64');
 	await writeFile(
 		file,
