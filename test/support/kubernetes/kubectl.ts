@@ -5,8 +5,16 @@ import type { ClusterAccess } from './client.ts';
 /** Runs kubectl to its end. */
 export type Kubectl = (...args: readonly string[]) => Promise<Finished>;
 
-/** Gives a kubectl (the program at `path`) for one cluster; it reads and writes nothing of the user's, and no cache in the current directory. */
-export function kubectlFor(path: string, { kubeconfig }: Pick<ClusterAccess, 'kubeconfig'>): Kubectl {
+/**
+ * Gives a kubectl (the program at `path`) for one cluster; it reads and writes nothing of the user's, and no cache in the current directory.
+ *
+ * @param timeoutMs bound on each command, 60 s unless given
+ */
+export function kubectlFor(
+	path: string,
+	{ kubeconfig }: Pick<ClusterAccess, 'kubeconfig'>,
+	timeoutMs?: number,
+): Kubectl {
 	const home = dirname(kubeconfig);
 	return (...args) =>
 		runProcess({
@@ -14,6 +22,7 @@ export function kubectlFor(path: string, { kubeconfig }: Pick<ClusterAccess, 'ku
 			command: path,
 			args: ['--kubeconfig', kubeconfig, '--cache-dir', join(home, 'kubectl-cache'), ...args],
 			env: { PATH: process.env['PATH'], HOME: home },
+			...(timeoutMs === undefined ? {} : { timeoutMs }),
 		});
 }
 
