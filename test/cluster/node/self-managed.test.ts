@@ -24,6 +24,8 @@ import { commandsUnder, type Typing, typingAs } from './support/walkthrough.ts';
 
 const PAGE = 'docs/certificates.md';
 const SYSTEM = 'envtier-system';
+/** The name of the component's Roles and bindings, and of the Secret. */
+const RIGHTS = 'envtier-webhook-certificates';
 const COMPONENT = join(import.meta.dirname, '../../../deploy/manifests/components/self-managed');
 /** Renewed after forty seconds. */
 const SHORT = [
@@ -68,6 +70,9 @@ describeWithNode('an installation whose replicas keep their certificate themselv
 	afterAll(async () => {
 		if (!moved) return;
 		await kubectl('apply', '-k', shared);
+		const left = ['--ignore-not-found', RIGHTS];
+		await kubectl('-n', SYSTEM, 'delete', 'role,rolebinding,secret', ...left);
+		await kubectl('delete', 'clusterrole,clusterrolebinding', ...left);
 		await makeCertificate(cluster.kubeconfig);
 		await untilServing(cluster);
 	}, 300_000);
