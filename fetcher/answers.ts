@@ -47,12 +47,22 @@ function parse(body: Buffer): unknown {
 	}
 }
 
-function redirect(answer: Answer, at: string): Failure {
+function redirect(answer: Answer, at: string, path: string): Failure {
 	const { status, location = '' } = answer;
-	const target = URL.canParse(location) ? ` to ${printable(new URL(location).origin)}` : '';
+	const target = URL.canParse(location) ? new URL(location) : undefined;
+	const to = target === undefined ? '' : ` to ${printable(target.origin)}`;
+	const never = 'Envtier follows none, so that its token goes nowhere else';
+	// So answers a standby that does not reach the active node: while another one is chosen, it names the last one for seconds.
+	if (status === 307 && target?.pathname === path)
+		return new Failure(
+			'unreachable',
+			`${at} is a standby that cannot pass requests on now but redirects them${to}; ${never}: if this lasts, let standbys ` +
+				'reach the cluster port of the active node, or point ENVTIER_VAULT_ADDR at a name that leads to the active node',
+			{ heals: true },
+		);
 	return new Failure(
 		'bad-answer',
-		`${at} answers with a redirect (${status})${target}; Envtier follows none, so that its token goes nowhere else: ` +
+		`${at} answers with a redirect (${status})${to}; ${never}: ` +
 			'point ENVTIER_VAULT_ADDR at Vault itself, where a standby forwards requests instead of redirecting them',
 	);
 }
@@ -80,7 +90,7 @@ function trouble(answer: Answer, at: string): Failure {
 export function readAnswer(answer: Answer, address: string, path: string): VaultAnswer {
 	const { status } = answer;
 	const at = `Vault at ${address}`;
-	if (status >= 300 && status < 400) throw redirect(answer, at);
+	if (status >= 300 && status < 400) throw redirect(answer, at, path);
 	if (status >= 500 || HEALING[status] !== undefined) throw trouble(answer, at);
 	if (answer.body.length === 0 && status < 300) return { status, body: {} };
 	const body = object(parse(answer.body));

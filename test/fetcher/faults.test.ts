@@ -8,6 +8,7 @@ import { vaultEnv } from './support/backends.ts';
 import { makePod, runFetcher } from './support/fetcher.ts';
 import { ANSWERED } from './weathers/answers.ts';
 import { CHANGES } from './weathers/changes.ts';
+import { CLUSTER } from './weathers/cluster.ts';
 import { MALFORMED } from './weathers/http1.ts';
 import { NAMES } from './weathers/names.ts';
 import { NETWORK } from './weathers/network.ts';
@@ -40,16 +41,17 @@ const WEATHERS: Readonly<Record<string, readonly Case[]>> = {
 	'Answers, given again and again': ANSWERED,
 	'Malformed HTTP/1.1': MALFORMED,
 	'What changes on the way': CHANGES,
+	'A cluster': CLUSTER,
 };
 
 const outcome = ({ code, retried }: Expected): string =>
 	`${retried ? 'tried again' : 'not tried again'}, ${code === 0 ? 'all is written' : `exit code ${code}`}`;
 
 describe.each(Object.keys(WEATHERS))('%s', (heading) => {
-	for (const { what, at, root, expected, place, also } of WEATHERS[heading] ?? []) {
+	for (const { what, at, root, alone, expected, place, also } of WEATHERS[heading] ?? []) {
 		const title = `${what}${at === undefined ? '' : ` (${at})`}: ${outcome(expected)}`;
-		const asRoot = test.runIf(root === undefined || process.getuid?.() === 0);
-		asRoot.concurrent(title, async () => {
+		const skip = root === true && process.getuid?.() !== 0;
+		test(title, { concurrent: alone !== true, skip }, async () => {
 			const run = await endure(weather, await place(weather), expected);
 			also?.(run);
 		});

@@ -83,6 +83,8 @@ export interface OpenBaoOptions {
 	readonly durable?: boolean;
 	/** This machine's loopback and a free port unless given. */
 	readonly place?: OpenBaoPlace;
+	/** All requests go to the active node; otherwise a standby answers reads itself, as it does unless told. */
+	readonly activeReads?: boolean;
 }
 
 /** Somewhere else: the network of a Kubernetes node. */
@@ -110,7 +112,8 @@ export async function startOpenBao(options: OpenBaoOptions = {}): Promise<OpenBa
 	}
 }
 
-interface Server {
+/** A server that listens, and may be sealed yet. */
+export interface Server {
 	readonly addr: string;
 	readonly process: RunningProcess;
 	/** Starts another process in the place of the first. */
@@ -122,12 +125,21 @@ async function loopback(): Promise<OpenBaoPlace> {
 	return { start: startProcess, listen: at, reach: at, names: [] };
 }
 
+/** How one member of a cluster differs from the first. */
+interface Membership {
+	/** Of raft, not of DNS. */
+	readonly node: string;
+	/** The address of a member; this one gets no vote on who leads. */
+	readonly join: string;
+}
+
 /** Starts the server on a free port; someone may take the port in between, so it tries again. */
-async function listen(
+export async function listen(
 	binary: BaoBinary,
 	dir: string,
 	ca: Authority,
 	options: OpenBaoOptions,
+	member?: Membership,
 ): Promise<Server> {
 	const names = ['localhost', '127.0.0.1', '::1', ...(options.place?.names ?? [])];
 	const leaf = await ca.issue({ names });
@@ -140,7 +152,8 @@ async function listen(
 	for (let attempt = 1; ; attempt++) {
 		const place = options.place ?? (await loopback());
 		const addr = `https://${place.reach}`;
-		const text = JSON.stringify(config(binary, dir, place.listen, options.durable === true));
+		const cluster = options.durable === true ? `127.0.0.1:${await freePort()}` : undefined;
+		const text = JSON.stringify(config(binary, dir, { address: place.listen, cluster }, options, member));
 		await writeFile(join(dir, 'config.json'), text);
 		const again = async (): Promise<RunningProcess> => {
 			const running = await place.start({
@@ -168,21 +181,31 @@ async function listen(
 	}
 }
 
-function config(binary: BaoBinary, dir: string, address: string, durable: boolean): object {
+function config(
+	binary: BaoBinary,
+	dir: string,
+	{ address, cluster }: { readonly address: string; readonly cluster: string | undefined },
+	{ activeReads }: OpenBaoOptions,
+	{ node, join: leader }: Partial<Membership> = {},
+): object {
 	const tcp = {
 		address,
-		// Raft wants a cluster port; 0 lets the kernel choose.
-		cluster_address: '127.0.0.1:0',
+		...(cluster === undefined ? {} : { cluster_address: cluster }),
 		tls_cert_file: join(dir, 'cert.pem'),
 		tls_key_file: join(dir, 'key.pem'),
 	};
-	const raft = { path: join(dir, 'data'), node_id: 'one', performance_multiplier: '1' };
+	const member = { leader_api_addr: leader, leader_ca_cert_file: join(dir, 'ca.pem') };
+	const raft = {
+		...{ path: join(dir, 'data'), node_id: node ?? 'one', performance_multiplier: '1' },
+		...(leader === undefined ? {} : { retry_join: [member], retry_join_as_non_voter: true }),
+	};
 	return {
-		storage: durable ? { raft } : { inmem: {} },
+		storage: cluster === undefined ? { inmem: {} } : { raft },
 		listener: [{ tcp }],
 		api_addr: `https://${address}`,
-		...(durable ? { cluster_addr: 'https://127.0.0.1:1' } : { disable_clustering: true }),
+		...(cluster === undefined ? { disable_clustering: true } : { cluster_addr: `https://${cluster}` }),
 		...(binary.kind === 'vault' ? { disable_mlock: true } : { unsafe_allow_api_audit_creation: true }),
+		...(activeReads === undefined ? {} : { disable_standby_reads: activeReads }),
 		log_level: 'info',
 	};
 }

@@ -134,14 +134,16 @@ async function forward(request: SeenRequest, to: ScriptedOptions['upstream']): P
 		const value = request.headers[name];
 		return typeof value === 'string' ? [[name, value] as const] : [];
 	});
-	const { status, text } = await call({
+	const { status, text, headers } = await call({
 		url: `${to.addr}/v1/${request.path}`,
 		method: request.method,
 		headers: Object.fromEntries(passed),
 		caPem: to.caPem,
 		...(request.body === '' ? {} : { body: request.body }),
 	});
-	return { status, headers: JSON_TYPE, body: text };
+	const { location } = headers;
+	const where = typeof location === 'string' ? { location } : {};
+	return { status, headers: { ...JSON_TYPE, ...where }, body: text };
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -2,13 +2,14 @@ import { createServer } from 'node:net';
 import { expect } from 'vitest';
 import { enableAuth, must, writeRole } from '../../support/openbao-setup.ts';
 import { json, type ScriptedAnswer } from '../../support/scripted-vault.ts';
-import { startReal } from '../support/backends.ts';
+import { type Backend, startReal } from '../support/backends.ts';
 import { STAGES } from './answers.ts';
 import {
 	type Case,
 	fillTiers,
 	HARMLESS,
 	HEALS,
+	lasts,
 	type Place,
 	scripted,
 	stays,
@@ -80,9 +81,9 @@ const RETRY_AFTER: readonly Case[] = [
 }));
 
 /** The Vault of a test's own, in front of which `when` is told of the first list. */
-async function atTheFirstList(
+export async function atTheFirstList(
 	weather: Weather,
-	vault: Awaited<ReturnType<typeof startReal>>,
+	vault: Backend,
 	when: (token: string) => Promise<void>,
 	stage: 'list' | 'read' = 'list',
 ): Promise<Place> {
@@ -159,8 +160,13 @@ async function limited({ vault }: Weather): Promise<Place> {
 	};
 }
 
-/** A redirect to another host, which must hear of nobody. */
-async function redirecting(weather: Weather, status: number, at: 'login' | 'list' | 'read'): Promise<Place> {
+/** A redirect to another host, which must hear of nobody; to the same path there, as standbys do, or to another. */
+async function redirecting(
+	weather: Weather,
+	status: number,
+	at: 'login' | 'list' | 'read',
+	to: 'the same' | 'another' = 'another',
+): Promise<Place> {
 	let heard = 0;
 	const other = createServer(() => {
 		heard += 1;
@@ -168,9 +174,10 @@ async function redirecting(weather: Weather, status: number, at: 'login' | 'list
 	await new Promise<void>((resolve) => other.listen(0, '127.0.0.2', resolve));
 	const address = other.address();
 	const port = typeof address === 'object' ? address?.port : 0;
-	const headers = { location: `https://127.0.0.2:${port}/v1/auth/jwt/login` };
+	const location = (path: string) =>
+		`https://127.0.0.2:${port}/v1/${to === 'the same' ? path : 'sys/health'}`;
 	const place = await scripted(weather, ({ path }) =>
-		STAGES[at](path) ? { status, headers, body: '' } : undefined,
+		STAGES[at](path) ? { status, headers: { location: location(path) }, body: '' } : undefined,
 	);
 	return {
 		...place,
@@ -219,6 +226,17 @@ export const CHANGES: readonly Case[] = [
 				place: (weather) => redirecting(weather, status, at),
 			}),
 		),
+	),
+	...(['login', 'list', 'read'] as const).map(
+		(at): Case => ({
+			what: 'a redirect to the same path of another host (307), as standbys give it',
+			at,
+			expected: lasts(
+				24,
+				/is a standby that cannot pass requests on now but redirects them to https:\/\/127.0.0.2:\d+; Envtier follows none/,
+			),
+			place: (weather) => redirecting(weather, 307, at, 'the same'),
+		}),
 	),
 	revokedAt('list'),
 	revokedAt('read'),

@@ -11,6 +11,7 @@ import { putSecret } from '../../support/openbao-setup.ts';
 import { type Script, type ScriptedOptions, startScriptedVault } from '../../support/scripted-vault.ts';
 import { type Authority, makeAuthority } from '../../support/tls.ts';
 import { type Backend, startReal, vaultEnv } from '../support/backends.ts';
+import { type Cluster, startCluster } from '../support/cluster.ts';
 import { buildFetcher, makePod, type Run, runFetcher } from '../support/fetcher.ts';
 
 /** What is in Vault, and must be nowhere else unless everything went well. */
@@ -43,7 +44,7 @@ export const HARMLESS: Expected = { code: 0, retried: false };
 export interface Place extends AsyncDisposable {
 	readonly env: Readonly<Record<string, string>>;
 	/** How often the faulty request, or connection, was made. */
-	tries(): number;
+	tries(run: Run): number;
 	/** A Vault other than the shared one, whose tokens are asked for. */
 	readonly vault?: Backend;
 	/** Of the pod's token; these replace what it usually says. */
@@ -57,17 +58,25 @@ export interface Weather extends AsyncDisposable {
 	readonly file: string;
 	readonly vault: Backend & OpenBao;
 	readonly authority: Authority;
+	/** Several nodes, started when first asked for. */
+	cluster(): Promise<Cluster>;
 }
 
 /** Starts what all cases share. */
 export async function startWeather(): Promise<Weather> {
 	const [bundle, vault, authority] = await Promise.all([buildFetcher(), startReal(), makeAuthority()]);
 	await fillTiers(vault);
+	let cluster: Promise<Cluster> | undefined;
 	return {
 		file: bundle.file,
 		vault,
 		authority,
+		cluster: () => {
+			cluster ??= startCluster(fillTiers);
+			return cluster;
+		},
 		[Symbol.asyncDispose]: async () => {
+			await (await cluster)?.[Symbol.asyncDispose]();
 			await vault[Symbol.asyncDispose]();
 			await bundle.remove();
 		},
@@ -106,7 +115,7 @@ export async function endure(
 	const said = `${run.stdout}${run.stderr}${run.words}`;
 	for (const secret of [VALUE, jwt, jwt.split('.')[2] ?? jwt]) expect(said).not.toContain(secret);
 	expect(said).not.toMatch(/\b[sb]\.[A-Za-z0-9]{20,}/);
-	expect(place.tries() > 1).toBe(retried);
+	expect(place.tries(run) > 1).toBe(retried);
 	// By the process's own clock: how long a busy machine takes to start one says nothing about it.
 	const seconds = Number(env.ENVTIER_DEADLINE);
 	expect(Number(run.last?.['durationMs'])).toBeLessThan((seconds + 1) * 1_000);
@@ -120,7 +129,7 @@ export function reasonOf(code: number): string {
 
 /** Answers by a script in front of the real server; `tries` counts how often it answered the same request. */
 export async function scripted(
-	{ vault, authority }: Pick<Weather, 'vault' | 'authority'>,
+	{ vault, authority }: { readonly vault: Pick<Backend, 'addr' | 'caPem'>; readonly authority: Authority },
 	script: Script,
 	options: Partial<ScriptedOptions> = {},
 ): Promise<Place> {
@@ -184,6 +193,8 @@ export interface Case {
 	readonly expected: Expected;
 	/** Cases without it need no root. */
 	readonly root?: true;
+	/** Not beside others, whom it would disturb. */
+	readonly alone?: true;
 	/** Brings it about. */
 	readonly place: (weather: Weather) => Promise<Place>;
 	/** What else must hold. */
