@@ -403,6 +403,55 @@ describeWithServers('the net under the webhook', () => {
 				expect(body.message).toMatch(sentence);
 			});
 
+			const parts = CASES.find(({ sentence }) => sentence.startsWith('two containers take different parts'))
+				?.expected.pod;
+			test.each<[string, RegExp, (pod: Parts) => void]>([
+				[
+					'the second part has no volume in memory',
+					/a part of the secrets/,
+					({ pod }) => setVolume(pod, { name: 'envtier-secrets-part-2', emptyDir: {} }),
+				],
+				[
+					'the second part is written elsewhere',
+					/a part of the secrets/,
+					({ fetcher }) => setVariable(fetcher, 'ENVTIER_OUT_2', '/secrets'),
+				],
+				[
+					'the fetcher does not have the second part’s volume',
+					/a part of the secrets/,
+					({ fetcher }) => {
+						fetcher.volumeMounts = (fetcher.volumeMounts ?? []).filter(
+							({ name }) => name !== 'envtier-secrets-part-2',
+						);
+					},
+				],
+				[
+					'nobody reads the second part',
+					/a part of the secrets/,
+					({ pod }) => {
+						for (const mount of (pod.spec?.containers ?? []).flatMap((one) => one.volumeMounts ?? []))
+							if (mount.name === 'envtier-secrets-part-2') mount.name = 'envtier-secrets';
+					},
+				],
+				[
+					'a container that is to take a part takes none',
+					/a container that an annotation/,
+					({ pod }) => {
+						Object.assign(pod.metadata?.annotations ?? {}, { 'envtier.dev/keys.proxy': 'SESSION_KEY' });
+						pod.spec?.containers.push({ ...MAIN, name: 'proxy' });
+					},
+				],
+			])('a pod of several parts, edited so that %s, is refused', async (_, sentence, edit) => {
+				const pod = structuredClone(parts);
+				const fetcher = pod?.spec?.initContainers?.[0];
+				if (pod === undefined || fetcher === undefined) throw new Error('the golden pod is gone');
+				edit({ pod, fetcher });
+				const { status, body } = await attempt(pod);
+				expect(status, JSON.stringify(body)).toBe(422);
+				expect(body.message).toMatch(REFUSED);
+				expect(body.message).toMatch(sentence);
+			});
+
 			describe('cannot stop what somebody types by hand', () => {
 				test('the least that passes, as docs/security.md tells of it', async () => {
 					const { status, body } = await createPod(cluster, namespace, forged(), 'dryRun=All');
