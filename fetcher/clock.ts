@@ -12,3 +12,21 @@ export function now(): number {
 export function pause(ms: number): Promise<void> {
 	return new Promise((resolve) => void setTimeout(resolve, ms));
 }
+
+/**
+ * Does `work` after so many milliseconds unless told not to. What has come by then is dealt with first, so that an answer does not count as
+ * late because this process was busy when it came.
+ *
+ * @returns takes it back
+ */
+export function after(ms: number, work: () => void): () => void {
+	let due: NodeJS.Immediate | undefined;
+	// Of one turn of the event loop timers are the beginning, what has come in is the middle, and immediates are the end.
+	const timer = setTimeout(() => {
+		due = setImmediate(work);
+	}, ms);
+	return () => {
+		clearTimeout(timer);
+		clearImmediate(due);
+	};
+}

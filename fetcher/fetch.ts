@@ -148,8 +148,8 @@ async function openAll({ settings, vault, jwt }: FetchParts): Promise<readonly S
 	});
 }
 
-/** Logs in, merges the tiers and renders the files: everything short of writing them. */
-export async function fetchSecrets(parts: FetchParts): Promise<Fetched> {
+/** Logs in, merges the tiers and reads what is needed of them: all that Vault is asked for. */
+export async function gatherSecrets(parts: FetchParts): Promise<readonly Secret[]> {
 	const { settings, vault, log } = parts;
 	const { kvMount: mount, kvVersion: version, namespace } = settings.vault;
 	const place: Place = { vault, kv: { mount, version }, scope: settings.scope, namespace };
@@ -166,7 +166,14 @@ export async function fetchSecrets(parts: FetchParts): Promise<Fetched> {
 		place,
 		plan.wanted.filter(({ key }) => needed(key) && !settings.sealed.has(key)),
 	);
-	const found = [...read, ...opened].sort((a, b) => (a.key < b.key ? -1 : 1));
+	return [...read, ...opened].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** Composes what was found and renders the files: everything short of writing them. */
+export function prepare(
+	found: readonly Secret[],
+	{ settings, log }: Pick<FetchParts, 'settings' | 'log'>,
+): Fetched {
 	checkRequired(settings, found);
 	const secrets = compose(settings.templates, found);
 	if (secrets.length === 0) log.warn('none of the tiers holds a secret', { tiers: settings.tiers });

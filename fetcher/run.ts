@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { now } from './clock.ts';
+import { now, pause } from './clock.ts';
 import { type Deadline, deadlineAfter } from './deadline.ts';
 import { Failure } from './failure.ts';
-import { fetchSecrets } from './fetch.ts';
+import { gatherSecrets, prepare } from './fetch.ts';
 import type { Log } from './log.ts';
 import { attemptTimeout, makeRetry } from './retry.ts';
 import type { Settings } from './settings.ts';
@@ -34,6 +34,11 @@ async function sayFarewell(vault: Vault, log: Log, until: Deadline): Promise<voi
 	}
 }
 
+/** Two turns of the event loop: in the first a request is put together, in the second it goes out. */
+async function sent(): Promise<void> {
+	for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
+}
+
 function keysByOrigin(secrets: readonly Secret[]): Readonly<Record<string, readonly string[]>> {
 	const groups = Map.groupBy(secrets, ({ origin }) => origin);
 	return Object.fromEntries([...groups].map(([origin, group]) => [origin, group.map(({ key }) => key)]));
@@ -47,13 +52,16 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 	const transport = openTransport(endpointOf(address), ca, attemptTimeout(deadline));
 	const retry = makeRetry({ log, random: Math.random });
 	const vault = openVault({ address, namespace, transport, retry, deadline });
-	let farewell: number = FAREWELL.failed;
+	let farewell: Promise<void> | undefined;
 	try {
-		const { secrets, volumes } = await Promise.race([fetchSecrets({ settings, vault, log, jwt }), stopped]);
+		const found = await Promise.race([gatherSecrets({ settings, vault, log, jwt }), stopped]);
+		// The token has done its work: it is on its way back while the files are made.
+		farewell = sayFarewell(vault, log, deadlineAfter(FAREWELL.done));
+		await sent();
+		const { secrets, volumes } = prepare(found, { settings, log });
 		for (const { out, outputs } of volumes) writeOutputs(out, outputs);
 		const writtenAfterMs = Math.round(now());
-		farewell = FAREWELL.done;
-		await sayFarewell(vault, log, deadlineAfter(farewell));
+		await farewell;
 		log.info('secrets written', {
 			keys: keysByOrigin(secrets),
 			files: volumes.flatMap(({ out, outputs }) => outputs.map(({ path }) => join(out, path))),
@@ -63,7 +71,8 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 			connections: transport.connections(),
 		});
 	} catch (thrown) {
-		await sayFarewell(vault, log, deadlineAfter(farewell));
+		farewell ??= sayFarewell(vault, log, deadlineAfter(FAREWELL.failed));
+		await Promise.race([farewell, pause(FAREWELL.failed)]);
 		throw thrown;
 	} finally {
 		transport.close();

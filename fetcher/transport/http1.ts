@@ -1,5 +1,6 @@
 import { Agent, request as send } from 'node:http';
 import type { Socket } from 'node:net';
+import { after } from '../clock.ts';
 import type { Answer, Connection, Request } from './exchange.ts';
 import { BODY_LIMIT } from './exchange.ts';
 import { timedOut, tooLarge } from './faults.ts';
@@ -23,11 +24,11 @@ function exchange(agent: Agent, endpoint: Endpoint, request: Request, timeout: n
 			headers: { host: authority, ...headers, ...length },
 		});
 		const fail = (error: Error): void => {
-			clearTimeout(timer);
+			cancel();
 			reject(error);
 			sent.destroy();
 		};
-		const timer = setTimeout(() => fail(timedOut(address, timeout, 'no complete answer')), timeout);
+		const cancel = after(timeout, () => fail(timedOut(address, timeout, 'no complete answer')));
 		sent.once('error', fail);
 		sent.once('response', (response) => {
 			const chunks: Buffer[] = [];
@@ -39,7 +40,7 @@ function exchange(agent: Agent, endpoint: Endpoint, request: Request, timeout: n
 				else chunks.push(chunk);
 			});
 			response.once('end', () => {
-				clearTimeout(timer);
+				cancel();
 				resolve({
 					status: response.statusCode ?? 0,
 					contentType: response.headers['content-type'] ?? '',

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { after } from '../clock.ts';
 import type { Answer, Connection, Request } from './exchange.ts';
 import { BODY_LIMIT } from './exchange.ts';
 import { malformed, timedOut, tooLarge } from './faults.ts';
@@ -307,17 +308,17 @@ export function speakHttp2(socket: Socket, address: string): Connection {
 			new Promise((resolve, reject) => {
 				let stream: Stream | undefined;
 				const settle = (end: Answer | Error): void => {
-					clearTimeout(timer);
+					cancel();
 					if (end instanceof Error) reject(end);
 					else resolve(end);
 				};
-				const timer = setTimeout(() => {
+				const cancel = after(timeout, () => {
 					// After a silence the connection itself may be dead: the next request tries another.
 					going = true;
 					const late = timedOut(address, timeout, 'no complete answer');
 					if (stream === undefined) settle(late);
 					else fail(stream, late);
-				}, timeout);
+				});
 				const begin = (): void => {
 					stream = start(request, settle);
 				};

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { now } from '../clock.ts';
+import { after, now } from '../clock.ts';
 import type { Answer, Connection, Request } from './exchange.ts';
 import { explain, timedOut } from './faults.ts';
 import { speakHttp2 } from './http2.ts';
@@ -39,7 +39,7 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined, firstT
 		dialed += 1;
 		const dialing = dial(endpoint);
 		const late = Promise.withResolvers<never>();
-		const timer = setTimeout(() => late.reject(timedOut(address, timeout, dialing.lacks())), timeout);
+		const cancel = after(timeout, () => late.reject(timedOut(address, timeout, dialing.lacks())));
 		try {
 			securing ??= endpoint.secure ? loadSecure() : undefined;
 			const secure = await securing;
@@ -52,7 +52,7 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined, firstT
 			// Of the two that race, the loser may reject when nobody waits any more.
 			dialing.ready.catch(() => undefined);
 			late.promise.catch(() => undefined);
-			clearTimeout(timer);
+			cancel();
 		}
 	};
 

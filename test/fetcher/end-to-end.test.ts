@@ -500,6 +500,20 @@ describe.each([
 		expect((await fetch({ ENVTIER_REQUIRE: 'MISSING' })).code).toBe(23);
 		expect((await fetch({ ENVTIER_OUT: '/dev/null' })).code).toBe(26);
 		expect((await fetch({ ENVTIER_VAULT_ROLE: 'stranger' })).code).toBe(22);
+		// Refused while its token is on its way back already.
+		await put(`${ORG}/NUL`, 'a\0b');
+		expect((await fetch()).code).toBe(27);
+		expect(await accessors()).toEqual(before);
+		await removeSecret(vault, `${ORG}/NUL`);
+		const crowd = await Promise.all(
+			Array.from({ length: 12 }, async () => {
+				const own = await makePod(vault.jwt());
+				const { code } = await runFetcher(bundle.file, own, { ...vaultEnv(vault), ENVTIER_DEADLINE: '60' });
+				await own.scratch.remove();
+				return code;
+			}),
+		);
+		expect(new Set(crowd)).toEqual(new Set([0]));
 		expect(await accessors()).toEqual(before);
 	});
 

@@ -247,6 +247,23 @@ describe('bytes as they come', () => {
 		expect(opened.connection.usable()).toBe(false);
 	});
 
+	test('an answer that came in time is one, although nobody looked before its time was over', async () => {
+		const server = createTcpServer((socket) => {
+			socket.on('error', () => undefined);
+			socket.once('data', () => {
+				socket.write(
+					Buffer.concat([SETTINGS, head('200'), encodeFrame(FRAME.data, 1, 1, Buffer.from('in time'))]),
+				);
+				// The answer is on its way; for as long as this takes, neither side does anything.
+				const end = performance.now() + 500;
+				while (performance.now() < end);
+			});
+		});
+		await using opened = await open(server);
+		expect((await ask(opened, get('/'), 200)).body.toString()).toBe('in time');
+		expect(opened.connection.usable()).toBe(true);
+	});
+
 	test('whatever comes, a request ends, and by an answer only if there is one', async () => {
 		const frame = fc
 			.tuple(

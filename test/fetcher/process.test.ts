@@ -183,6 +183,32 @@ describe('what Vault’s name is given for', () => {
 	);
 });
 
+test('the token is on its way back while the files are made', async () => {
+	const authority = await makeAuthority();
+	const flag = join(pod.scratch.dir, 'revoked');
+	const proxy = await startScriptedVault({
+		upstream: vault,
+		script: ({ path }) => {
+			if (path === 'auth/token/revoke-self') writeFileSync(flag, '');
+			return undefined;
+		},
+		tls: await authority.issue(),
+	});
+	// No file gets its name until Vault has been asked: were it asked afterwards, this would fail.
+	const preload = `const fs = process.getBuiltinModule('node:fs'); const { renameSync } = fs;
+		const bell = new Int32Array(new SharedArrayBuffer(4));
+		fs.renameSync = (...names) => {
+			for (let i = 0; i < 500 && !fs.existsSync(process.env.FLAG); i++) Atomics.wait(bell, 0, 0, 20);
+			if (!fs.existsSync(process.env.FLAG)) throw new RangeError('not revoked');
+			renameSync(...names);
+		};
+		process.getBuiltinModule('node:module').syncBuiltinESMExports();`;
+	const env = { ENVTIER_VAULT_ADDR: proxy.addr, ENVTIER_VAULT_CA: authority.certPem, FLAG: flag };
+	const run = await fetch(env, ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]);
+	expect([run.code, run.words]).toEqual([0, '']);
+	await proxy[Symbol.asyncDispose]();
+});
+
 describe('SIGTERM', () => {
 	/** Starts a fetcher that finds a black hole where Vault should be, from byte `after` of its first connection on. */
 	const stuck = async (after: number, deadline = '60') => {
