@@ -1,15 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { preparePrograms } from '../support/kubernetes/programs.ts';
 import { runProcess } from '../support/process.ts';
+import { scratch } from '../support/scratch.ts';
 
 const FOLDER = join(import.meta.dirname, '../../.github/workflows');
 const FILES = readdirSync(FOLDER);
 const actionlint = await preparePrograms(['actionlint']);
 
 interface Step {
+	readonly id?: string;
 	readonly uses?: string;
 	readonly run?: string;
 	readonly with?: object;
@@ -75,6 +78,36 @@ describe('workflows', () => {
 			provenance: 'mode=max',
 		});
 		expect(images?.steps.at(-1)?.run).toContain('cosign sign');
+	});
+
+	test('all images of a release are built from one base, by the digest that its tag has then', async () => {
+		const { version, images } = workflow('release.yaml').jobs;
+		const build = images?.steps.find(({ uses = '' }) => uses.startsWith('docker/build-push-action@'));
+		expect(build?.with).toMatchObject({
+			'build-args': expect.stringContaining('BASE_IMAGE=${{ needs.version.outputs.base }}'),
+		});
+		const place = await scratch('release');
+		onTestFinished(place.remove);
+		// A registry's answer, for there is none to ask.
+		const inspect = (answer: string) =>
+			writeFile(
+				join(place.dir, 'docker'),
+				`#!/bin/sh\n[ "$1 $2 $3 $4" = "buildx imagetools inspect docker.io/library/node:26-bookworm-slim" ] && echo '${answer}'\n`,
+				{ mode: 0o755 },
+			);
+		const output = join(place.dir, 'output');
+		const resolve = () =>
+			runProcess({
+				command: 'bash',
+				args: ['--norc', '-eo', 'pipefail', '-c', version?.steps.find(({ id }) => id === 'base')?.run ?? ''],
+				cwd: join(FOLDER, '../..'),
+				env: { PATH: `${place.dir}:${process.env['PATH']}`, GITHUB_OUTPUT: output },
+			});
+		await inspect('{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:0123"}');
+		expect(await resolve()).toMatchObject({ code: 0, stderr: '' });
+		expect(readFileSync(output, 'utf8')).toBe('base=docker.io/library/node@sha256:0123\n');
+		await inspect('{}');
+		expect(await resolve()).toMatchObject({ code: 1, stderr: expect.stringContaining('no digest of') });
 	});
 
 	test.each(FILES)('no script of %s takes text of an event into its shell', (file) => {

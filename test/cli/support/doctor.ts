@@ -135,7 +135,10 @@ export async function diagnose(
 	);
 	expectNoSecrets(ended.stdout + ended.stderr);
 	expect(ended.stdout, ended.stderr).not.toBe('');
-	return { ...ended, checks: JSON.parse(ended.stdout).checks };
+	const { checks } = JSON.parse(ended.stdout) as Diagnosis;
+	for (const { id, status, cure = '' } of checks)
+		expect(cure !== '', `${id} (${status}) has a cure`).toBe(status === 'warn' || status === 'fail');
+	return { ...ended, checks };
 }
 
 /** No JWT, no token of Vault, no value: whatever went wrong. */
