@@ -13,7 +13,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 await ensurePackages(['curl', 'dash', 'fish', 'jq', 'zsh', ...NODE_PACKAGES], say);
 await ensureBao().catch((thrown: unknown) => say(String(thrown)));
-for (const names of [NODE_PROGRAMS, ['helm'], ['actionlint']] as const) {
+for (const names of [NODE_PROGRAMS, ['helm'], ['actionlint'], ['cert-manager']] as const) {
 	const programs = await preparePrograms(names);
 	if (!programs.ok) say(programs.error);
 }

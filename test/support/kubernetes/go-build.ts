@@ -1,3 +1,5 @@
+import { copyFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { err, ok, type Result } from '../../../contract/result.ts';
 import { runProcess } from '../process.ts';
 
@@ -15,6 +17,25 @@ export interface GoBuild {
 	readonly package: string;
 	readonly linkFlags: string;
 	readonly output: string;
+}
+
+/** Copies the files of a folder of a module that was built from into `dir`. */
+export async function copyFiles(
+	go: string,
+	moduleDir: string,
+	{ module, folder }: { readonly module: string; readonly folder: string },
+	dir: string,
+): Promise<Result<undefined>> {
+	const { code, stdout, stderr } = await runProcess({
+		command: go,
+		args: ['list', '-mod=readonly', '-m', '-f', '{{.Dir}}', module],
+		cwd: moduleDir,
+		env: { ...process.env, GOWORK: 'off' },
+	});
+	if (code !== 0) return err(`go list ${module} failed: ${stderr.trim()}`);
+	const from = join(stdout.trim(), folder);
+	for (const name of await readdir(from)) await copyFile(join(from, name), join(dir, name));
+	return ok(undefined);
 }
 
 /** Builds one program with the `go` command given; `tick` hears the seconds gone by, now and then. */

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { err, ok, type Result } from '../../../contract/result.ts';
 import { cached } from '../cache.ts';
 import { onPath } from '../process.ts';
-import { goBuild } from './go-build.ts';
+import { copyFiles, goBuild } from './go-build.ts';
 
 const KUBERNETES = { module: 'k8s.io/kubernetes', set: 'kubernetes' } as const;
 
 /**
  * Which published package each program is built from; `set` is the folder below go/ whose go.mod pins it. `main` names a package of that
- * folder instead, which says what of a module goes in.
+ * folder instead, which says what of a module goes in. The files of the module's folder `beside` come to lie beside the program.
  */
 const SOURCES = {
 	etcd: { module: 'go.etcd.io/etcd/server/v3', set: 'etcd', path: '' },
@@ -21,6 +21,10 @@ const SOURCES = {
 	'kube-proxy': { ...KUBERNETES, path: '/cmd/kube-proxy' },
 	kubelet: { ...KUBERNETES, path: '/cmd/kubelet' },
 	coredns: { module: 'github.com/coredns/coredns', set: 'coredns', main: '.' },
+	'cert-manager': {
+		...{ module: 'github.com/cert-manager/cert-manager', set: 'cert-manager', main: '.' },
+		beside: 'deploy/crds',
+	},
 	helm: { module: 'helm.sh/helm/v4', set: 'helm', path: '/cmd/helm' },
 	actionlint: { module: 'github.com/rhysd/actionlint', set: 'actionlint', path: '/cmd/actionlint' },
 } as const;
@@ -59,7 +63,7 @@ function prepare(name: Program): Promise<Result<string>> | Result<string> {
 }
 
 async function build(name: Program): Promise<Result<string>> {
-	const { version, key, ...source } = pinned(name);
+	const { version, key, beside, ...source } = pinned(name);
 	let failure: string | undefined;
 	const folder = await cached({
 		name,
@@ -71,7 +75,9 @@ async function build(name: Program): Promise<Result<string>> {
 			const built = await goBuild(go, { ...source, output: join(dir, name) }, (seconds) =>
 				say(`still building, ${seconds} s so far`),
 			);
-			if (!built.ok) throw new NotBuilt(built.error);
+			const whole =
+				built.ok && beside !== undefined ? await copyFiles(go, source.moduleDir, beside, dir) : built;
+			if (!whole.ok) throw new NotBuilt(whole.error);
 		},
 	}).catch((thrown: unknown) => {
 		if (!(thrown instanceof NotBuilt)) throw thrown;
@@ -101,6 +107,7 @@ function pinned(name: Program) {
 		package: 'main' in source ? source.main : module + source.path,
 		linkFlags,
 		version,
+		beside: 'beside' in source ? { module, folder: source.beside } : undefined,
 		key: `${version}-${process.platform}-${process.arch}-${digest}`,
 	};
 }
