@@ -13,6 +13,7 @@ import { runProcess } from '../../support/process.ts';
 import { type Scratch, scratch } from '../../support/scratch.ts';
 import { patternOf, SYMPTOMS } from '../../support/symptoms.ts';
 import { until } from '../../support/until.ts';
+import { installChart } from './support/chart.ts';
 import { podsOf, untilDescribed } from './support/observe.ts';
 import { makeTenant, type Tenant } from './support/tenant.ts';
 import { blocksUnder, commandsUnder, type Typing, typingAs } from './support/walkthrough.ts';
@@ -131,6 +132,23 @@ describeWithNode('docs/installing.md, command by command:', (servers) => {
 			spec: { containers: [sh('ls /secrets 2>&1 || true')] },
 		});
 		expect(log).toContain('No such file');
+	}, 300_000);
+
+	test('the chart does the same with Helm, and brings an API that answers; uninstalling leaves Secrets alone', async () => {
+		await using release = await installChart(servers, before);
+		await release.setSecret('FROM_HELM', 'of the test');
+		expect(await release.found('FROM_HELM', 'LEVEL')).toBe('FROM_HELM=of the test\nLEVEL=debug\n');
+		// Its pod runs from the webhook's image and asks the API server.
+		expect(await release.helm('test', 'envtier', '--timeout', '100s', '--logs')).toMatch(
+			/Phase: +Succeeded[\s\S]*is injected in the namespace default/,
+		);
+		await release.helm('uninstall', 'envtier', '--wait');
+		const kinds = await kubectl('api-resources', '--verbs=list', '-o', 'name');
+		const all = ['get', kinds.stdout.trim().split('\n').join(','), '-A', '-o', 'name'];
+		const left = await kubectl(...all, '-l', 'app.kubernetes.io/part-of=envtier');
+		// One is the certificate script's, the other that of the webhook, which keeps its certificate itself.
+		const kept = ['secret/envtier-api-tls', 'secret/envtier-webhook-certificates'];
+		expect([left.code, left.stdout.trim().split('\n')]).toEqual([0, kept]);
 	}, 300_000);
 
 	test('installing never stops a pod that asks for nothing, and when it is done the others have their secrets', async () => {
