@@ -18,7 +18,8 @@ const settings = readSettings({
 });
 if (!settings.ok) throw new Error(settings.error);
 const { injection } = settings.value;
-const body = reviewOf(typicalPod(ASKING));
+const text = reviewOf(typicalPod(ASKING));
+const body = Buffer.from(text);
 const review = decodeReview(body);
 if (!review.ok) throw new Error(review.error);
 
@@ -33,7 +34,7 @@ function time(work: () => number): number {
 }
 
 const subjects = {
-	'JSON.parse of the body': () => Object.keys(JSON.parse(body)).length,
+	'JSON.parse of the body': () => Object.keys(JSON.parse(text)).length,
 	'admit()': () => admit(review.value, injection).kind.length,
 	'decode, admit, encode': () => {
 		const decoded = decodeReview(body);

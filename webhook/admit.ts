@@ -2,7 +2,7 @@ import { ANNOTATION_PREFIX } from '../contract/names.ts';
 import { STATUS_ANNOTATION } from './annotations.ts';
 import { asked } from './asked.ts';
 import { type Decision, type Rejection, reject } from './decision.ts';
-import { tooManyPieces, tooMuchText } from './limits.ts';
+import { tooManyPieces, tooMuchText, tooMuchToParse } from './limits.ts';
 import { fetcherEnv } from './parts.ts';
 import { patchFor } from './patch.ts';
 import { planFor } from './plan.ts';
@@ -19,6 +19,7 @@ import { statusMismatch } from './status.ts';
 export function admit(request: AdmissionRequest, settings: InjectionSettings): Decision {
 	if (request.operation !== 'CREATE' || request.kind !== 'Pod' || request.subResource !== '')
 		return { kind: 'skip', reason: 'not-a-pod-creation' };
+	if (request.excess !== undefined) return tooMuchToParse(request.excess);
 	// A pod that asks for nothing is none of our business, however odd the rest of it may be.
 	const annotations = podAnnotations(request.object);
 	if (!annotations.ok) return malformed(annotations.error);

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import express, {
 	type ErrorRequestHandler,
 	type Express,
@@ -14,6 +15,11 @@ import { logDecision } from './decision-log.ts';
 import type { Metrics } from './metrics.ts';
 import { type AdmissionRequest, decodeReview, encodeReview } from './review.ts';
 import type { InjectionSettings } from './settings.ts';
+
+/** Takes the type alone, or with the character set that JSON has by its definition (RFC 8259, section 8.1). */
+function isUtf8Json({ headers }: IncomingMessage): boolean {
+	return /^application\/json\s*(?:;\s*charset="?utf-?8"?\s*)?$/i.test(headers['content-type'] ?? '');
+}
 
 /** What the routes need. */
 export interface AppParts {
@@ -58,7 +64,8 @@ export function createApp(parts: AppParts): Express {
 		...(parts.callers === undefined ? [] : [onlyCallers(parts.callers, refuse)]),
 		boundBodies(parts.mostReading ?? MOST_READING),
 	];
-	const body = express.text({ type: 'application/json', limit: BODY_LIMIT, inflate: false });
+	// As bytes: of a costly body the text is never made.
+	const body = express.raw({ type: isUtf8Json, limit: BODY_LIMIT, inflate: false });
 	app.post('/mutate', every, body, (request: Request, response: Response) =>
 		mutate(parts, request, response),
 	);
@@ -108,8 +115,8 @@ function measured(metrics: Metrics): RequestHandler {
 async function mutate(parts: AppParts, request: Request, response: Response): Promise<void> {
 	const { log, metrics } = parts;
 	// What the body reader did not take, it leaves undefined.
-	if (typeof request.body !== 'string') {
-		refuse(response, 415, 'the body must be an AdmissionReview with content type application/json');
+	if (!Buffer.isBuffer(request.body)) {
+		refuse(response, 415, 'the body must be an AdmissionReview with content type application/json, in UTF-8');
 		return;
 	}
 	const review = decodeReview(request.body);

@@ -2,6 +2,7 @@ import type { V1EnvVar } from '@kubernetes/client-node';
 import type { ContainerFacts } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
 import type { Grouping } from './identity.ts';
+import type { Bounds, Excess } from './scan.ts';
 
 /**
  * What one pod may cost. Pods that ask for secrets come from everybody who may create pods, and the webhook sees them before the API server has
@@ -9,6 +10,38 @@ import type { Grouping } from './identity.ts';
  * and their product would be the end of the webhook, so of everybody’s pods. Whatever is more than this could not be stored
  * either: etcd takes 1.5 MiB.
  */
+
+/** Bytes; a shorter body is parsed unseen, for it costs little whatever it is. */
+export const MOST_UNSEEN = 64 * 1024;
+
+/**
+ * What is parsed of a longer one, beside `managedFields`, which nobody looks at. A pod of Kubernetes' own types nests some twenty deep. Of the variables of
+ * containers, the pieces that large pods have most of, each is 3 to 7 values, and no more than 20,000 of them are looked at.
+ */
+export const BODY_BOUNDS: Bounds = { depth: 200, values: 100_000, names: 20_000 };
+
+/** What a review does that goes beyond a bound, as the rest of a sentence. */
+export function excessOf(excess: Excess): string {
+	switch (excess) {
+		case 'depth':
+			return `has lists and objects nested more than ${BODY_BOUNDS.depth} deep`;
+		case 'values':
+			return `holds more than ${BODY_BOUNDS.values} values in lists and objects`;
+		case 'names':
+			return `holds more than ${BODY_BOUNDS.names} different names of annotations, labels and the like`;
+		default:
+			return excess satisfies never;
+	}
+}
+
+/** Refuses a pod whose review is too much to be parsed. */
+export function tooMuchToParse(excess: Excess): Rejection {
+	const cure =
+		excess === 'depth'
+			? 'no field of a pod is, so take them out'
+			: 'make several pods of it, or keep what is long in a ConfigMap';
+	return reject('too-large', `the pod ${excessOf(excess)}: ${cure}`);
+}
 
 /** UIDs among the readers of one pod. Each costs an init container that starts after the one before it. */
 export const MOST_USERS = 16;

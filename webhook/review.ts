@@ -1,9 +1,10 @@
 import { err, ok, type Result } from '../contract/result.ts';
 import type { Decision } from './decision.ts';
-import { holdsMoreThan, isDeeperThan } from './depth.ts';
+import { BODY_BOUNDS, excessOf, MOST_UNSEEN } from './limits.ts';
 import { controllerOf, type Owner } from './owner.ts';
 import type { Operation } from './patch.ts';
 import type { RejectReason } from './reasons.ts';
+import { type Excess, type Range, scan } from './scan.ts';
 
 /** What Kubernetes asks (`admission.k8s.io/v1`, AdmissionReview.request), as far as a decision needs it. */
 export interface AdmissionRequest {
@@ -18,7 +19,10 @@ export interface AdmissionRequest {
 	readonly dryRun: boolean;
 	/** The controller that creates the pod, as the pod says. */
 	readonly owner: Owner | undefined;
+	/** Undefined as well where there is an `excess`: then it was not parsed. */
 	readonly object: unknown;
+	/** What the review has too much of to be parsed, if anything. */
+	readonly excess: Excess | undefined;
 }
 
 /** What is answered (`admission.k8s.io/v1`, AdmissionReview.response). */
@@ -40,13 +44,6 @@ const UID_MAX = 128;
 /** The longest name that Kubernetes allows; what is longer does not come from the API server and is not worth a log line. */
 const NAME_MAX = 253;
 
-/** No object of Kubernetes comes near it: its own types end after some twenty levels. */
-const DEEPEST = 200;
-/** Characters; a shorter body is parsed soon enough whatever it is. */
-const UNSEEN = 64 * 1024;
-/** Lists, objects and what is in them. Parsed, each takes a hundred bytes or so; a pod of so many could not be stored: etcd takes 1.5 MiB. */
-const MOST_VALUES = 500_000;
-
 type Member = Readonly<Record<string, unknown>>;
 
 function member(value: unknown): Member | undefined {
@@ -57,17 +54,45 @@ function string(value: unknown): string {
 	return typeof value === 'string' ? value.slice(0, NAME_MAX) : '';
 }
 
+/** What can be parsed of a body, and what the rest has too much of. */
+interface Readable {
+	readonly text: string;
+	readonly excess: Excess | undefined;
+}
+
+/** Of a long body the part that is parsed: all but what nobody looks at, or, where that is too much, all but what is long. */
+function readable(body: Buffer): Result<Readable> {
+	if (body.length <= MOST_UNSEEN) return ok({ text: textOf(body), excess: undefined });
+	const { excess, ignored, long } = scan(body, BODY_BOUNDS);
+	const rest = without(body, excess === undefined ? ignored : long);
+	if (excess !== undefined && rest.length > MOST_UNSEEN) return err(`the body ${excessOf(excess)}`);
+	return ok({ text: textOf(rest), excess });
+}
+
+function textOf(body: Buffer): string {
+	const text = body.toString();
+	return text.startsWith('\ufeff') ? text.slice(1) : text;
+}
+
+const NULL = Buffer.from('null');
+
+/** The body with a null in the place of each of these values. */
+function without(body: Buffer, ranges: readonly Range[]): Buffer {
+	if (ranges.length === 0) return body;
+	const kept = ranges.flatMap(({ start }, i) => [body.subarray(ranges[i - 1]?.end ?? 0, start), NULL]);
+	return Buffer.concat([...kept, body.subarray(ranges.at(-1)?.end)]);
+}
+
 /**
  * Decodes the body of a call. The error says what is wrong with the envelope, for whoever calls by hand: the API server does not get it wrong.
  */
-export function decodeReview(body: string): Result<AdmissionRequest> {
-	if (body.length > UNSEEN && isDeeperThan(body, DEEPEST))
-		return err(`the body has lists and objects nested more than ${DEEPEST} deep`);
-	if (body.length > MOST_VALUES && holdsMoreThan(body, MOST_VALUES))
-		return err(`the body holds more than ${MOST_VALUES} values`);
+export function decodeReview(body: Buffer): Result<AdmissionRequest> {
+	const part = readable(body);
+	if (!part.ok) return part;
+	const { text, excess } = part.value;
 	let parsed: unknown;
 	try {
-		parsed = JSON.parse(body);
+		parsed = JSON.parse(text);
 	} catch {
 		// The parser's message quotes the body, and the body may hold anything.
 		return err('the body is not JSON');
@@ -90,7 +115,8 @@ export function decodeReview(body: string): Result<AdmissionRequest> {
 		name: string(request['name']) || string(metadata?.['name']) || string(metadata?.['generateName']),
 		dryRun: request['dryRun'] === true,
 		owner: controllerOf(metadata),
-		object: request['object'],
+		object: excess === undefined ? request['object'] : undefined,
+		excess,
 	});
 }
 

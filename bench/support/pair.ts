@@ -2,7 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RunningProcess, startProcess } from '../../test/support/process.ts';
 import { scratch } from '../../test/support/scratch.ts';
+import { shippedOptions } from '../../test/support/shipped-options.ts';
 import { type Authority, makeAuthority } from '../../test/support/tls.ts';
+import { liveHeap } from './live-heap.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -10,9 +12,11 @@ const ROOT = join(import.meta.dirname, '../..');
 export interface Served {
 	readonly pid: number;
 	readonly port: number;
+	/** MiB of the heap that are in use when all garbage has been collected. */
+	readonly liveHeap: () => Promise<number>;
 }
 
-/** The built webhook, and beside it a bare Node server that reads bodies and answers a constant. Both end with it. */
+/** The built webhook, with the options of Node that its image has, and beside it a bare Node server that reads bodies and answers a constant. Both end with it. */
 export interface Pair extends AsyncDisposable {
 	readonly authority: Authority;
 	readonly webhook: Served;
@@ -27,6 +31,7 @@ export async function startPair(): Promise<Pair> {
 	const files = [join(dir, 'tls.crt'), join(dir, 'tls.key')] as const;
 	await writeFile(files[0], leaf.certPem);
 	await writeFile(files[1], leaf.keyPem, { mode: 0o600 });
+	const options = await shippedOptions();
 	const running: RunningProcess[] = [];
 	const end = async (): Promise<void> => {
 		for (const one of running) await one.stop();
@@ -34,13 +39,14 @@ export async function startPair(): Promise<Pair> {
 	};
 	const start = async (name: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Served> => {
 		const server = await startProcess({
-			...{ name, command: process.execPath, args },
+			...{ name, command: process.execPath, args: ['--inspect=127.0.0.1:0', ...options, ...args] },
 			env: { PATH: process.env['PATH'], ...env },
 		});
 		running.push(server);
 		const port = (): string | undefined => /"port":([0-9]+)/.exec(server.stdout())?.[1];
 		await server.waitUntil('it serves', port);
-		return { pid: server.pid, port: Number(port()) };
+		const inspector = /ws:\/\/\S+/.exec(server.stderr())?.[0] ?? '';
+		return { pid: server.pid, port: Number(port()), liveHeap: () => liveHeap(inspector) };
 	};
 	try {
 		const webhook = await start('webhook', [join(ROOT, 'dist/webhook.mjs')], {

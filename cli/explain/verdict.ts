@@ -105,7 +105,7 @@ function decide({ pod, namespace, orgLabel }: Subject, settings: ExplainSettings
 		object: pod,
 	};
 	const review = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request };
-	const decoded = decodeReview(JSON.stringify(review));
+	const decoded = decodeReview(Buffer.from(JSON.stringify(review)));
 	if (!decoded.ok) throw new Error(`an AdmissionReview made here is none: ${decoded.error}`);
 	return admit(decoded.value, { ...settings.injection, orgLabel: ok(orgLabel?.value) });
 }

@@ -98,3 +98,71 @@ describe('a small pod cannot ask for a large answer', () => {
 		expect(decision.kind === 'inject' && decision.plan.fetchers[0]?.readers.length).toBe(4000);
 	});
 });
+
+describe('where the line is for what is parsed of a long review', () => {
+	/** As a pod of the API server has it: each variable from a Secret, and for each a part of managedFields. */
+	function largePod(variables: number, more: object = {}): object {
+		const names = Array.from({ length: variables }, (_, i) => `APPLICATION_SETTING_${i}`);
+		const from = (key: string) => ({ secretKeyRef: { name: 'shop', key } });
+		const managed = (name: string) => [
+			`k:{"name":"${name}"}`,
+			{ '.': {}, 'f:name': {}, 'f:valueFrom': { '.': {}, 'f:secretKeyRef': {} } },
+		];
+		const env = names.map((name) => ({ name, valueFrom: from(name) }));
+		const pod = podOf(ASKS, { containers: [{ name: 'web', securityContext: { runAsUser: 1000 }, env }] });
+		const fieldsV1 = { 'f:spec': { 'f:env': Object.fromEntries(names.map(managed)) } };
+		return { ...pod, metadata: { ...pod.metadata, managedFields: [{ fieldsV1 }] }, ...more };
+	}
+	const outcome = (pod: unknown): string => {
+		const decision = admit(request(pod), SETTINGS);
+		return decision.kind === 'inject' ? 'inject' : decision.reason;
+	};
+	const labels = (n: number) =>
+		Object.fromEntries(Array.from({ length: n }, (_, i) => [`example.com/label-${i}`, 'x']));
+
+	test('a pod of 12,000 variables, more than etcd takes, is injected', () => {
+		const pod = largePod(12_000);
+		expect(JSON.stringify(pod).length).toBeGreaterThan(2.5 * 1024 * 1024);
+		expect(outcome(pod)).toBe('inject');
+	});
+
+	test('what is in managedFields does not count, nor does it matter to the decision', () => {
+		const managedFields = [
+			{ fieldsV1: { ...labels(60_000), deep: JSON.parse('['.repeat(150) + ']'.repeat(150)) } },
+		];
+		const pod = podOf();
+		const whole = { ...pod, metadata: { ...pod.metadata, managedFields } };
+		expect(admit(request(whole), SETTINGS)).toEqual(admit(request(pod), SETTINGS));
+	});
+
+	test.for<readonly [sentence: string, pod: object, message: string]>([
+		['100,000 values', largePod(17_000), 'more than 100000 values'],
+		['20,000 names', { ...podOf(), labels: labels(25_000) }, 'more than 20000 different names'],
+		[
+			'200 lists in each other',
+			{ ...podOf(), x: 'a'.repeat(65_536), y: JSON.parse('['.repeat(198) + ']'.repeat(198)) },
+			'nested more than 200 deep',
+		],
+	])('one of more than %s is refused', ([, pod, message]) => {
+		const reviewed = request(pod);
+		expect(reviewed).toMatchObject({
+			namespace: 'shop',
+			name: 'web',
+			operation: 'CREATE',
+			object: undefined,
+		});
+		expect(admit(reviewed, SETTINGS)).toMatchObject({
+			reason: 'too-large',
+			message: expect.stringContaining(message),
+		});
+	});
+
+	test('what says who created it is read even then, and what is no creation is left alone', () => {
+		const ownerReferences = [
+			{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: 'u', controller: true },
+		];
+		const pod = largePod(17_000, { metadata: { name: 'web', ownerReferences } });
+		expect(request(pod).owner).toMatchObject({ kind: 'ReplicaSet', name: 'web' });
+		expect(admit(request(pod, { operation: 'UPDATE' }), SETTINGS).kind).toBe('skip');
+	});
+});

@@ -38,12 +38,12 @@ describe('an envelope that cannot be answered', () => {
 			JSON.stringify({ ...review(POD), request: undefined, response: {} }),
 			NO_REQUEST,
 		],
-	])('%s', ([, body, error]) => expect(decodeReview(body)).toEqual({ ok: false, error }));
+	])('%s', ([, body, error]) => expect(decodeReview(Buffer.from(body))).toEqual({ ok: false, error }));
 });
 
 describe('a request', () => {
 	const decoded = (request: object) => {
-		const result = decodeReview(envelope({ uid: 'u', ...request }));
+		const result = decodeReview(Buffer.from(envelope({ uid: 'u', ...request })));
 		return result.ok ? result.value : undefined;
 	};
 

@@ -23,6 +23,10 @@ function repeated(size: number, make: (i: number) => string): string {
 	}
 }
 
+/** `make(0)` to `make(count - 1)` with commas between them. */
+const listed = (count: number, make: (i: number) => string): string =>
+	Array.from({ length: count }, (_, i) => make(i)).join(',');
+
 const metadata = (asks: Readonly<Record<string, string>> = {}) => ({
 	annotations: prefixed({ ...ASKS, ...asks }),
 });
@@ -131,6 +135,47 @@ export const HOSTILE: Readonly<Record<string, (size: number) => string>> = {
 		around(
 			{ metadata: { ...metadata(), name: 'HERE' }, spec: { containers: [ONE] } },
 			`"${'\uffee'.repeat(size / 3)}"`,
+		),
+	'as many names and values as are parsed': (size) => {
+		const others = listed(19_000, (i) => `"a${i}":""`);
+		const small = listed(39_000, (i) => `{"name":"c${i}"}`);
+		const filling = 'x'.repeat(size - others.length - small.length);
+		return around(
+			{ metadata: { annotations: 'HERE' }, spec: { containers: [ONE], x: 'THERE' } },
+			`{"envtier.dev/deployment":"shop",${others}}`,
+		).replace('"THERE"', () => `[${small},"${filling}"]`);
+	},
+	'as many shapes as are parsed': (size) => {
+		const shapes = listed(19_000, (i) => `{"a${i}":${i}}`);
+		const small = listed(29_000, (i) => `{"name":"c${i}"}`);
+		const filling = 'x'.repeat(size - shapes.length - small.length);
+		return around(
+			{ metadata: metadata(), spec: { containers: [ONE], x: ['HERE'] } },
+			`${shapes},${small},"${filling}"`,
+		);
+	},
+	'as many containers as are looked at': (size) =>
+		containers(
+			listed(19_000, (i) => `{"name":"c${i}","image":"i"}`).concat(
+				`,{"name":"${'x'.repeat(size - 600_000)}"}`,
+			),
+		),
+	'as many containers as are injected': (size) => {
+		const some = listed(4990, (i) => `{"name":"c${i}","image":"i","securityContext":{"runAsUser":1000}}`);
+		return containers(`${some},{"name":"last","image":"${'x'.repeat(size - some.length - 100)}"}`);
+	},
+	'as many variables as are looked at': (size) => {
+		const some = listed(19_900, (i) => `{"name":"A${i}","valueFrom":{"fieldRef":{"fieldPath":"a"}}}`);
+		return container('env', `${some},{"name":"B","value":"${'x'.repeat(size - some.length - 100)}"}`);
+	},
+	'as many misspelt annotations as are parsed': (size) => {
+		const some = listed(19_500, (i) => `"envtier.dev/x${i}":""`);
+		return annotations(`${some},"a":"${'x'.repeat(size - some.length - 100)}"`);
+	},
+	'fields that somebody manages, and nobody looks at': (size) =>
+		around(
+			{ metadata: { ...metadata(), managedFields: ['HERE'] }, spec: { containers: [ONE] } },
+			repeated(size, (i) => `{"f:a${i}":{}}`),
 		),
 	blanks: (size) =>
 		JSON.stringify(review({ metadata: metadata(), spec: { containers: [ONE] } })) + ' '.repeat(size),

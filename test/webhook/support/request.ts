@@ -46,7 +46,7 @@ export function review(object: unknown, overrides: RequestOverrides = {}): objec
 
 /** The request for `pod` as the webhook decodes it from the wire. */
 export function request(pod: unknown, overrides: RequestOverrides = {}): AdmissionRequest {
-	const decoded = decodeReview(JSON.stringify(review(pod, overrides)));
+	const decoded = decodeReview(Buffer.from(JSON.stringify(review(pod, overrides))));
 	if (!decoded.ok) throw new Error(decoded.error);
 	return decoded.value;
 }
