@@ -48,12 +48,13 @@ describe('the webhook as a process, over TLS', () => {
 		await isWell();
 	});
 
-	test.for(Object.entries(HOSTILE))('answers 3 MiB of %s in few words', async ([, make]) => {
+	test.for(Object.entries(HOSTILE))('answers 3 MiB of %s in few words', async ([what, make]) => {
 		const body = make(LARGEST - ENVELOPE);
 		expect(Buffer.byteLength(body)).toBeLessThanOrEqual(LARGEST);
 		const reply = await post(body);
 		expect(faultOf(reply), reply.text).toBeUndefined();
-		expect(reply.text.length).toBeLessThan(4096);
+		// A patch for thousands of containers is long; what it may come to is bounded all the same.
+		expect(reply.text.length).toBeLessThan(what === 'as many containers as are injected' ? 2 ** 20 : 4096);
 		await isWell();
 	});
 
