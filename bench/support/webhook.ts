@@ -5,6 +5,7 @@ import process from 'node:process';
 import { onPath, type RunningProcess, startProcess } from '../../test/support/process.ts';
 import { shippedOptions } from '../../test/support/shipped-options.ts';
 import { makeAuthority } from '../../test/support/tls.ts';
+import type { Step } from './steps.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -31,19 +32,22 @@ export interface Memory {
 	readonly own: number;
 }
 
-/** Starts the built webhook as its image does, or a bare server beside it. */
-export async function startServer(which: 'webhook' | 'bare'): Promise<Server> {
+const SUPPORT = join(ROOT, 'bench/support');
+
+/** Starts the built webhook as its image does, or a bare server beside it, or one that does what the webhook does as far as a step. */
+export async function startServer(which: 'webhook' | 'bare' | Step): Promise<Server> {
 	const dir = await mkdtemp(join(tmpdir(), 'envtier-bench-'));
 	const authority = await makeAuthority('Envtier bench CA');
 	const leaf = await authority.issue();
 	const [certificateFile, keyFile] = [join(dir, 'tls.crt'), join(dir, 'tls.key')];
 	await writeFile(certificateFile, leaf.certPem);
 	await writeFile(keyFile, leaf.keyPem, { mode: 0o600 });
+	const programs = { webhook: [join(ROOT, 'dist/webhook.mjs')], bare: [join(SUPPORT, 'bare-server.ts')] };
 	const program =
-		which === 'bare'
-			? [join(ROOT, 'bench/support/bare-server.ts'), certificateFile, keyFile]
-			: [join(ROOT, 'dist/webhook.mjs')];
-	const args = [...(await shippedOptions()), ...program];
+		which === 'webhook' || which === 'bare' ? programs[which] : [join(SUPPORT, 'steps-server.ts')];
+	// The webhook takes its files from its settings, and no arguments.
+	const more = which === 'webhook' ? [] : [certificateFile, keyFile, which];
+	const args = [...(await shippedOptions()), ...program, ...more];
 	const server = await startProcess({
 		name: which,
 		...(pinned
