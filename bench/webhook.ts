@@ -14,7 +14,7 @@ const CLIENTS = 8;
 const SECONDS = 2;
 const ROUNDS = 7;
 /** Until the engine has made its code fast. */
-const WARM_UP = 5;
+const WARM_UP = 15;
 
 interface Round extends Load {
 	/** Microseconds of CPU time for one review. */
