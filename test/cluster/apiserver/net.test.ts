@@ -159,6 +159,27 @@ describeWithServers('the net under the webhook', () => {
 			expect(injectedInto(body)).toEqual(['envtier-fetch']);
 		});
 
+		test('a pod with as much as injection adds to one is not too much for the policy', async () => {
+			// 16 users, 32 parts, and beside each reader's own mounts ten of somebody else's.
+			const names = Array.from({ length: 32 }, (_, i) => `app-${i}`);
+			const parts = Object.fromEntries(names.map((name, i) => [`keys.${name}`, `KEY_${i}`]));
+			const pod = podOf({ envtier: { ...ASKS, ...parts } });
+			const volumes = Array.from({ length: 10 }, (_, i) => ({ name: `cache-${i}`, emptyDir: {} }));
+			const volumeMounts = volumes.map(({ name }) => ({ name, mountPath: `/var/${name}` }));
+			pod.spec = {
+				...pod.spec,
+				volumes,
+				containers: names.map((name, i) => ({
+					...{ ...MAIN, name, volumeMounts },
+					securityContext: { runAsUser: 1000 + (i % 16) },
+				})),
+			};
+			const { status, body } = await createPod(cluster, namespace, pod, 'dryRun=All');
+			expect(status, body.message).toBe(201);
+			expect(injectedInto(body)).toHaveLength(16);
+			expect(body.spec?.volumes?.filter(({ name }) => /^envtier-secrets/.test(name))).toHaveLength(32);
+		});
+
 		test('what the webhook refuses still gets the webhook’s own sentence', async () => {
 			const { body } = await createPod(cluster, namespace, podOf({ envtier: { sevrice: 'web' } }));
 			expect(body.message).toContain('did you mean envtier.dev/service?');

@@ -16,6 +16,8 @@ const ANY = ['login', 'list', 'read'] as const satisfies readonly Stage[];
 
 const HTML = { 'content-type': 'text/html' };
 const BIG = Buffer.alloc(1 << 20, 0x61);
+/** Right for a list and for a read but for one byte in a name and in a value, which a decoder would replace without a word. */
+const NO_UTF8 = Buffer.from('{"data":{"keys":["A\xff"],"data":{"value":"\xff"},"metadata":{}}}', 'latin1');
 
 type Answers = readonly (readonly [
 	what: string,
@@ -110,8 +112,11 @@ const ANSWERS: Answers = [
 	],
 	[
 		'bytes that are no UTF-8',
-		{ status: 200, headers: { 'content-type': 'application/json' }, body: Buffer.from([0x22, 0xff, 0x22]) },
-		{ list: lasts(28, /JSON that is cut off or malformed/) },
+		{ status: 200, headers: { 'content-type': 'application/json' }, body: NO_UTF8 },
+		{
+			list: lasts(28, /JSON that is cut off or malformed/),
+			read: lasts(28, /JSON that is cut off or malformed/),
+		},
 	],
 	[
 		'JSON of another shape',
