@@ -48,6 +48,12 @@ describe('composed values', () => {
 		],
 		['JSON', { OUT: '{"password": ${P:json}}' }, { P: 'a"b\n' }, { OUT: '{"password": "a\\"b\\n"}' }],
 		['a word for a shell', { OUT: 'psql ${P:shell}' }, { P: "it's" }, { OUT: "psql 'it'\\''s'" }],
+		[
+			'every character that means something in a URL (RFC 3986, 2.2), and those that mean nothing',
+			{ OUT: '${P:url}' },
+			{ P: ":/?#[]@!$&'()*+,;=%-._~é" },
+			{ OUT: '%3A%2F%3F%23%5B%5D%40%21%24%26%27%28%29%2A%2B%2C%3B%3D%25-._~%C3%A9' },
+		],
 		['several times the same', { OUT: '${A}${A}$$' }, { A: 'x' }, { OUT: 'xx$' }],
 	])('%s', ([, texts, values, expected]) => {
 		expect(composed(texts, values)).toEqual({ ...values, ...expected });
