@@ -18,7 +18,7 @@ export const REGISTRATION = {
 		{
 			name: 'has-envtier-annotation',
 			expression:
-				"has(object.metadata.annotations) && object.metadata.annotations.exists(name, name.startsWith('envtier.dev/'))",
+				"has(object.metadata.annotations) && object.metadata.annotations.exists(name, name.lowerAscii().startsWith('envtier.dev/'))",
 		},
 	],
 	matchPolicy: 'Equivalent',

@@ -3,6 +3,11 @@ import { err, ok, type Result } from './result.ts';
 /** Every annotation and label of Envtier starts with this prefix (a DNS name, as Kubernetes asks of prefixes). */
 export const ANNOTATION_PREFIX = 'envtier.dev/';
 
+/** Whether an annotation is meant for us: Kubernetes allows capitals in its prefix, where we refuse them rather than overlook the annotation. */
+export function isUnderPrefix(annotation: string): boolean {
+	return annotation.slice(0, ANNOTATION_PREFIX.length).toLowerCase() === ANNOTATION_PREFIX;
+}
+
 /** Of a pod the annotation, of its namespace the label that names the organization. */
 export const ORG_LABEL = `${ANNOTATION_PREFIX}org`;
 

@@ -1,5 +1,5 @@
 import leven from 'leven';
-import { ANNOTATION_PREFIX } from '../contract/names.ts';
+import { ANNOTATION_PREFIX, isUnderPrefix } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { ANNOTATIONS, type AnnotationName, type Asked, STATUS_ANNOTATION } from './annotations.ts';
 import { type Rejection, reject } from './decision.ts';
@@ -53,6 +53,15 @@ function unknown(name: string): Rejection {
 	return reject('unknown-annotation', `annotation ${quoted(ANNOTATION_PREFIX + name)} is unknown: ${hint}`);
 }
 
+/** The name behind it may be right; that is said afterwards. */
+function inCapitals(annotation: string): Rejection {
+	const name = annotation.slice(ANNOTATION_PREFIX.length);
+	return reject(
+		'unknown-annotation',
+		`annotation ${quoted(annotation)} has capital letters before the slash: write ${quoted(ANNOTATION_PREFIX + name)}`,
+	);
+}
+
 /**
  * Values go to the fetcher as environment variables, and Linux starts no program with one of 128 KiB (MAX_ARG_STRLEN); two lists
  * of this length make one of those, and so does a template of nothing but dollar signs, each of which is doubled on the way.
@@ -78,6 +87,7 @@ function take(
 	found: Record<string, unknown>,
 	each: Writable,
 ): Rejection | undefined {
+	if (!annotation.startsWith(ANNOTATION_PREFIX)) return inCapitals(annotation);
 	const name = annotation.slice(ANNOTATION_PREFIX.length);
 	const belongs = memberOf(name);
 	if (isName(name)) {
@@ -108,7 +118,7 @@ export function asked(annotations: ReadonlyMap<string, string>): Result<Asked, R
 	const found: Record<string, unknown> = {};
 	const each = Object.fromEntries(FAMILY_NAMES.map((name) => [name, new Map()])) as Writable;
 	const ours = [...annotations.keys()].filter(
-		(annotation) => annotation.startsWith(ANNOTATION_PREFIX) && annotation !== STATUS_ANNOTATION,
+		(annotation) => isUnderPrefix(annotation) && annotation !== STATUS_ANNOTATION,
 	);
 	for (const annotation of ours.sort()) {
 		const wrong = take(annotation, annotations.get(annotation) ?? '', found, each);

@@ -1,4 +1,4 @@
-import { ANNOTATION_PREFIX } from '../contract/names.ts';
+import { ANNOTATION_PREFIX, isUnderPrefix } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { type ContainerFacts, containerFacts } from './container.ts';
 import { id, item, type Json, list, Malformed, object, text, texts } from './json.ts';
@@ -12,7 +12,7 @@ export interface VolumeFacts {
 
 /** What a decision needs to know of one pod; everything else in it is never looked at. */
 export interface PodFacts {
-	/** Those under our prefix alone; undefined when the pod has no annotations map at all. */
+	/** Those under our prefix alone, as they are written; undefined when the pod has no annotations map at all. */
 	readonly annotations: ReadonlyMap<string, string> | undefined;
 	readonly serviceAccount: string;
 	readonly user: number | undefined;
@@ -33,14 +33,14 @@ export interface PodFacts {
 /** Twice what the API server takes as all annotations of an object together: it checks that after us. */
 const MOST_ANNOTATIONS = 512 * 1024;
 
-/** The annotations under our prefix. Those of others are not looked at: there may be hundreds of thousands. */
+/** The annotations under our prefix, in capitals or not. Those of others are not looked at: there may be hundreds of thousands. */
 function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined {
 	if (metadata['annotations'] === undefined || metadata['annotations'] === null) return undefined;
 	const all = object(metadata['annotations'], 'metadata.annotations');
 	const ours = new Map<string, string>();
 	let size = 0;
 	for (const name of Object.keys(all)) {
-		if (!name.startsWith(ANNOTATION_PREFIX)) continue;
+		if (!isUnderPrefix(name)) continue;
 		const value = text(all[name], 'an annotation’s value') ?? '';
 		ours.set(name, value);
 		size += name.length + value.length;

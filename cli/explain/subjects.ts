@@ -1,4 +1,4 @@
-import { ANNOTATION_PREFIX, ORG_LABEL } from '../../contract/names.ts';
+import { isUnderPrefix, ORG_LABEL } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { Document } from './documents.ts';
 import { type Json, object, text } from './json.ts';
@@ -45,9 +45,7 @@ function groupKind(found: Json): string {
 }
 
 function asks(metadata: Json | undefined): boolean {
-	return Object.keys(object(metadata?.['annotations']) ?? {}).some((name) =>
-		name.startsWith(ANNOTATION_PREFIX),
-	);
+	return Object.keys(object(metadata?.['annotations']) ?? {}).some(isUnderPrefix);
 }
 
 /** The name of a namespace and its label, if the object is one. */

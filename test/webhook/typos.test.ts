@@ -70,3 +70,29 @@ test('of several mistakes the same one is named, in whatever order they were wri
 	const decide = (asks: Record<string, string>) => admit(request(podOf(asks)), settings().injection);
 	expect(decide(other)).toEqual(decide(one));
 });
+
+describe('capitals before the slash, which Kubernetes allows', () => {
+	const decide = (annotations: Readonly<Record<string, string>>) =>
+		admit(request({ ...podOf(), metadata: { annotations } }), settings().injection);
+
+	test.for(['Envtier.dev/deployment', 'ENVTIER.DEV/deployment', 'envtier.Dev/inject', 'Envtier.dev/sevrice'])(
+		'%s is refused, alone and beside what is right',
+		(name) => {
+			for (const others of [{}, { 'envtier.dev/deployment': 'shop' }])
+				expect(decide({ ...others, [name]: 'shop' })).toMatchObject({
+					reason: 'unknown-annotation',
+					message: expect.stringContaining(`write "envtier.dev/${name.split('/')[1]}"`),
+				});
+		},
+	);
+
+	test('an opt-out that is right leaves the pod alone all the same', () =>
+		expect(decide({ 'Envtier.dev/deployment': 'shop', 'envtier.dev/inject': 'false' })).toMatchObject({
+			reason: 'opted-out',
+		}));
+
+	test('what only looks like the prefix is another’s', () => {
+		for (const name of ['ENVTIER.DEVX/deployment', 'envtıer.dev/deployment', 'x-envtier.dev/deployment'])
+			expect(decide({ [name]: 'shop' })).toMatchObject({ reason: 'not-requested' });
+	});
+});
