@@ -16,12 +16,13 @@ interface Place {
 
 /** The first mount or device of a reader with which the runtime could not start it, were ours added. */
 export function mountInTheWay(pod: PodFacts, plan: Plan): Rejection | undefined {
+	const ours = linkFollowed(plan.path);
 	const fixed = new Set((pod.volumes ?? []).filter(({ readOnly }) => readOnly).map(({ name }) => name));
 	for (const container of plan.fetchers.flatMap(({ readers }) => readers)) {
 		const places = placesOf(container, fixed);
-		const taken = places.find(({ path }) => isWithin(path, plan.path));
+		const taken = places.find(({ path }) => isWithin(path, ours));
 		if (taken !== undefined) return takenBy(container, taken, plan.path);
-		const closed = places.find(({ path, readOnly }) => readOnly && isWithin(plan.path, path));
+		const closed = places.find(({ path, readOnly }) => readOnly && isWithin(ours, path));
 		if (closed !== undefined) return closedBy(container, closed, plan.path);
 	}
 	return undefined;
@@ -35,7 +36,25 @@ function placesOf(container: ContainerFacts, readOnlyVolumes: ReadonlySet<string
 	}));
 	const others = [...container.devices, ...(container.terminationPath ? [container.terminationPath] : [])];
 	const files = others.map((written) => ({ written, readOnly: false }));
-	return [...mounts, ...files].map((place) => ({ ...place, path: posix.resolve('/', place.written) }));
+	return [...mounts, ...files].map((place) => ({
+		...place,
+		path: linkFollowed(posix.resolve('/', place.written)),
+	}));
+}
+
+const LINK = /^\/var\/run(?=\/|$)/;
+
+/**
+ * The runtime follows the link that /var/run is in most images (to /run; Filesystem Hierarchy Standard 3.0, section 5.13), so that two paths may be one
+ * there. Whether it is in this one is out of the webhook's sight; a container that cannot be started says less than a refusal.
+ */
+function linkFollowed(path: string): string {
+	return path.replace(LINK, '/run');
+}
+
+/** Said where the two paths do not look alike. */
+function linked(place: Place, path: string): string {
+	return LINK.test(place.written) === LINK.test(path) ? '' : ' (in most images /var/run is a link to /run)';
 }
 
 function isWithin(path: string, directory: string): boolean {
@@ -46,13 +65,13 @@ function isWithin(path: string, directory: string): boolean {
 function takenBy(container: ContainerFacts, place: Place, path: string): Rejection {
 	return reject(
 		'mount-taken',
-		`container ${quoted(container.name)} already mounts something at ${quoted(place.written)}, where the secrets in ${path} would go: choose another directory with ${ANNOTATION_PREFIX}path`,
+		`container ${quoted(container.name)} already mounts something at ${quoted(place.written)}, where the secrets in ${path} would go${linked(place, path)}: choose another directory with ${ANNOTATION_PREFIX}path`,
 	);
 }
 
 function closedBy(container: ContainerFacts, place: Place, path: string): Rejection {
 	return reject(
 		'mount-taken',
-		`container ${quoted(container.name)} mounts something at ${quoted(place.written)} read-only, so that ${path} cannot be made in it: choose another directory with ${ANNOTATION_PREFIX}path`,
+		`container ${quoted(container.name)} mounts something at ${quoted(place.written)} read-only, so that ${path} cannot be made in it${linked(place, path)}: choose another directory with ${ANNOTATION_PREFIX}path`,
 	);
 }

@@ -61,6 +61,34 @@ describe('our directory cannot be made inside what is read-only', () => {
 	});
 });
 
+describe('in most images /var/run is a link to /run', () => {
+	const LINK = '(in most images /var/run is a link to /run)';
+	test.for<readonly [sentence: string, mount: V1VolumeMount, path: string, says: boolean]>([
+		['a mount at what the link makes of ours', { name: 'data', mountPath: '/run/app' }, '/var/run/app', true],
+		['a mount at what the link makes ours', { name: 'data', mountPath: '/var/run/app' }, '/run/app', true],
+		[
+			'the token that the application has, below ours',
+			{ name: 'all', mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' },
+			'/run/secrets',
+			true,
+		],
+		['something read-only above', { name: 'config', mountPath: '/run' }, '/var/run/app', true],
+		['the same path', { name: 'data', mountPath: '/var/run/app' }, '/var/run/app', false],
+	])('%s is in the way', ([, mount, path, says]) => {
+		const found = refusal(mount, path);
+		expect(found?.reason).toBe('mount-taken');
+		expect(found?.message.includes(LINK)).toBe(says);
+	});
+
+	test.for<readonly [sentence: string, mountPath: string, path: string]>([
+		['beside it', '/var/run/secrets/kubernetes.io/serviceaccount', '/run/secrets/app'],
+		['whose name only starts alike', '/var/running/app', '/run/app'],
+		['of another /run', '/data/var/run/app', '/run/app'],
+	])('a mount %s is not', ([, mountPath, path]) =>
+		expect(refusal({ name: 'data', mountPath }, path)).toBeUndefined(),
+	);
+});
+
 describe('a mount that is not in the way is no reason to refuse', () => {
 	test.for<readonly [string, string, string | undefined, string]>([
 		['beside our directory', '/data', undefined, 'data'],
