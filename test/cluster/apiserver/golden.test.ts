@@ -48,6 +48,26 @@ describeWithServers('golden pods on a real API server', ({ cluster }) => {
 		expect(injectedInto(body).length > 0).toBe(expected.kind === 'inject');
 	});
 
+	test('a pod too large for a folder, 6,000 variables from a Secret: injected, with all of them', async () => {
+		const namespace = await cluster.createNamespace();
+		const env = Array.from({ length: 6000 }, (_, i) => ({
+			name: `APPLICATION_SETTING_${i}`,
+			valueFrom: { secretKeyRef: { name: 'shop', key: `APPLICATION_SETTING_${i}` } },
+		}));
+		const metadata = { name: 'large', annotations: { 'envtier.dev/deployment': 'shop' } };
+		const spec = {
+			containers: [{ name: 'web', image: 'web:1', securityContext: { runAsUser: 1000 }, env }],
+		};
+		const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec };
+		const { status, body } = await create(cluster, namespace, pod);
+		expect(status, body.message).toBe(201);
+		expect(injectedInto(body)).toHaveLength(1);
+		expect(body.spec?.containers[0]?.env?.filter(({ valueFrom }) => valueFrom?.secretKeyRef)).toHaveLength(
+			6000,
+		);
+		expect(JSON.stringify(body.metadata?.managedFields).length).toBeGreaterThan(400_000);
+	});
+
 	// In a namespace that the registration leaves out, so that the pod is judged by the API server alone.
 	const injected = CASES.flatMap(({ sentence, expected }) =>
 		expected.kind === 'inject' ? [{ sentence, pod: expected.pod }] : [],
