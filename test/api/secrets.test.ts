@@ -86,6 +86,32 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 		expect(await list()).toMatchObject([{ id, description: '' }]);
 	});
 
+	test('the longest names and keys are as good as others', async () => {
+		const long = (first: string) =>
+			[first.repeat(63), ...Array(3).fill('b'.repeat(63))].join('.').slice(0, 253);
+		const [deploymentName, copy, template, serviceName] = [long('a'), long('c'), long('t'), long('s')];
+		const key = 'K'.repeat(255);
+		const made = (body: object, path: string) => send('POST', path, { as: alice, body });
+		expect((await made({ name: deploymentName, org: 'acme' }, '/api/deployments')).status).toBe(201);
+		expect((await made({ name: template }, '/api/templates')).status).toBe(201);
+		for (const name of [deploymentName, `template:${template}`]) {
+			const created = await create({ key, value: 'v', deploymentName: name, serviceName, description: 'd' });
+			expect([created.status, created.text]).toEqual([201, expect.stringContaining(key)]);
+			const { id } = created.json as { id: string };
+			const listed = await send('GET', `/api/secrets?deployment=${name}`, { as: alice });
+			expect(listed.json).toEqual([created.json]);
+			const updated = await send('PUT', '/api/secrets', { as: alice, body: { id, value: 'w' } });
+			expect(updated.status).toBe(200);
+		}
+		const copied = await made({ name: copy, org: 'acme', template }, '/api/deployments');
+		expect(copied.json).toMatchObject({ copied: [{ serviceName, key }] });
+		const [there] = (await send('GET', `/api/secrets?deployment=${copy}`, { as: alice })).json as {
+			id: string;
+		}[];
+		const deleted = await send('DELETE', '/api/secrets', { as: alice, body: { id: there?.id } });
+		expect(deleted.status).toBe(200);
+	});
+
 	test('what is deleted is gone, and can be created again', async () => {
 		const deploymentName = await deployment();
 		const made = await create({ key: 'K', value: 'v', deploymentName, description: 'old' });
