@@ -1,8 +1,10 @@
-import { appendFileSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import pino from 'pino';
+import { ok } from '../contract/result.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { jsonLines } from './audit.ts';
+import { openAuditFile, type Write } from './audit-file.ts';
 import { openCertificateFiles } from './certificate.ts';
 import { compose } from './compose.ts';
 import type { KeyRecord } from './identity/api-key.ts';
@@ -50,12 +52,11 @@ async function run(): Promise<void> {
 	const certificate =
 		settings.tls && openCertificateFiles(settings.tls.certificateFile, settings.tls.keyFile, log);
 	if (certificate?.ok === false) fail(`no certificate to serve with: ${certificate.error}`);
-	const { auditFile } = settings;
-	const audit = jsonLines((line) => {
-		if (auditFile === undefined) process.stdout.write(line);
-		// At once: a line that waits in memory is lost when the process is killed.
-		else appendFileSync(auditFile, line, { mode: 0o600 });
-	});
+	const toOutput: Write = (line) => void process.stdout.write(line);
+	const file =
+		settings.auditFile === undefined ? ok(toOutput) : openAuditFile(settings.auditFile, toOutput, log);
+	if (!file.ok) fail(`ENVTIER_API_AUDIT_FILE: ${file.error}`);
+	const audit = jsonLines(file.value);
 	const api = await compose(settings, { log, audit, keys, version: manifest.version, now: () => new Date() });
 	const running = await serve(api.app, certificate?.value, settings);
 	const { address, port } = running.address;

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -152,6 +152,42 @@ test('audit lines can go to a file of their own, which nobody else may read', as
 		expect(lines).not.toContain('canary-of-the-file');
 		expect(api.process.stdout()).not.toContain('"type":"audit"');
 		expect((await stat(file)).mode & 0o777).toBe(0o600);
+	} finally {
+		await rm(dir, { recursive: true, force: true });
+	}
+});
+
+test('an audit file that cannot be written is told at the start; one that breaks later costs no line and no call', async () => {
+	const dir = await mkdtemp(join(tmpdir(), 'envtier-api-audit-'));
+	try {
+		const nowhere = join(dir, 'nowhere', 'audit.log');
+		const refused = await runProcess({
+			command: process.execPath,
+			args: [MAIN],
+			env: {
+				ENVTIER_API_STORE: 'memory',
+				ENVTIER_API_LISTEN: '127.0.0.1:0',
+				ENVTIER_API_AUDIT_FILE: nowhere,
+			},
+		});
+		expect(refused.code).toBe(1);
+		expect(refused.stderr).toContain(`ENVTIER_API_AUDIT_FILE: ${nowhere} cannot be written (ENOENT)`);
+
+		const folder = join(dir, 'audit');
+		await mkdir(folder);
+		const env = { ENVTIER_API_STORE: 'memory', ENVTIER_API_AUDIT_FILE: join(folder, 'audit.log') };
+		await using api = await startApiProcess(env, [alice]);
+		await rm(folder, { recursive: true });
+		const list = () =>
+			call({ url: `${api.url}/api/secrets`, caPem: api.authority.certPem, headers: { authorization } });
+		expect([(await list()).status, (await list()).status]).toEqual([200, 200]);
+		await until('both lines', () => api.process.stdout().split('"type":"audit"').length === 3);
+		expect(api.process.stdout()).toContain('the audit file cannot be written');
+		await mkdir(folder);
+		expect((await list()).status).toBe(200);
+		await until('the third line in the file', async () =>
+			(await readFile(join(folder, 'audit.log'), 'utf8').catch(() => '')).includes('"secrets.list"'),
+		);
 	} finally {
 		await rm(dir, { recursive: true, force: true });
 	}
