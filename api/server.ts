@@ -1,6 +1,7 @@
 import { createServer as createPlain, type Server } from 'node:http';
 import { createServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
 import type { CertificateFiles } from './certificate.ts';
 
@@ -20,6 +21,7 @@ export async function serve(
 	at: { readonly host: string; readonly port: number },
 ): Promise<Running> {
 	const server = certificate === undefined ? createPlain(TIMEOUTS, app) : overTls(app, certificate);
+	server.on('clientError', refuseUnreadable);
 	await new Promise<void>((resolve, reject) => {
 		server.once('error', reject);
 		server.listen({ host: at.host || undefined, port: at.port }, () => {
@@ -35,6 +37,28 @@ function overTls(app: Express, certificate: CertificateFiles): TlsServer {
 	const server = createServer({ ...options, ...TIMEOUTS }, app);
 	certificate.onChange((pair) => server.setSecureContext({ ...pair, minVersion: 'TLSv1.2' }));
 	return server;
+}
+
+const UNREADABLE: Readonly<Record<string, readonly [status: string, sentence: string]>> = {
+	HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the headers are too large'],
+	ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request took too long to arrive'],
+};
+
+/** What is no HTTP never becomes a call; whoever sent it is told in the form of every other error. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+	if (error.code === 'ECONNRESET' || !socket.writable) {
+		socket.destroy();
+		return;
+	}
+	const [status, sentence] = UNREADABLE[error.code ?? ''] ?? ['400 Bad Request', 'this is no HTTP request'];
+	const body = JSON.stringify({ error: sentence });
+	const head = [
+		`HTTP/1.1 ${status}`,
+		'content-type: application/json; charset=utf-8',
+		`content-length: ${Buffer.byteLength(body)}`,
+		'connection: close',
+	];
+	socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 async function stop(server: Server | TlsServer, grace: number): Promise<void> {

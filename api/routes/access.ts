@@ -5,13 +5,12 @@ import { findDeployment } from '../registry.ts';
 import type { Store } from '../store/store.ts';
 import { ownTemplate, type Viewer } from '../templates.ts';
 
-/** The place that `deploymentName` and `serviceName` mean, if it is the caller's. */
-export async function placeFor(
-	store: Store,
+/** The place that `deploymentName` and `serviceName` mean, whosever it is: `owned` tells that. */
+export function placeMeant(
 	caller: Viewer,
 	deploymentName: string,
 	serviceName: string,
-): Promise<Result<Place, Problem>> {
+): Result<Place, Problem> {
 	if (deploymentName === '') {
 		if (serviceName !== '')
 			return refuse(400, 'serviceName needs a deploymentName: a service is part of one');
@@ -19,11 +18,11 @@ export async function placeFor(
 	}
 	const service = serviceName === '' ? {} : { service: serviceName };
 	const template = /^template:(.*)$/.exec(deploymentName)?.[1];
-	const place: Place =
+	return ok(
 		template === undefined
 			? { kind: 'deployment', deployment: deploymentName, ...service }
-			: { kind: 'template', template, ...service };
-	return await owned(store, caller, place);
+			: { kind: 'template', template, ...service },
+	);
 }
 
 /** The same place again, if it is the caller's; organizations are not reached this way. */

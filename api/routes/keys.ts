@@ -75,8 +75,8 @@ const remove = operation(
 	},
 	ApiKeyId,
 	async ({ store, identity, input, note }) => {
+		if (/^[0-9a-f]{16}$/.test(input.id)) note({ scope: `keys/${input.id}` });
 		if (!(await deleteKey(store, identity.subject, input.id))) return refuse(404, 'you have no such key');
-		note({ scope: `keys/${input.id}` });
 		return reply(200, { status: 'deleted' });
 	},
 );

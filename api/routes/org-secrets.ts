@@ -1,6 +1,6 @@
 import { ok, type Result } from '../../contract/result.ts';
 import type { Identity } from '../identity/identity.ts';
-import { type Operation, operation, reply } from '../operation.ts';
+import { type AuditNote, type Operation, operation, reply } from '../operation.ts';
 import { folderOf, type Place, type Spot, spotOfId } from '../places.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import { Nothing } from '../schemas/named.ts';
@@ -21,9 +21,10 @@ function placeOf({ org }: Identity): Result<Place, Problem> {
 		: ok({ kind: 'org', org });
 }
 
-/** What an id means, if it is a secret of the caller's organization. */
-function spotIn(identity: Identity, id: string): Result<Spot, Problem> {
+/** What an id means, if it is a secret of the caller's organization. Whatever it means is noted, for a refusal is audited as well. */
+function spotIn(identity: Identity, id: string, note: (note: AuditNote) => void): Result<Spot, Problem> {
 	const spot = spotOfId(id);
+	if (spot !== undefined) note({ scope: folderOf(spot.place), key: spot.key });
 	return spot?.place.kind === 'org' && spot.place.org === identity.org
 		? ok(spot)
 		: refuse(404, NO_SUCH_SECRET);
@@ -83,9 +84,8 @@ const update = operation(
 	},
 	ChangedSecret,
 	async ({ store, identity, deed, input, note }) => {
-		const spot = spotIn(identity, input.id);
+		const spot = spotIn(identity, input.id, note);
 		if (!spot.ok) return spot;
-		note({ scope: folderOf(spot.value.place), key: spot.value.key });
 		const { value, description } = input;
 		const updated = await updateSecret(store, spot.value, { value, description }, deed);
 		return updated.ok ? reply(200, { status: 'updated' }) : updated;
@@ -104,9 +104,8 @@ const remove = operation(
 	},
 	SecretId,
 	async ({ store, identity, input, note }) => {
-		const spot = spotIn(identity, input.id);
+		const spot = spotIn(identity, input.id, note);
 		if (!spot.ok) return spot;
-		note({ scope: folderOf(spot.value.place), key: spot.value.key });
 		const deleted = await deleteSecret(store, spot.value);
 		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
 	},

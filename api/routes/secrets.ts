@@ -6,7 +6,7 @@ import { ChangedSecret, NewSecret, SecretId, SecretQuery } from '../schemas/secr
 import { createSecret, deleteSecret, type Known, listSecrets, updateSecret } from '../secrets.ts';
 import type { Store } from '../store/store.ts';
 import { placesOf, type Viewer } from '../templates.ts';
-import { owned, placeFor } from './access.ts';
+import { owned, placeMeant } from './access.ts';
 
 const PATH = '/api/secrets';
 const FORBIDDEN = {
@@ -52,9 +52,11 @@ const list = operation(
 			const places = input.deployment === '' ? [own] : await allPlaces(store, identity);
 			return reply(200, (await listSecrets(store, places)).map(encode));
 		}
-		const place = await placeFor(store, identity, input.deployment, '');
+		const meant = placeMeant(identity, input.deployment, '');
+		if (!meant.ok) return meant;
+		note({ scope: folderOf(meant.value) });
+		const place = await owned(store, identity, meant.value);
 		if (!place.ok) return place;
-		note({ scope: folderOf(place.value) });
 		const name = input.deployment.replace(/^template:/, '');
 		const kind = place.value.kind === 'template' ? 'template' : 'deployment';
 		return reply(200, (await listSecrets(store, await placesOf(store, kind, name))).map(encode));
@@ -78,9 +80,12 @@ const create = operation(
 	NewSecret,
 	async ({ store, identity, deed, input, note }) => {
 		const { key, value, deploymentName, serviceName, description } = input;
-		const place = await placeFor(store, identity, deploymentName, serviceName);
+		const meant = placeMeant(identity, deploymentName, serviceName);
+		if (!meant.ok) return meant;
+		// Before it is known whose it is: what somebody tried elsewhere is what an audit is read for.
+		note({ scope: folderOf(meant.value), key });
+		const place = await owned(store, identity, meant.value);
 		if (!place.ok) return place;
-		note({ scope: folderOf(place.value), key });
 		const created = await createSecret(store, { place: place.value, key }, { value, description }, deed);
 		return created.ok ? reply(201, encode(created.value)) : created;
 	},
@@ -104,9 +109,9 @@ const update = operation(
 	async ({ store, identity, deed, input, note }) => {
 		const spot = spotOfId(input.id);
 		if (spot === undefined) return refuse(404, NO_SUCH_SECRET);
+		note({ scope: folderOf(spot.place), key: spot.key });
 		const place = await owned(store, identity, spot.place);
 		if (!place.ok) return place;
-		note({ scope: folderOf(spot.place), key: spot.key });
 		const { value, description } = input;
 		const updated = await updateSecret(store, spot, { value, description }, deed);
 		return updated.ok ? reply(200, { status: 'updated' }) : updated;
@@ -131,9 +136,9 @@ const remove = operation(
 	async ({ store, identity, input, note }) => {
 		const spot = spotOfId(input.id);
 		if (spot === undefined) return refuse(404, NO_SUCH_SECRET);
+		note({ scope: folderOf(spot.place), key: spot.key });
 		const place = await owned(store, identity, spot.place);
 		if (!place.ok) return place;
-		note({ scope: folderOf(spot.place), key: spot.key });
 		const deleted = await deleteSecret(store, spot);
 		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
 	},

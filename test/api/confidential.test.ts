@@ -1,6 +1,8 @@
 /** Values and credentials are looked for in everything that the API lets out, after having been put everywhere they could be put. */
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ApiUnderTest, caller, startApi } from './support/api.ts';
+import { until } from '../support/until.ts';
+import { type ApiUnderTest, type Caller, caller, startApi } from './support/api.ts';
 import { type OnStore, STORES } from './support/both.ts';
 
 const CANARY = 'canary-5f1d7c';
@@ -98,7 +100,14 @@ test('every call leaves one audit line, refused ones too', async () => {
 		{ ...common, scope: user, key: 'A', result: 'done', status: 201, requestId: 'my-id.1' },
 		{ ...common, scope: user, key: 'A', result: 'refused', status: 409 },
 		{ ...common, actor: 'anonymous', via: 'none', scope: '', key: '', result: 'refused', status: 401 },
-		{ ...common, actor: 'user:bob', scope: '', result: 'refused', status: 403 },
+		{
+			...common,
+			actor: 'user:bob',
+			scope: 'deployments/shop/secrets',
+			key: 'A',
+			result: 'refused',
+			status: 403,
+		},
 		{ ...common, scope: '', key: '', result: 'refused', status: 400 },
 		{ action: 'unknown', status: 405 },
 		{ action: 'unknown', status: 404 },
@@ -107,6 +116,120 @@ test('every call leaves one audit line, refused ones too', async () => {
 		expect(Date.parse(String(line['time']))).toBeGreaterThan(Date.now() - 60_000);
 		expect(String(line['requestId'])).toMatch(/^[\w.-]{5,64}$/);
 	}
+});
+
+test('an audit line has these fields and no others, whatever the answer', async () => {
+	await using usual = await startApi({ callers: [alice] });
+	await using strict = await startApi({ callers: [alice], env: { ENVTIER_API_CALLS_PER_MINUTE: '1' } });
+	await using storeless = await startApi({ callers: [alice], settings: { store: { kind: 'none' } } });
+	const body = { key: 'A', value: 'v' };
+	const known = { actor: 'user:alice', via: 'api-key' };
+	const nobody = { actor: 'anonymous', via: 'none' };
+	const cases: [ApiUnderTest, string, string, object, object][] = [
+		[usual, 'POST', '/api/secrets', { as: alice, body }, { ...known, status: 201, result: 'done', key: 'A' }],
+		[usual, 'POST', '/api/secrets', { body }, { ...nobody, status: 401 }],
+		[usual, 'GET', '/api/keys', { as: alice }, { ...known, status: 403, action: 'keys.list' }],
+		[usual, 'GET', '/api/nowhere', { as: alice }, { ...nobody, status: 404, action: 'unknown' }],
+		[usual, 'GET', '/api/deployments/%zz', { as: alice }, { ...nobody, status: 400, action: 'unknown' }],
+		[usual, 'PATCH', '/api/secrets', { as: alice, body }, { ...nobody, status: 405, action: 'unknown' }],
+		[
+			usual,
+			'POST',
+			'/api/secrets',
+			{ as: alice, body: 'x'.repeat(1024 * 1024 + 1) },
+			{ ...known, status: 413 },
+		],
+		[
+			usual,
+			'POST',
+			'/api/secrets',
+			{ as: alice, body: 'a=b', headers: { 'content-type': 'text/plain' } },
+			{ ...known, status: 415 },
+		],
+		[strict, 'GET', '/api/secrets', { as: alice }, { ...known, status: 200, result: 'done' }],
+		[strict, 'GET', '/api/secrets', { as: alice }, { ...known, status: 429 }],
+		[storeless, 'POST', '/api/secrets', { as: alice, body }, { ...nobody, status: 503, result: 'failed' }],
+	];
+	for (const [api, method, path, sent, expected] of cases) {
+		const before = api.audit().length;
+		await api.send(method, path, sent);
+		const [line, ...more] = await until('the line', () => {
+			const lines = api.audit().slice(before);
+			return lines.length > 0 ? lines : undefined;
+		});
+		expect(more).toEqual([]);
+		expect(line).toMatchObject({ result: 'refused', ...expected });
+		const fields = [
+			'action',
+			'actor',
+			'ip',
+			'key',
+			'requestId',
+			'result',
+			'scope',
+			'status',
+			'time',
+			'type',
+			'via',
+		];
+		expect(Object.keys(line ?? {}).sort()).toEqual(fields);
+	}
+});
+
+test('who reaches for what is not theirs is told of with the place and the key that they reached for', async () => {
+	const globex = caller('user:hank', { org: 'globex' });
+	await using api = await startApi({ callers: [alice, bob, globex] });
+	const send = async (method: string, path: string, as: Caller, body?: object) => {
+		const answer = await api.send(method, path, { as, body });
+		return answer.json as { id: string };
+	};
+	await send('POST', '/api/deployments', alice, { name: 'shop', org: 'acme' });
+	const where = { deploymentName: 'shop', serviceName: 'web' };
+	const { id } = await send('POST', '/api/secrets', alice, { key: 'A', value: 'v', ...where });
+	const { id: orgId } = await send('POST', '/api/org/secrets', alice, { key: 'O', value: 'v' });
+	const before = api.audit().length;
+	await send('POST', '/api/secrets', bob, { key: 'B', value: 'v', ...where });
+	await send('PUT', '/api/secrets', bob, { id, value: 'v' });
+	await send('DELETE', '/api/secrets', bob, { id });
+	await send('GET', '/api/secrets?deployment=shop', bob);
+	await send('GET', '/api/secrets?deployment=template:base', bob);
+	await send('PUT', '/api/org/secrets', globex, { id: orgId, value: 'v' });
+	await send('DELETE', '/api/org/secrets', globex, { id: orgId });
+	await send('DELETE', '/api/secrets', globex, { id: orgId });
+	const lines = await until('the lines', () => {
+		const found = api.audit().slice(before);
+		return found.length === 8 ? found : undefined;
+	});
+	const service = 'deployments/shop/services/web/secrets';
+	const org = 'orgs/acme/secrets';
+	expect(lines.map(({ scope, key, result }) => [scope, key, result])).toEqual([
+		[service, 'B', 'refused'],
+		[service, 'A', 'refused'],
+		[service, 'A', 'refused'],
+		['deployments/shop/secrets', '', 'refused'],
+		['templates/base/secrets', '', 'refused'],
+		[org, 'O', 'refused'],
+		[org, 'O', 'refused'],
+		[org, 'O', 'refused'],
+	]);
+});
+
+test('what is no HTTP request is refused in the same form as everything else', async () => {
+	await using api = await startApi({ callers: [alice] });
+	const raw = (text: string): Promise<string> =>
+		new Promise((resolve, reject) => {
+			const socket = connect(Number(new URL(api.url).port), '127.0.0.1', () => socket.write(text));
+			const chunks: Buffer[] = [];
+			socket.on('data', (chunk: Buffer) => void chunks.push(chunk));
+			socket.on('error', reject);
+			socket.on('close', () => resolve(Buffer.concat(chunks).toString('utf8')));
+		});
+	expect(await raw(`this is ${CANARY}\r\n\r\n`)).toMatch(
+		/^HTTP\/1.1 400 [^{]*\r\n\r\n\{"error":"this is no HTTP request"\}$/,
+	);
+	const headers = `GET /api/secrets HTTP/1.1\r\nhost: a\r\nx: ${CANARY.repeat(2_000)}\r\n\r\n`;
+	expect(await raw(headers)).toMatch(/^HTTP\/1.1 431 [^{]*\r\n\r\n\{"error":"the headers are too large"\}$/);
+	expect(api.output()).not.toContain(CANARY);
 });
 
 test('failed logins block an address for a while, whatever it shows then; others and calls without credentials go on', async () => {

@@ -1,10 +1,12 @@
 /** What the API really leaves in Vault: values where pods look for them, metadata beside them, nothing after a deletion. */
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { userSegment } from '../../api/places.ts';
 import type { OpenBao } from '../support/openbao.ts';
 import { deleteSecret, must, putSecret } from '../support/openbao-setup.ts';
-import { caller } from './support/api.ts';
-import { type OnStore, onVault } from './support/both.ts';
+import { caller, startApi } from './support/api.ts';
+import { type OnStore, onVault, vaultEnv } from './support/both.ts';
+import { startIssuer } from './support/issuer.ts';
 
 const alice = caller('user:alice');
 let on: OnStore;
@@ -118,6 +120,21 @@ test('a key that exists at the deployment already is left alone by a copy, and r
 	expect(await valueAt('deployments/brown/secrets/B')).toEqual({ value: 'from template' });
 	expect(await valueAt('templates/kept/secrets/A')).toEqual({ value: 'from template' });
 	expect(await everything('templates/_journal/')).toEqual([]);
+});
+
+test('an API key lies in Vault as its hash alone', async () => {
+	await using issuer = await startIssuer();
+	const oidc = { ENVTIER_API_OIDC_ISSUER: issuer.url, ENVTIER_API_OIDC_CA: issuer.caPem };
+	await using api = await startApi({ env: { ...(await vaultEnv(bao)), ...oidc } });
+	const session = await issuer.session({ sub: 'carol', scope: 'secrets:read', org: 'acme' });
+	const body = { name: 'ci', scopes: ['secrets:read'] };
+	const made = await api.send('POST', '/api/keys', { as: session, body });
+	const { id, key } = made.json as { id: string; key: string };
+	expect((await api.send('GET', '/api/secrets', { as: key })).status).toBe(200);
+	const path = `registry/keys/${id}`;
+	const kept = JSON.stringify([await metadataAt(path), await valueAt(path)]);
+	expect(kept).toContain(createHash('sha256').update(key).digest('hex'));
+	expect(kept).not.toContain(key.slice(-43));
 });
 
 describe('races', () => {
