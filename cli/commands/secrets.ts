@@ -90,6 +90,7 @@ function writing(
 		.option('--from-file <file>', 'read the value from a file')
 		.option('--from-env-file <file>', 'read many keys and values from a file; - is standard input')
 		.option('--description <text>', 'what it is for, for people')
+		.addOption(outputOption())
 		.addOption(new Option('--value <text>').hideHelp())
 		.addHelpText('after', help)
 		.action(async (key, options) => {
@@ -129,6 +130,7 @@ function remove(context: Context) {
 		.description('Deletes secrets with all their versions.')
 		.argument('<key...>', 'keys of the secrets')
 		.option('-y, --yes', 'do not ask')
+		.addOption(outputOption())
 		.addHelpText('after', DELETE_HELP)
 		.action(async (keys, options) => {
 			const { deleteSecrets } = await import('../remote/delete.ts');

@@ -1,11 +1,17 @@
 import { type Context, fail } from '../context.ts';
 import { readInput } from '../files.ts';
+import { json, type Output } from '../output.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
 import { type Entry, parseEnvFile } from './env-file.ts';
 import { openProgress } from './progress.ts';
 import { type KnownSecret, type Scope, type ScopeOptions, scopeOf } from './scope.ts';
-import { create, secretsIn, update } from './secrets.ts';
+import { type Change, create, idAndKey, secretsIn, update } from './secrets.ts';
 import { failed, withApi } from './session.ts';
+
+/** What the commands of many take. */
+interface BulkOptions extends ScopeOptions {
+	readonly output: Output;
+}
 
 /** Calls on their way at one time. */
 const AT_ONCE = 4;
@@ -42,7 +48,7 @@ async function withEntries(
 }
 
 /** `envtier secrets create --from-env-file FILE`: all of them, or none. */
-export function createMany(file: string, options: ScopeOptions, context: Context): Promise<void> {
+export function createMany(file: string, options: BulkOptions, context: Context): Promise<void> {
 	return withEntries(file, options, context, async (call, scope, entries, there) => {
 		const known = new Set(there.map(({ key }) => key));
 		const taken = entries.filter(({ key }) => known.has(key));
@@ -54,9 +60,8 @@ export function createMany(file: string, options: ScopeOptions, context: Context
 			);
 		const { done, failures } = await each(entries, context, (entry) => create(call, scope, entry));
 		if (failures.length === 0) {
-			for (const { key } of entries) context.stdout.write(`created ${key}\n`);
-			context.stdout.write(`${entries.length} created in ${scope.title}\n`);
-			return;
+			const changes = inOrder(entries, done.map(createdOf));
+			return tell(changes, `${entries.length} created in ${scope.title}`, options, context);
 		}
 		await undo(call, scope, done, failures, context);
 	});
@@ -66,6 +71,25 @@ export function createMany(file: string, options: ScopeOptions, context: Context
 interface Done {
 	readonly entry: Entry;
 	readonly answer: unknown;
+}
+
+const createdOf = ({ answer }: Done): Change => ({ ...idAndKey(answer), status: 'created' });
+const updatedOf = (key: string, id: string): Change => ({ id, key, status: 'updated' });
+
+/** Calls end in any order; the file has one. */
+function inOrder(entries: readonly Entry[], changes: readonly Change[]): readonly Change[] {
+	const byKey = new Map(changes.map((change) => [change.key, change]));
+	return entries.flatMap(({ key }) => byKey.get(key) ?? []);
+}
+
+function tell(
+	changes: readonly Change[],
+	counts: string,
+	{ output }: BulkOptions,
+	{ stdout }: Context,
+): void {
+	const lines = [...changes.map(({ status, key }) => `${status} ${key}`), counts];
+	stdout.write(output === 'json' ? json(changes) : `${lines.join('\n')}\n`);
 }
 
 /** What went wrong with which entry. */
@@ -120,7 +144,7 @@ async function uncertain(
  * `envtier secrets set --from-env-file FILE`. A value that was there cannot be had back, so what was updated stays: everything is
  * checked before the first call, new ones are created first, and what was done is told. Running it again completes it.
  */
-export function setMany(file: string, options: ScopeOptions, context: Context): Promise<void> {
+export function setMany(file: string, options: BulkOptions, context: Context): Promise<void> {
 	return withEntries(file, options, context, async (call, scope, entries, there) => {
 		const ids = new Map(there.map(({ key, id }) => [key, id]));
 		const fresh = entries.filter(({ key }) => !ids.has(key));
@@ -128,10 +152,12 @@ export function setMany(file: string, options: ScopeOptions, context: Context): 
 		const created = await each(fresh, context, (entry) => create(call, scope, entry));
 		if (created.failures.length > 0) return await undo(call, scope, created.done, created.failures, context);
 		const updated = await each(old, context, (entry) => update(call, scope, ids.get(entry.key) ?? '', entry));
-		for (const { key } of fresh) context.stdout.write(`created ${key}\n`);
-		for (const { entry } of updated.done) context.stdout.write(`updated ${entry.key}\n`);
+		const changes = [
+			...inOrder(fresh, created.done.map(createdOf)),
+			...updated.done.map(({ entry: { key } }) => updatedOf(key, ids.get(key) ?? '')),
+		];
 		const counts = `${fresh.length} created, ${updated.done.length} updated in ${scope.title}`;
-		context.stdout.write(`${counts}\n`);
+		tell(changes, counts, options, context);
 		const [failure] = updated.failures;
 		if (failure === undefined) return;
 		const { entry, error } = failure;

@@ -1,13 +1,15 @@
 import { createInterface } from 'node:readline/promises';
 import { type Context, fail } from '../context.ts';
-import { type ScopeOptions, scopeOf } from './scope.ts';
-import { secretsIn } from './secrets.ts';
+import { json, type Output } from '../output.ts';
+import type { ApiCall, ApiFailure } from './client.ts';
+import { type Scope, type ScopeOptions, scopeOf } from './scope.ts';
+import { type Change, secretsIn } from './secrets.ts';
 import { failed, withApi } from './session.ts';
 
 /** `envtier secrets delete KEY…`: all of them must be there, else none is deleted. */
 export async function deleteSecrets(
 	keys: readonly string[],
-	options: ScopeOptions & { readonly yes?: boolean | undefined },
+	options: ScopeOptions & { readonly yes?: boolean | undefined; readonly output: Output },
 	context: Context,
 ): Promise<void> {
 	const scope = scopeOf(options);
@@ -29,13 +31,29 @@ export async function deleteSecrets(
 			!(await confirmed(`Delete ${wanted.join(', ')} of ${scope.value.title}, all versions`, context))
 		)
 			return fail(context, 'failed', 'nothing was deleted');
-		for (const key of wanted) {
-			const deleted = await call('DELETE', scope.value.path, { id: ids.get(key) });
-			// Gone already is what was wanted.
-			if (!deleted.ok && deleted.error.ending !== 'absent') return failed(context, deleted.error);
-			context.stdout.write(`deleted ${key} of ${scope.value.title}\n`);
-		}
+		const { changes, failure } = await deleteEach(call, scope.value, ids, wanted);
+		// With a failure too: what is gone is gone.
+		const lines = changes.map(({ key }) => `deleted ${key} of ${scope.value.title}\n`).join('');
+		context.stdout.write(options.output === 'json' ? json(changes) : lines);
+		if (failure !== undefined) failed(context, failure);
 	});
+}
+
+async function deleteEach(
+	call: ApiCall,
+	{ path }: Scope,
+	ids: ReadonlyMap<string, string>,
+	keys: readonly string[],
+): Promise<{ readonly changes: readonly Change[]; readonly failure: ApiFailure | undefined }> {
+	const changes: Change[] = [];
+	for (const key of keys) {
+		const id = ids.get(key) ?? '';
+		const deleted = await call('DELETE', path, { id });
+		// Gone already is what was wanted.
+		if (!deleted.ok && deleted.error.ending !== 'absent') return { changes, failure: deleted.error };
+		changes.push({ id, key, status: 'deleted' });
+	}
+	return { changes, failure: undefined };
 }
 
 /** Asks where a person is there to answer; elsewhere the command line is the answer. */

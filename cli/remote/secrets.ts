@@ -79,9 +79,17 @@ async function visible(
 	return ok(service === undefined ? secrets : secrets.filter((one) => within(scope, one)));
 }
 
+/** What became of one secret. */
+export interface Change {
+	readonly id: string;
+	readonly key: string;
+	readonly status: 'created' | 'updated' | 'deleted';
+}
+
 /** What `create` and `set` share. */
 export interface WriteOptions extends ScopeOptions, ValueOptions {
 	readonly description?: string | undefined;
+	readonly output: Output;
 }
 
 /** `envtier secrets create KEY` */
@@ -95,7 +103,7 @@ export async function createSecret(key: string, options: WriteOptions, context: 
 				message: `${created.error.message} (${scope.title}): \`envtier secrets set\` gives it another value`,
 			});
 		if (!created.ok) return failed(context, created.error);
-		context.stdout.write(`created ${key} in ${scope.title}\n`);
+		tell({ ...idAndKey(created.value), status: 'created' }, scope, options, context);
 	});
 }
 
@@ -104,8 +112,18 @@ export async function setSecret(key: string, options: WriteOptions, context: Con
 	await writing(options, context, async ({ call }, scope, value) => {
 		const done = await set(call, scope, { key, value, description: options.description });
 		if (!done.ok) return failed(context, done.error);
-		context.stdout.write(`${done.value} ${key} in ${scope.title}\n`);
+		tell(done.value, scope, options, context);
 	});
+}
+
+function tell(change: Change, { title }: Scope, { output }: WriteOptions, { stdout }: Context): void {
+	stdout.write(output === 'json' ? json([change]) : `${change.status} ${change.key} in ${title}\n`);
+}
+
+/** Of what the API answers when it has created one. */
+export function idAndKey(answer: unknown): Pick<KnownSecret, 'id' | 'key'> {
+	const { id, key } = answer as KnownSecret;
+	return { id, key };
 }
 
 /** Someone else may create or delete it in between: then once more, the other way. */
@@ -114,12 +132,16 @@ async function set(
 	scope: Scope,
 	wanted: Wanted,
 	attempts = 3,
-): Promise<Result<'created' | 'updated', ApiFailure>> {
+): Promise<Result<Change, ApiFailure>> {
 	const there = await secretsIn(call, scope);
 	if (!there.ok) return there;
-	const id = there.value.find(({ key }) => key === wanted.key)?.id;
+	const { key } = wanted;
+	const id = there.value.find((one) => one.key === key)?.id;
 	const done = await (id === undefined ? create(call, scope, wanted) : update(call, scope, id, wanted));
-	if (done.ok) return ok(id === undefined ? 'created' : 'updated');
+	if (done.ok)
+		return ok(
+			id === undefined ? { ...idAndKey(done.value), status: 'created' } : { id, key, status: 'updated' },
+		);
 	const overtaken = done.error.ending === (id === undefined ? 'conflict' : 'absent');
 	return overtaken && attempts > 1 ? await set(call, scope, wanted, attempts - 1) : done;
 }

@@ -58,6 +58,43 @@ describe('envtier secrets', () => {
 		expect(desk.api.output()).not.toContain(CANARY);
 	});
 
+	test('programs get a list of what became of each secret, whatever the command', async () => {
+		const at = ['-d', 'other', '-o', 'json'];
+		const told = async (args: readonly string[], input = '') => {
+			const { code, stdout, stderr } = await desk.run(['secrets', ...args, ...at], { input });
+			expect([code, stderr]).toEqual([0, '']);
+			expect(stdout).not.toContain(CANARY);
+			return JSON.parse(stdout) as { id: string; key: string; status: string }[];
+		};
+		const created = await told(['create', 'A', '--value-stdin'], CANARY);
+		expect(created).toEqual([{ id: expect.stringMatching(/^s1_/), key: 'A', status: 'created' }]);
+		const [{ id } = { id: '' }] = created;
+		expect(await told(['set', 'A', '--value-stdin'], CANARY)).toEqual([{ id, key: 'A', status: 'updated' }]);
+		const [fresh] = await told(['set', 'B', '--value-stdin'], CANARY);
+		expect(fresh).toMatchObject({ key: 'B', status: 'created' });
+		const set = await told(['set', '--from-env-file', '-'], `C=${CANARY}\nA=${CANARY}\nD=${CANARY}\n`);
+		const keysAndStatus = (changes: typeof set) => changes.map(({ key, status }) => `${key} ${status}`);
+		expect(keysAndStatus(set)).toEqual(['C created', 'D created', 'A updated']);
+		const many = await told(['create', '--from-env-file', '-'], `F=${CANARY}\nE=${CANARY}\n`);
+		expect(keysAndStatus(many)).toEqual(['F created', 'E created']);
+		const listed = await told(['list']);
+		expect(new Set([...created, ...set, ...many].map((one) => one.id)).size).toBe(5);
+		for (const one of [...created, ...set, ...many])
+			expect(listed.find(({ key }) => key === one.key)?.id).toBe(one.id);
+		const deleted = await told(['delete', 'A', 'B', 'C', 'D', 'E', 'F', '--yes']);
+		expect(keysAndStatus(deleted)).toEqual(['A', 'B', 'C', 'D', 'E', 'F'].map((key) => `${key} deleted`));
+	});
+
+	test('a deletion that fails half-way tells programs what is gone', async () => {
+		const at = ['-d', 'other'];
+		await desk.run(['secrets', 'create', '--from-env-file', '-', ...at], { input: 'A=1\nB=2\n' });
+		desk.setFault((method, number) => (method === 'DELETE' && number === 2 ? 'error' : 'pass'));
+		const { code, stdout } = await desk.run(['secrets', 'delete', 'A', 'B', ...at, '--yes', '-o', 'json']);
+		desk.setFault(() => 'pass');
+		expect([code, JSON.parse(stdout)]).toMatchObject([8, [{ key: 'A', status: 'deleted' }]]);
+		await desk.run(['secrets', 'delete', 'B', ...at, '--yes']);
+	});
+
 	test('the organization has secrets of its own, and so have you', async () => {
 		expect(
 			(await desk.run(['secrets', 'create', 'SMTP_HOST', '--org', '--value-stdin'], { input: 'x' })).code,
