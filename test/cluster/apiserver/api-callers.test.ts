@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { type ApiUnderTest, startApi } from '../../api/support/api.ts';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import { describeWithServers } from '../../support/servers.ts';
@@ -41,6 +41,15 @@ describeWithServers('callers of the secrets API that the cluster knows', ({ clus
 		verbs,
 		...(names === undefined ? {} : { resourceNames: names }),
 	});
+
+	/** The rules of a role that docs/api.md shows. */
+	const shown = async (name: string): Promise<readonly object[]> => {
+		const page = await readFile(join(import.meta.dirname, '../../../docs/api.md'), 'utf8');
+		const roles = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map((found) => parse(found[1] ?? ''));
+		const role = roles.find((one) => one?.kind === 'ClusterRole' && one.metadata?.name === name);
+		if (role === undefined) throw new Error(`docs/api.md shows no ClusterRole ${name}`);
+		return role.rules;
+	};
 
 	beforeAll(async () => {
 		namespace = await cluster.createNamespace({ prefix: 'api-' });
@@ -100,14 +109,37 @@ describeWithServers('callers of the secrets API that the cluster knows', ({ clus
 	});
 
 	test('an administrator makes an admin of one organization with a ClusterRole', async () => {
-		const verbs = ['list', 'create', 'update', 'delete'];
-		const admin = await account('org-admin', [rule('orgsecrets', verbs, ['acme'])]);
+		const admin = await account('org-admin', await shown('envtier-org-admin-acme'));
 		const made = await send('POST', '/api/org/secrets', admin, { key: 'LICENSE', value: 'v' });
 		expect(made.status).toBe(201);
 		expect((await send('GET', '/api/org/secrets', admin)).json).toEqual([made.json]);
 		expect((await send('GET', '/api/org/secrets', admin, undefined, 'globex')).status).toBe(403);
 		const nobody = await account('nobody', []);
 		expect((await send('GET', '/api/org/secrets', nobody)).status).toBe(403);
+	});
+
+	test('the role that the page shows for a pipeline is enough for its deployments, and opens no organization', async () => {
+		const pipeline = await account('pipeline', await shown('envtier-pipeline'));
+		const name = `made-${namespace}`;
+		const expectSent = async (status: number, method: string, path: string, body?: object) => {
+			const answer = await send(method, path, pipeline, body);
+			expect(answer.status, `${method} ${path}: ${answer.text}`).toBe(status);
+			return answer.json as { id: string };
+		};
+		const template = { name, services: [] };
+		await expectSent(201, 'POST', '/api/templates', template);
+		await expectSent(200, 'GET', `/api/templates/${name}`);
+		await expectSent(200, 'PUT', '/api/templates', template);
+		await expectSent(201, 'POST', '/api/deployments', { name, org: 'acme', template: name });
+		await expectSent(200, 'GET', `/api/deployments/${name}`);
+		const body = { key: 'A', value: 'v', deploymentName: name };
+		const { id } = await expectSent(201, 'POST', '/api/secrets', body);
+		await expectSent(200, 'PUT', '/api/secrets', { id, value: 'w' });
+		await expectSent(200, 'GET', `/api/secrets?deployment=${name}`);
+		await expectSent(200, 'DELETE', '/api/secrets', { id });
+		await expectSent(200, 'DELETE', '/api/templates', { name });
+		await expectSent(403, 'GET', '/api/org/secrets');
+		await expectSent(403, 'GET', '/api/keys');
 	});
 
 	test('another organization needs the verb use on it', async () => {
