@@ -7,6 +7,7 @@ import { deleteSecret, must, putSecret } from '../support/openbao-setup.ts';
 import { caller, startApi } from './support/api.ts';
 import { type OnStore, onVault, vaultEnv } from './support/both.ts';
 import { startIssuer } from './support/issuer.ts';
+import { startStepProxy } from './support/step-proxy.ts';
 
 const alice = caller('user:alice');
 let on: OnStore;
@@ -135,6 +136,26 @@ test('an API key lies in Vault as its hash alone', async () => {
 	const kept = JSON.stringify([await metadataAt(path), await valueAt(path)]);
 	expect(kept).toContain(createHash('sha256').update(key).digest('hex'));
 	expect(kept).not.toContain(key.slice(-43));
+});
+
+test('a list asks Vault once for each place and once for each secret, in ways that HashiCorp Vault has as well', async () => {
+	await using proxy = await startStepProxy(bao);
+	const env = { ...(await vaultEnv(bao)), ENVTIER_VAULT_ADDR: proxy.addr };
+	await using api = await startApi({ env, callers: [alice] });
+	const name = 'counted';
+	await api.send('POST', '/api/deployments', { as: alice, body: { name, org: 'acme' } });
+	for (const serviceName of ['', 'api', 'web'])
+		for (const key of ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H']) {
+			const body = { key, value: 'v', deploymentName: name, serviceName };
+			expect((await api.send('POST', '/api/secrets', { as: alice, body })).status).toBe(201);
+		}
+	proxy.setFault(() => 'pass');
+	const listed = await api.send('GET', `/api/secrets?deployment=${name}`, { as: alice });
+	expect(listed.json).toHaveLength(24);
+	const steps = proxy.steps().filter((step) => step.includes('/secret/'));
+	for (const step of steps) expect(step).toMatch(/^GET \/v1\/secret\/metadata\/[^?]*(?:\?list=true)?$/);
+	// Whose it is, the names of its services, its three places, and the secrets.
+	expect(steps).toHaveLength(1 + 1 + 3 + 24);
 });
 
 describe('races', () => {
