@@ -14,7 +14,7 @@ import { type Scratch, scratch } from '../../support/scratch.ts';
 import { patternOf, SYMPTOMS } from '../../support/symptoms.ts';
 import { until } from '../../support/until.ts';
 import { installChart } from './support/chart.ts';
-import { podsOf, untilDescribed } from './support/observe.ts';
+import { replicasOf, untilDescribed } from './support/observe.ts';
 import { makeTenant, type Tenant } from './support/tenant.ts';
 import { blocksUnder, commandsUnder, type Typing, typingAs } from './support/walkthrough.ts';
 
@@ -107,7 +107,7 @@ describeWithNode('docs/installing.md, command by command:', (servers) => {
 		// A replica on its way out still answers, with the settings that it has.
 		await until(
 			'the last replica of the other settings to be gone',
-			async () => (await podsOf(cluster, 'envtier-system')).length === REPLICAS,
+			async () => (await replicasOf(cluster)).length === REPLICAS,
 			{ timeoutMs: 120_000, everyMs: 500 },
 		);
 		await kubectl('delete', 'namespace', 'shop', '--wait=false');

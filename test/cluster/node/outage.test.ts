@@ -10,7 +10,7 @@ import { describeWithNode } from '../../support/node-servers.ts';
 import { must } from '../../support/openbao-setup.ts';
 import { patternOf, SYMPTOMS, wordsOf } from '../../support/symptoms.ts';
 import { until } from '../../support/until.ts';
-import { create, podsOf, untilDescribed, untilPrinted } from './support/observe.ts';
+import { create, podsOf, replicasOf, untilDescribed, untilPrinted } from './support/observe.ts';
 import { DEADLINE, makeTenant } from './support/tenant.ts';
 
 const ABSENT_MS = 20_000;
@@ -83,7 +83,7 @@ describeWithNode('an outage', (servers) => {
 		await scale(0);
 		await until(
 			'both replicas to be gone',
-			async () => (await podsOf(cluster, 'envtier-system')).length === 0,
+			async () => (await replicasOf(cluster)).length === 0,
 			{ timeoutMs: 60_000, everyMs: 200 },
 		);
 		const [said, event] = SYMPTOMS['no replica of the webhook runs'].shown.map((text) => patternOf(text));

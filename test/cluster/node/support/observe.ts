@@ -17,6 +17,12 @@ export async function podsOf(cluster: Cluster, namespace: string): Promise<reado
 	return expectStatus(answer, 200, `listing the pods of ${namespace}`).items;
 }
 
+/** The pods of the webhook: the secrets API may have some in the same namespace. */
+export async function replicasOf(cluster: Cluster): Promise<readonly V1Pod[]> {
+	const pods = await podsOf(cluster, 'envtier-system');
+	return pods.filter(({ metadata }) => metadata?.labels?.['app.kubernetes.io/name'] === 'envtier-webhook');
+}
+
 /** Waits until the log of one pod's container holds `text`, and gives that log. */
 export async function untilLogged(
 	kubectl: Kubectl,
