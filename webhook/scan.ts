@@ -181,14 +181,15 @@ function endOfString(body: Buffer, from: number): number {
 	return at;
 }
 
-/** Counts names by what they are hashed to: a few too little, and fewer for who looks for names that hash alike. That costs us some milliseconds. */
+/** Counts names by what they are hashed to, a few too little. Each body has a hash of its own, so that nobody can look for names that hash alike beforehand. */
 class Names {
+	private readonly basis = Math.floor(Math.random() * 2 ** 32);
 	private count = 0;
 	private readonly marks = new Uint8Array(2 ** 18);
 
 	/** Gives how many there are with this one. */
 	add(body: Buffer, start: number, end: number): number {
-		const mark = hash(body, start, Math.min(end, start + HASHED)) & (this.marks.length - 1);
+		const mark = hash(this.basis, body, start, Math.min(end, start + HASHED)) & (this.marks.length - 1);
 		this.count += 1 - (this.marks[mark] ?? 0);
 		this.marks[mark] = 1;
 		return this.count;
@@ -198,9 +199,9 @@ class Names {
 /** Bytes of a name that count; the longest of Kubernetes have 317. */
 const HASHED = 512;
 
-/** FNV-1a, folded. */
-function hash(body: Buffer, start: number, end: number): number {
-	let value = 0x811c9dc5;
+/** FNV-1a with a basis of one's own, folded. */
+function hash(basis: number, body: Buffer, start: number, end: number): number {
+	let value = basis;
 	for (let i = start; i < end; i += 1) value = Math.imul(value ^ (body[i] ?? 0), 0x01000193);
 	return value ^ (value >>> 15);
 }

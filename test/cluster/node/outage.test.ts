@@ -81,11 +81,10 @@ describeWithNode('an outage', (servers) => {
 		const tenant = await makeTenant(servers);
 		const { namespace } = tenant;
 		await scale(0);
-		await until(
-			'both replicas to be gone',
-			async () => (await replicasOf(cluster)).length === 0,
-			{ timeoutMs: 60_000, everyMs: 200 },
-		);
+		await until('both replicas to be gone', async () => (await replicasOf(cluster)).length === 0, {
+			timeoutMs: 60_000,
+			everyMs: 200,
+		});
 		const [said, event] = SYMPTOMS['no replica of the webhook runs'].shown.map((text) => patternOf(text));
 		const asks = Object.entries(tenant.annotations()).map(([key, value]) => `--annotations=${key}=${value}`);
 		let typed = '';
