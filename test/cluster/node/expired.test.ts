@@ -12,6 +12,7 @@ import { until } from '../../support/until.ts';
 import { untilDescribed, untilPrinted } from './support/observe.ts';
 import { makeTenant } from './support/tenant.ts';
 
+const NAME = 'app.kubernetes.io/name=envtier-webhook';
 const SECRET = '/api/v1/namespaces/envtier-system/secrets/envtier-webhook-tls';
 /** Long enough for the replicas to start with it. */
 const LIFE_MS = 35_000;
@@ -26,7 +27,7 @@ describeWithNode('an expired serving certificate', (servers) => {
 	const { cluster } = servers;
 	const kubectl = kubectlFor(servers.kubectl, cluster);
 	const replicasAnew = () =>
-		kubectl('-n', 'envtier-system', 'delete', 'pods', '--all', '--grace-period=0', '--force');
+		kubectl('-n', 'envtier-system', 'delete', 'pods', '-l', NAME, '--grace-period=0', '--force');
 	const certificate = async (): Promise<string | undefined> =>
 		expectStatus(await cluster.request<V1Secret>('GET', SECRET), 200, 'reading the Secret').data?.['tls.crt'];
 
