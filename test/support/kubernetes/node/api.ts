@@ -7,6 +7,7 @@ import type { Cluster } from '../cluster.ts';
 import { kubectlFor, mustKubectl } from '../kubectl.ts';
 import { makeCertificate, untilServing } from './install.ts';
 
+const CERTIFICATE = '/api/v1/namespaces/envtier-system/secrets/envtier-api-tls';
 const DEPLOY = join(import.meta.dirname, '../../../../deploy');
 
 /** A cluster that Envtier is installed in. */
@@ -19,7 +20,8 @@ export interface Installed {
 
 /**
  * Installs the secrets API with the steps of docs/installing.md: its policy and role in Vault, its certificate (for `localhost` too), and its
- * manifests beside the webhook's. Every replica is ready when this resolves. Done again it changes nothing but the certificate.
+ * manifests beside the webhook's. Every replica is ready when this resolves. Done again it changes nothing: a second certificate would be served only once the
+ * kubelet has handed it out, a minute later.
  *
  * @param org organization of callers that name none
  */
@@ -40,7 +42,8 @@ export async function installApi({ cluster, kubectl, vault }: Installed, org: st
 		],
 	};
 	await writeFile(join(overlay, 'kustomization.yaml'), stringify(kustomization));
-	await makeCertificate(cluster.kubeconfig, '--for', 'api', '--name', 'localhost');
+	if ((await cluster.request('GET', CERTIFICATE)).status === 404)
+		await makeCertificate(cluster.kubeconfig, '--for', 'api', '--name', 'localhost');
 	await mustKubectl(kubectlFor(kubectl, cluster), 'apply', '-k', overlay);
 	await untilServing(cluster, 'envtier-api');
 }
