@@ -16,9 +16,9 @@ export const MOST_UNSEEN = 64 * 1024;
 
 /**
  * What is parsed of a longer one, beside `managedFields`, which nobody looks at. A pod of Kubernetes' own types nests some twenty deep. Of the variables of
- * containers, the pieces that large pods have most of, each is 3 to 7 values, and no more than 20,000 of them are looked at.
+ * containers, the pieces that large pods have most of, each is 3 to 7 values, and no more than 15,000 of them are looked at.
  */
-export const BODY_BOUNDS: Bounds = { depth: 200, values: 100_000, names: 10_000 };
+export const BODY_BOUNDS: Bounds = { depth: 200, values: 80_000, names: 5_000 };
 
 /** What a review does that goes beyond a bound, as the rest of a sentence. */
 export function excessOf(excess: Excess): string {
@@ -50,7 +50,7 @@ export const MOST_USERS = 16;
 export const MOST_ADDED = 5000;
 
 /** Containers, volumes, and the mounts, variables, devices and capabilities of all containers. */
-export const MOST_PIECES = 20_000;
+export const MOST_PIECES = 15_000;
 
 /** Characters in the variables of all fetchers of one pod. */
 const MOST_TEXT = 1024 * 1024;

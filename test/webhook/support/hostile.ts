@@ -137,8 +137,8 @@ export const HOSTILE: Readonly<Record<string, (size: number) => string>> = {
 			`"${'\uffee'.repeat(size / 3)}"`,
 		),
 	'as many names and values as are parsed': (size) => {
-		const others = listed(9_500, (i) => `"a${i}":""`);
-		const small = listed(44_000, (i) => `{"name":"c${i}"}`);
+		const others = listed(4_700, (i) => `"a${i}":""`);
+		const small = listed(34_000, (i) => `{"name":"c${i}"}`);
 		const filling = 'x'.repeat(size - others.length - small.length);
 		return around(
 			{ metadata: { annotations: 'HERE' }, spec: { containers: [ONE], x: 'THERE' } },
@@ -146,8 +146,8 @@ export const HOSTILE: Readonly<Record<string, (size: number) => string>> = {
 		).replace('"THERE"', () => `[${small},"${filling}"]`);
 	},
 	'as many shapes as are parsed': (size) => {
-		const shapes = listed(9_500, (i) => `{"a${i}":${i}}`);
-		const small = listed(39_000, (i) => `{"name":"c${i}"}`);
+		const shapes = listed(4_700, (i) => `{"a${i}":${i}}`);
+		const small = listed(29_000, (i) => `{"name":"c${i}"}`);
 		const filling = 'x'.repeat(size - shapes.length - small.length);
 		return around(
 			{ metadata: metadata(), spec: { containers: [ONE], x: ['HERE'] } },
@@ -156,7 +156,7 @@ export const HOSTILE: Readonly<Record<string, (size: number) => string>> = {
 	},
 	'as many containers as are looked at': (size) =>
 		containers(
-			listed(19_000, (i) => `{"name":"c${i}","image":"i"}`).concat(
+			listed(14_900, (i) => `{"name":"c${i}","image":"i"}`).concat(
 				`,{"name":"${'x'.repeat(size - 600_000)}"}`,
 			),
 		),
@@ -165,11 +165,11 @@ export const HOSTILE: Readonly<Record<string, (size: number) => string>> = {
 		return containers(`${some},{"name":"last","image":"${'x'.repeat(size - some.length - 100)}"}`);
 	},
 	'as many variables as are looked at': (size) => {
-		const some = listed(19_900, (i) => `{"name":"A${i}","valueFrom":{"fieldRef":{"fieldPath":"a"}}}`);
+		const some = listed(12_900, (i) => `{"name":"A${i}","valueFrom":{"fieldRef":{"fieldPath":"a"}}}`);
 		return container('env', `${some},{"name":"B","value":"${'x'.repeat(size - some.length - 100)}"}`);
 	},
 	'as many misspelt annotations as are parsed': (size) => {
-		const some = listed(9_500, (i) => `"envtier.dev/x${i}":""`);
+		const some = listed(4_700, (i) => `"envtier.dev/x${i}":""`);
 		return annotations(`${some},"a":"${'x'.repeat(size - some.length - 100)}"`);
 	},
 	'fields that somebody manages, and nobody looks at': (size) =>
