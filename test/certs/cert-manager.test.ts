@@ -1,19 +1,15 @@
 import { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { connect } from 'node:tls';
-import type { V1MutatingWebhookConfiguration } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { expectStatus } from '../support/kubernetes/cluster.ts';
 import { kubectlFor, mustKubectl } from '../support/kubernetes/kubectl.ts';
-import { createPod, injectedInto, podOf } from '../support/kubernetes/pods.ts';
+import { refusalOf } from '../support/kubernetes/pods.ts';
 import { preparePrograms } from '../support/kubernetes/programs.ts';
 import { freePort } from '../support/ports.ts';
 import { type RunningProcess, startProcess } from '../support/process.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
-import { REGISTRATION } from './self-managed/replica.ts';
+import { bundleOf, overwriteBundle, shownBy } from './self-managed/replica.ts';
 import {
 	describeOnApiServer,
 	flow,
@@ -107,30 +103,13 @@ await describeOnApiServer('the component for cert-manager, with cert-manager', (
 		await place.remove();
 	});
 
-	async function bundle(): Promise<string> {
-		const answer = await server.request<V1MutatingWebhookConfiguration>('GET', REGISTRATION);
-		const { webhooks } = expectStatus(answer, 200, 'reading the registration');
-		return Buffer.from(webhooks?.[0]?.clientConfig.caBundle ?? '', 'base64').toString('utf8');
-	}
+	const bundle = () => bundleOf(server);
 
 	/** The fingerprint of the certificate that the webhook shows. */
-	async function served(): Promise<string> {
-		// Whose it is does not matter here: the API server checks that.
-		const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
-		try {
-			await once(socket, 'secureConnect');
-			return socket.getPeerCertificate().fingerprint256;
-		} finally {
-			socket.destroy();
-		}
-	}
+	const served = async () => shownBy(port, await bundle());
 
 	/** What stands in the way of a pod that asks for secrets; undefined when it is injected. */
-	async function refusal(): Promise<string | undefined> {
-		const pod = podOf({ name: crypto.randomUUID(), envtier: { deployment: 'shop' } });
-		const { status, body } = await createPod(server, namespace, pod, 'dryRun=All');
-		return status === 201 && injectedInto(body).length === 1 ? undefined : `${status} ${body.message}`;
-	}
+	const refusal = () => refusalOf(server, namespace);
 
 	test('its objects make a certificate that the CA of the caBundle has signed, and pods are injected', async () => {
 		await until('a pod to be injected', async () => (await refusal()) === undefined, PATIENT);
@@ -147,11 +126,7 @@ await describeOnApiServer('the component for cert-manager, with cert-manager', (
 
 	test('a caBundle that somebody has overwritten is mended', async () => {
 		const whole = await bundle();
-		const wrong = [{ op: 'replace', path: '/webhooks/0/clientConfig/caBundle', value: '' }];
-		const patched = await server.request('PATCH', REGISTRATION, wrong, {
-			contentType: 'application/json-patch+json',
-		});
-		expect(patched.status).toBe(200);
+		await overwriteBundle(server, '');
 		await until('the caBundle', async () => (await bundle()) === whole, PATIENT);
 		await until('a pod to be injected', async () => (await refusal()) === undefined, PATIENT);
 	});

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectStatus } from '../support/kubernetes/cluster.ts';
-import { createPod, injectedInto, podOf } from '../support/kubernetes/pods.ts';
+import { refusalOf } from '../support/kubernetes/pods.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 import { type Balancer, startBalancer } from './self-managed/balancer.ts';
@@ -63,11 +63,7 @@ await describeOnApiServer('replicas that a real API server calls without a pause
 		await place?.remove();
 	});
 
-	async function admitted(): Promise<string | undefined> {
-		const pod = podOf({ name: crypto.randomUUID(), envtier: { deployment: 'shop' } });
-		const { status, body } = await createPod(cluster, namespace, pod, 'dryRun=All');
-		return status === 201 && injectedInto(body).length === 1 ? undefined : `${status} ${body.message}`;
-	}
+	const admitted = () => refusalOf(cluster, namespace);
 
 	/** Begins to create pods and waits until that goes well. */
 	async function load(): Promise<Flow> {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readable } from '../../pki/bundle.ts';
 import { expectStatus } from '../support/kubernetes/cluster.ts';
-import { createPod, injectedInto, podOf } from '../support/kubernetes/pods.ts';
+import { refusalOf } from '../support/kubernetes/pods.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { makeAuthority } from '../support/tls.ts';
 import { until } from '../support/until.ts';
@@ -50,11 +50,7 @@ await describeOnApiServer('certificates that the webhook keeps itself', (cluster
 	});
 
 	/** Creates a pod that asks for secrets; gives what went wrong, if anything. */
-	async function admitted(): Promise<string | undefined> {
-		const pod = podOf({ name: crypto.randomUUID(), envtier: { deployment: 'shop' } });
-		const { status, body } = await createPod(cluster, namespace, pod, 'dryRun=All');
-		return status === 201 && injectedInto(body).length === 1 ? undefined : `${status} ${body.message}`;
-	}
+	const admitted = () => refusalOf(cluster, namespace);
 
 	/** What an API server meets that makes a new connection to each replica, trusting what it has read just before. */
 	async function greeted(): Promise<string | undefined> {

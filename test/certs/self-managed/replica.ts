@@ -107,7 +107,8 @@ export async function startReplica(
 	};
 }
 
-function shownBy(port: number, ca: string): Promise<string> {
+/** Shakes hands with a server on loopback, trusting `ca`; gives the fingerprint of its certificate, rejects when it is not trusted. */
+export function shownBy(port: number, ca: string): Promise<string> {
 	return new Promise((resolve, reject) => {
 		const socket = connect({ host: '127.0.0.1', port, ca, timeout: 20_000 }, () => {
 			resolve(socket.getPeerX509Certificate()?.fingerprint256 ?? '');

@@ -6,7 +6,7 @@ import { flow } from '../../certs/support.ts';
 import { ROOT } from '../../docs/support/pages.ts';
 import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { makeCertificate } from '../../support/kubernetes/node/install.ts';
-import { createPod, injectedInto, MAIN, podOf } from '../../support/kubernetes/pods.ts';
+import { createPod, injectedInto, MAIN, podOf, refusalOf, tryPod } from '../../support/kubernetes/pods.ts';
 import { runPod, untilReady } from '../../support/kubernetes/run-pod.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
 import { runProcess } from '../../support/process.ts';
@@ -197,15 +197,8 @@ describeWithNode('docs/installing.md, command by command:', (servers) => {
 
 	test('upgrading, and going back, refuses no pod; pods made from then on get the new fetcher', async () => {
 		const namespace = await cluster.createNamespace();
-		const dryRun = () => {
-			const pod = podOf({ name: crypto.randomUUID(), envtier: { deployment: 'shop' } });
-			return createPod(cluster, namespace, pod, 'dryRun=All');
-		};
-		const fetcher = async () => (await dryRun()).body.spec?.initContainers?.[0]?.image;
-		const pods = flow(async () => {
-			const { status, body } = await dryRun();
-			return status === 201 && injectedInto(body).length === 1 ? undefined : `${status} ${body.message}`;
-		});
+		const fetcher = async () => (await tryPod(cluster, namespace)).body.spec?.initContainers?.[0]?.image;
+		const pods = flow(() => refusalOf(cluster, namespace));
 		for (const version of [VERSIONS.second, VERSIONS.first]) {
 			await choose(version);
 			await typeAll('Upgrade');

@@ -1,15 +1,14 @@
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { V1Pod } from '@kubernetes/client-node';
 import { afterEach, expect, test } from 'vitest';
 import { type Flow, flow } from '../../certs/support.ts';
 import { kubectlFor, mustKubectl } from '../../support/kubernetes/kubectl.ts';
 import { untilServing } from '../../support/kubernetes/node/install.ts';
-import { createPod, injectedInto, podOf } from '../../support/kubernetes/pods.ts';
+import { refusalOf } from '../../support/kubernetes/pods.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
 import { runProcess } from '../../support/process.ts';
 import { until } from '../../support/until.ts';
-import { podsOf } from './support/observe.ts';
+import { replicaNames, replicasOf, untilReplicasGone } from './support/observe.ts';
 
 const SYSTEM = 'envtier-system';
 const NAME = 'envtier-webhook';
@@ -47,19 +46,10 @@ describeWithNode('two replicas behind the Service, called by the API server with
 		const { code, stderr } = await runProcess({ command, args: [...rest, ...args] });
 		expect(code, stderr).toBe(0);
 	};
-	const replicas = async (): Promise<readonly V1Pod[]> =>
-		(await podsOf(cluster, SYSTEM)).filter(
-			({ metadata }) => metadata?.labels?.['app.kubernetes.io/name'] === NAME,
-		);
-	const namesOf = async (): Promise<readonly string[]> =>
-		(await replicas()).map(({ metadata }) => metadata?.name ?? '');
-	/** Gone for good: until then an old replica still answers, which is what is looked at. */
-	const untilGone = (before: readonly string[]) =>
-		until(
-			'the replicas from before to be gone',
-			async () => !(await namesOf()).some((name) => before.includes(name)),
-			PATIENT,
-		);
+	const replicas = () => replicasOf(cluster);
+	const namesOf = () => replicaNames(cluster);
+	/** Until then an old replica still answers, which is what is looked at. */
+	const untilGone = (before: readonly string[]) => untilReplicasGone(cluster, before);
 
 	// What a failed test leaves must not fail the next.
 	afterEach(async () => {
@@ -72,10 +62,8 @@ describeWithNode('two replicas behind the Service, called by the API server with
 		await untilServing(cluster);
 		const namespace = await cluster.createNamespace();
 		const pods = flow(async () => {
-			const pod = podOf({ name: crypto.randomUUID(), envtier: { deployment: 'shop' } });
-			const { status, body } = await createPod(cluster, namespace, pod, 'dryRun=All');
-			if (status !== 201 || injectedInto(body).length !== 1)
-				lost.push({ at: performance.now(), words: `${status} ${body.message}` });
+			const words = await refusalOf(cluster, namespace);
+			if (words !== undefined) lost.push({ at: performance.now(), words });
 			await sleep(PAUSE_MS);
 			return undefined;
 		});

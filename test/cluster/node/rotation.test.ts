@@ -1,17 +1,13 @@
 import { expect, test } from 'vitest';
 import { certs, flow, readPair } from '../../certs/support.ts';
-import { createPod, injectedInto, podOf } from '../../support/kubernetes/pods.ts';
+import { refusalOf } from '../../support/kubernetes/pods.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
 
 describeWithNode('a rotation of the certificate', ({ cluster }) => {
 	test('sees every replica through the API server, and refuses no pod meanwhile', async () => {
 		const namespace = await cluster.createNamespace();
 		const before = await readPair(cluster);
-		const pods = flow(async () => {
-			const pod = podOf({ name: crypto.randomUUID(), envtier: { deployment: 'shop' } });
-			const { status, body } = await createPod(cluster, namespace, pod, 'dryRun=All');
-			return status === 201 && injectedInto(body).length === 1 ? undefined : `${status} ${body.message}`;
-		});
+		const pods = flow(() => refusalOf(cluster, namespace));
 		const { code, stdout, stderr } = await certs(cluster.kubeconfig);
 		expect(await pods.stop()).toEqual([]);
 		expect(pods.done()).toBeGreaterThan(100);

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import type { V1Pod, V1Secret } from '@kubernetes/client-node';
+import type { V1Secret } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { readable } from '../../../pki/bundle.ts';
@@ -14,11 +14,11 @@ import {
 import { flow, readPair, SECRET as SCRIPT_SECRET } from '../../certs/support.ts';
 import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { makeCertificate, untilServing } from '../../support/kubernetes/node/install.ts';
-import { createPod, injectedInto, MAIN, podOf } from '../../support/kubernetes/pods.ts';
+import { MAIN, refusalOf } from '../../support/kubernetes/pods.ts';
 import { runPod } from '../../support/kubernetes/run-pod.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
 import { until } from '../../support/until.ts';
-import { podsOf } from './support/observe.ts';
+import { replicaNames, replicasOf, untilReplicasGone } from './support/observe.ts';
 import { makeTenant } from './support/tenant.ts';
 import { commandsUnder, type Typing, typingAs } from './support/walkthrough.ts';
 
@@ -77,18 +77,8 @@ describeWithNode('an installation whose replicas keep their certificate themselv
 		await untilServing(cluster);
 	}, 300_000);
 
-	const replicas = async (): Promise<readonly V1Pod[]> =>
-		(await podsOf(cluster, SYSTEM)).filter(
-			({ metadata }) => metadata?.labels?.['app.kubernetes.io/name'] === 'envtier-webhook',
-		);
-	const names = async (): Promise<readonly string[]> =>
-		(await replicas()).map(({ metadata }) => metadata?.name ?? '').sort();
-	const untilGone = (before: readonly string[]) =>
-		until(
-			'the replicas from before to be gone',
-			async () => !(await names()).some((name) => before.includes(name)),
-			PATIENT,
-		);
+	const names = () => replicaNames(cluster);
+	const untilGone = (before: readonly string[]) => untilReplicasGone(cluster, before);
 	/** When the certificate ends that each replica shows, in seconds since 1970, as its metrics say. */
 	async function ends(): Promise<readonly number[]> {
 		const all = await Promise.all(
@@ -106,11 +96,7 @@ describeWithNode('an installation whose replicas keep their certificate themselv
 	};
 	const trusted = async (): Promise<readonly string[]> =>
 		readable(await bundleOf(cluster)).map((ca) => ca.fingerprint256);
-	async function admitted(): Promise<string | undefined> {
-		const pod = podOf({ name: crypto.randomUUID(), envtier: { deployment: 'shop' } });
-		const { status, body } = await createPod(cluster, namespace, pod, 'dryRun=All');
-		return status === 201 && injectedInto(body).length === 1 ? undefined : `${status} ${body.message}`;
-	}
+	const admitted = () => refusalOf(cluster, namespace);
 	/** Has pods created while `meanwhile` goes on, and none may fail. */
 	async function withoutAGap(meanwhile: () => Promise<void>): Promise<void> {
 		const pods = flow(admitted);
@@ -173,7 +159,9 @@ describeWithNode('an installation whose replicas keep their certificate themselv
 			);
 		});
 		expect(await names()).toEqual(before.names);
-		const restarts = (await replicas()).map(({ status }) => status?.containerStatuses?.[0]?.restartCount);
+		const restarts = (await replicasOf(cluster)).map(
+			({ status }) => status?.containerStatuses?.[0]?.restartCount,
+		);
 		expect(restarts).toEqual([0, 0]);
 	}, 240_000);
 

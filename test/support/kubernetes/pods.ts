@@ -54,6 +54,18 @@ export function injectedInto(pod: V1Pod): readonly string[] {
 	return names.filter((name) => name.startsWith(INJECTED.container));
 }
 
+/** Has the API server try a pod that asks for secrets, without storing it. */
+export function tryPod(cluster: Cluster, namespace: string): ReturnType<typeof createPod> {
+	const pod = podOf({ name: crypto.randomUUID(), envtier: { deployment: 'shop' } });
+	return createPod(cluster, namespace, pod, 'dryRun=All');
+}
+
+/** What stands in the way of such a pod; undefined when it is injected. */
+export async function refusalOf(cluster: Cluster, namespace: string): Promise<string | undefined> {
+	const { status, body } = await tryPod(cluster, namespace);
+	return status === 201 && injectedInto(body).length === 1 ? undefined : `${status} ${body.message}`;
+}
+
 /** Which containers of a pod mount Envtier's volume, and where. */
 export function secretMounts(pod: V1Pod): Readonly<Record<string, string>> {
 	const all = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];

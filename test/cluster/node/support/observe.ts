@@ -23,6 +23,17 @@ export async function replicasOf(cluster: Cluster): Promise<readonly V1Pod[]> {
 	return pods.filter(({ metadata }) => metadata?.labels?.['app.kubernetes.io/name'] === 'envtier-webhook');
 }
 
+/** Their names, in order. */
+export async function replicaNames(cluster: Cluster): Promise<readonly string[]> {
+	return (await replicasOf(cluster)).map(({ metadata }) => metadata?.name ?? '').sort();
+}
+
+/** Waits until none of these replicas is left, not even one that is ending. */
+export async function untilReplicasGone(cluster: Cluster, before: readonly string[]): Promise<void> {
+	const gone = async () => !(await replicaNames(cluster)).some((name) => before.includes(name));
+	await until('the replicas from before to be gone', gone, LIMIT);
+}
+
 /** Waits until the log of one pod's container holds `text`, and gives that log. */
 export async function untilLogged(
 	kubectl: Kubectl,
