@@ -17,6 +17,9 @@ export interface Asked {
 /** Stands in where no deployment was named: only the webhook's answer matters then. */
 const NOBODY = 'envtier-doctor';
 
+/** Has the form of a ciphertext and opens nowhere: it asks whether it would be tried, and no value is ever opened. */
+export const NO_CIPHERTEXT = 'vault:v1:AAAA';
+
 /** A pod that asks, and that Pod Security "restricted" lets pass. It is only ever sent as a dry run. */
 export function probePod(asked: Asked): V1Pod {
 	const annotations = Object.entries({
@@ -24,8 +27,8 @@ export function probePod(asked: Asked): V1Pod {
 		service: asked.service,
 		org: asked.org,
 		role: asked.role,
-		// Only an injected pod that has one is told where such values are opened. This one opens nowhere.
-		'sealed.DOCTOR': asked.sealed === undefined ? undefined : 'vault:v1:AAAA',
+		// Only an injected pod that has one is told where such values are opened.
+		'sealed.DOCTOR': asked.sealed === undefined ? undefined : NO_CIPHERTEXT,
 	}).filter(([, value]) => value !== undefined);
 	return {
 		apiVersion: 'v1',

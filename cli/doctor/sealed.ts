@@ -1,11 +1,8 @@
 import { type SealPlace, type SealScope, sealContext, sealKey } from '../../contract/sealed.ts';
 import { bad, type Check, good, warn } from './check.ts';
-import type { Handed } from './probe.ts';
+import { type Handed, NO_CIPHERTEXT } from './probe.ts';
 import { type VaultRequest, vaultErrors } from './vault.ts';
 import { unanswered } from './vault-checks.ts';
-
-/** Has the form of a ciphertext and opens nowhere: Vault says whether it would try, and no value is ever opened. */
-const NO_CIPHERTEXT = 'vault:v1:AAAA';
 
 const MOUNT =
 	'mount it with deploy/vault/setup.sh sealing, or name it in the webhook’s ENVTIER_VAULT_TRANSIT_MOUNT';
