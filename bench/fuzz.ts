@@ -111,11 +111,11 @@ row('what', 'answer', 'wall', 'CPU', 'bare wall', 'bare CPU');
 row('---', '---', '---', '---', '---', '---');
 const slow: string[] = [];
 for (const [what, make] of Object.entries(HOSTILE)) {
-	const body = make(LARGEST - ENVELOPE);
 	const seen = { webhook: [] as number[], bare: [] as number[] };
 	const cpu = { webhook: [] as number[], bare: [] as number[] };
 	let answer = '';
-	for (let i = 0; i < REPEATS; i += 1)
+	for (let i = 0; i < REPEATS; i += 1) {
+		const body = make(LARGEST - ENVELOPE, i);
 		for (const which of ['webhook', 'bare'] as const) {
 			const start = await cpuOf(pair[which]);
 			const { reply, took } = await timed(which, body);
@@ -127,6 +127,7 @@ for (const [what, make] of Object.entries(HOSTILE)) {
 			answer =
 				/"reason":"([a-z-]+)"/.exec(reply.text)?.[1] ?? (reply.status === 200 ? 'inject' : `${reply.status}`);
 		}
+	}
 	row(what, answer, median(seen.webhook), median(cpu.webhook), median(seen.bare), median(cpu.bare));
 	if (median(cpu.webhook) > SLOW) slow.push(`${what} (${median(cpu.webhook).toFixed(0)} ms)`);
 }

@@ -19,23 +19,27 @@ export type Template = readonly (string | Reference)[];
 
 const GRAMMAR = `a template in which every "$" begins \${KEY}, \${KEY:encoder} or $$ (one literal "$"), with one reference at least`;
 
-/** The end of a message about the character at `index` of `text`, counted from 1 as people do. */
-function at(text: string, index: number): string {
-	return `at character ${[...text.slice(0, index)].length + 1}`;
+/** Refuses the character at `index` of `text`, counted from 1 as people do. Counting takes as long as the text is, so only errors do it. */
+function refuse(text: string, index: number, message: (where: string) => string): Result<never> {
+	return err(`${GRAMMAR}; ${message(`at character ${[...text.slice(0, index)].length + 1}`)}`);
 }
 
 /** What begins with the "$" at `index`: a part of the template, and where it ends. */
 function partAt(text: string, index: number): Result<{ part: string | Reference; end: number }> {
 	if (text[index + 1] === '$') return ok({ part: '$', end: index + 2 });
-	const where = at(text, index);
-	if (text[index + 1] !== '{') return err(`${GRAMMAR}; the "$" ${where} begins none of them`);
+	if (text[index + 1] !== '{') return refuse(text, index, (where) => `the "$" ${where} begins none of them`);
 	const end = text.indexOf('}', index);
-	if (end < 0) return err(`${GRAMMAR}; the "\${" ${where} has no "}"`);
+	if (end < 0) return refuse(text, index, (where) => `the "\${" ${where} has no "}"`);
 	const [key = '', encoder, ...rest] = text.slice(index + 2, end).split(':');
-	if (!isKey(key)) return err(`${GRAMMAR}; the reference ${where} does not begin with a key (${KEY_RULE})`);
+	if (!isKey(key))
+		return refuse(text, index, (where) => `the reference ${where} does not begin with a key (${KEY_RULE})`);
 	const known = ENCODERS.find((one) => one === encoder);
 	if ((encoder !== undefined && known === undefined) || rest.length > 0)
-		return err(`${GRAMMAR}; the encoder of the reference ${where} is none of ${ENCODERS.join(', ')}`);
+		return refuse(
+			text,
+			index,
+			(where) => `the encoder of the reference ${where} is none of ${ENCODERS.join(', ')}`,
+		);
 	return ok({ part: { key, encoder: known }, end: end + 1 });
 }
 
@@ -51,18 +55,21 @@ export function parseTemplate(text: string): Result<Template> {
 	for (let index = text.indexOf('$'); index >= 0; index = text.indexOf('$', from)) {
 		const found = partAt(text, index);
 		if (!found.ok) return found;
-		parts.push(text.slice(from, index), found.value.part);
+		if (index > from) parts.push(text.slice(from, index));
+		parts.push(found.value.part);
 		from = found.value.end;
 	}
-	parts.push(text.slice(from));
+	if (from < text.length) parts.push(text.slice(from));
 	// What is the same for everybody and needs no secret is no business of ours, and might be a secret that someone typed here.
 	if (!parts.some((part) => typeof part !== 'string')) return err(`${GRAMMAR}; this one has none`);
-	return ok(parts.filter((part) => part !== ''));
+	return ok(parts);
 }
 
 /** The keys that a template refers to, each once, in the order in which they first appear. */
 export function referencesOf(template: Template): readonly string[] {
-	return [...new Set(template.flatMap((part) => (typeof part === 'string' ? [] : [part.key])))];
+	const keys = new Set<string>();
+	for (const part of template) if (typeof part !== 'string') keys.add(part.key);
+	return [...keys];
 }
 
 /**

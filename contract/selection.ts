@@ -22,7 +22,11 @@ const ALL = '*';
 /** Splits `NAME=SOURCE, SOURCE, …`; an item with more than one "=" comes out with a source that no key can be. */
 function pairs(text: string): readonly Renamed[] {
 	return text.split(',').map((part) => {
-		const [name = '', source = name, ...rest] = part.split('=').map((side) => side.trim());
+		if (!part.includes('=')) {
+			const key = part.trim();
+			return { name: key, source: key };
+		}
+		const [name = '', source = '', ...rest] = part.split('=').map((side) => side.trim());
 		return rest.length > 0 ? { name, source: '' } : { name, source };
 	});
 }
@@ -32,7 +36,7 @@ export function parseSelectedKeys(text: string): Result<Selection['keys']> {
 	if (text.trim() === ALL) return ok('all');
 	const rule = `a comma-separated list of KEY or NAME=KEY, each side ${KEY_RULE}; or "*" for all`;
 	const keys = pairs(text);
-	if (keys.some(({ name, source }) => !isKey(name) || !isKey(source))) return err(rule);
+	if (keys.some(({ name, source }) => !isKey(name) || (source !== name && !isKey(source)))) return err(rule);
 	if (new Set(keys.map(({ name }) => name)).size !== keys.length) return err(`${rule}; each name once`);
 	return ok(keys);
 }

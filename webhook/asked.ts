@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../contract/result.ts';
 import { ANNOTATIONS, type AnnotationName, type Asked, STATUS_ANNOTATION } from './annotations.ts';
 import { type Rejection, reject } from './decision.ts';
 import { FAMILIES, type FamilyName, type Members } from './families.ts';
+import { tooMuchAsked } from './limits.ts';
 import { quoted, shape } from './shape.ts';
 
 const FAMILY_NAMES = Object.keys(FAMILIES) as readonly FamilyName[];
@@ -120,6 +121,10 @@ export function asked(annotations: ReadonlyMap<string, string>): Result<Asked, R
 	const ours = [...annotations.keys()].filter(
 		(annotation) => isUnderPrefix(annotation) && annotation !== STATUS_ANNOTATION,
 	);
+	// What is too long is refused unread, so it does not count.
+	const lengths = ours.map((annotation) => annotations.get(annotation)?.length ?? 0);
+	const much = tooMuchAsked(lengths.reduce((sum, length) => sum + (length > LONGEST ? 0 : length), 0));
+	if (much !== undefined) return err(much);
 	for (const annotation of ours.sort()) {
 		const wrong = take(annotation, annotations.get(annotation) ?? '', found, each);
 		if (wrong !== undefined) return err(wrong);

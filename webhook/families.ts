@@ -1,4 +1,4 @@
-import { parseTemplate } from '../contract/compose.ts';
+import { parseTemplate, type Template } from '../contract/compose.ts';
 import { isKey, KEY_RULE } from '../contract/keys.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { parseSealed } from '../contract/sealed.ts';
@@ -47,6 +47,17 @@ export const listed =
 		return parsed.ok ? ok(listText(parsed.value)) : parsed;
 	};
 
+/** A template as it was written, for the fetcher, and as it was read. */
+interface Written {
+	readonly text: string;
+	readonly template: Template;
+}
+
+function parseWritten(text: string): Result<Written> {
+	const template = parseTemplate(text);
+	return template.ok ? ok({ text, template: template.value }) : template;
+}
+
 /** Takes "true" or "false". */
 export function parseBoolean(text: string): Result<boolean> {
 	return text === 'true' || text === 'false' ? ok(text === 'true') : err('"true" or "false"');
@@ -56,12 +67,12 @@ export function parseBoolean(text: string): Result<boolean> {
 export const FAMILIES = {
 	compose: {
 		...KEYED,
-		parse: checked(parseTemplate),
+		parse: parseWritten,
 		meaning:
 			'a value composed of secrets, delivered under that key; url, base64, json and shell encode a secret for the place where it stands',
 		default: 'none',
 		example: ['DATABASE_URL', `postgres://\${DB_USER:url}:\${DB_PASSWORD:url}@db/\${DB_NAME}`],
-	} as Family<string>,
+	} as Family<Written>,
 	sealed: {
 		...KEYED,
 		parse: checked(parseSealed),

@@ -1,4 +1,5 @@
 import type { V1EnvVar } from '@kubernetes/client-node';
+import { ANNOTATION_PREFIX } from '../contract/names.ts';
 import type { ContainerFacts } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
 import type { Grouping } from './identity.ts';
@@ -16,9 +17,10 @@ export const MOST_UNSEEN = 64 * 1024;
 
 /**
  * What is parsed of a longer one, beside `managedFields`, which nobody looks at. A pod of Kubernetes' own types nests some twenty deep. Of the variables of
- * containers, the pieces that large pods have most of, each is 3 to 7 values, and no more than 15,000 of them are looked at.
+ * containers, the pieces that large pods have most of, each is 3 to 6 values, and no more than 8,000 of them are looked at.
+ * The engine of Node keeps up to 1,536 ways on from one shape of objects; beyond that each further object takes several times as long, so there are fewer names.
  */
-export const BODY_BOUNDS: Bounds = { depth: 200, values: 80_000, names: 5_000 };
+export const BODY_BOUNDS: Bounds = { depth: 200, values: 50_000, names: 1_400 };
 
 /** What a review does that goes beyond a bound, as the rest of a sentence. */
 export function excessOf(excess: Excess): string {
@@ -43,14 +45,26 @@ export function tooMuchToParse(excess: Excess): Rejection {
 	return reject('too-large', `the pod ${excessOf(excess)}: ${cure}`);
 }
 
+/** Characters in all annotations that are read: half of what Kubernetes takes as all annotations of an object together. */
+const MOST_ASKED = 128 * 1024;
+
+/** Refuses a pod whose annotations under our prefix would take long to read. */
+export function tooMuchAsked(characters: number): Rejection | undefined {
+	if (characters <= MOST_ASKED) return undefined;
+	return reject(
+		'too-large',
+		`the pod’s annotations under ${ANNOTATION_PREFIX} hold ${characters} characters, and at most ${MOST_ASKED} are possible: shorten them`,
+	);
+}
+
 /** UIDs among the readers of one pod. Each costs an init container that starts after the one before it. */
 export const MOST_USERS = 16;
 
 /** Mounts and variables that are added to the containers of one pod. */
-export const MOST_ADDED = 5000;
+export const MOST_ADDED = 3000;
 
 /** Containers, volumes, and the mounts, variables, devices and capabilities of all containers. */
-export const MOST_PIECES = 15_000;
+export const MOST_PIECES = 8000;
 
 /** Characters in the variables of all fetchers of one pod. */
 const MOST_TEXT = 1024 * 1024;

@@ -1,4 +1,4 @@
-import { composeOrder, parseTemplate, type Template } from '../contract/compose.ts';
+import { composeOrder, type Template } from '../contract/compose.ts';
 import type { Format } from '../contract/formats.ts';
 import { ANNOTATION_PREFIX, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
@@ -49,7 +49,8 @@ export function readingOf(
 	if (formats.length === 0 && variables.length === 0) return err(nothing());
 	const many = tooManyOfKeys(asked.each.compose.size + asked.each.sealed.size);
 	if (many !== undefined) return err(many);
-	const circle = composedInCircle(asked.each.compose);
+	const composed = [...asked.each.compose];
+	const circle = composedInCircle(new Map(composed.map(([key, { template }]) => [key, template])));
 	if (circle !== undefined) return err(circle);
 	return ok({
 		scope,
@@ -57,19 +58,15 @@ export function readingOf(
 		require: [...new Set([...(asked.require ?? []), ...variables.map(({ key }) => key)])],
 		formats,
 		variables,
-		templates: asked.each.compose,
+		templates: new Map(composed.map(([key, { text }]) => [key, text])),
 		sealed: asked.each.sealed,
 		role: role.value,
 	});
 }
 
 /** The composed values that need one another in a circle, none of which could be the first. */
-function composedInCircle(templates: ReadonlyMap<string, string>): Rejection | undefined {
-	const parsed = [...templates].flatMap(([key, text]): [string, Template][] => {
-		const template = parseTemplate(text);
-		return template.ok ? [[key, template.value]] : [];
-	});
-	const order = composeOrder(new Map(parsed));
+function composedInCircle(templates: ReadonlyMap<string, Template>): Rejection | undefined {
+	const order = composeOrder(templates);
 	if (order.ok) return undefined;
 	const [first = ''] = order.error;
 	return reject(

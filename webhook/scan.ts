@@ -89,14 +89,39 @@ class Reader implements Scanned {
 		for (let i = 0; i < length; i += 1) {
 			const sign = body[i] ?? 0;
 			if (signs[sign] === 0) continue;
-			if (sign === QUOTE) i = this.string(i);
-			else if (sign === COMMA) this.comma(i);
-			else if (sign === OBJECT || sign === LIST) this.open(sign);
-			else if (sign === OBJECT_END || sign === LIST_END) this.close(i);
+			i = !this.counts && this.depth > this.on ? this.skip(i) : this.take(sign, i);
 		}
 		// What breaks off was not counted, perhaps, so it must not be parsed either.
 		this.depth = this.on;
 		this.over(length);
+	}
+
+	/** Takes one sign that means something; gives where it, or what it begins, ends. */
+	private take(sign: number, at: number): number {
+		if (sign === QUOTE) return this.string(at);
+		if (sign === COMMA) this.comma(at);
+		else if (sign === OBJECT || sign === LIST) this.open(sign);
+		else this.close(at);
+		return at;
+	}
+
+	/** Where what is open below the objects on PATH ends, or the body; nothing in it matters from `from` on. A loop of its own, for brackets by the million. */
+	private skip(from: number): number {
+		const { body } = this;
+		const { length } = body;
+		const signs = SIGNS;
+		let deep = this.depth - this.on;
+		let i = from;
+		for (; i < length; i += 1) {
+			const sign = body[i] ?? 0;
+			if (signs[sign] === 0) continue;
+			if (sign === QUOTE) i = endOfString(body, i + 1);
+			else if (sign === OBJECT || sign === LIST) deep += 1;
+			else if (sign !== COMMA) deep -= 1;
+			if (deep === 0) break;
+		}
+		this.depth = this.on;
+		return i;
 	}
 
 	private open(sign: number): void {

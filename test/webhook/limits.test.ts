@@ -73,7 +73,7 @@ describe('a small pod cannot ask for a large answer', () => {
 	});
 
 	test('much text, once for each of many users', () => {
-		const asks = { deployment: 'shop', format: 'shell', require: keys(5000), env: keys(300) };
+		const asks = { deployment: 'shop', format: 'shell', require: keys(5000), env: keys(180) };
 		const decide = (users: number) =>
 			admit(request(podOf(asks, { containers: containers(users, users) })), {
 				...SETTINGS,
@@ -91,11 +91,21 @@ describe('a small pod cannot ask for a large answer', () => {
 		expect(admit(request(podOf({ ...ASKS, ...long })), SETTINGS)).toMatchObject({ reason: 'malformed-pod' });
 	});
 
+	test('annotations of ours that may be stored, but would take long to read', () => {
+		const templates = (n: number) =>
+			Object.fromEntries(
+				Array.from({ length: n }, (_, i) => [`compose.K${i}`, `\${A}${'$$'.repeat(16_000)}`]),
+			);
+		const decide = (n: number) => admit(request(podOf({ ...ASKS, ...templates(n) })), SETTINGS);
+		expect(decide(4).kind).toBe('inject');
+		expect(decide(5)).toMatchObject({ reason: 'too-large', message: expect.stringContaining('131072') });
+	});
+
 	test('thousands of names for thousands of containers are all found', () => {
-		const many = containers(4000);
+		const many = containers(2500);
 		const asks = { deployment: 'shop', containers: many.map(({ name }) => name).join(',') };
 		const decision = admit(request(podOf(asks, { containers: many })), SETTINGS);
-		expect(decision.kind === 'inject' && decision.plan.fetchers[0]?.readers.length).toBe(4000);
+		expect(decision.kind === 'inject' && decision.plan.fetchers[0]?.readers.length).toBe(2500);
 	});
 });
 
@@ -120,9 +130,9 @@ describe('where the line is for what is parsed of a long review', () => {
 	const labels = (n: number) =>
 		Object.fromEntries(Array.from({ length: n }, (_, i) => [`example.com/label-${i}`, 'x']));
 
-	test('a pod of 12,000 variables, more than etcd takes, is injected', () => {
-		const pod = largePod(12_000);
-		expect(JSON.stringify(pod).length).toBeGreaterThan(2.5 * 1024 * 1024);
+	test('a pod of 7,900 variables, more than etcd takes, is injected', () => {
+		const pod = largePod(7_900);
+		expect(JSON.stringify(pod).length).toBeGreaterThan(1.6 * 1024 * 1024);
 		expect(outcome(pod)).toBe('inject');
 	});
 
@@ -136,8 +146,8 @@ describe('where the line is for what is parsed of a long review', () => {
 	});
 
 	test.for<readonly [sentence: string, pod: object, message: string]>([
-		['80,000 values', largePod(14_000), 'more than 80000 values'],
-		['5,000 names', { ...podOf(), labels: labels(7_000) }, 'more than 5000 different names'],
+		['50,000 values', largePod(8_500), 'more than 50000 values'],
+		['1,400 names', { ...podOf(), labels: labels(2_500) }, 'more than 1400 different names'],
 		[
 			'200 lists in each other',
 			{ ...podOf(), x: 'a'.repeat(65_536), y: JSON.parse('['.repeat(198) + ']'.repeat(198)) },

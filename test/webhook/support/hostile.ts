@@ -48,8 +48,14 @@ const keys = (size: number): string => repeated(size, (i) => `K${i.toString(36)}
 /** Room for an annotation that is as long as one may be. */
 const ANNOTATION = 32_000;
 
-/** Reviews that somebody would write to do harm, by what is wrong with them; each gives about `size` bytes. */
-export const HOSTILE: Readonly<Record<string, (size: number) => string>> = {
+/** Objects in the only container of a pod that asks, and one string for the rest of the room. */
+function objects(size: number, text: string): string {
+	const filling = 'x'.repeat(size - text.length);
+	return around({ metadata: metadata(), spec: { containers: [ONE], x: ['HERE'] } }, `${text},"${filling}"`);
+}
+
+/** Reviews that somebody would write to do harm, by what is wrong with them; each gives about `size` bytes, in some of them other ones for each `turn`. */
+export const HOSTILE: Readonly<Record<string, (size: number, turn: number) => string>> = {
 	'as many containers as there is room for': (size) => containers(repeated(size, named)),
 	'as many users as there is room for': (size) =>
 		containers(repeated(size, (i) => `{"name":"c","securityContext":{"runAsUser":${i + 1}}}`)),
@@ -137,8 +143,8 @@ export const HOSTILE: Readonly<Record<string, (size: number) => string>> = {
 			`"${'\uffee'.repeat(size / 3)}"`,
 		),
 	'as many names and values as are parsed': (size) => {
-		const others = listed(4_700, (i) => `"a${i}":""`);
-		const small = listed(34_000, (i) => `{"name":"c${i}"}`);
+		const others = listed(1_350, (i) => `"a${i}":""`);
+		const small = listed(24_000, (i) => `{"name":"c${i}"}`);
 		const filling = 'x'.repeat(size - others.length - small.length);
 		return around(
 			{ metadata: { annotations: 'HERE' }, spec: { containers: [ONE], x: 'THERE' } },
@@ -146,30 +152,72 @@ export const HOSTILE: Readonly<Record<string, (size: number) => string>> = {
 		).replace('"THERE"', () => `[${small},"${filling}"]`);
 	},
 	'as many shapes as are parsed': (size) => {
-		const shapes = listed(4_700, (i) => `{"a${i}":${i}}`);
-		const small = listed(29_000, (i) => `{"name":"c${i}"}`);
-		const filling = 'x'.repeat(size - shapes.length - small.length);
-		return around(
-			{ metadata: metadata(), spec: { containers: [ONE], x: ['HERE'] } },
-			`${shapes},${small},"${filling}"`,
+		const shapes = listed(1_350, (i) => `{"a${i}":${i}}`);
+		return objects(size, `${shapes},${listed(23_000, (i) => `{"name":"c${i}"}`)}`);
+	},
+	'as many shapes as are parsed, others each time': (size, turn) =>
+		objects(
+			size,
+			listed(24_500, (i) => `{"a${turn}_${i % 1_350}":"c${i}"}`),
+		),
+	'as many pairs of names as are parsed': (size) =>
+		objects(
+			size,
+			listed(16_300, (i) => `{"a${i % 1_300}":1,"b${Math.floor(i / 1_300)}":1}`),
+		),
+	'as many orders of names as are parsed, others each time': (size, turn) =>
+		objects(
+			size,
+			listed(4_400, (k) => `{${listed(10, (i) => `"a${turn}_${(i * 7 + k * 13) % 1_350}":1`)}}`),
+		),
+	'lists as deep as they are parsed, as often': (size) =>
+		objects(
+			size,
+			listed(250, () => '['.repeat(190) + ']'.repeat(190)),
+		),
+	'as many composed values, each of the one before': (size) => {
+		const composed = listed(
+			250,
+			(i) => `"envtier.dev/compose.K${i}":"${`\${K${Math.max(0, i - 1)}}`.repeat(60)}"`,
 		);
+		return annotations(
+			`"envtier.dev/deployment":"shop",${composed},"a":"${'x'.repeat(size - composed.length - 200)}"`,
+		);
+	},
+	'as many parts of as many keys': (size) => {
+		const some = Array.from({ length: 32 }, (_, i) => `c${i}`);
+		const parts = some.map((name, i) => [`keys.${name}`, `P${i},${keys(3_800)}`] as const);
+		const pod = containers(
+			some.map((name) => JSON.stringify({ ...ONE, name })).join(','),
+			Object.fromEntries(parts),
+		);
+		return pod + ' '.repeat(size - pod.length);
+	},
+	'as many annotations about containers as are parsed': (size) => {
+		const some = Array.from({ length: 1_300 }, (_, i) => `c${i}`);
+		const same = keys(85);
+		const pod = containers(
+			some.map((name) => JSON.stringify({ ...ONE, name })).join(','),
+			Object.fromEntries(some.map((name) => [`keys.${name}`, same])),
+		);
+		return pod + ' '.repeat(size - pod.length);
 	},
 	'as many containers as are looked at': (size) =>
 		containers(
-			listed(14_900, (i) => `{"name":"c${i}","image":"i"}`).concat(
-				`,{"name":"${'x'.repeat(size - 600_000)}"}`,
+			listed(7_900, (i) => `{"name":"c${i}","image":"i"}`).concat(
+				`,{"name":"${'x'.repeat(size - 320_000)}"}`,
 			),
 		),
 	'as many containers as are injected': (size) => {
-		const some = listed(4990, (i) => `{"name":"c${i}","image":"i","securityContext":{"runAsUser":1000}}`);
+		const some = listed(2_990, (i) => `{"name":"c${i}","image":"i","securityContext":{"runAsUser":1000}}`);
 		return containers(`${some},{"name":"last","image":"${'x'.repeat(size - some.length - 100)}"}`);
 	},
 	'as many variables as are looked at': (size) => {
-		const some = listed(12_900, (i) => `{"name":"A${i}","valueFrom":{"fieldRef":{"fieldPath":"a"}}}`);
+		const some = listed(7_900, (i) => `{"name":"A${i}","valueFrom":{"fieldRef":{"fieldPath":"a"}}}`);
 		return container('env', `${some},{"name":"B","value":"${'x'.repeat(size - some.length - 100)}"}`);
 	},
 	'as many misspelt annotations as are parsed': (size) => {
-		const some = listed(4_700, (i) => `"envtier.dev/x${i}":""`);
+		const some = listed(1_350, (i) => `"envtier.dev/x${i}":""`);
 		return annotations(`${some},"a":"${'x'.repeat(size - some.length - 100)}"`);
 	},
 	'fields that somebody manages, and nobody looks at': (size) =>
