@@ -1,6 +1,6 @@
 import { type RequestOptions, request } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { answerTo } from './answer.ts';
+import { answerTo } from '../answer.ts';
 
 /** Milliseconds for one call. */
 const TIMEOUT = 5_000;

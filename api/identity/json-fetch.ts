@@ -1,5 +1,5 @@
 import { request } from 'node:https';
-import { type Answer, answerTo } from './answer.ts';
+import { type Answer, answerTo } from '../answer.ts';
 
 /**
  * A `fetch` of JSON that trusts a CA of our choice, which Node's own can't. Follows nothing: an issuer's keys come from the

@@ -1,6 +1,7 @@
 import { Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent, type RequestOptions, request as tlsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { answerTo } from '../answer.ts';
 import { StoreFailure } from '../store/store.ts';
 
 /** One request to Vault; `path` without `/v1/`, its segments escaped where they need it. */
@@ -122,7 +123,7 @@ function codeOf(thrown: unknown): string {
 	return 'code' in thrown ? String(thrown.code) : 'unknown';
 }
 
-function exchange(
+async function exchange(
 	{ address, ca, namespace, timeout }: VaultEndpoint,
 	agent: Agent | PlainAgent,
 	{ method, path, token, body }: VaultRequest,
@@ -142,35 +143,11 @@ function exchange(
 		},
 	};
 	const url = `${address}/v1/${path}`;
-	return new Promise((resolve, reject) => {
-		const sent = address.startsWith('http:') ? plainRequest(url, options) : tlsRequest(url, options);
-		sent.on('error', reject);
-		sent.on('response', (incoming) => {
-			const chunks: Buffer[] = [];
-			let size = 0;
-			incoming.on('error', reject);
-			incoming.on('data', (chunk: Buffer) => {
-				chunks.push(chunk);
-				size += chunk.length;
-				if (size > ANSWER_LIMIT)
-					sent.destroy(
-						new StoreFailure(
-							'bad-answer',
-							`Vault at ${address}: an answer is larger than ${ANSWER_LIMIT} bytes`,
-						),
-					);
-			});
-			incoming.on('end', () =>
-				resolve({
-					status: incoming.statusCode ?? 0,
-					json: parse(Buffer.concat(chunks).toString('utf8')),
-				}),
-			);
-			// A connection that ends in the middle of a body.
-			incoming.on('close', () => reject(Object.assign(new Error('cut off'), { code: 'ECONNRESET' })));
-		});
-		sent.end(payload);
-	});
+	const sent = address.startsWith('http:') ? plainRequest(url, options) : tlsRequest(url, options);
+	const tooLarge = (limit: number): StoreFailure =>
+		new StoreFailure('bad-answer', `Vault at ${address}: an answer is larger than ${limit} bytes`);
+	const { status, text } = await answerTo(sent, payload, tooLarge, ANSWER_LIMIT);
+	return { status, json: parse(text) };
 }
 
 function parse(text: string): unknown {

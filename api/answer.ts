@@ -1,6 +1,6 @@
 import type { ClientRequest } from 'node:http';
 
-/** More than any answer that is asked for here: keys of an issuer, reviews of an API server. */
+/** More than keys of an issuer or reviews of an API server come to. */
 const LIMIT = 1024 * 1024;
 
 /** One answer, read to its end. */
@@ -11,12 +11,13 @@ export interface Answer {
 
 /**
  * Ends a request with `body` and reads its answer. Rejects with what goes wrong on the way, and with what `tooLarge` makes of an answer
- * of more bytes than are read.
+ * of more than `limit` bytes.
  */
 export function answerTo(
 	sent: ClientRequest,
 	body: Buffer | undefined,
 	tooLarge: (limit: number) => Error,
+	limit = LIMIT,
 ): Promise<Answer> {
 	return new Promise((resolve, reject) => {
 		sent.on('error', reject);
@@ -27,11 +28,13 @@ export function answerTo(
 			answer.on('data', (chunk: Buffer) => {
 				chunks.push(chunk);
 				size += chunk.length;
-				if (size > LIMIT) sent.destroy(tooLarge(LIMIT));
+				if (size > limit) sent.destroy(tooLarge(limit));
 			});
 			answer.on('end', () =>
 				resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
 			);
+			// A connection that ends in the middle of a body.
+			answer.on('close', () => reject(Object.assign(new Error('cut off'), { code: 'ECONNRESET' })));
 		});
 		sent.end(body);
 	});
