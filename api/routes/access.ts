@@ -1,8 +1,8 @@
 import { ok, type Result } from '../../contract/result.ts';
-import { type Place, userSegment } from '../places.ts';
-import { NOT_YOUR_DEPLOYMENT, type Problem, refuse } from '../problem.ts';
+import type { Call } from '../operation.ts';
+import { folderOf, type Place, type Spot, userSegment } from '../places.ts';
+import { NO_SUCH_SECRET, NOT_YOUR_DEPLOYMENT, type Problem, refuse } from '../problem.ts';
 import { findDeployment } from '../registry.ts';
-import type { Store } from '../store/store.ts';
 import { ownTemplate, type Viewer } from '../templates.ts';
 
 /** The place that `deploymentName` and `serviceName` mean, whosever it is: `owned` tells that. */
@@ -25,13 +25,21 @@ export function placeMeant(
 	);
 }
 
-/** The same place again, if it is the caller's; organizations are not reached this way. */
-export async function owned(store: Store, caller: Viewer, place: Place): Promise<Result<Place, Problem>> {
+/**
+ * Notes that `place`, or the secret with a key there, was tried, and gives the same place again if it is the caller's; organizations are
+ * not reached this way.
+ */
+export async function owned(
+	{ store, identity: caller, note }: Pick<Call<unknown>, 'store' | 'identity' | 'note'>,
+	{ place, key }: Pick<Spot, 'place'> & Partial<Spot>,
+): Promise<Result<Place, Problem>> {
+	// Before it is known whose it is: what somebody tried elsewhere is what an audit is read for.
+	note({ scope: folderOf(place), ...(key === undefined ? {} : { key }) });
 	switch (place.kind) {
 		case 'org':
-			return refuse(404, 'there is no such secret');
+			return refuse(404, NO_SUCH_SECRET);
 		case 'user':
-			return place.user === userSegment(caller.subject) ? ok(place) : refuse(404, 'there is no such secret');
+			return place.user === userSegment(caller.subject) ? ok(place) : refuse(404, NO_SUCH_SECRET);
 		case 'deployment': {
 			const deployment = await findDeployment(store, place.deployment);
 			return deployment?.owner === caller.subject ? ok(place) : refuse(403, NOT_YOUR_DEPLOYMENT);

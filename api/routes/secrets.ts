@@ -1,5 +1,5 @@
 import { type Operation, operation, reply } from '../operation.ts';
-import { folderOf, type Place, spotOfId, userSegment } from '../places.ts';
+import { type Place, spotOfId, userSegment } from '../places.ts';
 import { NO_SUCH_SECRET, refuse } from '../problem.ts';
 import { deploymentsOf } from '../registry.ts';
 import { ChangedSecret, NewSecret, SecretId, SecretQuery } from '../schemas/secrets.ts';
@@ -54,8 +54,7 @@ const list = operation(
 		}
 		const meant = placeMeant(identity, input.deployment, '');
 		if (!meant.ok) return meant;
-		note({ scope: folderOf(meant.value) });
-		const place = await owned(store, identity, meant.value);
+		const place = await owned({ store, identity, note }, { place: meant.value });
 		if (!place.ok) return place;
 		const name = input.deployment.replace(/^template:/, '');
 		const kind = place.value.kind === 'template' ? 'template' : 'deployment';
@@ -82,9 +81,7 @@ const create = operation(
 		const { key, value, deploymentName, serviceName, description } = input;
 		const meant = placeMeant(identity, deploymentName, serviceName);
 		if (!meant.ok) return meant;
-		// Before it is known whose it is: what somebody tried elsewhere is what an audit is read for.
-		note({ scope: folderOf(meant.value), key });
-		const place = await owned(store, identity, meant.value);
+		const place = await owned({ store, identity, note }, { place: meant.value, key });
 		if (!place.ok) return place;
 		const created = await createSecret(store, { place: place.value, key }, { value, description }, deed);
 		return created.ok ? reply(201, encode(created.value)) : created;
@@ -109,8 +106,7 @@ const update = operation(
 	async ({ store, identity, deed, input, note }) => {
 		const spot = spotOfId(input.id);
 		if (spot === undefined) return refuse(404, NO_SUCH_SECRET);
-		note({ scope: folderOf(spot.place), key: spot.key });
-		const place = await owned(store, identity, spot.place);
+		const place = await owned({ store, identity, note }, spot);
 		if (!place.ok) return place;
 		const { value, description } = input;
 		const updated = await updateSecret(store, spot, { value, description }, deed);
@@ -136,8 +132,7 @@ const remove = operation(
 	async ({ store, identity, input, note }) => {
 		const spot = spotOfId(input.id);
 		if (spot === undefined) return refuse(404, NO_SUCH_SECRET);
-		note({ scope: folderOf(spot.place), key: spot.key });
-		const place = await owned(store, identity, spot.place);
+		const place = await owned({ store, identity, note }, spot);
 		if (!place.ok) return place;
 		const deleted = await deleteSecret(store, spot);
 		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
