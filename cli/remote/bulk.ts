@@ -5,7 +5,7 @@ import type { ApiCall, ApiFailure } from './client.ts';
 import { type Entry, parseEnvFile } from './env-file.ts';
 import { openProgress } from './progress.ts';
 import { type KnownSecret, type Scope, type ScopeOptions, scopeOf } from './scope.ts';
-import { type Change, create, idAndKey, secretsIn, update } from './secrets.ts';
+import { type Change, create, creation, secretsIn, update } from './secrets.ts';
 import { failed, withApi } from './session.ts';
 
 /** What the commands of many take. */
@@ -73,7 +73,7 @@ interface Done {
 	readonly answer: unknown;
 }
 
-const createdOf = ({ answer }: Done): Change => ({ ...idAndKey(answer), status: 'created' });
+const createdOf = ({ answer }: Done): Change => creation(answer);
 const updatedOf = (key: string, id: string): Change => ({ id, key, status: 'updated' });
 
 /** Calls end in any order; the file has one. */

@@ -103,7 +103,7 @@ export async function createSecret(key: string, options: WriteOptions, context: 
 				message: `${created.error.message} (${scope.title}): \`envtier secrets set\` gives it another value`,
 			});
 		if (!created.ok) return failed(context, created.error);
-		tell({ ...idAndKey(created.value), status: 'created' }, scope, options, context);
+		tell(creation(created.value), scope, options, context);
 	});
 }
 
@@ -121,9 +121,9 @@ function tell(change: Change, { title }: Scope, { output }: WriteOptions, { stdo
 }
 
 /** Of what the API answers when it has created one. */
-export function idAndKey(answer: unknown): Pick<KnownSecret, 'id' | 'key'> {
+export function creation(answer: unknown): Change {
 	const { id, key } = answer as KnownSecret;
-	return { id, key };
+	return { id, key, status: 'created' };
 }
 
 /** Someone else may create or delete it in between: then once more, the other way. */
@@ -138,10 +138,7 @@ async function set(
 	const { key } = wanted;
 	const id = there.value.find((one) => one.key === key)?.id;
 	const done = await (id === undefined ? create(call, scope, wanted) : update(call, scope, id, wanted));
-	if (done.ok)
-		return ok(
-			id === undefined ? { ...idAndKey(done.value), status: 'created' } : { id, key, status: 'updated' },
-		);
+	if (done.ok) return ok(id === undefined ? creation(done.value) : { id, key, status: 'updated' });
 	const overtaken = done.error.ending === (id === undefined ? 'conflict' : 'absent');
 	return overtaken && attempts > 1 ? await set(call, scope, wanted, attempts - 1) : done;
 }
