@@ -17,10 +17,10 @@ export const MOST_UNSEEN = 64 * 1024;
 
 /**
  * What is parsed of a longer one, beside `managedFields`, which nobody looks at. A pod of Kubernetes' own types nests some twenty deep. Of the variables of
- * containers, the pieces that large pods have most of, each is 3 to 6 values, and no more than 8,000 of them are looked at.
+ * containers, the pieces that large pods have most of, each is 3 to 6 values, and no more than 6,500 of them are looked at.
  * The engine of Node keeps up to 1,536 ways on from one shape of objects; beyond that each further object takes several times as long, so there are fewer names.
  */
-export const BODY_BOUNDS: Bounds = { depth: 200, values: 50_000, names: 1_400 };
+export const BODY_BOUNDS: Bounds = { depth: 200, values: 40_000, names: 1_000 };
 
 /** What a review does that goes beyond a bound, as the rest of a sentence. */
 export function excessOf(excess: Excess): string {
@@ -64,7 +64,7 @@ export const MOST_USERS = 16;
 export const MOST_ADDED = 3000;
 
 /** Containers, volumes, and the mounts, variables, devices and capabilities of all containers. */
-export const MOST_PIECES = 8000;
+export const MOST_PIECES = 6500;
 
 /** Characters in the variables of all fetchers of one pod. */
 const MOST_TEXT = 1024 * 1024;

@@ -100,7 +100,7 @@ export const REJECT_REASONS = {
 	},
 	'too-large': {
 		meaning:
-			'the pod has more pieces than the webhook looks at (8,000), a review of more than 64 KiB more values (50,000), different names of members (1,400) or levels (200) than it parses, managedFields left out; or the pod would get more than it adds: 16 fetchers, 3000 mounts and variables, 32 different parts of the secrets, 256 composed and sealed values, 1 MiB of text in the fetchers’ variables; or its annotations of ours hold more than 128 KiB',
+			'the pod has more pieces than the webhook looks at (6,500), a review of more than 64 KiB more values (40,000), different names of members (1,000) or levels (200) than it parses, managedFields left out; or the pod would get more than it adds: 16 fetchers, 3000 mounts and variables, 32 different parts of the secrets, 256 composed and sealed values, 1 MiB of text in the fetchers’ variables; or its annotations of ours hold more than 128 KiB',
 		cure: 'ask for less: the message says of what',
 	},
 	windows: {

@@ -143,8 +143,8 @@ export const HOSTILE: Readonly<Record<string, (size: number, turn: number) => st
 			`"${'\uffee'.repeat(size / 3)}"`,
 		),
 	'as many names and values as are parsed': (size) => {
-		const others = listed(1_350, (i) => `"a${i}":""`);
-		const small = listed(24_000, (i) => `{"name":"c${i}"}`);
+		const others = listed(950, (i) => `"a${i}":""`);
+		const small = listed(19_000, (i) => `{"name":"c${i}"}`);
 		const filling = 'x'.repeat(size - others.length - small.length);
 		return around(
 			{ metadata: { annotations: 'HERE' }, spec: { containers: [ONE], x: 'THERE' } },
@@ -152,28 +152,28 @@ export const HOSTILE: Readonly<Record<string, (size: number, turn: number) => st
 		).replace('"THERE"', () => `[${small},"${filling}"]`);
 	},
 	'as many shapes as are parsed': (size) => {
-		const shapes = listed(1_350, (i) => `{"a${i}":${i}}`);
-		return objects(size, `${shapes},${listed(23_000, (i) => `{"name":"c${i}"}`)}`);
+		const shapes = listed(950, (i) => `{"a${i}":${i}}`);
+		return objects(size, `${shapes},${listed(18_500, (i) => `{"name":"c${i}"}`)}`);
 	},
 	'as many shapes as are parsed, others each time': (size, turn) =>
 		objects(
 			size,
-			listed(24_500, (i) => `{"a${turn}_${i % 1_350}":"c${i}"}`),
+			listed(19_500, (i) => `{"a${turn}_${i % 950}":"c${i}"}`),
 		),
 	'as many pairs of names as are parsed': (size) =>
 		objects(
 			size,
-			listed(16_300, (i) => `{"a${i % 1_300}":1,"b${Math.floor(i / 1_300)}":1}`),
+			listed(13_000, (i) => `{"a${i % 930}":1,"b${Math.floor(i / 930)}":1}`),
 		),
 	'as many orders of names as are parsed, others each time': (size, turn) =>
 		objects(
 			size,
-			listed(4_400, (k) => `{${listed(10, (i) => `"a${turn}_${(i * 7 + k * 13) % 1_350}":1`)}}`),
+			listed(3_500, (k) => `{${listed(10, (i) => `"a${turn}_${(i * 7 + k * 13) % 950}":1`)}}`),
 		),
 	'lists as deep as they are parsed, as often': (size) =>
 		objects(
 			size,
-			listed(250, () => '['.repeat(190) + ']'.repeat(190)),
+			listed(200, () => '['.repeat(190) + ']'.repeat(190)),
 		),
 	'as many composed values, each of the one before': (size) => {
 		const composed = listed(
@@ -194,8 +194,8 @@ export const HOSTILE: Readonly<Record<string, (size: number, turn: number) => st
 		return pod + ' '.repeat(size - pod.length);
 	},
 	'as many annotations about containers as are parsed': (size) => {
-		const some = Array.from({ length: 1_300 }, (_, i) => `c${i}`);
-		const same = keys(85);
+		const some = Array.from({ length: 930 }, (_, i) => `c${i}`);
+		const same = keys(125);
 		const pod = containers(
 			some.map((name) => JSON.stringify({ ...ONE, name })).join(','),
 			Object.fromEntries(some.map((name) => [`keys.${name}`, same])),
@@ -204,7 +204,7 @@ export const HOSTILE: Readonly<Record<string, (size: number, turn: number) => st
 	},
 	'as many containers as are looked at': (size) =>
 		containers(
-			listed(7_900, (i) => `{"name":"c${i}","image":"i"}`).concat(
+			listed(6_400, (i) => `{"name":"c${i}","image":"i"}`).concat(
 				`,{"name":"${'x'.repeat(size - 320_000)}"}`,
 			),
 		),
@@ -213,11 +213,11 @@ export const HOSTILE: Readonly<Record<string, (size: number, turn: number) => st
 		return containers(`${some},{"name":"last","image":"${'x'.repeat(size - some.length - 100)}"}`);
 	},
 	'as many variables as are looked at': (size) => {
-		const some = listed(7_900, (i) => `{"name":"A${i}","valueFrom":{"fieldRef":{"fieldPath":"a"}}}`);
+		const some = listed(6_400, (i) => `{"name":"A${i}","valueFrom":{"fieldRef":{"fieldPath":"a"}}}`);
 		return container('env', `${some},{"name":"B","value":"${'x'.repeat(size - some.length - 100)}"}`);
 	},
 	'as many misspelt annotations as are parsed': (size) => {
-		const some = listed(1_350, (i) => `"envtier.dev/x${i}":""`);
+		const some = listed(950, (i) => `"envtier.dev/x${i}":""`);
 		return annotations(`${some},"a":"${'x'.repeat(size - some.length - 100)}"`);
 	},
 	'fields that somebody manages, and nobody looks at': (size) =>
