@@ -1,6 +1,6 @@
 /**
  * A hundred thousand bodies that nobody should send, to the built webhook over TLS, one after the other on a kept connection: bytes, damaged reviews, odd
- * envelopes, structured pods (fast-check), then some thirty bodies of 3 MiB that somebody would write to do harm. Each goes to a bare Node
+ * envelopes, structured pods (fast-check), then some forty bodies of 3 MiB that somebody would write to do harm. Each goes to a bare Node
  * server as well, which reads it and answers a constant, so that what the machine does meanwhile disturbs both alike. Fails on
  * a 5xx, on an answer that is none or takes more than 100 ms of CPU, on a webhook that has ended, and on a live
  * heap (after a forced collection) that grows with the number of bodies. Both servers have the options of Node that the webhook's image has.

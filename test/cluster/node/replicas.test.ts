@@ -106,6 +106,17 @@ describeWithNode('two replicas behind the Service, called by the API server with
 		expect(await must('-n', SYSTEM, 'get', deployment, '-o', 'jsonpath={..image}')).toBe(image);
 	}, 240_000);
 
+	test('kubectl delete pod, of each of them in turn, loses no call', async () => {
+		const before = await namesOf();
+		await losesNothing(async () => {
+			for (const name of before) {
+				await must('-n', SYSTEM, 'delete', 'pod', name, '--timeout=100s');
+				await untilServing(cluster);
+			}
+			await untilGone(before);
+		});
+	}, 240_000);
+
 	test('kubectl drain of their node, which evicts one when the other’s successor is ready, loses no call', async () => {
 		const [node = ''] = (await must('get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
 		const before = await namesOf();
