@@ -19,26 +19,24 @@ export type Template = readonly (string | Reference)[];
 
 const GRAMMAR = `a template in which every "$" begins \${KEY}, \${KEY:encoder} or $$ (one literal "$"), with one reference at least`;
 
-/** Refuses the character at `index` of `text`, counted from 1 as people do. Counting takes as long as the text is, so only errors do it. */
-function refuse(text: string, index: number, message: (where: string) => string): Result<never> {
-	return err(`${GRAMMAR}; ${message(`at character ${[...text.slice(0, index)].length + 1}`)}`);
+/** The end of a message about the character at `index` of `text`, counted from 1 as people do. Counting takes as long as the text is: only for a message. */
+function at(text: string, index: number): string {
+	return `at character ${[...text.slice(0, index)].length + 1}`;
 }
 
 /** What begins with the "$" at `index`: a part of the template, and where it ends. */
 function partAt(text: string, index: number): Result<{ part: string | Reference; end: number }> {
 	if (text[index + 1] === '$') return ok({ part: '$', end: index + 2 });
-	if (text[index + 1] !== '{') return refuse(text, index, (where) => `the "$" ${where} begins none of them`);
+	if (text[index + 1] !== '{') return err(`${GRAMMAR}; the "$" ${at(text, index)} begins none of them`);
 	const end = text.indexOf('}', index);
-	if (end < 0) return refuse(text, index, (where) => `the "\${" ${where} has no "}"`);
+	if (end < 0) return err(`${GRAMMAR}; the "\${" ${at(text, index)} has no "}"`);
 	const [key = '', encoder, ...rest] = text.slice(index + 2, end).split(':');
 	if (!isKey(key))
-		return refuse(text, index, (where) => `the reference ${where} does not begin with a key (${KEY_RULE})`);
+		return err(`${GRAMMAR}; the reference ${at(text, index)} does not begin with a key (${KEY_RULE})`);
 	const known = ENCODERS.find((one) => one === encoder);
 	if ((encoder !== undefined && known === undefined) || rest.length > 0)
-		return refuse(
-			text,
-			index,
-			(where) => `the encoder of the reference ${where} is none of ${ENCODERS.join(', ')}`,
+		return err(
+			`${GRAMMAR}; the encoder of the reference ${at(text, index)} is none of ${ENCODERS.join(', ')}`,
 		);
 	return ok({ part: { key, encoder: known }, end: end + 1 });
 }

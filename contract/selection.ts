@@ -22,6 +22,7 @@ const ALL = '*';
 /** Splits `NAME=SOURCE, SOURCE, …`; an item with more than one "=" comes out with a source that no key can be. */
 function pairs(text: string): readonly Renamed[] {
 	return text.split(',').map((part) => {
+		// Most are so, and there may be thousands: to split these as well takes longer than all else with them.
 		if (!part.includes('=')) {
 			const key = part.trim();
 			return { name: key, source: key };

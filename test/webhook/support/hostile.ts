@@ -48,6 +48,12 @@ const keys = (size: number): string => repeated(size, (i) => `K${i.toString(36)}
 /** Room for an annotation that is as long as one may be. */
 const ANNOTATION = 32_000;
 
+/** Containers of these names that all run as the same user, with what is asked for them, and blanks for the rest of the room. */
+function alike(size: number, names: readonly string[], asks: Readonly<Record<string, string>>): string {
+	const pod = containers(names.map((name) => JSON.stringify({ ...ONE, name })).join(','), asks);
+	return pod.padEnd(size);
+}
+
 /** Objects in the only container of a pod that asks, and one string for the rest of the room. */
 function objects(size: number, text: string): string {
 	const filling = 'x'.repeat(size - text.length);
@@ -187,20 +193,12 @@ export const HOSTILE: Readonly<Record<string, (size: number, turn: number) => st
 	'as many parts of as many keys': (size) => {
 		const some = Array.from({ length: 32 }, (_, i) => `c${i}`);
 		const parts = some.map((name, i) => [`keys.${name}`, `P${i},${keys(3_800)}`] as const);
-		const pod = containers(
-			some.map((name) => JSON.stringify({ ...ONE, name })).join(','),
-			Object.fromEntries(parts),
-		);
-		return pod + ' '.repeat(size - pod.length);
+		return alike(size, some, Object.fromEntries(parts));
 	},
 	'as many annotations about containers as are parsed': (size) => {
 		const some = Array.from({ length: 930 }, (_, i) => `c${i}`);
 		const same = keys(125);
-		const pod = containers(
-			some.map((name) => JSON.stringify({ ...ONE, name })).join(','),
-			Object.fromEntries(some.map((name) => [`keys.${name}`, same])),
-		);
-		return pod + ' '.repeat(size - pod.length);
+		return alike(size, some, Object.fromEntries(some.map((name) => [`keys.${name}`, same])));
 	},
 	'as many containers as are looked at': (size) =>
 		containers(
