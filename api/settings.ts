@@ -1,4 +1,5 @@
 import { parseName, parseRole } from '../contract/names.ts';
+import { parseCaBundle } from '../contract/pem.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
 import { VARIABLES, type Variable } from '../contract/variables.ts';
@@ -75,8 +76,6 @@ class Reader {
 }
 
 const text: Parse<string> = (given) => ok(given);
-const pem: Parse<string> = (given) =>
-	given.includes('-----BEGIN CERTIFICATE-----') ? ok(given) : err('PEM text of certificates');
 const word: Parse<string> = (given) => (/^\S+$/.test(given) ? ok(given) : err('text without blanks'));
 
 /** Host and port; an IPv6 host stands in brackets. */
@@ -153,7 +152,7 @@ function readStore(reader: Reader): StoreSettings {
 		kind: 'vault',
 		endpoint: {
 			address,
-			ca: reader.optional('ENVTIER_VAULT_CA', pem),
+			ca: reader.optional('ENVTIER_VAULT_CA', parseCaBundle),
 			namespace: reader.optional('ENVTIER_VAULT_NAMESPACE', parseVaultPath),
 			timeout: 1000 * reader.given('ENVTIER_API_VAULT_TIMEOUT', wholeNumber(1, 30)),
 		},
@@ -187,7 +186,7 @@ function readOidc(reader: Reader): OidcSettings | undefined {
 	return {
 		issuer,
 		audience: reader.given('ENVTIER_API_OIDC_AUDIENCE', word),
-		ca: reader.optional('ENVTIER_API_OIDC_CA', pem),
+		ca: reader.optional('ENVTIER_API_OIDC_CA', parseCaBundle),
 		claims: {
 			org: reader.given('ENVTIER_API_OIDC_ORG_CLAIM', word),
 			roles: reader.given('ENVTIER_API_OIDC_ROLES_CLAIM', word),

@@ -2,6 +2,7 @@ import { parseTemplate, type Template } from '../contract/compose.ts';
 import { type Format, parseFormats } from '../contract/formats.ts';
 import { isKey, parseKeys } from '../contract/keys.ts';
 import { parseName, parseRole } from '../contract/names.ts';
+import { parseCaBundle } from '../contract/pem.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { parseSealed, type Sealed } from '../contract/sealed.ts';
 import { parsePrefixes, parseSelectedKeys, type Selection } from '../contract/selection.ts';
@@ -61,11 +62,6 @@ export interface Settings {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const text: Parse<string> = (value) => ok(value);
-
-const pem: Parse<string> = (value) =>
-	/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.test(value)
-		? ok(value)
-		: err('PEM text of one or more certificates');
 
 /** The file for the last words: needed also when the other settings are wrong. */
 export function terminationLog(env: Environment): string {
@@ -132,7 +128,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 	const insecureHttp = required('ENVTIER_VAULT_INSECURE_HTTP', oneOf('true', 'false')) === 'true';
 	const vault: VaultSettings = {
 		address: required('ENVTIER_VAULT_ADDR', parseAddress),
-		ca: optional('ENVTIER_VAULT_CA', pem),
+		ca: optional('ENVTIER_VAULT_CA', parseCaBundle),
 		namespace: optional('ENVTIER_VAULT_NAMESPACE', parseVaultPath),
 		authMount: required('ENVTIER_VAULT_AUTH_MOUNT', parseVaultPath),
 		kvMount: required('ENVTIER_VAULT_KV_MOUNT', parseVaultPath),

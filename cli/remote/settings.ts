@@ -1,4 +1,5 @@
 import { parseName } from '../../contract/names.ts';
+import { parseCaBundle } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parseAddress } from '../../contract/values.ts';
 import { readInput } from '../files.ts';
@@ -59,7 +60,8 @@ async function certificatesOf(
 	if (!given) return ok(undefined);
 	const pem = given.includes('-----BEGIN ') ? ok(given) : await readInput(given, stdin);
 	if (!pem.ok) return err(`ENVTIER_API_CA: ${pem.error}`);
-	return pem.value.includes('-----BEGIN CERTIFICATE-----')
-		? pem
-		: err('ENVTIER_API_CA must be PEM text of certificates, or the path of a file that holds it');
+	const bundle = parseCaBundle(pem.value);
+	return bundle.ok
+		? bundle
+		: err(`ENVTIER_API_CA must be ${bundle.error}, or the path of a file that holds such text`);
 }

@@ -1,3 +1,4 @@
+import { parseCaBundle } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parseAddress } from '../../contract/values.ts';
 import { readInput } from '../files.ts';
@@ -34,5 +35,7 @@ export async function readAdminSettings(
 	const file = get('CACERT');
 	const ca = file === undefined ? undefined : await readInput(file, stdin);
 	if (ca?.ok === false) return err(`VAULT_CACERT: ${ca.error}`);
-	return ok({ address: address.value, token, ca: ca?.value, namespace: get('NAMESPACE') });
+	const bundle = ca === undefined ? undefined : parseCaBundle(ca.value);
+	if (bundle?.ok === false) return err(`VAULT_CACERT must name a file of ${bundle.error}`);
+	return ok({ address: address.value, token, ca: bundle?.value, namespace: get('NAMESPACE') });
 }

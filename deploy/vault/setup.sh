@@ -94,8 +94,8 @@ send() {
 	printf 'END\n\n'
 }
 
-# A file's text as a JSON string.
-json_file() { printf '"%s"' "$(sed 's/\\/\\\\/g; s/"/\\"/g' "$1" | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }')"; }
+# A file's text as a JSON string. Certificates joined without a line break get one: Vault would take the first alone.
+json_file() { printf '"%s"' "$(sed 's/\\/\\\\/g; s/"/\\"/g; s/-----END CERTIFICATE----------BEGIN/-----END CERTIFICATE-----\\n-----BEGIN/g' "$1" | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }')"; }
 
 enable_auth() {
 	if [ -z "$print" ]; then

@@ -103,6 +103,12 @@ describe('at the start', () => {
 		expect(opened.ok && isValidAt(opened.value.current(), inHours(48))).toBe(false);
 	});
 
+	test('a chain whose blocks are joined without a line break is shown whole', async () => {
+		await files.swap({ ...first, certPem: first.certPem.trim() + authority.certPem.trim() });
+		const opened = openFiles();
+		expect(opened.ok && opened.value.current().certificate).toBe(first.certPem + authority.certPem);
+	});
+
 	test.for(BAD)('there is nothing to serve with: %s', async ([, make, reason]) => {
 		await files.swap(await make());
 		const opened = openFiles();

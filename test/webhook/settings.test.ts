@@ -335,13 +335,16 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 		sees: ({ injection }) => injection.vault.ca,
 		accepts: [
 			['one certificate', CA, CA],
-			['a bundle with comments', `# ours\n${CA}# theirs\n${CA}`, `# ours\n${CA}# theirs\n${CA}`],
+			['a bundle with comments', `# ours\n${CA}# theirs\n${CA}`, CA + CA],
+			['two joined without a line break', `${CA.trim()}${CA.trim()}`, CA + CA],
+			['line breaks of Windows', CA.replaceAll('\n', '\r\n'), CA],
 		],
 		refuses: [
 			['a file’s name', '/etc/ssl/ca.pem'],
 			['no certificate within the marks', '-----BEGIN CERTIFICATE-----\naaaa\n-----END CERTIFICATE-----\n'],
 			['a certificate cut short', CA.slice(0, -40)],
 			['a second certificate cut short', CA + CA.slice(0, -40)],
+			['base64 of PEM', Buffer.from(CA).toString('base64')],
 			['a private key, which every pod would show', CA + KEY],
 			['a reference to another variable', `$(X)\n${CA}`],
 			['more than an environment variable can hold', CA.repeat(300)],

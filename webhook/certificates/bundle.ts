@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { parseCertificates } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 
 /**
@@ -6,8 +7,6 @@ import { err, ok, type Result } from '../../contract/result.ts';
  * pod as a whole has to fit into etcd.
  */
 const LONGEST = 64 * 1024;
-
-const BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 function isCertificate(pem: string): boolean {
 	try {
@@ -17,14 +16,13 @@ function isCertificate(pem: string): boolean {
 	}
 }
 
-/** Takes PEM text of CA certificates, text around them allowed; every one must parse, for one that does not fails every fetch. */
+/**
+ * Takes PEM text of CA certificates as `parseCertificates` does. Each must parse: one that does not would fail every fetch.
+ */
 export function parseBundle(text: string): Result<string> {
-	if (text.includes('PRIVATE KEY-----'))
-		return err('PEM text of certificates without a private key: every pod would show it');
 	if (Buffer.byteLength(text) > LONGEST) return err(`PEM text of certificates, at most ${LONGEST} bytes`);
-	const blocks = text.match(BLOCK) ?? [];
-	const begun = text.split('-----BEGIN ').length - 1;
-	if (blocks.length === 0 || blocks.length !== begun || !blocks.every(isCertificate))
-		return err('PEM text of certificates, each of them whole');
-	return ok(text);
+	const certificates = parseCertificates(text);
+	if (!certificates.ok) return certificates;
+	if (!certificates.value.every(isCertificate)) return err('PEM text of certificates, each of them whole');
+	return ok(certificates.value.join(''));
 }

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
+import { parseCaBundle } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { isValidAt, type Pair } from './source.ts';
 
@@ -19,7 +20,8 @@ export function parsePair(certificate: string, key: string, time: Date): Result<
 }
 
 /** Checks that two PEM texts make a pair, whatever its dates: both parse, the key belongs to the (first) certificate, and TLS takes them. */
-export function readPair(certificate: string, key: string): Result<Pair> {
+export function readPair(given: string, key: string): Result<Pair> {
+	const certificate = chainOf(given);
 	let leaf: X509Certificate;
 	try {
 		leaf = new X509Certificate(certificate);
@@ -35,6 +37,12 @@ export function readPair(certificate: string, key: string): Result<Pair> {
 	const unusable = tlsProblem(certificate, key);
 	if (unusable !== undefined) return err(unusable);
 	return ok({ certificate, key, notBefore: leaf.validFromDate, notAfter: leaf.validToDate });
+}
+
+/** The chain in the form that OpenSSL reads to its end: of blocks joined without a line break it takes the first alone. */
+function chainOf(given: string): string {
+	const chain = parseCaBundle(given);
+	return chain.ok ? chain.value : given;
 }
 
 /** What OpenSSL has against the pair: the rest of the chain may be broken, the key too short for its security level. */

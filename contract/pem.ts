@@ -1,0 +1,68 @@
+import { err, ok, type Result } from './result.ts';
+import type { Parse } from './values.ts';
+
+const BEGIN = '-----BEGIN CERTIFICATE-----';
+const END = '-----END CERTIFICATE-----';
+const BLOCK = /-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g;
+/** Base64 of "-----BEGIN ". */
+const ENCODED = 'LS0tLS1CRUdJTi';
+/** OpenSSL reads lines of up to 76 characters; RFC 7468, section 2, writes 64. */
+const LINE = /.{1,64}/g;
+
+/**
+ * Whether this is one DER value with the length that it states (X.690, 8.1.3), a SEQUENCE as every certificate is. It does not load
+ * Node's certificate parser, which would cost the fetcher as much as a request on every start.
+ */
+function isSequence(der: Buffer): boolean {
+	const [tag, short = 0] = der;
+	if (tag !== 0x30) return false;
+	if (short < 0x80) return der.length === 2 + short;
+	const bytes = short & 0x7f;
+	if (bytes === 0 || bytes > 4 || der.length <= 2 + bytes) return false;
+	return der.length === 2 + bytes + der.readUIntBE(2, bytes);
+}
+
+/** What is wrong with a text in which no PEM block begins, in words that finish "NAME must be …". */
+function notPem(text: string): string {
+	const encoded = text.replace(/\s/g, '');
+	if (encoded.startsWith(ENCODED))
+		return 'PEM text of certificates; this is base64 of PEM text: decode it first, as "base64 -d" does';
+	if (/^MII[A-Za-z0-9+/]+=*$/.test(encoded))
+		return `PEM text of certificates; this is the base64 of one without the lines "${BEGIN}" and "${END}"`;
+	return 'PEM text of certificates';
+}
+
+/**
+ * The certificates of a PEM text, one PEM block each. Text around the blocks is left out. It accepts what people make of bundles: blocks
+ * joined without a line break (`cat a.pem b.pem`), line breaks turned into spaces or removed, CRLF, a byte order mark. The error finishes the sentence
+ * "NAME must be …" and repeats nothing of the text.
+ */
+export const parseCertificates: Parse<readonly string[]> = (text) => {
+	if (text.includes('PRIVATE KEY-----'))
+		return err('PEM text of certificates without a private key: what holds it may be shown to others');
+	const begun = text.split('-----BEGIN ').length - 1;
+	if (begun === 0) return err(notPem(text));
+	const blocks = [...text.matchAll(BLOCK)].map(([, body = '']) => body);
+	if (blocks.some((body) => body.includes('\\n')))
+		return err('PEM text of certificates with line breaks; this one has "\\n" in their place');
+	if (blocks.length !== begun) return err('PEM text of certificates, each of them whole');
+	return inForm(blocks.map((body) => body.replace(/\s/g, '')));
+};
+
+/** The blocks with lines of their own, unless one is no certificate. */
+function inForm(bodies: readonly string[]): Result<readonly string[]> {
+	const wrong = bodies.findIndex(
+		(body) => !/^[A-Za-z0-9+/]+={0,2}$/.test(body) || !isSequence(Buffer.from(body, 'base64')),
+	);
+	if (wrong !== -1) {
+		const which = bodies.length === 1 ? 'its PEM block' : `PEM block ${wrong + 1} of its ${bodies.length}`;
+		return err(`PEM text of certificates: ${which} is none`);
+	}
+	return ok(bodies.map((body) => `${BEGIN}\n${body.match(LINE)?.join('\n')}\n${END}\n`));
+}
+
+/** Takes PEM text of one or more certificates, as `parseCertificates` does; gives it in the form that every reader of PEM understands. */
+export const parseCaBundle: Parse<string> = (text) => {
+	const certificates = parseCertificates(text);
+	return certificates.ok ? ok(certificates.value.join('')) : certificates;
+};
