@@ -59,7 +59,7 @@ async function runs(engine: string): Promise<boolean> {
 
 async function buildWithEngine(engine: string, build: Build, to: string): Promise<void> {
 	const { context, dockerfile, ref, labels, target } = build;
-	const ca = ownCaFile();
+	const ca = await ownCaFile();
 	const args = [
 		...Object.entries(labels).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
 		...(ca === undefined ? [] : ['--secret', `id=ca,src=${ca}`]),
@@ -114,7 +114,7 @@ async function buildWithBuildah(build: Build, to: string, work: string): Promise
 			REF: build.ref,
 			...build.labels,
 			TAR: to,
-			CA_FILE: ownCaFile() ?? '',
+			CA_FILE: (await ownCaFile()) ?? '',
 		},
 		timeoutMs: 30 * MINUTES,
 	});

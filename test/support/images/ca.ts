@@ -1,8 +1,17 @@
+import { runProcess } from '../process.ts';
+
 /**
- * The CAs of this machine, for where a proxy with one of its own stands before npm's registry. The tests run without
- * NODE_EXTRA_CA_CERTS, so what the system says counts too.
+ * The file with this machine's CAs, for an image build behind a proxy with a CA of its own: NODE_EXTRA_CA_CERTS, else SSL_CERT_FILE, else
+ * npm's setting `cafile`. The tests themselves run without NODE_EXTRA_CA_CERTS. Undefined when none is set.
  */
-export function ownCaFile(): string | undefined {
+export async function ownCaFile(): Promise<string | undefined> {
 	const { NODE_EXTRA_CA_CERTS: extra, SSL_CERT_FILE: system } = process.env;
-	return extra || system || undefined;
+	if (extra || system) return extra || system;
+	const { code, stdout } = await runProcess({
+		command: 'npm',
+		args: ['config', 'get', 'cafile'],
+		env: process.env,
+	});
+	const configured = stdout.trim();
+	return code === 0 && configured !== '' && configured !== 'null' ? configured : undefined;
 }

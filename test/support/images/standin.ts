@@ -5,6 +5,7 @@ import { cached } from '../cache.ts';
 import { onPath } from '../process.ts';
 import { packImage } from './archive.ts';
 import { ownCaFile } from './ca.ts';
+import { SUITE, unpackPackages } from './debian-root.ts';
 import type { Architecture } from './platform.ts';
 import { mustRun } from './run.ts';
 
@@ -16,8 +17,6 @@ export interface Archive {
 	readonly key: string;
 }
 
-/** Debian's release in the base that the Dockerfiles name. */
-const SUITE = 'bookworm';
 const LIBRARIES = ['base-files', 'libatomic1', 'libc6', 'libgcc-s1', 'libstdc++6'];
 /** What the commands of the Dockerfiles need. */
 const TOOLS = ['coreutils', 'dash', 'dpkg', 'findutils'];
@@ -49,7 +48,7 @@ export function foreignNode(arch: Architecture): Promise<Archive> {
 			command: 'npm',
 			args: ['pack', '--loglevel=error', `${packed}@${process.versions.node}`],
 			cwd: work,
-			env: { ...process.env, NODE_EXTRA_CA_CERTS: ownCaFile() },
+			env: { ...process.env, NODE_EXTRA_CA_CERTS: await ownCaFile() },
 			timeoutMs: 300_000,
 		});
 		const file = join(work, `${packed}-${process.versions.node}.tgz`);
@@ -70,21 +69,14 @@ type AddNode = (prefix: string, work: string) => Promise<void>;
 async function standIn({ name, ref, arch, packages }: Part, addNode: AddNode): Promise<Archive> {
 	// A changed recipe makes another image.
 	const recipe = createHash('sha256').update(ref);
-	for (const file of ['standin.ts', 'debian-root.sh', 'archive.ts'])
+	for (const file of ['standin.ts', 'debian-root.ts', 'debian-root.sh', 'archive.ts'])
 		recipe.update(await readFile(join(import.meta.dirname, file)));
 	const key = `${SUITE}-node-${process.version}-${arch}-${recipe.digest('hex').slice(0, 8)}`;
 	const install = async (into: string): Promise<void> => {
 		const work = join(into, 'work');
 		const rootfs = join(work, 'rootfs');
 		await mkdir(join(rootfs, 'usr/local/bin'), { recursive: true });
-		const env = { ARCH: arch, SUITE, PACKAGES: packages.join(' '), ROOTFS: rootfs, WORK: work };
-		await mustRun({
-			name: 'unpacking Debian packages',
-			command: 'sh',
-			args: [join(import.meta.dirname, 'debian-root.sh')],
-			env: { ...process.env, ...env },
-			timeoutMs: 600_000,
-		});
+		await unpackPackages({ packages, arch, rootfs, work });
 		await addNode(join(rootfs, 'usr/local'), work);
 		const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 		await packImage({ ref, arch, rootfs, config: { Env: [path] } }, work, join(into, 'image.tar'));

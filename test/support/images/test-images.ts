@@ -2,8 +2,10 @@ import { cp, mkdir, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { err, ok, type Result } from '../../../contract/result.ts';
 import { type DebianPackage, ensurePackages } from '../debian.ts';
-import { onPath, runProcess } from '../process.ts';
+import { onPath } from '../process.ts';
 import { type ImageConfig, packImage } from './archive.ts';
+import { staticBusybox } from './busybox.ts';
+import { checkPrograms, sharedLibraries } from './libraries.ts';
 import type { Architecture } from './platform.ts';
 import { mustRun } from './run.ts';
 
@@ -59,18 +61,12 @@ export async function testImageFiles(
 	if (missing.length > 0) return err(`the test image ${name} needs these packages: ${missing.join(' ')}`);
 	const files: Record<string, string> = { ...own };
 	for (const [place, program] of Object.entries(programs)) {
-		const file = onPath(program);
+		const file = program === 'busybox' ? await staticBusybox() : onPath(program);
 		if (file === undefined) return err(`${program} is not on PATH; the test image ${name} needs it`);
 		files[place] = file;
-		for (const library of await libraries(file)) files[library.slice(1)] = library;
+		for (const library of await sharedLibraries(file)) files[library.slice(1)] = library;
 	}
 	return ok(files);
-}
-
-/** Absolute paths of what a program is linked to, the loader too; none for a static one. */
-async function libraries(program: string): Promise<readonly string[]> {
-	const { stdout } = await runProcess({ command: 'ldd', args: [program] });
-	return [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map((match) => match[1] ?? '');
 }
 
 /** Packs an image for pods of tests. */
@@ -86,6 +82,7 @@ export async function packTestImage(
 		await mkdir(dirname(join(rootfs, place)), { recursive: true });
 		await cp(file, join(rootfs, place), { dereference: true });
 	}
+	await checkPrograms(ref, rootfs, Object.keys(RECIPES[name].programs));
 	if (files['bin/busybox'] !== undefined) await linkApplets(files['bin/busybox'], join(rootfs, 'bin'), files);
 	await packImage({ ref, arch, rootfs, config: RECIPES[name].config }, work, to);
 	await rm(work, { recursive: true });

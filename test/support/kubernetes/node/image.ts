@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
-import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { runProcess } from '../../process.ts';
+import { packImage } from '../../images/archive.ts';
+import { checkPrograms } from '../../images/libraries.ts';
+import { ownArchitecture } from '../../images/platform.ts';
 import { scratch } from '../../scratch.ts';
 
 /** An image of one layer, made from files of this machine without a registry. */
@@ -29,32 +30,16 @@ export async function writeImage(image: PlainImage, file: string): Promise<void>
 			await mkdir(dirname(join(root, path)), { recursive: true });
 			await symlink(target, join(root, path));
 		}
-		await tar(join(dir, 'layer.tar'), root, '.');
-		const digest = sha256(await readFile(join(dir, 'layer.tar')));
-		const config = JSON.stringify({
-			architecture: process.arch === 'x64' ? 'amd64' : process.arch,
-			os: 'linux',
-			config: { Cmd: image.command, Env: ['PATH=/bin'] },
-			rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
-			history: [],
-		});
-		const configFile = `${sha256(config)}.json`;
-		await writeFile(join(dir, configFile), config);
-		const manifest = [{ Config: configFile, RepoTags: [image.reference], Layers: ['layer.tar'] }];
-		await writeFile(join(dir, 'manifest.json'), JSON.stringify(manifest));
-		await tar(file, dir, 'manifest.json', configFile, 'layer.tar');
+		await checkPrograms(
+			image.reference,
+			root,
+			Object.keys(image.programs).map((path) => path.slice(1)),
+		);
+		const arch = ownArchitecture();
+		if (arch === undefined) throw new Error('images are made on Linux, on amd64 or arm64');
+		const config = { Cmd: image.command, Env: ['PATH=/bin'] };
+		await packImage({ ref: image.reference, arch, rootfs: root, config }, dir, file);
 	} finally {
 		await remove();
 	}
-}
-
-function sha256(data: Buffer | string): string {
-	return createHash('sha256').update(data).digest('hex');
-}
-
-async function tar(file: string, dir: string, ...names: readonly string[]): Promise<void> {
-	const same = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mtime=@0'];
-	const args = [...same, '-cf', file, '-C', dir, ...names];
-	const { code, stderr } = await runProcess({ command: 'tar', args });
-	if (code !== 0) throw new Error(`tar failed: ${stderr}`);
 }

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { V1Node } from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../../../contract/result.ts';
 import { type DebianPackage, ensurePackages } from '../../debian.ts';
+import { staticBusybox } from '../../images/busybox.ts';
 import { onPath, runProcess } from '../../process.ts';
 import { scratch } from '../../scratch.ts';
 import { makeAuthority } from '../../tls.ts';
@@ -166,7 +167,8 @@ async function controlPlane(
 /** Images that every test may use: `localhost/busybox:1` has every command of busybox. */
 async function containerdWithImages(namespaces: Namespaces, dir: string): Promise<Containerd> {
 	const containerd = await startContainerd(namespaces, dir);
-	const applets = (await runProcess({ command: 'busybox', args: ['--list'] })).stdout.trim().split('\n');
+	const busybox = await staticBusybox();
+	const applets = (await runProcess({ command: busybox, args: ['--list'] })).stdout.trim().split('\n');
 	const images = [
 		{
 			reference: PAUSE_IMAGE,
@@ -175,7 +177,7 @@ async function containerdWithImages(namespaces: Namespaces, dir: string): Promis
 		},
 		{
 			reference: 'localhost/busybox:1',
-			programs: { '/bin/busybox': onPath('busybox') ?? '' },
+			programs: { '/bin/busybox': busybox },
 			links: Object.fromEntries(
 				applets.filter((applet) => applet !== 'busybox').map((applet) => [`/bin/${applet}`, 'busybox']),
 			),
