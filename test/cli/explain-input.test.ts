@@ -1,19 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { podOf, WEB } from '../webhook/support/pods.ts';
 import { envtier } from './support/command.ts';
-import { POD } from './support/explain.ts';
+import { folderForTests, POD } from './support/explain.ts';
 import { runHere } from './support/world.ts';
 
-let dir: string;
-beforeAll(async () => {
-	dir = await mkdtemp(join(tmpdir(), 'envtier-explain-'));
-});
-afterAll(() => rm(dir, { recursive: true, force: true }));
+const { dir } = folderForTests();
 
 describe('wrong input for explain', () => {
 	test.each([
@@ -31,7 +24,7 @@ describe('wrong input for explain', () => {
 		['a workload without a template', ['-'], 'apiVersion: apps/v1\nkind: Deployment', 'has no spec.template'],
 		['only other kinds', ['-'], 'apiVersion: v1\nkind: Service', 'only Service'],
 	])('%s: exit code 2, and a sentence', async (_name, args, input, sentence) => {
-		const { code, stdout, stderr } = await envtier(['explain', ...args], { input, cwd: dir });
+		const { code, stdout, stderr } = await envtier(['explain', ...args], { input, cwd: dir() });
 		expect(stderr).toContain(sentence);
 		expect([code, stdout]).toEqual([2, '']);
 	});

@@ -1,29 +1,17 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import jsonpatch from 'fast-json-patch';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { onPath, runProcess } from '../support/process.ts';
 import { makeAuthority } from '../support/tls.ts';
 import { ASKS, podOf, prefixed } from '../webhook/support/pods.ts';
 import { envtier } from './support/command.ts';
-import { PLAIN, POD, REFUSED } from './support/explain.ts';
+import { folderForTests, PLAIN, POD, REFUSED } from './support/explain.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-let dir: string;
-beforeAll(async () => {
-	dir = await mkdtemp(join(tmpdir(), 'envtier-explain-'));
-});
-afterAll(() => rm(dir, { recursive: true, force: true }));
-
-async function file(name: string, content: string): Promise<string> {
-	const path = join(dir, name);
-	await writeFile(path, content);
-	return path;
-}
+const { file } = folderForTests();
 
 describe('the output of explain', () => {
 	test('--output patch is the JSON Patch, fit for the pod', async () => {

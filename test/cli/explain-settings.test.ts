@@ -1,25 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { ASKS, podOf } from '../webhook/support/pods.ts';
 import { envtier } from './support/command.ts';
-import { explained, POD } from './support/explain.ts';
+import { explained, folderForTests, POD } from './support/explain.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-let dir: string;
-beforeAll(async () => {
-	dir = await mkdtemp(join(tmpdir(), 'envtier-explain-'));
-});
-afterAll(() => rm(dir, { recursive: true, force: true }));
-
-async function file(name: string, content: string): Promise<string> {
-	const path = join(dir, name);
-	await writeFile(path, content);
-	return path;
-}
+const { file } = folderForTests();
 
 describe('the settings of explain', () => {
 	test('placeholders stand in for what nobody set, and a note says so', async () => {

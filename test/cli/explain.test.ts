@@ -1,25 +1,14 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { REGISTRATION } from '../../cli/registration.ts';
 import { goldenCases } from '../golden/cases.ts';
 import { ASKS, podOf, prefixed, WEB } from '../webhook/support/pods.ts';
 import { envtier } from './support/command.ts';
-import { explained, PLAIN, POD, REFUSED } from './support/explain.ts';
+import { explained, folderForTests, PLAIN, POD, REFUSED } from './support/explain.ts';
 
-let dir: string;
-beforeAll(async () => {
-	dir = await mkdtemp(join(tmpdir(), 'envtier-explain-'));
-});
-afterAll(() => rm(dir, { recursive: true, force: true }));
-
-async function file(name: string, content: string): Promise<string> {
-	const path = join(dir, name);
-	await writeFile(path, content);
-	return path;
-}
+const { file } = folderForTests();
 
 /** A workload of `kind` whose pods ask. */
 function workload(apiVersion: string, kind: string, metadata: object = {}): object {

@@ -16,9 +16,11 @@ function fault(page: Page, link: string): string | undefined {
 	const [path = '', anchor] = link.split('#');
 	const target = path === '' ? join(ROOT, page.file) : join(ROOT, dirname(page.file), decodeURI(path));
 	if (relative(ROOT, target).startsWith('..')) return `${link} leads out of the project`;
-	if (!existsSync(target)) return `${link} leads to nothing`;
-	if (anchor === undefined || statSync(target).isDirectory()) return undefined;
-	return anchorsOf(readFileSync(target, 'utf8')).has(anchor) ? undefined : `${link} leads to no heading`;
+	const own = path === '';
+	if (!own && !existsSync(target)) return `${link} leads to nothing`;
+	if (anchor === undefined || (!own && statSync(target).isDirectory())) return undefined;
+	const text = own ? page.text : readFileSync(target, 'utf8');
+	return anchorsOf(text).has(anchor) ? undefined : `${link} leads to no heading`;
 }
 
 describe('links', () => {
@@ -28,15 +30,21 @@ describe('links', () => {
 		expect(faults.filter((one) => one !== undefined)).toEqual([]);
 	});
 
-	test('to a file, a heading or a place that does not exist are found', () => {
-		const page = { file: 'docs/page.md', text: '# One\n[a](none.md) [b](#two) [c](../../x) [d](#one)' };
+	test.each([
+		['a file that does not exist', 'none.md', 'none.md leads to nothing'],
+		['a place outside the project', '../../x', '../../x leads out of the project'],
+		['a heading that this page lacks', '#no-such-heading', '#no-such-heading leads to no heading'],
+		['a heading that another page lacks', 'security.md#no-such', 'security.md#no-such leads to no heading'],
+		['a heading of this page', '#one-name-for-one-fact', undefined],
+		['the second of two headings alike', '#again-1', undefined],
+		['a third one that is not there', '#again-2', '#again-2 leads to no heading'],
+		['a heading with code in it', '#envtier-explain', undefined],
+		['another page', 'security.md', undefined],
+		['another host', 'https://example.com/none#none', undefined],
+	])('%s: found out, or fine', (_case, link, expected) => {
+		const text = '# One name for one fact\n## Again\n## Again\n## `envtier explain`\n';
+		const page = { file: 'docs/page.md', text: `${text}[link](${link})` };
 
-		expect(linksOf(page.text).map((link) => fault(page, link) !== undefined)).toEqual([
-			true,
-			true,
-			true,
-			// The file itself is looked at, and this one exists only here.
-			true,
-		]);
+		expect(linksOf(page.text).map((one) => fault(page, one))).toEqual([expected]);
 	});
 });

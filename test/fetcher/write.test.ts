@@ -242,23 +242,6 @@ test('a reader sees old or new, never half, while it is written', async () => {
 	expect(writer.stderr()).toBe('');
 }, 60_000);
 
-test('killed at any moment it leaves old or new, never half, and the next run cleans up', async () => {
-	for (let kill = 0; kill < 12; kill++) {
-		const writer = await startWriter();
-		// Somewhere in the middle of a round; a round takes a few milliseconds.
-		await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
-		writer.signal('SIGKILL');
-		await writer.exited;
-		wholeNumber(readFileSync(join(out, 'env'), 'utf8'));
-		const values = readFilesOnce();
-		expect(values).toHaveLength(40);
-		expect(new Set(values).size).toBe(1);
-	}
-	writeOutputs(out, outputs('clean'));
-	expect(workingDirectories()).toHaveLength(1);
-	expect(readdirSync(out).sort()).toEqual([workingDirectories()[0], '.env', 'env', 'files'].sort());
-}, 120_000);
-
 /** Writes outputs in a process that kills itself before its `step`-th call of node:fs, a write half done. Gives whether it lived. */
 function writeUntil(step: number, value: string): boolean {
 	const module = new URL('../../fetcher/write.ts', import.meta.url).href;

@@ -48,7 +48,9 @@ describe('the webhook as a process, over TLS', () => {
 	}
 
 	test('answers whatever it is sent with a decision or a 4xx', async () => {
-		const seed = Date.now();
+		// On CI every run sends the same bodies: a failure there is one of the change. Elsewhere each run sends others.
+		const seed = process.env['CI'] === 'true' ? 1 : Date.now();
+		process.stderr.write(`bodies of the seed ${seed}\n`);
 		for (const { family, bodies } of fuzzed(CASES, seed))
 			for (const [i, body] of bodies.entries())
 				expect(faultOf(await post(body)), `${family}, body ${i} of the seed ${seed}`).toBeUndefined();
