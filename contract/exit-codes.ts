@@ -1,6 +1,6 @@
 /**
  * How the fetcher ends. Codes start at 20, out of the way of Node's own (1–13) and of shells' (126 and up).
- * `cure` is the first thing to try; the termination message says what happened in this very case.
+ * `cure` is the general advice for a code. A message with advice of its own shows that instead.
  */
 export const EXIT_CODES = {
 	ok: { code: 0, meaning: 'every file was written', cure: '' },

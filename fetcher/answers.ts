@@ -28,6 +28,15 @@ const HEALING: Readonly<Record<number, string>> = {
 	473: 'is a standby',
 };
 
+/**
+ * What the kubernetes and jwt methods say about a token of another issuer: `claim "iss" is invalid` (with status 500 up to Vault 1.8),
+ * `invalid issuer (iss) claim` (with 500, 400 or 403 since).
+ */
+export const WRONG_ISSUER = /claim "iss" is invalid|issuer \(iss\) claim/i;
+
+/** Sentences of answers from 500 upwards that no retry changes. */
+const STAYING: readonly RegExp[] = [WRONG_ISSUER];
+
 const LONGEST_QUIET = 86_400_000;
 
 /** Retry-After (RFC 9110, 10.2.3) in milliseconds: seconds, or a date. */
@@ -69,7 +78,7 @@ function redirect(answer: Answer, at: string, path: string): Failure {
 
 function trouble(answer: Answer, at: string): Failure {
 	const { status } = answer;
-	const said = errorsOf(object(parse(answer.body)) ?? {});
+	const said = saidIn(answer);
 	// A date means what the server's clock makes of it: this one may be wrong.
 	const clock = Date.parse(answer.date ?? '');
 	const quiet = retryAfter(answer.retryAfter, Number.isNaN(clock) ? Date.now() : clock);
@@ -79,6 +88,14 @@ function trouble(answer: Answer, at: string): Failure {
 	const words = HEALING[status] ?? 'has an error';
 	const quote = said.length > 0 ? `: ${said.join('; ')}` : '';
 	return new Failure('unreachable', `${at} ${words} (${status}${quote})`, options);
+}
+
+function saidIn(answer: Answer): readonly string[] {
+	return errorsOf(object(parse(answer.body)) ?? {});
+}
+
+function stays(answer: Answer): boolean {
+	return saidIn(answer).some((text) => STAYING.some((pattern) => pattern.test(text)));
 }
 
 /**
@@ -91,7 +108,7 @@ export function readAnswer(answer: Answer, address: string, path: string): Vault
 	const { status } = answer;
 	const at = `Vault at ${address}`;
 	if (status >= 300 && status < 400) throw redirect(answer, at, path);
-	if (status >= 500 || HEALING[status] !== undefined) throw trouble(answer, at);
+	if ((status >= 500 && !stays(answer)) || HEALING[status] !== undefined) throw trouble(answer, at);
 	if (answer.body.length === 0 && status < 300) return { status, body: {} };
 	const body = object(parse(answer.body));
 	if (body !== undefined) return { status, body };

@@ -6,6 +6,8 @@ export interface FailureOptions {
 	readonly heals?: boolean;
 	/** Milliseconds that the server asked to be left alone. */
 	readonly retryAfter?: number;
+	/** What to do in this very case; it replaces the general advice of the exit code. */
+	readonly cure?: string;
 }
 
 /**
@@ -16,6 +18,7 @@ export class Failure extends Error {
 	readonly reason: ExitReason;
 	readonly heals: boolean;
 	readonly retryAfter: number | undefined;
+	readonly cure: string | undefined;
 
 	constructor(reason: ExitReason, sentence: string, options: FailureOptions = {}) {
 		super(sentence);
@@ -23,5 +26,6 @@ export class Failure extends Error {
 		this.reason = reason;
 		this.heals = options.heals ?? false;
 		this.retryAfter = options.retryAfter;
+		this.cure = options.cure;
 	}
 }

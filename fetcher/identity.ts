@@ -9,6 +9,7 @@ export interface Identity {
 	/** `namespace/name` */
 	readonly serviceAccount: string | undefined;
 	readonly audiences: readonly string[];
+	readonly issuer: string | undefined;
 	/** Seconds since 1970. */
 	readonly expires: number | undefined;
 }
@@ -35,12 +36,13 @@ function claimsOf(jwt: string): Readonly<Record<string, unknown>> {
 
 /** Reads what a token says of itself. */
 export function identityOf(jwt: string): Identity {
-	const { sub, aud, exp } = claimsOf(jwt);
+	const { sub, aud, iss, exp } = claimsOf(jwt);
 	const subject = typeof sub === 'string' ? SUBJECT.exec(sub) : null;
 	const audiences = (Array.isArray(aud) ? aud : [aud]).filter((one) => typeof one === 'string');
 	return {
 		serviceAccount: subject === null ? undefined : `${subject[1]}/${subject[2]}`,
 		audiences,
+		issuer: typeof iss === 'string' ? iss : undefined,
 		expires: typeof exp === 'number' ? exp : undefined,
 	};
 }

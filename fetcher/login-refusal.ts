@@ -1,5 +1,7 @@
+import { WRONG_ISSUER } from './answers.ts';
 import { Failure } from './failure.ts';
 import { audienceText, type Identity, subjectText } from './identity.ts';
+import { quoted } from './text.ts';
 
 /** A login that Vault refused, and who tried. */
 export interface RefusedLogin {
@@ -12,29 +14,49 @@ export interface RefusedLogin {
 	readonly identity: Identity;
 }
 
-type Cause = readonly [pattern: RegExp, words: (login: RefusedLogin) => string];
+/** What a refusal means and, unless the exit code's general advice fits, what to do about it. */
+interface Explanation {
+	readonly what: string;
+	readonly cure?: string;
+}
+
+type Cause = readonly [pattern: RegExp, explain: (login: RefusedLogin) => Explanation];
 
 const role = ({ role, mount }: RefusedLogin): string => `role "${role}" of auth mount "${mount}"`;
 
-const notBound = (login: RefusedLogin): string =>
-	`${role(login)} is not bound to ${subjectText(login.identity)}: add it to the role’s bound service accounts and ` +
-	'namespaces, or name another role in the annotation envtier.dev/role';
+const notBound = (login: RefusedLogin): Explanation => ({
+	what: `${role(login)} is not bound to ${subjectText(login.identity)}`,
+	cure: 'add it to the role’s bound service accounts and namespaces, or name another role in the annotation envtier.dev/role',
+});
 
-const wrongAudience = (login: RefusedLogin): string =>
-	`${role(login)} does not accept ${audienceText(login.identity)} of the pod’s token: the role’s audience and the ` +
-	'webhook’s ENVTIER_TOKEN_AUDIENCE must agree';
+const wrongAudience = (login: RefusedLogin): Explanation => ({
+	what: `${role(login)} does not accept ${audienceText(login.identity)} of the pod’s token`,
+	cure: 'make the role’s audience and the webhook’s ENVTIER_TOKEN_AUDIENCE agree',
+});
 
-function expired({ identity }: RefusedLogin): string {
-	const when =
-		identity.expires === undefined ? '' : ` (at ${new Date(identity.expires * 1000).toISOString()})`;
-	return `the pod’s token has expired${when} by Vault’s clock: a new pod gets a new one; if that fails too, compare the clocks of nodes and Vault`;
+/** Vault before 1.9 compares issuers in the kubernetes method unless told not to; a jwt mount always does once it has one. */
+function wrongIssuer({ mount, identity: { issuer } }: RefusedLogin): Explanation {
+	const token =
+		issuer === undefined ? 'the pod’s token names no issuer' : `the pod’s token has ${quoted(issuer)}`;
+	return {
+		what: `auth mount "${mount}" expects another issuer than the token’s: ${token}`,
+		cure:
+			`in auth/${mount}/config, of the method jwt set bound_issuer to the token’s issuer; ` +
+			'of the method kubernetes set disable_iss_validation to true (the default since Vault 1.9), or issuer to the token’s',
+	};
 }
+
+const expired = ({ identity: { expires } }: RefusedLogin): Explanation => ({
+	what: `the pod’s token has expired${expires === undefined ? '' : ` (at ${new Date(expires * 1000).toISOString()})`} by Vault’s clock`,
+	cure: 'create the pod again, which gives it a new token; if that fails too, compare the clocks of nodes and Vault',
+});
 
 /** What the kubernetes and jwt auth methods of Vault and OpenBao say, and what it means. The first match counts. */
 const CAUSES: readonly Cause[] = [
+	[WRONG_ISSUER, wrongIssuer],
 	[
 		/invalid role name|role .*could not be found|role .*not found/i,
-		(login) => `${role(login)} does not exist`,
+		(login) => ({ what: `${role(login)} does not exist` }),
 	],
 	[/audience|\(aud\)/i, wrongAudience],
 	[/namespace not authorized|account name not authorized|bound service account/i, notBound],
@@ -42,38 +64,72 @@ const CAUSES: readonly Cause[] = [
 	[/expir|\(exp\)/i, expired],
 	[
 		/not before|\(nbf\)|\(iat\)|not yet valid/i,
-		() => 'the pod’s token is not valid yet by Vault’s clock: compare the clocks of nodes and Vault',
+		() => ({
+			what: 'the pod’s token is not valid yet by Vault’s clock',
+			cure: 'compare the clocks of nodes and Vault',
+		}),
 	],
 	[
 		/signature|no known key/i,
-		({ mount }) =>
-			`auth mount "${mount}" does not know the key that signed the pod’s token: it must trust this cluster’s keys, not another’s`,
+		({ mount }) => ({
+			what: `auth mount "${mount}" does not know the key that signed the pod’s token`,
+			cure: `give auth/${mount}/config this cluster’s keys or API server, not another’s`,
+		}),
 	],
 	[
 		/service account unauthorized|lookup failed/i,
-		({ mount, identity }) =>
-			`Kubernetes did not confirm the token of ${subjectText(identity)} to auth mount "${mount}": the service account or the pod is gone, or the mount asks another cluster`,
+		({ mount, identity }) => ({
+			what: `Kubernetes did not confirm the token of ${subjectText(identity)} to auth mount "${mount}"`,
+			cure: `check that the service account and the pod still exist, and that auth/${mount}/config names this cluster’s API server`,
+		}),
 	],
-	[/namespace not found/i, ({ namespace }) => `the Vault namespace "${namespace ?? ''}" does not exist`],
 	[
-		/no handler for route|unsupported path|route entry not found/i,
-		({ mount }) => `no auth method is mounted at "${mount}"`,
+		/namespace not found/i,
+		({ namespace }) => ({
+			what: `the Vault namespace "${namespace ?? ''}" does not exist`,
+			cure: 'correct ENVTIER_VAULT_NAMESPACE in the webhook’s settings, or create the namespace in Vault',
+		}),
 	],
+	[/no handler for route|unsupported path|route entry not found/i, noMount],
 ];
 
+function noMount({ mount }: RefusedLogin): Explanation {
+	return {
+		what: `no auth method is mounted at "${mount}"`,
+		cure: `correct ENVTIER_VAULT_AUTH_MOUNT in the webhook’s settings${prefixHint(mount)}, or enable the method there`,
+	};
+}
+
+/** People copy the path that `vault auth list` or a login's URL shows. */
+function prefixHint(mount: string): string {
+	return mount.startsWith('auth/')
+		? ` to "${mount.slice('auth/'.length)}", for "auth/" is put before it`
+		: '';
+}
+
 /** Vault gives a plain 403 for several reasons, so that nobody can probe for roles. */
-function unsaid(login: RefusedLogin): string {
+function unsaid(login: RefusedLogin): Explanation {
 	const { mount, identity } = login;
-	return (
-		`Vault does not say why; one of: no auth method is mounted at "${mount}"; ${role(login)} is not bound to ` +
-		`${subjectText(identity)}; it does not accept ${audienceText(identity)}; Vault could not have the token reviewed by Kubernetes`
-	);
+	if (mount.startsWith('auth/'))
+		return {
+			what: `Vault refuses the login at "auth/${mount}/login", most likely because no auth method is mounted at "${mount}"`,
+			cure: `correct ENVTIER_VAULT_AUTH_MOUNT in the webhook’s settings${prefixHint(mount)}`,
+		};
+	return {
+		what:
+			`Vault does not say why; one of: no auth method is mounted at "${mount}"; ${role(login)} is not bound to ` +
+			`${subjectText(identity)}; it does not accept ${audienceText(identity)}; Vault could not have the token reviewed by Kubernetes`,
+	};
 }
 
 /** Says why a login was refused, as far as Vault's answer tells, and what to do about it. */
 export function explainRefusal(login: RefusedLogin): Failure {
 	const said = login.errors.join('; ');
 	const cause = CAUSES.find(([pattern]) => pattern.test(said));
-	const words = cause === undefined ? unsaid(login) : cause[1](login);
-	return new Failure('login-refused', `${words} (Vault: ${login.status}${said === '' ? '' : ` ${said}`})`);
+	const { what, cure } = (cause?.[1] ?? unsaid)(login);
+	return new Failure(
+		'login-refused',
+		`${what} (Vault: ${login.status}${said === '' ? '' : ` ${said}`})`,
+		cure === undefined ? {} : { cure },
+	);
 }

@@ -23,7 +23,7 @@ const PLACE = /^\s+at .*(?:\.[mc]?[jt]s|node:[\w/]+):\d+(?::\d+)?\)?$/;
  */
 export function endingOf(thrown: unknown): Ending {
 	if (thrown instanceof Failure) {
-		const { cure } = EXIT_CODES[thrown.reason];
+		const cure = thrown.cure ?? EXIT_CODES[thrown.reason].cure;
 		const advice = cure === '' ? '' : `. What to do: ${cure}`;
 		return {
 			reason: thrown.reason,

@@ -52,7 +52,8 @@ export function backoff(failed: number, random: () => number): number {
 const seconds = (ms: number): string => `${Math.ceil(ms / 100) / 10} s`;
 
 function givenUp(last: Failure, why: string): Failure {
-	return new Failure(last.reason, `${last.message}; ${why}`);
+	const { reason, message, cure } = last;
+	return new Failure(reason, `${message}; ${why}`, cure === undefined ? {} : { cure });
 }
 
 /**

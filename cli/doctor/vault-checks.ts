@@ -9,6 +9,8 @@ import { type VaultRequest, vaultErrors } from './vault.ts';
 const ELSEWHERE =
 	'check the webhook’s ENVTIER_VAULT_ADDR; where the name is known inside the cluster alone, forward a port and add --vault-via localhost:8200';
 
+const SETUP = '`envtier vault setup` prints the role and the policies that a deployment needs';
+
 /** Whether Vault answers, is trusted with what pods trust, and can serve. */
 export async function healthCheck(
 	request: VaultRequest,
@@ -84,10 +86,8 @@ export async function loginCheck(request: VaultRequest, handed: Handed, jwt: str
 		namespace,
 		identity: identityOf(jwt),
 	};
-	return failed(
-		explainRefusal(refused).message,
-		'`envtier vault setup` prints the role and the policies that a deployment needs',
-	);
+	const { message, cure = SETUP } = explainRefusal(refused);
+	return failed(message, cure);
 }
 
 /** Whether the KV engine is there and of the version that pods expect. */

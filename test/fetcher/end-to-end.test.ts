@@ -6,10 +6,12 @@ import type { Place } from '../support/openbao-setup.ts';
 import {
 	deleteSecret,
 	destroySecret,
+	enableAuth,
 	must,
 	putFields,
 	putSecret,
 	removeSecret,
+	writeRole,
 } from '../support/openbao-setup.ts';
 import { type Backend, startEmbedded, startReal, vaultEnv } from './support/backends.ts';
 import {
@@ -355,14 +357,14 @@ describe.each([
 			what: 'a role of another service account',
 			env: { ENVTIER_VAULT_ROLE: 'other' },
 			claims: {},
-			words: /role "other" of auth mount "\w+" is not bound to service account "shop\/web": add it/,
+			words: /role "other" of auth mount "\w+" is not bound to service account "shop\/web" .*to do: add it/,
 		},
 		{
 			what: 'another audience',
 			env: {},
 			claims: { aud: ['kubernetes'] },
 			words:
-				/does not accept the audience "kubernetes" of the pod’s token: the role’s audience and .*ENVTIER_TOKEN_AUDIENCE/,
+				/does not accept the audience "kubernetes" of the pod’s token .*to do: make the role’s audience and .*ENVTIER_TOKEN_AUDIENCE/,
 		},
 		{
 			what: 'a token that has expired',
@@ -385,6 +387,39 @@ describe.each([
 			expect(stranger.files()).toEqual({});
 		}
 		await stranger.scratch.remove();
+	});
+
+	testOnReal('an auth mount that expects another issuer, of both methods', async () => {
+		const issuer = 'https://another.example';
+		const key = await must(vault, 'GET', 'auth/jwt/config');
+		const { jwt_validation_pubkeys: keys } = (key as { data: { jwt_validation_pubkeys: string[] } }).data;
+		const configs = {
+			jwt: { jwt_validation_pubkeys: keys, bound_issuer: issuer },
+			kubernetes: {
+				...{ kubernetes_host: 'https://127.0.0.1:1', kubernetes_ca_cert: vault.caPem, pem_keys: keys },
+				...{ disable_local_ca_jwt: true, issuer, disable_iss_validation: false },
+			},
+		};
+		const roles = {
+			jwt: { role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'] },
+			kubernetes: {
+				...{ bound_service_account_names: ['web'], bound_service_account_namespaces: ['shop'] },
+				audience: 'vault',
+			},
+		};
+		for (const type of ['jwt', 'kubernetes'] as const) {
+			const at = `${type}-issuer`;
+			await enableAuth(vault, type, { at, config: configs[type] });
+			await writeRole(vault, at, 'web', roles[type]);
+			const { code, words } = await fetch({ ENVTIER_VAULT_AUTH_MOUNT: at });
+			expect({ code, words }).toEqual({
+				code: 21,
+				words: expect.stringMatching(
+					/^login-refused: auth mount "\w+-issuer" expects another issuer than the token’s: the pod’s token has "https:\/\/kubernetes.default.svc.cluster.local" \(Vault: .*\)\. What to do: in auth\/\w+-issuer\/config, .*set bound_issuer .*disable_iss_validation/,
+				),
+			});
+			await must(vault, 'DELETE', `sys/auth/${at}`);
+		}
 	});
 
 	test('an auth mount or a Vault namespace that does not exist', async () => {

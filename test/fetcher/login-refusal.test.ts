@@ -57,6 +57,12 @@ test.each<readonly [status: number, error: string, words: string]>([
 		'no handler for route "auth/kubernetes/login". route entry not found.',
 		'no auth method is mounted at "kubernetes"',
 	],
+	[500, 'claim "iss" is invalid', 'auth mount "kubernetes" expects another issuer than the token’s'],
+	[
+		403,
+		'invalid issuer (iss) claim: issuer does not match expected issuer',
+		'the pod’s token has "https://kubernetes.default.svc.cluster.local"',
+	],
 	[
 		403,
 		'permission denied',
@@ -66,6 +72,24 @@ test.each<readonly [status: number, error: string, words: string]>([
 	const message = explain(status, error);
 	expect(message).toContain(words);
 	expect(message).toContain(`(Vault: ${status} ${error})`);
+});
+
+const cureOf = (mount: string, ...errors: readonly string[]) =>
+	explainRefusal({ status: 403, errors, mount, role: 'web', namespace: undefined, identity }).cure;
+
+test('a mount that begins with "auth/" is named as the likely cause', () => {
+	const login = { status: 403, errors: ['permission denied'], mount: 'auth/kubernetes', role: 'web' };
+	const { message } = explainRefusal({ ...login, namespace: undefined, identity });
+	expect(message).toContain('"auth/auth/kubernetes/login", most likely because no auth method is mounted');
+	for (const said of ['permission denied', 'no handler for route "auth/auth/kubernetes/login"'])
+		expect(cureOf('auth/kubernetes', said)).toContain(
+			'correct ENVTIER_VAULT_AUTH_MOUNT in the webhook’s settings to "kubernetes"',
+		);
+});
+
+test('advice of its own takes the place of the general one', () => {
+	expect(cureOf('kubernetes', 'claim "iss" is invalid')).toMatch(/bound_issuer.*disable_iss_validation/);
+	expect(cureOf('kubernetes', 'permission denied')).toBeUndefined();
 });
 
 test('without a word from Vault', () => {

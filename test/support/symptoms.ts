@@ -5,7 +5,17 @@ import { EXIT_CODES, type ExitReason } from '../../contract/exit-codes.ts';
  * test/docs/troubleshooting.test.ts. `{name}` stands for what differs from case to case.
  */
 
-/** A fetch that fails, by what somebody got wrong. `says` stands under `envtier-fetch` in `kubectl describe pod`. */
+/** How one fetch fails. */
+interface Failed {
+	readonly reason: ExitReason;
+	readonly says: string;
+	readonly cure?: string;
+}
+
+/**
+ * A fetch that fails, by what somebody got wrong. `says` stands under `envtier-fetch` in `kubectl describe pod`, followed by `cure`,
+ * or by the general advice of the exit code.
+ */
 export const FAILED_FETCHES = {
 	'the role does not exist': {
 		reason: 'login-refused',
@@ -13,15 +23,18 @@ export const FAILED_FETCHES = {
 	},
 	'the role is bound to another service account': {
 		reason: 'login-refused',
-		says: 'login-refused: role "{role}" of auth mount "kubernetes" is not bound to service account "{namespace}/{account}": add it to the role’s bound service accounts and namespaces, or name another role in the annotation envtier.dev/role (Vault: 403 service account name not authorized)',
+		says: 'login-refused: role "{role}" of auth mount "kubernetes" is not bound to service account "{namespace}/{account}" (Vault: 403 service account name not authorized)',
+		cure: 'add it to the role’s bound service accounts and namespaces, or name another role in the annotation envtier.dev/role',
 	},
 	'the role is bound to another namespace': {
 		reason: 'login-refused',
-		says: 'login-refused: role "{role}" of auth mount "kubernetes" is not bound to service account "{namespace}/{account}": add it to the role’s bound service accounts and namespaces, or name another role in the annotation envtier.dev/role (Vault: 403 namespace not authorized)',
+		says: 'login-refused: role "{role}" of auth mount "kubernetes" is not bound to service account "{namespace}/{account}" (Vault: 403 namespace not authorized)',
+		cure: 'add it to the role’s bound service accounts and namespaces, or name another role in the annotation envtier.dev/role',
 	},
 	'the role wants another audience': {
 		reason: 'login-refused',
-		says: 'login-refused: role "{role}" of auth mount "kubernetes" does not accept the audience "{audience}" of the pod’s token: the role’s audience and the webhook’s ENVTIER_TOKEN_AUDIENCE must agree (Vault: 403 invalid audience (aud) claim: audience claim does not match any expected audience)',
+		says: 'login-refused: role "{role}" of auth mount "kubernetes" does not accept the audience "{audience}" of the pod’s token (Vault: 403 invalid audience (aud) claim: audience claim does not match any expected audience)',
+		cure: 'make the role’s audience and the webhook’s ENVTIER_TOKEN_AUDIENCE agree',
 	},
 	'the policy leaves a tier out': {
 		reason: 'read-refused',
@@ -51,12 +64,12 @@ export const FAILED_FETCHES = {
 		reason: 'write-failed',
 		says: 'write-failed: /secrets is full: {bytes} bytes are to be written, beside those of an earlier run; see ENVTIER_VOLUME_SIZE (ENOSPC)',
 	},
-} as const satisfies Readonly<Record<string, { readonly reason: ExitReason; readonly says: string }>>;
+} as const satisfies Readonly<Record<string, Failed>>;
 
 /** All that such a failure says: what happened, and what to do. */
 export function wordsOf(failure: FailedFetch): string {
-	const { reason, says } = FAILED_FETCHES[failure];
-	return `${says}. What to do: ${EXIT_CODES[reason].cure}`;
+	const { reason, says, cure = EXIT_CODES[reason].cure }: Failed = FAILED_FETCHES[failure];
+	return `${says}. What to do: ${cure}`;
 }
 
 /** The name of such a failure. */

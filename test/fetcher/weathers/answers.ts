@@ -84,6 +84,16 @@ const ANSWERS: Answers = [
 		{ any: lasts(24, /has an error \(500: internal error\)/) },
 	],
 	[
+		'500 that says that the issuer is another',
+		json(500, { errors: ['claim "iss" is invalid'] }),
+		{ login: stays(21, /^login-refused: auth mount "jwt" expects another issuer .*bound_issuer/) },
+	],
+	[
+		'403 that says that the issuer is another',
+		json(403, { errors: ['invalid issuer (iss) claim'] }),
+		{ login: stays(21, /^login-refused: auth mount "jwt" expects another issuer .*bound_issuer/) },
+	],
+	[
 		'502 from a load balancer',
 		{ status: 502, headers: HTML, body: '<h1>' },
 		{ any: lasts(24, /has an error \(502\)/) },
