@@ -1,6 +1,7 @@
 import express, { type Request, type Response } from 'express';
 import { parse } from 'yaml';
 import { ok, type Result } from '../contract/result.ts';
+import { limitBodies } from '../lib/http/bodies.ts';
 import { type Problem, refuse } from './problem.ts';
 
 /** Reads and decodes a body. */
@@ -12,11 +13,16 @@ export type ReadBody = (
 
 const YAML_TYPES = ['application/yaml', 'application/x-yaml', 'text/yaml'];
 
+/** Bytes of all bodies that are being read at a time. */
+const MOST_READING = 32 * 1024 * 1024;
+
 /** Makes a reader of bodies of at most `limit` bytes. What was sent is never part of an error. */
 export function bodyReader(limit: number): ReadBody {
 	const raw = express.raw({ type: () => true, limit, inflate: false });
+	const limitBody = limitBodies(MOST_READING);
 	const bytesOf = (request: Request, response: Response): Promise<Result<Buffer, Problem>> =>
 		new Promise((resolve) => {
+			limitBody(request);
 			raw(request, response, (error?: unknown) => {
 				if (error === undefined) resolve(ok(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)));
 				else resolve(unreadable(error, limit));

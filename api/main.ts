@@ -58,7 +58,9 @@ async function run(): Promise<void> {
 	if (!file.ok) fail(`ENVTIER_API_AUDIT_FILE: ${file.error}`);
 	const audit = jsonLines(file.value);
 	const api = await compose(settings, { log, audit, keys, version: manifest.version, now: () => new Date() });
-	const running = await serve(api.app, certificate?.value, settings);
+	const served = await serve(api.app, certificate?.value, settings);
+	if (!served.ok) fail(served.error);
+	const running = served.value;
 	const { address, port } = running.address;
 	log.info({ address, port, tls: certificate !== undefined, store: settings.store.kind }, 'serving');
 	if (settings.store.kind === 'none') log.warn('no store is configured: every call is answered 503');

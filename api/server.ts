@@ -1,42 +1,26 @@
-import { createServer as createPlain, type Server } from 'node:http';
-import { createServer, type Server as TlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
+import type { Result } from '../contract/result.ts';
+import type { ServerLimits } from '../lib/http/limits.ts';
+import { type Running, startServer } from '../lib/http/server.ts';
 import type { CertificateFiles } from './certificate.ts';
 
-/** A running server. */
-export interface Running {
-	readonly address: AddressInfo;
-	/** Takes no new connection, lets calls in flight end within `grace` milliseconds, then cuts what is left. */
-	stop(grace: number): Promise<void>;
-}
-
-const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 } as const;
-
-/** Serves `app`, over TLS when there are certificate files. */
-export async function serve(
+/** Serves `app`, over TLS when there are certificate files. The error says why it cannot listen. */
+export function serve(
 	app: Express,
 	certificate: CertificateFiles | undefined,
 	at: { readonly host: string; readonly port: number },
-): Promise<Running> {
-	const server = certificate === undefined ? createPlain(TIMEOUTS, app) : overTls(app, certificate);
-	server.on('clientError', refuseUnreadable);
-	await new Promise<void>((resolve, reject) => {
-		server.once('error', reject);
-		server.listen({ host: at.host || undefined, port: at.port }, () => {
-			server.off('error', reject);
-			resolve();
-		});
+	limits: Partial<ServerLimits> = {},
+): Promise<Result<Running>> {
+	const tls = certificate && { context: certificate.current(), onChange: certificate.onChange };
+	return startServer({
+		app,
+		at,
+		setting: 'ENVTIER_API_LISTEN',
+		tls,
+		limits,
+		onClientError: refuseUnreadable,
 	});
-	return { address: server.address() as AddressInfo, stop: (grace) => stop(server, grace) };
-}
-
-function overTls(app: Express, certificate: CertificateFiles): TlsServer {
-	const options = { ...certificate.current(), minVersion: 'TLSv1.2' } as const;
-	const server = createServer({ ...options, ...TIMEOUTS }, app);
-	certificate.onChange((pair) => server.setSecureContext({ ...pair, minVersion: 'TLSv1.2' }));
-	return server;
 }
 
 const UNREADABLE: Readonly<Record<string, readonly [status: string, sentence: string]>> = {
@@ -44,7 +28,7 @@ const UNREADABLE: Readonly<Record<string, readonly [status: string, sentence: st
 	ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request took too long to arrive'],
 };
 
-/** What is no HTTP never becomes a call; whoever sent it is told in the form of every other error. */
+/** Answers bytes that are not HTTP in the form of every other error. */
 function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
 	if (error.code === 'ECONNRESET' || !socket.writable) {
 		socket.destroy();
@@ -59,12 +43,4 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
 		'connection: close',
 	];
 	socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-}
-
-async function stop(server: Server | TlsServer, grace: number): Promise<void> {
-	const closed = new Promise((resolve) => server.close(resolve));
-	server.closeIdleConnections();
-	const cut = setTimeout(() => server.closeAllConnections(), grace);
-	await closed;
-	clearTimeout(cut);
 }

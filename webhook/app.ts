@@ -7,9 +7,9 @@ import express, {
 	type Response,
 } from 'express';
 import type { Logger } from 'pino';
+import { limitBodies } from '../lib/http/bodies.ts';
 import { admit } from './admit.ts';
 import { type Callers, onlyCallers } from './callers.ts';
-import { boundBodies } from './crowd.ts';
 import type { Decision, Rejection } from './decision.ts';
 import { logDecision } from './decision-log.ts';
 import type { Metrics } from './metrics.ts';
@@ -58,11 +58,15 @@ export function createApp(parts: AppParts): Express {
 	const app = express();
 	app.disable('x-powered-by');
 	app.disable('etag');
+	const limitBody = limitBodies(parts.mostReading ?? MOST_READING);
 	// First of all routes and each step in one route, for every step of the router costs a review some microseconds.
 	const every = [
 		measured(parts.metrics),
 		...(parts.callers === undefined ? [] : [onlyCallers(parts.callers, refuse)]),
-		boundBodies(parts.mostReading ?? MOST_READING),
+		((request, _response, next) => {
+			limitBody(request);
+			next();
+		}) satisfies RequestHandler,
 	];
 	// As bytes: of a costly body the text is never made.
 	const body = express.raw({ type: isUtf8Json, limit: BODY_LIMIT, inflate: false });

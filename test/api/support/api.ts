@@ -78,7 +78,9 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
 	});
 	const keys = callers.map((one) => one.record);
 	const api = await compose(settings, { log, audit, keys, version: 'test', now });
-	const running = await serve(api.app, undefined, settings);
+	const served = await serve(api.app, undefined, settings);
+	if (!served.ok) throw new Error(served.error);
+	const running = served.value;
 	const url = `http://127.0.0.1:${running.address.port}`;
 	const seen = conformance(openApiOf(OPERATIONS, 'test'));
 	return {

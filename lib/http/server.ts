@@ -1,0 +1,97 @@
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { limitConnections } from './connections.ts';
+import { drainable } from './drain.ts';
+import { SERVER_LIMITS, type ServerLimits } from './limits.ts';
+
+/** A running server. */
+export interface Running {
+	readonly address: AddressInfo;
+	/**
+	 * Answers for up to `linger` milliseconds what still comes, closing each connection with its answer; then takes no new connection, lets
+	 * calls in flight end within `grace` milliseconds, and cuts what is left.
+	 */
+	stop(grace: number, linger?: number): Promise<void>;
+}
+
+/** The TLS side of a server. TLS 1.2 is the oldest version whatever it says. */
+export interface ServerTls {
+	/** Certificate, key, and the CAs of clients. */
+	readonly context: SecureContextOptions;
+	/** Calls the listener with each context that replaces the one before; open connections stay. */
+	onChange(listener: (context: SecureContextOptions) => void): void;
+	/** True: clients are asked for a certificate. One that is missing or wrong is left to the application. */
+	readonly requestCert?: boolean;
+}
+
+/** What to serve and where. */
+export interface ServerParts {
+	readonly app: RequestListener;
+	/** An empty host means all addresses; port 0 lets the system choose. */
+	readonly at: { readonly host: string; readonly port: number };
+	/** The variable that holds host and port, for the error. */
+	readonly setting: string;
+	/** Undefined: plain HTTP. */
+	readonly tls: ServerTls | undefined;
+	/** What differs from `SERVER_LIMITS`. */
+	readonly limits?: Partial<ServerLimits> | undefined;
+	/** Answers what is not HTTP; undefined: as Node does. */
+	readonly onClientError?: ((error: Error, socket: Duplex) => void) | undefined;
+}
+
+/**
+ * Serves `app` within limits on connections and times; every server of Envtier starts here. The error says why it cannot listen, such
+ * as `cannot listen on 127.0.0.1:8443 (ENVTIER_LISTEN): the address is in use`.
+ */
+export async function startServer(parts: ServerParts): Promise<Result<Running>> {
+	const { app, at, setting, tls, onClientError } = parts;
+	const { connections, handshakeTimeout, ...times } = { ...SERVER_LIMITS, ...parts.limits };
+	const server =
+		tls === undefined ? createHttpServer(times, app) : overTls(app, tls, { handshakeTimeout, ...times });
+	if (onClientError !== undefined) server.on('clientError', onClientError);
+	const stop = drainable(server);
+	limitConnections(server, connections);
+	const problem = await listening(server, at);
+	if (problem !== undefined) return err(`cannot listen on ${written(at)} (${setting}): ${problem}`);
+	return ok({ address: server.address() as AddressInfo, stop });
+}
+
+function overTls(
+	app: RequestListener,
+	tls: ServerTls,
+	times: Omit<ServerLimits, 'connections'>,
+): HttpsServer {
+	const oldest = { minVersion: 'TLSv1.2' } as const;
+	const certificates = { requestCert: tls.requestCert === true, rejectUnauthorized: false };
+	const server = createHttpsServer({ ...tls.context, ...oldest, ...certificates, ...times }, app);
+	tls.onChange((context) => server.setSecureContext({ ...context, ...oldest }));
+	return server;
+}
+
+function written({ host, port }: ServerParts['at']): string {
+	return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+	EADDRINUSE: 'the address is in use',
+	EADDRNOTAVAIL: 'this machine has no such address',
+	EACCES: 'this user may not listen on that port',
+	ENOTFOUND: 'the name has no address',
+};
+
+/** Why the server cannot listen; undefined when it does. */
+function listening(server: Server, at: ServerParts['at']): Promise<string | undefined> {
+	return new Promise((resolve) => {
+		const failed = (error: NodeJS.ErrnoException): void =>
+			resolve(REASONS[error.code ?? ''] ?? error.code ?? error.message);
+		server.once('error', failed);
+		server.listen({ host: at.host || undefined, port: at.port }, () => {
+			server.off('error', failed);
+			resolve(undefined);
+		});
+	});
+}

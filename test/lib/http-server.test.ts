@@ -1,0 +1,135 @@
+import { once } from 'node:events';
+import { get as httpGet, type IncomingMessage, type RequestListener } from 'node:http';
+import { get as httpsGet } from 'node:https';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { ServerLimits } from '../../lib/http/limits.ts';
+import { type Running, startServer } from '../../lib/http/server.ts';
+import { makeAuthority } from '../support/tls.ts';
+import { until } from '../support/until.ts';
+import { readAll, socketKeeper } from '../webhook/support/wire.ts';
+
+const AUTHORITY = await makeAuthority();
+const LEAF = await AUTHORITY.issue();
+/** More than the default number of connections, and more than three of these make 3,000. */
+const MANY = 3_000;
+
+const { sockets, keep, close } = socketKeeper();
+afterEach(close);
+
+interface Served extends AsyncDisposable {
+	readonly port: number;
+	readonly tls: boolean;
+}
+
+/** Answers once the request has arrived whole; `/wait` then gets an interim answer alone. */
+const app: RequestListener = (request, response) => {
+	request.resume();
+	request.once('end', () => {
+		if (request.url === '/wait') response.writeProcessing();
+		else response.end('ok');
+	});
+};
+
+async function serve(tls: boolean, limits?: Partial<ServerLimits>): Promise<Served> {
+	const started = await startServer({
+		app,
+		at: { host: '127.0.0.1', port: 0 },
+		setting: 'TEST',
+		tls: tls ? { context: { cert: LEAF.certPem, key: LEAF.keyPem }, onChange: () => undefined } : undefined,
+		limits,
+	});
+	if (!started.ok) throw new Error(started.error);
+	const running: Running = started.value;
+	return { port: running.address.port, tls, [Symbol.asyncDispose]: () => running.stop(0) };
+}
+
+async function tcp({ port }: Served): Promise<Socket> {
+	const socket = keep(connect({ host: '127.0.0.1', port }));
+	await once(socket, 'connect');
+	return socket;
+}
+
+/** A connection on which a request can be written. */
+async function open({ port, tls }: Served): Promise<Socket> {
+	const socket = keep(
+		tls
+			? connectTls({ host: '127.0.0.1', port, ca: AUTHORITY.certPem })
+			: connect({ host: '127.0.0.1', port }),
+	);
+	await once(socket, tls ? 'secureConnect' : 'connect');
+	return socket;
+}
+
+async function isAnswered({ port, tls }: Served): Promise<void> {
+	const options = { host: '127.0.0.1', port, agent: false } as const;
+	const request = tls ? httpsGet({ ...options, ca: AUTHORITY.certPem }) : httpGet(options);
+	const [response] = (await once(request, 'response')) as [IncomingMessage];
+	expect(response.statusCode).toBe(200);
+	response.resume();
+	await once(response, 'end');
+}
+
+const closed = (): number => sockets.filter((socket) => socket.closed).length;
+
+describe.for([
+	['over TLS', true],
+	['over plain HTTP', false],
+] as const)('a server %s', ([, tls]) => {
+	test(`${MANY} silent connections: 1000 stay, and a new client is answered`, async () => {
+		await using server = await serve(tls);
+		for (let i = 0; i < MANY; i += 100) await Promise.all(Array.from({ length: 100 }, () => tcp(server)));
+		await isAnswered(server);
+		await until('the oldest connections to be closed', () => closed() >= MANY - 1000 + 1);
+		expect(sockets.length - closed()).toBeGreaterThanOrEqual(900);
+	});
+
+	test.for([
+		['that says nothing', ''],
+		['that never ends its headers', 'GET / HTTP/1.1\r\nx: '],
+		['that never ends its body', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc'],
+	] as const)('closes a connection %s when the time is over', async ([, sent]) => {
+		const time = { headersTimeout: 200, requestTimeout: 200, connectionsCheckingInterval: 50 };
+		await using server = await serve(tls, time);
+		const socket = await open(server);
+		socket.write(sent);
+		expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 408 /);
+		await isAnswered(server);
+	});
+
+	test('connections that all send a body slowly: the oldest is closed, and a new client is answered', async () => {
+		await using server = await serve(tls, { connections: 10 });
+		const slow: Socket[] = [];
+		for (let i = 0; i < 10; i += 1) {
+			const socket = await open(server);
+			socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n');
+			// The answer 100 shows that the server knows the request.
+			await once(socket, 'data');
+			slow.push(socket);
+		}
+		await isAnswered(server);
+		await until('the oldest to be closed', () => slow[0]?.closed === true);
+		expect(slow.slice(1).every((socket) => !socket.closed)).toBe(true);
+	});
+
+	test('connections whose requests have arrived whole are never closed for a new one', async () => {
+		await using server = await serve(tls, { connections: 3 });
+		const waiting: Socket[] = [];
+		for (let i = 0; i < 3; i += 1) {
+			const socket = await open(server);
+			socket.write('GET /wait HTTP/1.1\r\nhost: x\r\n\r\n');
+			await once(socket, 'data');
+			waiting.push(socket);
+		}
+		const refused = await tcp(server);
+		if (!refused.closed) await once(refused, 'close');
+		expect(waiting.every((socket) => !socket.closed)).toBe(true);
+	});
+});
+
+test('a client that never begins its TLS handshake is closed when the time is over', async () => {
+	await using server = await serve(true, { handshakeTimeout: 100 });
+	expect(await readAll(await tcp(server))).toBe('');
+	await isAnswered(server);
+});
