@@ -17,7 +17,7 @@ import {
 	markerOf,
 	removeFromIndex,
 } from './registry.ts';
-import { birth, type Deed, type Known, putNew, spotsIn } from './secrets.ts';
+import { type Deed, initialMetadata, type Known, newStamp, putNew, spotsIn } from './secrets.ts';
 import type { Store } from './store/store.ts';
 import { type Declared, missingOf, placesOf, type Template, templateSecrets } from './templates.ts';
 
@@ -168,7 +168,7 @@ async function copyOne(
 	if (value === undefined) return 'gone';
 	if ((await putNew(store, pathOf(to), value)) === 'conflict') return 'kept';
 	await store.describe(pathOf(to), {
-		...birth(to, by),
+		...initialMetadata(to, newStamp(), by),
 		owner: by.subject,
 		description: secret.description || null,
 		updated_by: null,

@@ -86,19 +86,33 @@ function spotOf(path: string): Spot | undefined {
 	return undefined;
 }
 
-const ID_PREFIX = 's1_';
+const ID_PREFIX = 's2_';
+/** Ids of this form name a path alone. They are accepted for secrets that have no stamp of the API. */
+const OLD_ID_PREFIX = 's1_';
 
-/**
- * The id of a secret: its path, encoded. It needs no second database and stays the same for the secret's life. Knowing one opens
- * nothing, for whoever shows it must own the place that it leads to.
- */
-export function idOf(spot: Spot): string {
-	return ID_PREFIX + Buffer.from(pathOf(spot)).toString('base64url');
+/** A secret at one time between its creation and its deletion. A secret created later at the same path has another stamp. */
+export interface SecretRef extends Spot {
+	/** Letters, digits, "-" and "_". Undefined in an id that was given out before ids had stamps. */
+	readonly stamp: string | undefined;
 }
 
-/** Gives the secret that an id means; undefined for what is no id. Exactly one text means one secret. */
-export function spotOfId(id: string): Spot | undefined {
-	if (!id.startsWith(ID_PREFIX)) return undefined;
-	const spot = spotOf(Buffer.from(id.slice(ID_PREFIX.length), 'base64url').toString('utf8'));
-	return spot !== undefined && idOf(spot) === id ? spot : undefined;
+/**
+ * The id of a secret: the stamp of its creation and its path, encoded. It needs no second database and stays the same until the secret
+ * is deleted. Knowing one opens nothing, for whoever shows it must own the place that it leads to.
+ */
+export function idOf(spot: Spot, stamp: string): string {
+	return ID_PREFIX + Buffer.from(`${stamp} ${pathOf(spot)}`).toString('base64url');
+}
+
+/** The secret that an id means; undefined for what is no id. Exactly one text means one secret. */
+export function refOfId(id: string): SecretRef | undefined {
+	const old = id.startsWith(OLD_ID_PREFIX);
+	if (!old && !id.startsWith(ID_PREFIX)) return undefined;
+	const encoded = id.slice(ID_PREFIX.length);
+	const text = Buffer.from(encoded, 'base64url').toString('utf8');
+	// Only one of the many texts that base64url decodes to the same bytes.
+	if (Buffer.from(text).toString('base64url') !== encoded) return undefined;
+	const [, stamp, path = ''] = old ? ['', undefined, text] : (/^([A-Za-z0-9_-]+) (.*)$/s.exec(text) ?? []);
+	const spot = spotOf(path);
+	return spot === undefined ? undefined : { ...spot, stamp };
 }

@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { isKey } from '../contract/keys.ts';
 import { ok, type Result } from '../contract/result.ts';
 import { VALUE_FIELD } from '../contract/tiers.ts';
 import { mapAtMost } from './concurrency.ts';
-import { folderOf, idOf, type Place, pathOf, type Spot } from './places.ts';
+import { folderOf, idOf, type Place, pathOf, type SecretRef, type Spot } from './places.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from './problem.ts';
 import type { Head, Store } from './store/store.ts';
 
@@ -31,8 +32,9 @@ export async function createSecret(
 	const outcome = await putNew(store, pathOf(spot), given.value);
 	if (outcome === 'conflict')
 		return refuse(409, `the key ${spot.key} exists at this scope already; PUT changes its value`);
+	const stamp = newStamp();
 	await store.describe(pathOf(spot), {
-		...birth(spot, deed),
+		...initialMetadata(spot, stamp, deed),
 		owner: ownerOf(spot.place, deed.subject),
 		description: given.description || null,
 		// What a soft-deleted predecessor left.
@@ -41,23 +43,45 @@ export async function createSecret(
 		copied_from: null,
 		copy: null,
 	});
-	return ok({ ...spot, id: idOf(spot), description: given.description });
+	return ok({ ...spot, id: idOf(spot, stamp), description: given.description });
 }
 
 /** Vault's bound of one value of custom_metadata, in bytes. */
 const METADATA_BYTES = 512;
 
+/** Makes the stamp of a secret that is being created: 96 random bits. */
+export function newStamp(): string {
+	return randomBytes(12).toString('base64url');
+}
+
 /**
- * The metadata that every secret starts with. The longest names make an id that is too long for them: it is left out then, for the
- * path says it as well.
+ * The metadata that every secret starts with. The longest names make an id that is too long for them: it is left out then, for path
+ * and stamp say it as well.
  */
-export function birth(
+export function initialMetadata(
 	spot: Spot,
+	stamp: string,
 	deed: Deed,
-): { readonly id: string | null; readonly created_by: string; readonly created_at: string } {
-	const id = idOf(spot);
+): {
+	readonly id: string | null;
+	readonly stamp: string;
+	readonly created_by: string;
+	readonly created_at: string;
+} {
+	const id = idOf(spot, stamp);
 	const kept = id.length <= METADATA_BYTES ? id : null;
-	return { id: kept, created_by: deed.subject, created_at: deed.at.toISOString() };
+	return { id: kept, stamp, created_by: deed.subject, created_at: deed.at.toISOString() };
+}
+
+/** The stamp of a secret. One that was written past the API has none in its metadata: then it is the time of its creation. */
+function stampOf({ metadata, createdAt }: Head): string {
+	return metadata['stamp'] ?? `t${createdAt.getTime().toString(36)}`;
+}
+
+/** True when the secret at a path is still the one that `ref` means, and not a later one of the same name. */
+function isMeant({ stamp }: SecretRef, head: Head | undefined): head is Head {
+	if (head?.live !== true) return false;
+	return stamp === undefined ? head.metadata['stamp'] === undefined : stamp === stampOf(head);
 }
 
 function ownerOf(place: Place, subject: string): string {
@@ -74,18 +98,21 @@ export async function putNew(store: Store, path: string, value: string): Promise
 	return store.put(path, fields, head?.version ?? 0);
 }
 
-/** Changes a secret's value, and its description if one is given. A secret that is deleted meanwhile stays deleted. */
+/**
+ * Changes a secret's value, and its description if one is given. A secret that is deleted meanwhile stays deleted, and one that was created
+ * after it at the same path keeps its value.
+ */
 export async function updateSecret(
 	store: Store,
-	spot: Spot,
+	ref: SecretRef,
 	given: { readonly value: string; readonly description: string | undefined },
 	deed: Deed,
 ): Promise<Result<void, Problem>> {
-	const path = pathOf(spot);
+	const path = pathOf(ref);
 	// Ends: whenever this call has to try again, another one got something done.
 	for (;;) {
 		const head = await store.head(path);
-		if (!head?.live) return refuse(404, NO_SUCH_SECRET);
+		if (!isMeant(ref, head)) return refuse(404, NO_SUCH_SECRET);
 		const written = await store.put(path, { [VALUE_FIELD]: given.value }, head.version);
 		if (written === 'conflict') continue;
 		const { description } = given;
@@ -99,10 +126,9 @@ export async function updateSecret(
 }
 
 /** Removes a secret with all its versions and what was known of it. */
-export async function deleteSecret(store: Store, spot: Spot): Promise<Result<void, Problem>> {
-	const head = await store.head(pathOf(spot));
-	if (!head?.live) return refuse(404, NO_SUCH_SECRET);
-	await store.remove(pathOf(spot));
+export async function deleteSecret(store: Store, ref: SecretRef): Promise<Result<void, Problem>> {
+	if (!isMeant(ref, await store.head(pathOf(ref)))) return refuse(404, NO_SUCH_SECRET);
+	await store.remove(pathOf(ref));
 	return ok(undefined);
 }
 
@@ -116,8 +142,8 @@ export async function listSecrets(store: Store, places: readonly Place[]): Promi
 	return found.flatMap(({ spot, head }) => (head?.live ? [knownOf(spot, head)] : []));
 }
 
-function knownOf(spot: Spot, { metadata }: Head): Known {
-	return { ...spot, id: idOf(spot), description: metadata['description'] ?? '' };
+function knownOf(spot: Spot, head: Head): Known {
+	return { ...spot, id: idOf(spot, stampOf(head)), description: head.metadata['description'] ?? '' };
 }
 
 /** What lies in a place. Names that no pod could receive, written past the API, are left out: it manages what pods receive. */

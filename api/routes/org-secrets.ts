@@ -1,7 +1,7 @@
 import { ok, type Result } from '../../contract/result.ts';
 import type { Identity } from '../identity/identity.ts';
 import { type AuditNote, type Operation, operation, reply } from '../operation.ts';
-import { folderOf, type Place, type Spot, spotOfId } from '../places.ts';
+import { folderOf, type Place, refOfId, type SecretRef } from '../places.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import { Nothing } from '../schemas/named.ts';
 import { ChangedSecret, NewOrgSecret, SecretId } from '../schemas/secrets.ts';
@@ -22,12 +22,10 @@ function placeOf({ org }: Identity): Result<Place, Problem> {
 }
 
 /** What an id means, if it is a secret of the caller's organization. Whatever it means is noted, for a refusal is audited as well. */
-function spotIn(identity: Identity, id: string, note: (note: AuditNote) => void): Result<Spot, Problem> {
-	const spot = spotOfId(id);
-	if (spot !== undefined) note({ scope: folderOf(spot.place), key: spot.key });
-	return spot?.place.kind === 'org' && spot.place.org === identity.org
-		? ok(spot)
-		: refuse(404, NO_SUCH_SECRET);
+function refIn(identity: Identity, id: string, note: (note: AuditNote) => void): Result<SecretRef, Problem> {
+	const ref = refOfId(id);
+	if (ref !== undefined) note({ scope: folderOf(ref.place), key: ref.key });
+	return ref?.place.kind === 'org' && ref.place.org === identity.org ? ok(ref) : refuse(404, NO_SUCH_SECRET);
 }
 
 const list = operation(
@@ -84,10 +82,10 @@ const update = operation(
 	},
 	ChangedSecret,
 	async ({ store, identity, deed, input, note }) => {
-		const spot = spotIn(identity, input.id, note);
-		if (!spot.ok) return spot;
+		const ref = refIn(identity, input.id, note);
+		if (!ref.ok) return ref;
 		const { value, description } = input;
-		const updated = await updateSecret(store, spot.value, { value, description }, deed);
+		const updated = await updateSecret(store, ref.value, { value, description }, deed);
 		return updated.ok ? reply(200, { status: 'updated' }) : updated;
 	},
 );
@@ -104,9 +102,9 @@ const remove = operation(
 	},
 	SecretId,
 	async ({ store, identity, input, note }) => {
-		const spot = spotIn(identity, input.id, note);
-		if (!spot.ok) return spot;
-		const deleted = await deleteSecret(store, spot.value);
+		const ref = refIn(identity, input.id, note);
+		if (!ref.ok) return ref;
+		const deleted = await deleteSecret(store, ref.value);
 		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
 	},
 );

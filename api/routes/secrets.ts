@@ -1,5 +1,5 @@
 import { type Operation, operation, reply } from '../operation.ts';
-import { type Place, spotOfId, userSegment } from '../places.ts';
+import { type Place, refOfId, userSegment } from '../places.ts';
 import { NO_SUCH_SECRET, refuse } from '../problem.ts';
 import { deploymentsOf } from '../registry.ts';
 import { ChangedSecret, NewSecret, SecretId, SecretQuery } from '../schemas/secrets.ts';
@@ -104,12 +104,12 @@ const update = operation(
 	},
 	ChangedSecret,
 	async ({ store, identity, deed, input, note }) => {
-		const spot = spotOfId(input.id);
-		if (spot === undefined) return refuse(404, NO_SUCH_SECRET);
-		const place = await owned({ store, identity, note }, spot);
+		const ref = refOfId(input.id);
+		if (ref === undefined) return refuse(404, NO_SUCH_SECRET);
+		const place = await owned({ store, identity, note }, ref);
 		if (!place.ok) return place;
 		const { value, description } = input;
-		const updated = await updateSecret(store, spot, { value, description }, deed);
+		const updated = await updateSecret(store, ref, { value, description }, deed);
 		return updated.ok ? reply(200, { status: 'updated' }) : updated;
 	},
 );
@@ -130,11 +130,11 @@ const remove = operation(
 	},
 	SecretId,
 	async ({ store, identity, input, note }) => {
-		const spot = spotOfId(input.id);
-		if (spot === undefined) return refuse(404, NO_SUCH_SECRET);
-		const place = await owned({ store, identity, note }, spot);
+		const ref = refOfId(input.id);
+		if (ref === undefined) return refuse(404, NO_SUCH_SECRET);
+		const place = await owned({ store, identity, note }, ref);
 		if (!place.ok) return place;
-		const deleted = await deleteSecret(store, spot);
+		const deleted = await deleteSecret(store, ref);
 		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
 	},
 );

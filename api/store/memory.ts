@@ -4,6 +4,7 @@ interface Entry {
 	version: number;
 	fields: Fields;
 	writtenAt: Date;
+	createdAt: Date;
 	metadata: Map<string, string>;
 }
 
@@ -16,8 +17,14 @@ export function createMemoryStore(now: () => Date = () => new Date()): Store {
 			answer(() => {
 				const entry = entries.get(path);
 				if ((entry?.version ?? 0) !== expected) return 'conflict';
-				const metadata = entry?.metadata ?? new Map<string, string>();
-				entries.set(path, { version: expected + 1, fields: { ...fields }, writtenAt: now(), metadata });
+				const writtenAt = now();
+				entries.set(path, {
+					version: expected + 1,
+					fields: { ...fields },
+					writtenAt,
+					createdAt: entry?.createdAt ?? writtenAt,
+					metadata: entry?.metadata ?? new Map<string, string>(),
+				});
 				return 'written';
 			}),
 		describe: (path, patch) => answer(() => describe(entries.get(path), patch)),
@@ -56,8 +63,8 @@ function checked(name: string, text: string): string {
 
 function headOf(entry: Entry | undefined): Head | undefined {
 	if (entry === undefined) return undefined;
-	const { version, writtenAt, metadata } = entry;
-	return { version, live: true, writtenAt, metadata: Object.fromEntries(metadata) };
+	const { version, writtenAt, createdAt, metadata } = entry;
+	return { version, live: true, writtenAt, createdAt, metadata: Object.fromEntries(metadata) };
 }
 
 function namesIn(paths: Iterable<string>, prefix: string): readonly string[] {

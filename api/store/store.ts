@@ -6,6 +6,8 @@ export interface Head {
 	readonly live: boolean;
 	/** When the current version was written; the epoch when there is none. */
 	readonly writtenAt: Date;
+	/** When the entry was created. It stays through versions and deletions of versions, and is new after `remove`. */
+	readonly createdAt: Date;
 	readonly metadata: Readonly<Record<string, string>>;
 }
 

@@ -16,6 +16,7 @@ export interface VaultStoreParts {
 const VERSION = z.object({ created_time: z.string(), deletion_time: z.string(), destroyed: z.boolean() });
 const METADATA = z.object({
 	data: z.object({
+		created_time: z.string(),
 		current_version: z.number(),
 		custom_metadata: z.record(z.string(), z.string()).nullish(),
 		versions: z.record(z.string(), VERSION).nullish(),
@@ -108,6 +109,7 @@ function headOf(data: z.infer<typeof METADATA>['data']): Head {
 		version,
 		live: current !== undefined && !current.destroyed && !deleted,
 		writtenAt: new Date(current?.created_time ?? 0),
+		createdAt: new Date(data.created_time),
 		metadata: data.custom_metadata ?? {},
 	};
 }

@@ -52,6 +52,7 @@ describe('a value lies where its pods look for it', () => {
 		expect(await valueAt(path)).toEqual({ value: VALUE });
 		expect(await metadataAt(path)).toEqual({
 			id,
+			stamp: expect.stringMatching(/^[\w-]{16}$/),
 			description: 'd',
 			owner: 'user:alice',
 			created_by: 'user:alice',
@@ -89,7 +90,10 @@ test('a soft-deleted secret is absent: not listed, not found, and a create over 
 		),
 	);
 	expect(again.map((answer) => answer.status).sort()).toEqual([201, ...Array(9).fill(409)]);
-	expect(again.find((answer) => answer.status === 201)?.json).toMatchObject({ id, description: '' });
+	const made = again.find((answer) => answer.status === 201)?.json as { id: string };
+	expect(made).toMatchObject({ description: '' });
+	expect(made.id).not.toBe(id);
+	expect((await send('PUT', '/api/secrets', { id, value: 'w' })).status).toBe(404);
 	expect(await metadataAt('deployments/shop/secrets/SOFT')).not.toHaveProperty('description');
 });
 
@@ -101,6 +105,40 @@ test('what was put into Vault by hand is listed, and can be changed over the API
 	expect(listed.map((one) => one.key)).not.toContain('not.a.key');
 	expect((await send('PUT', '/api/secrets', { id: mine?.id, value: 'w' })).status).toBe(200);
 	expect(await valueAt('deployments/shop/secrets/BY_HAND')).toEqual({ value: 'w' });
+});
+
+describe('an id from before ids had stamps', () => {
+	const oldId = (path: string) => `s1_${Buffer.from(path).toString('base64url')}`;
+
+	test('leads to a secret that the API gave no stamp', async () => {
+		const path = 'deployments/shop/secrets/BEFORE';
+		await putSecret(bao, path, 'v');
+		expect((await send('PUT', '/api/secrets', { id: oldId(path), value: 'w' })).status).toBe(200);
+		expect((await send('DELETE', '/api/secrets', { id: oldId(path) })).status).toBe(200);
+	});
+
+	test('does not lead to a secret that was created since', async () => {
+		const { id } = await create({ key: 'SINCE', value: 'v', deploymentName: 'shop' });
+		const body = { id: oldId('deployments/shop/secrets/SINCE') };
+		expect((await send('PUT', '/api/secrets', { ...body, value: 'w' })).status).toBe(404);
+		expect((await send('DELETE', '/api/secrets', body)).status).toBe(404);
+		expect((await send('PUT', '/api/secrets', { id, value: 'w' })).status).toBe(200);
+	});
+});
+
+test('an id of what was put into Vault by hand ends with it as well', async () => {
+	const path = 'deployments/shop/secrets/HAND_AGAIN';
+	const idNow = async () => {
+		const listed = (await send('GET', '/api/secrets?deployment=shop')).json as { id: string; key: string }[];
+		return listed.find((one) => one.key === 'HAND_AGAIN')?.id;
+	};
+	await putSecret(bao, path, 'v');
+	const id = await idNow();
+	await must(bao, 'DELETE', `secret/metadata/${path}`);
+	await putSecret(bao, path, 'second');
+	expect(await idNow()).not.toBe(id);
+	expect((await send('PUT', '/api/secrets', { id, value: 'w' })).status).toBe(404);
+	expect(await valueAt(path)).toEqual({ value: 'second' });
 });
 
 test('a key that exists at the deployment already is left alone by a copy, and reported', async () => {

@@ -125,6 +125,27 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 		expect((await create({ key: 'K', value: 'v', deploymentName })).json).toMatchObject({ description: '' });
 	});
 
+	test('an id ends with its secret: what is created later at the same place is out of its reach', async () => {
+		const deploymentName = await deployment();
+		for (const body of [
+			{ key: 'K', value: 'v', deploymentName },
+			{ key: 'K', value: 'v', deploymentName, serviceName: 'web' },
+			{ key: `LATER_${counter}`, value: 'v' },
+		]) {
+			const first = (await create(body)).json as { id: string };
+			const stale = { as: alice, body: { id: first.id } };
+			expect((await send('DELETE', '/api/secrets', stale)).status).toBe(200);
+			const second = (await create(body)).json as { id: string };
+			expect(second.id).not.toBe(first.id);
+			expect(
+				(await send('PUT', '/api/secrets', { as: alice, body: { id: first.id, value: 'w' } })).status,
+			).toBe(404);
+			expect((await send('DELETE', '/api/secrets', stale)).status).toBe(404);
+			const answer = await send('PUT', '/api/secrets', { as: alice, body: { id: second.id, value: 'w' } });
+			expect(answer.status).toBe(200);
+		}
+	});
+
 	test("a deployment that isn't yours and one that doesn't exist look the same", async () => {
 		const theirs = await deployment();
 		const made = await create({ key: 'K', value: 'v', deploymentName: theirs });
@@ -196,13 +217,19 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 		expect((await send('GET', '/api/secrets?deploymnet=x', { as: alice })).status).toBe(400);
 	});
 
-	test.each(['', 'x', 's1_', 's1_!!', `s1_${Buffer.from('sys/policies').toString('base64url')}`])(
-		'an id that is none (%j) is no secret',
-		async (id) => {
-			const wanted = id === '' ? 400 : 404;
-			expect((await send('DELETE', '/api/secrets', { as: alice, body: { id } })).status).toBe(wanted);
-		},
-	);
+	const encoded = (text: string) => Buffer.from(text).toString('base64url');
+	test.each([
+		'',
+		'x',
+		's1_',
+		's1_!!',
+		`s1_${encoded('sys/policies')}`,
+		's2_',
+		`s2_${encoded('orgs/a/secrets/K')}`,
+	])('an id that is none (%j) is no secret', async (id) => {
+		const wanted = id === '' ? 400 : 404;
+		expect((await send('DELETE', '/api/secrets', { as: alice, body: { id } })).status).toBe(wanted);
+	});
 
 	test('an id that was made to lead elsewhere leads nowhere', async () => {
 		for (const path of [
@@ -210,8 +237,8 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 			'registry/deployments/x',
 			'deployments/a/b/secrets/K',
 		]) {
-			const id = `s1_${Buffer.from(path).toString('base64url')}`;
-			expect((await send('PUT', '/api/secrets', { as: alice, body: { id, value: 'v' } })).status).toBe(404);
+			for (const id of [`s1_${encoded(path)}`, `s2_${encoded(`stamp ${path}`)}`])
+				expect((await send('PUT', '/api/secrets', { as: alice, body: { id, value: 'v' } })).status).toBe(404);
 		}
 	});
 
@@ -227,6 +254,10 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 			expect((await org('PUT', { id, value: 'w' })).json).toEqual({ status: 'updated' });
 			expect((await org('DELETE', { id })).json).toEqual({ status: 'deleted' });
 			expect((await org('GET')).json).toEqual([]);
+			const next = (await org('POST', { key: 'LICENSE', value: 'v' })).json as { id: string };
+			expect((await org('PUT', { id, value: 'w' })).status).toBe(404);
+			expect((await org('DELETE', { id })).status).toBe(404);
+			expect((await org('DELETE', { id: next.id })).status).toBe(200);
 		});
 
 		test('are out of reach for whoever has no role, no organization, or another one', async () => {

@@ -80,12 +80,17 @@ describe.each(Object.entries(BACKENDS))('the store contract on %s', (_name, open
 	test('what is removed leaves nothing, and can be written again as the first version', async () => {
 		const path = `${folder()}/KEY`;
 		await under.store.put(path, { value: 'v' }, 0);
+		const created = (await under.store.head(path))?.createdAt.getTime() ?? Number.NaN;
+		await under.store.put(path, { value: 'w' }, 1);
 		await under.store.describe(path, { a: '1' });
+		expect((await under.store.head(path))?.createdAt.getTime()).toBe(created);
 		await under.store.remove(path);
 		expect(await under.store.head(path)).toBeUndefined();
 		await under.store.remove(path);
 		expect(await under.store.put(path, { value: 'v' }, 0)).toBe('written');
-		expect(await under.store.head(path)).toMatchObject({ version: 1, metadata: {} });
+		const head = await under.store.head(path);
+		expect(head).toMatchObject({ version: 1, metadata: {} });
+		expect(head?.createdAt.getTime()).toBeGreaterThanOrEqual(created);
 	});
 
 	test('values are read below templates/ and nowhere else', async () => {
