@@ -4,7 +4,7 @@ import { ANNOTATION_PREFIX, parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { parsePrefixes, parseSelectedKeys } from '../contract/selection.ts';
 import { parseTiers, TIERS, type Tier } from '../contract/tiers.ts';
-import { CONTAINER_NAME, listed, type Members, parseBoolean } from './families.ts';
+import { CONTAINER_NAME, listed, type Members, notSwitch, parseBoolean } from './families.ts';
 import { type NativeVariable, parseNativeEnv } from './native-env.ts';
 
 /** One annotation: how its value is read and what the reference says of it. */
@@ -102,7 +102,7 @@ export const ANNOTATIONS = {
 		example: 'deployment,service',
 	} as Annotation<readonly Tier[]>,
 	require: {
-		parse: parseKeys,
+		parse: notSwitch(parseKeys),
 		meaning: 'keys that must exist after the merge; without one of them the pod does not start',
 		default: 'none',
 		example: 'DATABASE_URL, SESSION_KEY',
@@ -126,21 +126,21 @@ export const ANNOTATIONS = {
 		example: 'shell, json',
 	} as Annotation<readonly Format[]>,
 	env: {
-		parse: parseNativeEnv,
+		parse: notSwitch(parseNativeEnv),
 		meaning:
 			'keys to hand over as native environment variables, each KEY or VARIABLE=KEY; needs Kubernetes 1.35, but neither a shell nor a mount nor a UID of the image',
 		default: 'none',
 		example: 'DATABASE_URL, PGPASSWORD=POSTGRES_PASSWORD',
 	} as Annotation<readonly NativeVariable[]>,
 	keys: {
-		parse: listed(parseSelectedKeys),
+		parse: notSwitch(listed(parseSelectedKeys)),
 		meaning:
 			'which keys the files of a container hold, each KEY or NAME=KEY to give it another name; each must exist',
 		default: 'all keys',
 		example: 'DATABASE_URL, TOKEN=WEB_TOKEN',
 	} as Annotation<string>,
 	prefix: {
-		parse: listed(parsePrefixes),
+		parse: notSwitch(listed(parsePrefixes)),
 		meaning:
 			'the same by the beginning of keys: PREFIX, or OTHER=PREFIX to put OTHER in its place, or =PREFIX to leave it out',
 		default: 'all keys',

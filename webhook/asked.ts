@@ -1,4 +1,3 @@
-import leven from 'leven';
 import { ANNOTATION_PREFIX, isUnderPrefix } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { ANNOTATIONS, type AnnotationName, type Asked, STATUS_ANNOTATION } from './annotations.ts';
@@ -6,14 +5,7 @@ import { type Rejection, reject } from './decision.ts';
 import { FAMILIES, type FamilyName, type Members } from './families.ts';
 import { tooMuchAsked } from './limits.ts';
 import { quoted, shape } from './shape.ts';
-
-const FAMILY_NAMES = Object.keys(FAMILIES) as readonly FamilyName[];
-
-/** Every name that may stand after the prefix, as people would write it. */
-const NAMES = [
-	...Object.keys(ANNOTATIONS),
-	...FAMILY_NAMES.map((name) => `${name}.${FAMILIES[name].member}`),
-];
+import { FAMILY_NAMES, inCapitals, KNOWN, unknown } from './unknown-annotation.ts';
 
 function isName(name: string): name is AnnotationName {
 	return Object.hasOwn(ANNOTATIONS, name);
@@ -25,58 +17,21 @@ function memberOf(name: string): { readonly family: FamilyName; readonly member:
 	return family === undefined ? undefined : { family, member: name.slice(family.length + 1) };
 }
 
-/** Beyond half the letters wrong a guess helps nobody; distances over long names cost time and mean nothing. */
-function nearest(name: string): string | undefined {
-	const [head = '', ...rest] = name.split('.');
-	if (head.length > 32) return undefined;
-	const ranked = NAMES.map((known) => {
-		const [first = '', behind] = known.split('.');
-		// Of two that begin alike, the one that is like it in this as well.
-		const tie = (behind === undefined) === (rest.length === 0) ? 0 : 0.5;
-		return { known, first, distance: leven(first, head.toLowerCase()) + tie };
-	});
-	const best = ranked.reduce((a, b) => (b.distance < a.distance ? b : a));
-	if (best.distance > Math.ceil(best.first.length / 2)) return undefined;
-	const member = rest.join('.');
-	return best.known !== best.first && isMember(best.first, member) ? `${best.first}.${member}` : best.known;
-}
-
-function isMember(family: string, member: string): boolean {
-	return FAMILY_NAMES.some((name) => name === family && FAMILIES[name].isMember(member));
-}
-
-function unknown(name: string): Rejection {
-	const guess = nearest(name);
-	const hint =
-		guess === undefined
-			? `known are ${NAMES.map((known) => `${ANNOTATION_PREFIX}${known}`).join(', ')}`
-			: `did you mean ${ANNOTATION_PREFIX}${guess}?`;
-	return reject('unknown-annotation', `annotation ${quoted(ANNOTATION_PREFIX + name)} is unknown: ${hint}`);
-}
-
-/** The name behind it may be right; that is said afterwards. */
-function inCapitals(annotation: string): Rejection {
-	const name = annotation.slice(ANNOTATION_PREFIX.length);
-	return reject(
-		'unknown-annotation',
-		`annotation ${quoted(annotation)} has capital letters before the slash: write ${quoted(ANNOTATION_PREFIX + name)}`,
-	);
-}
-
 /**
  * Values go to the fetcher as environment variables, and Linux starts no program with one of 128 KiB (MAX_ARG_STRLEN); two lists
  * of this length make one of those, and so does a template of nothing but dollar signs, each of which is doubled on the way.
  */
 const LONGEST = 32 * 1024;
 
-function read<T>(
-	annotation: string,
-	value: string,
-	parse: (text: string) => Result<T>,
-): Result<T, Rejection> {
+/** Makes the refusal of one annotation. Of thousands only some are shown: the others are counted and not put into words. */
+type Wrong = () => Rejection;
+
+function read<T>(annotation: string, value: string, parse: (text: string) => Result<T>): Result<T, Wrong> {
 	const parsed = value.length > LONGEST ? err(`at most ${LONGEST} characters long`) : parse(value);
 	if (parsed.ok) return parsed;
-	return err(reject('bad-annotation', `annotation ${annotation} (${shape(value)}) must be ${parsed.error}`));
+	return err(() =>
+		reject('bad-annotation', `annotation ${annotation} (${shape(value)}) must be ${parsed.error}`),
+	);
 }
 
 type Writable = { readonly [K in FamilyName]: Map<string, unknown> };
@@ -87,8 +42,8 @@ function take(
 	value: string,
 	found: Record<string, unknown>,
 	each: Writable,
-): Rejection | undefined {
-	if (!annotation.startsWith(ANNOTATION_PREFIX)) return inCapitals(annotation);
+): Wrong | undefined {
+	if (!annotation.startsWith(ANNOTATION_PREFIX)) return () => inCapitals(annotation);
 	const name = annotation.slice(ANNOTATION_PREFIX.length);
 	const belongs = memberOf(name);
 	if (isName(name)) {
@@ -97,23 +52,48 @@ function take(
 		found[name] = parsed.value;
 		return undefined;
 	}
-	if (belongs === undefined) return unknown(name);
+	if (belongs === undefined) return () => unknown(name);
 	const { family, member } = belongs;
 	const { isMember, memberRule, parse } = FAMILIES[family];
 	if (!isMember(member))
-		return reject(
-			'bad-annotation',
-			`annotation ${quoted(annotation)} must have behind "${family}." ${memberRule}`,
-		);
+		return () =>
+			reject(
+				'bad-annotation',
+				`annotation ${quoted(annotation)} must have behind "${family}." ${memberRule}`,
+			);
 	const parsed = read<unknown>(annotation, value, parse);
 	if (!parsed.ok) return parsed.error;
 	each[family].set(member, parsed.value);
 	return undefined;
 }
 
+/** Wrong annotations that one refusal shows. */
+const SHOWN = 10;
+
 /**
- * What a pod's annotations ask for, or the first thing, in the order of their names, that is wrong with them. Annotations of others are
- * not looked at.
+ * One refusal for all wrong annotations. A single one is put as it is; several are numbered. The reason is that of the first.
+ *
+ * @param wrong at least one, in the order of their names
+ */
+function together(wrong: readonly [Wrong, ...Wrong[]]): Rejection {
+	const first = wrong[0]();
+	if (wrong.length === 1) return first;
+	const others = wrong.slice(1, SHOWN).map((make) => make().message);
+	let listed = false;
+	// The list of all names is long: once is enough.
+	const sentences = [first.message, ...others].map((sentence, i) => {
+		const lists = sentence.endsWith(KNOWN);
+		const text = lists && listed ? `${sentence.slice(0, -KNOWN.length)}no known name is like it` : sentence;
+		listed ||= lists;
+		return `(${i + 1}) ${text}`;
+	});
+	const more = wrong.length - sentences.length;
+	const rest = more === 0 ? [] : [`and ${more} more`];
+	return reject(first.reason, `${wrong.length} annotations are wrong: ${[...sentences, ...rest].join('; ')}`);
+}
+
+/**
+ * What a pod's annotations ask for, or all that is wrong with them, in the order of their names. Annotations of others are not looked at.
  */
 export function asked(annotations: ReadonlyMap<string, string>): Result<Asked, Rejection> {
 	const found: Record<string, unknown> = {};
@@ -125,9 +105,9 @@ export function asked(annotations: ReadonlyMap<string, string>): Result<Asked, R
 	const lengths = ours.map((annotation) => annotations.get(annotation)?.length ?? 0);
 	const much = tooMuchAsked(lengths.reduce((sum, length) => sum + (length > LONGEST ? 0 : length), 0));
 	if (much !== undefined) return err(much);
-	for (const annotation of ours.sort()) {
-		const wrong = take(annotation, annotations.get(annotation) ?? '', found, each);
-		if (wrong !== undefined) return err(wrong);
-	}
+	const [first, ...others] = ours
+		.sort()
+		.flatMap((annotation) => take(annotation, annotations.get(annotation) ?? '', found, each) ?? []);
+	if (first !== undefined) return err(together([first, ...others]));
 	return ok({ ...found, each: each as Members } as Asked);
 }

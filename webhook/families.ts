@@ -39,6 +39,21 @@ const checked =
 		return parsed.ok ? ok(text) : parsed;
 	};
 
+/**
+ * Reads a list of keys with `parse`, but not "true" or "false" alone: whoever writes that takes the annotation for a switch, and it would pass as a
+ * list of one key of that name.
+ */
+export const notSwitch =
+	<T>(parse: (text: string) => Result<T>) =>
+	(text: string): Result<T> => {
+		const parsed = parse(text);
+		if (!parsed.ok || !/^\s*(?:true|false)\s*$/i.test(text)) return parsed;
+		const rule = parse('');
+		return err(
+			`${rule.ok ? 'a list of keys' : rule.error}; "true" and "false" switch nothing on or off here`,
+		);
+	};
+
 /** Reads a list and writes it in one way of several, so that two that mean the same are the same. */
 export const listed =
 	(parse: (text: string) => Result<Selection['keys']>) =>
@@ -83,14 +98,14 @@ export const FAMILIES = {
 	} as Family<string>,
 	keys: {
 		...NAMED,
-		parse: listed(parseSelectedKeys),
+		parse: notSwitch(listed(parseSelectedKeys)),
 		meaning: 'the same for one container, in place of what the pod says for all',
 		default: 'envtier.dev/keys and envtier.dev/prefix',
 		example: ['worker', 'QUEUE_URL, TOKEN=WORKER_TOKEN'],
 	} as Family<string>,
 	prefix: {
 		...NAMED,
-		parse: listed(parsePrefixes),
+		parse: notSwitch(listed(parsePrefixes)),
 		meaning: 'the same for one container, in place of what the pod says for all',
 		default: 'envtier.dev/keys and envtier.dev/prefix',
 		example: ['worker', 'WORKER_'],

@@ -64,13 +64,6 @@ describe('an unknown annotation is refused with the name that was probably meant
 	});
 });
 
-test('of several mistakes the same one is named, in whatever order they were written', () => {
-	const one = { ...ASKS, aaa: 'x', tiers: 'galaxy', zzz: 'x' };
-	const other = Object.fromEntries(Object.entries(one).reverse());
-	const decide = (asks: Record<string, string>) => admit(request(podOf(asks)), settings().injection);
-	expect(decide(other)).toEqual(decide(one));
-});
-
 describe('capitals before the slash, which Kubernetes allows', () => {
 	const decide = (annotations: Readonly<Record<string, string>>) =>
 		admit(request({ ...podOf(), metadata: { annotations } }), settings().injection);
