@@ -193,6 +193,12 @@ export const VARIABLES = {
 		readBy: fetcher,
 		meaning: 'write keys that begin so as well: PREFIX, or OTHER=PREFIX to write OTHER in its place',
 	},
+	ENVTIER_EMPTY: {
+		readBy: both,
+		meaning:
+			'what becomes of a secret whose value is empty: refuse (the pod does not start), skip (the key counts as missing in that tier) or keep; of a pod that does not say',
+		default: 'refuse',
+	},
 	ENVTIER_OUT: {
 		readBy: fetcher,
 		meaning:

@@ -1,4 +1,5 @@
 import { referencesOf } from '../contract/compose.ts';
+import type { Tier } from '../contract/tiers.ts';
 import { compose, missingReferences } from './compose.ts';
 import { Failure } from './failure.ts';
 import { identityOf } from './identity.ts';
@@ -144,6 +145,7 @@ async function openAll({ settings, vault, jwt }: FetchParts): Promise<readonly S
 		vault,
 		transit: where.transitMount,
 		place: { namespace, deployment: scope.deployment ?? '' },
+		empty: settings.empty,
 		refused: (what, rules) => refused({ vault, namespace: where.namespace }, what, rules),
 	});
 }
@@ -152,7 +154,10 @@ async function openAll({ settings, vault, jwt }: FetchParts): Promise<readonly S
 export async function gatherSecrets(parts: FetchParts): Promise<readonly Secret[]> {
 	const { settings, vault, log } = parts;
 	const { kvMount: mount, kvVersion: version, namespace } = settings.vault;
-	const place: Place = { vault, kv: { mount, version }, scope: settings.scope, namespace };
+	const { scope, empty } = settings;
+	const skipped: string[] = [];
+	const onSkip = (key: string, tier: Tier) => void skipped.push(`${key} of the ${tier} tier`);
+	const place: Place = { vault, kv: { mount, version }, scope, empty, onSkip, namespace };
 	await logIn(parts);
 	const opening = openAll(parts);
 	// Waited for below. Where both fail, what is said must not depend on which was faster.
@@ -166,6 +171,8 @@ export async function gatherSecrets(parts: FetchParts): Promise<readonly Secret[
 		place,
 		plan.wanted.filter(({ key }) => needed(key) && !settings.sealed.has(key)),
 	);
+	if (skipped.length > 0)
+		log.warn(`empty values skipped: ${enumerate(skipped.sort(), 20)}`, { values: skipped.length });
 	return [...read, ...opened].sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 

@@ -1,4 +1,5 @@
 import { parseTemplate, type Template } from '../contract/compose.ts';
+import { type EmptyPolicy, parseEmptyPolicy } from '../contract/empty.ts';
 import { type Format, parseFormats } from '../contract/formats.ts';
 import { isKey, parseKeys } from '../contract/keys.ts';
 import { parseName, parseRole } from '../contract/names.ts';
@@ -45,6 +46,8 @@ export interface Settings {
 	readonly tiers: readonly Tier[];
 	/** Keys that must exist after the merge. */
 	readonly require: readonly string[];
+	/** What becomes of empty values. */
+	readonly empty: EmptyPolicy;
 	/** Keys for the kubelet's own file. */
 	readonly envKeys: readonly string[];
 	readonly formats: readonly Format[];
@@ -152,6 +155,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		scope,
 		tokenFile: required('ENVTIER_TOKEN_FILE', text),
 		require: optional('ENVTIER_REQUIRE', parseKeys) ?? [],
+		empty: required('ENVTIER_EMPTY', parseEmptyPolicy),
 		envKeys: optional('ENVTIER_ENV_KEYS', parseKeys) ?? [],
 		formats: required('ENVTIER_FORMAT', parseFormats),
 		sealed: family('ENVTIER_SEALED_', parseSealed),

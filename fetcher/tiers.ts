@@ -1,3 +1,4 @@
+import type { EmptyPolicy } from '../contract/empty.ts';
 import { type Scope, type Tier, tierPath, VALUE_FIELD } from '../contract/tiers.ts';
 import { Failure } from './failure.ts';
 import { object } from './json.ts';
@@ -21,6 +22,9 @@ export interface Place {
 	readonly vault: Vault;
 	readonly kv: Kv;
 	readonly scope: Scope;
+	readonly empty: EmptyPolicy;
+	/** Told each empty value that is skipped. */
+	readonly onSkip: (key: string, tier: Tier) => void;
 	/** Vault namespace, for messages. */
 	readonly namespace: string | undefined;
 }
@@ -75,11 +79,16 @@ type Outcome =
 	| { readonly kind: 'refused'; readonly tier: Tier }
 	| { readonly kind: 'unusable'; readonly sentence: string };
 
+/** What to do about an empty value that is refused. */
+export const EMPTY_CURE =
+	'give it a value, or say in envtier.dev/empty what becomes of empty ones: "skip" or "keep"';
+
 /** Why a value can't be handed over, or undefined when it can. */
-function unusable(value: unknown): string | undefined {
+function unusable(value: unknown, empty: EmptyPolicy): string | undefined {
 	if (value === undefined || value === null) return `has no field "${VALUE_FIELD}"`;
 	if (typeof value !== 'string') return `has no text in the field "${VALUE_FIELD}" but ${kindOf(value)}`;
-	if (value === '') return `has an empty field "${VALUE_FIELD}"`;
+	if (value === '')
+		return empty === 'keep' ? undefined : `has an empty field "${VALUE_FIELD}": ${EMPTY_CURE}`;
 	// Written as UTF-8 it would silently become another value.
 	return value.isWellFormed() ? undefined : 'holds half of a surrogate pair, which no text can';
 }
@@ -89,7 +98,7 @@ function kindOf(value: unknown): string {
 }
 
 async function readOne(place: Place, { key, tiers }: Wanted): Promise<Outcome> {
-	const { vault, kv, scope } = place;
+	const { vault, kv, scope, empty, onSkip } = place;
 	for (const tier of tiers) {
 		const found = await vault.read(readPath(kv, folderOf(tier, scope), key));
 		if (found.kind === 'refused') return { kind: 'refused', tier };
@@ -97,7 +106,12 @@ async function readOne(place: Place, { key, tiers }: Wanted): Promise<Outcome> {
 		// Deleted, destroyed, or gone since it was listed: the tier below shows through.
 		if (fields === undefined) continue;
 		const value = fields[VALUE_FIELD];
-		const why = unusable(value);
+		// Counts as missing as well.
+		if (value === '' && empty === 'skip') {
+			onSkip(key, tier);
+			continue;
+		}
+		const why = unusable(value, empty);
 		if (why === undefined) return { kind: 'secret', secret: { key, origin: tier, value: value as string } };
 		return { kind: 'unusable', sentence: `${key} of the ${tier} tier ${why}` };
 	}

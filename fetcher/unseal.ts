@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { EmptyPolicy } from '../contract/empty.ts';
 import {
 	SEAL_SCOPES,
 	type Sealed,
@@ -9,7 +10,7 @@ import {
 } from '../contract/sealed.ts';
 import { Failure } from './failure.ts';
 import { enumerate } from './text.ts';
-import type { Secret } from './tiers.ts';
+import { EMPTY_CURE, type Secret } from './tiers.ts';
 import type { Opened, Vault } from './vault.ts';
 
 /** Where sealed values are opened, and for whom. */
@@ -18,6 +19,7 @@ export interface SealedPlace {
 	/** Mount of the transit engine. */
 	readonly transit: string;
 	readonly place: SealPlace;
+	readonly empty: EmptyPolicy;
 	/** Makes the failure of a request that Vault refused: what was to be done, and the lines of a policy that allow it. */
 	readonly refused: (what: string, rules: readonly string[]) => Promise<Failure>;
 }
@@ -52,7 +54,7 @@ function meaningOf(said: string, whose: string): string {
  */
 export async function openSealed(
 	sealed: ReadonlyMap<string, Sealed>,
-	{ vault, transit, place, refused }: SealedPlace,
+	{ vault, transit, place, empty, refused }: SealedPlace,
 ): Promise<readonly Secret[]> {
 	const groups = SEAL_SCOPES.map((scope) => ({
 		scope,
@@ -77,7 +79,7 @@ export async function openSealed(
 		);
 		throw await refused(`to open ${enumerate(names)}`, rules);
 	}
-	const results = attempts.flatMap((attempt) => resultsOf(attempt, transit, place));
+	const results = attempts.flatMap((attempt) => resultsOf(attempt, transit, place, empty));
 	const wrong = results.flatMap((one) => ('wrong' in one ? [one.wrong] : []));
 	if (wrong.length > 0) throw new Failure('not-opened', enumerate(wrong));
 	const unfit = results.flatMap((one) => ('unfit' in one ? [one.unfit] : []));
@@ -91,6 +93,7 @@ function resultsOf(
 	{ scope, keys, opened }: Attempt,
 	transit: string,
 	place: SealPlace,
+	empty: EmptyPolicy,
 ): readonly OneResult[] {
 	const whose = owner(scope, place);
 	if (opened.kind === 'absent')
@@ -100,13 +103,15 @@ function resultsOf(
 			},
 		];
 	if (opened.kind === 'refused') return [];
-	return keys.map((key, i): OneResult => {
+	return keys.flatMap((key, i): readonly OneResult[] => {
 		const result = opened.results[i];
 		if (result === undefined || !result.ok)
-			return { wrong: `${key} ${meaningOf(result?.error ?? 'nothing', whose)}` };
+			return [{ wrong: `${key} ${meaningOf(result?.error ?? 'nothing', whose)}` }];
 		const bytes = Buffer.from(result.value, 'base64');
-		if (bytes.length === 0) return { unfit: `${key} (sealed) is empty` };
-		if (!isUtf8(bytes)) return { unfit: `${key} (sealed) is no UTF-8 text` };
-		return { secret: { key, origin: 'sealed', value: bytes.toString() } };
+		if (bytes.length === 0 && empty === 'skip') return [];
+		if (bytes.length === 0 && empty === 'refuse')
+			return [{ unfit: `${key} (sealed) is empty: ${EMPTY_CURE}` }];
+		if (!isUtf8(bytes)) return [{ unfit: `${key} (sealed) is no UTF-8 text` }];
+		return [{ secret: { key, origin: 'sealed', value: bytes.toString() } }];
 	});
 }

@@ -1,3 +1,4 @@
+import { type EmptyPolicy, parseEmptyPolicy } from '../contract/empty.ts';
 import { FORMATS, type Format, parseFormats } from '../contract/formats.ts';
 import { parseKeys } from '../contract/keys.ts';
 import { ANNOTATION_PREFIX, parseName, parseRole } from '../contract/names.ts';
@@ -107,6 +108,13 @@ export const ANNOTATIONS = {
 		default: 'none',
 		example: 'DATABASE_URL, SESSION_KEY',
 	} as Annotation<readonly string[]>,
+	empty: {
+		parse: parseEmptyPolicy,
+		meaning:
+			'what becomes of a secret whose value is empty: refuse (the pod does not start), skip (the key counts as missing in that tier, so the tier below shows through) or keep (an empty text is handed over)',
+		default: 'ENVTIER_EMPTY, which is refuse unless set',
+		example: 'keep',
+	} as Annotation<EmptyPolicy>,
 	containers: {
 		parse: parseContainers,
 		meaning: 'which containers get the files; an init container may be named too',

@@ -1,4 +1,5 @@
 import { composeOrder, type Template } from '../contract/compose.ts';
+import type { EmptyPolicy } from '../contract/empty.ts';
 import type { Format } from '../contract/formats.ts';
 import { ANNOTATION_PREFIX, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
@@ -17,6 +18,7 @@ export interface Reading {
 	readonly scope: Scope;
 	readonly tiers: readonly Tier[];
 	readonly require: readonly string[];
+	readonly empty: EmptyPolicy;
 	/** Empty when no container reads a file. */
 	readonly formats: readonly Format[];
 	/** Handed over by the kubelet; their keys are required. */
@@ -43,10 +45,8 @@ export function readingOf(
 	const role = roleOf(asked.role ?? settings.defaultRole, serviceAccount, namespace);
 	if (!role.ok) return role;
 	const variables = asked.env ?? [];
-	const filed = needsFiles(asked);
-	const formats = asked.format ?? (variables.length === 0 || filed !== undefined ? ['shell'] : []);
-	if (formats.length === 0 && filed !== undefined) return err(noFiles(filed));
-	if (formats.length === 0 && variables.length === 0) return err(nothing());
+	const formats = formatsOf(asked);
+	if (!formats.ok) return formats;
 	const many = tooManyOfKeys(asked.each.compose.size + asked.each.sealed.size);
 	if (many !== undefined) return err(many);
 	const composed = [...asked.each.compose];
@@ -56,12 +56,23 @@ export function readingOf(
 		scope,
 		tiers: tiers.value,
 		require: [...new Set([...(asked.require ?? []), ...variables.map(({ key }) => key)])],
-		formats,
+		empty: asked.empty ?? settings.empty,
+		formats: formats.value,
 		variables,
 		templates: new Map(composed.map(([key, { text }]) => [key, text])),
 		sealed: asked.each.sealed,
 		role: role.value,
 	});
+}
+
+/** Which files are written: what the pod says, else one to source unless nothing but native variables is asked for. */
+function formatsOf(asked: Asked): Result<readonly Format[], Rejection> {
+	const { format, env = [] } = asked;
+	const filed = needsFiles(asked);
+	const formats = format ?? (env.length === 0 || filed !== undefined ? ['shell'] : []);
+	if (formats.length > 0) return ok(formats);
+	if (filed !== undefined) return err(noFiles(filed));
+	return env.length === 0 ? err(nothing()) : ok([]);
 }
 
 /** The composed values that need one another in a circle, none of which could be the first. */

@@ -1,3 +1,4 @@
+import { type EmptyPolicy, parseEmptyPolicy } from '../contract/empty.ts';
 import { parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
@@ -39,6 +40,8 @@ export interface InjectionSettings {
 	/** With `{serviceAccount}` and `{namespace}` still in it. */
 	readonly defaultRole: string;
 	readonly defaultUser: number;
+	/** Of pods that do not say. */
+	readonly empty: EmptyPolicy;
 	readonly tokenAudience: string;
 	/** Whether `envtier.dev/env` can be served. */
 	readonly nativeEnv: NativeEnvSupport;
@@ -148,6 +151,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		orgLabel: ok(undefined),
 		defaultRole: required('ENVTIER_DEFAULT_ROLE', role),
 		defaultUser: required('ENVTIER_DEFAULT_UID', wholeNumber(1, 2 ** 31 - 1)),
+		empty: required('ENVTIER_EMPTY', parseEmptyPolicy),
 		tokenAudience: required('ENVTIER_TOKEN_AUDIENCE', matching(/^\S+$/, 'an audience without blanks')),
 		nativeEnv: nativeEnv === 'true' ? ok(true) : err(NATIVE_ENV_OFF[nativeEnv]),
 		vault,

@@ -36,6 +36,8 @@ export interface Injection {
 	readonly tiers: readonly string[];
 	/** Keys whose values are sealed in annotations. */
 	readonly sealed: readonly string[];
+	/** What becomes of empty values. */
+	readonly empty: string;
 	/** Keys whose values are composed. */
 	readonly composed: readonly string[];
 	readonly fetchers: readonly { readonly container: string; readonly user: number }[];
@@ -115,6 +117,7 @@ function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind
 	return {
 		role: plan.reading.role,
 		tiers: plan.reading.tiers,
+		empty: plan.reading.empty,
 		sealed: [...plan.reading.sealed.keys()],
 		composed: [...plan.reading.templates.keys()],
 		fetchers: plan.fetchers.map(({ container, identity }) => ({ container, user: identity.user })),

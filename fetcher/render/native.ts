@@ -6,10 +6,13 @@ const LONGEST_LINE = 65_535;
 
 /**
  * `KEY='value'` as the kubelet reads it for `fileKeyRef` (KEP-3721, pkg/kubelet/util/env): between single quotes everything is
- * taken as it is, there is no way to write a single quote, and a return before a newline is lost.
+ * taken as it is, there is no way to write a single quote, and a return before a newline is lost. An empty value is an error of the
+ * container there: "key not found" (pkg/kubelet/kubelet_pods.go).
  */
 export const renderNative: Render = byLine((entry) => {
 	const { key, value } = entry;
+	if (value === '')
+		return { why: 'is empty, which the kubelet takes for missing: take it out of envtier.dev/env' };
 	if (value.includes('\0')) return NUL;
 	if (value.includes("'")) return { why: 'holds a single quote, which the kubelet’s env files can’t' };
 	if (value.includes('\r\n'))

@@ -60,6 +60,10 @@ describe.each([
 		await putSecret(vault, path, value, place);
 		made.push([path, place]);
 	};
+	const putEmpty = async (path: string): Promise<void> => {
+		await put(path, 'to be replaced');
+		await putFields(vault, path, { value: '' });
+	};
 	const fetch = (env: Readonly<Record<string, string>> = {}): Promise<Run> =>
 		runFetcher(bundle.file, pod, { ...vaultEnv(vault), ...env });
 
@@ -298,6 +302,59 @@ describe.each([
 		expect(code).toBe(27);
 		expect(words).toContain(`ODD of the service tier ${why}`);
 		expect(pod.files()).toEqual({});
+	});
+
+	test('an empty value is refused with a sentence that names the annotation, skipped, or kept', async () => {
+		await put(`${ORG}/OVERRIDDEN`, 'below');
+		await putEmpty(`${SERVICE}/OVERRIDDEN`);
+		await putEmpty(`${DEPLOYMENT}/ALONE`);
+		const refused = await fetch();
+		expect(refused.code).toBe(27);
+		expect(refused.words).toContain(
+			'ALONE of the deployment tier has an empty field "value": give it a value, or say in envtier.dev/empty what becomes of empty ones: "skip" or "keep"',
+		);
+		expect(pod.files()).toEqual({});
+		const skipped = await fetch({ ENVTIER_EMPTY: 'skip' });
+		expect(skipped.code).toBe(0);
+		expect(pod.files()).toEqual({ env: "export OVERRIDDEN='below'\n" });
+		expect(skipped.stdout).toContain(
+			'empty values skipped: ALONE of the deployment tier and OVERRIDDEN of the service tier',
+		);
+		const formats = 'shell,dotenv,json,files';
+		const kept = await fetch({ ENVTIER_EMPTY: 'keep', ENVTIER_REQUIRE: 'ALONE', ENVTIER_FORMAT: formats });
+		expect(kept.code).toBe(0);
+		const files = Object.entries(pod.files()).filter(([path]) => !path.startsWith('..envtier-'));
+		expect(Object.fromEntries(files)).toEqual({
+			env: "export ALONE=''\nexport OVERRIDDEN=''\n",
+			'.env': "ALONE=''\nOVERRIDDEN=''\n",
+			'env.json': '{\n  "ALONE": "",\n  "OVERRIDDEN": ""\n}\n',
+			'files/ALONE': '',
+			'files/OVERRIDDEN': '',
+		});
+	});
+
+	test('an empty value that is skipped counts as missing for require, env and templates', async () => {
+		await putEmpty(`${ORG}/ALONE`);
+		const { code, words } = await fetch({
+			ENVTIER_EMPTY: 'skip',
+			ENVTIER_REQUIRE: 'ALONE',
+			ENVTIER_ENV_KEYS: 'ALONE',
+			ENVTIER_COMPOSE_URL: 'x${ALONE}',
+		});
+		expect(code).toBe(23);
+		for (const by of ['require', 'env', 'compose.URL'])
+			expect(words).toContain(`ALONE (asked for by envtier.dev/${by})`);
+	});
+
+	test('an empty value that is kept cannot be a native variable: the kubelet takes it for missing', async () => {
+		await putEmpty(`${ORG}/ALONE`);
+		const { code, words } = await fetch({
+			ENVTIER_EMPTY: 'keep',
+			ENVTIER_ENV_KEYS: 'ALONE',
+			ENVTIER_FORMAT: 'none',
+		});
+		expect(code).toBe(27);
+		expect(words).toContain('ALONE of the org tier is empty, which the kubelet takes for missing');
 	});
 
 	test('every secret that cannot be handed over is named at once', async () => {

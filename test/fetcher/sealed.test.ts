@@ -161,7 +161,19 @@ describe.each([
 		const empty = await seal(vault, '', 'deployment', HERE);
 		const { code, words } = await fetch({ ENVTIER_SEALED_BYTES: bytes, ENVTIER_SEALED_EMPTY: empty });
 		expect(code).toBe(27);
-		expect(words).toContain('BYTES (sealed) is no UTF-8 text and EMPTY (sealed) is empty');
+		expect(words).toContain(
+			'BYTES (sealed) is no UTF-8 text and EMPTY (sealed) is empty: give it a value, or say',
+		);
+	});
+
+	test('that are empty are skipped, or kept, where the pod says so', async () => {
+		const empty = await seal(vault, '', 'deployment', HERE);
+		const env = { ENVTIER_SEALED_EMPTY: empty, ENVTIER_FORMAT: 'shell' };
+		expect((await fetch({ ...env, ENVTIER_EMPTY: 'keep' })).code).toBe(0);
+		expect(pod.files()['env']).toContain("export EMPTY=''\n");
+		expect((await fetch({ ...env, ENVTIER_EMPTY: 'skip' })).code).toBe(0);
+		expect(pod.files()['env']).not.toContain('EMPTY');
+		expect((await fetch({ ...env, ENVTIER_EMPTY: 'skip', ENVTIER_REQUIRE: 'EMPTY' })).code).toBe(23);
 	});
 
 	test('a transit engine that is not there is not taken for a missing key', async () => {

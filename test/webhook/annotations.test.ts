@@ -193,6 +193,19 @@ const TABLES: Readonly<Record<AnnotationName, Table>> = {
 			['a container', 'web'],
 		],
 	},
+	empty: {
+		sees: (pod) => variable(pod, 'ENVTIER_EMPTY'),
+		accepts: [
+			['skip', 'skip', 'skip'],
+			['keep', 'keep', 'keep'],
+			['refuse, which the fetcher does unasked', 'refuse', undefined],
+		],
+		refuses: [
+			['another word', 'ignore'],
+			['another case', 'Keep'],
+			['nothing', ''],
+		],
+	},
 	containers: {
 		sees: readers,
 		accepts: [

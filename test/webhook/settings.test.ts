@@ -296,6 +296,15 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 			['a fraction', '1.5'],
 		],
 	},
+	ENVTIER_EMPTY: {
+		sees: ({ injection }) => injection.empty,
+		default: 'refuse',
+		accepts: [
+			['skip', 'skip', 'skip'],
+			['keep', 'keep', 'keep'],
+		],
+		refuses: [['another word', 'ignore']],
+	},
 	ENVTIER_TOKEN_AUDIENCE: {
 		sees: ({ injection }) => injection.tokenAudience,
 		default: 'vault',
