@@ -2,14 +2,15 @@ import { randomUUID } from 'node:crypto';
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import type { Logger } from 'pino';
 import { ok, type Result } from '../contract/result.ts';
-import { type AuditSink, resultOf } from './audit.ts';
+import type { AuditSink } from './audit.ts';
+import { type AuditTrail, beforeChanges, openTrail } from './audit-trail.ts';
 import { bodyReader, type ReadBody } from './body.ts';
 import type { Access } from './identity/access.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { OpenApiDocument } from './openapi.ts';
-import type { AuditNote, Operation, Reply, Services } from './operation.ts';
+import type { Operation, Reply, Services } from './operation.ts';
 import { type Problem, refuse } from './problem.ts';
 import { StoreFailure } from './store/store.ts';
 
@@ -32,13 +33,12 @@ export interface AppParts {
 	readonly now: () => Date;
 }
 
-/** What is known of one call so far; the audit line is made of it when the answer is out. */
+/** One call: its audit trail, and whether its work goes on when the caller is gone. */
 interface Trail {
-	readonly requestId: string;
-	readonly started: number;
-	action: string;
-	identity: Identity | undefined;
-	note: AuditNote | undefined;
+	readonly audit: AuditTrail;
+	working: boolean;
+	/** Ends the trail once the work is done and the connection is closed. */
+	ended(): void;
 }
 
 /** The API's routes, beside them `/openapi.json`, `/healthz`, `/readyz` and `/metrics`. */
@@ -91,39 +91,35 @@ function addSystemRoutes(app: Express, { openApi, metrics, notReady, log }: AppP
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** Gives every call its id, and sees to it that it leaves an audit line and a log line, however it ends. */
-function trailFor({ audit, metrics, log, now }: AppParts): RequestHandler {
+/** Gives every call its id, and sees to it that it leaves its audit lines and a log line, however it ends. */
+function trailFor({ audit: sink, metrics, log, now }: AppParts): RequestHandler {
 	return (request, response, next) => {
 		const given = request.get('x-request-id');
-		const trail: Trail = {
-			requestId: given !== undefined && REQUEST_ID.test(given) ? given : randomUUID(),
-			started: performance.now(),
-			action: 'unknown',
-			identity: undefined,
-			note: undefined,
-		};
-		response.locals['trail'] = trail;
-		response.set('x-request-id', trail.requestId);
+		const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+		const started = performance.now();
 		// A connection that is gone may no longer tell.
 		const ip = request.ip ?? request.socket.remoteAddress ?? '';
+		const audit = openTrail(sink, now, { requestId, ip });
+		let closed = false;
+		const trail: Trail = {
+			audit,
+			working: false,
+			ended: () => {
+				// What a call still does after its caller has gone belongs before its result.
+				if (!closed || trail.working) return;
+				const { statusCode: status, writableFinished } = response;
+				const seconds = (performance.now() - started) / 1000;
+				metrics.called(audit.action, status, seconds);
+				audit.end(status, writableFinished);
+				const ms = Math.round(seconds * 1000);
+				log.debug({ requestId, action: audit.action, status, ms }, 'call');
+			},
+		};
+		response.locals['trail'] = trail;
+		response.set('x-request-id', requestId);
 		response.on('close', () => {
-			const { requestId, action, identity, note } = trail;
-			const status = response.statusCode;
-			const seconds = (performance.now() - trail.started) / 1000;
-			metrics.called(action, status, seconds);
-			audit({
-				time: now().toISOString(),
-				actor: identity?.subject ?? 'anonymous',
-				via: identity?.kind ?? 'none',
-				action,
-				scope: note?.scope ?? '',
-				key: note?.key ?? '',
-				result: resultOf(status, response.writableFinished),
-				status,
-				requestId,
-				ip,
-			});
-			log.debug({ requestId, action, status, ms: Math.round(seconds * 1000) }, 'call');
+			closed = true;
+			trail.ended();
 		});
 		next();
 	};
@@ -137,11 +133,15 @@ async function serve(
 	response: Response,
 ): Promise<void> {
 	const trail = response.locals['trail'] as Trail;
-	trail.action = operation.id;
+	trail.audit.action = operation.id;
+	trail.working = true;
 	try {
-		send(response, await answer(parts, readBody, operation, { request, response, trail }));
+		const outcome = await answer(parts, readBody, operation, { request, response, audit: trail.audit });
+		// What is shown counts as an effect too.
+		if (outcome.ok) trail.audit.intend();
+		send(response, outcome);
 	} catch (thrown) {
-		const { requestId } = trail;
+		const { requestId } = trail.audit;
 		if (thrown instanceof StoreFailure) {
 			parts.log.error({ requestId, code: thrown.code, problem: thrown.message }, 'the store failed');
 			send(response, refuse(500, `the secret store failed; the log says why under request id ${requestId}`));
@@ -152,13 +152,16 @@ async function serve(
 		const at = stack?.split('\n').filter((line) => /^\s+at /.test(line));
 		parts.log.error({ requestId, name, at }, 'a defect: the call failed');
 		send(response, refuse(500, `a defect of the API; the log says more under request id ${requestId}`));
+	} finally {
+		trail.working = false;
+		trail.ended();
 	}
 }
 
 interface Exchange {
 	readonly request: Request;
 	readonly response: Response;
-	readonly trail: Trail;
+	readonly audit: AuditTrail;
 }
 
 /** Who, whether, what: in this order, so that nobody learns more than they may. */
@@ -169,13 +172,13 @@ async function answer(
 	exchange: Exchange,
 ): Promise<Result<Reply, Problem>> {
 	const { access, services, now } = parts;
-	const { request, response, trail } = exchange;
+	const { request, response, audit } = exchange;
 	if (services === undefined)
 		return refuse(503, 'no store is configured: the operator must set ENVTIER_API_STORE');
 	const identified = await signIn(parts, exchange);
 	if (!identified.ok) return identified;
 	const identity = identified.value;
-	trail.identity = identity;
+	audit.identity = identity;
 	const allowed = await access.authorize(identity, operation.permission);
 	if (!allowed.ok) return allowed;
 	const raw =
@@ -186,12 +189,13 @@ async function answer(
 	return operation.run(
 		{
 			...services,
+			store: beforeChanges(services.store, audit.intend),
 			identity,
 			deed: { subject: identity.subject, at: now() },
 			name: String(request.params['name'] ?? ''),
-			note: (note) => {
-				trail.note = note;
-			},
+			note: audit.note,
+			step: audit.step,
+			requestId: audit.requestId,
 		},
 		raw.value,
 	);
@@ -199,7 +203,7 @@ async function answer(
 
 async function signIn(
 	{ access, limits, metrics, log }: AppParts,
-	{ request, response, trail }: Exchange,
+	{ request, response, audit }: Exchange,
 ): Promise<Result<Identity, Problem>> {
 	const ip = request.ip ?? '';
 	const blocked = await limits.loginBlocked(ip);
@@ -215,11 +219,11 @@ async function signIn(
 				metrics.loginFailed();
 			}
 		}
-		log.info({ requestId: trail.requestId, status, reason: message, ip }, 'a caller was not let in');
+		log.info({ requestId: audit.requestId, status, reason: message, ip }, 'a caller was not let in');
 		return identified;
 	}
 	const wait = await limits.call(identified.value.subject);
-	trail.identity = identified.value;
+	audit.identity = identified.value;
 	return wait === undefined ? identified : tooMany(response, wait, 'too many calls');
 }
 

@@ -1,24 +1,46 @@
-/** One operation, done or refused, as one JSON line. Never a value, never a credential. */
-export interface AuditLine {
-	/** RFC 3339. */
+/** What every audit line says. Never a value, never a credential. */
+interface AuditFields {
+	/** RFC 3339: when the line was written. */
 	readonly time: string;
-	/** The subject; "anonymous" when nobody was identified. */
+	/** The subject; "anonymous" when nobody was identified; "envtier-api" for what the API does by itself. */
 	readonly actor: string;
-	/** How the actor signed in. */
-	readonly via: 'api-key' | 'session' | 'kubernetes' | 'none';
-	/** The operation's id in the OpenAPI document; "unknown" for calls that mean none. */
+	/** How the actor signed in; "system" for what the API does by itself. */
+	readonly via: 'api-key' | 'session' | 'kubernetes' | 'none' | 'system';
+	/** The operation's id in the OpenAPI document, or "deployments.undo"; "unknown" for calls of no operation. */
 	readonly action: string;
 	/** The place, as its path in the KV mount; empty when the call did not get that far. */
 	readonly scope: string;
 	readonly key: string;
-	readonly result: 'done' | 'refused' | 'failed' | 'aborted';
-	/** The HTTP status. */
-	readonly status: number;
 	readonly requestId: string;
 	readonly ip: string;
 }
 
-/** Where audit lines go. */
+/** Written before an allowed call changes anything or shows anything. Without a result line, its outcome is unknown. */
+export interface AuditIntent extends AuditFields {
+	readonly phase: 'intent';
+}
+
+/** Written when a call, or its work on one key, has ended. A refused call has this line alone. */
+export interface AuditResult extends AuditFields {
+	readonly phase: 'result';
+	readonly result: 'done' | 'refused' | 'failed' | 'aborted';
+	/** The HTTP status; for one key of a call, the status that a call about this key alone would have. */
+	readonly status: number;
+}
+
+export type AuditLine = AuditIntent | AuditResult;
+
+/** Who acts, and in which request. */
+export type AuditFacts = Pick<AuditFields, 'actor' | 'via' | 'requestId' | 'ip'>;
+
+/** What an audit line says beyond who and what: never a value. */
+export interface AuditNote {
+	/** The place, as its path in the KV mount. */
+	readonly scope: string;
+	readonly key?: string;
+}
+
+/** Where audit lines go. Returns only when the line is written. */
 export type AuditSink = (line: AuditLine) => void;
 
 /** Writes audit lines as JSON, one a line, marked so that they can be told from the log on the same stream. */
@@ -27,7 +49,7 @@ export function jsonLines(write: (text: string) => void): AuditSink {
 }
 
 /** What a status means for the audit. */
-export function resultOf(status: number, finished: boolean): AuditLine['result'] {
+export function resultOf(status: number, finished: boolean): AuditResult['result'] {
 	if (!finished) return 'aborted';
 	if (status < 400) return 'done';
 	return status < 500 ? 'refused' : 'failed';

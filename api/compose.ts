@@ -46,7 +46,7 @@ export async function compose(settings: Settings, around: Surroundings): Promise
 	const { log, audit, keys, version, now } = around;
 	const metrics = createMetrics();
 	const { store, close } = openStore(settings, metrics, log);
-	const recovery = store === undefined ? undefined : startRecovery(store, log, { ...RECOVERY, now });
+	const recovery = store === undefined ? undefined : startRecovery(store, log, { ...RECOVERY, now, audit });
 	const { oidc, cluster } = settings;
 	const byId = new Map(keys.map((key) => [key.id, key]));
 	const access = createAccess({

@@ -4,8 +4,10 @@ import { z } from 'zod';
 import { parseName } from '../contract/names.ts';
 import { ok, type Result } from '../contract/result.ts';
 import { VALUE_FIELD } from '../contract/tiers.ts';
+import type { AuditSink } from './audit.ts';
+import { type RecordStep, stepRecorder } from './audit-steps.ts';
 import { mapAtMost } from './concurrency.ts';
-import { type Place, pathOf, type Spot } from './places.ts';
+import { folderOf, type Place, pathOf, type Spot } from './places.ts';
 import { type Problem, refuse } from './problem.ts';
 import {
 	addToIndex,
@@ -37,9 +39,17 @@ export interface Undoing {
 	settle(name: string): Promise<void>;
 }
 
+/** Who makes a deployment, and where each step of it is audited. */
+export interface By extends Deed {
+	readonly step: RecordStep;
+	readonly requestId: string;
+}
+
 /** What is written down before the first secret is copied, so that whoever comes later can undo it. */
 const JOURNAL = z.object({
 	attempt: z.string(),
+	/** Of the call, so that undoing it can be told by the same request id. */
+	requestId: z.string().default(''),
 	owner: z.string(),
 	startedAt: z.string(),
 	/** Paths at which nothing lived when the attempt began. */
@@ -48,6 +58,8 @@ const JOURNAL = z.object({
 type Journal = z.infer<typeof JOURNAL>;
 
 const AT_ONCE = 8;
+/** The action of the audit lines that tell what was taken back. */
+const UNDO = 'deployments.undo';
 /** "_" begins no template's name, so this is nobody's. */
 const JOURNALS = 'templates/_journal';
 const journalOf = (name: string): string => `${JOURNALS}/${name}`;
@@ -61,29 +73,29 @@ export async function createDeployment(
 	store: Store,
 	deployment: Deployment,
 	template: Template | undefined,
-	deed: Deed,
+	by: By,
 	undoing: Undoing,
 ): Promise<Result<Made, Problem>> {
 	const { name } = deployment;
 	await undoing.settle(name);
 	if ((await readJournal(store, name)) !== undefined) {
-		await undoAbandoned(store, name, deed.at);
+		await undoAbandoned(store, name, by.at, by.step);
 		if ((await readJournal(store, name)) !== undefined) return refuse(409, BUSY);
 	}
 	const source = template === undefined ? [] : await templateSecrets(store, template.name);
 	try {
 		// Inside, for a claim whose answer was lost may be ours.
-		const claimed = await claim(store, name, deed.at);
+		const claimed = await claim(store, name, by.at);
 		if (claimed.kind !== 'claimed')
 			return refuse(409, claimed.kind === 'taken' ? `the deployment name ${name} is taken` : BUSY);
-		const made = await fill(store, deployment, { template, source, stamp: claimed.stamp }, deed);
-		if (!made.ok) await undo(store, name, undefined);
+		const made = await fill(store, deployment, { template, source, stamp: claimed.stamp }, by);
+		if (!made.ok) await undo(store, name, undefined, by.step);
 		// It is the owner's; only the journal is left, and goes as soon as the store answers, so that nobody takes it for unfinished.
 		else if (template !== undefined && !(await forgotten(store, name))) undoing.later(name);
 		return made;
 	} catch (thrown) {
 		// Here too the answer may have been lost on its way while the last step was done: then it stays.
-		const state = await undo(store, name, undefined).catch(() => 'unknown');
+		const state = await undo(store, name, undefined, by.step).catch(() => 'unknown');
 		if (state === 'unknown') undoing.later(name);
 		throw thrown;
 	}
@@ -101,7 +113,7 @@ async function fill(
 	store: Store,
 	deployment: Deployment,
 	{ template, source, stamp }: Filling,
-	deed: Deed,
+	by: By,
 ): Promise<Result<Made, Problem>> {
 	const { name, owner } = deployment;
 	const existing = await existingPaths(store, name);
@@ -110,12 +122,13 @@ async function fill(
 	const attempt = randomUUID();
 	if (fresh.length > 0) {
 		const paths = fresh.map(({ to }) => pathOf(to));
-		const journal: Journal = { attempt, owner, startedAt: deed.at.toISOString(), paths };
+		const { requestId } = by;
+		const journal: Journal = { attempt, requestId, owner, startedAt: by.at.toISOString(), paths };
 		if ((await store.put(journalOf(name), { journal: JSON.stringify(journal) }, 0)) === 'conflict')
 			return refuse(409, BUSY);
 	}
 	const outcomes = await mapAtMost(AT_ONCE, plan, ({ secret, to }) =>
-		copyOne(store, secret, to, { ...deed, attempt, template: template?.name ?? '' }),
+		auditedCopy(store, secret, to, { ...by, attempt, template: template?.name ?? '' }),
 	);
 	await addToIndex(store, owner, 'deployments', name);
 	// False: someone took the name back in the meantime, for this attempt took far too long.
@@ -158,12 +171,23 @@ async function existingPaths(store: Store, name: string): Promise<ReadonlySet<st
 	return new Set(spots.filter((_, i) => live[i]).map(pathOf));
 }
 
-async function copyOne(
-	store: Store,
-	secret: Known,
-	to: Spot,
-	by: Deed & { readonly attempt: string; readonly template: string },
-): Promise<'copied' | 'kept' | 'gone'> {
+/** What became of one secret of the template: `gone` if it was deleted meanwhile. */
+type Outcome = 'copied' | 'kept' | 'gone';
+type CopyBy = By & { readonly attempt: string; readonly template: string };
+
+const STATUS_OF: Readonly<Record<Outcome, number>> = { copied: 201, kept: 409, gone: 404 };
+
+function auditedCopy(store: Store, secret: Known, to: Spot, by: CopyBy): Promise<Outcome> {
+	const note = { scope: folderOf(to.place), key: to.key };
+	return by.step(
+		'deployments.create',
+		note,
+		() => copyOne(store, secret, to, by),
+		(outcome) => STATUS_OF[outcome],
+	);
+}
+
+async function copyOne(store: Store, secret: Known, to: Spot, by: CopyBy): Promise<Outcome> {
 	const value = (await store.read(pathOf(secret)))?.[VALUE_FIELD];
 	if (value === undefined) return 'gone';
 	if ((await putNew(store, pathOf(to), value)) === 'conflict') return 'kept';
@@ -200,36 +224,44 @@ async function readJournal(store: Store, name: string): Promise<Journal | undefi
  *
  * @param known the journal, if it was read already
  */
-async function undo(store: Store, name: string, known: Journal | undefined): Promise<'made' | 'undone'> {
+async function undo(
+	store: Store,
+	name: string,
+	known: Journal | undefined,
+	step: RecordStep,
+): Promise<'made' | 'undone'> {
 	const journal = known ?? (await readJournal(store, name));
 	if ((await findDeployment(store, name)) !== undefined) {
 		if (journal !== undefined) await store.remove(journalOf(name));
 		return 'made';
 	}
-	await store.remove(markerOf(name));
+	await step(UNDO, { scope: `deployments/${name}` }, () => store.remove(markerOf(name)));
 	if (journal === undefined) return 'undone';
 	// Twice: a write whose answer was lost may be done just now.
 	for (let pass = 0; pass < 2; pass += 1)
-		await mapAtMost(AT_ONCE, journal.paths, (path) => removeCopy(store, path, journal.attempt));
+		await mapAtMost(AT_ONCE, journal.paths, (path) => removeCopy(store, path, journal.attempt, step));
 	await removeFromIndex(store, journal.owner, 'deployments', name);
 	await store.remove(journalOf(name));
 	return 'undone';
 }
 
 /** Removes what this attempt wrote, and nothing that someone else wrote there meanwhile. */
-async function removeCopy(store: Store, path: string, attempt: string): Promise<void> {
+async function removeCopy(store: Store, path: string, attempt: string, step: RecordStep): Promise<void> {
 	const head = await store.head(path);
 	if (head === undefined || !head.live) return;
 	const { copy, created_by: createdBy } = head.metadata;
 	// Written, and not described before the failure: nobody's yet.
 	const undescribed = createdBy === undefined;
-	if (copy === attempt || undescribed) await store.remove(path);
+	if (copy !== attempt && !undescribed) return;
+	const end = path.lastIndexOf('/');
+	const note = { scope: path.slice(0, end), key: path.slice(end + 1) };
+	await step(UNDO, note, () => store.remove(path));
 }
 
-async function undoAbandoned(store: Store, name: string, now: Date): Promise<void> {
+async function undoAbandoned(store: Store, name: string, now: Date, step: RecordStep): Promise<void> {
 	const journal = await readJournal(store, name);
 	if (journal !== undefined && isAbandoned(new Date(journal.startedAt), now))
-		await undo(store, name, journal);
+		await undo(store, name, journal, step);
 }
 
 /** Keeps undoing what a failing store kept from being undone, and what processes that died left behind. */
@@ -241,15 +273,20 @@ export interface Recovery extends Undoing {
 export function startRecovery(
 	store: Store,
 	log: Logger,
-	{ retry, sweep, now }: { retry: number; sweep: number; now: () => Date },
+	{ retry, sweep, now, audit }: { retry: number; sweep: number; now: () => Date; audit: AuditSink },
 ): Recovery {
+	const stepsOf = async (name: string): Promise<RecordStep> => {
+		// The request that began it; a failed one that left no journal has no keys to tell of either.
+		const requestId = (await readJournal(store, name))?.requestId || randomUUID();
+		return stepRecorder(audit, now, () => ({ actor: 'envtier-api', via: 'system', requestId, ip: '' }));
+	};
 	/** What was handed over, with the undoing that is under way. */
 	const pending = new Map<string, Promise<void> | undefined>();
 	let busy = false;
 	let swept = Number.NEGATIVE_INFINITY;
 	const undoNow = async (name: string): Promise<void> => {
 		try {
-			const state = await undo(store, name, undefined);
+			const state = await undo(store, name, undefined, await stepsOf(name));
 			pending.delete(name);
 			const left = state === 'made' ? 'finished' : 'undone';
 			log.info({ deployment: name }, `a deployment that failed half-way was ${left}`);
@@ -268,7 +305,7 @@ export function startRecovery(
 		for (const name of [...pending.keys()]) await settle(name);
 		if (performance.now() < swept + sweep) return;
 		const names = (await store.list(JOURNALS)).filter((name) => parseName(name).ok);
-		for (const name of names) await undoAbandoned(store, name, now());
+		for (const name of names) await undoAbandoned(store, name, now(), await stepsOf(name));
 		swept = performance.now();
 	};
 	const tick = async (): Promise<void> => {

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import { ok, type Result } from '../contract/result.ts';
+import type { AuditNote } from './audit.ts';
+import type { RecordStep } from './audit-steps.ts';
 import type { Undoing } from './copy.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Permission } from './identity/permission.ts';
@@ -8,13 +10,6 @@ import { faultsOf } from './schemas/common.ts';
 import type { SchemaName } from './schemas/named.ts';
 import type { Deed } from './secrets.ts';
 import type { Store } from './store/store.ts';
-
-/** What the audit line says beyond who and what: never a value. */
-export interface AuditNote {
-	/** The place, as its path in the KV mount. */
-	readonly scope: string;
-	readonly key?: string;
-}
 
 /** What an operation works with. */
 export interface Services {
@@ -31,7 +26,11 @@ export interface Call<Input> extends Services {
 	readonly input: Input;
 	/** The last segment of the path, where the operation has one. */
 	readonly name: string;
-	readonly note: (note: AuditNote) => void;
+	/** Says which places the call is about, before anything is changed: for the audit. */
+	readonly note: (...notes: readonly AuditNote[]) => void;
+	/** Audits a step of its own, such as the copy of one secret. */
+	readonly step: RecordStep;
+	readonly requestId: string;
 }
 
 /** What is answered when all went well. */

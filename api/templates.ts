@@ -1,7 +1,8 @@
 import { parseName } from '../contract/names.ts';
 import { ok, type Result } from '../contract/result.ts';
+import type { RecordStep } from './audit-steps.ts';
 import { mapAtMost } from './concurrency.ts';
-import { type Place, servicesFolderOf, userSegment } from './places.ts';
+import { folderOf, type Place, pathOf, servicesFolderOf, userSegment } from './places.ts';
 import { NOT_YOUR_TEMPLATE, type Problem, refuse } from './problem.ts';
 import type { TemplateService } from './schemas/templates.ts';
 import { type Deed, type Known, listSecrets, spotsIn } from './secrets.ts';
@@ -169,13 +170,14 @@ export function missingOf(
 	);
 }
 
-/** Removes a template with its secrets; deployments made from it keep theirs. */
-export async function deleteTemplate(store: Store, template: Template): Promise<void> {
+/** Removes a template with its secrets, each audited by itself; deployments made from it keep theirs. */
+export async function deleteTemplate(store: Store, template: Template, step: RecordStep): Promise<void> {
 	const places = await placesOf(store, 'template', template.name);
 	for (const place of places) {
 		const spots = await spotsIn(store, place);
-		const folder = 'service' in place ? `services/${place.service}/secrets` : 'secrets';
-		await mapAtMost(AT_ONCE, spots, ({ key }) => store.remove(`templates/${template.name}/${folder}/${key}`));
+		await mapAtMost(AT_ONCE, spots, (spot) =>
+			step('templates.delete', { scope: folderOf(place), key: spot.key }, () => store.remove(pathOf(spot))),
+		);
 	}
 	await store.remove(definitionOf(template.name));
 	for (const folder of indexesOf(template)) await store.remove(`${folder}/${template.name}`);

@@ -22,7 +22,11 @@ const list = operation(
 		answers: { 200: { description: 'the deployments', schema: 'DeploymentList' } },
 	},
 	Nothing,
-	async ({ store, identity }) => reply(200, await deploymentsOf(store, identity.subject)),
+	async ({ store, identity, note }) => {
+		const deployments = await deploymentsOf(store, identity.subject);
+		note({ scope: 'deployments' }, ...deployments.map(({ name }) => ({ scope: `deployments/${name}` })));
+		return reply(200, deployments);
+	},
 );
 
 const get = operation(
@@ -58,7 +62,7 @@ const create = operation(
 		},
 	},
 	NewDeployment,
-	async ({ store, undoing, identity, deed, input, note }) => {
+	async ({ store, undoing, identity, deed, input, note, step, requestId }) => {
 		const { name, org, template: templateName } = input;
 		note({ scope: `deployments/${name}` });
 		if (org !== identity.org)
@@ -73,7 +77,13 @@ const create = operation(
 			template: templateName ?? '',
 			createdAt: deed.at.toISOString(),
 		};
-		const made = await createDeployment(store, deployment, template?.value, deed, undoing);
+		const made = await createDeployment(
+			store,
+			deployment,
+			template?.value,
+			{ ...deed, step, requestId },
+			undoing,
+		);
 		if (!made.ok) return made;
 		const { copied, kept, missing } = made.value;
 		return reply(201, { ...deployment, copied, kept, missing });

@@ -25,7 +25,11 @@ const list = operation(
 		answers: { 200: { description: 'the keys', schema: 'ApiKeyList' } },
 	},
 	Nothing,
-	async ({ store, identity }) => reply(200, (await keysOf(store, identity.subject)).map(encode)),
+	async ({ store, identity, note }) => {
+		const keys = await keysOf(store, identity.subject);
+		note({ scope: 'keys' }, ...keys.map(({ id }) => ({ scope: `keys/${id}` })));
+		return reply(200, keys.map(encode));
+	},
 );
 
 const create = operation(

@@ -1,6 +1,7 @@
 import { ok, type Result } from '../../contract/result.ts';
+import type { AuditNote } from '../audit.ts';
 import type { Identity } from '../identity/identity.ts';
-import { type AuditNote, type Operation, operation, reply } from '../operation.ts';
+import { type Operation, operation, reply } from '../operation.ts';
 import { folderOf, type Place, refOfId, type SecretRef } from '../places.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import { Nothing } from '../schemas/named.ts';

@@ -1,11 +1,11 @@
 import { type Operation, operation, reply } from '../operation.ts';
-import { type Place, refOfId, userSegment } from '../places.ts';
+import { folderOf, type Place, refOfId, userSegment } from '../places.ts';
 import { NO_SUCH_SECRET, refuse } from '../problem.ts';
 import { deploymentsOf } from '../registry.ts';
 import { ChangedSecret, NewSecret, SecretId, SecretQuery } from '../schemas/secrets.ts';
 import { createSecret, deleteSecret, type Known, listSecrets, updateSecret } from '../secrets.ts';
 import type { Store } from '../store/store.ts';
-import { placesOf, type Viewer } from '../templates.ts';
+import { placesOf, templatesOf, type Viewer } from '../templates.ts';
 import { owned, placeMeant } from './access.ts';
 
 const PATH = '/api/secrets';
@@ -25,12 +25,14 @@ function deploymentNameOf(place: Place): string {
 	return place.kind === 'template' ? `template:${place.template}` : '';
 }
 
-/** Every place that a list without a query covers. */
+/** Every place that a list without a query covers: the caller's own, those of their deployments and of their templates. */
 async function allPlaces(store: Store, caller: Viewer): Promise<readonly Place[]> {
 	const places: Place[] = [{ kind: 'user', user: userSegment(caller.subject) }];
 	// One after the other: each asks little, and a call must not take the whole store for itself.
 	for (const { name } of await deploymentsOf(store, caller.subject))
 		places.push(...(await placesOf(store, 'deployment', name)));
+	for (const { name, owner } of await templatesOf(store, caller))
+		if (owner === caller.subject) places.push(...(await placesOf(store, 'template', name)));
 	return places;
 }
 
@@ -39,7 +41,7 @@ const list = operation(
 		method: 'get',
 		path: PATH,
 		id: 'secrets.list',
-		summary: 'List what is known of your secrets: your own, and those of your deployments',
+		summary: 'List what is known of your secrets: your own, and those of your deployments and templates',
 		permission: { resource: 'secrets', verb: 'list', needs: 'secrets:read' },
 		query: 'SecretQuery',
 		answers: { 200: { description: 'the secrets, without values', schema: 'SecretList' }, 403: FORBIDDEN },
@@ -47,9 +49,9 @@ const list = operation(
 	SecretQuery,
 	async ({ store, identity, input, note }) => {
 		if (input.deployment === undefined || input.deployment === '') {
-			note({ scope: `users/${userSegment(identity.subject)}/secrets` });
 			const own: Place = { kind: 'user', user: userSegment(identity.subject) };
 			const places = input.deployment === '' ? [own] : await allPlaces(store, identity);
+			note(...places.map((place) => ({ scope: folderOf(place) })));
 			return reply(200, (await listSecrets(store, places)).map(encode));
 		}
 		const meant = placeMeant(identity, input.deployment, '');

@@ -32,7 +32,11 @@ const list = operation(
 		answers: { 200: { description: 'the templates', schema: 'TemplateList' } },
 	},
 	Nothing,
-	async ({ store, identity }) => reply(200, await templatesOf(store, identity)),
+	async ({ store, identity, note }) => {
+		const templates = await templatesOf(store, identity);
+		note({ scope: 'templates' }, ...templates.map(({ name }) => ({ scope: `templates/${name}` })));
+		return reply(200, templates);
+	},
 );
 
 const get = operation(
@@ -114,11 +118,11 @@ const remove = operation(
 		answers: { 200: { description: 'deleted', schema: 'Deleted' }, 403: FORBIDDEN },
 	},
 	TemplateName,
-	async ({ store, identity, input, note }) => {
+	async ({ store, identity, input, note, step }) => {
 		note({ scope: `templates/${input.name}` });
 		const template = await ownTemplate(store, input.name, identity);
 		if (!template.ok) return template;
-		await deleteTemplate(store, template.value);
+		await deleteTemplate(store, template.value, step);
 		return reply(200, { status: 'deleted' });
 	},
 );

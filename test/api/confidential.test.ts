@@ -77,7 +77,7 @@ test.each(Object.entries(STORES))(
 	},
 );
 
-test('every call leaves one audit line, refused ones too', async () => {
+test('every call leaves one result line in the audit, refused ones too', async () => {
 	await using api = await startApi({ callers: [alice, bob] });
 	const body = { key: 'A', value: 'v' };
 	const headers = { 'x-request-id': 'my-id.1' };
@@ -164,6 +164,7 @@ test('an audit line has these fields and no others, whatever the answer', async 
 			'actor',
 			'ip',
 			'key',
+			'phase',
 			'requestId',
 			'result',
 			'scope',

@@ -67,27 +67,41 @@ test.skipIf(onPath('jq') === undefined)(
 		const signer = makeJwtSigner();
 		await enableAuth(bao, 'jwt', { config: { jwt_validation_pubkeys: [signer.publicKeyPem] } });
 		await writePolicy(bao, 'shop', 'path "secret/data/deployments/shop/*" { capabilities = ["read"] }');
-		const bound = { bound_audiences: ['vault'], bound_subject: 'system:serviceaccount:shop:web' };
-		await writeRole(bao, 'jwt', 'web', {
-			role_type: 'jwt',
-			user_claim: 'sub',
-			token_policies: ['shop'],
-			...bound,
-		});
+		const role = { role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'] };
+		const bound_subject = 'system:serviceaccount:shop:web';
+		await writeRole(bao, 'jwt', 'web', { ...role, bound_subject, token_policies: ['shop'] });
+		const login = async (name: string, namespace: string): Promise<string> => {
+			const jwt = signer.sign(serviceAccountClaims(namespace, name));
+			const answer = await must(bao, 'POST', 'auth/jwt/login', { body: { role: name, jwt }, token: '' });
+			return (answer as { auth: { client_token: string } }).auth.client_token;
+		};
+		const read = 'secret/data/deployments/shop/secrets/DATABASE_URL';
 		const alice = caller('user:alice');
 		await using api = await startApi({ env: await vaultEnv(bao), callers: [alice] });
 
 		await api.send('POST', '/api/deployments', { as: alice, body: { name: 'shop', org: 'acme' } });
 		const body = { key: 'DATABASE_URL', value: 'canary-of-the-story', deploymentName: 'shop' };
 		expect((await api.send('POST', '/api/secrets', { as: alice, body })).status).toBe(201);
-		const jwt = signer.sign(serviceAccountClaims('shop', 'web'));
-		const login = await must(bao, 'POST', 'auth/jwt/login', { body: { role: 'web', jwt }, token: '' });
-		const { client_token: token } = (login as { auth: { client_token: string } }).auth;
-		await must(bao, 'GET', 'secret/data/deployments/shop/secrets/DATABASE_URL', { token });
-		const deleted = await api.send('GET', '/api/secrets?deployment=other', { as: alice });
-		expect(deleted.status).toBe(403);
+		await must(bao, 'GET', read, { token: await login('web', 'shop') });
+		// Another account, whose role has no policy of this deployment.
+		await writeRole(bao, 'jwt', 'other', { ...role, bound_subject: 'system:serviceaccount:else:other' });
+		const stranger = await login('other', 'else');
+		const denied = await bao.request('GET', read, { token: stranger });
+		expect(denied.status).toBe(403);
+		const other = await api.send('GET', '/api/secrets?deployment=other', { as: alice });
+		expect(other.status).toBe(403);
+		expect((await api.send('GET', '/api/secrets', { as: alice })).status).toBe(200);
+		// As a process leaves it that was killed in between.
+		const [intent] = api.auditLines().filter(({ phase }) => phase === 'intent');
+		const killed = {
+			...intent,
+			time: new Date().toISOString(),
+			requestId: 'killed',
+			action: 'secrets.delete',
+			key: 'K',
+		};
 
-		await writeFile(join(bao.dir, 'api.log'), api.output());
+		await writeFile(join(bao.dir, 'api.log'), `${api.output()}${JSON.stringify(killed)}\n`);
 		await copyFile(join(bao.dir, 'audit.log'), join(bao.dir, 'vault-audit.log'));
 		const told = await runProcess({
 			command: 'bash',
@@ -100,10 +114,17 @@ test.skipIf(onPath('jq') === undefined)(
 			expect.objectContaining({ who: 'user:alice', what: 'deployments.create ', result: 'done' }),
 			expect.objectContaining({ who: 'user:alice', what: 'secrets.create DATABASE_URL', result: 'done' }),
 			expect.objectContaining({
-				who: 'role web',
-				what: 'read secret/data/deployments/shop/secrets/DATABASE_URL',
+				who: 'role web of jwt-system:serviceaccount:shop:web',
+				what: `read ${read}`,
 				result: 'done',
 			}),
+			expect.objectContaining({
+				who: 'role other of jwt-system:serviceaccount:else:other',
+				what: `read ${read}`,
+				result: expect.stringContaining('permission denied'),
+			}),
+			expect.objectContaining({ who: 'user:alice', what: 'secrets.list ', result: 'done' }),
+			expect.objectContaining({ what: 'secrets.delete K', result: 'unknown: the API ended first' }),
 		]);
 		expect(told.stdout).not.toContain('canary-of-the-story');
 	},

@@ -144,11 +144,11 @@ test('audit lines can go to a file of their own, which nobody else may read', as
 		const url = `${api.url}/api/secrets`;
 		expect((await call({ url, method: 'POST', caPem, headers: { authorization }, body })).status).toBe(201);
 		expect((await call({ url, caPem })).status).toBe(401);
-		const lines = await until('both lines', async () => {
+		const lines = await until('all lines', async () => {
 			const text = await readFile(file, 'utf8');
-			return text.split('\n').length === 3 ? text : undefined;
+			return text.split('\n').length === 4 ? text : undefined;
 		});
-		expect(lines).toMatch(/"action":"secrets.create".*\n.*"result":"refused"/);
+		expect(lines).toMatch(/"phase":"intent".*\n.*"result":"done".*\n.*"result":"refused"/);
 		expect(lines).not.toContain('canary-of-the-file');
 		expect(api.process.stdout()).not.toContain('"type":"audit"');
 		expect((await stat(file)).mode & 0o777).toBe(0o600);
@@ -181,7 +181,7 @@ test('an audit file that cannot be written is told at the start; one that breaks
 		const list = () =>
 			call({ url: `${api.url}/api/secrets`, caPem: api.authority.certPem, headers: { authorization } });
 		expect([(await list()).status, (await list()).status]).toEqual([200, 200]);
-		await until('both lines', () => api.process.stdout().split('"type":"audit"').length === 3);
+		await until('both result lines', () => api.process.stdout().split('"phase":"result"').length === 3);
 		expect(api.process.stdout()).toContain('the audit file cannot be written');
 		await mkdir(folder);
 		expect((await list()).status).toBe(200);

@@ -41,7 +41,10 @@ export interface ApiUnderTest extends AsyncDisposable {
 	readonly caPem: string | undefined;
 	/** Everything that it logged, audited included, as text. */
 	output(): string;
+	/** The result lines of its audit. */
 	audit(): readonly Record<string, unknown>[];
+	/** All lines of its audit. */
+	auditLines(): readonly Record<string, unknown>[];
 	readonly seen: Conformance;
 	send(method: string, path: string, sent?: Sent): Promise<Answer>;
 	readonly api: Api;
@@ -89,7 +92,8 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
 		caPem: undefined,
 		seen,
 		output: () => lines.join(''),
-		audit: () => audited,
+		audit: () => audited.filter(({ phase }) => phase === 'result'),
+		auditLines: () => audited,
 		send: async (method, path, { as, body, headers = {} } = {}) => {
 			const credential = typeof as === 'string' ? as : as?.key;
 			const authorization = credential === undefined ? {} : { authorization: `Bearer ${credential}` };

@@ -9,6 +9,8 @@ export type StepFault =
 	| 'cut-before'
 	/** OpenBao does it; the connection is reset before the answer is out. */
 	| 'cut-after'
+	/** OpenBao hears nothing, and there is no answer. */
+	| 'hold'
 	/** Answered with 500 by the proxy; OpenBao hears nothing. */
 	| 'error';
 
@@ -17,7 +19,7 @@ export interface StepProxy extends AsyncDisposable {
 	/** `https://127.0.0.1:port`, its certificate from the CA of the OpenBao. */
 	readonly addr: string;
 	/** From now on; requests count from 1. */
-	setFault(fault: (number: number) => StepFault): void;
+	setFault(fault: (number: number, step: string) => StepFault): void;
 	/** `METHOD path` of every request since `setFault`. */
 	steps(): readonly string[];
 }
@@ -26,16 +28,17 @@ export interface StepProxy extends AsyncDisposable {
 export async function startStepProxy(bao: OpenBao): Promise<StepProxy> {
 	const leaf = await bao.authority.issue();
 	const agent = new Agent({ keepAlive: true, ca: bao.caPem });
-	let faultOf: (number: number) => StepFault = () => 'pass';
+	let faultOf: (number: number, step: string) => StepFault = () => 'pass';
 	let steps: string[] = [];
 	const server = createServer({ cert: leaf.certPem, key: leaf.keyPem }, (request, response) => {
 		const { method = 'GET', url = '', headers, socket } = request;
 		steps.push(`${method} ${url}`);
-		const fault = faultOf(steps.length);
+		const fault = faultOf(steps.length, `${method} ${url}`);
 		if (fault === 'cut-before') {
 			socket.destroy();
 			return;
 		}
+		if (fault === 'hold') return;
 		if (fault === 'error') {
 			request.resume();
 			response.writeHead(500).end('{"errors":["made by the test"]}');
