@@ -80,6 +80,9 @@ const STATUS: Readonly<Record<number, string>> = {
 /** First bits of a field: never to be put into a table, by anybody on the way; or just not into ours. */
 const LITERAL = { secret: 0x10, plain: 0x00 } as const;
 
+/** Says that the encoder keeps a table of no bytes (RFC 7541, 6.3). */
+export const NO_TABLE = Buffer.from([0x20]);
+
 /** A number that begins in the last `bits` bits of a byte (RFC 7541, 5.1). */
 function integer(value: number, bits: number, first: number): number[] {
 	const most = 2 ** bits - 1;

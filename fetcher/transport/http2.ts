@@ -14,7 +14,7 @@ import {
 	makeFrameReader,
 	uint32,
 } from './frames.ts';
-import { decodeFields, encodeFields } from './hpack.ts';
+import { decodeFields, encodeFields, NO_TABLE } from './hpack.ts';
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
@@ -71,6 +71,8 @@ export function speakHttp2(socket: Socket, address: string): Connection {
 	let nextId = 1;
 	let taken = 0;
 	let going = false;
+	/** Whether the next block must say how large our table is: whoever allows less than it did insists on that (RFC 7541, 4.2). */
+	let tableUnsaid = true;
 
 	let outgoing: Buffer[] = [];
 	/** Everything that is said in one turn goes out in one piece. */
@@ -119,7 +121,7 @@ export function speakHttp2(socket: Socket, address: string): Connection {
 	};
 
 	const sendHeaders = (id: number, request: Request): void => {
-		const block = encodeFields(
+		const fields = encodeFields(
 			[
 				[':method', request.method],
 				[':scheme', 'https'],
@@ -130,6 +132,8 @@ export function speakHttp2(socket: Socket, address: string): Connection {
 			],
 			SECRET_FIELDS,
 		);
+		const block = tableUnsaid ? Buffer.concat([NO_TABLE, fields]) : fields;
+		tableUnsaid = false;
 		const end = request.body === undefined || request.body.length === 0 ? FLAG.endStream : 0;
 		for (let at = 0; at < block.length; at += LONGEST_FRAME) {
 			const last = at + LONGEST_FRAME >= block.length ? FLAG.endHeaders : 0;
@@ -192,15 +196,19 @@ export function speakHttp2(socket: Socket, address: string): Connection {
 		if (ends) answered(stream);
 	};
 
+	const onInitialWindow = (value: number): void => {
+		for (const stream of streams.values()) stream.window += value - peer.initialWindow;
+		peer.initialWindow = value;
+	};
+
 	const onSettings = ({ flags, payload }: Frame): void => {
 		if ((flags & FLAG.ack) !== 0) return;
 		for (let at = 0; at < payload.length; at += 6) {
 			const value = payload.readUInt32BE(at + 2);
 			const id = payload.readUInt16BE(at);
 			if (id === SETTING.maxConcurrentStreams) peer.streams = value;
-			if (id !== SETTING.initialWindowSize) continue;
-			for (const stream of streams.values()) stream.window += value - peer.initialWindow;
-			peer.initialWindow = value;
+			if (id === SETTING.headerTableSize) tableUnsaid = true;
+			if (id === SETTING.initialWindowSize) onInitialWindow(value);
 		}
 		send(encodeFrame(FRAME.settings, FLAG.ack, 0, NOTHING));
 		sendBodies();
@@ -315,7 +323,7 @@ export function speakHttp2(socket: Socket, address: string): Connection {
 				const cancel = after(timeout, () => {
 					// After a silence the connection itself may be dead: the next request tries another.
 					going = true;
-					const late = timedOut(address, timeout, 'no complete answer');
+					const late = timedOut(address, timeout, 'answer');
 					if (stream === undefined) settle(late);
 					else fail(stream, late);
 				});

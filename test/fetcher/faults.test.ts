@@ -117,6 +117,15 @@ describe('besides', () => {
 		await proxy[Symbol.asyncDispose]();
 	});
 
+	test.concurrent.each([0, 1_024, 4_096])(
+		'in front of Vault stands a proxy with a header table of %d bytes: one connection for everything',
+		async (headerTableSize) => {
+			const place = await scripted(weather, () => undefined, { headerTableSize });
+			const run = await endure(weather, place, HARMLESS);
+			expect(run.last).toMatchObject({ connections: 1 });
+		},
+	);
+
 	test.concurrent('login, then all lists at once, then all reads at once: a round trip each', async () => {
 		// Each stage is answered when all of its requests are there: were one sent after another's answer, none ever would be.
 		const stages = { 'secret/metadata/': 3, 'secret/data/': 2 };

@@ -109,6 +109,29 @@ describe('beside nghttp2', () => {
 		for (const [i, { body }] of answers.entries()) expect(body.equals(bodies[i] ?? body)).toBe(true);
 	});
 
+	// nghttp2 ends a connection whose client has not taken note of a smaller table (RFC 7541, 4.2). HAProxy, nginx and Envoy announce such.
+	test.each([0, 1, 1_024, 4_095, 4_096, 65_536])(
+		'a server with a header table of %d bytes: one connection serves every request',
+		async (headerTableSize) => {
+			await using opened = await nghttp2(
+				(stream, _path, _body, fields) => {
+					stream.respond({ ':status': 200, 'content-type': String(fields['x-vault-token']) });
+					stream.end();
+				},
+				{ settings: { headerTableSize } },
+			);
+			// The first before the server's settings have come, the others after that, alone and at the same time.
+			for (let i = 0; i < 3; i++) {
+				const tokens = Array.from({ length: 20 }, (_, n) => `token ${i} ${n} ${'x'.repeat(300)}`);
+				const answers = await Promise.all(
+					tokens.map((token) => ask(opened, get('/', { 'x-vault-token': token, 'user-agent': 'test' }))),
+				);
+				expect(answers.map(({ contentType }) => contentType)).toEqual(tokens);
+			}
+			expect(opened.connection.usable()).toBe(true);
+		},
+	);
+
 	test('answers of many MiB in a row, beyond every window', async () => {
 		await using opened = await nghttp2((stream) => {
 			stream.respond({ ':status': 200 });

@@ -44,6 +44,8 @@ export interface ScriptedOptions {
 	readonly tls?: KeyPair & { readonly minVersion?: SecureVersion; readonly maxVersion?: SecureVersion };
 	/** HTTP/2 and HTTP/1.1 unless given. */
 	readonly http1Only?: boolean;
+	/** Bytes of the header table that it announces in HTTP/2; Node's choice unless given. */
+	readonly headerTableSize?: number;
 }
 
 /** A proxy that answers some requests itself. */
@@ -107,7 +109,10 @@ export async function startScriptedVault(options: ScriptedOptions): Promise<Scri
 type Responder = ServerResponse | Http2ServerResponse;
 type Listener = (request: IncomingMessage | Http2ServerRequest, response: Responder) => void;
 
-function makeServer({ tls, http1Only = false }: ScriptedOptions, listener: Listener): Server {
+function makeServer(
+	{ tls, http1Only = false, headerTableSize }: ScriptedOptions,
+	listener: Listener,
+): Server {
 	if (tls === undefined) return createHttp1(listener);
 	const { certPem: cert, keyPem: key, minVersion, maxVersion } = tls;
 	const secure = {
@@ -117,7 +122,8 @@ function makeServer({ tls, http1Only = false }: ScriptedOptions, listener: Liste
 		...(maxVersion === undefined ? {} : { maxVersion, ciphers: 'DEFAULT@SECLEVEL=0' }),
 	};
 	if (http1Only) return createHttps(secure, listener);
-	const server = createSecureServer({ ...secure, allowHTTP1: true }, listener);
+	const settings = headerTableSize === undefined ? {} : { settings: { headerTableSize } };
+	const server = createSecureServer({ ...secure, ...settings, allowHTTP1: true }, listener);
 	server.on('sessionError', () => undefined);
 	return server;
 }
