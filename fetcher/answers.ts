@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { type Obstacle, UNREACHABLE } from './advice.ts';
 import { Failure } from './failure.ts';
 import { type Json, object } from './json.ts';
 import { printable, quoted } from './text.ts';
@@ -18,15 +19,20 @@ export function errorsOf(body: Json): readonly string[] {
 	return texts.map((text) => printable(text.replace(/^1 error occurred:\s*\* /, '')));
 }
 
+type Healing = readonly [words: string, obstacle: Obstacle];
+
 /** Statuses below 500 that heal, and what they mean (Vault's HTTP API; 412 and 473 are Vault Enterprise's). */
-const HEALING: Readonly<Record<number, string>> = {
-	408: 'is too slow',
-	412: 'has not caught up with its cluster yet',
-	425: 'asks to try later',
-	429: 'asks for fewer requests',
-	472: 'is the standby of a disaster-recovery pair',
-	473: 'is a standby',
+const HEALING: Readonly<Record<number, Healing>> = {
+	408: ['is too slow', 'slow'],
+	412: ['has not caught up with its cluster yet', 'standby'],
+	425: ['asks to try later', 'slow'],
+	429: ['asks for fewer requests', 'busy'],
+	472: ['is the standby of a disaster-recovery pair', 'standby'],
+	473: ['is a standby', 'standby'],
 };
+
+/** Vault's answer with status 400 while a KV mount becomes version 2, for seconds or, with many secrets, minutes (KV v2 documentation). */
+const UPGRADING = /upgrading from non-versioned to versioned/i;
 
 /**
  * What the kubernetes and jwt methods say about a token of another issuer: `claim "iss" is invalid` (with status 500 up to Vault 1.8),
@@ -65,18 +71,26 @@ function redirect(answer: Answer, at: string, path: string): Failure {
 	if (status === 307 && target?.pathname === path)
 		return new Failure(
 			'unreachable',
-			`${at} is a standby that cannot pass requests on now but redirects them${to}; ${never}: if this lasts, let standbys ` +
-				'reach the cluster port of the active node, or point ENVTIER_VAULT_ADDR at a name that leads to the active node',
-			{ heals: true },
+			`${at} is a standby that cannot pass requests on now but redirects them${to}; ${never}`,
+			{
+				heals: true,
+				cure:
+					'let standbys reach the cluster port of the active node (8201 unless set), or point ENVTIER_VAULT_ADDR at a ' +
+					'name that leads to the active node',
+			},
 		);
-	return new Failure(
-		'bad-answer',
-		`${at} answers with a redirect (${status})${to}; ${never}: ` +
-			'point ENVTIER_VAULT_ADDR at Vault itself, where a standby forwards requests instead of redirecting them',
-	);
+	return new Failure('bad-answer', `${at} answers with a redirect (${status})${to}; ${never}`, {
+		cure: 'point ENVTIER_VAULT_ADDR at Vault itself, where a standby forwards requests instead of redirecting them',
+	});
 }
 
-function trouble(answer: Answer, at: string): Failure {
+/** What Vault has to do with an answer from 500 upwards, which names the path: one key alone may be the cause. */
+function serverError(answer: Answer, at: string, path: string, quote: string): readonly [string, string] {
+	const where = `${at} has an error (${answer.status}${quote}) at ${quoted(path)}`;
+	return [where, quote === '' ? UNREACHABLE.proxy : `look for ${quoted(path)} in Vault’s log`];
+}
+
+function trouble(answer: Answer, at: string, path: string): Failure {
 	const { status } = answer;
 	const said = saidIn(answer);
 	// A date means what the server's clock makes of it: this one may be wrong.
@@ -85,35 +99,51 @@ function trouble(answer: Answer, at: string): Failure {
 	const options = { heals: true, ...(quiet === undefined ? {} : { retryAfter: quiet }) };
 	if (status === 503 && said.some((text) => /sealed|not (?:yet )?initialized/i.test(text)))
 		return new Failure('sealed', `${at} is sealed or not initialized`, options);
-	const words = HEALING[status] ?? 'has an error';
 	const quote = said.length > 0 ? `: ${said.join('; ')}` : '';
-	return new Failure('unreachable', `${at} ${words} (${status}${quote})`, options);
+	const healing = HEALING[status];
+	if (healing !== undefined) {
+		const [words, obstacle] = healing;
+		const sentence = `${at} ${words} (${status}${quote})`;
+		return new Failure('unreachable', sentence, { ...options, cure: UNREACHABLE[obstacle] });
+	}
+	if (status === 400)
+		return new Failure('unreachable', `${at} is upgrading the KV mount of ${quoted(path)} (400${quote})`, {
+			...options,
+			cure: 'wait until Vault has upgraded the mount: the pod then starts by itself',
+		});
+	const [sentence, cure] = serverError(answer, at, path, quote);
+	return new Failure('unreachable', sentence, { ...options, cure, path });
 }
 
 function saidIn(answer: Answer): readonly string[] {
 	return errorsOf(object(parse(answer.body)) ?? {});
 }
 
-function stays(answer: Answer): boolean {
-	return saidIn(answer).some((text) => STAYING.some((pattern) => pattern.test(text)));
+/** Whether the same request may succeed later. */
+function healing(answer: Answer): boolean {
+	const { status } = answer;
+	const says = (pattern: RegExp): boolean => saidIn(answer).some((text) => pattern.test(text));
+	if (status === 400) return says(UPGRADING);
+	return HEALING[status] !== undefined || (status >= 500 && !STAYING.some(says));
 }
 
 /**
  * Tells what Vault says from what something else in its place says, and what heals from what stays.
  *
- * @param path of the request, for messages
+ * @param path of the request, which begins with "/v1/"
  * @throws Failure unless Vault itself gave an answer that stays
  */
 export function readAnswer(answer: Answer, address: string, path: string): VaultAnswer {
 	const { status } = answer;
 	const at = `Vault at ${address}`;
 	if (status >= 300 && status < 400) throw redirect(answer, at, path);
-	if ((status >= 500 && !stays(answer)) || HEALING[status] !== undefined) throw trouble(answer, at);
+	const asked = path.replace(/^\/v1\//, '');
+	if (healing(answer)) throw trouble(answer, at, asked);
 	if (answer.body.length === 0 && status < 300) return { status, body: {} };
 	const body = object(parse(answer.body));
 	if (body !== undefined) return { status, body };
 	const { contentType } = answer;
-	const what = `${at} answers ${quoted(path)} with ${status}`;
+	const what = `${at} answers ${quoted(asked)} with ${status}`;
 	if (/^application\/json\b/i.test(contentType))
 		throw new Failure('bad-answer', `${what} and JSON that is cut off or malformed`, { heals: true });
 	const type = contentType === '' ? 'something without a content type' : printable(contentType, 60);

@@ -8,6 +8,8 @@ export interface FailureOptions {
 	readonly retryAfter?: number;
 	/** What to do in this very case; it replaces the general advice of the exit code. */
 	readonly cure?: string;
+	/** Vault's path that gave an error of the server, which may concern this path alone. */
+	readonly path?: string;
 }
 
 /**
@@ -19,6 +21,7 @@ export class Failure extends Error {
 	readonly heals: boolean;
 	readonly retryAfter: number | undefined;
 	readonly cure: string | undefined;
+	readonly path: string | undefined;
 
 	constructor(reason: ExitReason, sentence: string, options: FailureOptions = {}) {
 		super(sentence);
@@ -27,5 +30,15 @@ export class Failure extends Error {
 		this.heals = options.heals ?? false;
 		this.retryAfter = options.retryAfter;
 		this.cure = options.cure;
+		this.path = options.path;
+	}
+
+	/** The same with another sentence. It no longer asks for a retry. */
+	saying(sentence: string): Failure {
+		const { reason, cure, path } = this;
+		return new Failure(reason, sentence, {
+			...(cure === undefined ? {} : { cure }),
+			...(path === undefined ? {} : { path }),
+		});
 	}
 }

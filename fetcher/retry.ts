@@ -11,6 +11,8 @@ const LONGEST_ATTEMPT = 20_000;
 const SHORTEST_ATTEMPT = 500;
 /** With less left than this no answer would come in time. */
 const TOO_SHORT = 50;
+/** Timers may fire this much early. */
+const TIMER_SLACK = 2;
 
 /** Different failures that are worth a warning; the rest is for the level debug. */
 const MOST_WARNINGS = 10;
@@ -51,9 +53,11 @@ export function backoff(failed: number, random: () => number): number {
 
 const seconds = (ms: number): string => `${Math.ceil(ms / 100) / 10} s`;
 
-function givenUp(last: Failure, why: string): Failure {
-	const { reason, message, cure } = last;
-	return new Failure(reason, `${message}; ${why}`, cure === undefined ? {} : { cure });
+const givenUp = (last: Failure, why: string): Failure => last.saying(`${last.message}; ${why}`);
+
+function endIfOver(deadline: Deadline, telling: Failure): void {
+	if (deadline.left() < TOO_SHORT)
+		throw givenUp(telling, `given up after ${seconds(deadline.span)} (ENVTIER_DEADLINE)`);
 }
 
 /**
@@ -92,14 +96,15 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 			const start = now();
 			const tried = await tryOnce(attempt, timeout);
 			if (tried.ok) return tried.value;
-			const ranOut = now() - start >= timeout * 0.9;
+			const ranOut = now() - start >= timeout * 0.9 - TIMER_SLACK;
 			const cutShort = ranOut && timeout < attemptSpan(deadline, slow);
 			slow += Number(ranOut);
 			// That the last try was cut short by the deadline says less than what the ones before it found.
 			telling = cutShort ? (telling ?? tried.error) : tried.error;
-			if (deadline.left() < TOO_SHORT)
-				throw givenUp(telling, `given up after ${seconds(deadline.span)} (ENVTIER_DEADLINE)`);
+			endIfOver(deadline, telling);
 			await pause(tried.error, failed, deadline);
+			// A busy machine may wake too late for another try.
+			endIfOver(deadline, telling);
 		}
 	};
 }

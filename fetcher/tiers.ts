@@ -100,7 +100,11 @@ function kindOf(value: unknown): string {
 async function readOne(place: Place, { key, tiers }: Wanted): Promise<Outcome> {
 	const { vault, kv, scope, empty, onSkip } = place;
 	for (const tier of tiers) {
-		const found = await vault.read(readPath(kv, folderOf(tier, scope), key));
+		const path = readPath(kv, folderOf(tier, scope), key);
+		const found = await vault.read(path).catch((thrown: unknown) => {
+			if (!(thrown instanceof Failure) || thrown.path !== path) throw thrown;
+			throw thrown.saying(`${key} of the ${tier} tier cannot be read: ${thrown.message}`);
+		});
 		if (found.kind === 'refused') return { kind: 'refused', tier };
 		const fields = found.kind === 'absent' ? undefined : fieldsOf(kv, found.value);
 		// Deleted, destroyed, or gone since it was listed: the tier below shows through.

@@ -1,20 +1,35 @@
+import { type Obstacle, UNREACHABLE } from '../advice.ts';
 import { Failure } from '../failure.ts';
 import { object } from '../json.ts';
-import { printable } from '../text.ts';
+import { printable, quoted } from '../text.ts';
 
 /** What went wrong below HTTP, in words, by Node's code; all of these heal. */
-const HEALING: Readonly<Record<string, string>> = {
-	ECONNREFUSED: 'nothing listens there (connection refused)',
-	ECONNRESET: 'the connection was reset',
-	EPIPE: 'the connection was closed',
-	ETIMEDOUT: 'no answer to the connection attempt',
-	EHOSTUNREACH: 'no route to the host: a network policy may forbid it',
-	ENETUNREACH: 'no route to the network',
-	EACCES: 'the connection is forbidden here',
-	EPERM: 'the connection is forbidden here, by a network policy perhaps',
-	ENOTFOUND: 'its name is not in DNS',
-	EAI_AGAIN: 'DNS does not answer',
+const HEALING: Readonly<Record<string, readonly [words: string, obstacle: Obstacle]>> = {
+	ECONNREFUSED: ['nothing listens there (connection refused)', 'refused'],
+	ECONNRESET: ['the connection was reset', 'broken'],
+	EPIPE: ['the connection was closed', 'broken'],
+	ETIMEDOUT: ['no answer to the connection attempt', 'network'],
+	EHOSTUNREACH: ['no route to the host: a network policy may forbid it', 'network'],
+	ENETUNREACH: ['no route to the network', 'network'],
+	EACCES: ['the connection is forbidden here', 'network'],
+	EPERM: ['the connection is forbidden here, by a network policy perhaps', 'network'],
+	ENOTFOUND: ['its name {name} is not in DNS', 'name'],
+	EAI_AGAIN: ['DNS does not answer for its name {name}', 'dns'],
 };
+
+/** What a connection waits for when its time is over. */
+const STAGES = {
+	dns: ['DNS gave no address for its name {name}', 'dns'],
+	connect: ['no answer to the connection attempt', 'network'],
+	tls: ['no TLS handshake', 'network'],
+	answer: ['no complete answer', 'slow'],
+} as const satisfies Readonly<Record<string, readonly [words: string, obstacle: Obstacle]>>;
+
+/** A key of that table. */
+export type Stage = keyof typeof STAGES;
+
+const naming = (words: string, address: string): string =>
+	words.replace('{name}', quoted(new URL(address).hostname));
 
 /** Verdicts on certificates whose code says too little. */
 const CERTIFICATE: Readonly<Record<string, string>> = {
@@ -83,8 +98,11 @@ export function explain(thrown: unknown, address: string): unknown {
 	if (TLS_CODE.test(code)) return tlsFailure(thrown, code, at);
 	if (code.startsWith('HPE_'))
 		return new Failure('bad-answer', `${at}: what answers there does not speak HTTP (${code})`);
-	const words = HEALING[code] ?? 'the connection failed';
-	return new Failure('unreachable', `${at}: ${words} (${code})`, { heals: true });
+	const [words, obstacle] = HEALING[code] ?? ['the connection failed', 'broken'];
+	return new Failure('unreachable', `${at}: ${naming(words, address)} (${code})`, {
+		heals: true,
+		cure: UNREACHABLE[obstacle],
+	});
 }
 
 /** What came is not as HTTP/2 has it. */
@@ -93,9 +111,10 @@ export function malformed(address: string, what: string): Failure {
 }
 
 /** Nothing complete came within the time of one attempt. */
-export function timedOut(address: string, timeout: number, what: string): Failure {
-	const within = `within ${Math.round(timeout)} ms`;
-	return new Failure('unreachable', `Vault at ${address}: ${what} ${within}`, { heals: true });
+export function timedOut(address: string, timeout: number, stage: Stage): Failure {
+	const [words, obstacle] = STAGES[stage];
+	const sentence = `Vault at ${address}: ${naming(words, address)} within ${Math.round(timeout)} ms`;
+	return new Failure('unreachable', sentence, { heals: true, cure: UNREACHABLE[obstacle] });
 }
 
 /** More came than any answer of Vault holds. */

@@ -28,7 +28,7 @@ function exchange(agent: Agent, endpoint: Endpoint, request: Request, timeout: n
 			reject(error);
 			sent.destroy();
 		};
-		const cancel = after(timeout, () => fail(timedOut(address, timeout, 'no complete answer')));
+		const cancel = after(timeout, () => fail(timedOut(address, timeout, 'answer')));
 		sent.once('error', fail);
 		sent.once('response', (response) => {
 			const chunks: Buffer[] = [];

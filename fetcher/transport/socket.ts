@@ -1,5 +1,6 @@
 import { connect, isIP, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { Stage } from './faults.ts';
 
 /** Where Vault is. */
 export interface Endpoint {
@@ -32,8 +33,8 @@ export interface Dialing {
 	readonly ready: Promise<Socket | TLSSocket>;
 	/** Goes on with TLS. */
 	secure(secure: Secure): TLSSocket;
-	/** What it waits for, to finish the sentence "Vault at …: …". */
-	lacks(): string;
+	/** What it waits for. */
+	stage(): Stage;
 	/** Gives up. */
 	cancel(): void;
 }
@@ -41,13 +42,13 @@ export interface Dialing {
 /** Starts to connect; where the endpoint wants TLS, `secure` is to be called next. */
 export function dial({ host, port, secure }: Endpoint): Dialing & { readonly tcp: Socket } {
 	const tcp = connect({ host, port, noDelay: true });
-	let lacks = isIP(host) === 0 ? 'DNS gave no address for its name' : 'no answer to the connection attempt';
+	let stage: Stage = isIP(host) === 0 ? 'dns' : 'connect';
 	const { promise, resolve, reject } = Promise.withResolvers<Socket | TLSSocket>();
 	tcp.once('lookup', () => {
-		lacks = 'no answer to the connection attempt';
+		stage = 'connect';
 	});
 	tcp.once('connect', () => {
-		lacks = 'no TLS handshake';
+		stage = 'tls';
 		if (!secure) resolve(tcp);
 	});
 	// Stays, so that an error before the first request is no uncaught one: whoever sends finds the socket closed.
@@ -61,7 +62,7 @@ export function dial({ host, port, secure }: Endpoint): Dialing & { readonly tcp
 			socket.once('secureConnect', () => resolve(socket));
 			return socket;
 		},
-		lacks: () => lacks,
+		stage: () => stage,
 		cancel: () => void tcp.destroy(),
 	};
 }

@@ -39,7 +39,7 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined, firstT
 		dialed += 1;
 		const dialing = dial(endpoint);
 		const late = Promise.withResolvers<never>();
-		const cancel = after(timeout, () => late.reject(timedOut(address, timeout, dialing.lacks())));
+		const cancel = after(timeout, () => late.reject(timedOut(address, timeout, dialing.stage())));
 		try {
 			securing ??= endpoint.secure ? loadSecure() : undefined;
 			const secure = await securing;

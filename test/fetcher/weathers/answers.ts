@@ -6,6 +6,7 @@ export const STAGES = {
 	login: (path: string) => path.startsWith('auth/jwt/login'),
 	list: (path: string) => path.startsWith('secret/metadata/orgs'),
 	read: (path: string) => path.startsWith('secret/data/deployments'),
+	'one read': (path: string) => path.startsWith('secret/data/deployments/shop/secrets/B'),
 	/** Everything from the first list on. */
 	after: (path: string) => !path.startsWith('auth/jwt/login'),
 } as const;
@@ -81,7 +82,36 @@ const ANSWERS: Answers = [
 	[
 		'500',
 		json(500, { errors: ['internal error'] }),
-		{ any: lasts(24, /has an error \(500: internal error\)/) },
+		{
+			login: lasts(24, /has an error \(500: internal error\) at "auth\/jwt\/login"; given up/),
+			list: lasts(24, /has an error \(500: internal error\) at "secret\/metadata\/orgs\/acme\/secrets"/),
+			read: lasts(
+				24,
+				/^unreachable: [AB] of the deployment tier cannot be read: .*500: internal error\) at "secret\/data\/deployments\/shop\/secrets\/[AB]"; given up .*to do: look for "secret\/data\/deployments\/shop\/secrets\/[AB]" in Vault’s log$/,
+			),
+		},
+	],
+	[
+		'500 for one key alone',
+		json(500, { errors: ['internal error'] }),
+		{
+			'one read': lasts(
+				24,
+				/^unreachable: B of the deployment tier cannot be read: .*secrets\/B" in Vault’s log$/,
+			),
+		},
+	],
+	[
+		'400 while a KV mount becomes version 2',
+		json(400, {
+			errors: [
+				'Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period and will resume service shortly.',
+			],
+		}),
+		{
+			list: lasts(24, /is upgrading the KV mount of "secret\/metadata.*to do: wait until Vault has upgraded/),
+			read: lasts(24, /is upgrading the KV mount of "secret\/data/),
+		},
 	],
 	[
 		'500 that says that the issuer is another',
@@ -96,7 +126,7 @@ const ANSWERS: Answers = [
 	[
 		'502 from a load balancer',
 		{ status: 502, headers: HTML, body: '<h1>' },
-		{ any: lasts(24, /has an error \(502\)/) },
+		{ any: lasts(24, /has an error \(502\) at .*to do: check the load balancer or proxy in front of Vault/) },
 	],
 	['503', { status: 503, body: '' }, { any: lasts(24, /has an error \(503\)/) }],
 	[

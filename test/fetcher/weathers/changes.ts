@@ -40,6 +40,10 @@ const FIRST: readonly (readonly [string, () => ScriptedAnswer])[] = [
 	['412', () => json(412, {})],
 	['429', () => json(429, { errors: [] })],
 	['503', () => json(503, { errors: [] })],
+	[
+		'400 while a KV mount becomes version 2',
+		() => json(400, { errors: ['Upgrading from non-versioned to versioned data.'] }),
+	],
 	['502 in HTML', () => ({ status: 502, headers: { 'content-type': 'text/html' }, body: '<h1>' })],
 	[
 		'JSON that is cut off',

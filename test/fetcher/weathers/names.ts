@@ -44,13 +44,16 @@ const ADDRESS = { a: '127.0.0.1' } as const;
 export const NAMES: readonly Case[] = [
 	{
 		what: 'a name that is not in DNS',
-		expected: lasts(24, /its name is not in DNS \(ENOTFOUND\)/),
+		expected: lasts(
+			24,
+			/its name "vault\.envtier\.test" is not in DNS \(ENOTFOUND\).*to do: if the name is wrong, correct ENVTIER_VAULT_ADDR in the webhook’s ConfigMap \(its name begins with "envtier-settings"\)/,
+		),
 		root: true,
 		place: (weather) => named(weather, () => 'NXDOMAIN'),
 	},
 	{
 		what: 'DNS that fails',
-		expected: lasts(24, /DNS does not answer \(EAI_AGAIN\)/),
+		expected: lasts(24, /DNS does not answer for its name "vault\.envtier\.test" \(EAI_AGAIN\).*port 53/),
 		root: true,
 		place: (weather) => named(weather, () => 'SERVFAIL'),
 	},
@@ -59,13 +62,15 @@ export const NAMES: readonly Case[] = [
 		expected: HEALS,
 		root: true,
 		place: (weather) => named(weather, (number) => (number <= 2 ? 'SERVFAIL' : ADDRESS)),
-		also: ({ log }) => expect(log[0]?.msg).toContain('DNS does not answer (EAI_AGAIN); trying again'),
+		also: ({ log }) =>
+			expect(log[0]?.msg).toContain(`DNS does not answer for its name "${NAME}" (EAI_AGAIN); trying again`),
 	},
 	{
 		what: 'a name that comes into DNS later',
 		expected: HEALS,
 		root: true,
 		place: (weather) => named(weather, (number) => (number <= 2 ? 'NXDOMAIN' : ADDRESS)),
-		also: ({ log }) => expect(log[0]?.msg).toContain('its name is not in DNS (ENOTFOUND); trying again'),
+		also: ({ log }) =>
+			expect(log[0]?.msg).toContain(`its name "${NAME}" is not in DNS (ENOTFOUND); trying again`),
 	},
 ];

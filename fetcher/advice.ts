@@ -1,0 +1,27 @@
+/**
+ * Where an operator changes a setting of Vault's. A pod that exists keeps the old value in its init container. The manifests put a hash
+ * after the ConfigMap's name.
+ */
+export function changeSetting(variable: string, to: string): string {
+	return `${to} ${variable} in the webhook’s ConfigMap (its name begins with "envtier-settings"), then create the pod again`;
+}
+
+const ADDRESS = changeSetting('ENVTIER_VAULT_ADDR', 'otherwise correct');
+
+/** What to do where Vault cannot be reached, by what is in the way. */
+export const UNREACHABLE = {
+	name: changeSetting('ENVTIER_VAULT_ADDR', 'if the name is wrong, correct'),
+	dns: 'check that the cluster’s DNS answers in the pod’s namespace: a network policy must allow port 53',
+	refused: `check that Vault runs and that its Service leads to it; ${ADDRESS}`,
+	network:
+		`check the network policies between the pod’s namespace and Vault; ${ADDRESS}. Where a mesh proxy starts after ` +
+		'the init containers, set envtier.dev/init-order to "last"',
+	broken: 'check what stands between the pod and Vault (mesh, firewall, load balancer), and Vault’s log',
+	slow: 'check Vault’s load and its storage, and what stands between the pod and Vault',
+	proxy: 'check the load balancer or proxy in front of Vault: this answer does not come from Vault itself',
+	standby: 'check the state of Vault’s cluster (sys/ha-status)',
+	busy: 'raise the rate limit in Vault (sys/quotas/rate-limit), or ENVTIER_DEADLINE in the webhook’s ConfigMap',
+} as const;
+
+/** A key of `UNREACHABLE`. */
+export type Obstacle = keyof typeof UNREACHABLE;
