@@ -1,16 +1,17 @@
 /**
- * Where an operator changes a setting of Vault's. A pod that exists keeps the old value in its init container. The manifests put a hash
+ * How an operator corrects a setting. A pod that exists keeps the old value in its init container. The manifests put a hash
  * after the ConfigMap's name.
  */
-export function changeSetting(variable: string, to: string): string {
-	return `${to} ${variable} in the webhook’s ConfigMap (its name begins with "envtier-settings"), then create the pod again`;
+export function correctSetting(variable: string, to = ''): string {
+	const value = to === '' ? '' : `, to "${to}"`;
+	return `correct ${variable} in the webhook’s ConfigMap (its name begins with "envtier-settings")${value}, then create the pod again`;
 }
 
-const ADDRESS = changeSetting('ENVTIER_VAULT_ADDR', 'otherwise correct');
+const ADDRESS = `otherwise ${correctSetting('ENVTIER_VAULT_ADDR')}`;
 
 /** What to do where Vault cannot be reached, by what is in the way. */
 export const UNREACHABLE = {
-	name: changeSetting('ENVTIER_VAULT_ADDR', 'if the name is wrong, correct'),
+	name: `if the name is wrong, ${correctSetting('ENVTIER_VAULT_ADDR')}`,
 	dns: 'check that the cluster’s DNS answers in the pod’s namespace: a network policy must allow port 53',
 	refused: `check that Vault runs and that its Service leads to it; ${ADDRESS}`,
 	network:

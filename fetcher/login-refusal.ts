@@ -1,3 +1,4 @@
+import { correctSetting } from './advice.ts';
 import { WRONG_ISSUER } from './answers.ts';
 import { Failure } from './failure.ts';
 import { audienceText, type Identity, subjectText } from './identity.ts';
@@ -87,7 +88,7 @@ const CAUSES: readonly Cause[] = [
 		/namespace not found/i,
 		({ namespace }) => ({
 			what: `the Vault namespace "${namespace ?? ''}" does not exist`,
-			cure: 'correct ENVTIER_VAULT_NAMESPACE in the webhook’s settings, or create the namespace in Vault',
+			cure: `${correctSetting('ENVTIER_VAULT_NAMESPACE')}; or create the namespace in Vault`,
 		}),
 	],
 	[/no handler for route|unsupported path|route entry not found/i, noMount],
@@ -96,24 +97,24 @@ const CAUSES: readonly Cause[] = [
 function noMount({ mount }: RefusedLogin): Explanation {
 	return {
 		what: `no auth method is mounted at "${mount}"`,
-		cure: `correct ENVTIER_VAULT_AUTH_MOUNT in the webhook’s settings${prefixHint(mount)}, or enable the method there`,
+		cure: mount.startsWith(AUTH) ? withoutPrefix(mount) : `${SETTING}, or enable the method there`,
 	};
 }
 
-/** People copy the path that `vault auth list` or a login's URL shows. */
-function prefixHint(mount: string): string {
-	return mount.startsWith('auth/')
-		? ` to "${mount.slice('auth/'.length)}", for "auth/" is put before it`
-		: '';
-}
+const AUTH = 'auth/';
+const SETTING = correctSetting('ENVTIER_VAULT_AUTH_MOUNT');
+
+/** People copy the path that `vault auth list` or a login's URL shows, and "auth/" is put before it. */
+const withoutPrefix = (mount: string): string =>
+	correctSetting('ENVTIER_VAULT_AUTH_MOUNT', mount.slice(AUTH.length));
 
 /** Vault gives a plain 403 for several reasons, so that nobody can probe for roles. */
 function unsaid(login: RefusedLogin): Explanation {
 	const { mount, identity } = login;
-	if (mount.startsWith('auth/'))
+	if (mount.startsWith(AUTH))
 		return {
 			what: `Vault refuses the login at "auth/${mount}/login", most likely because no auth method is mounted at "${mount}"`,
-			cure: `correct ENVTIER_VAULT_AUTH_MOUNT in the webhook’s settings${prefixHint(mount)}`,
+			cure: withoutPrefix(mount),
 		};
 	return {
 		what:

@@ -82,8 +82,8 @@ test('a mount that begins with "auth/" is named as the likely cause', () => {
 	const { message } = explainRefusal({ ...login, namespace: undefined, identity });
 	expect(message).toContain('"auth/auth/kubernetes/login", most likely because no auth method is mounted');
 	for (const said of ['permission denied', 'no handler for route "auth/auth/kubernetes/login"'])
-		expect(cureOf('auth/kubernetes', said)).toContain(
-			'correct ENVTIER_VAULT_AUTH_MOUNT in the webhook’s settings to "kubernetes"',
+		expect(cureOf('auth/kubernetes', said)).toMatch(
+			/^correct ENVTIER_VAULT_AUTH_MOUNT in the webhook’s ConfigMap .*, to "kubernetes", then create the pod again$/,
 		);
 });
 
