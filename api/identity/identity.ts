@@ -1,8 +1,8 @@
-/** What an API key or a session may do to secrets of the caller's own. */
+/** What an API key or a session may do, whatever its roles are. */
 export const SCOPES = ['secrets:read', 'secrets:write'] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** What a caller is in an organization. Either may manage the organization's secrets. */
+/** What a caller is in an organization. Either may manage the organization's secrets, within the caller's scopes. */
 export const ROLES = ['org_owner', 'org_admin'] as const;
 export type Role = (typeof ROLES)[number];
 

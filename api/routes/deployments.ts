@@ -9,7 +9,7 @@ import { usableTemplate } from '../templates.ts';
 
 const PATH = '/api/deployments';
 const resource = 'deployments';
-const needs = 'signed-in';
+const needs = 'scope-alone';
 const FORBIDDEN = { description: 'not yours, or none; or a scope is missing', schema: 'Problem' } as const;
 
 const list = operation(

@@ -9,6 +9,8 @@ import { placesOf, templatesOf, type Viewer } from '../templates.ts';
 import { owned, placeMeant } from './access.ts';
 
 const PATH = '/api/secrets';
+const resource = 'secrets';
+const needs = 'scope-alone';
 const FORBIDDEN = {
 	description: 'not your deployment, or none; or a scope is missing',
 	schema: 'Problem',
@@ -42,7 +44,7 @@ const list = operation(
 		path: PATH,
 		id: 'secrets.list',
 		summary: 'List what is known of your secrets: your own, and those of your deployments and templates',
-		permission: { resource: 'secrets', verb: 'list', needs: 'secrets:read' },
+		permission: { resource, verb: 'list', needs },
 		query: 'SecretQuery',
 		answers: { 200: { description: 'the secrets, without values', schema: 'SecretList' }, 403: FORBIDDEN },
 	},
@@ -70,7 +72,7 @@ const create = operation(
 		path: PATH,
 		id: 'secrets.create',
 		summary: 'Create a secret of a deployment, of one of its services, of a template, or of your own',
-		permission: { resource: 'secrets', verb: 'create', needs: 'secrets:write' },
+		permission: { resource, verb: 'create', needs },
 		body: 'NewSecret',
 		answers: {
 			201: { description: 'created', schema: 'Secret' },
@@ -96,7 +98,7 @@ const update = operation(
 		path: PATH,
 		id: 'secrets.update',
 		summary: 'Give a secret another value, and another description if one is sent',
-		permission: { resource: 'secrets', verb: 'update', needs: 'secrets:write' },
+		permission: { resource, verb: 'update', needs },
 		body: 'ChangedSecret',
 		answers: {
 			200: { description: 'updated', schema: 'Updated' },
@@ -122,7 +124,7 @@ const remove = operation(
 		path: PATH,
 		id: 'secrets.delete',
 		summary: 'Delete a secret with all its versions',
-		permission: { resource: 'secrets', verb: 'delete', needs: 'secrets:write' },
+		permission: { resource, verb: 'delete', needs },
 		body: 'SecretId',
 		answers: {
 			200: { description: 'deleted', schema: 'Deleted' },

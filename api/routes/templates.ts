@@ -16,7 +16,7 @@ import {
 
 const PATH = '/api/templates';
 const resource = 'templates';
-const needs = 'signed-in';
+const needs = 'scope-alone';
 const FORBIDDEN = {
 	description: 'not your template, or none; or a scope is missing',
 	schema: 'Problem',

@@ -1,0 +1,98 @@
+/** Each cell of scope × role × operation, for keys and for sessions. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Role, Scope } from '../../api/identity/identity.ts';
+import { OPERATIONS } from '../../api/routes/all.ts';
+import { type ApiUnderTest, caller, startApi } from './support/api.ts';
+import { type Issuer, startIssuer } from './support/issuer.ts';
+
+const READ = 'secrets:read';
+const WRITE = 'secrets:write';
+const ABSENT = { id: 's1_none' };
+const KEY = { key: 'A', value: 'v' };
+const TEMPLATE = { name: 'base', services: [] };
+
+/** What each operation needs, and a body for it. */
+const NEEDS: Readonly<Record<string, { scope: Scope; besides?: 'role' | 'session'; body?: object }>> = {
+	'secrets.list': { scope: READ },
+	'secrets.create': { scope: WRITE, body: KEY },
+	'secrets.update': { scope: WRITE, body: { ...ABSENT, value: 'v' } },
+	'secrets.delete': { scope: WRITE, body: ABSENT },
+	'org.secrets.list': { scope: READ, besides: 'role' },
+	'org.secrets.create': { scope: WRITE, besides: 'role', body: KEY },
+	'org.secrets.update': { scope: WRITE, besides: 'role', body: { ...ABSENT, value: 'v' } },
+	'org.secrets.delete': { scope: WRITE, besides: 'role', body: ABSENT },
+	'templates.list': { scope: READ },
+	'templates.get': { scope: READ },
+	'templates.create': { scope: WRITE, body: TEMPLATE },
+	'templates.update': { scope: WRITE, body: TEMPLATE },
+	'templates.delete': { scope: WRITE, body: { name: 'none' } },
+	'deployments.list': { scope: READ },
+	'deployments.get': { scope: READ },
+	'deployments.create': { scope: WRITE, body: { name: 'shop', org: 'acme' } },
+	'keys.list': { scope: READ, besides: 'session' },
+	'keys.create': { scope: WRITE, besides: 'session', body: { name: 'k', scopes: [WRITE] } },
+	'keys.delete': { scope: WRITE, besides: 'session', body: { id: '0'.repeat(16) } },
+};
+const SCOPES: readonly (readonly Scope[])[] = [[], [READ], [WRITE], [READ, WRITE]];
+const ROLES: readonly (readonly Role[])[] = [[], ['org_admin'], ['org_owner'], ['org_owner', 'org_admin']];
+const KINDS = ['api-key', 'session'] as const;
+
+/** One caller for each combination of kind, scopes and roles. */
+const callers = SCOPES.flatMap((scopes) =>
+	ROLES.map((roles) => ({ scopes, roles, key: caller('user:alice', { scopes, roles }) })),
+);
+const cells = callers.flatMap((who) =>
+	KINDS.flatMap((kind) =>
+		Object.entries(NEEDS).map(([id, needs]) => {
+			const allowed =
+				who.scopes.includes(needs.scope) &&
+				(needs.besides !== 'role' || who.roles.length > 0) &&
+				(needs.besides !== 'session' || kind === 'session');
+			return { ...who, ...needs, id, kind, allowed };
+		}),
+	),
+);
+
+let issuer: Issuer;
+let api: ApiUnderTest;
+beforeAll(async () => {
+	issuer = await startIssuer();
+	const env = { ENVTIER_API_OIDC_ISSUER: issuer.url, ENVTIER_API_OIDC_CA: issuer.caPem };
+	api = await startApi({ callers: callers.map(({ key }) => key), env });
+});
+afterAll(async () => {
+	await api?.[Symbol.asyncDispose]();
+	await issuer?.[Symbol.asyncDispose]();
+});
+
+test('the table has a row for each operation', () => {
+	expect(Object.keys(NEEDS).sort()).toEqual(OPERATIONS.map(({ id }) => id).sort());
+});
+
+describe.each(KINDS)('by %s', (kind) => {
+	test.each(Object.keys(NEEDS))('%s: each combination of scopes and roles', async (operation) => {
+		const described = OPERATIONS.find(({ id }) => id === operation);
+		const path = described?.path.replace('{name}', 'none') ?? '';
+		const row = cells.filter((cell) => cell.id === operation && cell.kind === kind);
+		expect(row).toHaveLength(16);
+		for (const { scopes, roles, key, body, allowed } of row) {
+			const claims = { sub: 'alice', org: 'acme', roles, scope: scopes.join(' ') };
+			const as = kind === 'session' ? await issuer.session(claims) : key;
+			const answer = await api.send(described?.method.toUpperCase() ?? '', path, { as, body });
+			const cell = `scopes [${scopes.join()}], roles [${roles.join()}]: ${answer.status} ${answer.text}`;
+			const lacks = answer.status === 403 && answer.text.includes('this needs the ');
+			expect(lacks, cell).toBe(!allowed);
+			expect([200, 201, 403, 404, 409], cell).toContain(answer.status);
+		}
+	});
+});
+
+test('a key that may only read changes no secret of its organization, whatever its roles', async () => {
+	const reader = callers.find(({ scopes, roles }) => scopes.join() === READ && roles.length === 2)?.key;
+	const before = await api.send('GET', '/api/org/secrets', { as: reader });
+	expect(before.status).toBe(200);
+	const body = { key: 'PLANTED', value: 'v' };
+	const refused = await api.send('POST', '/api/org/secrets', { as: reader, body });
+	expect(refused).toMatchObject({ status: 403, json: { error: expect.stringContaining(WRITE) } });
+	expect((await api.send('GET', '/api/org/secrets', { as: reader })).json).toEqual(before.json);
+});
