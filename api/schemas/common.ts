@@ -63,7 +63,7 @@ export function faultsOf(error: z.ZodError): string {
 			issue.input === undefined &&
 			!/received (?!undefined)/.test(issue.message)
 		)
-			return `${where || 'the body'} is missing`;
+			return `${where || 'the body'} is required`;
 		return `${where || 'the body'} ${/^must/.test(issue.message) ? issue.message : lower(issue.message)}`;
 	});
 	return [...new Set(sentences)].slice(0, 5).join('; ');

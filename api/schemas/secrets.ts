@@ -38,6 +38,7 @@ export const NewSecret = z.strictObject({
 	description: description.default(''),
 });
 
+/** The value is required: a description is changed together with it. */
 export const ChangedSecret = z.strictObject({ id, value, description: description.optional() });
 export const SecretId = z.strictObject({ id });
 

@@ -112,6 +112,38 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 		expect(deleted.status).toBe(200);
 	});
 
+	test('a change needs a value: a description alone is a 400 that says so, and changes nothing', async () => {
+		for (const path of ['/api/secrets', '/api/org/secrets']) {
+			const made = await send('POST', path, {
+				as: alice,
+				body: { key: 'KEPT', value: 'v', description: 'old' },
+			});
+			const { id } = made.json as { id: string };
+			const refused = await send('PUT', path, { as: alice, body: { id, description: 'new' } });
+			expect(refused).toMatchObject({ status: 400, json: { error: 'value is required' } });
+			const empty = await send('PUT', path, { as: alice, body: { id, value: '', description: 'new' } });
+			expect(empty).toMatchObject({ status: 400, json: { error: 'value must not be empty' } });
+			const listed = (await send('GET', path, { as: alice })).json as object[];
+			expect(listed).toContainEqual(expect.objectContaining({ id, description: 'old' }));
+			expect((await send('DELETE', path, { as: alice, body: { id } })).status).toBe(200);
+		}
+	});
+
+	test('the list without a filter holds the secrets of the caller’s own templates, and of no others', async () => {
+		const body = { name: 'listed', services: [] };
+		expect((await send('POST', '/api/templates', { as: alice, body })).status).toBe(201);
+		const secret = { key: 'OF_TEMPLATE', value: 'v', deploymentName: 'template:listed', serviceName: 'web' };
+		const { id } = (await send('POST', '/api/secrets', { as: alice, body: secret })).json as { id: string };
+		const named = async (as: typeof alice) =>
+			((await send('GET', '/api/secrets', { as })).json as { id: string }[]).filter((one) => one.id === id);
+		expect(await named(alice)).toMatchObject([{ deploymentName: 'template:listed', serviceName: 'web' }]);
+		// Of the same organization: may use it, and may not list its secrets.
+		expect(await named(bob)).toEqual([]);
+		expect((await send('DELETE', '/api/templates', { as: alice, body: { name: 'listed' } })).status).toBe(
+			200,
+		);
+	});
+
 	test('what is deleted is gone, and can be created again', async () => {
 		const deploymentName = await deployment();
 		const made = await create({ key: 'K', value: 'v', deploymentName, description: 'old' });

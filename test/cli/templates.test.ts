@@ -87,7 +87,7 @@ describe.each(['memory', 'vault (a real OpenBao, the shipped policy)'])(
 				['templates', 'create', '-f', '-'],
 				'services: []',
 				{},
-				'name is missing',
+				'name is required',
 			],
 			[
 				'a field that nobody knows',
