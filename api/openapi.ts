@@ -15,7 +15,8 @@ const ORG_PARAMETER = {
 	name: 'Envtier-Org',
 	in: 'header',
 	required: false,
-	description: 'for Kubernetes callers: the organization that the call is about',
+	description:
+		'the organization that the call is about: for Kubernetes callers, and for sessions of several organizations',
 	schema: { type: 'string' },
 } as const;
 

@@ -47,9 +47,14 @@ export const API_VARIABLES = {
 		meaning:
 			'PEM text of the CA certificates that the issuer’s certificate is checked against; unset: the system’s',
 	},
-	ENVTIER_API_OIDC_ORG_CLAIM: { meaning: 'claim that holds the current organization', default: 'org' },
+	ENVTIER_API_OIDC_ORG_CLAIM: {
+		meaning:
+			'claim that holds the organization, a list of organizations, or an object whose members are named for them; of several the header Envtier-Org chooses one',
+		default: 'org',
+	},
 	ENVTIER_API_OIDC_ROLES_CLAIM: {
-		meaning: 'claim that holds org_owner or org_admin; a dot leads into an object, as in realm_access.roles',
+		meaning:
+			'claim that holds org_owner or org_admin, or acme:org_admin for the organization acme alone; a dot leads into an object, as in realm_access.roles',
 		default: 'roles',
 	},
 	ENVTIER_API_OIDC_SCOPES_CLAIM: { meaning: 'claim that holds the scopes', default: 'scope' },

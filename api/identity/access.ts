@@ -49,13 +49,20 @@ export function createAccess(parts: AccessParts): Access {
 		},
 		authorize: async (identity, permission) => {
 			if (permission.needs === 'org-role' && identity.org === undefined)
-				return refuse(403, 'your credentials belong to no organization');
+				return refuse(403, noOrganization(identity));
 			if (identity.user !== undefined)
 				return await authorizeInCluster(parts, identity, identity.user, permission);
 			const decision = decide(identity, permission);
 			return decision.ok ? decision : refuse(403, decision.error);
 		},
 	};
+}
+
+/** Why a caller has no current organization. */
+function noOrganization({ orgs = [] }: Identity): string {
+	return orgs.length > 1
+		? 'your session belongs to several organizations: name one with the header Envtier-Org'
+		: 'your credentials belong to no organization';
 }
 
 async function authorizeInCluster(
@@ -84,7 +91,7 @@ async function identifyBy(
 	const { sessions, cluster } = parts;
 	const checked =
 		sessions !== undefined && issuer === sessions.issuer
-			? await sessions.identify(credential)
+			? await sessions.identify(credential, org)
 			: cluster === undefined || issuer === undefined
 				? undefined
 				: await identifyInCluster(cluster, credential, org ?? parts.clusterOrg);
@@ -107,7 +114,10 @@ function issuerOf(token: string): string | undefined {
 	}
 }
 
-/** Keys and sessions say their organization themselves; a Kubernetes caller says it with the header, which RBAC must allow. */
+/**
+ * A key says its organization itself, and so does a session of one organization: the header may repeat it. A session of several chooses one
+ * of its claim with the header. A Kubernetes caller names any, which RBAC must allow.
+ */
 async function sameOrg(
 	parts: AccessParts,
 	identity: Identity,

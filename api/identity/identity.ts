@@ -21,6 +21,8 @@ export interface Identity {
 	readonly subject: string;
 	/** The current organization. */
 	readonly org: string | undefined;
+	/** Of a session alone: all of its organizations. */
+	readonly orgs?: readonly string[];
 	readonly roles: ReadonlySet<Role>;
 	readonly scopes: ReadonlySet<Scope>;
 	/** Of kind `kubernetes` alone. */

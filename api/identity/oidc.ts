@@ -20,8 +20,15 @@ export interface OidcSettings {
 /** Why a token identifies nobody: it is no good, or nobody can tell now. */
 export type Unidentified = { readonly kind: 'refused' | 'unavailable'; readonly problem: string };
 
-/** Identifies the bearer of a session JWT. */
-export type IdentifySession = (token: string) => Promise<Result<Identity, Unidentified>>;
+/**
+ * Identifies the bearer of a session JWT.
+ *
+ * @param org the organization that the call is about, if it names one
+ */
+export type IdentifySession = (
+	token: string,
+	org: string | undefined,
+) => Promise<Result<Identity, Unidentified>>;
 
 /** What is signed with a shared secret could be signed by whoever checks it: never taken. */
 const ALGORITHMS = [
@@ -63,7 +70,7 @@ export function createSessionCheck(settings: OidcSettings): IdentifySession {
 		);
 		return keys;
 	};
-	return async (token) => {
+	return async (token, org) => {
 		try {
 			const { payload } = await jwtVerify(token, await keySet(), {
 				issuer: settings.issuer,
@@ -72,7 +79,7 @@ export function createSessionCheck(settings: OidcSettings): IdentifySession {
 				clockTolerance: CLOCK_SKEW,
 				requiredClaims: ['exp', 'sub'],
 			});
-			return identityOf(payload, settings);
+			return identityOf(payload, settings, org);
 		} catch (thrown) {
 			return err(unidentified(thrown));
 		}
@@ -106,20 +113,37 @@ function nameOf(thrown: unknown): string {
 	return 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : thrown.message;
 }
 
-function identityOf(payload: JWTPayload, { claims, scopes }: OidcSettings): Result<Identity, Unidentified> {
+function identityOf(
+	payload: JWTPayload,
+	{ claims, scopes }: OidcSettings,
+	asked: string | undefined,
+): Result<Identity, Unidentified> {
 	const subject = `user:${payload.sub ?? ''}`;
 	if (!isSubject(subject))
 		return err({ kind: 'refused', problem: 'the session’s subject is too long or not printable' });
-	const org = claimAt(payload, claims.org);
+	const orgs = orgsIn(claimAt(payload, claims.org));
+	const org = orgs.length === 1 ? orgs[0] : orgs.find((one) => one === asked);
 	const roles = words(claimAt(payload, claims.roles));
 	const granted = words(claimAt(payload, claims.scopes));
 	return ok({
 		kind: 'session',
 		subject,
-		org: typeof org === 'string' && parseName(org).ok ? org : undefined,
-		roles: new Set(ROLES.filter((role) => roles.includes(role))),
+		org,
+		orgs,
+		// `ORG:ROLE` holds in that organization alone.
+		roles: new Set(
+			ROLES.filter((role) => roles.includes(role) || (org !== undefined && roles.includes(`${org}:${role}`))),
+		),
 		scopes: new Set(SCOPES.filter((scope) => granted.includes(scope) || scopes.includes(scope))),
 	});
+}
+
+/** The organizations of a claim: one name, a list of names, or an object whose members are named for them (as Keycloak has it). */
+function orgsIn(claim: unknown): readonly string[] {
+	const names =
+		typeof claim === 'object' && claim !== null && !Array.isArray(claim) ? Object.keys(claim) : claim;
+	const all: readonly unknown[] = Array.isArray(names) ? names : [names];
+	return [...new Set(all.filter((name) => typeof name === 'string' && parseName(name).ok))] as string[];
 }
 
 /** A claim by its name, else by the path that its name is. */

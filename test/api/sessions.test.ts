@@ -54,6 +54,61 @@ test('an organization that is no name is none: it could lead out of its folder',
 	expect(await list(token, '/api/org/secrets')).toBe(403);
 });
 
+test.each<[string, unknown]>([
+	['a list', ['acme', 'globex', '../deployments/shop']],
+	['an object', { acme: { id: '1' }, globex: {}, '../deployments/shop': {} }],
+])('of several organizations, %s in the claim, the header chooses one', async (_form, org) => {
+	const token = await issuer.session({ ...GOOD, org });
+	const inOrg = (name: string | undefined) =>
+		api.send('GET', '/api/org/secrets', {
+			as: token,
+			headers: name === undefined ? {} : { 'envtier-org': name },
+		});
+	const body = { key: `OF_${typeof org}_${Array.isArray(org)}`, value: 'v' };
+	const headers = { 'envtier-org': 'globex' };
+	expect((await api.send('POST', '/api/org/secrets', { as: token, body, headers })).status).toBe(201);
+	expect((await inOrg('globex')).text).toContain(body.key);
+	expect((await inOrg('acme')).text).not.toContain(body.key);
+	expect(await inOrg('initech')).toMatchObject({
+		status: 403,
+		json: { error: expect.stringContaining('initech') },
+	});
+	expect((await inOrg('../deployments/shop')).status).toBe(400);
+	expect(await inOrg(undefined)).toMatchObject({
+		status: 403,
+		json: { error: expect.stringContaining('name one with the header Envtier-Org') },
+	});
+	// What needs no organization needs no header.
+	expect(await list(token)).toBe(200);
+	const create = (name: string, where: object) =>
+		api.send('POST', '/api/deployments', { as: token, body: { name, org: 'globex' }, headers: { ...where } });
+	const name = body.key.toLowerCase().replaceAll('_', '-');
+	expect((await create(name, { 'envtier-org': 'acme' })).status).toBe(403);
+	expect((await create(name, {})).status).toBe(403);
+	expect((await create(name, headers)).status).toBe(201);
+});
+
+test('a session of one organization need not name it, and may name no other', async () => {
+	const token = await issuer.session({ ...GOOD, org: ['acme'] });
+	expect(await list(token, '/api/org/secrets')).toBe(200);
+	const headers = { 'envtier-org': 'globex' };
+	expect((await api.send('GET', '/api/secrets', { as: token, headers })).status).toBe(403);
+});
+
+test('a role that names its organization holds there alone', async () => {
+	const realm_access = { roles: ['acme:org_admin', 'globex:viewer'] };
+	const token = await issuer.session({ ...GOOD, org: ['acme', 'globex'], realm_access });
+	const inOrg = async (name: string) =>
+		(await api.send('GET', '/api/org/secrets', { as: token, headers: { 'envtier-org': name } })).status;
+	expect([await inOrg('acme'), await inOrg('globex')]).toEqual([200, 403]);
+	const nowhere = await issuer.session({
+		...GOOD,
+		org: undefined,
+		realm_access: { roles: ['undefined:org_admin'] },
+	});
+	expect(await list(nowhere, '/api/org/secrets')).toBe(403);
+});
+
 const now = () => Math.floor(Date.now() / 1000);
 test.each<[string, () => Promise<string>]>([
 	['for another audience', () => issuer.session({ ...GOOD, aud: 'other' })],
