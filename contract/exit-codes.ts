@@ -61,6 +61,12 @@ export const EXIT_CODES = {
 			'a sealed value of the pod does not open: it was sealed for another namespace, deployment, scope or Vault, or has been altered',
 		cure: 'seal the value again with "envtier seal", for the namespace and deployment in which the pod runs',
 	},
+	'code-variable': {
+		code: 31,
+		meaning:
+			'a secret would become an environment variable by which programs run code (LD_PRELOAD, NODE_OPTIONS, …), and the pod does not allow it',
+		cure: 'delete the key, give it another name with envtier.dev/keys, take it as a file or as JSON, or name the variable in envtier.dev/allow',
+	},
 	internal: { code: 70, meaning: 'a defect of Envtier', cure: 'please report it with the log' },
 	terminated: { code: 143, meaning: 'ended by SIGTERM before everything was written', cure: '' },
 } as const satisfies Record<string, ExitCode>;

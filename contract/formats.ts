@@ -14,6 +14,9 @@ export type Format = keyof typeof FORMAT_PATHS;
 /** All formats, in the order in which they are documented. */
 export const FORMATS = Object.keys(FORMAT_PATHS) as readonly Format[];
 
+/** Formats whose keys become environment variables of the program that reads them. */
+export const ENVIRONMENT_FORMATS: readonly Format[] = ['shell', 'dotenv'];
+
 const RULE = `a comma-separated list of ${FORMATS.map((format) => `"${format}"`).join(', ')}, or "none"`;
 
 /**

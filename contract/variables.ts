@@ -181,6 +181,11 @@ export const VARIABLES = {
 		meaning: 'formats to write: shell, dotenv, json, files, or none for no file that a container reads',
 		default: 'shell',
 	},
+	ENVTIER_ALLOW: {
+		readBy: fetcher,
+		meaning:
+			'variables by which programs run code that may be written all the same, comma-separated; unset: such a variable ends the fetch',
+	},
 	ENVTIER_ENV_KEYS: {
 		readBy: fetcher,
 		meaning: 'keys to write for the kubelet, which hands them to containers as native environment variables',

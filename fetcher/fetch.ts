@@ -1,5 +1,6 @@
 import { referencesOf } from '../contract/compose.ts';
 import type { Tier } from '../contract/tiers.ts';
+import { codeVariables } from './code-variables.ts';
 import { compose, missingReferences } from './compose.ts';
 import { Failure } from './failure.ts';
 import { identityOf } from './identity.ts';
@@ -11,7 +12,7 @@ import { KEPT_BY_ZSH_OR_KSH } from './render/shell-names.ts';
 import { select, takes } from './select.ts';
 import type { Settings } from './settings.ts';
 import { enumerate, quoted } from './text.ts';
-import { listTiers, type Origin, type Place, readSecrets, refused, type Secret } from './tiers.ts';
+import { listTiers, type Place, placeOf, readSecrets, refused, type Secret } from './tiers.ts';
 import { openSealed } from './unseal.ts';
 import type { Vault } from './vault.ts';
 
@@ -94,25 +95,24 @@ function checkRequired(settings: Settings, secrets: readonly Secret[]): void {
 	);
 }
 
-function from(origin: Origin | undefined): string {
-	return origin === 'composed' || origin === 'sealed' ? `(${origin})` : `of the ${origin} tier`;
-}
-
 /** Fills every volume, or tells of all of them what cannot be handed over. */
 function render(settings: Settings, all: readonly Secret[]): readonly Filled[] {
 	const { formats, envKeys, volumes } = settings;
 	const problems = new Set<string>();
+	const code = new Set<string>();
 	const filled = volumes.map(({ out, selection }): Filled => {
 		const { secrets, clashes } = select(all, selection);
 		for (const sentence of clashes) problems.add(sentence);
+		for (const sentence of codeVariables(secrets, settings)) code.add(sentence);
 		const rendered = renderAll(secrets, formats, envKeys, all);
 		if (rendered.ok) return { out, outputs: rendered.value };
 		// The kubelet's keys are those of the tiers, the others as their container sees them.
 		const originOf = new Map([...all, ...secrets].map(({ key, origin }) => [key, origin]));
 		for (const { key, format, why } of rendered.error)
-			problems.add(`${key} ${from(originOf.get(key))} ${why} (format ${format})`);
+			problems.add(`${key} ${placeOf(originOf.get(key))} ${why} (format ${format})`);
 		return { out, outputs: [] };
 	});
+	if (code.size > 0) throw new Failure('code-variable', enumerate([...code]));
 	if (problems.size > 0) throw new Failure('secret-unusable', enumerate([...problems]));
 	return filled;
 }

@@ -2,10 +2,16 @@ import { isKey } from '../contract/keys.ts';
 import type { Selection } from '../contract/selection.ts';
 import type { Secret } from './tiers.ts';
 
+/** A secret as a container gets it. */
+export interface Given extends Secret {
+	/** Its key in the merged secrets, where the container sees another name. */
+	readonly source?: string;
+}
+
 /** What one volume gets. */
 interface Selected {
 	/** Under the names that its containers see, sorted in byte order. */
-	readonly secrets: readonly Secret[];
+	readonly secrets: readonly Given[];
 	/** Sentences about names that cannot be given. */
 	readonly clashes: readonly string[];
 }
@@ -35,7 +41,10 @@ export function select(all: readonly Secret[], selection: Selection | undefined)
 	return {
 		// Names are ASCII, where the order of UTF-16 units is that of bytes.
 		secrets: [...given]
-			.map(([name, { origin, value }]) => ({ key: name, origin, value }))
+			.map(([name, { key, origin, value }]) => ({
+				...{ key: name, origin, value },
+				...(name === key ? {} : { source: key }),
+			}))
 			.sort((a, b) => (a.key < b.key ? -1 : 1)),
 		clashes,
 	};

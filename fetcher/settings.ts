@@ -1,3 +1,4 @@
+import { parseCodeVariables } from '../contract/code-variables.ts';
 import { parseTemplate, type Template } from '../contract/compose.ts';
 import { type EmptyPolicy, parseEmptyPolicy } from '../contract/empty.ts';
 import { type Format, parseFormats } from '../contract/formats.ts';
@@ -46,6 +47,8 @@ export interface Settings {
 	readonly tiers: readonly Tier[];
 	/** Keys that must exist after the merge. */
 	readonly require: readonly string[];
+	/** Variables by which programs run code that may be written. */
+	readonly allow: readonly string[];
 	/** What becomes of empty values. */
 	readonly empty: EmptyPolicy;
 	/** Keys for the kubelet's own file. */
@@ -155,6 +158,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		scope,
 		tokenFile: required('ENVTIER_TOKEN_FILE', text),
 		require: optional('ENVTIER_REQUIRE', parseKeys) ?? [],
+		allow: optional('ENVTIER_ALLOW', parseCodeVariables) ?? [],
 		empty: required('ENVTIER_EMPTY', parseEmptyPolicy),
 		envKeys: optional('ENVTIER_ENV_KEYS', parseKeys) ?? [],
 		formats: required('ENVTIER_FORMAT', parseFormats),

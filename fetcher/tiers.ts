@@ -10,6 +10,11 @@ import type { Vault } from './vault.ts';
 /** Where a value comes from: a tier, or an annotation of the pod. */
 export type Origin = Tier | 'sealed' | 'composed';
 
+/** Where a secret comes from, for messages: finishes "KEY …". */
+export function placeOf(origin: Origin | undefined): string {
+	return origin === 'composed' || origin === 'sealed' ? `(${origin})` : `of the ${origin} tier`;
+}
+
 /** One key with the value that won. */
 export interface Secret {
 	readonly key: string;

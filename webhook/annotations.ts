@@ -1,3 +1,4 @@
+import { parseCodeVariables } from '../contract/code-variables.ts';
 import { type EmptyPolicy, parseEmptyPolicy } from '../contract/empty.ts';
 import { FORMATS, type Format, parseFormats } from '../contract/formats.ts';
 import { parseKeys } from '../contract/keys.ts';
@@ -107,6 +108,13 @@ export const ANNOTATIONS = {
 		meaning: 'keys that must exist after the merge; without one of them the pod does not start',
 		default: 'none',
 		example: 'DATABASE_URL, SESSION_KEY',
+	} as Annotation<readonly string[]>,
+	allow: {
+		parse: parseCodeVariables,
+		meaning:
+			'variables by which programs run code (LD_PRELOAD, NODE_OPTIONS, PATH, …) that may come from secrets: whoever may write such a secret then runs code in this pod',
+		default: 'none: such a variable keeps the pod from starting',
+		example: 'NODE_OPTIONS',
 	} as Annotation<readonly string[]>,
 	empty: {
 		parse: parseEmptyPolicy,

@@ -1,3 +1,4 @@
+import { codeEffectOf } from '../contract/code-variables.ts';
 import { isKey, KEY_RULE } from '../contract/keys.ts';
 import { ANNOTATION_PREFIX } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
@@ -54,6 +55,26 @@ export function parseNativeEnv(text: string): Result<readonly NativeVariable[]> 
 	if (new Set(variables.map(({ name }) => name)).size !== variables.length)
 		return err('a comma-separated list of KEY or VARIABLE=KEY, each variable named once');
 	return ok(variables);
+}
+
+/**
+ * Refuses native variables by which programs run code, unless the pod allows them. Their names stand in the pod, so this is told when
+ * it is created; of files only the fetcher sees the names.
+ */
+export function codeVariableProblem({
+	variables,
+	allow,
+}: {
+	readonly variables: readonly NativeVariable[];
+	readonly allow: readonly string[];
+}): Rejection | undefined {
+	const found = variables.find(({ name }) => codeEffectOf(name) !== undefined && !allow.includes(name));
+	if (found === undefined) return undefined;
+	const { name, key } = found;
+	return reject(
+		'code-variable',
+		`annotation ${ANNOTATION_PREFIX}env asks for the variable ${quoted(name)}, which ${codeEffectOf(name)}: whoever may write the secret ${quoted(key)} would run code in this pod. If that is meant, set ${ANNOTATION_PREFIX}allow to ${quoted([...allow, name].join(','))}`,
+	);
 }
 
 /** Why native variables cannot be had here, or cannot be given to these containers. */

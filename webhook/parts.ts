@@ -64,6 +64,7 @@ export function fetcherEnv(
 		ENVTIER_REQUIRE: reading.require.length === 0 ? undefined : reading.require.join(','),
 		ENVTIER_FORMAT: reading.formats.length === 0 ? 'none' : reading.formats.join(','),
 		ENVTIER_ENV_KEYS: keys.length === 0 ? undefined : keys.join(','),
+		ENVTIER_ALLOW: reading.allow.length === 0 ? undefined : reading.allow.join(','),
 		// Only where it is not the default, so that the pods of everybody else stay as they were.
 		ENVTIER_EMPTY: reading.empty === 'refuse' ? undefined : reading.empty,
 		...Object.assign({}, ...destinations.map(destinationEnv)),

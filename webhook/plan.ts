@@ -5,7 +5,7 @@ import type { ContainerFacts } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
 import { type Grouping, groupByUser, type Identity, type IdentityDefaults } from './identity.ts';
 import { tooManyParts, tooManyUsers, tooMuchAdded } from './limits.ts';
-import { nativeEnvProblem } from './native-env.ts';
+import { codeVariableProblem, nativeEnvProblem } from './native-env.ts';
 import type { PodFacts } from './pod.ts';
 import { chosenContainers, collision } from './pod-checks.ts';
 import { type Qos, qosOf } from './qos.ts';
@@ -79,6 +79,8 @@ export function planFor(
 	if (bare !== undefined) return err(bare);
 	const unavailable = nativeEnvProblem(reading.variables, settings.nativeEnv, chosen.value);
 	if (unavailable !== undefined) return err(unavailable);
+	const code = codeVariableProblem(reading);
+	if (code !== undefined) return err(code);
 	const grouping = groupReaders(chosen.value, reading, {
 		podUser: pod.user,
 		podGroup: pod.group,

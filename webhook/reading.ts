@@ -19,6 +19,8 @@ export interface Reading {
 	readonly tiers: readonly Tier[];
 	readonly require: readonly string[];
 	readonly empty: EmptyPolicy;
+	/** Variables by which programs run code that may be handed over. */
+	readonly allow: readonly string[];
 	/** Empty when no container reads a file. */
 	readonly formats: readonly Format[];
 	/** Handed over by the kubelet; their keys are required. */
@@ -57,6 +59,7 @@ export function readingOf(
 		tiers: tiers.value,
 		require: [...new Set([...(asked.require ?? []), ...variables.map(({ key }) => key)])],
 		empty: asked.empty ?? settings.empty,
+		allow: asked.allow ?? [],
 		formats: formats.value,
 		variables,
 		templates: new Map(composed.map(([key, { text }]) => [key, text])),

@@ -88,6 +88,10 @@ export const REJECT_REASONS = {
 		meaning: 'envtier.dev/env names a variable that a container sets already',
 		cure: 'remove one of them, or rename the variable with VARIABLE=KEY',
 	},
+	'code-variable': {
+		meaning: 'envtier.dev/env names a variable by which programs run code',
+		cure: 'give the variable another name with VARIABLE=KEY, or name it in envtier.dev/allow as well',
+	},
 	'nothing-to-deliver': {
 		meaning:
 			'envtier.dev/format is "none", and no variables are asked for, or an annotation is about the files that there are not',

@@ -39,6 +39,7 @@ function verdictLines(verdict: Verdict, paint: Terminal['paint']): readonly stri
 			: [
 					...note('Vault role', injection.role),
 					...note('tiers', injection.tiers.join(', ')),
+					...note('allows', injection.allow.join(', ') || undefined, 'warning'),
 					...note('empty values', injection.empty === 'refuse' ? undefined : injection.empty),
 					...note('sealed', injection.sealed.join(', ') || undefined),
 					...note('composed', injection.composed.join(', ') || undefined),

@@ -36,6 +36,8 @@ export interface Injection {
 	readonly tiers: readonly string[];
 	/** Keys whose values are sealed in annotations. */
 	readonly sealed: readonly string[];
+	/** Variables by which programs run code that the pod allows. */
+	readonly allow: readonly string[];
 	/** What becomes of empty values. */
 	readonly empty: string;
 	/** Keys whose values are composed. */
@@ -117,6 +119,7 @@ function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind
 	return {
 		role: plan.reading.role,
 		tiers: plan.reading.tiers,
+		allow: plan.reading.allow,
 		empty: plan.reading.empty,
 		sealed: [...plan.reading.sealed.keys()],
 		composed: [...plan.reading.templates.keys()],

@@ -1,4 +1,5 @@
 import { annotationsSection } from './annotations.ts';
+import { codeVariablesSection } from './code-variables.ts';
 import { decisionsSection } from './decisions.ts';
 import { exitCodesSection } from './exit-codes.ts';
 import { formatsSection } from './formats.ts';
@@ -15,6 +16,7 @@ export function referencePage(): string {
 		'Everything on this page is generated from the tables that the programs themselves use; `make check` fails when they differ.',
 		annotationsSection(),
 		formatsSection(),
+		codeVariablesSection(),
 		vaultSection(),
 		injectedSection(),
 		decisionsSection(),

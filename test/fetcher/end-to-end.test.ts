@@ -304,6 +304,40 @@ describe.each([
 		expect(pod.files()).toEqual({});
 	});
 
+	test('a variable by which programs run code ends the fetch, unless the pod allows it', async () => {
+		await put(`${SERVICE}/NODE_OPTIONS`, '--require /tmp/evil.js');
+		await put(`${ORG}/LD_PRELOAD`, '/tmp/evil.so');
+		const refused = await fetch({ ENVTIER_FORMAT: 'shell,json', ENVTIER_COMPOSE_PS4: '${LD_PRELOAD}' });
+		expect(refused.code).toBe(31);
+		for (const [key, where, effect] of [
+			['LD_PRELOAD', 'of the org tier', 'makes the dynamic loader load other libraries'],
+			['NODE_OPTIONS', 'of the service tier', 'makes Node.js load modules or take options'],
+			['PS4', '(composed)', 'makes shells run commands'],
+		])
+			expect(refused.words).toContain(`${key} ${where} ${effect}`);
+		expect(refused.words).toContain('name the variable in envtier.dev/allow');
+		expect(refused.stdout + refused.words).not.toContain('evil');
+		expect(pod.files()).toEqual({});
+		const one = await fetch({ ENVTIER_ALLOW: 'NODE_OPTIONS' });
+		expect(one.code).toBe(31);
+		expect(one.words).not.toContain('NODE_OPTIONS of');
+		const both = await fetch({ ENVTIER_ALLOW: 'NODE_OPTIONS,LD_PRELOAD' });
+		expect(both.code).toBe(0);
+		expect(pod.files()).toEqual({
+			env: "export LD_PRELOAD='/tmp/evil.so'\nexport NODE_OPTIONS='--require /tmp/evil.js'\n",
+		});
+		expect((await fetch({ ENVTIER_FORMAT: 'json,files' })).code).toBe(0);
+	});
+
+	test('a prefix that makes such a variable is told of with the key that it comes from', async () => {
+		await put(`${SERVICE}/APP_PATH`, '/tmp');
+		const { code, words } = await fetch({ ENVTIER_PREFIX: '=APP_' });
+		expect(code).toBe(31);
+		expect(words).toContain(
+			'APP_PATH of the service tier becomes PATH, which says where programs are searched for',
+		);
+	});
+
 	test('an empty value is refused with a sentence that names the annotation, skipped, or kept', async () => {
 		await put(`${ORG}/OVERRIDDEN`, 'below');
 		await putEmpty(`${SERVICE}/OVERRIDDEN`);

@@ -36,6 +36,7 @@ test('with the least that must be set, everything else has its default', () => {
 		scope: { deployment: 'shop' },
 		tiers: ['deployment'],
 		require: [],
+		allow: [],
 		empty: 'refuse',
 		envKeys: [],
 		formats: ['shell'],

@@ -193,6 +193,21 @@ const TABLES: Readonly<Record<AnnotationName, Table>> = {
 			['a container', 'web'],
 		],
 	},
+	allow: {
+		sees: (pod) => variable(pod, 'ENVTIER_ALLOW'),
+		accepts: [
+			['one', 'NODE_OPTIONS', 'NODE_OPTIONS'],
+			['several', 'LD_PRELOAD , PATH', 'LD_PRELOAD,PATH'],
+			['npm’s, in its other case', 'NPM_CONFIG_SCRIPT_SHELL', 'NPM_CONFIG_SCRIPT_SHELL'],
+		],
+		refuses: [
+			['a variable that runs no code', 'DATABASE_URL'],
+			['a typo', 'LD_PRELOADS'],
+			['one twice', 'PATH,PATH'],
+			['all of them', '*'],
+			['nothing', ''],
+		],
+	},
 	empty: {
 		sees: (pod) => variable(pod, 'ENVTIER_EMPTY'),
 		accepts: [

@@ -85,6 +85,14 @@ export const MISHAPS: Readonly<Record<string, Mishap>> = {
 			return { ENVTIER_SEALED_API_TOKEN: copied };
 		},
 	},
+	'a secret is named like a variable by which programs run code': {
+		reason: 'code-variable',
+		content: {
+			...SECRETS,
+			deployments: { shop: { secrets: { NODE_OPTIONS: '--require /tmp/x.js' }, services: { web: {} } } },
+			roles: { web: ROLE },
+		},
+	},
 	'the CA is another one': {
 		reason: 'tls',
 		late: async () => ({ ENVTIER_VAULT_CA: (await makeAuthority()).certPem }),

@@ -1,0 +1,20 @@
+import { codeEffectOf } from '../contract/code-variables.ts';
+import { ENVIRONMENT_FORMATS } from '../contract/formats.ts';
+import type { Given } from './select.ts';
+import type { Settings } from './settings.ts';
+import { placeOf } from './tiers.ts';
+
+/** A sentence for each secret that would become a variable by which programs run code, although the pod does not allow it. */
+export function codeVariables(
+	secrets: readonly Given[],
+	{ formats, allow }: Pick<Settings, 'formats' | 'allow'>,
+): readonly string[] {
+	const becomes = formats.filter((format) => ENVIRONMENT_FORMATS.includes(format));
+	if (becomes.length === 0) return [];
+	return secrets.flatMap(({ key, source = key, origin }) => {
+		const effect = allow.includes(key) ? undefined : codeEffectOf(key);
+		if (effect === undefined) return [];
+		const renamed = source === key ? '' : `becomes ${key}, which `;
+		return [`${source} ${placeOf(origin)} ${renamed}${effect} (format ${becomes.join(', ')})`];
+	});
+}
