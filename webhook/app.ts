@@ -8,13 +8,9 @@ import express, {
 } from 'express';
 import type { Logger } from 'pino';
 import { limitBodies } from '../lib/http/bodies.ts';
-import { admit } from './admit.ts';
 import { type Callers, onlyCallers } from './callers.ts';
-import type { Decision, Rejection } from './decision.ts';
-import { logDecision } from './decision-log.ts';
 import type { Metrics } from './metrics.ts';
-import { type AdmissionRequest, decodeReview, encodeReview } from './review.ts';
-import type { InjectionSettings } from './settings.ts';
+import { type MutateParts, mutateHandler, refuse } from './mutate.ts';
 
 /** Takes the type alone, or with the character set that JSON has by its definition (RFC 8259, section 8.1). */
 function isUtf8Json({ headers }: IncomingMessage): boolean {
@@ -22,15 +18,7 @@ function isUtf8Json({ headers }: IncomingMessage): boolean {
 }
 
 /** What the routes need. */
-export interface AppParts {
-	/** For a pod in this namespace. Asked anew for every call: what is known of the cluster changes while the process runs. */
-	readonly settings: (namespace: string) => InjectionSettings;
-	/** Resolves when the namespace is known, or when that has been waited for long enough. */
-	readonly namespaceSeen: (namespace: string) => Promise<void>;
-	/** Hears of every refusal once it is answered; takes no time and never fails. */
-	readonly refused: (request: AdmissionRequest, rejection: Rejection) => void;
-	readonly log: Logger;
-	readonly metrics: Metrics;
+export interface AppParts extends MutateParts {
 	/** Undefined when the webhook can take calls, else why it cannot. */
 	readonly notReady: () => string | undefined;
 	/** Bytes of all bodies that are being read at a time; 32 MiB unless given. */
@@ -70,9 +58,7 @@ export function createApp(parts: AppParts): Express {
 	];
 	// As bytes: of a costly body the text is never made.
 	const body = express.raw({ type: isUtf8Json, limit: BODY_LIMIT, inflate: false });
-	app.post('/mutate', every, body, (request: Request, response: Response) =>
-		mutate(parts, request, response),
-	);
+	app.post('/mutate', every, body, mutateHandler(parts));
 	app.all('/mutate', every, (_request: Request, response: Response) => notAllowed(response, '/mutate'));
 	app.get('/healthz', (_request, response) => void response.type('text').send('ok\n'));
 	app.get('/readyz', (_request, response) => {
@@ -94,10 +80,6 @@ export function createApp(parts: AppParts): Express {
 	return app;
 }
 
-function refuse(response: Response, status: number, message: string): void {
-	response.status(status).type('text').send(`${message}\n`);
-}
-
 function notAllowed(response: Response, path: keyof typeof METHODS): void {
 	response.set('allow', METHODS[path]);
 	refuse(response, 405, `${path} takes ${METHODS[path]} only`);
@@ -114,41 +96,6 @@ function measured(metrics: Metrics): RequestHandler {
 		});
 		next();
 	};
-}
-
-async function mutate(parts: AppParts, request: Request, response: Response): Promise<void> {
-	const { log, metrics } = parts;
-	// What the body reader did not take, it leaves undefined.
-	if (!Buffer.isBuffer(request.body)) {
-		refuse(response, 415, 'the body must be an AdmissionReview with content type application/json, in UTF-8');
-		return;
-	}
-	const review = decodeReview(request.body);
-	if (!review.ok) {
-		log.warn({ problem: review.error }, 'call refused');
-		refuse(response, 400, review.error);
-		return;
-	}
-	const decision = await decide(parts, review.value);
-	metrics.decided(decision);
-	logDecision(log, review.value, decision);
-	answer(response, encodeReview(review.value.uid, decision));
-	if (decision.kind === 'reject') parts.refused(review.value, decision);
-}
-
-/** Headers and body in one write, for each write is a TLS record and a system call of its own: express would make two. */
-function answer(response: Response, text: string): void {
-	response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
-	response.end(text);
-}
-
-/** Pods come right after their namespace, and word of that from the API server may be some milliseconds behind. */
-async function decide({ settings, namespaceSeen }: AppParts, request: AdmissionRequest): Promise<Decision> {
-	const { namespace } = request;
-	const decision = admit(request, settings(namespace));
-	if (decision.kind !== 'reject' || decision.reason !== 'namespace-unknown') return decision;
-	await namespaceSeen(namespace);
-	return admit(request, settings(namespace));
 }
 
 const CALLER_ERRORS: ReadonlyMap<number, string> = new Map([

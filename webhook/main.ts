@@ -88,7 +88,7 @@ const app = createApp({
 		nativeEnv,
 		orgLabel: namespaces?.orgLabel(namespace) ?? injection.orgLabel,
 	}),
-	namespaceSeen: async (namespace) => await namespaces?.seen(namespace, NAMESPACE_WAIT),
+	namespaceSeen: async (namespace, signal) => await namespaces?.seen(namespace, NAMESPACE_WAIT, signal),
 	log,
 	metrics,
 	notReady,

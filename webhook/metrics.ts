@@ -37,7 +37,7 @@ const INJECTED = 'requested';
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** What a call may be answered with instead of a decision; anything else is counted as "other". */
-const FAILURES: readonly (number | 'aborted')[] = ['aborted', 400, 401, 403, 405, 413, 415, 500];
+const FAILURES: readonly (number | 'aborted')[] = ['aborted', 400, 401, 403, 405, 413, 415, 500, 503];
 
 /** Makes a registry of the webhook's own, with the metrics of the process in it. */
 export function createMetrics({ version, certificateEnds, notReady, namespacesAge }: Observed): Metrics {

@@ -8,8 +8,8 @@ import type { OrgLabel } from './organization.ts';
 /** What is known of the cluster's namespaces, without asking anybody. */
 export interface Namespaces {
 	orgLabel(namespace: string): OrgLabel;
-	/** Resolves when the namespace is known, or after `ms` milliseconds. */
-	seen(namespace: string, ms: number): Promise<void>;
+	/** Resolves when the namespace is known, after `ms` milliseconds, or when `signal` is aborted. */
+	seen(namespace: string, ms: number, signal: AbortSignal): Promise<void>;
 	/** Why decisions cannot rest on it now; undefined: they can. */
 	notReady(): string | undefined;
 	/** Milliseconds since the API server last confirmed it; infinite until the first list. */
@@ -42,12 +42,13 @@ export function followNamespaces(
 		},
 		log,
 	);
-	const seen = async (namespace: string, ms: number): Promise<void> => {
-		if (view.current()?.has(namespace)) return;
+	const seen = async (namespace: string, ms: number, signal: AbortSignal): Promise<void> => {
+		if (view.current()?.has(namespace) || signal.aborted) return;
 		// Its pods come from the API server, so that one is there, whatever became of the watch.
 		view.hurry();
 		const { promise, resolve } = Promise.withResolvers<void>();
 		const timer = setTimeout(resolve, ms);
+		signal.addEventListener('abort', () => resolve(), { once: true });
 		const those = waiting.get(namespace) ?? new Set();
 		waiting.set(namespace, those.add(resolve));
 		await promise;

@@ -18,17 +18,18 @@ const LOOK_EVERY = 50;
  */
 export function drainable(server: Server): (grace: number, linger?: number) => Promise<void> {
 	const sockets = following<Socket>();
-	const answers = following<ServerResponse>();
+	/** The answer that each connection waits for: of pipelined requests that of the first. */
+	const answers = new Map<Socket, ServerResponse>();
 	let stopping = false;
 	server.on('connection', sockets.add);
 	// Before the application, which may answer at once.
 	server.prependListener('request', (_request, response: ServerResponse) => {
 		if (stopping) sayGoodbye(response);
-		else answers.add(response);
+		else follow(answers, response);
 	});
 	return async (grace, linger = 0) => {
 		stopping = true;
-		answers.all().forEach(sayGoodbye);
+		[...answers.values()].forEach(sayGoodbye);
 		const end = performance.now() + linger;
 		while (performance.now() < end && sockets.all().length > 0) await sleep(LOOK_EVERY);
 		const closed = new Promise((resolve) => server.close(resolve));
@@ -44,8 +45,16 @@ function sayGoodbye(response: ServerResponse): void {
 	if (!response.headersSent) response.setHeader('connection', 'close');
 }
 
+/** Node emits no "close" on the answers to pipelined requests of a connection that ends: they must not be kept for that. */
+function follow(answers: Map<Socket, ServerResponse>, response: ServerResponse): void {
+	const { socket } = response.req;
+	if (answers.has(socket)) return;
+	answers.set(socket, response);
+	response.once('close', () => answers.delete(socket));
+}
+
 /** A set of things that leave it when they close. */
-function following<T extends Socket | ServerResponse>() {
+function following<T extends Socket>() {
 	const open = new Set<T>();
 	return {
 		add: (thing: T): void => {

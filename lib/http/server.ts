@@ -7,6 +7,7 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { limitConnections } from './connections.ts';
 import { drainable } from './drain.ts';
 import { SERVER_LIMITS, type ServerLimits } from './limits.ts';
+import { oneRequestAtATime } from './pipelining.ts';
 
 /** A running server. */
 export interface Running {
@@ -44,14 +45,17 @@ export interface ServerParts {
 }
 
 /**
- * Serves `app` within limits on connections and times; every server of Envtier starts here. The error says why it cannot listen, such
+ * Serves `app` within limits on connections, times and requests of one connection; every server of Envtier starts here. The error says why it cannot listen, such
  * as `cannot listen on 127.0.0.1:8443 (ENVTIER_LISTEN): the address is in use`.
  */
 export async function startServer(parts: ServerParts): Promise<Result<Running>> {
 	const { app, at, setting, tls, onClientError } = parts;
 	const { connections, handshakeTimeout, ...times } = { ...SERVER_LIMITS, ...parts.limits };
+	const guarded = oneRequestAtATime(app);
 	const server =
-		tls === undefined ? createHttpServer(times, app) : overTls(app, tls, { handshakeTimeout, ...times });
+		tls === undefined
+			? createHttpServer(times, guarded)
+			: overTls(guarded, tls, { handshakeTimeout, ...times });
 	if (onClientError !== undefined) server.on('clientError', onClientError);
 	const stop = drainable(server);
 	limitConnections(server, connections);

@@ -126,6 +126,33 @@ describe.for([
 		if (!refused.closed) await once(refused, 'close');
 		expect(waiting.every((socket) => !socket.closed)).toBe(true);
 	});
+
+	test('a second request before the first is answered gets 503, and the connection ends', async () => {
+		await using server = await serve(tls);
+		const socket = await open(server);
+		const read = readAll(socket);
+		socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(2));
+		expect(await read).toMatch(/^HTTP\/1\.1 200 .*okHTTP\/1\.1 503 .*one request at a time/s);
+		await isAnswered(server);
+	});
+
+	test('a third request before the first is answered closes the connection at once', async () => {
+		await using server = await serve(tls);
+		const socket = await open(server);
+		const read = readAll(socket);
+		socket.write('GET /wait HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(3));
+		expect(await read).not.toContain(' 200 ');
+		await isAnswered(server);
+	});
+
+	test('requests one after another on one connection are all answered', async () => {
+		await using server = await serve(tls);
+		const socket = await open(server);
+		for (let i = 0; i < 5; i += 1) {
+			socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+			expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1\.1 200 /);
+		}
+	});
 });
 
 test('a client that never begins its TLS handshake is closed when the time is over', async () => {

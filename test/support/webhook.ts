@@ -24,11 +24,16 @@ export interface RunningWebhook {
 }
 
 /**
- * Starts the webhook from its sources, configured by `ENVTIER_*` variables alone as its image is; ready when this resolves.
+ * Starts the webhook, from its sources unless told otherwise, configured by `ENVTIER_*` variables alone as its image is; ready when this resolves.
  *
  * @param host address to serve on, of this machine, as the API server is to call it
+ * @param program the file that Node runs, such as a bundle
  */
-export async function startWebhook(env: WebhookEnv, host = '127.0.0.1'): Promise<RunningWebhook> {
+export async function startWebhook(
+	env: WebhookEnv,
+	host = '127.0.0.1',
+	program = join(ROOT, 'webhook/main.ts'),
+): Promise<RunningWebhook> {
 	const dir = await mkdtemp(join(tmpdir(), 'envtier-webhook-'));
 	const authority = await makeAuthority('Envtier test webhook CA');
 	const leaf = await authority.issue({ names: [host, 'envtier-webhook.envtier-system.svc'] });
@@ -37,7 +42,7 @@ export async function startWebhook(env: WebhookEnv, host = '127.0.0.1'): Promise
 	const started = await startProcess({
 		name: 'webhook',
 		command: process.execPath,
-		args: [...(await shippedOptions()), join(ROOT, 'webhook/main.ts')],
+		args: [...(await shippedOptions()), program],
 		env: {
 			ENVTIER_LISTEN: `${host}:0`,
 			ENVTIER_TLS_CERT_FILE: join(dir, 'tls.crt'),

@@ -21,7 +21,7 @@ export interface TestServer extends AsyncDisposable {
 	/** What decisions rest on from now on. */
 	use(settings: InjectionSettings): void;
 	/** What a call about an unknown namespace waits for from now on. */
-	whenSeen(wait: () => Promise<void>): void;
+	whenSeen(wait: (namespace: string, signal: AbortSignal) => Promise<void>): void;
 	/** Why it is not ready from now on; undefined: it is. */
 	notReady(reason: string | undefined): void;
 	stop(grace: number, linger?: number): Promise<void>;
@@ -33,7 +33,7 @@ const LOOK = 20;
 /** Starts it on a free port of the loopback address. */
 export async function startServer(
 	limits: Parameters<typeof serve>[3] = {},
-	parts: Pick<AppParts, 'callers' | 'mostReading'> = {},
+	parts: Pick<AppParts, 'callers' | 'mostReading' | 'mostWaiting' | 'mostUnsent'> = {},
 ): Promise<TestServer> {
 	const authority = await makeAuthority();
 	const files = await kubeletVolume(await authority.issue());
@@ -46,7 +46,7 @@ export async function startServer(
 	const certificates = opened.value;
 	let current = settings().injection;
 	const refusals: { request: AdmissionRequest; rejection: Rejection }[] = [];
-	let namespaceSeen = (): Promise<void> => Promise.resolve();
+	let namespaceSeen: AppParts['namespaceSeen'] = () => Promise.resolve();
 	let reason: string | undefined;
 	const notReady = (): string | undefined => reason;
 	const metrics = createMetrics({
@@ -57,7 +57,7 @@ export async function startServer(
 	});
 	const app = createApp({
 		settings: () => current,
-		namespaceSeen: () => namespaceSeen(),
+		namespaceSeen: (namespace, signal) => namespaceSeen(namespace, signal),
 		refused: (request, rejection) => refusals.push({ request, rejection }),
 		log: logs.log,
 		metrics,

@@ -1,0 +1,33 @@
+import type { RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
+
+const REFUSAL = 'one request at a time on a connection: send the next one after the answer\n';
+
+/**
+ * Lets one request at a time through on each connection. Node hands over every pipelined request (RFC 9112, section 9.3.2) as soon as it
+ * is parsed, without a limit. The second one is answered 503 after the first, and the connection is closed with that; a third one closes it at once. Clients
+ * that wait for their answers, as API servers, probes and Prometheus do, never notice.
+ */
+export function oneRequestAtATime(app: RequestListener): RequestListener {
+	/** Connections with a request that is not answered; true once a second one was refused. */
+	const busy = new WeakMap<Socket, boolean>();
+	return (request, response) => {
+		const { socket } = request;
+		const refused = busy.get(socket);
+		if (refused === true) {
+			socket.destroy();
+			return;
+		}
+		if (refused === false) {
+			busy.set(socket, true);
+			response.writeHead(503, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
+			response.end(REFUSAL);
+			return;
+		}
+		busy.set(socket, false);
+		response.once('close', () => {
+			if (busy.get(socket) === false) busy.delete(socket);
+		});
+		app(request, response);
+	};
+}

@@ -1,0 +1,47 @@
+/** Limits on reviews that wait for news of their namespace. */
+export interface WaitLimits {
+	readonly reviews: number;
+	/** Bytes of their bodies. */
+	readonly bytes: number;
+}
+
+/** Lets one review wait. Resolves with false when it has to make room for another one. */
+export type Wait = (review: WaitingReview) => Promise<boolean>;
+
+/** A review that waits. */
+export interface WaitingReview {
+	/** Length of its body in bytes. */
+	readonly length: number;
+	/** Aborted when the caller is gone. */
+	readonly gone: AbortSignal;
+	/** What to wait for; ends early, without an error, when `signal` is aborted. */
+	readonly until: (signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Limits the reviews that wait at a time. Beyond the limits the one that has waited longest ends: news of a namespace is some
+ * milliseconds behind its first pods, so the API server's own calls have ended by then, and a caller that invents namespaces cannot keep
+ * them out.
+ */
+export function limitWaiting({ reviews, bytes }: WaitLimits): Wait {
+	/** By what ends them, in the order in which they began. */
+	const waiting = new Map<AbortController, number>();
+	let total = 0;
+	const forget = (end: AbortController): void => {
+		total -= waiting.get(end) ?? 0;
+		waiting.delete(end);
+	};
+	return async ({ length, gone, until }) => {
+		const end = new AbortController();
+		waiting.set(end, length);
+		total += length;
+		for (const [oldest] of waiting) {
+			if (waiting.size <= reviews && total <= bytes) break;
+			forget(oldest);
+			oldest.abort();
+		}
+		if (!end.signal.aborted) await until(AbortSignal.any([end.signal, gone]));
+		forget(end);
+		return !end.signal.aborted;
+	};
+}
