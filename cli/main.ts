@@ -10,16 +10,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 	process.exit();
 });
 
+const stderr = openTerminal(process.stderr);
 try {
 	process.exitCode = await run(process.argv.slice(2), {
 		env: process.env,
 		stdin: process.stdin,
 		stdout: openTerminal(process.stdout),
-		stderr: openTerminal(process.stderr),
+		stderr,
 	});
 } catch (error) {
-	process.stderr.write(
-		`envtier: a defect, please report it: ${error instanceof Error ? error.stack : error}\n`,
-	);
+	stderr.write(`envtier: a defect, please report it: ${error instanceof Error ? error.stack : error}\n`);
 	process.exitCode = EXIT_CODES.internal.code;
 }

@@ -1,4 +1,5 @@
 import { Option } from '@commander-js/extra-typings';
+import { printableJson } from './terminal.ts';
 
 /** How lists and answers are shown. */
 export type Output = 'table' | 'json';
@@ -12,5 +13,5 @@ export function outputOption() {
 
 /** A value as JSON that ends its line. */
 export function json(value: unknown): string {
-	return `${JSON.stringify(value, undefined, 2)}\n`;
+	return `${printableJson(JSON.stringify(value, undefined, 2))}\n`;
 }

@@ -1,4 +1,4 @@
-import { printable, type Terminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 /** Columns under their names, as wide as they need to be; nothing trails. Foreign text is made fit to be shown. */
 export function table(
@@ -18,5 +18,5 @@ export function table(
 }
 
 function oneLine(text: string): string {
-	return printable(text.replace(/\s+/g, ' '));
+	return text.replace(/\s+/g, ' ');
 }

@@ -1,6 +1,7 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { SealScope } from '../../contract/sealed.ts';
 import { type Context, fail } from '../context.ts';
+import { json } from '../output.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, openCluster, statusMessage } from './cluster.ts';
 import { clusterChecks } from './cluster-checks.ts';
@@ -47,7 +48,7 @@ export async function doctor(options: DoctorOptions, context: Context): Promise<
 	const counts = tally(all);
 	context.stdout.write(
 		options.json
-			? `${JSON.stringify({ server: cluster.value.server, ...counts, checks: all }, undefined, 2)}\n`
+			? json({ server: cluster.value.server, ...counts, checks: all })
 			: page(sections, context.stdout.paint),
 	);
 	const broken = counts.fail > 0 || (options.strict === true && counts.warn > 0);

@@ -1,4 +1,4 @@
-import { printable, type Style, type Terminal } from '../terminal.ts';
+import type { Style, Terminal } from '../terminal.ts';
 import type { Check, Status } from './check.ts';
 
 /** Checks that belong together. */
@@ -26,6 +26,6 @@ export function page(sections: readonly Section[], paint: Terminal['paint']): st
 }
 
 function lines({ status, id, message, cure }: Check, paint: Terminal['paint']): readonly string[] {
-	const first = `  ${paint(STYLE_OF[status], status.padEnd(4))}  ${id}: ${printable(message)}`;
-	return cure === undefined ? [first] : [first, `        ${paint('faint', 'cure:')} ${printable(cure)}`];
+	const first = `  ${paint(STYLE_OF[status], status.padEnd(4))}  ${id}: ${message}`;
+	return cure === undefined ? [first] : [first, `        ${paint('faint', 'cure:')} ${cure}`];
 }

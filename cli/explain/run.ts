@@ -1,7 +1,8 @@
 import { err, ok, type Result } from '../../contract/result.ts';
 import { type Context, fail } from '../context.ts';
 import { readInput, STDIN } from '../files.ts';
-import { printable } from '../terminal.ts';
+import { json } from '../output.ts';
+import { isPrintable } from '../terminal.ts';
 import { yamlOf } from './diff.ts';
 import { readDocuments } from './documents.ts';
 import { report } from './report.ts';
@@ -32,7 +33,7 @@ export async function explain(
 	const { subjects, ignored } = withLabels(input.value, options.orgLabel);
 	const verdicts = subjects.map((subject) => verdictOf(subject, settings.value));
 	const note = (line: string): void =>
-		context.stderr.write(`${context.stderr.paint('faint', 'note:')} ${printable(line)}\n`);
+		context.stderr.write(`${context.stderr.paint('faint', 'note:')} ${line}\n`);
 	for (const line of settingsNotes(settings.value)) note(line);
 	if (ignored.length > 0) note(`no pods come of ${ignored.join(', ')}: not looked at`);
 	const shown = rendered(verdicts, ignored, settings.value, options, context);
@@ -121,14 +122,20 @@ function rendered(
 		case 'diff':
 			return ok(page(verdicts, stdout.paint));
 		case 'json':
-			return ok(`${JSON.stringify(report(verdicts, ignored, settings), undefined, 2)}\n`);
+			return ok(json(report(verdicts, ignored, settings)));
 		case 'yaml':
-			return ok(yamlOf(report(verdicts, ignored, settings)));
+			return ok(printableYaml(report(verdicts, ignored, settings)));
 		case 'patch':
 			if (verdicts.length > 1)
 				return err(`--output patch is for one object, and here are ${verdicts.length}: use --output json`);
-			return ok(`${JSON.stringify(verdicts[0]?.injection?.patch ?? [], undefined, 2)}\n`);
+			return ok(json(verdicts[0]?.injection?.patch ?? []));
 		default:
 			return output satisfies never;
 	}
+}
+
+/** JSON is YAML too, and escapes what YAML shows as it is and a terminal would obey. */
+function printableYaml(value: object): string {
+	const yaml = yamlOf(value);
+	return isPrintable(yaml) ? yaml : json(value);
 }

@@ -1,4 +1,4 @@
-import { printable, type Style, type Terminal } from '../terminal.ts';
+import type { Style, Terminal } from '../terminal.ts';
 import { type DiffLine, podDiff } from './diff.ts';
 import type { ExplainSettings } from './settings.ts';
 import type { Subject } from './subjects.ts';
@@ -12,7 +12,7 @@ const STYLE_OF: Readonly<Record<Verdict['decision'], Style>> = {
 
 /** `Deployment shop/web`. */
 function titleOf({ kind, namespace, name }: Subject): string {
-	return printable(`${kind} ${namespace}/${name}`);
+	return `${kind} ${namespace}/${name}`;
 }
 
 /** All verdicts as a page for people: each with its reason or its diff, then a summary where there are several. */
@@ -26,7 +26,7 @@ function verdictLines(verdict: Verdict, paint: Terminal['paint']): readonly stri
 	const { subject, decision, reason, message, cure, warnings, hints, injection } = verdict;
 	const word = paint(STYLE_OF[decision], decision) + (reason === undefined ? '' : ` (${reason})`);
 	const note = (name: string, text: string | undefined, style: Style = 'faint'): readonly string[] =>
-		text === undefined ? [] : [`  ${paint(style, `${name}:`)} ${printable(text)}`];
+		text === undefined ? [] : [`  ${paint(style, `${name}:`)} ${text}`];
 	return [
 		`${paint('title', titleOf(subject))}: ${word}`,
 		...note('from', verdict.subject.place),
@@ -54,7 +54,7 @@ function verdictLines(verdict: Verdict, paint: Terminal['paint']): readonly stri
 }
 
 function painted({ style, text }: DiffLine, paint: Terminal['paint']): string {
-	return style === undefined ? printable(text) : paint(style, printable(text));
+	return style === undefined ? text : paint(style, text);
 }
 
 function summary(verdicts: readonly Verdict[], paint: Terminal['paint']): string {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { Ending } from '../exit-codes.ts';
-import { type HttpAnswer, httpCall } from '../http.ts';
+import { type HttpAnswer, httpCall, saidBy } from '../http.ts';
 import type { ApiSettings } from './settings.ts';
 
 /** Why the API did not do a call. */
@@ -78,7 +78,7 @@ function outcome({ status, body }: HttpAnswer, url: string): Result<unknown, Api
 	const foreign = `${url} answers with status ${status}, but not as the secrets API does: check ENVTIER_API_URL`;
 	return err({
 		ending: ENDINGS[status] ?? 'unavailable',
-		message: typeof said === 'string' ? `${said}${HINTS[status] ?? ''}` : foreign,
+		message: typeof said === 'string' ? `${saidBy(said)}${HINTS[status] ?? ''}` : foreign,
 		uncertain: status >= 500,
 	});
 }

@@ -18,8 +18,8 @@ export function openProgress(terminal: Terminal, total: number): Progress {
 		step: () => {
 			done += 1;
 			const filled = Math.round((done / total) * WIDTH);
-			terminal.write(`\r[${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${done}/${total}`);
+			terminal.redraw(`[${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${done}/${total}`);
 		},
-		end: () => terminal.write('\r\u001b[K'),
+		end: () => terminal.redraw(undefined),
 	};
 }

@@ -1,5 +1,4 @@
 import { type Context, fail } from '../context.ts';
-import { printable } from '../terminal.ts';
 import { type ApiCall, type ApiFailure, apiClient } from './client.ts';
 import { type ApiSettings, readApiSettings } from './settings.ts';
 
@@ -22,5 +21,5 @@ export async function withApi(context: Context, work: (session: Session) => Prom
 
 /** Ends the command as a call failed. */
 export function failed(context: Context, { ending, message }: ApiFailure): void {
-	fail(context, ending, printable(message));
+	fail(context, ending, message);
 }

@@ -11,9 +11,8 @@ import {
 } from '../../contract/sealed.ts';
 import { parseVaultPath } from '../../contract/values.ts';
 import { type Context, fail } from '../context.ts';
-import { type HttpAnswer, httpCall } from '../http.ts';
+import { type HttpAnswer, httpCall, saidBy } from '../http.ts';
 import { readValue } from '../remote/value.ts';
-import { printable } from '../terminal.ts';
 import { type AdminSettings, readAdminSettings } from '../vault/settings.ts';
 
 /** What the command line says besides the key. */
@@ -77,7 +76,7 @@ export async function sealValue(key: string, options: SealOptions, context: Cont
 		context: Buffer.from(sealContext(scope, place)).toString('base64'),
 	};
 	const answer = await encrypt(path, body, settings.value);
-	if (!answer.ok) return fail(context, 'unavailable', printable(`${settings.value.address} ${answer.error}`));
+	if (!answer.ok) return fail(context, 'unavailable', `${settings.value.address} ${answer.error}`);
 	const ciphertext = ciphertextOf(answer.value);
 	if (ciphertext === undefined) return refused(answer.value, path, context);
 	const text = sealedText({ scope, ciphertext });
@@ -110,7 +109,7 @@ function ciphertextOf({ status, body }: HttpAnswer): string | undefined {
 function refused({ status, body }: HttpAnswer, path: string, context: Context): void {
 	const errors = (body as { errors?: unknown } | undefined)?.errors;
 	const said = Array.isArray(errors) ? errors.filter((one) => typeof one === 'string').join('; ') : '';
-	const what = printable(`Vault answers ${status}${said === '' ? '' : ` ${said.trim()}`}`);
+	const what = `Vault answers ${status}${said === '' ? '' : ` ${saidBy(said)}`}`;
 	const cures: Readonly<Record<number, string>> = {
 		403: `a policy of the token needs: path "${path}" { capabilities = ["create", "update"] }`,
 		404: 'is there a transit engine? deploy/vault/setup.sh sealing mounts it',

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { Ending } from '../exit-codes.ts';
-import { type HttpAnswer, httpCall } from '../http.ts';
+import { type HttpAnswer, httpCall, saidBy } from '../http.ts';
 import type { SetupPlan } from './plan.ts';
 import type { AdminSettings } from './settings.ts';
 
@@ -102,7 +102,7 @@ function refused({ status, body }: HttpAnswer, what: string): ApplyFailure {
 		: '';
 	return {
 		ending: status === 403 ? 'denied' : status >= 500 ? 'unavailable' : 'failed',
-		message: `${what}: Vault answers ${status}${said === '' ? '' : ` ${said}`}${mount}`,
+		message: `${what}: Vault answers ${status}${said === '' ? '' : ` ${saidBy(said)}`}${mount}`,
 	};
 }
 

@@ -1,6 +1,5 @@
 import { type Context, fail } from '../context.ts';
 import { json } from '../output.ts';
-import { printable } from '../terminal.ts';
 import { accessorOf, apply } from './apply.ts';
 import { commandsOf } from './commands.ts';
 import {
@@ -29,7 +28,7 @@ export async function setup(options: SetupOptions & Ending, context: Context): P
 	const settings = await adminSettings('--sealed', context);
 	if (settings === undefined) return;
 	const accessor = await accessorOf(options.mount ?? options.type, settings);
-	if (!accessor.ok) return fail(context, accessor.error.ending, printable(accessor.error.message));
+	if (!accessor.ok) return fail(context, accessor.error.ending, accessor.error.message);
 	return end(setupPlan(options, accessor.value), options, context);
 }
 
@@ -49,8 +48,8 @@ async function end(plan: SetupPlan, options: Ending, context: Context): Promise<
 	}
 	const settings = await adminSettings('--apply', context);
 	if (settings === undefined) return;
-	const done = await apply(plan, settings, (line) => write(`${printable(line)}\n`));
-	if (!done.ok) fail(context, done.error.ending, printable(done.error.message));
+	const done = await apply(plan, settings, (line) => write(`${line}\n`));
+	if (!done.ok) fail(context, done.error.ending, done.error.message);
 }
 
 /** Undefined when they are wrong, which has been said then. */

@@ -67,7 +67,7 @@ describe('envtier secrets', () => {
 			return JSON.parse(stdout) as { id: string; key: string; status: string }[];
 		};
 		const created = await told(['create', 'A', '--value-stdin'], CANARY);
-		expect(created).toEqual([{ id: expect.stringMatching(/^s1_/), key: 'A', status: 'created' }]);
+		expect(created).toEqual([{ id: expect.stringMatching(/^s\d_/), key: 'A', status: 'created' }]);
 		const [{ id } = { id: '' }] = created;
 		expect(await told(['set', 'A', '--value-stdin'], CANARY)).toEqual([{ id, key: 'A', status: 'updated' }]);
 		const [fresh] = await told(['set', 'B', '--value-stdin'], CANARY);

@@ -1,6 +1,6 @@
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { run } from '../../../cli/program.ts';
-import type { Terminal } from '../../../cli/terminal.ts';
+import { openTerminal, type Terminal } from '../../../cli/terminal.ts';
 
 /** What one run in this process came to. */
 interface Outcome {
@@ -12,13 +12,13 @@ interface Outcome {
 /** Runs the command within the test's own process, for cases by the hundred; a defect throws. */
 export async function runHere(args: readonly string[], input: string): Promise<Outcome> {
 	const written = { stdout: '', stderr: '' };
-	const terminal = (name: keyof typeof written): Terminal => ({
-		write: (text) => {
-			written[name] += text;
-		},
-		paint: (_style, text) => text,
-		interactive: false,
-	});
+	const terminal = (name: keyof typeof written): Terminal => {
+		const stream = new PassThrough();
+		stream.on('data', (chunk: Buffer) => {
+			written[name] += chunk.toString('utf8');
+		});
+		return openTerminal(stream);
+	};
 	const code = await run(args, {
 		env: {},
 		stdin: Readable.from([Buffer.from(input)]) as unknown as NodeJS.ReadStream,
