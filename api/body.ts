@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import express, { type Request, type Response } from 'express';
-import { parse } from 'yaml';
 import { ok, type Result } from '../contract/result.ts';
 import { limitBodies } from '../lib/http/bodies.ts';
+import { parseJson } from '../lib/parse/json.ts';
+import { parseYaml, YAML_LIMITS } from '../lib/parse/yaml.ts';
 import { type Problem, refuse } from './problem.ts';
 
 /** Reads and decodes a body. */
@@ -46,19 +48,11 @@ function unreadable(error: unknown, limit: number): Result<never, Problem> {
 	return refuse(400, 'the body ended too early');
 }
 
-/** Strict about UTF-8: a byte that is none would otherwise be replaced, and a secret be another one. */
+/** Strict about UTF-8: otherwise a wrong byte would become a replacement character, and a secret another one. */
 function decode(bytes: Buffer, yaml: boolean): Result<unknown, Problem> {
-	let text: string;
-	try {
-		text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-	} catch {
-		return refuse(400, 'the body is not UTF-8');
-	}
-	try {
-		// Aliases are refused: a few lines of them can stand for gigabytes.
-		return ok(yaml ? parse(text, { maxAliasCount: 0, logLevel: 'error' }) : JSON.parse(text));
-	} catch {
-		// The parser's message quotes the body.
-		return refuse(400, `the body is not ${yaml ? 'YAML' : 'JSON'}`);
-	}
+	if (!isUtf8(bytes)) return refuse(400, 'the body is not UTF-8');
+	if (yaml && bytes.length > YAML_LIMITS.bytes)
+		return refuse(413, `a body of YAML must not be larger than ${YAML_LIMITS.bytes} bytes`);
+	const parsed = yaml ? parseYaml(bytes.toString('utf8')) : parseJson(bytes);
+	return parsed.ok ? parsed : refuse(400, `the body ${parsed.error}`);
 }

@@ -129,7 +129,7 @@ export function readSettings(env: Env): Result<Settings> {
 			calls: reader.given('ENVTIER_API_CALLS_PER_MINUTE', wholeNumber(1, 1_000_000)),
 			failedLogins: reader.given('ENVTIER_API_FAILED_LOGINS_PER_MINUTE', wholeNumber(1, 1_000_000)),
 		},
-		bodyLimit: reader.given('ENVTIER_API_BODY_LIMIT', wholeNumber(1024, 64 * 1024 * 1024)),
+		bodyLimit: reader.given('ENVTIER_API_BODY_LIMIT', wholeNumber(1024, 4 * 1024 * 1024)),
 		trustProxy: reader.flag('ENVTIER_API_TRUST_PROXY'),
 		auditFile: reader.optional('ENVTIER_API_AUDIT_FILE', text),
 	};

@@ -73,7 +73,10 @@ export const API_VARIABLES = {
 		meaning: 'organization of Kubernetes callers that send no Envtier-Org header',
 	},
 	ENVTIER_API_KUBECONFIG: { meaning: 'kubeconfig file to reach the cluster; unset: the cluster it runs in' },
-	ENVTIER_API_BODY_LIMIT: { meaning: 'largest body in bytes', default: '1048576' },
+	ENVTIER_API_BODY_LIMIT: {
+		meaning: 'largest body in bytes, 1024 to 4194304; YAML has a limit of its own, 131072',
+		default: '1048576',
+	},
 	ENVTIER_API_CALLS_PER_MINUTE: { meaning: 'calls of one caller in a minute', default: '600' },
 	ENVTIER_API_FAILED_LOGINS_PER_MINUTE: {
 		meaning: 'failed logins from one address in a minute, after which that address is refused',

@@ -52,11 +52,11 @@ export const Problem = z.strictObject({ error: z.string().meta({ description: 'a
 
 /** A sentence for each of the first few faults of a body or query; never what was sent, but for names of fields. */
 export function faultsOf(error: z.ZodError): string {
-	const sentences = error.issues.map((issue) => {
-		const where = issue.path.map(String).join('.');
+	const sentences = error.issues.slice(0, 20).map((issue) => {
+		const where = issue.path.map((part) => String(part).slice(0, 64)).join('.');
 		if (issue.code === 'unrecognized_keys') {
-			const unknown = issue.keys.map((field) => JSON.stringify(field.slice(0, 64))).join(', ');
-			return `${where === '' ? '' : `${where}: `}unknown field ${unknown}`;
+			const unknown = issue.keys.slice(0, 5).map((field) => JSON.stringify(field.slice(0, 64)));
+			return `${where === '' ? '' : `${where}: `}unknown field ${unknown.join(', ')}`;
 		}
 		if (
 			issue.code === 'invalid_type' &&

@@ -1,5 +1,6 @@
-import { parseAllDocuments, type Tags } from 'yaml';
+import type { Tags } from 'yaml';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { parseYamlDocuments, type YamlLimits } from '../../lib/parse/yaml.ts';
 import { type Json, object, text } from './json.ts';
 
 /** One Kubernetes object of an input, and where it stood. */
@@ -23,31 +24,23 @@ function kubectlTags(tags: Tags): Tags {
 	});
 }
 
+/** Room for all pods of a large cluster. */
+const LIMITS: YamlLimits = { bytes: 32 * 1024 * 1024, tokens: 5_000_000, depth: 100, aliases: 10_000 };
+
 /** Takes YAML or JSON of any number of objects, lists of them unpacked. The error says where the text goes wrong. */
 export function readDocuments(input: string, name: string): Result<readonly Document[]> {
-	const parsed = [...parseAllDocuments(input, { version: '1.1', customTags: kubectlTags })];
-	const broken = parsed.find((document) => document.errors.length > 0)?.errors[0];
-	if (broken !== undefined) return err(`${name} is not YAML: ${broken.message.trimEnd()}`);
+	const parsed = parseYamlDocuments(input, LIMITS, { version: '1.1', customTags: kubectlTags });
+	if (!parsed.ok) return err(`${name} ${parsed.error}`);
 	const documents: Document[] = [];
-	for (const [index, document] of parsed.entries()) {
-		const place = parsed.length === 1 ? name : `${name}, document ${index + 1}`;
-		const value = decoded(() => document.toJS({ maxAliasCount: 1000 }), place);
-		if (!value.ok) return value;
+	for (const [index, value] of parsed.value.entries()) {
 		// What stands between two separators may be nothing but a comment.
-		if (value.value === null || value.value === undefined) continue;
-		const unpacked = unpack(value.value, place);
+		if (value === null || value === undefined) continue;
+		const place = parsed.value.length === 1 ? name : `${name}, document ${index + 1}`;
+		const unpacked = unpack(value, place);
 		if (!unpacked.ok) return unpacked;
 		documents.push(...unpacked.value);
 	}
 	return ok(documents);
-}
-
-function decoded(read: () => unknown, place: string): Result<unknown> {
-	try {
-		return ok(read());
-	} catch (error) {
-		return err(`${place} is not YAML: ${error instanceof Error ? error.message : String(error)}`);
-	}
 }
 
 /** A `List` (or PodList, DeploymentList, …) stands for its items. */

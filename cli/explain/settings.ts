@@ -1,7 +1,7 @@
 import { parseEnv } from 'node:util';
-import { parse } from 'yaml';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { VARIABLES, type VariableName } from '../../contract/variables.ts';
+import { parseYaml } from '../../lib/parse/yaml.ts';
 import { nativeEnvOf } from '../../webhook/native-env.ts';
 import { type InjectionSettings, readSettings } from '../../webhook/settings.ts';
 import { object } from './json.ts';
@@ -44,13 +44,10 @@ export function parseSettingsFile(content: string, name: string): Result<Env> {
 
 function configMapData(content: string): Env | undefined {
 	if (!/^\s*\{|^kind:/m.test(content)) return undefined;
-	try {
-		const found = object(parse(content));
-		return found?.['kind'] === 'ConfigMap' ? ((object(found['data']) ?? {}) as Env) : undefined;
-	} catch {
-		// Not YAML: lines of an env file, or nothing that is known, which the names will show.
-		return undefined;
-	}
+	// Not YAML: lines of an env file, or nothing that is known, which the names will show.
+	const parsed = parseYaml(content);
+	const found = parsed.ok ? object(parsed.value) : undefined;
+	return found?.['kind'] === 'ConfigMap' ? ((object(found['data']) ?? {}) as Env) : undefined;
 }
 
 /**

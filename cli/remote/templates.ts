@@ -1,5 +1,5 @@
-import { parse } from 'yaml';
-import { err, ok, type Result } from '../../contract/result.ts';
+import { err, type Result } from '../../contract/result.ts';
+import { parseYaml } from '../../lib/parse/yaml.ts';
 import { type Context, fail } from '../context.ts';
 import { readInput } from '../files.ts';
 import { json, type Output } from '../output.ts';
@@ -87,13 +87,8 @@ export async function putTemplate(
 async function templateIn(file: string, context: Context): Promise<Result<unknown>> {
 	const text = await readInput(file, context.stdin);
 	if (!text.ok) return text;
-	try {
-		return ok(parse(text.value, { maxAliasCount: 0, logLevel: 'error' }));
-	} catch (error) {
-		return err(
-			`${file} is neither YAML nor JSON: ${error instanceof Error ? error.message.split('\n')[0] : ''}`,
-		);
-	}
+	const parsed = parseYaml(text.value);
+	return parsed.ok ? parsed : err(`${file} ${parsed.error}`);
 }
 
 /** `envtier templates delete NAME` */

@@ -20,7 +20,7 @@ describe('wrong input for explain', () => {
 		['an object without a kind', ['-'], 'a: 1', 'it has no "kind"'],
 		['a scalar', ['-'], '42', 'standard input is not a Kubernetes object'],
 		['broken YAML', ['-'], 'a: [1', 'standard input is not YAML'],
-		['a key twice', ['-'], 'kind: Pod\nkind: Pod', 'Map keys must be unique'],
+		['a key twice', ['-'], 'kind: Pod\nkind: Pod', 'has a key twice in one map: see line'],
 		['a workload without a template', ['-'], 'apiVersion: apps/v1\nkind: Deployment', 'has no spec.template'],
 		['only other kinds', ['-'], 'apiVersion: v1\nkind: Service', 'only Service'],
 	])('%s: exit code 2, and a sentence', async (_name, args, input, sentence) => {

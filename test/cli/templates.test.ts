@@ -81,7 +81,13 @@ describe.each(['memory', 'vault (a real OpenBao, the shipped policy)'])(
 
 		test.each([
 			['no organization', ['deployments', 'create', 'x'], '', { ENVTIER_API_ORG: '' }, 'which organization?'],
-			['a file that is no YAML', ['templates', 'create', '-f', '-'], 'a: [', {}, 'neither YAML nor JSON'],
+			[
+				'a file that is no YAML',
+				['templates', 'create', '-f', '-'],
+				'a: [',
+				{},
+				'is not YAML: see line 1, column 5',
+			],
 			[
 				'a template without a name',
 				['templates', 'create', '-f', '-'],

@@ -1,0 +1,42 @@
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, visit, type YAMLMap } from 'yaml';
+
+/** The offset of the first key that its map has already; undefined when there is none. Merge keys may be there several times. */
+export function duplicateKey(document: Document): number | undefined {
+	let found: number | undefined;
+	visit(document, {
+		Map: (_key, map) => {
+			found = duplicateIn(map);
+			return found === undefined ? undefined : visit.BREAK;
+		},
+	});
+	return found;
+}
+
+function duplicateIn({ items }: YAMLMap): number | undefined {
+	const names = new Set<string>();
+	for (const { key } of items) {
+		if (!isScalar(key) || key.value === '<<') continue;
+		// As names of an object, 1 and "1" are the same.
+		const name = String(key.value);
+		if (names.has(name)) return key.range?.[0] ?? 0;
+		names.add(name);
+	}
+	return undefined;
+}
+
+/** How many values a document is when each alias is replaced by what it stands for; infinite when one stands for itself or for nothing. */
+export function expandedSize({ contents }: Document): number {
+	const anchors = new Map<string, number>();
+	const sizeOf = (node: unknown): number => {
+		if (isAlias(node)) return anchors.get(node.source) ?? Number.POSITIVE_INFINITY;
+		const size = partsOf(node).reduce<number>((sum, part) => sum + sizeOf(part), 1);
+		if (isNode(node) && node.anchor !== undefined) anchors.set(node.anchor, size);
+		return size;
+	};
+	return sizeOf(contents);
+}
+
+function partsOf(node: unknown): unknown[] {
+	if (isMap(node)) return node.items.flatMap(({ key, value }) => [key, value]);
+	return isSeq(node) ? node.items : [];
+}

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+
+/** A parser of something that comes from outside, with texts that somebody would write to keep it busy. */
+export interface HostileTable {
+	/** The longest text that it takes, in bytes. */
+	readonly limit: number;
+	/** Refusing is as good as reading. */
+	readonly parse: (text: string) => unknown;
+	/** Each gives a text of about `size` bytes. */
+	readonly texts: Readonly<Record<string, (size: number) => string>>;
+}
+
+/** Milliseconds of CPU for one text at a parser's limit. */
+const MOST = 100;
+
+/** Milliseconds of CPU, the least of several runs: the first ones include compilation, and a machine may be busy. */
+function cpuOf(work: () => unknown): number {
+	let least = Number.POSITIVE_INFINITY;
+	for (let run = 0; run < 5; run += 1) {
+		const before = process.threadCpuUsage();
+		work();
+		const { user, system } = process.threadCpuUsage(before);
+		least = Math.min(least, (user + system) / 1000);
+	}
+	return least;
+}
+
+/** One test for each text: at the limit it takes less than 100 ms of CPU, and at half of it not less than a third of that. */
+export function testHostile({ limit, parse, texts }: HostileTable): void {
+	test.for(Object.entries(texts))('%s', ([, make]) => {
+		const [whole, half] = [make(limit), make(limit / 2)];
+		const atLimit = cpuOf(() => parse(whole));
+		expect(atLimit, 'ms of CPU at the limit').toBeLessThan(MOST);
+		// Proportional to the length, but for what is too short to be measured.
+		expect(atLimit, 'ms of CPU at the limit, after half of it').toBeLessThan(
+			3 * cpuOf(() => parse(half)) + 15,
+		);
+	});
+}
+
+/** `make(0)`, `make(1)`, … one after the other, `size` characters at most. */
+export function repeated(size: number, make: (index: number) => string): string {
+	const parts: string[] = [];
+	for (let length = 0, index = 0; ; index += 1) {
+		const part = make(index);
+		length += part.length;
+		if (length > size) return parts.join('');
+		parts.push(part);
+	}
+}
