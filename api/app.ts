@@ -179,7 +179,9 @@ async function answer(
 	if (!identified.ok) return identified;
 	const identity = identified.value;
 	audit.identity = identity;
-	const allowed = await access.authorize(identity, operation.permission);
+	// With a name in the body, RBAC is asked once the body is read.
+	const later = operation.named && identity.user !== undefined;
+	const allowed = later ? ok(undefined) : await access.authorize(identity, operation.permission);
 	if (!allowed.ok) return allowed;
 	const raw =
 		operation.body === undefined
@@ -193,6 +195,7 @@ async function answer(
 			identity,
 			deed: { subject: identity.subject, at: now() },
 			name: String(request.params['name'] ?? ''),
+			authorize: (permission, name) => access.authorize(identity, permission, name),
 			note: audit.note,
 			step: audit.step,
 			requestId: audit.requestId,

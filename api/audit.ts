@@ -6,7 +6,7 @@ interface AuditFields {
 	readonly actor: string;
 	/** How the actor signed in; "system" for what the API does by itself. */
 	readonly via: 'api-key' | 'session' | 'kubernetes' | 'none' | 'system';
-	/** The operation's id in the OpenAPI document, or "deployments.undo"; "unknown" for calls of no operation. */
+	/** The operation's id in the OpenAPI document, "deployments.undo" or "deployments.adopt"; "unknown" for calls of no operation. */
 	readonly action: string;
 	/** The place, as its path in the KV mount; empty when the call did not get that far. */
 	readonly scope: string;

@@ -72,7 +72,10 @@ export async function compose(settings: Settings, around: Surroundings): Promise
 	const app = createApp({
 		operations: OPERATIONS,
 		openApi: openApiOf(OPERATIONS, version),
-		services: store === undefined || recovery === undefined ? undefined : { store, undoing: recovery, now },
+		services:
+			store === undefined || recovery === undefined
+				? undefined
+				: { store, undoing: recovery, now, nameRules: settings.nameRules },
 		access,
 		limits: createLimits(settings.limits),
 		metrics,

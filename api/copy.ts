@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { parseName } from '../contract/names.ts';
-import { ok, type Result } from '../contract/result.ts';
+import { err, ok, type Result } from '../contract/result.ts';
 import { VALUE_FIELD } from '../contract/tiers.ts';
 import type { AuditSink } from './audit.ts';
 import { type RecordStep, stepRecorder } from './audit-steps.ts';
@@ -16,6 +16,7 @@ import {
 	type Deployment,
 	findDeployment,
 	isAbandoned,
+	isOccupied,
 	markerOf,
 	removeFromIndex,
 } from './registry.ts';
@@ -29,6 +30,19 @@ export interface Made {
 	readonly copied: readonly Declared[];
 	readonly kept: readonly Declared[];
 	readonly missing: readonly Declared[];
+}
+
+/** Why a name is not given away: somebody registered it, or something lies below its path. */
+export interface NameUnavailable {
+	readonly unavailable: 'registered' | 'occupied';
+}
+
+/** What is to become a deployment. */
+export interface NewDeployment {
+	readonly deployment: Deployment;
+	readonly template: Template | undefined;
+	/** True when whatever lies below the path already is to belong to the deployment. */
+	readonly adopt: boolean;
 }
 
 /** What undoes attempts that failed half-way. */
@@ -71,24 +85,29 @@ const BUSY = 'a deployment of that name is being made, or an attempt is being un
  */
 export async function createDeployment(
 	store: Store,
-	deployment: Deployment,
-	template: Template | undefined,
+	{ deployment, template, adopt }: NewDeployment,
 	by: By,
 	undoing: Undoing,
-): Promise<Result<Made, Problem>> {
+): Promise<Result<Made, Problem | NameUnavailable>> {
 	const { name } = deployment;
 	await undoing.settle(name);
 	if ((await readJournal(store, name)) !== undefined) {
 		await undoAbandoned(store, name, by.at, by.step);
 		if ((await readJournal(store, name)) !== undefined) return refuse(409, BUSY);
 	}
+	const available = await checkAvailable(store, name, adopt);
+	if (!available.ok) return available;
 	const source = template === undefined ? [] : await templateSecrets(store, template.name);
 	try {
 		// Inside, for a claim whose answer was lost may be ours.
 		const claimed = await claim(store, name, by.at);
 		if (claimed.kind !== 'claimed')
-			return refuse(409, claimed.kind === 'taken' ? `the deployment name ${name} is taken` : BUSY);
-		const made = await fill(store, deployment, { template, source, stamp: claimed.stamp }, by);
+			return claimed.kind === 'taken' ? err({ unavailable: 'registered' }) : refuse(409, BUSY);
+		// Again, now that nobody else can register the name and write below it.
+		const free = await checkFree(store, name, adopt);
+		const made = free.ok
+			? await fill(store, deployment, { template, source, stamp: claimed.stamp }, by)
+			: free;
 		if (!made.ok) await undo(store, name, undefined, by.step);
 		// It is the owner's; only the journal is left, and goes as soon as the store answers, so that nobody takes it for unfinished.
 		else if (template !== undefined && !(await forgotten(store, name))) undoing.later(name);
@@ -99,6 +118,21 @@ export async function createDeployment(
 		if (state === 'unknown') undoing.later(name);
 		throw thrown;
 	}
+}
+
+/** Whether a name can be given away. Both are asked always, so that the time of the answer does not tell the reasons apart. */
+async function checkAvailable(
+	store: Store,
+	name: string,
+	adopt: boolean,
+): Promise<Result<void, NameUnavailable>> {
+	const [registered, free] = await Promise.all([findDeployment(store, name), checkFree(store, name, adopt)]);
+	return registered === undefined ? free : err({ unavailable: 'registered' });
+}
+
+async function checkFree(store: Store, name: string, adopt: boolean): Promise<Result<void, NameUnavailable>> {
+	const occupied = await isOccupied(store, name);
+	return occupied && !adopt ? err({ unavailable: 'occupied' }) : ok(undefined);
 }
 
 /** What goes into a claimed deployment. */

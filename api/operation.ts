@@ -5,6 +5,7 @@ import type { RecordStep } from './audit-steps.ts';
 import type { Undoing } from './copy.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Permission } from './identity/permission.ts';
+import type { NameRule } from './name-rules.ts';
 import { type Problem, refuse } from './problem.ts';
 import { faultsOf } from './schemas/common.ts';
 import type { SchemaName } from './schemas/named.ts';
@@ -16,6 +17,8 @@ export interface Services {
 	readonly store: Store;
 	readonly undoing: Undoing;
 	readonly now: () => Date;
+	/** The names of deployments that the operator reserved. */
+	readonly nameRules: readonly NameRule[];
 }
 
 /** One call of an operation, its caller known and allowed. */
@@ -26,6 +29,8 @@ export interface Call<Input> extends Services {
 	readonly input: Input;
 	/** The last segment of the path, where the operation has one. */
 	readonly name: string;
+	/** Asks whether the caller may do more than the operation itself needs; `name` is the resourceName for RBAC. */
+	readonly authorize: (permission: Permission, name: string) => Promise<Result<void, Problem>>;
 	/** Says which places the call is about, before anything is changed: for the audit. */
 	readonly note: (...notes: readonly AuditNote[]) => void;
 	/** Audits a step of its own, such as the copy of one secret. */
@@ -54,6 +59,8 @@ export interface Operation {
 	readonly id: string;
 	readonly summary: string;
 	readonly permission: Permission;
+	/** True when RBAC is asked with a resourceName out of the input. `run` asks it then, not whoever calls `run`. */
+	readonly named: boolean;
 	readonly body?: SchemaName;
 	/** True when a body may be YAML as well. */
 	readonly yaml?: true;
@@ -63,19 +70,28 @@ export interface Operation {
 	run(call: Omit<Call<unknown>, 'input'>, raw: unknown): Promise<Result<Reply, Problem>>;
 }
 
-/** Makes an operation whose handler gets its input checked: strictly, for what is mistyped must not be ignored. */
+/**
+ * Makes an operation whose handler gets its input checked: strictly, for what is mistyped must not be ignored.
+ *
+ * @param nameOf the resourceName that RBAC is asked about; without it RBAC is asked about no name
+ */
 export function operation<S extends z.ZodType>(
-	what: Omit<Operation, 'run'>,
+	what: Omit<Operation, 'run' | 'named'>,
 	input: S,
 	handle: (call: Call<z.output<S>>) => Promise<Result<Reply, Problem>>,
+	nameOf?: (input: z.output<S>) => string,
 ): Operation {
 	return {
 		...what,
+		named: nameOf !== undefined,
 		run: async (call, raw) => {
 			const parsed = input.safeParse(raw, { reportInput: true });
-			return parsed.success
-				? await handle({ ...call, input: parsed.data })
-				: refuse(400, faultsOf(parsed.error));
+			if (!parsed.success) return refuse(400, faultsOf(parsed.error));
+			if (nameOf !== undefined) {
+				const allowed = await call.authorize(what.permission, nameOf(parsed.data));
+				if (!allowed.ok) return allowed;
+			}
+			return await handle({ ...call, input: parsed.data });
 		},
 	};
 }

@@ -74,6 +74,14 @@ export async function removeFromIndex(
 	await store.remove(`${indexOf(owner, kind)}/${name}`);
 }
 
+/**
+ * True when anything lies below a deployment's path: secrets of any service that live, are deleted or have metadata alone, and whatever
+ * somebody put there by hand. One request.
+ */
+export async function isOccupied(store: Store, name: string): Promise<boolean> {
+	return (await store.list(`deployments/${name}`)).length > 0;
+}
+
 /** The outcome of asking for a name. `stamp` tells this claim from any other of the same name. */
 export type Claim =
 	| { readonly kind: 'taken' | 'pending' }

@@ -6,6 +6,7 @@ import { VARIABLES, type Variable } from '../contract/variables.ts';
 import { SCOPES, type Scope } from './identity/identity.ts';
 import type { OidcSettings } from './identity/oidc.ts';
 import type { LimitSettings } from './limits.ts';
+import { type NameRule, parseNameRules } from './name-rules.ts';
 import { API_VARIABLES, type ApiVariable, type ApiVariableName } from './variables.ts';
 import type { VaultLogin } from './vault/session.ts';
 import type { VaultEndpoint } from './vault/transport.ts';
@@ -38,6 +39,8 @@ export interface Settings {
 	readonly keysFile: string | undefined;
 	readonly oidc: OidcSettings | undefined;
 	readonly cluster: ClusterSettings | undefined;
+	/** Names of deployments that are reserved for organizations. */
+	readonly nameRules: readonly NameRule[];
 	readonly limits: LimitSettings;
 	readonly bodyLimit: number;
 	readonly trustProxy: boolean;
@@ -125,6 +128,7 @@ export function readSettings(env: Env): Result<Settings> {
 		keysFile: reader.optional('ENVTIER_API_KEYS_FILE', text),
 		oidc: readOidc(reader),
 		cluster: readCluster(reader),
+		nameRules: reader.optional('ENVTIER_API_DEPLOYMENT_NAMES', parseNameRules) ?? [],
 		limits: {
 			calls: reader.given('ENVTIER_API_CALLS_PER_MINUTE', wholeNumber(1, 1_000_000)),
 			failedLogins: reader.given('ENVTIER_API_FAILED_LOGINS_PER_MINUTE', wholeNumber(1, 1_000_000)),

@@ -54,7 +54,7 @@ export const API_VARIABLES = {
 	},
 	ENVTIER_API_OIDC_ROLES_CLAIM: {
 		meaning:
-			'claim that holds org_owner or org_admin, or acme:org_admin for the organization acme alone; a dot leads into an object, as in realm_access.roles',
+			'claim that holds org_owner or org_admin, or acme:org_admin for the organization acme alone, or platform_admin; a dot leads into an object, as in realm_access.roles',
 		default: 'roles',
 	},
 	ENVTIER_API_OIDC_SCOPES_CLAIM: { meaning: 'claim that holds the scopes', default: 'scope' },
@@ -76,6 +76,10 @@ export const API_VARIABLES = {
 	ENVTIER_API_BODY_LIMIT: {
 		meaning: 'largest body in bytes, 1024 to 4194304; YAML has a limit of its own, 131072',
 		default: '1048576',
+	},
+	ENVTIER_API_DEPLOYMENT_NAMES: {
+		meaning:
+			'names of deployments that are reserved for organizations, such as acme=shop,shop-*;globex=globex-*; a name that no pattern matches may be registered by any organization',
 	},
 	ENVTIER_API_CALLS_PER_MINUTE: { meaning: 'calls of one caller in a minute', default: '600' },
 	ENVTIER_API_FAILED_LOGINS_PER_MINUTE: {

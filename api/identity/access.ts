@@ -27,7 +27,12 @@ export interface Credentials {
 /** Finds out who calls, and whether they may. */
 export interface Access {
 	identify(given: Credentials): Promise<Result<Identity, Problem>>;
-	authorize(identity: Identity, permission: Permission): Promise<Result<void, Problem>>;
+	/**
+	 * Decides whether a caller may do something.
+	 *
+	 * @param name the resourceName that RBAC is asked about; for organization roles it is the organization
+	 */
+	authorize(identity: Identity, permission: Permission, name?: string): Promise<Result<void, Problem>>;
 }
 
 const HOW = 'send "Authorization: Bearer …" with an API key, a session or a Kubernetes token';
@@ -47,11 +52,11 @@ export function createAccess(parts: AccessParts): Access {
 			if (!found.ok) return found;
 			return sameOrg(parts, found.value, org);
 		},
-		authorize: async (identity, permission) => {
+		authorize: async (identity, permission, name) => {
 			if (permission.needs === 'org-role' && identity.org === undefined)
 				return refuse(403, noOrganization(identity));
 			if (identity.user !== undefined)
-				return await authorizeInCluster(parts, identity, identity.user, permission);
+				return await authorizeInCluster(parts, identity, identity.user, { permission, name });
 			const decision = decide(identity, permission);
 			return decision.ok ? decision : refuse(403, decision.error);
 		},
@@ -69,12 +74,12 @@ async function authorizeInCluster(
 	{ cluster }: AccessParts,
 	{ org }: Identity,
 	user: KubernetesUser,
-	permission: Permission,
+	{ permission, name }: { readonly permission: Permission; readonly name: string | undefined },
 ): Promise<Result<void, Problem>> {
 	if (permission.needs === 'session') return refuse(403, 'this needs the session of a person');
 	if (cluster === undefined) return refuse(403, 'Kubernetes callers are not served');
-	const name = permission.needs === 'org-role' ? org : undefined;
-	const allowed = await decideInCluster(cluster, user, permission, name);
+	const resourceName = permission.needs === 'org-role' ? org : name;
+	const allowed = await decideInCluster(cluster, user, permission, resourceName);
 	return allowed.ok ? allowed : refuse(statusOf(allowed.error), allowed.error.problem);
 }
 

@@ -3,7 +3,14 @@ export const SCOPES = ['secrets:read', 'secrets:write'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** What a caller is in an organization. Either may manage the organization's secrets, within the caller's scopes. */
-export const ROLES = ['org_owner', 'org_admin'] as const;
+export const ORG_ROLES = ['org_owner', 'org_admin'] as const;
+export type OrgRole = (typeof ORG_ROLES)[number];
+
+/**
+ * The roles that the operator's key file and sessions carry. `platform_admin` may adopt names of deployments; no role in an organization
+ * implies it, and no key that is made over the API has it.
+ */
+export const ROLES = [...ORG_ROLES, 'platform_admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** How the API server knows a caller; it decides what such a caller may do. */

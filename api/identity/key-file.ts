@@ -53,7 +53,7 @@ const OPTIONS = {
 
 const USAGE = `Serves the secrets API; settings are ENVTIER_API_* variables.
 
-  --new-key --subject user:NAME [--org NAME] [--roles org_owner,org_admin]
+  --new-key --subject user:NAME [--org NAME] [--roles ${ROLES.join(',')}]
             [--scopes ${SCOPES.join(',')}] [--days 90]
             makes an API key: the key itself goes to standard error, this once,
             and its entry for ENVTIER_API_KEYS_FILE to standard output

@@ -4,13 +4,14 @@ import { mapAtMost } from '../concurrency.ts';
 import { addToIndex, indexed, removeFromIndex } from '../registry.ts';
 import type { Store } from '../store/store.ts';
 import type { KeyRecord } from './api-key.ts';
-import { ROLES, SCOPES } from './identity.ts';
+import { ORG_ROLES, type OrgRole, SCOPES } from './identity.ts';
 
 /** A key that was made over the API. */
 export interface StoredKey extends KeyRecord {
 	/** What its owner calls it. */
 	readonly label: string;
 	readonly createdAt: string;
+	readonly roles: readonly OrgRole[];
 	readonly expiresAt: Date;
 }
 
@@ -40,7 +41,7 @@ export async function findStoredKey(store: Store, id: string): Promise<StoredKey
 		hash,
 		subject: owner,
 		org: org !== undefined && parseName(org).ok ? org : undefined,
-		roles: ROLES.filter((role) => roles.split(' ').includes(role)),
+		roles: ORG_ROLES.filter((role) => roles.split(' ').includes(role)),
 		scopes: SCOPES.filter((scope) => scopes.split(' ').includes(scope)),
 		label,
 		createdAt: created_at,

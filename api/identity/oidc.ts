@@ -2,7 +2,7 @@ import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } f
 import { z } from 'zod';
 import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { type Identity, isSubject, ROLES, SCOPES, type Scope } from './identity.ts';
+import { type Identity, isSubject, ORG_ROLES, ROLES, type Role, SCOPES, type Scope } from './identity.ts';
 import { fetchOver, getJson } from './json-fetch.ts';
 
 /** How sessions of an OIDC issuer are checked. */
@@ -130,10 +130,11 @@ function identityOf(
 		subject,
 		org,
 		orgs,
-		// `ORG:ROLE` holds in that organization alone.
-		roles: new Set(
-			ROLES.filter((role) => roles.includes(role) || (org !== undefined && roles.includes(`${org}:${role}`))),
-		),
+		roles: new Set<Role>([
+			...ROLES.filter((role) => roles.includes(role)),
+			// `ORG:ROLE` holds in that organization alone. Whoever hands out roles of one organization makes no platform administrator.
+			...ORG_ROLES.filter((role) => org !== undefined && roles.includes(`${org}:${role}`)),
+		]),
 		scopes: new Set(SCOPES.filter((scope) => granted.includes(scope) || scopes.includes(scope))),
 	});
 }

@@ -8,9 +8,9 @@ import type { Identity, Scope } from './identity.ts';
 export interface Permission {
 	/** The resource of the API group `envtier.dev` that RBAC rules name. */
 	readonly resource: 'secrets' | 'orgsecrets' | 'templates' | 'deployments' | 'keys';
-	readonly verb: 'list' | 'get' | 'create' | 'update' | 'delete';
+	readonly verb: 'list' | 'get' | 'create' | 'update' | 'delete' | 'adopt';
 	/** What is needed besides the scope. */
-	readonly needs: 'scope-alone' | 'org-role' | 'session';
+	readonly needs: 'scope-alone' | 'org-role' | 'platform-role' | 'session';
 }
 
 /** The scope that a verb needs. */
@@ -25,5 +25,7 @@ export function decide({ kind, scopes, roles }: Identity, { needs, verb }: Permi
 	if (!scopes.has(scope)) return err(`this needs the scope ${scope}, which your credentials don't have`);
 	if (needs === 'org-role' && !roles.has('org_owner') && !roles.has('org_admin'))
 		return err("this needs the role org_owner or org_admin, which your credentials don't have");
+	if (needs === 'platform-role' && !roles.has('platform_admin'))
+		return err("this needs the role platform_admin, which your credentials don't have");
 	return ok(undefined);
 }

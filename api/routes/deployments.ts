@@ -1,7 +1,9 @@
 import { parseName } from '../../contract/names.ts';
+import { err, type Result } from '../../contract/result.ts';
 import { createDeployment } from '../copy.ts';
+import { mayRegister } from '../name-rules.ts';
 import { type Operation, operation, reply } from '../operation.ts';
-import { NOT_YOUR_DEPLOYMENT, refuse } from '../problem.ts';
+import { NOT_YOUR_DEPLOYMENT, type Problem, refuse } from '../problem.ts';
 import { type Deployment, deploymentsOf, findDeployment } from '../registry.ts';
 import { Nothing } from '../schemas/named.ts';
 import { NewDeployment } from '../schemas/templates.ts';
@@ -47,6 +49,25 @@ const get = operation(
 	},
 );
 
+/** The right to take a name although something lies below it or it is reserved. No role in an organization implies it. */
+const ADOPT = { resource, verb: 'adopt', needs: 'platform-role' } as const;
+
+const WHY = {
+	registered: 'is registered already; adopting takes it from nobody',
+	reserved: 'is reserved for another organization; send "adopt": true to register it all the same',
+	occupied: 'has secrets or other entries in the store; send "adopt": true to take it with all of them',
+} as const;
+
+/** One sentence for all reasons, so that it tells nothing of what is in the store, but to those who may adopt the name. */
+function unavailable(why: keyof typeof WHY, name: string, mayAdopt: boolean): Result<never, Problem> {
+	return refuse(
+		409,
+		mayAdopt
+			? `the deployment name ${name} ${WHY[why]}`
+			: `the deployment name ${name} is not available to you; if it is your organization's, a platform administrator can adopt it`,
+	);
+}
+
 const create = operation(
 	{
 		method: 'post',
@@ -58,15 +79,18 @@ const create = operation(
 		answers: {
 			201: { description: 'registered', schema: 'CreatedDeployment' },
 			403: { description: 'not your organization or template; or a scope is missing', schema: 'Problem' },
-			409: { description: 'the name is taken', schema: 'Problem' },
+			409: { description: 'the name is not available', schema: 'Problem' },
 		},
 	},
 	NewDeployment,
-	async ({ store, undoing, identity, deed, input, note, step, requestId }) => {
-		const { name, org, template: templateName } = input;
+	async ({ store, undoing, nameRules, identity, deed, input, note, step, requestId, authorize }) => {
+		const { name, org, template: templateName, adopt } = input;
 		note({ scope: `deployments/${name}` });
 		if (org !== identity.org)
 			return refuse(403, 'this is not the organization that your credentials belong to');
+		const mayAdopt = await authorize(ADOPT, name);
+		if (adopt && !mayAdopt.ok) return mayAdopt;
+		if (!adopt && !mayRegister(nameRules, name, org)) return unavailable('reserved', name, mayAdopt.ok);
 		const template =
 			templateName === undefined ? undefined : await usableTemplate(store, templateName, identity);
 		if (template !== undefined && !template.ok) return template;
@@ -77,17 +101,20 @@ const create = operation(
 			template: templateName ?? '',
 			createdAt: deed.at.toISOString(),
 		};
-		const made = await createDeployment(
-			store,
-			deployment,
-			template?.value,
-			{ ...deed, step, requestId },
-			undoing,
-		);
-		if (!made.ok) return made;
+		const wanted = { deployment, template: template?.value, adopt };
+		const make = () => createDeployment(store, wanted, { ...deed, step, requestId }, undoing);
+		const statusOf = ({ ok }: { readonly ok: boolean }): number => (ok ? 201 : 409);
+		const made = adopt
+			? await step('deployments.adopt', { scope: `deployments/${name}` }, make, statusOf)
+			: await make();
+		if (!made.ok) {
+			const { error } = made;
+			return 'unavailable' in error ? unavailable(error.unavailable, name, mayAdopt.ok) : err(error);
+		}
 		const { copied, kept, missing } = made.value;
 		return reply(201, { ...deployment, copied, kept, missing });
 	},
+	({ name }) => name,
 );
 
 /** `/api/deployments` */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ROLES, SCOPES } from '../identity/identity.ts';
+import { ORG_ROLES, SCOPES } from '../identity/identity.ts';
 
 const DAYS_MAX = 366;
 
@@ -8,7 +8,7 @@ export const NewApiKey = z.strictObject({
 		error: 'must be 1 to 64 printable characters',
 	}),
 	scopes: z.array(z.enum(SCOPES)).min(1),
-	roles: z.array(z.enum(ROLES)).default([]),
+	roles: z.array(z.enum(ORG_ROLES)).default([]),
 	expiresInDays: z.number().int().min(1).max(DAYS_MAX).default(90),
 });
 
@@ -17,7 +17,7 @@ export const ApiKey = z.strictObject({
 	name: z.string(),
 	org: z.string(),
 	scopes: z.array(z.enum(SCOPES)),
-	roles: z.array(z.enum(ROLES)),
+	roles: z.array(z.enum(ORG_ROLES)),
 	createdAt: z.string(),
 	expiresAt: z.string(),
 });

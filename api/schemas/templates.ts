@@ -46,7 +46,15 @@ export const TemplateDetail = Template.extend({
 });
 export const TemplateName = z.strictObject({ name });
 
-export const NewDeployment = z.strictObject({ name, org: name, template: name.optional() });
+export const NewDeployment = z.strictObject({
+	name,
+	org: name,
+	template: name.optional(),
+	adopt: z.boolean().default(false).meta({
+		description:
+			'take the name although something lies below it or it is reserved: for platform administrators',
+	}),
+});
 
 export const Deployment = z.strictObject({
 	name: z.string(),

@@ -6,10 +6,15 @@ import { API_HELP } from './api-help.ts';
 const CREATE_HELP = `
 With a template its secrets are copied; keys that exist there already are left alone. The answer
 names the declared secrets that have no value yet. It is all or nothing.
+
+A name below which anything lies already, or that is reserved for another organization, is given only
+to a platform administrator, and only with --adopt. Look first at what lies there: pods that name the
+deployment receive it.
 ${API_HELP}
 Examples:
   envtier deployments create shop --org acme
   envtier deployments create shop-staging --org acme --template web-shop
+  envtier deployments create payments --org acme --adopt
 `;
 
 /** `envtier deployments …` */
@@ -35,6 +40,10 @@ export function deploymentsCommand(context: Context) {
 				.argument('<name>', 'name of the deployment, as in envtier.dev/deployment')
 				.option('--org <name>', 'your organization (default: ENVTIER_API_ORG)')
 				.option('--template <name>', 'template whose secrets are copied')
+				.option(
+					'--adopt',
+					'take the name with everything that lies below it already (platform administrators)',
+				)
 				.addOption(outputOption())
 				.addHelpText('after', CREATE_HELP)
 				.action(async (name, options) => {

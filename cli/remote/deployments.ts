@@ -1,6 +1,7 @@
 import { type Context, fail } from '../context.ts';
 import { json, type Output } from '../output.ts';
 import { table } from '../table.ts';
+import type { ApiFailure } from './client.ts';
 import { failed, withApi } from './session.ts';
 
 /** A secret of a deployment, by service (empty: of all its services). */
@@ -40,6 +41,7 @@ export function createDeployment(
 	options: {
 		readonly org?: string | undefined;
 		readonly template?: string | undefined;
+		readonly adopt?: true | undefined;
 		readonly output: Output;
 	},
 	context: Context,
@@ -48,14 +50,23 @@ export function createDeployment(
 		const org = options.org ?? settings.org;
 		if (org === undefined)
 			return fail(context, 'usage', 'which organization? --org NAME or ENVTIER_API_ORG says it');
-		const { template } = options;
-		const body = { name, org, ...(template === undefined ? {} : { template }) };
+		const { template, adopt } = options;
+		const body = {
+			...{ name, org },
+			...(template === undefined ? {} : { template }),
+			...(adopt === undefined ? {} : { adopt }),
+		};
 		const answer = await call('POST', '/api/deployments', body);
-		if (!answer.ok) return failed(context, answer.error);
+		if (!answer.ok) return failed(context, inOptions(answer.error));
 		const { write } = context.stdout;
 		if (options.output === 'json') return write(json(answer.value));
 		write(told(answer.value as Created));
 	});
+}
+
+/** The API speaks of its own fields; whoever types a command knows options. */
+function inOptions(failure: ApiFailure): ApiFailure {
+	return { ...failure, message: failure.message.replace('send "adopt": true', 'use --adopt') };
 }
 
 function told({ name, org, template, copied, kept, missing }: Created): string {

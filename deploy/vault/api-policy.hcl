@@ -14,6 +14,7 @@ path "secret/data/templates/*"                          { capabilities = ["creat
 # What is known about secrets: descriptions, owners, versions. Deleting takes every version along.
 path "secret/metadata/orgs/+/secrets/+"                     { capabilities = ["read", "patch", "delete"] }
 path "secret/metadata/orgs/+/secrets/"                      { capabilities = ["list"] }
+path "secret/metadata/deployments/+/"                       { capabilities = ["list"] }
 path "secret/metadata/deployments/+/secrets/+"              { capabilities = ["read", "patch", "delete"] }
 path "secret/metadata/deployments/+/secrets/"               { capabilities = ["list"] }
 path "secret/metadata/deployments/+/services/"              { capabilities = ["list"] }

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Caller } from '../api/support/api.ts';
+import { putSecret } from '../support/openbao-setup.ts';
 import { type Desk, openDesk } from './support/api.ts';
 
 const TEMPLATE = `
@@ -77,6 +79,22 @@ describe.each(['memory', 'vault (a real OpenBao, the shipped policy)'])(
 			const deleted = await desk.run(['templates', 'delete', name, '--yes']);
 			expect([deleted.code, deleted.stdout]).toEqual([0, 'deleted the template changing and its secrets\n']);
 			expect((await desk.run(['templates', 'show', name])).code).toBe(5);
+		}, 120_000);
+
+		test('a name below which something lies is created with --adopt by a platform administrator alone', async () => {
+			const operator = desk.operator;
+			if (desk.bao !== undefined) await putSecret(desk.bao, 'deployments/payments/secrets/A', 'v');
+			const create = (more: readonly string[], as: Caller) =>
+				desk.run(['deployments', 'create', 'payments', ...more], { as });
+			expect((await create(['--adopt'], desk.alice)).code).toBe(5);
+			if (desk.bao !== undefined) {
+				expect((await create([], desk.alice)).code).toBe(7);
+				expect(await create([], operator)).toMatchObject({
+					code: 7,
+					stderr: expect.stringContaining('--adopt'),
+				});
+			}
+			expect(await create(['--adopt'], operator)).toMatchObject({ code: 0, stderr: '' });
 		}, 120_000);
 
 		test.each([

@@ -16,6 +16,8 @@ export interface Desk extends AsyncDisposable {
 	readonly bao: OpenBao | undefined;
 	readonly alice: Caller;
 	readonly bob: Caller;
+	/** A platform administrator of alice's organization. */
+	readonly operator: Caller;
 	/** What alice has in her environment. */
 	access(): Readonly<Record<string, string>>;
 	/** Runs the command as alice, unless told otherwise. */
@@ -28,9 +30,10 @@ export interface Desk extends AsyncDisposable {
 export async function openDesk(store: keyof typeof STORES = 'memory'): Promise<Desk> {
 	const alice = caller('user:alice');
 	const bob = caller('user:bob', { roles: [] });
+	const operator = caller('user:olga', { roles: ['platform_admin'] });
 	const start = STORES[store];
 	if (start === undefined) throw new Error(`no store is called ${store}`);
-	const running = await start({ callers: [alice, bob] });
+	const running = await start({ callers: [alice, bob, operator] });
 	const { api } = running;
 	let faultOf: (method: string, number: number) => Fault = () => 'pass';
 	let counts = new Map<string, number>();
@@ -70,6 +73,7 @@ export async function openDesk(store: keyof typeof STORES = 'memory'): Promise<D
 		bao: running.bao,
 		alice,
 		bob,
+		operator,
 		access: () => accessOf(alice),
 		run: (args, { as = alice, env = {}, ...options } = {}) =>
 			envtier(args, { ...options, env: { ...accessOf(as), ...env } }),

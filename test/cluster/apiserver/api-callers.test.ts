@@ -157,6 +157,30 @@ describeWithServers('callers of the secrets API that the cluster knows', ({ clus
 		expect((await deploy('globex', 'globex')).status).toBe(201);
 	});
 
+	test('a role may name the deployments that can be created', async () => {
+		const rules = [rule('deployments', ['create'], [`one-${namespace}`])];
+		const named = await account('named', rules);
+		const create = (name: string) => send('POST', '/api/deployments', named, { name, org: 'acme' });
+		const refused = await create(`two-${namespace}`);
+		expect([refused.status, refused.text]).toEqual([403, expect.stringContaining(`two-${namespace}`)]);
+		expect((await create(`one-${namespace}`)).status).toBe(201);
+		expect((await create('not/a/name')).status).toBe(400);
+	});
+
+	test('adopting takes the verb adopt on the deployment of that name', async () => {
+		const rules = await shown('envtier-adopt-payments');
+		const operator = await account('operator', rules);
+		const admin = await account('org-admin-too', await shown('envtier-org-admin-acme'));
+		const pipeline = await account('pipeline-too', await shown('envtier-pipeline'));
+		const adopt = (as: string, name: string) =>
+			send('POST', '/api/deployments', as, { name, org: 'acme', adopt: true });
+		expect((await adopt(admin, 'payments')).status).toBe(403);
+		const refused = await adopt(pipeline, 'payments');
+		expect([refused.status, refused.text]).toEqual([403, expect.stringContaining('adopt')]);
+		expect((await adopt(operator, 'another')).status).toBe(403);
+		expect((await adopt(operator, 'payments')).status).toBe(201);
+	});
+
 	test('signed in alone is not enough: every pod of a cluster has a token', async () => {
 		const pod = await account('pod', []);
 		expect((await send('GET', '/api/templates', pod)).status).toBe(403);
