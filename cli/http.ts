@@ -27,6 +27,8 @@ export interface HttpFailure {
 	readonly kind: 'unreachable' | 'untrusted';
 	/** Finishes "HOST …". */
 	readonly message: string;
+	/** Of `untrusted`: what the certificate lacks. */
+	readonly lacks?: 'trusted-ca' | 'name' | 'time';
 }
 
 /** Nothing that is asked for here is larger; a server that sends more is not what it should be. */
@@ -108,16 +110,17 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
 	EPROTO: 'does not speak TLS as expected',
 };
 
-const UNTRUSTED: Readonly<Record<string, string>> = {
-	CERT_HAS_EXPIRED: 'shows a certificate that has expired',
-	CERT_NOT_YET_VALID: 'shows a certificate that is not valid yet',
-	DEPTH_ZERO_SELF_SIGNED_CERT: 'shows a certificate that only itself vouches for',
-	SELF_SIGNED_CERT_IN_CHAIN: 'shows a certificate of a CA that is not trusted',
-	UNABLE_TO_GET_ISSUER_CERT: 'shows a certificate of a CA that is not trusted',
-	UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'shows a certificate of a CA that is not trusted',
-	UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'shows a certificate of a CA that is not trusted',
-	CERT_SIGNATURE_FAILURE: 'shows a certificate that its CA has not signed',
-	ERR_TLS_CERT_ALTNAME_INVALID: 'shows a certificate that is not for this name',
+const OTHER_CA = ['shows a certificate of a CA that is not trusted', 'trusted-ca'] as const;
+const UNTRUSTED: Readonly<Record<string, readonly [string, NonNullable<HttpFailure['lacks']>]>> = {
+	CERT_HAS_EXPIRED: ['shows a certificate that has expired', 'time'],
+	CERT_NOT_YET_VALID: ['shows a certificate that is not valid yet', 'time'],
+	DEPTH_ZERO_SELF_SIGNED_CERT: ['shows a certificate that only itself vouches for', 'trusted-ca'],
+	SELF_SIGNED_CERT_IN_CHAIN: OTHER_CA,
+	UNABLE_TO_GET_ISSUER_CERT: OTHER_CA,
+	UNABLE_TO_GET_ISSUER_CERT_LOCALLY: OTHER_CA,
+	UNABLE_TO_VERIFY_LEAF_SIGNATURE: OTHER_CA,
+	CERT_SIGNATURE_FAILURE: ['shows a certificate that its CA has not signed', 'trusted-ca'],
+	ERR_TLS_CERT_ALTNAME_INVALID: ['shows a certificate that is not for this name', 'name'],
 };
 
 /** What an error of the network means. */
@@ -127,6 +130,6 @@ export function failureOf(error: unknown, timeoutMs: number): HttpFailure {
 		return { kind: 'unreachable', message: `does not answer within ${timeoutMs / 1000} s` };
 	const code = 'code' in error ? String(error.code) : '';
 	const untrusted = UNTRUSTED[code];
-	if (untrusted !== undefined) return { kind: 'untrusted', message: untrusted };
+	if (untrusted !== undefined) return { kind: 'untrusted', message: untrusted[0], lacks: untrusted[1] };
 	return { kind: 'unreachable', message: UNREACHABLE[code] ?? (code || error.message) };
 }

@@ -1,37 +1,43 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { parseName } from '../../contract/names.ts';
+import { NAME_RULE, parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { faultsOf } from '../schemas/common.ts';
 import { type KeyRecord, newKey } from './api-key.ts';
 import { isSubject, ROLES, SCOPES } from './identity.ts';
 
+const oneOf = (words: readonly string[]): { readonly error: string } => ({
+	error: `must be one of ${words.join(', ')}`,
+});
 const ENTRY = z.strictObject({
-	id: z.string().regex(/^[0-9a-f]{16}$/),
-	hash: z.string().regex(/^[0-9a-f]{64}$/),
-	subject: z.string().refine(isSubject),
+	id: z.string().regex(/^[0-9a-f]{16}$/, { error: 'must be 16 hexadecimal digits' }),
+	hash: z
+		.string()
+		.regex(/^[0-9a-f]{64}$/, { error: 'must be 64 hexadecimal digits, the SHA-256 of the key' }),
+	subject: z.string().refine(isSubject, { error: 'must be printable text of at most 512 bytes' }),
 	org: z
 		.string()
-		.refine((text) => parseName(text).ok)
+		.refine((text) => parseName(text).ok, { error: `must be ${NAME_RULE}` })
 		.optional(),
-	roles: z.array(z.enum(ROLES)).default([]),
-	scopes: z.array(z.enum(SCOPES)).default([]),
-	expiresAt: z.iso.datetime({ offset: true }).optional(),
+	roles: z.array(z.enum(ROLES, oneOf(ROLES))).default([]),
+	scopes: z.array(z.enum(SCOPES, oneOf(SCOPES))).default([]),
+	expiresAt: z.iso
+		.datetime({ offset: true, error: 'must be a time such as 2027-01-31T00:00:00Z' })
+		.optional(),
 });
 const FILE = z.strictObject({ keys: z.array(ENTRY) });
+const FORM = 'it must be {"keys": [...]}, as `--new-key` prints it';
 
-/** Takes the text of a key file; gives its keys. */
+/** Takes the text of a key file; gives its keys. The error says what is wrong where, and never what stands there. */
 export function parseKeyFile(text: string): Result<readonly KeyRecord[]> {
 	let content: unknown;
 	try {
-		content = JSON.parse(text);
+		content = JSON.parse(text.replace(/^\ufeff/, ''));
 	} catch {
-		return err('it is not JSON');
+		return err(`it is not JSON: ${FORM}`);
 	}
-	const parsed = FILE.safeParse(content);
-	if (!parsed.success) {
-		const where = parsed.error.issues.map((issue) => issue.path.join('.') || 'the whole');
-		return err(`these parts are not as they must be: ${[...new Set(where)].join(', ')}`);
-	}
+	const parsed = FILE.safeParse(content, { reportInput: true });
+	if (!parsed.success) return err(problemOf(content, parsed.error));
 	return ok(
 		parsed.data.keys.map(({ expiresAt, org, ...rest }) => ({
 			...rest,
@@ -39,6 +45,13 @@ export function parseKeyFile(text: string): Result<readonly KeyRecord[]> {
 			expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt),
 		})),
 	);
+}
+
+function problemOf(content: unknown, error: z.ZodError): string {
+	if (Array.isArray(content)) return `it is a list: ${FORM}`;
+	if (typeof content !== 'object' || content === null) return `it is no object: ${FORM}`;
+	if (!('keys' in content)) return `it has no field "keys": ${FORM}`;
+	return faultsOf(error);
 }
 
 const OPTIONS = {

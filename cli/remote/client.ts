@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { Ending } from '../exit-codes.ts';
-import { type HttpAnswer, httpCall, saidBy } from '../http.ts';
+import { type HttpAnswer, type HttpFailure, httpCall, saidBy } from '../http.ts';
+import { whyRefused } from './refused-token.ts';
 import type { ApiSettings } from './settings.ts';
 
 /** Why the API did not do a call. */
@@ -28,10 +30,6 @@ const ENDINGS: Readonly<Record<number, Ending>> = {
 	415: 'usage',
 };
 
-const HINTS: Readonly<Record<number, string>> = {
-	401: '; check ENVTIER_API_TOKEN',
-};
-
 /**
  * A client of the secrets API. When it is asked to slow down, it does.
  *
@@ -54,11 +52,12 @@ export function apiClient(settings: ApiSettings, waiting: (seconds: number) => v
 			if (!answer.ok)
 				return err({
 					ending: 'unavailable',
-					message: `the secrets API at ${url} ${answer.error.message}`,
+					message: `the secrets API at ${url} ${answer.error.message}${trustHint(answer.error, settings)}`,
 					uncertain: answer.error.kind === 'unreachable',
 				});
 			const pause = pauseOf(answer.value);
-			if (pause === undefined || waited + pause > PATIENCE) return outcome(answer.value, url);
+			if (pause === undefined || waited + pause > PATIENCE)
+				return outcome(answer.value, settings, () => deploymentOf(path, body));
 			waiting(pause);
 			await sleep(pause * 1000);
 			waited += pause;
@@ -72,13 +71,46 @@ function pauseOf({ status, headers }: HttpAnswer): number | undefined {
 	return status === 429 && Number.isInteger(seconds) && seconds > 0 ? seconds : undefined;
 }
 
-function outcome({ status, body }: HttpAnswer, url: string): Result<unknown, ApiFailure> {
+function outcome(
+	{ status, body }: HttpAnswer,
+	settings: ApiSettings,
+	deployment: () => string | undefined,
+): Result<unknown, ApiFailure> {
 	if (status === 200 || status === 201) return ok(body);
 	const said = typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined;
+	const { url } = settings;
 	const foreign = `${url} answers with status ${status}, but not as the secrets API does: check ENVTIER_API_URL`;
 	return err({
 		ending: ENDINGS[status] ?? 'unavailable',
-		message: typeof said === 'string' ? `${saidBy(said)}${HINTS[status] ?? ''}` : foreign,
+		message:
+			typeof said === 'string' ? `${saidBy(said)}${hint(status, said, settings, deployment())}` : foreign,
 		uncertain: status >= 500,
 	});
+}
+
+/** What the caller can do about an error of the API, where the command knows more than the API. */
+function hint(status: number, said: string, settings: ApiSettings, deployment: string | undefined): string {
+	if (status === 401) return `; ${whyRefused(settings.token, settings.tokenSource, new Date())}`;
+	if (status === 403 && deployment !== undefined && said.startsWith('there is no such deployment'))
+		return `: \`envtier deployments create ${deployment} --org ${settings.org ?? 'NAME'}\` registers one that nobody has yet`;
+	return '';
+}
+
+/** The deployment that a call is about; a secret's id tells of none. */
+function deploymentOf(path: string, body: unknown): string | undefined {
+	const asked = new URL(path, 'https://placeholder.invalid').searchParams.get('deployment');
+	const named =
+		typeof body === 'object' && body !== null && 'deploymentName' in body ? body.deploymentName : '';
+	const name = asked ?? named;
+	return typeof name === 'string' && parseName(name).ok ? name : undefined;
+}
+
+/** What makes the command trust a server. */
+function trustHint({ lacks }: HttpFailure, { ca }: ApiSettings): string {
+	if (lacks === 'trusted-ca')
+		return ca === undefined
+			? ': ENVTIER_API_CA is not set, so the CAs of the system are trusted; set it to the CA of the API (PEM text or a file)'
+			: ': the CA in ENVTIER_API_CA did not sign it';
+	if (lacks === 'name') return ': ENVTIER_API_URL must have a name that stands in the certificate';
+	return '';
 }

@@ -9,9 +9,13 @@ import { API_VARIABLES } from './variables.ts';
 export interface ApiSettings {
 	readonly url: string;
 	readonly token: string;
+	readonly tokenSource: TokenSource;
 	readonly ca: string | undefined;
 	readonly org: string | undefined;
 }
+
+/** The variable that a token came from. */
+export type TokenSource = 'ENVTIER_API_TOKEN' | 'ENVTIER_API_TOKEN_FILE';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -21,7 +25,8 @@ const LOOPBACK = /^(?:127\.[0-9.]+|\[::1\]|localhost)$/;
 export async function readApiSettings(env: Env, stdin: NodeJS.ReadStream): Promise<Result<ApiSettings>> {
 	const url = parseAddress((env['ENVTIER_API_URL'] ?? '').replace(/\/$/, ''));
 	if (!env['ENVTIER_API_URL']) return err(`ENVTIER_API_URL is not set: ${API_VARIABLES.ENVTIER_API_URL}`);
-	if (!url.ok) return err(`ENVTIER_API_URL must be ${url.error}`);
+	if (!url.ok)
+		return err('ENVTIER_API_URL must be an address such as https://envtier.example.com, without a path');
 	if (url.value.startsWith('http:') && !LOOPBACK.test(new URL(url.value).hostname))
 		return err(
 			'ENVTIER_API_URL must start with https://: over http:// your token and the secrets could be read on the way',
@@ -33,7 +38,13 @@ export async function readApiSettings(env: Env, stdin: NodeJS.ReadStream): Promi
 	const org = env['ENVTIER_API_ORG'] || undefined;
 	if (org !== undefined && !parseName(org).ok)
 		return err('ENVTIER_API_ORG must be the name of an organization');
-	return ok({ url: url.value, token: token.value, ca: ca.value, org });
+	return ok({
+		url: url.value,
+		token: token.value,
+		tokenSource: env['ENVTIER_API_TOKEN_FILE'] ? 'ENVTIER_API_TOKEN_FILE' : 'ENVTIER_API_TOKEN',
+		ca: ca.value,
+		org,
+	});
 }
 
 async function tokenOf(env: Env, stdin: NodeJS.ReadStream): Promise<Result<string>> {
