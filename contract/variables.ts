@@ -109,7 +109,7 @@ export const VARIABLES = {
 	ENVTIER_EVENTS: {
 		readBy: webhook,
 		meaning:
-			'"true" writes an Event on the Deployment or CronJob whose pods are refused; needs a cluster, and rights there',
+			'"true" writes an Event on the Deployment or CronJob whose pods are refused or injected with a warning; needs a cluster, and rights there',
 		default: 'true',
 	},
 	ENVTIER_DEFAULT_ORG: {

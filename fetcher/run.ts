@@ -65,6 +65,8 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 		log.info('secrets written', {
 			keys: keysByOrigin(secrets),
 			files: volumes.flatMap(({ out, outputs }) => outputs.map(({ path }) => join(out, path))),
+			// Files are for one user: an application that runs as another one cannot read them.
+			uid: process.getuid?.(),
 			writtenAfterMs,
 			durationMs: Math.round(now()),
 			requests: vault.requests(),

@@ -4,6 +4,7 @@ import { createApp } from './app.ts';
 import { openCertificates } from './certificates/open.ts';
 import { warnOfEnd } from './certificates/warning.ts';
 import { askVersion, followVersion } from './cluster-version.ts';
+import { happeningOf } from './events/event.ts';
 import { eventReporter } from './events/reporter.ts';
 import { openKubernetes } from './kubernetes/client.ts';
 import { openLog } from './log.ts';
@@ -82,7 +83,11 @@ const metrics = createMetrics({
 const reporter =
 	events && kubernetes !== undefined ? eventReporter(kubernetes, { log, told: metrics.told }) : undefined;
 const app = createApp({
-	refused: (request, rejection) => reporter?.refused(request, rejection),
+	decided: (request, decision, address) => {
+		const happening = happeningOf(decision);
+		const caller = at.callers === undefined ? address : undefined;
+		if (happening !== undefined) reporter?.report({ ...request, caller }, happening);
+	},
 	settings: (namespace) => ({
 		...injection,
 		nativeEnv,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { ok, type Result } from '../contract/result.ts';
 import { type AnswerLimits, limitAnswers } from '../lib/http/answers.ts';
 import { admit } from './admit.ts';
-import type { Decision, Rejection } from './decision.ts';
+import type { Decision } from './decision.ts';
 import { logDecision } from './decision-log.ts';
 import type { Metrics } from './metrics.ts';
 import { type AdmissionRequest, decodeReview, encodeReview } from './review.ts';
@@ -16,8 +16,8 @@ export interface MutateParts {
 	readonly settings: (namespace: string) => InjectionSettings;
 	/** Resolves when the namespace is known, when that has been waited for long enough, or when `signal` is aborted. */
 	readonly namespaceSeen: (namespace: string, signal: AbortSignal) => Promise<void>;
-	/** Hears of every refusal once it is answered; takes no time and never fails. */
-	readonly refused: (request: AdmissionRequest, rejection: Rejection) => void;
+	/** Hears of every decision once it is answered; takes no time and never fails. `address` is the caller's. */
+	readonly decided: (request: AdmissionRequest, decision: Decision, address: string) => void;
 	readonly log: Logger;
 	readonly metrics: Metrics;
 	/** Reviews that wait for news of their namespace at a time; 200 with 16 MiB unless given. */
@@ -116,7 +116,7 @@ function finish(parts: Serving, response: Response, decided: Result<Decided>): v
 	metrics.decided(decision);
 	logDecision(log, review, decision);
 	answer(parts, response, encodeReview(review.uid, decision));
-	if (decision.kind === 'reject') parts.refused(review, decision);
+	parts.decided(review, decision, response.req.socket.remoteAddress ?? '');
 }
 
 /** Headers and body in one write, for each write is a TLS record and a system call of its own: express would make two. */

@@ -341,6 +341,7 @@ describe('the surroundings', () => {
 				name: 'envtier-fetcher',
 				keys: { org: ['KEY_0', 'KEY_1', 'KEY_2'] },
 				files: [join(pod.out, 'env')],
+				uid: process.getuid?.(),
 				writtenAfterMs: expect.any(Number),
 				durationMs: expect.any(Number),
 				requests: 8,

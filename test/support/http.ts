@@ -14,6 +14,8 @@ export interface Call {
 	/** Takes whatever certificate the server shows. */
 	readonly anyCertificate?: true;
 	readonly timeoutMs?: number;
+	/** Address of this machine to send from. */
+	readonly localAddress?: string;
 }
 
 /** One answer. */
@@ -34,6 +36,7 @@ export function call(what: Call): Promise<Answer> {
 	const options: RequestOptions = {
 		method,
 		agent: false,
+		...(what.localAddress === undefined ? {} : { localAddress: what.localAddress }),
 		headers: {
 			...(payload === undefined
 				? {}

@@ -5,7 +5,8 @@ import { eventFor } from '../../webhook/events/event.ts';
 import { Recent } from '../../webhook/events/recent.ts';
 
 const TARGET = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'u-1' };
-const NOTICE = { namespace: 'shop', target: TARGET, reason: 'bad-annotation', message: 'so it is' };
+const REFUSED = { event: 'PodRefused', reason: 'bad-annotation', message: 'so it is' } as const;
+const NOTICE = { namespace: 'shop', target: TARGET, happening: REFUSED };
 const NOW = new Date('2026-01-02T03:04:05Z');
 
 describe('an allowance', () => {
@@ -53,15 +54,20 @@ describe('an event', () => {
 		const { name } = eventFor(NOTICE, NOW, 1).metadata;
 		expect(eventFor(NOTICE, new Date(), 9).metadata.name).toBe(name);
 		const others = [
-			{ ...NOTICE, message: 'otherwise' },
-			{ ...NOTICE, reason: 'windows' },
+			{ ...NOTICE, happening: { ...REFUSED, message: 'otherwise' } },
+			{ ...NOTICE, happening: { ...REFUSED, reason: 'windows' } },
+			{ ...NOTICE, happening: { event: 'PodWarning', message: 'so it is' } as const },
 			{ ...NOTICE, target: { ...TARGET, uid: 'u-2' } },
 		];
 		for (const other of others) expect(eventFor(other, NOW, 1).metadata.name).not.toBe(name);
 	});
 
 	test('has a name and a message that the API takes, however long they might be', () => {
-		const long = { ...NOTICE, target: { ...TARGET, name: 'w'.repeat(253) }, message: 'x'.repeat(9_000) };
+		const long = {
+			...NOTICE,
+			target: { ...TARGET, name: 'w'.repeat(253) },
+			happening: { ...REFUSED, message: 'x'.repeat(9_000) },
+		};
 		const { metadata, message } = eventFor(long, NOW, 1);
 		expect(metadata.name.length).toBeLessThanOrEqual(253);
 		expect(message?.length).toBe(1_024);

@@ -1,37 +1,49 @@
 import type { Logger } from 'pino';
 import { ok, type Result } from '../../contract/result.ts';
-import type { Rejection } from '../decision.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { ApiFailure } from '../kubernetes/failure.ts';
 import type { Owner } from '../owner.ts';
-import type { AdmissionRequest } from '../review.ts';
 import { type Allowance, buckets } from './buckets.ts';
-import { eventFor } from './event.ts';
+import { eventFor, type Happening } from './event.ts';
 import { Recent } from './recent.ts';
 import { isBetween, targetFinder } from './target.ts';
 import { writeEvent } from './write.ts';
 
-/** What can become of a refusal that might be told of. */
+/** What can become of something that might be told. */
 export const EVENT_RESULTS = ['written', 'limited', 'failed'] as const;
 
 /** One of these. */
 export type EventResult = (typeof EVENT_RESULTS)[number];
 
-/** Tells of refused pods where people look for them. */
+/** Whose pod it is, and who says so. */
+export interface Subject {
+	readonly namespace: string;
+	/** The pod's controller, as the review has it: nobody has checked it yet. */
+	readonly owner: Owner | undefined;
+	readonly dryRun: boolean;
+	/** Address of a caller that has not proven who it is; undefined: it has shown its certificate. */
+	readonly caller: string | undefined;
+}
+
+/** Tells of pods where people look for them. */
 export interface EventReporter {
-	/** Takes note of a refusal and returns at once. Nothing that happens after that is heard of here. */
-	refused(request: AdmissionRequest, rejection: Rejection): void;
+	/** Takes note of what happened and returns at once. It never fails. */
+	report(subject: Subject, happening: Happening): void;
 	/** Takes nothing more, and gives what is being told two seconds. */
 	close(): Promise<void>;
 }
 
 /** How much may be told. */
 export interface EventLimits {
-	/** To look at for one owner of pods, and to tell of one target. */
+	/** To tell of one owner of pods, and of one target. */
 	readonly each: Allowance;
 	/** For all together. */
 	readonly all: Allowance;
-	/** Refusals that wait to be told. */
+	/** Questions to the API server about owners, for one caller that has not proven who it is. */
+	readonly questions: Allowance;
+	/** The same for all such callers. */
+	readonly allQuestions: Allowance;
+	/** What waits to be told. */
 	readonly waiting: number;
 }
 
@@ -39,6 +51,8 @@ export interface EventLimits {
 const LIMITS: EventLimits = {
 	each: { burst: 2, refill: 300_000, keys: 2_000 },
 	all: { burst: 25, refill: 1_000, keys: 1 },
+	questions: { burst: 50, refill: 500, keys: 500 },
+	allQuestions: { burst: 200, refill: 50, keys: 1 },
 	waiting: 100,
 };
 /** Milliseconds that are left for what is being told when the process ends. */
@@ -46,38 +60,75 @@ const LAST_WORDS = 2_000;
 /** Owners whose refusals since they were last told of are counted. */
 const COUNTED = 2_000;
 
+/** Targets that were told of a warning: once is enough. */
+const WARNED = 2_000;
+
 interface Waiting {
 	readonly namespace: string;
 	readonly owner: Owner;
-	readonly rejection: Rejection;
+	readonly happening: Happening;
+	/** Known, and taken from the allowance; undefined: the API server has to be asked first. */
+	readonly target: Owner | undefined;
 }
 
 /**
- * Writes an Event on the Deployment or CronJob whose pod was refused, for it is the ReplicaSet or Job in between that Kubernetes tells of it. Never for dry runs.
- * What is beyond the limits is counted, and told with the next one.
+ * Writes an Event on the Deployment or CronJob whose pod was refused or injected with a warning: Kubernetes tells of it only on the ReplicaSet or Job in between, or not at all. Never for dry runs.
+ *
+ * Anybody can send a review that names an owner. So the API server is asked first whether an object of that name has that UID in that namespace, and whose it
+ * is; only then anything is taken from the allowance for Events. The questions have an allowance of their own, by the caller's address. What is beyond
+ * the limits is counted, and told with the next one.
  */
 export function eventReporter(
 	client: KubernetesClient,
 	{ log, told }: { readonly log: Logger; readonly told: (result: EventResult) => void },
 	limits: EventLimits = LIMITS,
 ): EventReporter {
-	const findTarget = targetFinder(client);
+	const targets = targetFinder(client);
 	const [forOwner, forTarget, forAll] = [buckets(limits.each), buckets(limits.each), buckets(limits.all)];
+	const [forCaller, forCallers] = [buckets(limits.questions), buckets(limits.allQuestions)];
 	const untold = new Recent<number>(COUNTED);
+	const warned = new Recent<true>(WARNED);
 	const queue: Waiting[] = [];
 	let working: Promise<void> | undefined;
 	let closed = false;
 	/** What is wrong since an event was last written, and has been logged. */
 	let problem: string | undefined;
 
+	/** Whether the API server may be asked about an owner that it was not asked about yet. */
+	const mayAsk = (caller: string | undefined): boolean => {
+		const time = performance.now();
+		return caller === undefined || (forCaller(caller, time) && forCallers('', time));
+	};
+	/** Takes from the allowance for Events about a target that exists. */
+	const mayTell = (owner: Owner, target: Owner, happening: Happening): boolean => {
+		const time = performance.now();
+		if (happening.event === 'PodWarning') {
+			if (warned.has(target.uid)) return false;
+			const may = forAll('', time);
+			if (may) warned.set(target.uid, true);
+			return may;
+		}
+		untold.set(owner.uid, (untold.get(owner.uid) ?? 0) + 1);
+		return forOwner(owner.uid, time) && forAll('', time) && forTarget(target.uid, time);
+	};
+	/** The target that may be told; undefined: there is none. */
+	const targetOf = async (waiting: Waiting): Promise<Result<Owner | 'limited' | undefined, ApiFailure>> => {
+		if (waiting.target !== undefined) return ok(waiting.target);
+		const { namespace, owner, happening } = waiting;
+		const found = await targets.find(namespace, owner);
+		if (!found.ok || found.value === undefined) return found;
+		return mayTell(owner, found.value, happening) ? found : ok('limited');
+	};
 	const tell = async (waiting: Waiting): Promise<Result<EventResult | undefined, ApiFailure>> => {
-		const { namespace, owner, rejection } = waiting;
-		const target = await findTarget(namespace, owner);
-		if (!target.ok || target.value === undefined) return target.ok ? ok(undefined) : target;
-		if (!forTarget(target.value.uid, performance.now())) return ok('limited');
-		const notice = { namespace, target: target.value, reason: rejection.reason, message: rejection.message };
-		const count = untold.get(owner.uid) ?? 1;
-		const written = await writeEvent(client, eventFor(notice, new Date(), count));
+		const target = await targetOf(waiting);
+		if (!target.ok) return target;
+		if (target.value === undefined || target.value === 'limited') return ok(target.value);
+		const { namespace, owner, happening } = waiting;
+		const count = happening.event === 'PodWarning' ? 1 : (untold.get(owner.uid) ?? 1);
+		const written = await writeEvent(
+			client,
+			eventFor({ namespace, target: target.value, happening }, new Date(), count),
+		);
 		if (!written.ok) return written;
 		untold.delete(owner.uid);
 		return ok('written');
@@ -98,15 +149,18 @@ export function eventReporter(
 		working = undefined;
 	};
 	return {
-		refused: ({ namespace, owner, dryRun }, rejection) => {
+		report: ({ namespace, owner, dryRun, caller }, happening) => {
 			if (closed || dryRun || owner === undefined || !isBetween(owner)) return;
-			untold.set(owner.uid, (untold.get(owner.uid) ?? 0) + 1);
-			const now = performance.now();
-			if (queue.length >= limits.waiting || !forOwner(owner.uid, now) || !forAll('', now)) {
+			const target = targets.remembered(namespace, owner);
+			if (target === undefined) return;
+			// Warnings come with every pod: most were told of already.
+			if (target !== 'unknown' && happening.event === 'PodWarning' && warned.has(target.uid)) return;
+			const may = target === 'unknown' ? mayAsk(caller) : mayTell(owner, target, happening);
+			if (!may || queue.length >= limits.waiting) {
 				told('limited');
 				return;
 			}
-			queue.push({ namespace, owner, rejection });
+			queue.push({ namespace, owner, happening, target: target === 'unknown' ? undefined : target });
 			working ??= work();
 		},
 		close: async () => {

@@ -18,19 +18,27 @@ export function isBetween({ apiVersion, kind }: Owner): boolean {
 	return `${apiVersion} ${kind}` in BETWEEN;
 }
 
-/** What is remembered: `undefined` in it is an owner without an owner. */
+/** Owners whose target is remembered. */
 const REMEMBERED = 500;
 
-/** Finds the owner of a pod's owner; undefined when it has none, or when there is no such owner. */
-export type FindTarget = (namespace: string, owner: Owner) => Promise<Result<Owner | undefined, ApiFailure>>;
+/** Finds the owner of a pod's owner. Undefined stands for "none": there is no such owner, or nothing owns it. */
+export interface TargetFinder {
+	/** What was found before; `'unknown'` when nobody has asked for this owner yet. */
+	remembered(namespace: string, owner: Owner): Owner | undefined | 'unknown';
+	/** Asks the API server once for each owner: an object's controller does not change. */
+	find(namespace: string, owner: Owner): Promise<Result<Owner | undefined, ApiFailure>>;
+}
 
-/** Gives the function that asks the API server for it, once for each owner: an object's controller does not change. */
-export function targetFinder(client: KubernetesClient): FindTarget {
+/** By all that a review says of an owner: one that names a wrong object for a UID must not decide about the right one. */
+const keyOf = (namespace: string, { apiVersion, kind, name, uid }: Owner): string =>
+	JSON.stringify([namespace, apiVersion, kind, name, uid]);
+
+/** Makes a finder that remembers what it found. */
+export function targetFinder(client: KubernetesClient): TargetFinder {
 	const known = new Recent<Owner | undefined>(REMEMBERED);
-	return async (namespace, owner) => {
+	const ask = async (namespace: string, owner: Owner): Promise<Result<Owner | undefined, ApiFailure>> => {
 		const path = BETWEEN[`${owner.apiVersion} ${owner.kind}`];
 		if (path === undefined) return ok(undefined);
-		if (known.has(owner.uid)) return ok(known.get(owner.uid));
 		const answer = await client.call<{ readonly metadata: Readonly<Record<string, unknown>> }>({
 			method: 'GET',
 			path: path.replace('{namespace}', encodeURIComponent(namespace)) + encodeURIComponent(owner.name),
@@ -39,8 +47,19 @@ export function targetFinder(client: KubernetesClient): FindTarget {
 		if (!answer.ok) return answer.error.status === 404 ? ok(undefined) : answer;
 		const { metadata } = answer.value;
 		// Another object of that name, or one that somebody only claimed.
-		const target = metadata['uid'] === owner.uid ? controllerOf(metadata) : undefined;
-		known.set(owner.uid, target);
-		return ok(target);
+		return ok(metadata['uid'] === owner.uid ? controllerOf(metadata) : undefined);
+	};
+	return {
+		remembered: (namespace, owner) => {
+			const key = keyOf(namespace, owner);
+			return known.has(key) ? known.get(key) : 'unknown';
+		},
+		find: async (namespace, owner) => {
+			const key = keyOf(namespace, owner);
+			if (known.has(key)) return ok(known.get(key));
+			const found = await ask(namespace, owner);
+			if (found.ok) known.set(key, found.value);
+			return found;
+		},
 	};
 }

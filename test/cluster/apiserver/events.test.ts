@@ -96,9 +96,10 @@ describeWithServers('events on the workload of refused pods', ({ cluster }) => {
 		owner: KubernetesObject,
 		dryRun = false,
 		by = webhook,
+		from = '127.0.0.1',
 	): Promise<void> {
 		const { json } = await call({
-			...{ url: `${by.url}/mutate`, caPem: by.caPem, method: 'POST' },
+			...{ url: `${by.url}/mutate`, caPem: by.caPem, method: 'POST', localAddress: from },
 			body: review(podOfOwner(owner), { namespace, dryRun }),
 		});
 		expect(json).toMatchObject({ response: { allowed: false, status: { code: 403, message: SENTENCE } } });
@@ -263,29 +264,65 @@ describeWithServers('events on the workload of refused pods', ({ cluster }) => {
 		}
 	});
 
-	test('a flood of refusals makes few events, and none is lost for the answer', async () => {
+	test('a flood of owners that are only claimed makes no event and takes nothing from the allowance of others', async () => {
 		const other = await started();
 		try {
 			await until(
 				'it to be ready',
 				async () => (await call({ url: `${other.url}/readyz`, caPem: other.caPem })).status === 200,
 			);
+			const known = await deployment();
+			await refuse(known.namespace, known.owner, false, other);
+			await until('its event', async () => (await events(known.namespace)).length > 0);
+			const unknown = await deployment();
 			const { namespace, owner } = await deployment();
-			const began = performance.now();
-			for (let i = 0; i < 120; i++)
-				await refuse(
-					namespace,
-					{ ...owner, metadata: { name: `${NAME}-abc`, uid: `claimed-${i}` } },
-					false,
-					other,
-				);
-			// The burst, and one a second since.
-			const most = 25 + Math.ceil((performance.now() - began) / 1_000);
-			expect(120 - (await told('limited', other))).toBeLessThanOrEqual(most + 1);
+			for (let i = 0; i < 120; i++) {
+				const metadata = {
+					name: `${NAME}-abc`,
+					uid: i % 2 === 0 ? `claimed-${i}` : (owner.metadata?.uid ?? ''),
+				};
+				// Every second one has the right UID and a wrong name: it must decide nothing about the right owner.
+				if (i % 2 === 1) metadata.name = `claimed-${i}`;
+				await refuse(namespace, { ...owner, metadata }, false, other);
+			}
+			await until('most of them to be dropped', async () => (await told('limited', other)) >= 50);
 			expect(await events(namespace)).toEqual([]);
+			// One that is known already is told of by the same caller, any other one by another caller.
+			await refuse(known.namespace, known.owner, false, other);
+			await until('it to count', async () => ((await events(known.namespace))[0]?.count ?? 0) >= 2);
+			for (const one of [unknown, { namespace, owner }])
+				await refuse(one.namespace, one.owner, false, other, '127.0.0.2');
+			for (const { namespace: each } of [unknown, { namespace }])
+				await until('the event', async () => (await events(each)).length === 1);
 		} finally {
 			await other.stop();
 		}
+	});
+
+	test('whose image decides about the UID: the warning stands on the Deployment, once', async () => {
+		const { namespace, owner } = await deployment();
+		const { securityContext: _, ...main } = MAIN;
+		const pod = podOfOwner(owner);
+		const warned = {
+			...pod,
+			metadata: { ...pod.metadata, annotations: { 'envtier.dev/deployment': 'shop' } },
+			spec: { containers: [main] },
+		};
+		for (let i = 0; i < 3; i++) {
+			const { json } = await call({
+				...{ url: `${webhook.url}/mutate`, caPem: webhook.caPem, method: 'POST' },
+				body: review(warned, { namespace }),
+			});
+			expect(json).toMatchObject({ response: { allowed: true, warnings: [expect.any(String)] } });
+		}
+		await until('the event', async () => (await events(namespace)).length > 0);
+		const { stdout } = await kubectl('describe', 'deployment', NAME, '-n', namespace);
+		expect(stdout).toMatch(
+			/Warning +PodWarning .* envtier-webhook +Envtier injects its pods, but the image of "main" must run as UID 65532 /,
+		);
+		await refuse(namespace, owner);
+		await until('the refusal', async () => (await events(namespace)).length === 2);
+		expect((await events(namespace)).map(({ count }) => count)).toEqual([1, 1]);
 	});
 
 	test('can be switched off', async () => {

@@ -58,7 +58,9 @@ export async function startServer(
 	const app = createApp({
 		settings: () => current,
 		namespaceSeen: (namespace, signal) => namespaceSeen(namespace, signal),
-		refused: (request, rejection) => refusals.push({ request, rejection }),
+		decided: (request, decision) => {
+			if (decision.kind === 'reject') refusals.push({ request, rejection: decision });
+		},
 		log: logs.log,
 		metrics,
 		notReady,
