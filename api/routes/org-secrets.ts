@@ -1,5 +1,6 @@
 import { ok, type Result } from '../../contract/result.ts';
 import type { AuditNote } from '../audit.ts';
+import { checkCodeKeys } from '../code-keys.ts';
 import type { Identity } from '../identity/identity.ts';
 import { type Operation, operation, reply } from '../operation.ts';
 import { folderOf, type Place, refOfId, type SecretRef } from '../places.ts';
@@ -64,8 +65,10 @@ const create = operation(
 	async ({ store, identity, deed, input, note }) => {
 		const place = placeOf(identity);
 		if (!place.ok) return place;
-		const { key, value, description } = input;
+		const { key, value, description, force } = input;
 		note({ scope: folderOf(place.value), key });
+		const checked = checkCodeKeys([key], force);
+		if (!checked.ok) return checked;
 		const created = await createSecret(store, { place: place.value, key }, { value, description }, deed);
 		return created.ok ? reply(201, encode(created.value)) : created;
 	},

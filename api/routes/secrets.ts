@@ -1,3 +1,4 @@
+import { checkCodeKeys } from '../code-keys.ts';
 import { type Operation, operation, reply } from '../operation.ts';
 import { folderOf, type Place, refOfId, userSegment } from '../places.ts';
 import { NO_SUCH_SECRET, refuse } from '../problem.ts';
@@ -82,11 +83,13 @@ const create = operation(
 	},
 	NewSecret,
 	async ({ store, identity, deed, input, note }) => {
-		const { key, value, deploymentName, serviceName, description } = input;
+		const { key, value, deploymentName, serviceName, description, force } = input;
 		const meant = placeMeant(identity, deploymentName, serviceName);
 		if (!meant.ok) return meant;
 		const place = await owned({ store, identity, note }, { place: meant.value, key });
 		if (!place.ok) return place;
+		const checked = checkCodeKeys([key], force);
+		if (!checked.ok) return checked;
 		const created = await createSecret(store, { place: place.value, key }, { value, description }, deed);
 		return created.ok ? reply(201, encode(created.value)) : created;
 	},

@@ -1,4 +1,5 @@
 import { parseName } from '../../contract/names.ts';
+import { checkCodeKeys } from '../code-keys.ts';
 import { type Operation, operation, reply } from '../operation.ts';
 import { NOT_YOUR_TEMPLATE, refuse } from '../problem.ts';
 import { Nothing } from '../schemas/named.ts';
@@ -9,6 +10,7 @@ import {
 	deleteTemplate,
 	missingOf,
 	ownTemplate,
+	type Template,
 	templateSecrets,
 	templatesOf,
 	usableTemplate,
@@ -21,6 +23,11 @@ const FORBIDDEN = {
 	description: 'not your template, or none; or a scope is missing',
 	schema: 'Problem',
 } as const;
+
+/** Every key that a template declares. */
+function keysOf({ services }: Pick<Template, 'services'>): readonly string[] {
+	return services.flatMap(({ secrets }) => secrets.map(({ key }) => key));
+}
 
 const list = operation(
 	{
@@ -78,6 +85,8 @@ const create = operation(
 	NewTemplate,
 	async ({ store, identity, deed, input, note }) => {
 		note({ scope: `templates/${input.name}` });
+		const checked = checkCodeKeys(keysOf(input), input.force);
+		if (!checked.ok) return checked;
 		const created = await createTemplate(store, input, identity, deed);
 		return created.ok ? reply(201, created.value) : created;
 	},
@@ -102,6 +111,10 @@ const update = operation(
 		note({ scope: `templates/${input.name}` });
 		const template = await ownTemplate(store, input.name, identity);
 		if (!template.ok) return template;
+		const known = keysOf(template.value);
+		const added = keysOf(input).filter((key) => !known.includes(key));
+		const checked = checkCodeKeys(added, input.force);
+		if (!checked.ok) return checked;
 		const changed = await changeTemplate(store, template.value, input.services);
 		return changed.ok ? reply(200, changed.value) : changed;
 	},

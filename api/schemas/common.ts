@@ -47,6 +47,12 @@ export const value = z
 /** The id of a secret, as a list gives it. */
 export const id = z.string().min(1, { error: 'must not be empty' }).max(4096);
 
+/** Whether a key by which programs run code is meant (`codeEffectOf`). */
+export const force = z.boolean().default(false).meta({
+	description:
+		'true creates a key although it is the name of a variable by which programs run code, such as NODE_OPTIONS',
+});
+
 /** Every error. */
 export const Problem = z.strictObject({ error: z.string().meta({ description: 'a sentence for a person' }) });
 

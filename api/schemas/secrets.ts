@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { name as anyName, description, id, key, value } from './common.ts';
+import { name as anyName, description, force, id, key, value } from './common.ts';
 
 /** A deployment's name, or `template:NAME`. */
 const deploymentName = z
@@ -36,6 +36,7 @@ export const NewSecret = z.strictObject({
 	deploymentName: deploymentName.default(''),
 	serviceName: serviceName.default(''),
 	description: description.default(''),
+	force,
 });
 
 /** The value is required: a description is changed together with it. */
@@ -44,7 +45,7 @@ export const SecretId = z.strictObject({ id });
 
 export const OrgSecret = z.strictObject({ id: z.string(), key: z.string(), description: z.string() });
 export const OrgSecretList = z.array(OrgSecret);
-export const NewOrgSecret = z.strictObject({ key, value, description: description.default('') });
+export const NewOrgSecret = z.strictObject({ key, value, description: description.default(''), force });
 
 export const Updated = z.strictObject({ status: z.literal('updated') });
 export const Deleted = z.strictObject({ status: z.literal('deleted') });

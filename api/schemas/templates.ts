@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { description, key, name } from './common.ts';
+import { description, force, key, name } from './common.ts';
 
 /** More is a mistake, or an attempt to fill the store. */
 const MOST_SERVICES = 100;
@@ -29,7 +29,7 @@ const services = z
 		error: 'must name each service once',
 	});
 
-export const NewTemplate = z.strictObject({ name, services: services.default([]) });
+export const NewTemplate = z.strictObject({ name, services: services.default([]), force });
 
 const Missing = z.strictObject({ serviceName: z.string(), key: z.string() });
 

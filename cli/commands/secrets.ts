@@ -90,6 +90,7 @@ function writing(
 		.option('--from-file <file>', 'read the value from a file')
 		.option('--from-env-file <file>', 'read many keys and values from a file; - is standard input')
 		.option('--description <text>', 'what it is for, for people')
+		.option('--force', 'create it although it is named like a variable that runs code, such as NODE_OPTIONS')
 		.addOption(outputOption())
 		.addOption(new Option('--value <text>').hideHelp())
 		.addHelpText('after', help)

@@ -46,14 +46,15 @@ function put(name: 'create' | 'update', summary: string, description: string, co
 		.summary(summary)
 		.description(description)
 		.requiredOption('-f, --file <file>', 'the template as YAML or JSON; - is standard input')
+		.option('--force', 'declare keys although they are named like variables that run code')
 		.addOption(outputOption())
 		.addHelpText(
 			'after',
 			`${FILE_HELP}${API_HELP}\nExamples:\n  envtier templates ${name} --file web-shop.yaml\n`,
 		)
-		.action(async ({ file, output }) => {
+		.action(async ({ file, force, output }) => {
 			const { putTemplate } = await import('../remote/templates.ts');
-			await putTemplate(name === 'create' ? 'POST' : 'PUT', file, output, context);
+			await putTemplate(name === 'create' ? 'POST' : 'PUT', { file, force, output }, context);
 		});
 }
 

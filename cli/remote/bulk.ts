@@ -10,6 +10,8 @@ import { failed, withApi } from './session.ts';
 
 /** What the commands of many take. */
 interface BulkOptions extends ScopeOptions {
+	/** Creates keys although they are named like variables by which programs run code. */
+	readonly force?: true | undefined;
 	readonly output: Output;
 }
 
@@ -58,7 +60,9 @@ export function createMany(file: string, options: BulkOptions, context: Context)
 				'conflict',
 				`${scope.title} has ${taken.map(({ key }) => key).join(', ')} already; nothing was changed. \`envtier secrets set\` gives them other values`,
 			);
-		const { done, failures } = await each(entries, context, (entry) => create(call, scope, entry));
+		const { done, failures } = await each(entries, context, (entry) =>
+			create(call, scope, { ...entry, force: options.force }),
+		);
 		if (failures.length === 0) {
 			const changes = inOrder(entries, done.map(createdOf));
 			return tell(changes, `${entries.length} created in ${scope.title}`, options, context);
@@ -149,7 +153,9 @@ export function setMany(file: string, options: BulkOptions, context: Context): P
 		const ids = new Map(there.map(({ key, id }) => [key, id]));
 		const fresh = entries.filter(({ key }) => !ids.has(key));
 		const old = entries.filter(({ key }) => ids.has(key));
-		const created = await each(fresh, context, (entry) => create(call, scope, entry));
+		const created = await each(fresh, context, (entry) =>
+			create(call, scope, { ...entry, force: options.force }),
+		);
 		if (created.failures.length > 0) return await undo(call, scope, created.done, created.failures, context);
 		const updated = await each(old, context, (entry) => update(call, scope, ids.get(entry.key) ?? '', entry));
 		const changes = [

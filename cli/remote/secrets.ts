@@ -12,6 +12,8 @@ export interface Wanted {
 	readonly key: string;
 	readonly value: string;
 	readonly description?: string | undefined;
+	/** Creates it although it is named like a variable by which programs run code. */
+	readonly force?: true | undefined;
 }
 
 /** The secrets of exactly one scope. */
@@ -89,14 +91,15 @@ export interface Change {
 /** What `create` and `set` share. */
 export interface WriteOptions extends ScopeOptions, ValueOptions {
 	readonly description?: string | undefined;
+	readonly force?: true | undefined;
 	readonly output: Output;
 }
 
 /** `envtier secrets create KEY` */
 export async function createSecret(key: string, options: WriteOptions, context: Context): Promise<void> {
 	await writing(options, context, async ({ call }, scope, value) => {
-		const { description } = options;
-		const created = await create(call, scope, { key, value, description });
+		const { description, force } = options;
+		const created = await create(call, scope, { key, value, description, force });
 		if (!created.ok && created.error.ending === 'conflict')
 			return failed(context, {
 				...created.error,
@@ -110,7 +113,8 @@ export async function createSecret(key: string, options: WriteOptions, context: 
 /** `envtier secrets set KEY`: creates it where it is not there yet. */
 export async function setSecret(key: string, options: WriteOptions, context: Context): Promise<void> {
 	await writing(options, context, async ({ call }, scope, value) => {
-		const done = await set(call, scope, { key, value, description: options.description });
+		const { description, force } = options;
+		const done = await set(call, scope, { key, value, description, force });
 		if (!done.ok) return failed(context, done.error);
 		tell(done.value, scope, options, context);
 	});

@@ -62,14 +62,18 @@ export function showTemplate(name: string, output: Output, context: Context): Pr
 /** `envtier templates create|update --file FILE` */
 export async function putTemplate(
 	method: 'POST' | 'PUT',
-	file: string,
-	output: Output,
+	{
+		file,
+		force,
+		output,
+	}: { readonly file: string; readonly force?: true | undefined; readonly output: Output },
 	context: Context,
 ): Promise<void> {
 	const body = await templateIn(file, context);
 	if (!body.ok) return fail(context, 'usage', body.error);
 	await withApi(context, async ({ call }) => {
-		const answer = await call(method, '/api/templates', body.value);
+		const sent = force && isObject(body.value) ? { ...body.value, force } : body.value;
+		const answer = await call(method, '/api/templates', sent);
 		if (!answer.ok) return failed(context, answer.error);
 		const { name, services } = answer.value as Template;
 		const done = method === 'POST' ? 'created' : 'updated';
@@ -82,6 +86,10 @@ export async function putTemplate(
 				`give them values: envtier secrets create KEY --template ${name} --service SERVICE --value-stdin\n`,
 			);
 	});
+}
+
+function isObject(value: unknown): value is object {
+	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 async function templateIn(file: string, context: Context): Promise<Result<unknown>> {

@@ -44,6 +44,38 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 		expect(listed.json).toEqual([made.json]);
 	});
 
+	test('a key that pods could get as a variable that runs code is refused without force', async () => {
+		const deploymentName = await deployment();
+		for (const scope of [{ deploymentName }, { deploymentName, serviceName: 'web' }, {}]) {
+			const refused = await create({ key: 'LD_PRELOAD', value: 'v', ...scope });
+			expect(refused.status).toBe(400);
+			expect(refused.json).toEqual({
+				error:
+					'LD_PRELOAD makes the dynamic loader load other libraries: as an environment variable it runs code in the pods that get it, and pods refuse it unless they name it in envtier.dev/allow. If it is meant, say force: true (envtier: --force)',
+			});
+		}
+		expect((await create({ key: 'LD_PRELOAD', value: 'v', deploymentName, force: 'true' })).status).toBe(400);
+		const made = await create({ key: 'LD_PRELOAD', value: 'v', deploymentName, force: true });
+		expect(made.status).toBe(201);
+		expect(made.json).not.toHaveProperty('force');
+		const { id } = made.json as { readonly id: string };
+		const changed = await send('PUT', '/api/secrets', { as: alice, body: { id, value: 'w' } });
+		expect(changed.status).toBe(200);
+	});
+
+	test('the same holds for organization secrets', async () => {
+		const body = { key: 'NODE_OPTIONS', value: 'v' };
+		const post = (more: object) =>
+			send('POST', '/api/org/secrets', { as: globexAdmin, body: { ...body, ...more } });
+		expect((await post({})).status).toBe(400);
+		expect((await post({ force: false })).status).toBe(400);
+		const made = await post({ force: true });
+		expect(made.status).toBe(201);
+		const { id } = made.json as { readonly id: string };
+		const gone = await send('DELETE', '/api/org/secrets', { as: globexAdmin, body: { id } });
+		expect(gone.status).toBe(200);
+	});
+
 	test('the list covers the deployment, its services, and what belongs to the caller alone', async () => {
 		const deploymentName = await deployment();
 		await create({ key: 'A', value: 'v', deploymentName });

@@ -45,6 +45,23 @@ describe.each(Object.entries(STORES))('templates and deployments over the API, k
 	const secretsOf = async (name: string, as = alice) =>
 		(await send('GET', `/api/secrets?deployment=${name}`, { as })).json as Record<string, string>[];
 
+	test('a declared key that runs code needs force once, when it is new', async () => {
+		const name = `risky-${++counter}`;
+		const services = [{ name: 'web', secrets: [{ key: 'NODE_OPTIONS' }, { key: 'API_TOKEN' }] }];
+		const put = (method: 'POST' | 'PUT', more: object = {}) =>
+			send(method, '/api/templates', { as: alice, body: { name, services, ...more } });
+		const refused = await put('POST');
+		expect(refused.status).toBe(400);
+		expect(refused.text).toContain('NODE_OPTIONS makes Node.js load modules or take options');
+		const made = await put('POST', { force: true });
+		expect(made.status).toBe(201);
+		expect(made.json).not.toHaveProperty('force');
+		expect((await put('PUT')).status).toBe(200);
+		const more = [...services, { name: 'worker', secrets: [{ key: 'PATH' }] }];
+		expect((await put('PUT', { services: more })).status).toBe(400);
+		expect((await put('PUT', { services: more, force: true })).status).toBe(200);
+	});
+
 	test('a template is listed to its owner and to the organization, and to nobody else', async () => {
 		const name = await template();
 		const names = async (as: typeof alice) =>

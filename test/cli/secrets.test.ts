@@ -31,6 +31,31 @@ describe('envtier secrets', () => {
 		return JSON.parse(stdout).map(({ key }: { key: string }) => key);
 	};
 
+	test('a key that runs code needs --force, alone and in a file', async () => {
+		const at = ['--deployment', 'other', '--service', 'risky'];
+		const input = { input: CANARY };
+		const refused = await desk.run(['secrets', 'set', 'LD_PRELOAD', ...at, '--value-stdin'], input);
+		expect(refused.code).toBe(2);
+		expect(refused.stderr).toContain('LD_PRELOAD makes the dynamic loader load other libraries');
+		expect(refused.stderr).toContain('--force');
+		const forced = await desk.run(['secrets', 'set', 'LD_PRELOAD', ...at, '--force', '--value-stdin'], input);
+		expect([forced.code, forced.stdout]).toEqual([
+			0,
+			'created LD_PRELOAD in deployment other, service risky\n',
+		]);
+		const changed = await desk.run(['secrets', 'set', 'LD_PRELOAD', ...at, '--value-stdin'], input);
+		expect(changed.code).toBe(0);
+		const many = await file('risky.env', 'PLAIN=x\nNODE_OPTIONS=y\n');
+		const create = ['secrets', 'create', '--from-env-file', many, ...at];
+		const all = await desk.run(create);
+		expect(all.code).toBe(2);
+		expect(all.stderr).toContain('NODE_OPTIONS: NODE_OPTIONS makes Node.js load modules');
+		expect(all.stderr).toContain('nothing was changed');
+		expect((await desk.run([...create, '--force'])).code).toBe(0);
+		const made = ['LD_PRELOAD', 'NODE_OPTIONS', 'PLAIN'];
+		expect((await desk.run(['secrets', 'delete', ...made, ...at, '--yes'])).code).toBe(0);
+	});
+
 	test('a secret goes in by standard input, shows in lists without its value, changes, and goes', async () => {
 		const at = ['--deployment', 'shop', '--service', 'web'];
 		const created = await desk.run(
