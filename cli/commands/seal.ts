@@ -20,7 +20,7 @@ byte. It is never an argument: it would stay in the history of your shell, and e
 machine could read it in the list of processes. On a terminal it is asked for, and not shown.
 
 Vault has to be prepared once: deploy/vault/setup.sh sealing, and role … --sealed. A token with the
-policy envtier-sealer-NAMESPACE can seal and open nothing.
+policy envtier_sealer_TRANSIT_NAMESPACE can seal and open nothing.
 
 Environment, as the vault and bao commands have it:
   VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …

@@ -2,32 +2,34 @@ import { Command, Option } from '@commander-js/extra-typings';
 import type { Context } from '../context.ts';
 
 const HELP = `
-Prints the commands by default, to be read and piped into a shell: the policies of the tiers, each
-with list and read alone, and a role that grants them to service accounts. With --apply it
-writes them itself, says what it created or changed, and leaves alone what is there already.
+Prints commands by default: the policies of the tiers, each with list and read alone, and a role
+that grants them to service accounts. Each of the commands overwrites what has the same name. With
+--apply it writes policies and role itself and says what it created. It leaves alone what is there
+already; what is there with other contents is shown and refused, unless --replace says otherwise.
 
 The auth method must be mounted and configured before: deploy/vault/setup.sh does that once for a
-cluster. It also grants pods the deployment of their own namespace or account (--own), and mounts
-the transit engine that --sealed needs. With --sealed Vault is asked for the auth method's accessor.
+cluster, and mounts the transit engine that --sealed needs. With --own and --sealed Vault is asked
+for the auth method's accessor.
 
-Environment, for --apply and --sealed, as the vault and bao commands have it:
+Environment, for --apply, --own and --sealed, as the vault and bao commands have it:
   VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …
 
 Examples:
-  envtier vault setup web --namespace shop --service-account web --deployment shop --service web
-  envtier vault setup web --namespace shop --service-account web --deployment shop --org acme | sh
-  envtier vault setup shop --namespace shop --service-account '*' --deployment shop --sealed --apply
+  envtier vault setup shop_web -n shop --service-account web --deployment shop --service web
+  envtier vault setup acme -n shop,blog --service-account '*' --org acme --own namespace --apply
+  envtier vault setup shop -n shop --service-account '*' --deployment shop --sealed --apply
 `;
 
 const API_HELP = `
-Prints the commands by default, or writes with --apply: the policy envtier-api, which opens no
-value, and a role of that name. The API needs KV version 2.
+Prints the commands by default, or writes with --apply: the policy and the role envtier-api. What is
+there with other contents is shown and refused, unless --replace says otherwise. The API needs KV
+version 2.
 
 Environment, for --apply, as the vault and bao commands have it:
   VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …
 
 Examples:
-  envtier vault setup-api | sh
+  envtier vault setup-api --apply
   envtier vault setup-api --namespace tools --kv kv --apply
 `;
 
@@ -35,6 +37,9 @@ const add = (value: string, before: readonly string[]): readonly string[] => [
 	...before,
 	...value.split(',').map((part) => part.trim()),
 ];
+
+/** A mount, which people write with a "/" at its end as well. */
+const mountPath = (value: string): string => value.replace(/\/$/, '');
 
 /** `envtier vault …` */
 export function vaultCommand(context: Context) {
@@ -58,16 +63,23 @@ function setupCommand(context: Context) {
 		.option('--org <name>', 'grant the organization’s tier')
 		.option('--deployment <name>', 'grant that deployment’s tier')
 		.option('--service <names>', 'grant that service’s tier; several with commas', add, [])
+		.addOption(
+			new Option(
+				'--own <what>',
+				'grant the deployment named after the pod’s namespace, or NAMESPACE.ACCOUNT',
+			).choices(['namespace', 'account'] as const),
+		)
 		.option('--sealed', 'grant opening what is sealed for them')
-		.option('--transit <path>', 'mount of the transit engine', 'transit')
+		.option('--transit <path>', 'mount of the transit engine', mountPath, 'transit')
 		.option('--audience <text>', 'audience of the pods’ tokens', 'vault')
 		.addOption(authType())
-		.option('--mount <path>', 'its mount (default: its type)')
-		.option('--kv <path>', 'mount of the KV secrets engine', 'secret')
+		.option('--mount <path>', 'its mount (default: its type)', mountPath)
+		.option('--kv <path>', 'mount of the KV secrets engine', mountPath, 'secret')
 		.addOption(
 			new Option('--kv-version <number>', 'its version').choices(['1', '2'] as const).default('2' as const),
 		)
 		.option('--apply', 'write them to Vault')
+		.option('--replace', 'overwrite what is there with other contents')
 		.addOption(form())
 		.addHelpText('after', HELP)
 		.action(async (role, options) => {
@@ -84,9 +96,10 @@ function setupApiCommand(context: Context) {
 		.option('--service-account <name>', 'their service account', 'envtier-api')
 		.option('--audience <text>', 'audience of their tokens', 'vault')
 		.addOption(authType())
-		.option('--mount <path>', 'its mount (default: its type)')
-		.option('--kv <path>', 'mount of the KV secrets engine', 'secret')
+		.option('--mount <path>', 'its mount (default: its type)', mountPath)
+		.option('--kv <path>', 'mount of the KV secrets engine', mountPath, 'secret')
 		.option('--apply', 'write them to Vault')
+		.option('--replace', 'overwrite what is there with other contents')
 		.addOption(form())
 		.addHelpText('after', API_HELP)
 		.action(async (options) => {

@@ -55,6 +55,22 @@ interface Login {
 	readonly token: string | undefined;
 }
 
+function loggedIn(id: string, { role, authMount }: Handed, policies: unknown): Check {
+	const names = Array.isArray(policies) ? policies.filter((name) => typeof name === 'string') : [];
+	const earlier = names.find((name) => name.startsWith('envtier-own-account-'));
+	if (earlier !== undefined)
+		return warn(
+			id,
+			`role "${role}" of auth mount "${authMount}" grants ${earlier} of an earlier version: whoever may create a service account in its namespaces reads any deployment`,
+			'move to NAMESPACE.ACCOUNT: docs/vault-setup.md, "From earlier versions"',
+		);
+	const list = names.length === 0 ? 'unknown' : names.join(', ');
+	return good(
+		id,
+		`role "${role}" of auth mount "${authMount}" lets the service account in; policies: ${list}`,
+	);
+}
+
 /** Logs in as a pod would, with a token of its service account. */
 export async function loginCheck(request: VaultRequest, handed: Handed, jwt: string): Promise<Login> {
 	const id = 'vault-login';
@@ -69,14 +85,7 @@ export async function loginCheck(request: VaultRequest, handed: Handed, jwt: str
 	const auth = (body as { auth?: { client_token?: unknown; token_policies?: unknown } } | undefined)?.auth;
 	const token = auth?.client_token;
 	if (status === 200 && typeof token === 'string') {
-		const policies = Array.isArray(auth?.token_policies) ? auth.token_policies.join(', ') : 'unknown';
-		return {
-			check: good(
-				id,
-				`role "${role}" of auth mount "${mount}" lets the service account in; policies: ${policies}`,
-			),
-			token,
-		};
+		return { check: loggedIn(id, handed, auth?.token_policies), token };
 	}
 	const refused = {
 		status,

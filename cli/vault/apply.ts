@@ -1,121 +1,100 @@
 import { err, ok, type Result } from '../../contract/result.ts';
-import type { Ending } from '../exit-codes.ts';
-import { type HttpAnswer, httpCall, saidBy } from '../http.ts';
+import { type ApplyFailure, type Ask, readData, refused } from './client.ts';
+import { difference, fieldLines, type Lines, policyLines } from './difference.ts';
 import type { SetupPlan } from './plan.ts';
-import type { AdminSettings } from './settings.ts';
 
-/** Why Vault was not changed as planned. */
-export interface ApplyFailure {
-	readonly ending: Ending;
-	readonly message: string;
+/** What becomes of things that are there with other contents, and where each line of the report goes. */
+export interface ApplyOptions {
+	readonly replace: boolean;
+	readonly say: (line: string) => void;
 }
 
-type Ask = (method: string, path: string, body?: unknown) => Promise<Result<HttpAnswer, ApplyFailure>>;
-
-/** Puts the plan into Vault; says each thing as it is done. What is there already as planned is left alone. */
-export async function apply(
-	plan: SetupPlan,
-	settings: AdminSettings,
-	say: (line: string) => void,
-): Promise<Result<void, ApplyFailure>> {
-	const ask = vault(settings);
-	for (const { name, text } of plan.policies) {
-		const done = await put(ask, `sys/policies/acl/${name}`, { policy: text }, sameText);
-		if (!done.ok) return done;
-		say(`policy ${name}: ${done.value}`);
-	}
-	const done = await put(ask, plan.rolePath, JSON.parse(plan.role), sameFields);
-	if (done.ok) say(`role ${plan.rolePath}: ${done.value}`);
-	return done.ok ? ok(undefined) : done;
+/** One policy or role. */
+interface Item {
+	/** `policy envtier_session` */
+	readonly title: string;
+	readonly path: string;
+	readonly body: Readonly<Record<string, unknown>>;
+	/** Its contents out of what Vault gives for `path`, or out of `body`. */
+	readonly lines: (data: Readonly<Record<string, unknown>>) => Lines;
 }
 
 /**
- * Asks Vault for the accessor of an auth method, by which policies tell whose login they are about.
- *
- * @param mount path of the method, without `auth/`
+ * Puts the plan into Vault and says each thing as it is done. Everything is compared first: when something is there with other
+ * contents and is not to be replaced, the failure shows the differences, and Vault stays as it was.
  */
-export async function accessorOf(
-	mount: string,
-	settings: AdminSettings,
-): Promise<Result<string, ApplyFailure>> {
-	const answer = await vault(settings)('GET', `sys/auth/${mount}`);
-	if (!answer.ok) return answer;
-	const { status, body } = answer.value;
-	const accessor = (body as { data?: { accessor?: unknown } } | undefined)?.data?.accessor;
-	if (status === 200 && typeof accessor === 'string') return ok(accessor);
-	const { ending, message } = refused(answer.value, `asking for the accessor of the auth method "${mount}"`);
-	return err({
-		ending,
-		message: status === 400 ? `${message}: there is no auth method at that mount` : message,
-	});
-}
-
-/** Names the fields in which what is there differs from what is wanted. */
-type Compare = (
-	there: Readonly<Record<string, unknown>>,
-	wanted: Readonly<Record<string, unknown>>,
-) => readonly string[];
-
-const sameText: Compare = ({ policy }, wanted) => (policy === wanted['policy'] ? [] : ['its text']);
-
-const sameFields: Compare = (there, wanted) =>
-	Object.keys(wanted).filter(
-		(name) => JSON.stringify(plain(there[name])) !== JSON.stringify(plain(wanted[name])),
-	);
-
-/** Vault gives durations back in seconds, and lists in an order of its own. */
-function plain(value: unknown): unknown {
-	if (Array.isArray(value)) return [...value].sort();
-	const [, number, unit] = /^(\d+)([mh])$/.exec(typeof value === 'string' ? value : '') ?? [];
-	return number === undefined ? value : Number(number) * (unit === 'h' ? 3600 : 60);
-}
-
-async function put(
+export async function apply(
+	plan: SetupPlan,
 	ask: Ask,
-	path: string,
-	wanted: Readonly<Record<string, unknown>>,
-	compare: Compare,
-): Promise<Result<string, ApplyFailure>> {
-	const there = await ask('GET', path);
-	if (!there.ok) return there;
-	const { status, body } = there.value;
-	if (status !== 200 && status !== 404) return err(refused(there.value, `reading ${path}`));
-	const data = (body as { data?: Readonly<Record<string, unknown>> } | undefined)?.data;
-	const differing = status === 404 || data === undefined ? undefined : compare(data, wanted);
-	if (differing?.length === 0) return ok('there already');
-	const written = await ask('POST', path, wanted);
-	if (!written.ok) return written;
-	if (written.value.status >= 300) return err(refused(written.value, `writing ${path}`));
-	return ok(differing === undefined ? 'created' : `changed: ${differing.join(', ')}`);
+	{ replace, say }: ApplyOptions,
+): Promise<Result<void, ApplyFailure>> {
+	const read = await compare(itemsOf(plan), ask);
+	if (!read.ok) return read;
+	const compared = read.value;
+	const conflicts = compared.flatMap(({ item, different = [] }) =>
+		different.length === 0 ? [] : [`${item.title} is there with other contents:`, ...shown(different)],
+	);
+	if (conflicts.length > 0 && !replace) return err(conflict(conflicts));
+	for (const line of conflicts) say(line);
+	for (const { item, different } of compared) {
+		if (different?.length === 0) {
+			say(`${item.title}: there already`);
+			continue;
+		}
+		const written = await ask('POST', item.path, item.body);
+		if (!written.ok) return written;
+		if (written.value.status >= 300) return err(refused(written.value, `writing ${item.path}`));
+		say(`${item.title}: ${different === undefined ? 'created' : 'replaced'}`);
+	}
+	return ok(undefined);
 }
 
-function refused({ status, body }: HttpAnswer, what: string): ApplyFailure {
-	const errors = (body as { errors?: unknown } | undefined)?.errors;
-	const said = Array.isArray(errors)
-		? errors
-				.filter((one) => typeof one === 'string')
-				.join('; ')
-				.trim()
-		: '';
-	const mount = /no handler for route|unsupported path/.test(said)
-		? ': there is no auth method at that mount'
-		: '';
-	return {
-		ending: status === 403 ? 'denied' : status >= 500 ? 'unavailable' : 'failed',
-		message: `${what}: Vault answers ${status}${said === '' ? '' : ` ${saidBy(said)}`}${mount}`,
-	};
+/** An item, and how what is in Vault differs from it; undefined when nothing is there. */
+interface Compared {
+	readonly item: Item;
+	readonly different: Lines | undefined;
 }
 
-function vault({ address, token, ca, namespace }: AdminSettings): Ask {
-	const headers = {
-		'x-vault-token': token,
-		'x-vault-request': 'true',
-		...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
-	};
-	return async (method, path, body) => {
-		const options = ca === undefined ? {} : { ca };
-		const answer = await httpCall({ method, url: new URL(`/v1/${path}`, address), headers, body, options });
-		if (answer.ok) return answer;
-		return err({ ending: 'unavailable', message: `${address} ${answer.error.message}` });
-	};
+async function compare(items: readonly Item[], ask: Ask): Promise<Result<readonly Compared[], ApplyFailure>> {
+	const compared: Compared[] = [];
+	for (const item of items) {
+		const there = await readData(ask, item.path);
+		if (!there.ok) return there;
+		const data = there.value;
+		const different = data && difference(item.lines(data), item.lines(item.body));
+		compared.push({ item, different });
+	}
+	return ok(compared);
+}
+
+function itemsOf({ policies, rolePath, role }: SetupPlan): readonly Item[] {
+	const body = JSON.parse(role) as Readonly<Record<string, unknown>>;
+	return [
+		...policies.map(({ name, text }) => ({
+			title: `policy ${name}`,
+			path: `sys/policies/acl/${name}`,
+			body: { policy: text },
+			lines: ({ policy }: Readonly<Record<string, unknown>>) => policyLines(String(policy)),
+		})),
+		{
+			title: `role ${rolePath}`,
+			path: rolePath,
+			body,
+			lines: (data) => fieldLines(data, Object.keys(body)),
+		},
+	];
+}
+
+/** At most so many lines of one difference are shown. */
+const LINES_LIMIT = 100;
+
+function shown(different: Lines): Lines {
+	const lines = different.slice(0, LINES_LIMIT).map((line) => `  ${line}`);
+	const more = different.length - lines.length;
+	return more === 0 ? lines : [...lines, `  … and ${more} more lines`];
+}
+
+function conflict(lines: Lines): ApplyFailure {
+	const cure = 'nothing was changed: choose another name, or give --replace to overwrite what is shown above';
+	return { ending: 'conflict', message: [...lines, cure].join('\n') };
 }

@@ -1,36 +1,6 @@
-import { parseName, parseRole } from '../../contract/names.ts';
-import { err, ok, type Result } from '../../contract/result.ts';
-import { parseVaultPath } from '../../contract/values.ts';
+import { ANY, type ApiOptions, type MountOptions, type SetupOptions } from './options.ts';
+import { type PolicyFields, policyName } from './policy-names.ts';
 import { API_POLICY, POLICIES, ROLES } from './templates.ts';
-
-/** What the command line says of the auth method and the KV mount. */
-export interface MountOptions {
-	readonly audience: string;
-	readonly type: 'kubernetes' | 'jwt';
-	/** Its type unless given. */
-	readonly mount?: string | undefined;
-	readonly kv: string;
-}
-
-/** What the command line says. */
-export interface SetupOptions extends MountOptions {
-	readonly role: string;
-	readonly namespace: readonly string[];
-	readonly serviceAccount: readonly string[];
-	readonly org?: string | undefined;
-	readonly deployment?: string | undefined;
-	readonly service: readonly string[];
-	readonly kvVersion: '1' | '2';
-	/** Grants opening what is sealed. */
-	readonly sealed?: boolean | undefined;
-	readonly transit: string;
-}
-
-/** What the command line says of the secrets API. */
-export interface ApiOptions extends MountOptions {
-	readonly namespace: string;
-	readonly serviceAccount: string;
-}
 
 /** What is to be in Vault. */
 export interface SetupPlan {
@@ -57,8 +27,9 @@ interface Role extends MountOptions {
 	readonly namespaces: readonly string[];
 	readonly accounts: readonly string[];
 	readonly policies: SetupPlan['policies'];
-	readonly ttl: string;
-	readonly maxTtl: string;
+	/** Seconds. */
+	readonly ttl: number;
+	readonly maxTtl: number;
 }
 
 function planOf({ type, mount = type, name, policies, ...role }: Role): SetupPlan {
@@ -71,126 +42,79 @@ function planOf({ type, mount = type, name, policies, ...role }: Role): SetupPla
 			AUDIENCE: role.audience,
 			POLICIES: quoted(policies.map((policy) => policy.name)),
 			BOUND_CLAIMS: boundClaims(role),
-			TTL: role.ttl,
-			MAX_TTL: role.maxTtl,
+			TTL: `${role.ttl}`,
+			MAX_TTL: `${role.maxTtl}`,
 		}),
 	};
 }
 
 /**
- * Makes the policies and the role of a deployment. Names follow deploy/vault/setup.sh.
+ * Makes the policies and the role of a deployment, those that deploy/vault/setup.sh makes.
  *
- * @param options as `setupProblem` has found them in order
- * @param accessor of the auth method; needed for what is sealed alone
+ * @param options in which `setupProblem` has found nothing wrong
+ * @param accessor of the auth method; needed for `own` and `sealed` alone
  */
 export function setupPlan(options: SetupOptions, accessor: string | undefined): SetupPlan {
-	const { org, deployment, service: services, type, mount = type, kv, kvVersion } = options;
+	const { org, deployment, own, type, mount = type, kv, kvVersion, transit } = options;
 	const words: Words = {
 		DATA: kvVersion === '2' ? `${kv}/data` : kv,
 		METADATA: kvVersion === '2' ? `${kv}/metadata` : kv,
 		ORG: org ?? '',
 		DEPLOYMENT: deployment ?? '',
-		TRANSIT: options.transit,
+		TRANSIT: transit,
 		...(accessor === undefined ? {} : { ACCESSOR: accessor }),
 	};
-	const policy = (name: string, template: keyof typeof POLICIES, more: Words = {}) => ({
-		name,
-		text: filled(POLICIES[template], { ...words, ...more }),
+	const mounts = { auth: mount, kv, transit };
+	const policy = (kind: keyof typeof POLICIES, fields: PolicyFields = {}) => ({
+		name: policyName(kind, { ...mounts, ...fields }),
+		text: filled(POLICIES[kind], { ...words, ...(fields.service && { SERVICE: fields.service }) }),
 	});
-	// Such a policy belongs to one auth method.
-	const on = mount.replaceAll('/', '_');
-	const ofDeployment = deployment === undefined ? [] : [deployment];
-	const sealed = options.sealed
-		? [
-				policy(`envtier-sealed-${on}`, 'sealed'),
-				...ofDeployment.map((name) => policy(`envtier-sealed-${on}_${name}`, 'sealed-deployment')),
-			]
-		: [];
+	const sealed = [
+		policy('sealed'),
+		...(deployment === undefined ? [] : [policy('sealed-deployment', { deployment })]),
+		...(own === undefined ? [] : [policy(`sealed-own-${own}`)]),
+	];
 	const policies = [
-		policy('envtier-session', 'session'),
-		...(org === undefined ? [] : [policy(`envtier-org-${org}`, 'org')]),
-		...ofDeployment.map((name) => policy(`envtier-deployment-${name}`, 'deployment')),
-		// No name holds an underscore, so "a-b" of "c" and "b" of "c-a" stay apart.
-		...services.map((service) =>
-			policy(`envtier-service-${deployment}_${service}`, 'service', { SERVICE: service }),
-		),
-		...sealed,
+		policy('session'),
+		...(org === undefined ? [] : [policy('org', { org })]),
+		...(deployment === undefined ? [] : servicesOf(deployment, options).map((one) => policy(...one))),
+		...(own === undefined ? [] : [policy(`own-${own}`)]),
+		...(options.sealed ? sealed : []),
 	];
 	const { role: name, namespace: namespaces, serviceAccount: accounts } = options;
-	return planOf({ ...options, name, namespaces, accounts, policies, ttl: '5m', maxTtl: '10m' });
+	return planOf({ ...options, name, namespaces, accounts, policies, ttl: 300, maxTtl: 600 });
 }
 
-/** Makes the policy and the role of the secrets API; the error says which option is wrong. Names follow deploy/vault/setup.sh. */
-export function apiPlan(options: ApiOptions): Result<SetupPlan> {
+function servicesOf(
+	deployment: string,
+	{ service }: SetupOptions,
+): readonly (readonly ['deployment' | 'service', PolicyFields])[] {
+	return [
+		['deployment', { deployment }],
+		...service.map((name) => ['service', { deployment, service: name }] as const),
+	];
+}
+
+/**
+ * Makes the policy and the role of the secrets API, those that deploy/vault/setup.sh makes.
+ *
+ * @param options in which `apiProblem` has found nothing wrong
+ */
+export function apiPlan(options: ApiOptions): SetupPlan {
 	const { namespace, serviceAccount, kv } = options;
-	const names = { '--namespace': [namespace], '--service-account': [serviceAccount] };
-	const problem = wrongName(names) ?? elsewhere(options);
-	if (problem !== undefined) return err(problem);
-	const name = 'envtier-api';
-	const text = API_POLICY.replaceAll('"secret/', `"${kv}/`);
+	const policy = {
+		name: policyName('api', { kv }),
+		text: API_POLICY.replaceAll('"secret/', `"${kv}/`),
+	};
 	// It lives long and keeps its token alive; when the maximum comes it logs in again.
-	const lives = { ttl: '1h', maxTtl: '24h' };
+	const lives = { ttl: 3600, maxTtl: 86_400 };
 	const who = { namespaces: [namespace], accounts: [serviceAccount] };
-	return ok(planOf({ ...options, ...who, ...lives, name, policies: [{ name, text }] }));
+	return planOf({ ...options, ...who, ...lives, name: 'envtier-api', policies: [policy] });
 }
-
-const ANY = '*';
 
 function boundClaims({ namespaces, accounts }: Pick<Role, 'namespaces' | 'accounts'>): string {
 	const claims: string[] = [];
 	if (!namespaces.includes(ANY)) claims.push(`"/kubernetes.io/namespace": [${quoted(namespaces)}]`);
 	if (!accounts.includes(ANY)) claims.push(`"/kubernetes.io/serviceaccount/name": [${quoted(accounts)}]`);
 	return claims.join(', ');
-}
-
-/** What is wrong with the options of `setupPlan`; undefined when nothing is. */
-export function setupProblem(options: SetupOptions): string | undefined {
-	const { org, deployment, service, namespace, serviceAccount } = options;
-	if (namespace.length === 0 || serviceAccount.length === 0)
-		return 'whose pods may log in? --namespace and --service-account say it';
-	const wrong = wrongName({
-		'--org': org === undefined ? [] : [org],
-		'--deployment': deployment === undefined ? [] : [deployment],
-		'--service': service,
-		'--namespace': onlyAny(namespace) ? [] : namespace,
-		'--service-account': onlyAny(serviceAccount) ? [] : serviceAccount,
-	});
-	if (wrong !== undefined) return wrong;
-	if (service.length > 0 && deployment === undefined)
-		return '--service needs --deployment: a service is part of one';
-	if (org === undefined && deployment === undefined && !options.sealed)
-		return 'the role would grant nothing: --deployment or --org says whose secrets';
-	if (namespace.includes(ANY) && !serviceAccount.includes(ANY))
-		return 'a service account’s name says nothing without its namespace: name the namespaces';
-	const named = parseRole(options.role);
-	if (!named.ok) return `the role must be ${named.error}`;
-	return wrongPath({ '--transit': options.transit }) ?? elsewhere(options);
-}
-
-function wrongName(given: Readonly<Record<string, readonly string[]>>): string | undefined {
-	for (const [option, names] of Object.entries(given)) {
-		const wrong = names.map((name) => parseName(name)).find((parsed) => !parsed.ok);
-		if (wrong?.ok === false) return `${option} must be ${wrong.error}`;
-	}
-	return undefined;
-}
-
-function wrongPath(given: Readonly<Record<string, string | undefined>>): string | undefined {
-	for (const [option, path] of Object.entries(given)) {
-		const parsed = path === undefined ? undefined : parseVaultPath(path);
-		if (parsed?.ok === false) return `${option} must be ${parsed.error}`;
-	}
-	return undefined;
-}
-
-function elsewhere({ mount, kv, audience }: MountOptions): string | undefined {
-	const wrong = wrongPath({ '--mount': mount, '--kv': kv });
-	if (wrong !== undefined) return wrong;
-	return /^[-A-Za-z0-9:/._@]+$/.test(audience)
-		? undefined
-		: '--audience holds characters that have no place there';
-}
-
-function onlyAny(names: readonly string[]): boolean {
-	return names.length === 1 && names[0] === ANY;
 }

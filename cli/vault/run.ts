@@ -1,21 +1,19 @@
 import { type Context, fail } from '../context.ts';
 import { json } from '../output.ts';
-import { accessorOf, apply } from './apply.ts';
+import { apply } from './apply.ts';
+import { accessorOf, vaultClient } from './client.ts';
 import { commandsOf } from './commands.ts';
-import {
-	type ApiOptions,
-	apiPlan,
-	type SetupOptions,
-	type SetupPlan,
-	setupPlan,
-	setupProblem,
-} from './plan.ts';
+import { earlierOwnAccountProblem } from './earlier.ts';
+import { type ApiOptions, apiProblem, type SetupOptions, setupProblem } from './options.ts';
+import { apiPlan, type SetupPlan, setupPlan } from './plan.ts';
 import { type AdminSettings, readAdminSettings } from './settings.ts';
 
 /** What becomes of a plan. */
 interface Ending {
 	/** Writes it to Vault instead of printing it. */
 	readonly apply?: boolean | undefined;
+	/** Overwrites what is there with other contents. */
+	readonly replace?: boolean | undefined;
 	readonly output: 'commands' | 'json';
 }
 
@@ -23,20 +21,30 @@ interface Ending {
 export async function setup(options: SetupOptions & Ending, context: Context): Promise<void> {
 	const problem = setupProblem(options);
 	if (problem !== undefined) return fail(context, 'usage', problem);
-	if (!options.sealed) return end(setupPlan(options, undefined), options, context);
-	// Policies of sealed values name the auth method by an accessor, which Vault alone knows.
-	const settings = await adminSettings('--sealed', context);
+	if (options.replace && !options.apply) return fail(context, 'usage', '--replace needs --apply');
+	const purpose = options.sealed ? '--sealed' : options.own === undefined ? undefined : '--own';
+	if (purpose === undefined) return end(setupPlan(options, undefined), options, context);
+	// These policies name the auth method by an accessor, which Vault alone knows.
+	const settings = await adminSettings(purpose, context);
 	if (settings === undefined) return;
-	const accessor = await accessorOf(options.mount ?? options.type, settings);
+	const ask = vaultClient(settings);
+	const { type, mount = type } = options;
+	const accessor = await accessorOf(mount, ask);
 	if (!accessor.ok) return fail(context, accessor.error.ending, accessor.error.message);
+	if (options.own === 'account' && !options.replace) {
+		const earlier = await earlierOwnAccountProblem(mount, ask);
+		if (!earlier.ok) return fail(context, earlier.error.ending, earlier.error.message);
+		if (earlier.value !== undefined) return fail(context, 'conflict', earlier.value);
+	}
 	return end(setupPlan(options, accessor.value), options, context);
 }
 
 /** `envtier vault setup-api` */
 export async function setupApi(options: ApiOptions & Ending, context: Context): Promise<void> {
-	const plan = apiPlan(options);
-	if (!plan.ok) return fail(context, 'usage', plan.error);
-	await end(plan.value, options, context);
+	const problem = apiProblem(options);
+	if (problem !== undefined) return fail(context, 'usage', problem);
+	if (options.replace && !options.apply) return fail(context, 'usage', '--replace needs --apply');
+	await end(apiPlan(options), options, context);
 }
 
 async function end(plan: SetupPlan, options: Ending, context: Context): Promise<void> {
@@ -48,13 +56,16 @@ async function end(plan: SetupPlan, options: Ending, context: Context): Promise<
 	}
 	const settings = await adminSettings('--apply', context);
 	if (settings === undefined) return;
-	const done = await apply(plan, settings, (line) => write(`${line}\n`));
+	const done = await apply(plan, vaultClient(settings), {
+		replace: options.replace ?? false,
+		say: (line) => write(`${line}\n`),
+	});
 	if (!done.ok) fail(context, done.error.ending, done.error.message);
 }
 
 /** Undefined when they are wrong, which has been said then. */
 async function adminSettings(
-	purpose: '--apply' | '--sealed',
+	purpose: '--apply' | '--own' | '--sealed',
 	context: Context,
 ): Promise<AdminSettings | undefined> {
 	const settings = await readAdminSettings(context.env, context.stdin, purpose);

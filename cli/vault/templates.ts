@@ -50,6 +50,46 @@ path "@TRANSIT@/decrypt/envtier-deployment_{{identity.entity.aliases.@ACCESSOR@.
   capabilities = ["update"]
 }
 `,
+	'own-namespace': `# One policy for all: a pod reads the deployment that bears its namespace's name, and the service that bears its service account's.
+# Both names come from the login, so that no pod can claim another's.
+path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/secrets/" {
+  capabilities = ["list"]
+}
+path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/secrets/+" {
+  capabilities = ["read"]
+}
+path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/services/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/" {
+  capabilities = ["list"]
+}
+path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/services/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/+" {
+  capabilities = ["read"]
+}
+`,
+	'own-account': `# One policy for all: a pod reads the deployment NAMESPACE.ACCOUNT of its own namespace and service account, with all its services.
+# Both names come from the login, and no namespace holds a dot, so that no other namespace and account make the same name.
+path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/" {
+  capabilities = ["list"]
+}
+path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/+" {
+  capabilities = ["read"]
+}
+path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets/" {
+  capabilities = ["list"]
+}
+path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets/+" {
+  capabilities = ["read"]
+}
+`,
+	'sealed-own-namespace': `# Values sealed for the deployment that bears the pod's namespace's name, there.
+path "@TRANSIT@/decrypt/envtier-deployment_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}" {
+  capabilities = ["update"]
+}
+`,
+	'sealed-own-account': `# Values sealed for the deployment NAMESPACE.ACCOUNT of the pod's own namespace and service account, in that namespace.
+path "@TRANSIT@/decrypt/envtier-deployment_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}" {
+  capabilities = ["update"]
+}
+`,
 } as const;
 
 /** What the secrets API may do, for a KV v2 mount called `secret`. */
@@ -94,8 +134,8 @@ export const ROLES = {
   "alias_name_source": "serviceaccount_uid",
   "token_policies": [@POLICIES@],
   "token_no_default_policy": true,
-  "token_ttl": "@TTL@",
-  "token_max_ttl": "@MAX_TTL@"
+  "token_ttl": @TTL@,
+  "token_max_ttl": @MAX_TTL@
 }
 `,
 	jwt: `{
@@ -111,8 +151,8 @@ export const ROLES = {
   },
   "token_policies": [@POLICIES@],
   "token_no_default_policy": true,
-  "token_ttl": "@TTL@",
-  "token_max_ttl": "@MAX_TTL@"
+  "token_ttl": @TTL@,
+  "token_max_ttl": @MAX_TTL@
 }
 `,
 } as const;

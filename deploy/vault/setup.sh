@@ -1,12 +1,14 @@
 #!/bin/sh
 # Sets Vault or OpenBao up for Envtier, with the `vault` or `bao` command and the address and token that it is given
-# (VAULT_ADDR, VAULT_TOKEN, … or BAO_ADDR, BAO_TOKEN, …). Safe to run again: the same arguments give the same result.
+# (VAULT_ADDR, VAULT_TOKEN, … or BAO_ADDR, BAO_TOKEN, …). Safe to run again: the same arguments give the same result, and
+# what is in Vault with other contents is overwritten only with --replace.
 set -euf
+umask 077
 here=$(dirname "$0")
 
 usage() {
 	cat <<'USAGE'
-Usage: setup.sh [--print] COMMAND [options]
+Usage: setup.sh [--print] [--replace] COMMAND [options]
 
 Commands
   auth-kubernetes   the kubernetes auth method: Vault asks the cluster whether a token is genuine
@@ -26,8 +28,8 @@ Commands
       --org NAME              grants the organization's tier
       --deployment NAME       grants that deployment's tier
       --service NAME          and that service's; may be repeated
-      --own namespace         grants each pod the deployment named like its namespace and the service named like its account, or
-      --own account           the deployment named like its account, with all services; for one namespace alone
+      --own namespace         grants each pod the deployment named like its namespace, and the service named like its account, or
+      --own account           the deployment NAMESPACE.ACCOUNT, with all its services
       --sealed                grants opening what is sealed for these deployments, the pod's namespace and the cluster
       --audience TEXT         of the pods' tokens (default: vault; with --own-token it must be the API server's)
       --type TYPE             of the auth method: kubernetes or jwt (default: kubernetes)
@@ -35,19 +37,21 @@ Commands
       --kv PATH               the KV mount (default: secret)
       --kv-version N          1 or 2 (default: 2)
       --transit PATH          the transit mount (default: transit)
-  api               what the secrets API may do, which opens no value, and its role: both are called envtier-api
+  api               the policy and the role envtier-api of the secrets API
       --namespace NAME        of its pods (default: envtier-system)
       --account NAME          their service account (default: envtier-api)
       --audience TEXT, --type TYPE, --mount PATH, --kv PATH as for a role; it needs KV version 2
-  sealing           the transit engine for sealed values, and a policy envtier-sealer-NAMESPACE for those who seal them
+  sealing           the transit engine for sealed values, and a policy for each namespace for those who seal them
       --namespace A,B         namespaces for whose pods they may seal
       --transit PATH          its mount (default: transit)
 
-  --print           print what would be sent instead of sending it; only the mount's accessor is asked for
+  --replace         overwrite a policy, role or configuration that is there with other contents; without it the script
+                    shows the difference and changes nothing
+  --print           print the commands instead of running them
 
 Examples
   setup.sh auth-kubernetes --host https://10.0.0.1:6443 --ca ca.crt --reviewer-token token
-  setup.sh role web --namespace shop --account web --org acme --deployment shop --service web
+  setup.sh role shop_web --namespace shop --account web --org acme --deployment shop --service web
   setup.sh role acme --namespace shop,blog --account '*' --org acme --own namespace
   setup.sh api
   setup.sh sealing --namespace shop,blog
@@ -64,7 +68,7 @@ wrong() { fail "$1 (setup.sh --help explains)" 2; }
 matches() { printf '%s' "$1" | grep -Eqx "$2" && [ "$(printf '%s' "$1" | wc -l)" -eq 0 ]; }
 label='[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 check_name() { matches "$2" "$label(\.$label)*" || wrong "$1: \"$2\" is not a name: lower-case letters, digits, \"-\" and \".\""; }
-check_mount() { matches "$2" '[A-Za-z0-9_][-A-Za-z0-9_]*(/[A-Za-z0-9_][-A-Za-z0-9_]*)*' || wrong "$1: \"$2\" is not a mount's path"; }
+check_mount() { matches "$2" '[A-Za-z0-9_][-A-Za-z0-9_.]*(/[A-Za-z0-9_][-A-Za-z0-9_.]*)*' || wrong "$1: \"$2\" is not a mount's path"; }
 check_text() { matches "$2" '[-A-Za-z0-9:/._@]+' || wrong "$1: \"$2\" holds characters that have no place there"; }
 check_file() { [ -r "$2" ] || fail "$1: cannot read $2"; }
 check_names() {
@@ -94,6 +98,112 @@ send() {
 	printf 'END\n\n'
 }
 
+# plan KIND NAME < CONTENTS: adds to what must be in Vault. KIND is policy (NAME is its name), role or config (NAME is a path).
+plan() {
+	planned=$((planned + 1))
+	printf '%s' "$1" >"$work/$planned.kind"
+	printf '%s' "$2" >"$work/$planned.name"
+	cat >"$work/$planned.wanted"
+}
+
+# read_vault KIND NAME: writes what Vault has to $work/there. Fails when Vault has nothing.
+read_vault() {
+	case $1 in
+		policy) set -- -field=policy "sys/policies/acl/$2" ;;
+		*) set -- -format=json "$2" ;;
+	esac
+	if "$cli" read "$@" >"$work/there" 2>"$work/error"; then return; fi
+	# Only this sentence means that there is nothing: whoever may not read does not overwrite.
+	if grep -q 'No value found' "$work/error"; then return 1; fi
+	cat "$work/error" >&2
+	fail "\"$cli read $*\" failed: what it said stands above"
+}
+
+# comparable KIND FILE: contents in the form in which they are compared. Of a role or configuration these are the fields
+# that the script sets; Vault keeps the others, and never gives the reviewer's token back.
+comparable() {
+	case $1 in
+		policy) printf '%s\n' "$(cat "$2")" ;;
+		*)
+			awk -f "$here/flatten-json.awk" "$2" | sed 's/^data\.//' |
+				awk -v fields="$(sed -n 's/^  "\([a-z_]*\)":.*/\1/p' "$wanted" | tr '\n' ' ')" '
+					BEGIN { n = split(fields, names, " "); for (i = 1; i <= n; i++) known[names[i]] = 1 }
+					{ name = $1; sub(/\..*/, "", name) }
+					known[name] && name != "token_reviewer_jwt"' | LC_ALL=C sort -u
+			;;
+	esac
+}
+
+# compare N: says in $work/N.state whether Vault has the Nth thing: absent, same or different. Then N.difference shows how.
+compare() {
+	kind=$(cat "$work/$1.kind") name=$(cat "$work/$1.name") wanted=$work/$1.wanted
+	state=absent
+	if read_vault "$kind" "$name"; then
+		comparable "$kind" "$work/there" >"$work/a"
+		comparable "$kind" "$wanted" >"$work/b"
+		state=same
+		if ! cmp -s "$work/a" "$work/b"; then
+			state=different
+			{ diff -U 0 "$work/a" "$work/b" || :; } |
+				sed '1,2d; /^@@/d; s/^[-+]/& /' | LC_ALL=C tr -d '\000-\010\013-\037\177' >"$work/$1.difference"
+		fi
+	fi
+	printf '%s' "$state" >"$work/$1.state"
+}
+
+# show N: what differs, "-" in Vault and "+" as it would become; at most a hundred lines.
+show() {
+	printf '%s %s is there with other contents:\n' "$(cat "$work/$1.kind")" "$(cat "$work/$1.name")"
+	sed 's/^/  /; 100q' "$work/$1.difference"
+}
+
+# write N
+write() {
+	name=$(cat "$work/$1.name")
+	case $(cat "$work/$1.kind") in
+		policy) send policy write "$name" - <"$work/$1.wanted" ;;
+		*) send write "$name" - <"$work/$1.wanted" ;;
+	esac
+}
+
+# Compares everything first, so that a refusal leaves Vault as it was; then writes what is missing or to be replaced.
+apply() {
+	n=0 different=''
+	while [ -z "$print" ] && [ $n -lt $planned ]; do
+		n=$((n + 1))
+		compare $n
+		[ "$(cat "$work/$n.state")" != different ] || different="$different $n"
+	done
+	for n in $different; do
+		if [ -z "$replace" ]; then show "$n" >&2; else show "$n"; fi
+	done
+	[ -z "$different" ] || [ -n "$replace" ] ||
+		fail 'nothing was changed: choose another name, or give --replace to overwrite what is shown above'
+	[ -z "$print" ] || printf '%s\n\n' "$OVERWRITES"
+	n=0
+	while [ $n -lt $planned ]; do
+		n=$((n + 1))
+		# A configuration is always written: the reviewer's token in it cannot be compared.
+		if [ -z "$print" ] && [ "$(cat "$work/$n.state")" = same ] && [ "$(cat "$work/$n.kind")" != config ]; then continue; fi
+		write $n
+	done
+}
+OVERWRITES='# Each command overwrites what has the same name. To compare first: setup.sh without --print, or envtier with --apply.'
+
+# encoded PATH: a mount's path as a part of a policy's name. Vault keeps names of policies in lower case, and "_" parts them.
+encoded() {
+	printf '%s' "$1" | LC_ALL=C awk '
+		BEGIN { for (n = 32; n < 127; n++) ascii = ascii sprintf("%c", n) }
+		{
+			for (i = 1; i <= length($0); i++) {
+				c = substr($0, i, 1)
+				if (c == "/") c = "."
+				else if (c !~ /[-a-z0-9]/) c = sprintf("~%02x", index(ascii, c) + 31)
+				printf "%s", c
+			}
+		}'
+}
+
 # A file's text as a JSON string. Certificates joined without a line break get one: Vault would take the first alone.
 json_file() { printf '"%s"' "$(sed 's/\\/\\\\/g; s/"/\\"/g; s/-----END CERTIFICATE----------BEGIN/-----END CERTIFICATE-----\\n-----BEGIN/g' "$1" | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }')"; }
 
@@ -120,8 +230,7 @@ auth_kubernetes() {
 		reviewer=$(json_file "$reviewer_token")
 		[ -z "$print" ] || reviewer='"(the reviewer'\''s token, not printed)"'
 	fi
-	enable_auth kubernetes
-	send write "auth/$mount/config" - <<JSON
+	plan config "auth/$mount/config" <<JSON
 {
   "kubernetes_host": "$host",
   "kubernetes_ca_cert": $(json_file "$ca"),
@@ -129,6 +238,8 @@ auth_kubernetes() {
   "disable_local_ca_jwt": true
 }
 JSON
+	enable_auth kubernetes
+	apply
 }
 
 auth_jwt() {
@@ -138,22 +249,59 @@ auth_jwt() {
 	check_text --issuer "$issuer"
 	check_text --jwks-url "$jwks_url"
 	check_file --ca "$ca"
-	enable_auth jwt
-	send write "auth/$mount/config" - <<JSON
+	plan config "auth/$mount/config" <<JSON
 {
   "jwks_url": "$jwks_url",
   "jwks_ca_pem": $(json_file "$ca"),
   "bound_issuer": "$issuer"
 }
 JSON
+	enable_auth jwt
+	apply
 }
 
-# policy NAME FILE SERVICE: renders a policy, writes it, and adds it to those of the role.
+# policy FILE [FIELD…]: adds a policy to the plan and to those of the role. Its name holds its file's name and everything that its
+# text depends on, so that no two texts share a name. SERVICE and NAMESPACE are filled in with the last field.
 policy() {
+	file=$1 last='' policy=envtier_$1
+	shift
+	for field in "$@"; do last=$field policy=${policy}_$field; done
 	sed -e "s|@DATA@|$data|g; s|@METADATA@|$metadata|g; s|@ACCESSOR@|$accessor|g" \
-		-e "s|@ORG@|$org|g; s|@DEPLOYMENT@|$deployment|g; s|@SERVICE@|$3|g" \
-		-e "s|@TRANSIT@|$transit|g; s|@NAMESPACE@|$3|g" "$here/policies/$2.hcl" | send policy write "$1" -
-	policies=${policies:+$policies,}$1
+		-e "s|@ORG@|$org|g; s|@DEPLOYMENT@|$deployment|g; s|@SERVICE@|$last|g" \
+		-e "s|@TRANSIT@|$transit|g; s|@NAMESPACE@|$last|g" "$here/policies/$file.hcl" >"$work/text"
+	plan policy "$policy" <"$work/text"
+	policies=${policies:+$policies,}$policy
+}
+
+# Earlier versions granted --own account the deployment of the account's name alone. Whoever could create a service account in that
+# namespace could read any deployment by it.
+refuse_earlier_own_account() {
+	old=envtier-own-account-$(printf '%s' "$mount" | tr '/' '_')
+	read_vault policy "$old" || return 0
+	if [ -n "$replace" ]; then
+		printf 'setup.sh: %s of an earlier version is still there; when no role grants it: %s policy delete %s\n' "$old" "$cli" "$old" >&2
+		return
+	fi
+	roles='' looked_at=0
+	for name in $("$cli" list -format=json "auth/$mount/role" 2>/dev/null | tr -d '[]", '); do
+		looked_at=$((looked_at + 1))
+		if [ $looked_at -gt 200 ]; then
+			roles="$roles … (the first 200 roles were looked at)"
+			break
+		fi
+		if "$cli" read -format=json "auth/$mount/role/$name" 2>/dev/null | grep -q "\"$old\""; then roles="$roles $name"; fi
+	done
+	cat >&2 <<OLD
+setup.sh: an earlier version wrote the policy $old, which is still there. It grants the deployment named like the service
+account alone, so whoever may create a service account in that namespace reads any deployment by it.
+  roles of auth/$mount that grant it:${roles:- none}
+Deployments of --own account are called NAMESPACE.ACCOUNT now. To migrate:
+  1. copy the secrets of deployments/ACCOUNT to deployments/NAMESPACE.ACCOUNT
+  2. run this command with --replace for each of the roles; the annotation envtier.dev/deployment becomes NAMESPACE.ACCOUNT
+  3. $cli policy delete $old
+docs/vault-setup.md ("From earlier versions") shows each step.
+OLD
+	exit 1
 }
 
 bound_claims() {
@@ -192,46 +340,46 @@ role() {
 			accessor=$("$cli" read -field=accessor "sys/auth/$mount") || fail "there is no auth method at $mount: see auth-kubernetes and auth-jwt"
 			;;
 	esac
-	case $own/$namespaces in
-		account/'*' | account/*,*) wrong '--own account is for one namespace: accounts of several may bear the same name' ;;
-	esac
+	auth_field=$(encoded "$mount") kv_field=$(encoded "$kv") transit_field=$(encoded "$transit")
+	if [ "$own" = account ]; then refuse_earlier_own_account; fi
 
 	policies=
-	policy envtier-session session ''
-	[ -z "$org" ] || policy "envtier-org-$org" org ''
-	[ -z "$deployment" ] || policy "envtier-deployment-$deployment" deployment ''
-	# No name holds an underscore, so "a-b" of "c" and "b" of "c-a" stay apart.
-	for service in $services; do policy "envtier-service-${deployment}_$service" service "$service"; done
-	[ -z "$own" ] || policy "envtier-own-$own-$(printf '%s' "$mount" | tr '/' '_')" "own-$own" ''
-
+	policy session
+	[ -z "$org" ] || policy org "$kv_field" "$org"
+	[ -z "$deployment" ] || policy deployment "$kv_field" "$deployment"
+	for service in $services; do policy service "$kv_field" "$deployment" "$service"; done
+	[ -z "$own" ] || policy "own-$own" "$auth_field" "$kv_field"
 	if [ -n "$sealed" ]; then
-		on=$(printf '%s' "$mount" | tr '/' '_')
-		policy "envtier-sealed-$on" sealed ''
-		[ -z "$deployment" ] || policy "envtier-sealed-${on}_$deployment" sealed-deployment ''
-		[ -z "$own" ] || policy "envtier-sealed-own-$own-$on" "sealed-own-$own" ''
+		policy sealed "$auth_field" "$transit_field"
+		[ -z "$deployment" ] || policy sealed-deployment "$auth_field" "$transit_field" "$deployment"
+		[ -z "$own" ] || policy "sealed-own-$own" "$auth_field" "$transit_field"
 	fi
 
-	write_role 5m 10m
+	write_role 300 600
 }
 
-# write_role TTL MAX_TTL
+# write_role TTL MAX_TTL: in seconds
 write_role() {
 	sed -e "s|@ACCOUNTS@|$(quoted "$accounts")|; s|@NAMESPACES@|$(quoted "$namespaces")|; s|@AUDIENCE@|$audience|" \
 		-e "s|@POLICIES@|$(quoted "$policies")|; s|@BOUND_CLAIMS@|$(bound_claims)|; s|@TTL@|$1|; s|@MAX_TTL@|$2|" \
-		"$here/roles/$type.json" | send write "auth/$mount/role/$role" -
+		"$here/roles/$type.json" >"$work/text"
+	plan role "auth/$mount/role/$role" <"$work/text"
+	apply
 	[ -n "$print" ] || printf 'role %s of auth/%s grants %s\n' "$role" "$mount" "$policies"
 }
 
 api() {
-	role=envtier-api policies=envtier-api namespaces=${namespaces:-envtier-system} accounts=${accounts:-envtier-api}
+	role=envtier-api namespaces=${namespaces:-envtier-system} accounts=${accounts:-envtier-api}
 	check_name --namespace "$namespaces"
 	check_name --account "$accounts"
 	check_text --audience "$audience"
 	check_mount --kv "$kv"
 	[ "$kv_version" = 2 ] || wrong 'the secrets API needs KV version 2: it keeps what is known of a secret in its metadata'
-	sed "s|\"secret/|\"$kv/|" "$here/api-policy.hcl" | send policy write "$policies" -
+	policies=envtier_api_$(encoded "$kv")
+	sed "s|\"secret/|\"$kv/|" "$here/api-policy.hcl" >"$work/text"
+	plan policy "$policies" <"$work/text"
 	# It lives long and keeps its token alive; when the maximum comes it logs in again.
-	write_role 1h 24h
+	write_role 3600 86400
 }
 
 sealing() {
@@ -247,16 +395,18 @@ sealing() {
 		*) fail "the mount $transit is of type $type, not transit" ;;
 	esac
 	policies='' accessor='' data='' metadata=''
-	for namespace in $(printf '%s' "$namespaces" | tr ',' ' '); do policy "envtier-sealer-$namespace" sealer "$namespace"; done
+	for namespace in $(printf '%s' "$namespaces" | tr ',' ' '); do policy sealer "$(encoded "$transit")" "$namespace"; done
+	apply
 	[ -n "$print" ] || printf 'sealing: the engine %s, and for those who seal %s\n' "$transit" "$policies"
 }
 
-print='' command='' role='' mount='' host='' ca='' reviewer_token='' own_token='' issuer='' jwks_url=''
+print='' replace='' command='' role='' mount='' host='' ca='' reviewer_token='' own_token='' issuer='' jwks_url=''
 namespaces='' accounts='' org='' deployment='' services='' own='' sealed='' transit=transit audience=vault type='' kv=secret kv_version=2
 while [ $# -gt 0 ]; do
 	case $1 in
 		-h | --help) usage; exit 0 ;;
 		--print) print=yes; shift; continue ;;
+		--replace) replace=yes; shift; continue ;;
 		--own-token) own_token=yes; shift; continue ;;
 		--sealed) sealed=yes; shift; continue ;;
 		--*)
@@ -305,6 +455,10 @@ case $type in kubernetes | jwt) ;; *) wrong '--type is kubernetes or jwt' ;; esa
 mount=${mount:-$type}
 check_mount --mount "$mount"
 find_cli
+planned=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 case $command in
 	auth-kubernetes) auth_kubernetes ;;
 	auth-jwt) auth_jwt ;;

@@ -114,6 +114,14 @@ describe('envtier vault setup', () => {
 				'clusters/two',
 			],
 		],
+		...(['namespace', 'account'] as const).map((own): [string[], string[]] => [
+			['r', '-n', 'a,b', '--service-account', '*', '--own', own, '--sealed', '--mount', 'clusters/two'],
+			['r', '--namespace', 'a,b', '--account', '*', '--own', own, '--sealed', '--mount', 'clusters/two'],
+		]),
+		[
+			['r', '-n', '*', '--service-account', '*', '--org', 'a', '--kv', 'Team_A/kv.v2-x'],
+			['r', '--namespace', '*', '--account', '*', '--org', 'a', '--kv', 'Team_A/kv.v2-x'],
+		],
 	])('prints what deploy/vault/setup.sh prints: %j', async (ours, theirs) => {
 		const printed = await setup(ours, access());
 		expect([printed.code, printed.stderr]).toEqual([0, '']);
@@ -142,7 +150,7 @@ describe('envtier vault setup', () => {
 		const args = [join(SHIPPED, 'setup.sh'), '--print', 'api', ...theirs];
 		const script = await runProcess({ command: 'sh', args, env: access() });
 		expect([script.stderr, printed.stdout.trim()]).toEqual(['', script.stdout.trim()]);
-		const applied = await envtier(['vault', 'setup-api', ...ours, '--apply'], { env: access() });
+		const applied = await envtier(['vault', 'setup-api', ...ours, '--apply', '--replace'], { env: access() });
 		expect([applied.code, applied.stderr]).toEqual([0, '']);
 		const again = await envtier(['vault', 'setup-api', ...ours, '--apply'], { env: access() });
 		expect(again.stdout.match(/there already/g)).toHaveLength(2);
@@ -162,35 +170,85 @@ describe('envtier vault setup', () => {
 		const ran = await runProcess({ command: 'sh', args: ['-e'], input: printed.stdout, env: access() });
 		expect([ran.code, ran.stderr]).toEqual([0, '']);
 		const { json } = await bao.request('GET', 'auth/kubernetes/role/piped');
-		expect(json).toMatchObject({ data: { token_policies: ['envtier-session', 'envtier-deployment-piped'] } });
+		expect(json).toMatchObject({
+			data: { token_policies: ['envtier_session', 'envtier_deployment_secret_piped'] },
+		});
 	});
 
 	test('--apply writes it, says so, and leaves alone what is there', async () => {
 		const args = [...WEB, '--service-account', 'web', '--org', 'acme', '--apply'];
 		const first = await setup(args, access());
 		expect([first.code, first.stderr]).toEqual([0, '']);
-		expect(first.stdout).toMatch(/^policy envtier-session: (?:created|there already)\n/);
+		expect(first.stdout).toMatch(/^policy envtier_session: (?:created|there already)\n/);
 		expect(first.stdout).toContain(
-			'policy envtier-org-acme: created\npolicy envtier-deployment-shop: created\nrole auth/kubernetes/role/web: created\n',
+			'policy envtier_org_secret_acme: created\npolicy envtier_deployment_secret_shop: created\nrole auth/kubernetes/role/web: created\n',
 		);
 		const again = await setup(args, access());
 		expect(again.stdout.match(/there already/g)).toHaveLength(4);
-		const other = await setup([...WEB, '--service-account', 'other', '--org', 'acme', '--apply'], access());
-		expect(other.stdout).toContain('role auth/kubernetes/role/web: changed: bound_service_account_names\n');
-		const { json } = await bao.request('GET', 'auth/kubernetes/role/web');
-		expect(json).toMatchObject({
-			data: { bound_service_account_names: ['other'], token_no_default_policy: true },
-		});
-		for (const { stdout, stderr } of [first, again, other])
-			expect(stdout + stderr).not.toContain(bao.rootToken);
+		for (const { stdout, stderr } of [first, again]) expect(stdout + stderr).not.toContain(bao.rootToken);
+	});
+
+	test('--apply shows what is there with other contents, and overwrites it with --replace alone', async () => {
+		const args = ['mine', '-n', 'shop', '--service-account', 'web', '--org', 'initech', '--apply'];
+		expect((await setup(args, access())).code).toBe(0);
+		const other = args.map((arg) => (arg === 'web' ? 'other' : arg === 'initech' ? 'hooli' : arg));
+		const refused = await setup(other, access());
+		expect([refused.code, refused.stdout]).toEqual([7, '']);
+		expect(refused.stderr).toContain('role auth/kubernetes/role/mine is there with other contents:\n');
+		expect(refused.stderr).toContain(
+			'  - bound_service_account_names "web"\n  + bound_service_account_names "other"\n',
+		);
+		expect(refused.stderr).toContain('nothing was changed: choose another name, or give --replace');
+		const accounts = async () => {
+			const { json } = await bao.request('GET', 'auth/kubernetes/role/mine');
+			return (json as { data: { bound_service_account_names: string[] } }).data.bound_service_account_names;
+		};
+		expect(await accounts()).toEqual(['web']);
+		// Nor was the policy written, which was not there.
+		expect((await bao.request('GET', 'sys/policies/acl/envtier_org_secret_hooli')).status).toBe(404);
+		const replaced = await setup([...other, '--replace'], access());
+		expect([replaced.code, replaced.stderr]).toEqual([0, '']);
+		expect(replaced.stdout).toContain('  + bound_service_account_names "other"\n');
+		expect(replaced.stdout).toContain('role auth/kubernetes/role/mine: replaced\n');
+		expect(await accounts()).toEqual(['other']);
+		const byHand = { policy: '# by hand\n' };
+		await bao.request('POST', 'sys/policies/acl/envtier_org_secret_hooli', { body: byHand });
+		const policy = await setup(other, access());
+		expect([policy.code, policy.stdout]).toEqual([7, '']);
+		expect(policy.stderr).toContain(
+			'policy envtier_org_secret_hooli is there with other contents:\n  - # by hand\n  + ',
+		);
+	});
+
+	test('--own account refuses the policy of earlier versions, names its roles and the way to migrate', async () => {
+		const old = 'envtier-own-account-clusters_two';
+		const at = ['--mount', 'clusters/two'];
+		await bao.request('POST', `sys/policies/acl/${old}`, { body: { policy: '# of an earlier version\n' } });
+		const role = { bound_service_account_names: ['*'], bound_service_account_namespaces: ['blog'] };
+		await bao.request('POST', 'auth/clusters/two/role/team', { body: { ...role, token_policies: [old] } });
+		await bao.request('POST', 'auth/clusters/two/role/plain', { body: { ...role, token_policies: ['x'] } });
+		const args = ['team', '-n', 'blog', '--service-account', '*', '--own', 'account', ...at];
+		for (const more of [[], ['--apply']]) {
+			const { code, stdout, stderr } = await setup([...args, ...more], access());
+			expect([code, stdout]).toEqual([7, '']);
+			expect(stderr).toContain(`an earlier version wrote the policy ${old}`);
+			expect(stderr).toContain('roles of auth/clusters/two that grant it: team\n');
+			expect(stderr).toContain('copy the secrets of deployments/ACCOUNT to deployments/NAMESPACE.ACCOUNT');
+		}
+		const done = await setup([...args, '--apply', '--replace'], access());
+		expect([done.code, done.stderr]).toEqual([0, '']);
+		expect(done.stdout).toContain('policy envtier_own-account_clusters.two_secret: created\n');
+		await bao.request('DELETE', `sys/policies/acl/${old}`);
+		const again = await setup([...args, '--apply'], access());
+		expect([again.code, again.stderr]).toEqual([0, '']);
 	});
 
 	test('--sealed opens what is sealed for the pods, and says what it lacks', async () => {
 		const args = ['opener', '-n', 'shop', '--service-account', 'web', '--deployment', 'shop', '--sealed'];
 		const done = await setup([...args, '--apply'], access());
 		expect([done.code, done.stderr]).toEqual([0, '']);
-		expect(done.stdout).toContain('policy envtier-sealed-kubernetes: created\n');
-		expect(done.stdout).toContain('policy envtier-sealed-kubernetes_shop: created\n');
+		expect(done.stdout).toContain('policy envtier_sealed_kubernetes_transit: created\n');
+		expect(done.stdout).toContain('policy envtier_sealed-deployment_kubernetes_transit_shop: created\n');
 		const again = await setup([...args, '--apply'], access());
 		expect(again.stdout.match(/there already/g)).toHaveLength(5);
 		const offline = await setup(args);
@@ -210,8 +268,8 @@ describe('envtier vault setup', () => {
 		const { stdout } = await setup([...WEB, '--service-account', 'web', '--output', 'json']);
 		const { policies, role } = JSON.parse(stdout);
 		expect(policies.map(({ name }: { name: string }) => name)).toEqual([
-			'envtier-session',
-			'envtier-deployment-shop',
+			'envtier_session',
+			'envtier_deployment_secret_shop',
 		]);
 		expect(role).toMatchObject({ path: 'auth/kubernetes/role/web', body: { audience: 'vault' } });
 	});
@@ -234,6 +292,16 @@ describe('envtier vault setup', () => {
 
 	test.each([
 		['nobody who may log in', ['r', '--deployment', 'shop'], 'whose pods may log in?'],
+		[
+			'its own deployment and another',
+			['r', '-n', 'a', '--service-account', 'web', '--deployment', 'x', '--own', 'account'],
+			'exclude each other',
+		],
+		[
+			'replacing without writing',
+			['r', '-n', 'a', '--service-account', 'web', '--deployment', 'x', '--replace'],
+			'--replace needs --apply',
+		],
 		['nothing to grant', ['r', '-n', 'shop', '--service-account', 'web'], 'the role would grant nothing'],
 		[
 			'a service of nothing',

@@ -351,37 +351,89 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 			});
 		});
 
-		describe('with one policy for the accounts of a namespace', () => {
+		describe('with one policy by which each account has a deployment of its own', () => {
 			const SHOP: Account = { namespace: 'blog', name: 'shop' };
-
-			test('a pod reads the deployment that bears its account’s name, with any of its services', async () => {
-				const more = {
+			const as = (account: Account, deployment: string, more: Readonly<Record<string, string>> = {}) =>
+				fetch(account, {
 					ENVTIER_VAULT_ROLE: 'team',
 					ENVTIER_TIERS: 'deployment,service',
 					ENVTIER_SERVICE: 'api',
-				};
-				const { code, words, files } = await fetch(SHOP, more);
-				expect([code, words]).toEqual([0, '']);
-				expect(JSON.parse(files['env.json'] ?? '').PLACE).toBe('test of deployments/shop/services/api');
-			});
-
-			test('no other account of the namespace reads it', async () => {
-				const { code, words } = await fetch(BLOG, {
-					ENVTIER_VAULT_ROLE: 'team',
-					ENVTIER_TIERS: 'deployment',
+					ENVTIER_DEPLOYMENT: deployment,
+					...more,
 				});
-				expect([code, words]).toEqual([
-					EXIT_CODES['read-refused'].code,
-					expect.stringContaining('path "secret/metadata/deployments/shop/secrets/"'),
-				]);
+
+			test('a pod reads the deployment of its namespace and account, with any of its services', async () => {
+				const { code, words, files } = await as(SHOP, 'blog.shop');
+				expect([code, words]).toEqual([0, '']);
+				expect(JSON.parse(files['env.json'] ?? '').PLACE).toBe('test of deployments/blog.shop/services/api');
 			});
 
-			test('no account of that name in another namespace logs in', async () => {
-				expect((await fetch(WEB, { ENVTIER_VAULT_ROLE: 'team' })).code).toBe(
-					EXIT_CODES['login-refused'].code,
-				);
+			test.each([
+				['the deployment that bears its account’s name alone', SHOP, 'shop'],
+				['the deployment that bears its namespace’s name', SHOP, 'blog'],
+				['the deployment of another account of the namespace', BLOG, 'blog.shop'],
+				['the deployment of the same account in another namespace', SHOP, 'shop.shop'],
+			] as const)('no pod reads %s', async (_sentence, account, deployment) => {
+				const { code, words, files } = await as(account, deployment);
+				expect([code, files]).toEqual([EXIT_CODES['read-refused'].code, {}]);
+				expect(words).toContain(`path "secret/metadata/deployments/${deployment}/secrets/"`);
+			});
+
+			test('an account with a dot in its name has a deployment that no other account has', async () => {
+				const dotted: Account = { namespace: 'blog', name: 'shop.web' };
+				await house.cluster.createServiceAccount(dotted.namespace, dotted.name).catch(() => undefined);
+				expect((await as(dotted, 'blog.shop.web')).code).toBe(0);
+				expect((await as(SHOP, 'blog.shop.web')).code).toBe(EXIT_CODES['read-refused'].code);
+				expect((await as(dotted, 'blog.shop')).code).toBe(EXIT_CODES['read-refused'].code);
+			});
+
+			test('no account of a namespace that the role does not name logs in', async () => {
+				expect((await as(WEB, 'shop.web')).code).toBe(EXIT_CODES['login-refused'].code);
+			});
+
+			test('opens what is sealed for that deployment, and nothing sealed for another account’s', async () => {
+				await house.mustSetup('sealing', '--namespace', 'blog');
+				const all = ['--namespace', 'blog', '--account', '*', '--sealed', '--replace'];
+				await house.mustSetup('role', 'sealed-team', ...all, ...own('account'));
+				const open = async (account: Account, deployment: string) => {
+					const place = { namespace: 'blog', deployment: 'blog.shop' };
+					const token = await house.login(account, mount, 'sealed-team', audience);
+					const ciphertext = (await seal(house.bao, 'mine', 'deployment', place)).replace(
+						/^.*:vault/,
+						'vault',
+					);
+					const context = Buffer.from(sealContext('deployment', place)).toString('base64');
+					const path = `transit/decrypt/${sealKey('deployment', { ...place, deployment })}`;
+					return (await house.bao.request('POST', path, { token, body: { ciphertext, context } })).status;
+				};
+				expect(await open(SHOP, 'blog.shop')).toBe(200);
+				expect(await open(BLOG, 'blog.shop')).toBe(403);
+				expect(await open(SHOP, 'shop')).toBe(403);
 			});
 		});
+	});
+
+	// docs/vault-setup.md, "Who must be trusted": this is what --namespace '*' means.
+	test("with --namespace '*', whoever creates a namespace gets the deployment of its name, or what begins with it", async () => {
+		const made: Account = { namespace: 'web', name: 'worker' };
+		await house.cluster.createNamespace({ name: made.namespace });
+		await house.cluster.createServiceAccount(made.namespace, made.name);
+		for (const own of ['namespace', 'account'])
+			await house.mustSetup('role', `all-${own}`, '--namespace', '*', '--account', '*', '--own', own);
+		const read = async (own: string, deployment: string) => {
+			const env = {
+				ENVTIER_VAULT_ROLE: `all-${own}`,
+				ENVTIER_TIERS: 'deployment',
+				ENVTIER_DEPLOYMENT: deployment,
+			};
+			return (await house.fetch(made, env)).code;
+		};
+		expect(await read('namespace', 'web')).toBe(0);
+		expect(await read('namespace', 'shop')).toBe(EXIT_CODES['read-refused'].code);
+		expect(await read('namespace', 'blog.shop')).toBe(EXIT_CODES['read-refused'].code);
+		expect(await read('account', 'web.worker')).toBe(0);
+		for (const other of ['web', 'worker', 'shop', 'blog.shop'])
+			expect([other, await read('account', other)]).toEqual([other, EXIT_CODES['read-refused'].code]);
 	});
 
 	test('a pod whose account may not ask for a review cannot log in with its own token', async () => {

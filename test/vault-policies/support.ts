@@ -148,7 +148,7 @@ async function applyObject(cluster: ApiServer, object: KubernetesObject): Promis
 export async function fillTiers({ bao }: House): Promise<void> {
 	for (const folder of [
 		...['orgs/acme', 'orgs/globex', 'templates/web', 'templates/web/services/api'],
-		...['shop', 'blog', 'web'].flatMap((name) => [
+		...['shop', 'blog', 'web', 'blog.shop', 'blog.shop.web', 'shop.shop'].flatMap((name) => [
 			`deployments/${name}`,
 			...['web', 'worker', 'api'].map((service) => `deployments/${name}/services/${service}`),
 		]),
@@ -160,5 +160,5 @@ export async function fillTiers({ bao }: House): Promise<void> {
 
 /** `deployments/shop/services/web` has the key FROM_DEPLOYMENTS_SHOP_SERVICES_WEB. */
 export function keyOf(folder: string): string {
-	return `FROM_${folder.toUpperCase().replaceAll('/', '_')}`;
+	return `FROM_${folder.toUpperCase().replaceAll(/[/.]/g, '_')}`;
 }

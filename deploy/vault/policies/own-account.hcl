@@ -1,14 +1,14 @@
-# One policy for all deployments of one namespace: a pod reads the deployment that bears its service account's name, with all its
-# services. Service accounts of other namespaces may bear the same name: grant it by roles that are bound to one namespace.
-path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/" {
+# One policy for all: a pod reads the deployment NAMESPACE.ACCOUNT of its own namespace and service account, with all its services.
+# Both names come from the login, and no namespace holds a dot, so that no other namespace and account make the same name.
+path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/" {
   capabilities = ["list"]
 }
-path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/+" {
+path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/+" {
   capabilities = ["read"]
 }
-path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets/" {
+path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets/" {
   capabilities = ["list"]
 }
-path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets/+" {
+path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets/+" {
   capabilities = ["read"]
 }

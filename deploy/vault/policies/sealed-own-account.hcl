@@ -1,4 +1,4 @@
-# Values sealed for the deployment that bears the pod's service account's name, in the pod's own namespace.
-path "@TRANSIT@/decrypt/envtier-deployment_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}" {
+# Values sealed for the deployment NAMESPACE.ACCOUNT of the pod's own namespace and service account, in that namespace.
+path "@TRANSIT@/decrypt/envtier-deployment_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}" {
   capabilities = ["update"]
 }

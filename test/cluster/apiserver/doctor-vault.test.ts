@@ -53,6 +53,12 @@ describeWithServers('envtier doctor on Vault', () => {
 			/^fail: .*not bound to service account.*envtier vault setup/,
 		],
 		[
+			'the role grants what earlier versions wrote for --own account',
+			() => role({ token_policies: ['shop-web', 'envtier-own-account-kubernetes'] }),
+			'vault-login',
+			/^warn: .*grants envtier-own-account-kubernetes of an earlier version.*From earlier versions/,
+		],
+		[
 			'the role wants another audience',
 			() => role({ audience: 'elsewhere' }),
 			'vault-login',
@@ -180,7 +186,9 @@ describeWithServers('envtier doctor on Vault', () => {
 			const env = { VAULT_ADDR: bao.addr, VAULT_TOKEN: bao.rootToken, VAULT_CACERT: bao.caFile };
 			const whom = ['--namespace', namespace, '--service-account', 'web'];
 			const what = ['--org', 'acme', '--deployment', 'shop', '--service', 'web', '--sealed'];
-			const done = await envtier(['vault', 'setup', 'web', ...whom, ...what, '--apply'], { env });
+			const done = await envtier(['vault', 'setup', 'web', ...whom, ...what, '--apply', '--replace'], {
+				env,
+			});
 			expect([done.code, done.stderr]).toEqual([0, '']);
 			const { code, checks } = await sealed();
 			expect(checks.filter(({ status }) => status === 'fail' || status === 'warn')).toEqual([]);
@@ -200,7 +208,7 @@ describeWithServers('envtier doctor on Vault', () => {
 		const made = await envtier(
 			[
 				...['vault', 'setup', 'web', '--namespace', house.namespace, '--service-account', 'web'],
-				...['--org', 'acme', '--deployment', 'shop', '--service', 'web', '--apply'],
+				...['--org', 'acme', '--deployment', 'shop', '--service', 'web', '--apply', '--replace'],
 			],
 			{ env: { VAULT_ADDR: addr, VAULT_CACERT: caFile, VAULT_TOKEN: rootToken } },
 		);
@@ -208,7 +216,7 @@ describeWithServers('envtier doctor on Vault', () => {
 		const diagnosis = await diagnose(house);
 		await setUpVault(house.bao, house.namespace);
 		expect(diagnosis.checks.filter(({ status }) => status === 'fail' || status === 'warn')).toEqual([]);
-		expect(lineOf(diagnosis, 'vault-login')).toContain('policies: envtier-deployment-shop');
+		expect(lineOf(diagnosis, 'vault-login')).toContain('policies: envtier_deployment_secret_shop');
 	});
 
 	test('the token that it got from Vault is given back', async () => {

@@ -1,0 +1,59 @@
+import { err, ok, type Result } from '../../contract/result.ts';
+import { type ApplyFailure, type Ask, dataOf, readData } from './client.ts';
+
+/** At most so many roles are looked at. */
+const ROLES_LIMIT = 200;
+
+/** The policy that earlier versions wrote for `--own account`. */
+const earlierOwnAccount = (mount: string): string => `envtier-own-account-${mount.replaceAll('/', '_')}`;
+
+/**
+ * Looks for the policy that earlier versions wrote for `--own account`. It grants the deployment named like the service account
+ * alone, so whoever may create service accounts in the namespace of the role reads any deployment by it.
+ *
+ * @param mount path of the auth method, without `auth/`
+ * @returns the message with the way to migrate; undefined when that policy is not there
+ */
+export async function earlierOwnAccountProblem(
+	mount: string,
+	ask: Ask,
+): Promise<Result<string | undefined, ApplyFailure>> {
+	const policy = earlierOwnAccount(mount);
+	const there = await readData(ask, `sys/policies/acl/${policy}`);
+	if (!there.ok) return there;
+	if (there.value === undefined) return ok(undefined);
+	const roles = await rolesWith(policy, mount, ask);
+	if (!roles.ok) return err(roles.error);
+	return ok(
+		[
+			`an earlier version wrote the policy ${policy}, which is still there. It grants the deployment named like the`,
+			'service account alone, so whoever may create a service account in that namespace reads any deployment by it.',
+			`  roles of auth/${mount} that grant it: ${roles.value.join(' ') || 'none'}`,
+			'Deployments of --own account are called NAMESPACE.ACCOUNT now. To migrate:',
+			'  1. copy the secrets of deployments/ACCOUNT to deployments/NAMESPACE.ACCOUNT',
+			'  2. run this command with --replace for each of the roles; the annotation envtier.dev/deployment becomes NAMESPACE.ACCOUNT',
+			`  3. vault policy delete ${policy}`,
+			'docs/vault-setup.md ("From earlier versions") shows each step.',
+		].join('\n'),
+	);
+}
+
+async function rolesWith(
+	policy: string,
+	mount: string,
+	ask: Ask,
+): Promise<Result<readonly string[], ApplyFailure>> {
+	const listed = await ask('GET', `auth/${mount}/role?list=true`);
+	if (!listed.ok) return listed;
+	const keys = dataOf(listed.value)?.['keys'];
+	const names = Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
+	const found: string[] = [];
+	for (const name of names.slice(0, ROLES_LIMIT)) {
+		const role = await readData(ask, `auth/${mount}/role/${encodeURIComponent(name)}`);
+		if (!role.ok) return role;
+		const policies = role.value?.['token_policies'];
+		if (Array.isArray(policies) && policies.includes(policy)) found.push(name);
+	}
+	if (names.length > ROLES_LIMIT) found.push(`… (the first ${ROLES_LIMIT} roles were looked at)`);
+	return ok(found);
+}

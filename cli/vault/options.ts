@@ -1,0 +1,101 @@
+import { parseName, parseRole } from '../../contract/names.ts';
+import { parseVaultPath } from '../../contract/values.ts';
+
+/** What the command line says of the auth method and the KV mount. */
+export interface MountOptions {
+	readonly audience: string;
+	readonly type: 'kubernetes' | 'jwt';
+	/** Its type unless given. */
+	readonly mount?: string | undefined;
+	readonly kv: string;
+}
+
+/** What the command line says. */
+export interface SetupOptions extends MountOptions {
+	readonly role: string;
+	readonly namespace: readonly string[];
+	readonly serviceAccount: readonly string[];
+	readonly org?: string | undefined;
+	readonly deployment?: string | undefined;
+	readonly service: readonly string[];
+	readonly kvVersion: '1' | '2';
+	/** Grants the deployment that is named after the pod's namespace, or after its namespace and service account. */
+	readonly own?: 'namespace' | 'account' | undefined;
+	/** Grants opening what is sealed. */
+	readonly sealed?: boolean | undefined;
+	readonly transit: string;
+}
+
+/** What the command line says of the secrets API. */
+export interface ApiOptions extends MountOptions {
+	readonly namespace: string;
+	readonly serviceAccount: string;
+}
+
+/** Stands for all names. */
+export const ANY = '*';
+
+/** What is wrong with the options of `envtier vault setup`; undefined when nothing is. */
+export function setupProblem(options: SetupOptions): string | undefined {
+	const { org, deployment, service, namespace, serviceAccount } = options;
+	if (namespace.length === 0 || serviceAccount.length === 0)
+		return 'whose pods may log in? --namespace and --service-account say it';
+	const wrong = wrongName({
+		'--org': org === undefined ? [] : [org],
+		'--deployment': deployment === undefined ? [] : [deployment],
+		'--service': service,
+		'--namespace': onlyAny(namespace) ? [] : namespace,
+		'--service-account': onlyAny(serviceAccount) ? [] : serviceAccount,
+	});
+	if (wrong !== undefined) return wrong;
+	const nothing = grantProblem(options);
+	if (nothing !== undefined) return nothing;
+	if (namespace.includes(ANY) && !serviceAccount.includes(ANY))
+		return 'a service account’s name says nothing without its namespace: name the namespaces';
+	const named = parseRole(options.role);
+	if (!named.ok) return `the role must be ${named.error}`;
+	return wrongPath({ '--transit': options.transit }) ?? mountProblem(options);
+}
+
+function grantProblem({ org, deployment, service, own, sealed }: SetupOptions): string | undefined {
+	if (service.length > 0 && deployment === undefined)
+		return '--service needs --deployment: a service is part of one';
+	if (own !== undefined && deployment !== undefined) return '--own and --deployment exclude each other';
+	if (org === undefined && deployment === undefined && own === undefined && !sealed)
+		return 'the role would grant nothing: --deployment, --own or --org says whose secrets';
+	return undefined;
+}
+
+/** What is wrong with the options of `envtier vault setup-api`; undefined when nothing is. */
+export function apiProblem(options: ApiOptions): string | undefined {
+	const names = { '--namespace': [options.namespace], '--service-account': [options.serviceAccount] };
+	return wrongName(names) ?? mountProblem(options);
+}
+
+function wrongName(given: Readonly<Record<string, readonly string[]>>): string | undefined {
+	for (const [option, names] of Object.entries(given)) {
+		const wrong = names.map((name) => parseName(name)).find((parsed) => !parsed.ok);
+		if (wrong?.ok === false) return `${option} must be ${wrong.error}`;
+	}
+	return undefined;
+}
+
+function wrongPath(given: Readonly<Record<string, string | undefined>>): string | undefined {
+	for (const [option, path] of Object.entries(given)) {
+		const parsed = path === undefined ? undefined : parseVaultPath(path);
+		if (parsed?.ok === false) return `${option} must be ${parsed.error}`;
+	}
+	return undefined;
+}
+
+function mountProblem({ mount, kv, audience }: MountOptions): string | undefined {
+	const wrong = wrongPath({ '--mount': mount, '--kv': kv });
+	if (wrong !== undefined) return wrong;
+	return /^[-A-Za-z0-9:/._@]+$/.test(audience)
+		? undefined
+		: '--audience holds characters that have no place there';
+}
+
+function onlyAny(names: readonly string[]): boolean {
+	return names.length === 1 && names[0] === ANY;
+}

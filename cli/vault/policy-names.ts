@@ -1,0 +1,49 @@
+/** What the text of each policy depends on besides its template. All of it stands in the policy's name. */
+export const POLICY_FIELDS = {
+	session: [],
+	org: ['kv', 'org'],
+	deployment: ['kv', 'deployment'],
+	service: ['kv', 'deployment', 'service'],
+	'own-namespace': ['auth', 'kv'],
+	'own-account': ['auth', 'kv'],
+	sealed: ['auth', 'transit'],
+	'sealed-deployment': ['auth', 'transit', 'deployment'],
+	'sealed-own-namespace': ['auth', 'transit'],
+	'sealed-own-account': ['auth', 'transit'],
+	api: ['kv'],
+} as const;
+
+/** The name of a policy's template in deploy/vault/policies; `api` is deploy/vault/api-policy.hcl. */
+export type PolicyKind = keyof typeof POLICY_FIELDS;
+
+/** Mounts are paths as `parseVaultPath` takes them, the others names as `parseName` takes them. */
+export type PolicyFields = Readonly<Partial<Record<Field, string>>>;
+
+type Field = (typeof POLICY_FIELDS)[PolicyKind][number];
+
+const MOUNTS: ReadonlySet<string> = new Set<Field>(['auth', 'kv', 'transit']);
+
+/**
+ * The name of a policy: `envtier_service_secret_shop_web`. Policies with different texts have different names (ADR 44):
+ * "_" stands between the fields, and no field holds one.
+ *
+ * @throws RangeError when a field of the kind is missing
+ */
+export function policyName(kind: PolicyKind, fields: PolicyFields): string {
+	const parts = POLICY_FIELDS[kind].map((field) => {
+		const value = fields[field];
+		if (value === undefined) throw new RangeError(`the policy ${kind} needs ${field}`);
+		return MOUNTS.has(field) ? encodeMount(value) : value;
+	});
+	return ['envtier', kind, ...parts].join('_');
+}
+
+/**
+ * A mount's path as a part of a policy's name: lower-case letters, digits and "-" stay, "/" becomes ".", everything else "~" and
+ * two hexadecimal digits. Capitals are encoded because Vault and OpenBao keep names of policies in lower case.
+ */
+function encodeMount(path: string): string {
+	return path.replace(/[^-a-z0-9]/g, (char) =>
+		char === '/' ? '.' : `~${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+	);
+}
