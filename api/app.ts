@@ -209,20 +209,28 @@ async function signIn(
 	{ request, response, audit }: Exchange,
 ): Promise<Result<Identity, Problem>> {
 	const ip = request.ip ?? '';
-	const blocked = await limits.loginBlocked(ip);
-	if (blocked !== undefined) return tooMany(response, blocked, 'too many failed logins from your address');
 	const authorization = request.get('authorization');
-	const identified = await access.identify({ authorization, org: request.get('envtier-org') });
+	const identify = () => access.identify({ authorization, org: request.get('envtier-org') });
+	const failed = (status: number, reason: string): void => {
+		if (authorization !== undefined) metrics.loginFailed();
+		log.info({ requestId: audit.requestId, status, reason, ip }, 'authentication failed');
+	};
+	// Without credentials there is nothing to check and nothing to count.
+	const login =
+		authorization === undefined
+			? ({ kind: 'checked', identified: await identify() } as const)
+			: await limits.login(ip, authorization, identify);
+	if (login.kind === 'too-many') {
+		failed(429, 'too many failed logins');
+		return tooMany(response, login.seconds, 'too many failed logins from your address');
+	}
+	const { identified } = login;
 	if (!identified.ok) {
 		const { status, message } = identified.error;
 		if (status === 401) {
 			response.set('www-authenticate', 'Bearer');
-			if (authorization !== undefined) {
-				await limits.loginFailed(ip);
-				metrics.loginFailed();
-			}
-		}
-		log.info({ requestId: audit.requestId, status, reason: message, ip }, 'a caller was not let in');
+			failed(status, message);
+		} else log.info({ requestId: audit.requestId, status, reason: message, ip }, 'login refused');
 		return identified;
 	}
 	const wait = await limits.call(identified.value.subject);

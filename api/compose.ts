@@ -2,6 +2,7 @@ import type { Express } from 'express';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import type { AuditSink } from './audit.ts';
+import { atMostEvery } from './concurrency.ts';
 import { createAccess } from './identity/access.ts';
 import type { KeyRecord } from './identity/api-key.ts';
 import { findStoredKey } from './identity/key-store.ts';
@@ -41,6 +42,9 @@ export interface Surroundings {
 /** Milliseconds between attempts to undo what failed, and between looks for what dead processes left. */
 const RECOVERY = { retry: 2_000, sweep: 60_000 };
 
+/** Milliseconds between two requests to Vault for `/readyz`, which anybody may call. */
+const READY_INTERVAL = 1_000;
+
 /** Puts the parts together as the settings say. */
 export async function compose(settings: Settings, around: Surroundings): Promise<Api> {
 	const { log, audit, keys, version, now } = around;
@@ -57,8 +61,7 @@ export async function compose(settings: Settings, around: Surroundings): Promise
 		now,
 	});
 	let draining = false;
-	const notReady = async (): Promise<string | undefined> => {
-		if (draining) return 'shutting down';
+	const storeProblem = atMostEvery(READY_INTERVAL, async (): Promise<string | undefined> => {
 		if (store === undefined) return 'no store is configured';
 		try {
 			await store.check();
@@ -68,7 +71,8 @@ export async function compose(settings: Settings, around: Surroundings): Promise
 			log.warn({ problem: String(thrown) }, 'not ready');
 			return 'the secret store cannot take calls';
 		}
-	};
+	});
+	const notReady = async () => (draining ? 'shutting down' : await storeProblem());
 	const app = createApp({
 		operations: OPERATIONS,
 		openApi: openApiOf(OPERATIONS, version),

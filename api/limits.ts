@@ -1,4 +1,5 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { createLoginLimit, type LoginLimit } from './login-limit.ts';
 
 /** How much is too much, each within one minute. */
 export interface LimitSettings {
@@ -12,9 +13,7 @@ export interface LimitSettings {
 export interface Limits {
 	/** Counts a call; gives the seconds to wait when it is one too many. */
 	call(caller: string): Promise<number | undefined>;
-	/** The seconds for which an address may not try to log in. */
-	loginBlocked(address: string): Promise<number | undefined>;
-	loginFailed(address: string): Promise<void>;
+	readonly login: LoginLimit;
 }
 
 const MINUTE = 60;
@@ -22,14 +21,9 @@ const MINUTE = 60;
 /** Makes the counters. */
 export function createLimits({ calls, failedLogins }: LimitSettings): Limits {
 	const perCaller = new RateLimiterMemory({ points: calls, duration: MINUTE });
-	const perAddress = new RateLimiterMemory({ points: failedLogins, duration: MINUTE });
 	return {
 		call: (caller) => secondsToWait(perCaller.consume(caller)),
-		loginBlocked: async (address) => {
-			const state = await perAddress.get(address);
-			return state !== null && state.consumedPoints >= failedLogins ? seconds(state) : undefined;
-		},
-		loginFailed: async (address) => void (await secondsToWait(perAddress.consume(address))),
+		login: createLoginLimit(failedLogins),
 	};
 }
 
@@ -39,9 +33,7 @@ async function secondsToWait(consumed: Promise<RateLimiterRes>): Promise<number 
 		await consumed;
 		return undefined;
 	} catch (thrown) {
-		if (thrown instanceof RateLimiterRes) return seconds(thrown);
+		if (thrown instanceof RateLimiterRes) return Math.max(1, Math.ceil(thrown.msBeforeNext / 1000));
 		throw thrown;
 	}
 }
-
-const seconds = (state: RateLimiterRes): number => Math.max(1, Math.ceil(state.msBeforeNext / 1000));

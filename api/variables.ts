@@ -83,7 +83,8 @@ export const API_VARIABLES = {
 	},
 	ENVTIER_API_CALLS_PER_MINUTE: { meaning: 'calls of one caller in a minute', default: '600' },
 	ENVTIER_API_FAILED_LOGINS_PER_MINUTE: {
-		meaning: 'failed logins from one address in a minute, after which that address is refused',
+		meaning:
+			'failed logins from one address (IPv6: one /64 network) in a minute; beyond them wrong credentials get 429 and valid ones still pass',
 		default: '10',
 	},
 	ENVTIER_API_TRUST_PROXY: {

@@ -84,9 +84,9 @@ test('over TLS on a Vault: ready, then not ready while Vault is sealed, and a ca
 	const ready = async () => (await call({ url: `${api.url}/readyz`, caPem })).status;
 	expect(await ready()).toBe(200);
 	await bao.seal();
-	expect(await ready()).toBe(503);
+	await until('it to say that it is not ready', async () => (await ready()) === 503);
 	await bao.unseal();
-	expect(await ready()).toBe(200);
+	await until('it to say that it is ready', async () => (await ready()) === 200);
 	// Half a body: the call is under way when the signal comes.
 	const body = JSON.stringify({ key: 'A', value: 'v' });
 	const headers = { authorization, 'content-type': 'application/json', 'content-length': body.length };

@@ -86,3 +86,17 @@ test('a role that does not take it is a 500 whose cause is in the log, without t
 	expect(api.output()).not.toContain('eyJ');
 	expect((await api.send('GET', '/readyz')).status).toBe(503);
 });
+
+test('/readyz asks Vault at most once a second, however often it is called', async () => {
+	await using api = await startApi({ env: loggedIn(), callers: [alice] });
+	const began = performance.now();
+	for (let round = 0; round < 5; round += 1) {
+		const answers = await Promise.all(Array.from({ length: 40 }, () => api.send('GET', '/readyz')));
+		expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+	}
+	const seconds = (performance.now() - began) / 1000;
+	const metrics = (await api.send('GET', '/metrics')).text;
+	const checks = Number(/requests_total\{kind="check",status="200"\} (\d+)/.exec(metrics)?.[1]);
+	expect(checks).toBeGreaterThan(0);
+	expect(checks).toBeLessThanOrEqual(Math.floor(seconds) + 1);
+});
