@@ -1,16 +1,19 @@
 import { ANNOTATION_PREFIX } from '../contract/names.ts';
-import { STATUS_ANNOTATION } from './annotations.ts';
+import { err, type Result } from '../contract/result.ts';
+import { type Asked, STATUS_ANNOTATION } from './annotations.ts';
 import { asked } from './asked.ts';
+import { changedBack } from './changed-back.ts';
 import { type Decision, type Rejection, reject } from './decision.ts';
-import { tooManyPieces, tooMuchText, tooMuchToParse } from './limits.ts';
+import { countOf, NO_PARTS, takeOut } from './earlier.ts';
+import { tooManyEarlierParts, tooManyPieces, tooMuchText, tooMuchToParse } from './limits.ts';
 import { fetcherEnv } from './parts.ts';
-import { patchFor } from './patch.ts';
-import { planFor } from './plan.ts';
+import { changesFor } from './patch.ts';
+import { type Planned, planFor } from './plan.ts';
 import { type PodFacts, podAnnotations, podFacts } from './pod.ts';
-import { readingOf } from './reading.ts';
+import { type Reading, readingOf } from './reading.ts';
 import type { AdmissionRequest } from './review.ts';
 import type { InjectionSettings } from './settings.ts';
-import { statusMismatch } from './status.ts';
+import { earlierReaders, parseStatus, sinceInjection, statusOf } from './status.ts';
 
 /**
  * Decides what happens to the pod of an admission request. Pure: it does no I/O and never throws, whatever the pod looks like.
@@ -48,18 +51,66 @@ function decide(pod: PodFacts, namespace: string, settings: InjectionSettings): 
 	const reading = readingOf({ ...read.value, deployment }, pod.serviceAccount, namespace, settings);
 	if (!reading.ok) return reading.error;
 	const status = annotations.get(STATUS_ANNOTATION);
-	// First, for what other webhooks have added since may be nothing that could be planned for.
-	if (status !== undefined)
-		return (
-			statusMismatch(status, pod, read.value, reading.value, settings) ?? {
-				kind: 'skip',
-				reason: 'already-injected',
-			}
-		);
-	const planned = planFor(pod, read.value, reading.value, settings);
+	return status === undefined
+		? inject(pod, read.value, reading.value, settings)
+		: reconcile(pod, status, read.value, reading.value, settings);
+}
+
+/** A pod that was not injected before. */
+function inject(pod: PodFacts, asks: Asked, reading: Reading, settings: InjectionSettings): Decision {
+	const planned = plan(pod, asks, reading, settings);
 	if (!planned.ok) return planned.error;
-	const { plan } = planned.value;
-	const long = tooMuchText(plan.fetchers.map(({ volumes }) => fetcherEnv(plan.reading, volumes, settings)));
-	if (long !== undefined) return long;
-	return { kind: 'inject', ...planned.value, patch: patchFor(pod, plan, settings) };
+	const status = statusOf(planned.value.plan, asks, settings);
+	const from = { pod, parts: NO_PARTS, plan: planned.value.plan, settings, earlierImage: undefined, status };
+	const patch = changesFor(from).flatMap(({ operations }) => operations);
+	return { kind: 'inject', ...planned.value, patch, reconciled: [] };
+}
+
+/**
+ * A pod that says it was injected: reinvocation, or a copy of a running pod. It is planned for as if it had not been, and what it has
+ * with our names is brought to that plan, whoever has put it there (ADR 53).
+ */
+function reconcile(
+	pod: PodFacts,
+	text: string,
+	asks: Asked,
+	reading: Reading,
+	settings: InjectionSettings,
+): Decision {
+	const { pod: bare, parts } = takeOut(pod);
+	const many = tooManyEarlierParts(countOf(parts));
+	if (many !== undefined) return many;
+	const said = parseStatus(text);
+	const readers = asks.containers ?? earlierReaders(said, bare, parts, asks);
+	const planned = plan(
+		bare,
+		readers === undefined ? asks : { ...asks, containers: readers },
+		reading,
+		settings,
+	);
+	if (!planned.ok) return sinceInjection(planned.error);
+	const status = statusOf(planned.value.plan, asks, settings);
+	const from = { pod, parts, plan: planned.value.plan, settings, earlierImage: said.image, status };
+	const changes = changesFor(from);
+	if (changes.length === 0) return { kind: 'skip', reason: 'already-injected' };
+	return {
+		kind: 'inject',
+		plan: planned.value.plan,
+		warnings: [...planned.value.warnings, ...changedBack(changes)],
+		patch: changes.flatMap(({ operations }) => operations),
+		reconciled: changes.map(({ what }) => what),
+	};
+}
+
+function plan(
+	pod: PodFacts,
+	asks: Asked,
+	reading: Reading,
+	settings: InjectionSettings,
+): Result<Planned, Rejection> {
+	const planned = planFor(pod, asks, reading, settings);
+	if (!planned.ok) return planned;
+	const { fetchers } = planned.value.plan;
+	const long = tooMuchText(fetchers.map(({ volumes }) => fetcherEnv(reading, volumes, settings)));
+	return long === undefined ? planned : err(long);
 }

@@ -1,4 +1,4 @@
-import { INJECTED } from '../contract/names.ts';
+import { isFetcherName } from './added-names.ts';
 import { id, item, type Json, list, object, text, texts } from './json.ts';
 
 /** What a decision needs to know of one container. */
@@ -19,36 +19,37 @@ export interface ContainerFacts {
 	readonly terminationPath: string | undefined;
 	/** Names of its variables; undefined when the container has no `env` at all. */
 	readonly env: readonly string[] | undefined;
-	/** Native variables, by name: which key of which volume the kubelet reads. */
-	readonly fromFiles: ReadonlyMap<string, FileKey>;
+	/** Native variables: which key of which volume the kubelet reads. */
+	readonly fromFiles: readonly FileVariable[];
 	/** Undefined when the image's entry point is what runs. */
 	readonly command: readonly string[] | undefined;
 	readonly requests: Json;
 	readonly limits: Json;
-	/** Set for containers that bear the name of an injected one, to tell it from an impostor. */
-	readonly injected: InjectedFacts | undefined;
+	/** The whole container as decoded from JSON; set for init containers with the name of a fetcher alone. */
+	readonly raw: Json | undefined;
 }
 
 /** A volume as a container sees it. */
 export interface Mount {
+	/** Where it stands in the container's `volumeMounts`. */
+	readonly index: number;
 	readonly volume: string;
 	readonly path: string;
 	readonly readOnly: boolean;
+	/** True for a mount of the whole volume that is not propagated. */
+	readonly plain: boolean;
 }
 
-/** Where a native variable comes from (`fileKeyRef`). */
-export interface FileKey {
+/** A native variable (`fileKeyRef`). */
+export interface FileVariable {
+	/** Where it stands in the container's `env`. */
+	readonly index: number;
+	readonly name: string;
 	readonly volume: string;
+	/** Of the file in the volume. */
+	readonly path: string;
 	readonly key: string;
-}
-
-/** What tells an injected container from one that only has its name. */
-export interface InjectedFacts {
-	readonly image: string | undefined;
-	/** True when `command`, `args` or `envFrom` is set, or a restart policy: for the end of a sidecar nobody waits. */
-	readonly altered: boolean;
-	/** The last value of each variable, as the kubelet applies them; undefined for one that is not given as plain text. */
-	readonly env: ReadonlyMap<string, string | undefined>;
+	readonly optional: boolean;
 }
 
 /**
@@ -67,44 +68,34 @@ function overridesFileModes(security: Json, path: string): boolean {
 	return !names('drop').some((name) => ['ALL', 'DAC_OVERRIDE'].includes(name));
 }
 
-function injectedFacts(raw: Json, path: string): InjectedFacts {
-	const env = (list(raw['env'], `${path}.env`) ?? []).map((each, i): [string, string | undefined] => {
-		const variable = item(each, `${path}.env[${i}]`);
-		const from = variable['valueFrom'];
-		const value = text(variable['value'], `${path}.env[${i}].value`) ?? '';
-		return [text(variable['name'], `${path}.env[${i}].name`) ?? '', from ? undefined : value];
-	});
-	return {
-		image: text(raw['image'], `${path}.image`),
-		altered:
-			text(raw['restartPolicy'], `${path}.restartPolicy`) !== undefined ||
-			['command', 'args', 'envFrom'].some((field) => (list(raw[field], `${path}.${field}`)?.length ?? 0) > 0),
-		env: new Map(env),
-	};
-}
-
-function fileKeys(env: readonly unknown[], path: string): ReadonlyMap<string, FileKey> {
-	const found = new Map<string, FileKey>();
-	for (const [i, each] of env.entries()) {
-		const at = `${path}[${i}]`;
+function fileVariables(env: readonly unknown[], path: string): readonly FileVariable[] {
+	return env.flatMap((each, index) => {
+		const at = `${path}[${index}]`;
 		const variable = item(each, at);
 		const from = object(variable['valueFrom'], `${at}.valueFrom`)['fileKeyRef'];
-		if (from === undefined || from === null) continue;
+		if (from === undefined || from === null) return [];
 		const reference = object(from, `${at}.valueFrom.fileKeyRef`);
-		found.set(text(variable['name'], `${at}.name`) ?? '', {
-			volume: text(reference['volumeName'], `${at}.valueFrom.fileKeyRef.volumeName`) ?? '',
-			key: text(reference['key'], `${at}.valueFrom.fileKeyRef.key`) ?? '',
-		});
-	}
-	return found;
+		const field = (name: string) => text(reference[name], `${at}.valueFrom.fileKeyRef.${name}`) ?? '';
+		return {
+			index,
+			name: text(variable['name'], `${at}.name`) ?? '',
+			volume: field('volumeName'),
+			path: field('path'),
+			key: field('key'),
+			optional: reference['optional'] === true,
+		};
+	});
 }
 
-function mountFacts(value: unknown, path: string): Mount {
+function mountFacts(value: unknown, path: string, index: number): Mount {
 	const raw = item(value, path);
+	const propagation = raw['mountPropagation'] ?? 'None';
 	return {
+		index,
 		volume: text(raw['name'], `${path}.name`) ?? '',
 		path: text(raw['mountPath'], `${path}.mountPath`) ?? '',
 		readOnly: raw['readOnly'] === true,
+		plain: !raw['subPath'] && !raw['subPathExpr'] && propagation === 'None',
 	};
 }
 
@@ -124,17 +115,17 @@ export function containerFacts(value: unknown, at: ContainerFacts['list'], index
 		overridesFileModes: overridesFileModes(security, `${path}.securityContext`),
 		sidecar: raw['restartPolicy'] === 'Always',
 		mounts: list(raw['volumeMounts'], `${path}.volumeMounts`)?.map((mount, i) =>
-			mountFacts(mount, `${path}.volumeMounts[${i}]`),
+			mountFacts(mount, `${path}.volumeMounts[${i}]`, i),
 		),
 		devices: texts(raw['volumeDevices'], 'devicePath', `${path}.volumeDevices`) ?? [],
 		terminationPath: text(raw['terminationMessagePath'], `${path}.terminationMessagePath`),
 		env: texts(raw['env'], 'name', `${path}.env`),
-		fromFiles: fileKeys(list(raw['env'], `${path}.env`) ?? [], `${path}.env`),
+		fromFiles: fileVariables(list(raw['env'], `${path}.env`) ?? [], `${path}.env`),
 		command: list(raw['command'], `${path}.command`)?.map(
 			(word, i) => text(word, `${path}.command[${i}]`) ?? '',
 		),
 		requests: object(resources['requests'], `${path}.resources.requests`),
 		limits: object(resources['limits'], `${path}.resources.limits`),
-		injected: name.startsWith(INJECTED.container) ? injectedFacts(raw, path) : undefined,
+		raw: at === 'initContainers' && isFetcherName(name) ? raw : undefined,
 	};
 }

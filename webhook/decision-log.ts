@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { Decision } from './decision.ts';
+import { summaryOf } from './changed-back.ts';
+import { type Decision, injectReason } from './decision.ts';
 import type { AdmissionRequest } from './review.ts';
 
 /** Writes the one line that a decision leaves: at `info` what is injected, at `warn` what is refused, at `debug` what is left alone. */
@@ -16,7 +17,17 @@ export function logDecision(log: Logger, request: AdmissionRequest, decision: De
 			break;
 		case 'inject': {
 			const { role, tiers } = decision.plan.reading;
-			log.info({ ...which, reason: 'requested', role, tiers }, 'injected');
+			const reconciled = decision.reconciled.length > 0;
+			log.info(
+				{
+					...which,
+					reason: injectReason(decision),
+					role,
+					tiers,
+					...(reconciled ? { changes: summaryOf(decision.reconciled) } : {}),
+				},
+				reconciled ? 'reconciled' : 'injected',
+			);
 			break;
 		}
 		default:

@@ -1,6 +1,6 @@
-import type { Operation } from './patch.ts';
+import type { Operation } from './operations.ts';
 import type { Plan } from './plan.ts';
-import type { RejectReason, SkipReason } from './reasons.ts';
+import type { InjectReason, RejectReason, SkipReason } from './reasons.ts';
 
 /** What is to happen to one pod. */
 export type Decision =
@@ -9,6 +9,8 @@ export type Decision =
 			readonly plan: Plan;
 			readonly patch: readonly Operation[];
 			readonly warnings: readonly string[];
+			/** What was changed of an earlier injection, as people would say it; empty for a pod that was not injected before. */
+			readonly reconciled: readonly string[];
 	  }
 	| { readonly kind: 'skip'; readonly reason: SkipReason }
 	| Rejection;
@@ -18,6 +20,11 @@ export interface Rejection {
 	readonly kind: 'reject';
 	readonly reason: RejectReason;
 	readonly message: string;
+}
+
+/** What an injection is counted and logged under. */
+export function injectReason({ reconciled }: Extract<Decision, { kind: 'inject' }>): InjectReason {
+	return reconciled.length === 0 ? 'requested' : 'reconciled';
 }
 
 /** A refusal for `reason`, explained by `message`. */

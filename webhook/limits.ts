@@ -112,6 +112,18 @@ export function tooMuchAdded(
 	);
 }
 
+/** Containers, volumes, mounts and variables with our names in a pod that says it was injected: more than injection adds. */
+const MOST_EARLIER = 2 * MOST_ADDED;
+
+/** Refuses a pod that says it was injected and has so many parts with our names that to take them out would take long. */
+export function tooManyEarlierParts(count: number): Rejection | undefined {
+	if (count <= MOST_EARLIER) return undefined;
+	return reject(
+		'too-large',
+		`the pod says that it was injected, and has more than ${MOST_EARLIER} containers, volumes, mounts and variables with Envtier’s names: remove them and the annotation ${ANNOTATION_PREFIX}status`,
+	);
+}
+
 /** Refuses a pod whose readers are too many users. */
 export function tooManyUsers({ readers }: Grouping): Rejection | undefined {
 	if (readers.length <= MOST_USERS) return undefined;
@@ -134,7 +146,7 @@ export function tooManyOfKeys(count: number): Rejection | undefined {
 }
 
 /** Parts of the secrets that the containers of one pod get; each is a volume in memory. */
-export const MOST_PARTS = 32;
+const MOST_PARTS = 32;
 
 /** Refuses a pod whose containers take more different parts than that. */
 export function tooManyParts(count: number): Rejection | undefined {

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Decision } from './decision.ts';
+import { type Decision, injectReason } from './decision.ts';
 import { EVENT_RESULTS, type EventResult } from './events/reporter.ts';
-import { REJECT_REASONS, SKIP_REASONS } from './reasons.ts';
+import { INJECT_REASONS, REJECT_REASONS, SKIP_REASONS } from './reasons.ts';
 
 /** What is counted while the webhook works. No label ever comes from a caller or a pod: every series is known beforehand. */
 export interface Metrics {
@@ -29,9 +29,6 @@ export interface Observed {
 	/** Seconds since the API server last confirmed what is known of the namespaces; undefined when nobody follows them. */
 	readonly namespacesAge: (() => number) | undefined;
 }
-
-/** What an injection is counted under; the other decisions have their reasons. */
-const INJECTED = 'requested';
 
 /** Seconds. A decision takes well below a millisecond; the API server waits 5 s. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -104,7 +101,7 @@ function callMetrics(registers: Registry[]): Pick<Metrics, 'called' | 'decided' 
 	});
 	for (const result of EVENT_RESULTS) events.inc({ result }, 0);
 	// From zero on, for a rate needs a first value.
-	decisions.inc({ decision: 'inject', reason: INJECTED }, 0);
+	for (const reason of Object.keys(INJECT_REASONS)) decisions.inc({ decision: 'inject', reason }, 0);
 	for (const reason of Object.keys(SKIP_REASONS)) decisions.inc({ decision: 'skip', reason }, 0);
 	for (const reason of Object.keys(REJECT_REASONS)) decisions.inc({ decision: 'reject', reason }, 0);
 	for (const status of [...FAILURES, 'other']) failures.inc({ status }, 0);
@@ -120,7 +117,7 @@ function callMetrics(registers: Registry[]): Pick<Metrics, 'called' | 'decided' 
 		decided: (decision) =>
 			decisions.inc({
 				decision: decision.kind,
-				reason: decision.kind === 'inject' ? INJECTED : decision.reason,
+				reason: decision.kind === 'inject' ? injectReason(decision) : decision.reason,
 			}),
 		told: (result) => events.inc({ result }),
 		failed: (status) => failures.inc({ status: FAILURES.includes(status) ? status : 'other' }),

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { ANNOTATION_PREFIX } from '../contract/names.ts';
-import type { ContainerFacts } from './container.ts';
+import type { ContainerFacts, Mount } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
 import type { Plan } from './plan.ts';
 import type { PodFacts } from './pod.ts';
@@ -26,6 +26,13 @@ export function mountInTheWay(pod: PodFacts, plan: Plan): Rejection | undefined 
 		if (closed !== undefined) return closedBy(container, closed, plan.path);
 	}
 	return undefined;
+}
+
+/** Whether the runtime could not make a mount at `place` beside this one, or would hide what is mounted there. */
+export function obstructs({ path, readOnly }: Mount, place: string): boolean {
+	const theirs = linkFollowed(posix.resolve('/', path));
+	const ours = linkFollowed(place);
+	return isWithin(theirs, ours) || (readOnly && isWithin(ours, theirs));
 }
 
 /** Mounts, devices and the file of the last words, which the kubelet mounts as well. It takes a relative path from the root, and the kernel ignores dots and doubled slashes. */

@@ -1,5 +1,6 @@
 import { INJECTED } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
+import { outDirectory, volumeName } from './added-names.ts';
 import type { Asked } from './annotations.ts';
 import type { ContainerFacts } from './container.ts';
 import { type Rejection, reject } from './decision.ts';
@@ -12,7 +13,6 @@ import { type Qos, qosOf } from './qos.ts';
 import type { Reading } from './reading.ts';
 import { isToBeWrapped, type SelectionText, saidOfNobody, selectionFor } from './selections.ts';
 import type { InjectionSettings } from './settings.ts';
-import { outDirectory, volumeName } from './volume-names.ts';
 import { isWrapped, wrapProblem } from './wrap.ts';
 
 /** One init container, which writes what the containers of one user read. */

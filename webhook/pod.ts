@@ -1,13 +1,18 @@
 import { ANNOTATION_PREFIX, isUnderPrefix } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
+import { isAddedVolume } from './added-names.ts';
 import { type ContainerFacts, containerFacts } from './container.ts';
 import { id, item, type Json, list, Malformed, object, text, texts } from './json.ts';
 
 /** What a decision needs to know of one volume. */
 export interface VolumeFacts {
 	readonly name: string;
+	/** Where it stands in the pod's `volumes`. */
+	readonly index: number;
 	/** True when no container can write to it, however it is mounted. */
 	readonly readOnly: boolean;
+	/** The whole volume as decoded from JSON; set for those with the name of one that injection adds alone. */
+	readonly raw: Json | undefined;
 }
 
 /** What a decision needs to know of one pod; everything else in it is never looked at. */
@@ -70,10 +75,13 @@ function runsOnWindows(spec: Json): boolean {
 /** Kinds of volumes that the kubelet mounts read-only, whatever the mount says. */
 const READ_ONLY = ['configMap', 'secret', 'projected', 'downwardAPI', 'image'] as const;
 
-function volumeFacts(value: unknown, path: string): VolumeFacts {
+function volumeFacts(value: unknown, path: string, index: number): VolumeFacts {
 	const raw = item(value, path);
+	const name = text(raw['name'], `${path}.name`) ?? '';
 	return {
-		name: text(raw['name'], `${path}.name`) ?? '',
+		name,
+		index,
+		raw: isAddedVolume(name) ? raw : undefined,
 		readOnly: READ_ONLY.some((kind) => raw[kind] !== undefined && raw[kind] !== null),
 	};
 }
@@ -112,7 +120,7 @@ function facts(pod: unknown, annotations: PodFacts['annotations']): PodFacts {
 		),
 		ephemeralNames: texts(spec['ephemeralContainers'], 'name', 'spec.ephemeralContainers') ?? [],
 		volumes: list(spec['volumes'], 'spec.volumes')?.map((volume, i) =>
-			volumeFacts(volume, `spec.volumes[${i}]`),
+			volumeFacts(volume, `spec.volumes[${i}]`, i),
 		),
 		podLevelResources: hasResources(object(spec['resources'], 'spec.resources')),
 	};

@@ -40,6 +40,11 @@ function amount(quantity: string): number {
 	return Number(digits) * (SUFFIXES.get(suffix) ?? Number.NaN);
 }
 
+/** Whether two quantities are the same amount, however they are written; the API server writes them in one way of several. */
+export function sameAmount(a: string | undefined, b: string | undefined): boolean {
+	return a === b || (a !== undefined && b !== undefined && amount(a) === amount(b));
+}
+
 /** The first resource of which more is requested than the limit allows; the API server refuses every pod with such a container. */
 export function exceeding(requests: Quantities, limits: Quantities): string | undefined {
 	return Object.keys(requests).find((name) => amount(requests[name] ?? '') > amount(limits[name] ?? ''));

@@ -5,6 +5,16 @@ interface Reason {
 	readonly cure: string;
 }
 
+/** Why a pod is changed. Stable words: they label metrics and log lines. */
+export const INJECT_REASONS = {
+	requested: { meaning: 'the pod asks for secrets', cure: '' },
+	reconciled: {
+		meaning:
+			'the pod was injected before, and another webhook or other settings made what was injected differ from what would be injected now',
+		cure: '',
+	},
+} as const satisfies Record<string, Reason>;
+
 /** Why a pod is left as it is. Stable words: they label metrics and audit annotations. */
 export const SKIP_REASONS = {
 	'not-a-pod-creation': {
@@ -115,11 +125,10 @@ export const REJECT_REASONS = {
 		meaning: 'the pod is the mirror of a static pod, which has no service account to log in with',
 		cure: 'remove the annotations, or run the pod under a Deployment or DaemonSet',
 	},
-	'status-mismatch': {
-		meaning: 'the pod says that it was injected, but does not carry what injection would add now',
-		cure: 'remove envtier.dev/status and everything whose name starts with "envtier-", then create the pod again',
-	},
 } as const satisfies Record<string, Reason>;
+
+/** The word for one reason to change a pod. */
+export type InjectReason = keyof typeof INJECT_REASONS;
 
 /** The word for one reason to leave a pod as it is. */
 export type SkipReason = keyof typeof SKIP_REASONS;

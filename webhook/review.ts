@@ -1,8 +1,9 @@
 import { err, ok, type Result } from '../contract/result.ts';
+import { summaryOf } from './changed-back.ts';
 import type { Decision } from './decision.ts';
 import { BODY_BOUNDS, excessOf, MOST_UNSEEN } from './limits.ts';
+import type { Operation } from './operations.ts';
 import { controllerOf, type Owner } from './owner.ts';
-import type { Operation } from './patch.ts';
 import type { RejectReason } from './reasons.ts';
 import { type Excess, type Range, scan } from './scan.ts';
 
@@ -154,6 +155,7 @@ function response(uid: string, decision: Decision): AdmissionResponse {
 					role: decision.plan.reading.role,
 					tiers: decision.plan.reading.tiers.join(','),
 					fetchers: decision.plan.fetchers.map((fetcher) => fetcher.container).join(','),
+					...(decision.reconciled.length === 0 ? {} : { reconciled: summaryOf(decision.reconciled) }),
 				},
 			};
 		default:

@@ -40,11 +40,6 @@ export function sourced({ each, wrap }: Asked): string | undefined {
 	return named === undefined ? undefined : `wrap.${named[0]}`;
 }
 
-/** The containers that annotations name, by annotation. */
-export function aboutContainers({ each }: Asked): readonly (readonly string[])[] {
-	return [each.keys, each.prefix, each.wrap].map((members) => [...members.keys()]);
-}
-
 /** An annotation about a container that gets no secrets, most often a typo. */
 export function saidOfNobody({ each }: Asked, readers: ReadonlySet<string>): Rejection | undefined {
 	for (const family of ['keys', 'prefix', 'wrap'] as const) {

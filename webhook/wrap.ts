@@ -27,9 +27,19 @@ export function isWrapped(command: readonly string[], path: string): boolean {
 	return command.some((_, at) => words.every((word, i) => command[at + i] === word));
 }
 
-/** Whether a command goes through the wrapper of any path. */
-export function hasWrapper(command: readonly string[]): boolean {
-	return command.includes(NAME);
+/** How many words a wrapper has. */
+export const WRAPPER_LENGTH = 4;
+
+const SCRIPT = /^\. \/[^\s;|&$`]* && exec "\$@"$/;
+
+/** Where in a command wrappers begin, of whatever path. */
+export function wrappersIn(command: readonly string[]): readonly number[] {
+	return command.flatMap((word, i) => {
+		const at = i - (WRAPPER_LENGTH - 1);
+		if (word !== NAME || at < 0) return [];
+		const [shell, option, script = ''] = command.slice(at, i);
+		return shell === 'sh' && option === '-c' && SCRIPT.test(script) ? [at] : [];
+	});
 }
 
 /** Why one of the containers cannot be started through a shell. */

@@ -10,9 +10,6 @@ import type { Json } from './json.ts';
 import type { ExplainSettings } from './settings.ts';
 import type { Subject } from './subjects.ts';
 
-/** One operation of the JSON Patch (RFC 6902) that the webhook would answer with. */
-type Operation = Readonly<{ op: 'add'; path: string; value: unknown }>;
-
 /** What the webhook would do with the pods of one subject, and why. */
 export interface Verdict {
 	readonly subject: Subject;
@@ -43,7 +40,8 @@ export interface Injection {
 	/** Keys whose values are composed. */
 	readonly composed: readonly string[];
 	readonly fetchers: readonly { readonly container: string; readonly user: number }[];
-	readonly patch: readonly Operation[];
+	/** The JSON Patch (RFC 6902) that the webhook would answer with. */
+	readonly patch: Extract<Decision, { kind: 'inject' }>['patch'];
 	/** The pod after it. */
 	readonly pod: Json;
 }

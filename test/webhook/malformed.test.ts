@@ -80,10 +80,6 @@ describe('a pod that the API could not have is refused, naming the field and nev
 		['spec.containers[0].resources.limits', withContainer({ resources: { limits: [CANARY] } })],
 		['spec.initContainers', withSpec({ containers: [{}], initContainers: CANARY })],
 		['spec.initContainers[0]', withSpec({ containers: [{}], initContainers: [7] })],
-		[
-			'spec.initContainers[0].env[0].value',
-			withSpec({ containers: [{}], initContainers: [{ name: 'envtier-fetch', env: [{ value: [CANARY] }] }] }),
-		],
 		['spec.ephemeralContainers', withSpec({ containers: [{}], ephemeralContainers: CANARY })],
 		['spec.volumes', withSpec({ containers: [{}], volumes: CANARY })],
 		['spec.volumes[0]', withSpec({ containers: [{}], volumes: [[CANARY]] })],

@@ -74,7 +74,9 @@ describe('a pod that was injected is not injected again', () => {
 			};
 			after.spec?.containers.unshift(sidecar);
 			after.spec?.initContainers?.unshift({ name: 'sidecar-init', image: 'mesh:1' });
-			after.spec?.initContainers?.push({ name: 'late-init', image: 'mesh:1' });
+			// With "last" the fetchers would be moved behind it.
+			if (_.metadata.annotations?.['envtier.dev/init-order'] !== 'last')
+				after.spec?.initContainers?.push({ name: 'late-init', image: 'mesh:1' });
 			after.spec?.volumes?.unshift({ name: 'own', emptyDir: {} });
 			for (const container of all(after))
 				container.env = [{ name: 'PROXY', value: 'x' }, ...(container.env ?? [])];

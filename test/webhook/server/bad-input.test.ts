@@ -48,6 +48,29 @@ const SOME_OBJECTS = `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`;
 const bytes = (...parts: (string | number[])[]): Buffer =>
 	Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part))));
 
+/** A pod that says it was injected, with a hole in one field of its fetcher, or of its volume. */
+function forged(field: string): object {
+	const hole: Record<string, unknown> = {
+		env: [
+			{ name: 'ENVTIER_OUT', value: 'HERE' },
+			{ name: 'HTTP_PROXY', value: 1 },
+		],
+	};
+	return {
+		metadata: { annotations: { 'envtier.dev/deployment': 'shop', 'envtier.dev/status': '{}' } },
+		spec: {
+			initContainers: [
+				{ name: 'envtier-fetch', ...(field === 'volume' ? {} : { [field]: hole[field] ?? 'HERE' }) },
+			],
+			containers: [{ name: 'web' }],
+			volumes:
+				field === 'volume'
+					? [{ name: 'envtier-secrets', emptyDir: { medium: 'Memory', sizeLimit: 'HERE' } }]
+					: [],
+		},
+	};
+}
+
 describe('what is no review is refused with what is wrong', () => {
 	test.for<readonly [sentence: string, status: number, text: string, message: Message]>([
 		['nothing', 400, 'not JSON', { body: '' }],
@@ -149,7 +172,7 @@ describe('a review with an odd pod is answered as a review', () => {
 		],
 		[
 			'a status of 30,000 lists',
-			false,
+			true,
 			JSON.stringify(
 				review({
 					metadata: { annotations: { ...metadata.annotations, 'envtier.dev/status': SOME_LISTS } },
@@ -157,6 +180,13 @@ describe('a review with an odd pod is answered as a review', () => {
 				}),
 			),
 		],
+		...['env', 'securityContext', 'image', 'lifecycle', 'terminationMessagePath', 'volume'].map(
+			(field): [string, boolean, string] => [
+				`30,000 lists for ${field} of a fetcher that someone typed`,
+				!['securityContext', 'terminationMessagePath'].includes(field),
+				around(forged(field), SOME_LISTS),
+			],
+		),
 		[
 			'__proto__ as an annotation of ours',
 			false,

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { admit } from '../../../webhook/admit.ts';
-import { REJECT_REASONS, SKIP_REASONS } from '../../../webhook/reasons.ts';
+import { injectReason } from '../../../webhook/decision.ts';
+import { INJECT_REASONS, REJECT_REASONS, SKIP_REASONS } from '../../../webhook/reasons.ts';
 import { goldenCases } from '../../golden/cases.ts';
 import { samplesOf } from '../../support/metrics.ts';
 import { until } from '../../support/until.ts';
@@ -54,7 +55,7 @@ describe('decisions', () => {
 			const { injection } = settings(golden.settings);
 			server.use(injection);
 			const decision = admit(request(golden.pod, golden.request), injection);
-			const reason = decision.kind === 'inject' ? 'requested' : decision.reason;
+			const reason = decision.kind === 'inject' ? injectReason(decision) : decision.reason;
 			const series = `envtier_webhook_decisions_total{decision="${decision.kind}",reason="${reason}"}`;
 			expected[series] = (expected[series] ?? 0) + 1;
 			await send(server, agent, { body: JSON.stringify(review(golden.pod, golden.request)) });
@@ -67,7 +68,7 @@ describe('decisions', () => {
 		const samples = samplesOf(await text());
 		const series = (decision: string, reason: string) =>
 			samples.get(`envtier_webhook_decisions_total{decision="${decision}",reason="${reason}"}`);
-		expect(series('inject', 'requested')).toBe(0);
+		for (const reason of Object.keys(INJECT_REASONS)) expect(series('inject', reason), reason).toBe(0);
 		for (const reason of Object.keys(SKIP_REASONS)) expect(series('skip', reason), reason).toBe(0);
 		for (const reason of Object.keys(REJECT_REASONS)) expect(series('reject', reason), reason).toBe(0);
 	});

@@ -1,0 +1,85 @@
+import type { V1Container, V1SecurityContext } from '@kubernetes/client-node';
+
+/**
+ * What becomes of a field of a fetcher's container that does not have the value that injection gives it:
+ * `ours`: it gets our value; `removed`: injection never sets it, so it is taken out; `kept`: others may set it;
+ * `checked`: part of it is ours, as the note says.
+ */
+export type FieldRule =
+	| { readonly rule: 'ours' | 'removed'; readonly why: string }
+	| { readonly rule: 'kept'; readonly why: string }
+	| { readonly rule: 'checked'; readonly why: string };
+
+const RUNS = 'decides what runs';
+const WAITS = 'decides whether the application waits for the fetcher and its success';
+const IDENTITY = 'decides whether the application can read the files';
+const RIGHTS = 'Pod Security "restricted"';
+
+/**
+ * The fields of a fetcher's container when a pod is reviewed again (ADR 53). The type checker names any field that a new version of
+ * Kubernetes' types adds; docs/reference.md is generated from this table.
+ */
+export const FETCHER_FIELDS = {
+	name: { rule: 'ours', why: 'by it the container is found' },
+	image: {
+		rule: 'checked',
+		why: 'kept when another webhook has rewritten it (to a mirror, a digest, another tag) and the last part of its name is still ours',
+	},
+	imagePullPolicy: { rule: 'kept', why: 'a matter of the cluster' },
+	command: { rule: 'removed', why: RUNS },
+	args: { rule: 'removed', why: RUNS },
+	workingDir: { rule: 'removed', why: RUNS },
+	env: {
+		rule: 'checked',
+		why: 'variables that begin with ENVTIER_ are ours; those that decide how a program starts or whom it trusts are removed; others, such as HTTP_PROXY, are kept',
+	},
+	envFrom: { rule: 'removed', why: 'its variables cannot be seen from here' },
+	volumeMounts: {
+		rule: 'checked',
+		why: 'our volumes and our directories are ours; other mounts are kept',
+	},
+	volumeDevices: { rule: 'removed', why: 'the fetcher uses no device' },
+	securityContext: { rule: 'checked', why: 'field by field, as below' },
+	restartPolicy: { rule: 'removed', why: WAITS },
+	restartPolicyRules: { rule: 'removed', why: WAITS },
+	lifecycle: { rule: 'removed', why: WAITS },
+	livenessProbe: { rule: 'removed', why: WAITS },
+	readinessProbe: { rule: 'removed', why: WAITS },
+	startupProbe: { rule: 'removed', why: WAITS },
+	terminationMessagePath: { rule: 'checked', why: 'the default of the API server counts as absent' },
+	terminationMessagePolicy: { rule: 'ours', why: 'by it a failure is explained' },
+	resources: { rule: 'kept', why: 'a matter of the cluster' },
+	resizePolicy: { rule: 'kept', why: 'a matter of the cluster' },
+	ports: { rule: 'kept', why: 'the fetcher listens on none' },
+	stdin: { rule: 'kept', why: 'the fetcher reads nothing from it' },
+	stdinOnce: { rule: 'kept', why: 'the fetcher reads nothing from it' },
+	tty: { rule: 'kept', why: 'the fetcher reads nothing from it' },
+} as const satisfies Record<keyof V1Container, FieldRule>;
+
+/** The same for the fields of its `securityContext`. */
+export const SECURITY_FIELDS = {
+	runAsUser: { rule: 'ours', why: IDENTITY },
+	runAsGroup: { rule: 'ours', why: IDENTITY },
+	runAsNonRoot: { rule: 'ours', why: RIGHTS },
+	allowPrivilegeEscalation: { rule: 'ours', why: RIGHTS },
+	readOnlyRootFilesystem: { rule: 'ours', why: 'nothing is written outside the volume' },
+	privileged: { rule: 'removed', why: RIGHTS },
+	capabilities: { rule: 'checked', why: 'kept when ALL is dropped and none is added' },
+	seccompProfile: { rule: 'checked', why: 'kept when it is RuntimeDefault or Localhost' },
+	appArmorProfile: { rule: 'checked', why: 'kept unless it is Unconfined' },
+	procMount: { rule: 'checked', why: 'kept when it is Default' },
+	seLinuxOptions: { rule: 'kept', why: 'a matter of the node' },
+	windowsOptions: { rule: 'removed', why: 'the fetcher runs on Linux' },
+} as const satisfies Record<keyof V1SecurityContext, FieldRule>;
+
+/**
+ * Variables by which somebody else decides what the fetcher does. Sources: ld.so(8); Node.js and Bun documentation on environment
+ * variables; OpenSSL's environment(7); VAULT_* and BAO_* are what clients of Vault and OpenBao read.
+ */
+const DECIDING =
+	/^(?:ENVTIER|NODE|BUN|LD|VAULT|BAO|OPENSSL|GLIBC|MALLOC|UV)_|^(?:SSL_CERT_FILE|SSL_CERT_DIR|SSLKEYLOGFILE|GCONV_PATH|LOCPATH|RES_OPTIONS|HOSTALIASES|LOCALDOMAIN|DEBUG)$/;
+
+/** Whether a variable decides what the fetcher does. */
+export function isDeciding(variable: string): boolean {
+	return DECIDING.test(variable);
+}
