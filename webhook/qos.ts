@@ -1,5 +1,6 @@
 import type { ContainerFacts } from './container.ts';
 import type { PodFacts } from './pod.ts';
+import { amountOf, sameAmount } from './quantities.ts';
 
 /**
  * What the pod's quality-of-service class asks of the containers that are added:
@@ -9,16 +10,25 @@ import type { PodFacts } from './pod.ts';
  */
 export type Qos = 'guaranteed' | 'pod-level' | 'other';
 
-/** Kubernetes docs, "Pod Quality of Service Classes": every container, CPU and memory, limits set and requests equal to them. */
+/**
+ * Kubernetes docs, "Pod Quality of Service Classes": every container, CPU and memory, limits set and requests equal to them. A limit of
+ * zero counts as none.
+ */
 function isGuaranteed(container: ContainerFacts): boolean {
 	return ['cpu', 'memory'].every((resource) => {
-		const limit = container.limits[resource];
-		const request = container.requests[resource];
-		return limit !== undefined && (request === undefined || request === limit);
+		const limit = quantityIn(container.limits[resource]);
+		const request = quantityIn(container.requests[resource]);
+		if (limit === undefined || amountOf(limit) === 0n) return false;
+		return request === undefined || sameAmount(request, limit);
 	});
 }
 
-/** The class of a pod before anything is added to it. Quantities count as equal when they are written alike. */
+/** A quantity may be written as a number as well (`cpu: 1`). */
+function quantityIn(value: unknown): string | undefined {
+	return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+}
+
+/** The class of a pod before anything is added to it. Quantities are compared by amount. */
 export function qosOf(pod: PodFacts): Qos {
 	if (pod.podLevelResources) return 'pod-level';
 	return [...pod.containers, ...(pod.initContainers ?? [])].every(isGuaranteed) ? 'guaranteed' : 'other';

@@ -22,6 +22,29 @@ describe('in a pod whose class is Guaranteed the fetcher requests what it may us
 	test.for<readonly [string, Partial<V1PodSpec>]>([
 		['requests equal limits', { containers: [even] }],
 		['requests follow from limits', { containers: [container({ limits: { cpu: '1', memory: '1Gi' } })] }],
+		[
+			'they are the same amounts, written in other ways',
+			{
+				containers: [
+					container({ limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '1000m', memory: '1024Mi' } }),
+					{
+						...container({ limits: { cpu: '0.5', memory: '1e9' }, requests: { cpu: '500m', memory: '1G' } }),
+						name: 'b',
+					},
+				],
+			},
+		],
+		[
+			'they are numbers, which YAML makes of what is not quoted',
+			{
+				containers: [
+					container({
+						limits: { cpu: 1, memory: '1Gi' },
+						requests: { cpu: '1', memory: 1_073_741_824 },
+					} as never),
+				],
+			},
+		],
 		['init containers, too', { containers: [even], initContainers: [{ ...even, name: 'setup' }] }],
 	])('%s', ([, spec]) => expect(fetcherIn(spec)).toEqual({ requests: LIMITS, limits: LIMITS }));
 
@@ -42,6 +65,7 @@ describe('in any other pod it requests less', () => {
 			'less is requested than may be used',
 			{ containers: [container({ limits: { cpu: '2', memory: '1Gi' }, requests: { cpu: '1' } })] },
 		],
+		['a limit is zero', { containers: [container({ limits: { cpu: '0', memory: '1Gi' } })] }],
 		['one container is not even', { containers: [even, { ...WEB, name: 'side' }] }],
 		['one init container is not even', { containers: [even], initContainers: [{ ...WEB, name: 'setup' }] }],
 	])('%s', ([, spec]) => expect(fetcherIn(spec)).toEqual({ requests: REQUESTS, limits: LIMITS }));
