@@ -1,17 +1,37 @@
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { err, ok, type Result } from '../contract/result.ts';
 
 /** The name by which a command line means standard input. */
 export const STDIN = '-';
 
-/** The text of a file, or of standard input for `-`. The error names the file and why it cannot be read. */
-export async function readInput(name: string, stdin: NodeJS.ReadStream): Promise<Result<string>> {
+/** The bytes of a file, or of standard input for `-`. The error names the file and why it cannot be read. */
+export async function readBytes(name: string, stdin: NodeJS.ReadStream): Promise<Result<Buffer>> {
 	try {
-		return ok(name === STDIN ? await text(stdin) : await readFile(name, 'utf8'));
+		return ok(name === STDIN ? await buffer(stdin) : await readFile(name));
 	} catch (error) {
 		return err(`${name} cannot be read: ${reason(error)}`);
 	}
+}
+
+/**
+ * The text of a file, or of standard input for `-`, without the byte order mark that some editors and shells put before it. The error names
+ * the file and why it cannot be read. Bytes that are no UTF-8 are an error: replaced, they would make another value of a secret.
+ */
+export async function readInput(name: string, stdin: NodeJS.ReadStream): Promise<Result<string>> {
+	const bytes = await readBytes(name, stdin);
+	if (!bytes.ok) return bytes;
+	if (isUtf16(bytes.value)) return err(`${name} is UTF-16 text: save it as UTF-8`);
+	try {
+		return ok(new TextDecoder('utf-8', { fatal: true }).decode(bytes.value));
+	} catch {
+		return err(`${name} is not UTF-8 text: save it as UTF-8`);
+	}
+}
+
+/** True for a byte order mark of UTF-16, as PowerShell's `>` writes it. */
+function isUtf16([first, second]: Buffer): boolean {
+	return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -41,7 +41,9 @@ export function parseEnvFile(text: string): Result<readonly Entry[], readonly st
 function* pieces(text: string, problems: string[]): Generator<Piece> {
 	const lines = text.split(/\r?\n/);
 	for (let at = 0; at < lines.length; at += 1) {
-		const first = lines[at] ?? '';
+		// Files that each begin with a byte order mark may have been joined.
+		const first = (lines[at] ?? '').replace(/^\ufeff/, '');
+		lines[at] = first;
 		const line = at + 1;
 		if (/^\s*(?:#|$)/.test(first)) continue;
 		const match = ASSIGNMENT.exec(first);

@@ -2,7 +2,7 @@ import { parseName } from '../../contract/names.ts';
 import { parseCaBundle } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parseAddress } from '../../contract/values.ts';
-import { readInput } from '../files.ts';
+import { readBytes, readInput } from '../files.ts';
 import { API_VARIABLES } from './variables.ts';
 
 /** How to reach the secrets API, and as whom. */
@@ -69,9 +69,10 @@ async function certificatesOf(
 	stdin: NodeJS.ReadStream,
 ): Promise<Result<string | undefined>> {
 	if (!given) return ok(undefined);
-	const pem = given.includes('-----BEGIN ') ? ok(given) : await readInput(given, stdin);
+	// Comments in a bundle may have any encoding.
+	const pem = given.includes('-----BEGIN ') ? ok(given) : await readBytes(given, stdin);
 	if (!pem.ok) return err(`ENVTIER_API_CA: ${pem.error}`);
-	const bundle = parseCaBundle(pem.value);
+	const bundle = parseCaBundle(pem.value.toString());
 	return bundle.ok
 		? bundle
 		: err(`ENVTIER_API_CA must be ${bundle.error}, or the path of a file that holds such text`);

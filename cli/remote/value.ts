@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { Context } from '../context.ts';
-import { readInput, STDIN } from '../files.ts';
+import { readBytes, STDIN } from '../files.ts';
 
 /** How a value is given. */
 export interface ValueOptions {
@@ -27,16 +25,10 @@ export async function readValue(options: ValueOptions, context: Context): Promis
 }
 
 async function fromBytes(name: string, { stdin }: Context): Promise<Result<string>> {
-	let bytes: Buffer;
+	const bytes = await readBytes(name, stdin);
+	if (!bytes.ok) return bytes;
 	try {
-		bytes = name === STDIN ? await buffer(stdin) : await readFile(name);
-	} catch {
-		// Once more for the sentence.
-		const unread = await readInput(name, stdin);
-		return unread.ok ? err(`${name} cannot be read`) : unread;
-	}
-	try {
-		return checked(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+		return checked(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.value));
 	} catch {
 		return err('the value is not UTF-8 text: encode it first, with base64 for instance');
 	}

@@ -1,7 +1,7 @@
 import { parseCaBundle } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parseAddress } from '../../contract/values.ts';
-import { readInput } from '../files.ts';
+import { readBytes } from '../files.ts';
 
 /** Where Vault is, and who may change it. */
 export interface AdminSettings {
@@ -33,9 +33,9 @@ export async function readAdminSettings(
 		);
 	if (!/^[!-~]+$/.test(token)) return err('VAULT_TOKEN must be one line of printable ASCII without blanks');
 	const file = get('CACERT');
-	const ca = file === undefined ? undefined : await readInput(file, stdin);
+	const ca = file === undefined ? undefined : await readBytes(file, stdin);
 	if (ca?.ok === false) return err(`VAULT_CACERT: ${ca.error}`);
-	const bundle = ca === undefined ? undefined : parseCaBundle(ca.value);
+	const bundle = ca === undefined ? undefined : parseCaBundle(ca.value.toString());
 	if (bundle?.ok === false) return err(`VAULT_CACERT must name a file of ${bundle.error}`);
 	return ok({ address: address.value, token, ca: bundle?.value, namespace: get('NAMESPACE') });
 }

@@ -27,7 +27,8 @@ export function parseJson(bytes: Buffer, limits: Omit<ParseLimits, 'bytes'> = JS
 	const problem = exceeded(bytes, limits);
 	if (problem !== undefined) return err(problem);
 	try {
-		return ok(JSON.parse(bytes.toString('utf8')));
+		// A byte order mark is no part of JSON, and some editors and shells write one (RFC 8259, 8.1 lets a parser leave it out).
+		return ok(JSON.parse(bytes.toString('utf8').replace(/^\ufeff/, '')));
 	} catch {
 		// V8's message quotes the text.
 		return err('is not JSON');
