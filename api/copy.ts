@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../contract/result.ts';
 import { VALUE_FIELD } from '../contract/tiers.ts';
 import type { RecordStep } from './audit-steps.ts';
 import { mapAtMost } from './concurrency.ts';
-import { type Journal, openJournal, readJournal, removeJournal } from './journal.ts';
+import { completeJournal, type Journal, openJournal, readJournal, removeJournal } from './journal.ts';
 import { folderOf, type Place, pathOf, type Spot } from './places.ts';
 import { type Problem, refuse } from './problem.ts';
 import type { Undoing } from './recovery.ts';
@@ -55,33 +55,71 @@ export async function createDeployment(
 ): Promise<Result<Made, Problem | NameUnavailable>> {
 	const { name } = deployment;
 	await undoing.settle(name);
-	if ((await readJournal(store, name)) !== undefined) {
-		await undoAbandoned(store, name, by.at, by.step);
-		if ((await readJournal(store, name)) !== undefined) return refuse(409, BUSY);
-	}
+	if (!(await isIdle(store, name, by))) return refuse(409, BUSY);
 	const available = await checkAvailable(store, name, adopt);
 	if (!available.ok) return available;
 	const source = template === undefined ? [] : await templateSecrets(store, template.name);
+	const attempt = startAttempt();
+	const takeBack = async (): Promise<void> => {
+		const undone = undo(store, name, attempt.id, { by: attempt.id, now: by.at, step: by.step });
+		if ((await undone.catch(() => 'held')) === 'held') undoing.later(name, attempt.id);
+	};
 	try {
-		// Inside, for a claim whose answer was lost may be ours.
-		const claimed = await claim(store, name, by.at);
-		if (claimed.kind !== 'claimed')
-			return claimed.kind === 'taken' ? err({ unavailable: 'registered' }) : refuse(409, BUSY);
-		// Again, now that nobody else can register the name and write below it.
-		const free = await checkFree(store, name, adopt);
-		const made = free.ok
-			? await fill(store, deployment, { template, source, stamp: claimed.stamp }, by)
-			: free;
-		if (!made.ok) await undo(store, name, undefined, by.step);
+		const made = await make(store, { deployment, template, adopt }, source, { ...by, attempt });
+		if (!made.ok) await takeBack();
 		// It is the owner's; only the journal is left, and goes as soon as the store answers, so that nobody takes it for unfinished.
-		else if (template !== undefined && !(await forgotten(store, name))) undoing.later(name);
+		else if (!(await forgotten(store, name))) undoing.later(name, attempt.id);
 		return made;
 	} catch (thrown) {
-		// Here too the answer may have been lost on its way while the last step was done: then it stays.
-		const state = await undo(store, name, undefined, by.step).catch(() => 'unknown');
-		if (state === 'unknown') undoing.later(name);
+		// The answer may have been lost on its way while the last step was done: then it stays.
+		await takeBack();
 		throw thrown;
 	}
+}
+
+/** One attempt. What others take over after a while, it must have given up by then. */
+interface Attempt {
+	readonly id: string;
+	readonly expired: () => boolean;
+}
+
+/** Milliseconds after which an attempt gives up. Requests that are under way then end before anybody takes it over. */
+const ATTEMPT_TIME = 60_000;
+
+function startAttempt(): Attempt {
+	const started = { wall: Date.now(), steady: performance.now() };
+	// The steady clock stands still while a machine is suspended, and the other one may be set back.
+	const elapsed = () => Math.max(Date.now() - started.wall, performance.now() - started.steady);
+	return { id: randomUUID(), expired: () => elapsed() > ATTEMPT_TIME };
+}
+
+/** True when nobody makes or undoes a deployment of that name; one that was abandoned is undone first. */
+async function isIdle(store: Store, name: string, { at, step }: By): Promise<boolean> {
+	if ((await readJournal(store, name)) === undefined) return true;
+	await undoAbandoned(store, name, at, step);
+	return (await readJournal(store, name)) === undefined;
+}
+
+type AttemptBy = By & { readonly attempt: Attempt };
+
+/** The journal comes first: whoever has written it alone may take the name, and undo what this attempt did. */
+async function make(
+	store: Store,
+	{ deployment, template, adopt }: NewDeployment,
+	source: readonly Known[],
+	by: AttemptBy,
+): Promise<Result<Made, Problem | NameUnavailable>> {
+	const { name, owner } = deployment;
+	const { requestId, at, attempt } = by;
+	const journal = { attempt: attempt.id, requestId, owner, startedAt: at.toISOString(), paths: [] };
+	if (!(await openJournal(store, name, journal))) return refuse(409, BUSY);
+	const claimed = await claim(store, name, at);
+	if (claimed.kind !== 'claimed')
+		return claimed.kind === 'taken' ? err({ unavailable: 'registered' }) : refuse(409, BUSY);
+	// Again, now that nobody else can register the name and write below it.
+	const free = await checkFree(store, name, adopt);
+	if (!free.ok) return free;
+	return await fill(store, deployment, { template, source, journal, stamp: claimed.stamp }, by);
 }
 
 /** Whether a name can be given away. Both are asked always, so that the time of the answer does not tell the reasons apart. */
@@ -103,6 +141,7 @@ async function checkFree(store: Store, name: string, adopt: boolean): Promise<Re
 interface Filling {
 	readonly template: Template | undefined;
 	readonly source: readonly Known[];
+	readonly journal: Journal;
 	/** Of the claim. */
 	readonly stamp: string;
 }
@@ -110,26 +149,21 @@ interface Filling {
 async function fill(
 	store: Store,
 	deployment: Deployment,
-	{ template, source, stamp }: Filling,
-	by: By,
+	{ template, source, journal, stamp }: Filling,
+	by: AttemptBy,
 ): Promise<Result<Made, Problem>> {
 	const { name, owner } = deployment;
 	const existing = await existingPaths(store, name);
 	const plan = source.map((secret) => ({ secret, to: destination(secret, name) }));
 	const fresh = plan.filter(({ to }) => !existing.has(pathOf(to)));
-	const attempt = randomUUID();
-	if (fresh.length > 0) {
-		const paths = fresh.map(({ to }) => pathOf(to));
-		const { requestId } = by;
-		const journal: Journal = { attempt, requestId, owner, startedAt: by.at.toISOString(), paths };
-		if (!(await openJournal(store, name, journal))) return refuse(409, BUSY);
-	}
+	const paths = fresh.map(({ to }) => pathOf(to));
+	if (!(await completeJournal(store, name, { ...journal, claim: stamp, paths }))) return refuse(409, BUSY);
 	const outcomes = await mapAtMost(AT_ONCE, plan, ({ secret, to }) =>
-		auditedCopy(store, secret, to, { ...by, attempt, template: template?.name ?? '' }),
+		auditedCopy(store, secret, to, { ...by, template: template?.name ?? '' }),
 	);
 	await addToIndex(store, owner, 'deployments', name);
-	// False: someone took the name back in the meantime, for this attempt took far too long.
-	if (!(await complete(store, deployment, stamp))) return refuse(409, BUSY);
+	// Far too slow: someone else may take the name back, or has done it.
+	if (by.attempt.expired() || !(await complete(store, deployment, stamp))) return refuse(409, BUSY);
 	const declared = ({ secret }: { secret: Known }): Declared => ({
 		serviceName: serviceOf(secret.place),
 		key: secret.key,
@@ -170,7 +204,7 @@ async function existingPaths(store: Store, name: string): Promise<ReadonlySet<st
 
 /** What became of one secret of the template: `gone` if it was deleted meanwhile. */
 type Outcome = 'copied' | 'kept' | 'gone';
-type CopyBy = By & { readonly attempt: string; readonly template: string };
+type CopyBy = AttemptBy & { readonly template: string };
 
 const STATUS_OF: Readonly<Record<Outcome, number>> = { copied: 201, kept: 409, gone: 404 };
 
@@ -186,7 +220,7 @@ function auditedCopy(store: Store, secret: Known, to: Spot, by: CopyBy): Promise
 
 async function copyOne(store: Store, secret: Known, to: Spot, by: CopyBy): Promise<Outcome> {
 	const value = (await store.read(pathOf(secret)))?.[VALUE_FIELD];
-	if (value === undefined) return 'gone';
+	if (value === undefined || by.attempt.expired()) return 'gone';
 	if ((await putNew(store, pathOf(to), value)) === 'conflict') return 'kept';
 	await store.describe(pathOf(to), {
 		...initialMetadata(to, newStamp(), by),
@@ -195,12 +229,12 @@ async function copyOne(store: Store, secret: Known, to: Spot, by: CopyBy): Promi
 		updated_by: null,
 		updated_at: null,
 		copied_from: by.template,
-		copy: by.attempt,
+		copy: by.attempt.id,
 	});
 	return 'copied';
 }
 
-/** Removes the journal of a finished attempt, if there is one; false when the store failed. */
+/** Removes the journal of a finished attempt; false when the store failed. */
 async function forgotten(store: Store, name: string): Promise<boolean> {
 	try {
 		await removeJournal(store, name);

@@ -9,8 +9,8 @@ import { undo, undoAbandoned } from './undo.ts';
 /** What undoes attempts that failed half-way. */
 export interface Undoing {
 	/** Takes over an attempt that could not be undone at once. */
-	later(name: string): void;
-	/** Undoes an attempt at this name now, if one was handed over; rejects when the store still fails. */
+	later(name: string, attempt: string): void;
+	/** Undoes the attempts at this name now that were handed over; rejects when the store still fails. */
 	settle(name: string): Promise<void>;
 }
 
@@ -30,29 +30,27 @@ export function startRecovery(
 		const requestId = (await readJournal(store, name))?.requestId || randomUUID();
 		return stepRecorder(audit, now, () => ({ actor: 'envtier-api', via: 'system', requestId, ip: '' }));
 	};
-	/** What was handed over, with the undoing that is under way. */
-	const pending = new Map<string, Promise<void> | undefined>();
+	/** What was handed over, by attempt, with the undoing that is under way. */
+	const pending = new Map<string, { readonly name: string; running?: Promise<void> | undefined }>();
 	let busy = false;
 	let swept = Number.NEGATIVE_INFINITY;
-	const undoNow = async (name: string): Promise<void> => {
-		try {
-			const state = await undo(store, name, undefined, await stepsOf(name));
-			pending.delete(name);
-			const left = state === 'made' ? 'finished' : 'undone';
-			log.info({ deployment: name }, `a deployment that failed half-way was ${left}`);
-		} catch (thrown) {
-			pending.set(name, undefined);
-			throw thrown;
-		}
+	const undoNow = async (name: string, attempt: string): Promise<void> => {
+		const state = await undo(store, name, attempt, { by: attempt, now: now(), step: await stepsOf(name) });
+		if (state === 'held') return;
+		pending.delete(attempt);
+		const left = state === 'made' ? 'finished' : 'undone';
+		log.info({ deployment: name }, `a deployment that failed half-way was ${left}`);
 	};
 	const settle = async (name: string): Promise<void> => {
-		if (!pending.has(name)) return;
-		const under = pending.get(name) ?? undoNow(name);
-		if (pending.has(name)) pending.set(name, under);
-		await under;
+		for (const [attempt, one] of [...pending].filter(([, { name: at }]) => at === name)) {
+			one.running ??= undoNow(name, attempt).finally(() => {
+				one.running = undefined;
+			});
+			await one.running;
+		}
 	};
 	const look = async (): Promise<void> => {
-		for (const name of [...pending.keys()]) await settle(name);
+		for (const name of new Set([...pending.values()].map((one) => one.name))) await settle(name);
 		if (performance.now() < swept + sweep) return;
 		for (const name of await journaledNames(store))
 			await undoAbandoned(store, name, now(), await stepsOf(name));
@@ -72,7 +70,7 @@ export function startRecovery(
 	const timer = setInterval(() => void tick(), retry).unref();
 	void tick();
 	return {
-		later: (name) => void pending.set(name, undefined),
+		later: (name, attempt) => void pending.set(attempt, { name }),
 		settle,
 		stop: () => clearInterval(timer),
 	};

@@ -90,6 +90,21 @@ export type Claim =
 const stampOf = (head: Head | undefined): string =>
 	head === undefined ? '' : `${head.version} ${head.writtenAt.toISOString()}`;
 
+/** Whose a name is: nobody's, claimed by an attempt that goes on or was given up, or a deployment. */
+export type Standing =
+	| { readonly kind: 'free'; readonly version: number }
+	| { readonly kind: 'claimed'; readonly version: number; readonly stamp: string; readonly since: Date }
+	| { readonly kind: 'registered'; readonly deployment: Deployment };
+
+/** Looks up whose a name is. */
+export async function standingOf(store: Store, name: string): Promise<Standing> {
+	const head = await store.head(markerOf(name));
+	const deployment = deploymentOf(name, head);
+	if (deployment !== undefined) return { kind: 'registered', deployment };
+	if (head?.live !== true) return { kind: 'free', version: head?.version ?? 0 };
+	return { kind: 'claimed', version: head.version, stamp: stampOf(head), since: head.writtenAt };
+}
+
 /**
  * Takes a deployment's name; of several callers one gets it. It is nobody's until `complete`. A name that was taken and never completed
  * (the process died) is free again after a while.
@@ -100,10 +115,10 @@ export async function claim(store: Store, name: string, now: Date): Promise<Clai
 		stamp: stampOf(await store.head(markerOf(name))),
 	});
 	if ((await store.put(markerOf(name), MARKER, 0)) === 'written') return await claimed();
-	const head = await store.head(markerOf(name));
-	if (deploymentOf(name, head) !== undefined) return { kind: 'taken' };
-	if (head?.live && !isAbandoned(head.writtenAt, now)) return { kind: 'pending' };
-	const again = await store.put(markerOf(name), MARKER, head?.version ?? 0);
+	const standing = await standingOf(store, name);
+	if (standing.kind === 'registered') return { kind: 'taken' };
+	if (standing.kind === 'claimed' && !isAbandoned(standing.since, now)) return { kind: 'pending' };
+	const again = await store.put(markerOf(name), MARKER, standing.version);
 	return again === 'written' ? await claimed() : { kind: 'pending' };
 }
 
