@@ -183,11 +183,10 @@ async function answer(
 	const later = operation.named && identity.user !== undefined;
 	const allowed = later ? ok(undefined) : await access.authorize(identity, operation.permission);
 	if (!allowed.ok) return allowed;
-	const raw =
-		operation.body === undefined
-			? ok({ ...request.query })
-			: await readBody(request, response, operation.yaml === true);
-	if (!raw.ok) return raw;
+	const query = { ...request.query };
+	const body =
+		operation.body === undefined ? undefined : await readBody(request, response, operation.yaml === true);
+	if (body?.ok === false) return body;
 	return operation.run(
 		{
 			...services,
@@ -200,7 +199,7 @@ async function answer(
 			step: audit.step,
 			requestId: audit.requestId,
 		},
-		raw.value,
+		body === undefined ? query : operation.query === undefined ? body.value : { query, body: body.value },
 	);
 }
 

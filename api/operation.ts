@@ -66,7 +66,7 @@ export interface Operation {
 	readonly yaml?: true;
 	readonly query?: SchemaName;
 	readonly answers: Readonly<Record<number, Documented>>;
-	/** `raw` is the decoded body or the query. */
+	/** `raw` is the decoded body or the query; `{ query, body }` where the operation has both. */
 	run(call: Omit<Call<unknown>, 'input'>, raw: unknown): Promise<Result<Reply, Problem>>;
 }
 
@@ -81,17 +81,31 @@ export function operation<S extends z.ZodType>(
 	handle: (call: Call<z.output<S>>) => Promise<Result<Reply, Problem>>,
 	nameOf?: (input: z.output<S>) => string,
 ): Operation {
+	const read = (raw: unknown): Result<z.output<S>, Problem> => {
+		const parsed = input.safeParse(raw, { reportInput: true });
+		return parsed.success ? ok(parsed.data) : refuse(400, faultsOf(parsed.error));
+	};
+	return operationOf(what, read, handle, nameOf);
+}
+
+/** Makes an operation as `operation` does, from a function that reads its input. */
+export function operationOf<Input>(
+	what: Omit<Operation, 'run' | 'named'>,
+	read: (raw: unknown) => Result<Input, Problem>,
+	handle: (call: Call<Input>) => Promise<Result<Reply, Problem>>,
+	nameOf?: (input: Input) => string,
+): Operation {
 	return {
 		...what,
 		named: nameOf !== undefined,
 		run: async (call, raw) => {
-			const parsed = input.safeParse(raw, { reportInput: true });
-			if (!parsed.success) return refuse(400, faultsOf(parsed.error));
+			const input = read(raw);
+			if (!input.ok) return input;
 			if (nameOf !== undefined) {
-				const allowed = await call.authorize(what.permission, nameOf(parsed.data));
+				const allowed = await call.authorize(what.permission, nameOf(input.value));
 				if (!allowed.ok) return allowed;
 			}
-			return await handle({ ...call, input: parsed.data });
+			return await handle({ ...call, input: input.value });
 		},
 	};
 }

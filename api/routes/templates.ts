@@ -1,9 +1,10 @@
 import { parseName } from '../../contract/names.ts';
 import { checkCodeKeys } from '../code-keys.ts';
-import { type Operation, operation, reply } from '../operation.ts';
+import { type Operation, operation, operationOf, reply } from '../operation.ts';
 import { NOT_YOUR_TEMPLATE, refuse } from '../problem.ts';
 import { Nothing } from '../schemas/named.ts';
-import { NewTemplate, TemplateName } from '../schemas/templates.ts';
+import { TemplateName } from '../schemas/templates.ts';
+import { readTemplate } from '../template-input.ts';
 import {
 	changeTemplate,
 	createTemplate,
@@ -68,7 +69,7 @@ const get = operation(
 	},
 );
 
-const create = operation(
+const create = operationOf(
 	{
 		method: 'post',
 		path: PATH,
@@ -76,23 +77,24 @@ const create = operation(
 		summary: 'Create a template: services and the secrets that each of them wants',
 		permission: { resource, verb: 'create', needs },
 		body: 'NewTemplate',
+		query: 'TemplateQuery',
 		yaml: true,
 		answers: {
-			201: { description: 'created', schema: 'Template' },
+			201: { description: 'created', schema: 'WrittenTemplate' },
 			409: { description: 'the name is taken', schema: 'Problem' },
 		},
 	},
-	NewTemplate,
+	readTemplate,
 	async ({ store, identity, deed, input, note }) => {
 		note({ scope: `templates/${input.name}` });
 		const checked = checkCodeKeys(keysOf(input), input.force);
 		if (!checked.ok) return checked;
 		const created = await createTemplate(store, input, identity, deed);
-		return created.ok ? reply(201, created.value) : created;
+		return created.ok ? reply(201, { ...created.value, warnings: input.warnings }) : created;
 	},
 );
 
-const update = operation(
+const update = operationOf(
 	{
 		method: 'put',
 		path: PATH,
@@ -100,13 +102,14 @@ const update = operation(
 		summary: 'Replace the services of a template of yours; the values of its secrets stay',
 		permission: { resource, verb: 'update', needs },
 		body: 'NewTemplate',
+		query: 'TemplateQuery',
 		yaml: true,
 		answers: {
-			200: { description: 'the template as it is now', schema: 'Template' },
+			200: { description: 'the template as it is now', schema: 'WrittenTemplate' },
 			403: FORBIDDEN,
 		},
 	},
-	NewTemplate,
+	readTemplate,
 	async ({ store, identity, input, note }) => {
 		note({ scope: `templates/${input.name}` });
 		const template = await ownTemplate(store, input.name, identity);
@@ -116,7 +119,7 @@ const update = operation(
 		const checked = checkCodeKeys(added, input.force);
 		if (!checked.ok) return checked;
 		const changed = await changeTemplate(store, template.value, input.services);
-		return changed.ok ? reply(200, changed.value) : changed;
+		return changed.ok ? reply(200, { ...changed.value, warnings: input.warnings }) : changed;
 	},
 );
 

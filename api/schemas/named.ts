@@ -24,6 +24,8 @@ import {
 	TemplateDetail,
 	TemplateList,
 	TemplateName,
+	TemplateQuery,
+	WrittenTemplate,
 } from './templates.ts';
 
 /** Takes nothing: for calls without body and query. */
@@ -34,7 +36,7 @@ export const SCHEMAS = {
 	...{ Problem, Nothing, Updated, Deleted },
 	...{ Secret, SecretList, SecretQuery, NewSecret, ChangedSecret, SecretId },
 	...{ OrgSecret, OrgSecretList, NewOrgSecret },
-	...{ Template, TemplateList, TemplateDetail, NewTemplate, TemplateName },
+	...{ Template, TemplateList, TemplateDetail, NewTemplate, TemplateName, TemplateQuery, WrittenTemplate },
 	...{ Deployment, DeploymentList, NewDeployment, CreatedDeployment },
 	...{ ApiKey, ApiKeyList, NewApiKey, ApiKeyId, CreatedApiKey },
 } as const;

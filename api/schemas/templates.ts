@@ -29,7 +29,31 @@ const services = z
 		error: 'must name each service once',
 	});
 
-export const NewTemplate = z.strictObject({ name, services: services.default([]), force });
+/** What is kept of a template as it is written: see `readTemplate`. */
+export const StoredTemplate = z.strictObject({
+	name: name.optional(),
+	services: services.default([]),
+	force,
+});
+
+const IGNORED = 'other fields, such as those of Docker Compose, are ignored with a warning';
+
+/** A template as people write it, for the OpenAPI document. */
+export const NewTemplate = z
+	.looseObject({
+		name: name.optional().meta({ description: 'the name, unless ?name= says it' }),
+		services: z
+			.array(z.looseObject(Service.shape).meta({ description: IGNORED }))
+			.max(MOST_SERVICES)
+			.default([]),
+		force,
+	})
+	.meta({ description: 'beside it version, networks, volumes, configs, secrets and x-… are ignored' });
+
+/** The query beside such a body. */
+export const TemplateQuery = z.strictObject({
+	name: name.optional().meta({ description: 'the name of the template, unless the body says it' }),
+});
 
 const Missing = z.strictObject({ serviceName: z.string(), key: z.string() });
 
@@ -43,6 +67,11 @@ export const Template = z.strictObject({
 export const TemplateList = z.array(Template);
 export const TemplateDetail = Template.extend({
 	missing: z.array(Missing).meta({ description: 'declared secrets that have no value yet' }),
+});
+export const WrittenTemplate = Template.extend({
+	warnings: z
+		.array(z.string())
+		.meta({ description: 'fields that were ignored, a sentence for each service' }),
 });
 export const TemplateName = z.strictObject({ name });
 

@@ -14,6 +14,8 @@ The file is YAML or JSON:
         - key: DATABASE_URL
           description: where the orders are
         - key: SESSION_KEY
+
+Other fields of a service, such as ports, are ignored with a warning.
 `;
 
 function list(context: Context) {
@@ -46,15 +48,16 @@ function put(name: 'create' | 'update', summary: string, description: string, co
 		.summary(summary)
 		.description(description)
 		.requiredOption('-f, --file <file>', 'the template as YAML or JSON; - is standard input')
+		.option('--name <name>', 'the name of the template, unless the file says it')
 		.option('--force', 'declare keys although they are named like variables that run code')
 		.addOption(outputOption())
 		.addHelpText(
 			'after',
 			`${FILE_HELP}${API_HELP}\nExamples:\n  envtier templates ${name} --file web-shop.yaml\n`,
 		)
-		.action(async ({ file, force, output }) => {
+		.action(async ({ file, name: asked, force, output }) => {
 			const { putTemplate } = await import('../remote/templates.ts');
-			await putTemplate(name === 'create' ? 'POST' : 'PUT', { file, force, output }, context);
+			await putTemplate(name === 'create' ? 'POST' : 'PUT', { file, name: asked, force, output }, context);
 		});
 }
 

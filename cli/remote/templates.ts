@@ -17,6 +17,8 @@ interface Template {
 		readonly image: string;
 		readonly secrets: readonly { readonly key: string; readonly description: string }[];
 	}[];
+	/** Of one that was just written. */
+	readonly warnings?: readonly string[];
 	readonly missing?: readonly { readonly serviceName: string; readonly key: string }[];
 }
 
@@ -59,23 +61,30 @@ export function showTemplate(name: string, output: Output, context: Context): Pr
 	});
 }
 
+/** What the command line says of a template. */
+interface PutOptions {
+	readonly file: string;
+	/** Undefined: the file says it. */
+	readonly name?: string | undefined;
+	readonly force?: true | undefined;
+	readonly output: Output;
+}
+
 /** `envtier templates create|update --file FILE` */
 export async function putTemplate(
 	method: 'POST' | 'PUT',
-	{
-		file,
-		force,
-		output,
-	}: { readonly file: string; readonly force?: true | undefined; readonly output: Output },
+	{ file, name: asked, force, output }: PutOptions,
 	context: Context,
 ): Promise<void> {
 	const body = await templateIn(file, context);
 	if (!body.ok) return fail(context, 'usage', body.error);
 	await withApi(context, async ({ call }) => {
 		const sent = force && isObject(body.value) ? { ...body.value, force } : body.value;
-		const answer = await call(method, '/api/templates', sent);
+		const query = asked === undefined ? '' : `?name=${encodeURIComponent(asked)}`;
+		const answer = await call(method, `/api/templates${query}`, sent);
 		if (!answer.ok) return failed(context, answer.error);
-		const { name, services } = answer.value as Template;
+		const { name, services, warnings = [] } = answer.value as Template;
+		for (const warning of warnings) context.stderr.write(`warning: ${warning}\n`);
 		const done = method === 'POST' ? 'created' : 'updated';
 		const count = services.reduce((sum, { secrets }) => sum + secrets.length, 0);
 		const { write } = context.stdout;

@@ -64,6 +64,32 @@ describe.each(['memory', 'vault (a real OpenBao, the shipped policy)'])(
 			expect([twice.code, twice.stderr]).toEqual([7, expect.stringContaining('shop')]);
 		}, 120_000);
 
+		test('a file of Docker Compose becomes a template: --name names it, other fields are ignored with a warning', async () => {
+			const file =
+				'version: "3"\nservices:\n  - name: web\n    ports: ["80:80"]\n    secrets:\n      - key: A\n';
+			const create = (...more: string[]) =>
+				desk.run(['templates', 'create', '-f', '-', ...more], { input: file });
+			expect((await create()).stderr).toContain('name is required');
+			const { code, stdout, stderr } = await create('--name', 'composed');
+			expect([code, stdout]).toEqual([
+				0,
+				expect.stringContaining('created the template composed: 1 services, 1 secrets'),
+			]);
+			expect(stderr).toBe(
+				'warning: "version" of the template: ignored\nwarning: "ports" of the service web: ignored, a template keeps name, image and secrets\n',
+			);
+			const updated = await desk.run(
+				['templates', 'update', '-f', '-', '--name', 'composed', '--output', 'json'],
+				{
+					input: file,
+				},
+			);
+			expect(JSON.parse(updated.stdout)).toMatchObject({
+				name: 'composed',
+				warnings: [{}, {}].map(() => expect.any(String)),
+			});
+		}, 120_000);
+
 		test('a template is changed and deleted, by its owner alone', async () => {
 			const name = 'changing';
 			const one = { name, services: [{ name: 'web', secrets: [{ key: 'A' }] }] };

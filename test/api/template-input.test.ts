@@ -1,0 +1,146 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readTemplate } from '../../api/template-input.ts';
+import { type ApiUnderTest, caller, startApi } from './support/api.ts';
+
+const alice = caller('user:alice');
+let api: ApiUnderTest;
+beforeAll(async () => {
+	api = await startApi({ callers: [alice] });
+});
+afterAll(() => api?.[Symbol.asyncDispose]());
+
+const put = (method: 'POST' | 'PUT', query: string, body: string | object) =>
+	api.send(method, `/api/templates${query}`, {
+		as: alice,
+		body,
+		headers: typeof body === 'string' ? { 'content-type': 'application/yaml' } : {},
+	});
+
+const WRITTEN = `services:
+  - name: postgres
+    image: postgres:15
+    secrets:
+      - key: POSTGRES_PASSWORD
+        description: "Database admin password"
+      - key: POSTGRES_USER
+        description: "Database admin user"
+`;
+
+const SERVICES = [
+	{
+		name: 'postgres',
+		image: 'postgres:15',
+		secrets: [
+			{ key: 'POSTGRES_PASSWORD', description: 'Database admin password' },
+			{ key: 'POSTGRES_USER', description: 'Database admin user' },
+		],
+	},
+];
+
+describe('a template as people write it', () => {
+	test('is taken as it is: its name comes from the query', async () => {
+		const made = await put('POST', '?name=as-written', WRITTEN);
+		expect([made.status, made.json]).toEqual([
+			201,
+			expect.objectContaining({ name: 'as-written', services: SERVICES, warnings: [] }),
+		]);
+		const changed = await put('PUT', '?name=as-written', WRITTEN);
+		expect(changed.json).toMatchObject({ name: 'as-written', services: SERVICES });
+	});
+
+	test.for<readonly [sentence: string, query: string, top: string, status: number, part: string]>([
+		['its name stands at the top', '', 'name: at-top\n', 201, '"name":"at-top"'],
+		['both names are the same', '?name=both-same', 'name: both-same\n', 201, '"name":"both-same"'],
+		['the names differ', '?name=one', 'name: other\n', 400, 'differ'],
+		['there is no name', '', '', 400, 'name is required'],
+		['the name in the query is none', '?name=Not_A_Name', '', 400, 'name must be'],
+		['the query has something else', '?name=a&owner=b', '', 400, 'unknown field \\"owner\\"'],
+		[
+			'a field at the top that nobody knows',
+			'?name=a',
+			'servcies: []\n',
+			400,
+			'unknown field \\"servcies\\"',
+		],
+	])('%s', async ([, query, top, status, part]) => {
+		const answer = await put('POST', query, top + WRITTEN);
+		expect([answer.status, answer.text]).toEqual([status, expect.stringContaining(part)]);
+	});
+
+	test('other fields of a service are left out with a warning that names them and no value', async () => {
+		const body = `version: "3.8"
+x-common: &common
+  restart: always
+services:
+  - <<: *common
+    name: web
+    ports: ["80:80"]
+    environment:
+      PASSWORD: test-only-value
+    image: web:1
+  - name: worker
+    sercets:
+      - key: A
+networks: {}
+`;
+		const made = await put('POST', '?name=with-others', body);
+		expect(made.status).toBe(201);
+		expect((made.json as { warnings: unknown }).warnings).toEqual([
+			'"version", "x-common", "networks" of the template: ignored',
+			'"restart", "ports", "environment" of the service web: ignored, a template keeps name, image and secrets',
+			'"sercets" of the service worker: ignored, a template keeps name, image and secrets; did you mean "secrets"?',
+		]);
+		const shown = await api.send('GET', '/api/templates/with-others', { as: alice });
+		expect(shown.json).toMatchObject({
+			services: [
+				{ name: 'web', image: 'web:1', secrets: [] },
+				{ name: 'worker', image: '', secrets: [] },
+			],
+		});
+		expect(shown.json).not.toHaveProperty('warnings');
+		expect(made.text + shown.text + api.output()).not.toContain('test-only-value');
+	});
+
+	test('a field of a secret that nobody knows, such as its value, is refused', async () => {
+		const answer = await put('POST', '?name=a', `${WRITTEN}        value: test-only-value\n`);
+		expect([answer.status, answer.text]).toEqual([
+			400,
+			expect.stringContaining('services.0.secrets.1: unknown field'),
+		]);
+		expect(answer.text).not.toContain('test-only-value');
+	});
+});
+
+test('warnings are few and short whatever a template holds', () => {
+	const services = Array.from({ length: 100 }, (_, i) => ({
+		name: `s${i}`,
+		...Object.fromEntries(Array.from({ length: 50 }, (_unused, k) => [`${'f'.repeat(200)}${k}`, 1])),
+	}));
+	const read = readTemplate({ query: { name: 'a' }, body: { services } });
+	const warnings = read.ok ? read.value.warnings : [];
+	expect(warnings).toHaveLength(21);
+	expect(warnings.at(-1)).toBe('80 more services have such fields');
+	expect(JSON.stringify(warnings).length).toBeLessThan(12_000);
+});
+
+test('whatever is sent is read or refused, never with other fields in it', () => {
+	fc.assert(
+		fc.property(fc.record({ query: fc.jsonValue(), body: fc.jsonValue() }), (raw) => {
+			expect(typeof readTemplate(raw).ok).toBe('boolean');
+		}),
+	);
+	const field = fc.oneof(
+		fc.constantFrom('name', 'image', 'secrets', 'ports', '__proto__', 'constructor'),
+		fc.string(),
+	);
+	const service = fc.dictionary(field, fc.constantFrom<unknown>('a', 'b', [], [{ key: 'A' }], {}));
+	fc.assert(
+		fc.property(fc.array(service, { maxLength: 3 }), (services) => {
+			const read = readTemplate({ query: { name: 'a' }, body: { services } });
+			if (!read.ok) return;
+			for (const one of read.value.services)
+				expect(Object.keys(one).sort()).toEqual(['image', 'name', 'secrets']);
+		}),
+	);
+});
