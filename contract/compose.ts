@@ -63,6 +63,25 @@ export function parseTemplate(text: string): Result<Template> {
 	return ok(parts);
 }
 
+/** Bank-Vaults' webhook replaces variables whose values begin so (bank-vaults.dev, "Configuration examples"); OpenBao's name is taken likewise. */
+const TAKEN_BY_OTHERS = /^(?:>>)?(?:vault|bao):/;
+const MARK = 'template:';
+
+/** The text of a template in a variable: with a mark before it where another tool's webhook would take the value for its own. */
+export function templateVariable(text: string): string {
+	return TAKEN_BY_OTHERS.test(text) || text.startsWith(MARK) ? MARK + text : text;
+}
+
+/** Takes the template of a variable. */
+export function parseTemplateVariable(value: string): Result<Template> {
+	return parseTemplate(value.startsWith(MARK) ? value.slice(MARK.length) : value);
+}
+
+/** Whether a text holds what Bank-Vaults' webhook replaces in the middle of a value ("Inline mutation" in its documentation). */
+export function holdsForeignReference(text: string): boolean {
+	return /\$\{(?:>>)?(?:vault|bao):/.test(text);
+}
+
 /** The keys that a template refers to, each once, in the order in which they first appear. */
 export function referencesOf(template: Template): readonly string[] {
 	const keys = new Set<string>();

@@ -20,7 +20,7 @@ export interface SealPlace {
 	readonly deployment: string;
 }
 
-const FORM = /^(?:(namespace|cluster):)?(vault:v[1-9][0-9]{0,8}:[A-Za-z0-9+/]+={0,2})$/;
+const FORM = /^(?:(deployment|namespace|cluster):)?(vault:v[1-9][0-9]{0,8}:[A-Za-z0-9+/]+={0,2})$/;
 
 const RULE =
 	'what "envtier seal" prints: vault:v1: and base64, with "namespace:" or "cluster:" before it where it is not for one deployment alone';
@@ -35,6 +35,14 @@ export function parseSealed(text: string): Result<Sealed> {
 /** The text of a sealed value. */
 export function sealedText({ scope, ciphertext }: Sealed): string {
 	return scope === 'deployment' ? ciphertext : `${scope}:${ciphertext}`;
+}
+
+/**
+ * The text of a sealed value in a variable, always with its scope. Bank-Vaults' webhook takes variables whose values begin with `vault:` for its own
+ * and replaces them (bank-vaults.dev, "Configuration examples").
+ */
+export function sealedVariable({ scope, ciphertext }: Sealed): string {
+	return `${scope}:${ciphertext}`;
 }
 
 /**

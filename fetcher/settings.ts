@@ -1,5 +1,5 @@
 import { parseCodeVariables } from '../contract/code-variables.ts';
-import { parseTemplate, type Template } from '../contract/compose.ts';
+import { parseTemplateVariable, type Template } from '../contract/compose.ts';
 import { type EmptyPolicy, parseEmptyPolicy } from '../contract/empty.ts';
 import { type Format, parseFormats } from '../contract/formats.ts';
 import { isKey, parseKeys } from '../contract/keys.ts';
@@ -163,7 +163,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		envKeys: optional('ENVTIER_ENV_KEYS', parseKeys) ?? [],
 		formats: required('ENVTIER_FORMAT', parseFormats),
 		sealed: family('ENVTIER_SEALED_', parseSealed),
-		templates: family('ENVTIER_COMPOSE_', parseTemplate),
+		templates: family('ENVTIER_COMPOSE_', parseTemplateVariable),
 		volumes: numbered().map((suffix): Volume => {
 			const keys = member(`ENVTIER_KEYS${suffix}`, parseSelectedKeys);
 			const prefixes = member(`ENVTIER_PREFIX${suffix}`, parsePrefixes);

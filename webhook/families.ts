@@ -1,4 +1,4 @@
-import { parseTemplate, type Template } from '../contract/compose.ts';
+import { holdsForeignReference, parseTemplate, type Template } from '../contract/compose.ts';
 import { isKey, KEY_RULE } from '../contract/keys.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { parseSealed } from '../contract/sealed.ts';
@@ -69,6 +69,10 @@ interface Written {
 }
 
 function parseWritten(text: string): Result<Written> {
+	if (holdsForeignReference(text))
+		return err(
+			`a template without "\${vault:" and "\${bao:", which the webhook of another tool (Bank-Vaults) would replace: give that key another name`,
+		);
 	const template = parseTemplate(text);
 	return template.ok ? ok({ text, template: template.value }) : template;
 }

@@ -1,6 +1,8 @@
 import type { V1Container, V1EnvVar, V1Volume, V1VolumeMount } from '@kubernetes/client-node';
+import { templateVariable } from '../contract/compose.ts';
 import { NATIVE_ENV_PATH } from '../contract/formats.ts';
 import { INJECTED } from '../contract/names.ts';
+import { parseSealed, sealedVariable } from '../contract/sealed.ts';
 import type { FamilyName, VariableName } from '../contract/variables.ts';
 import type { FetcherPlan, Plan, VolumePlan } from './plan.ts';
 import type { Reading } from './reading.ts';
@@ -13,8 +15,18 @@ const TOKEN_SECONDS = 600;
 /** A variable of a family, such as `ENVTIER_COMPOSE_DATABASE_URL`. */
 type MemberName = `${FamilyName}${string}`;
 
-function members(family: FamilyName, values: ReadonlyMap<string, string>): Record<MemberName, string> {
-	return Object.fromEntries([...values].map(([key, value]) => [`${family}${key}`, value]));
+function members(
+	family: FamilyName,
+	values: ReadonlyMap<string, string>,
+	write: (text: string) => string,
+): Record<MemberName, string> {
+	return Object.fromEntries([...values].map(([key, value]) => [`${family}${key}`, write(value)]));
+}
+
+/** A sealed value, which was read before, as a variable has it. */
+function sealedText(text: string): string {
+	const sealed = parseSealed(text);
+	return sealed.ok ? sealedVariable(sealed.value) : text;
 }
 
 /** The kubelet takes `$(NAME)` in a variable's value for a reference and `$$` for one `$` (Kubernetes API: EnvVar). */
@@ -72,8 +84,8 @@ export function fetcherEnv(
 		ENVTIER_LOG_LEVEL: settings.logLevel,
 		// Only where it is needed, so that the pods of everybody else stay as they were.
 		ENVTIER_VAULT_TRANSIT_MOUNT: reading.sealed.size > 0 ? vault.transitMount : undefined,
-		...members('ENVTIER_SEALED_', reading.sealed),
-		...members('ENVTIER_COMPOSE_', reading.templates),
+		...members('ENVTIER_SEALED_', reading.sealed, sealedText),
+		...members('ENVTIER_COMPOSE_', reading.templates, templateVariable),
 	};
 	return Object.entries(values).flatMap(([name, value]) =>
 		value === undefined ? [] : [{ name, value: literal(value) }],

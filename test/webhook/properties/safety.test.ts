@@ -156,7 +156,7 @@ describe('a pod cannot choose, whatever its annotations say', () => {
 		[/^ENVTIER_VAULT_ADDR$/, /./],
 		// What the kubelet takes for one dollar sign is two; alone it would be the beginning of a reference.
 		[/^ENVTIER_COMPOSE_/, /^(?:[^$]|\$\$)*$/],
-		[/^ENVTIER_SEALED_/, /^(?:[a-z]+:)?vault:v\d+:[A-Za-z0-9+/=]+$/],
+		[/^ENVTIER_SEALED_/, /^(?:deployment|namespace|cluster):vault:v\d+:[A-Za-z0-9+/=]+$/],
 		[/^ENVTIER_(?:KEYS|PREFIX)$/, /^[A-Za-z0-9_,=*]*$/],
 		[/^/, /^(?!.*\.\.)[-A-Za-z0-9_.,/]*$/],
 	];
