@@ -61,7 +61,10 @@ export function planFor(
 ): Result<Planned, Rejection> {
 	if (pod.windows)
 		return err(
-			reject('windows', 'pods on Windows get no secrets: the fetcher and its in-memory volume need Linux'),
+			reject(
+				'windows',
+				'pods on Windows get no secrets: the fetcher and its in-memory volume need Linux; this one can only run there, by spec.os, its node selector, its required node affinity, or host processes',
+			),
 		);
 	if (pod.mirror)
 		return err(

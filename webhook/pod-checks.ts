@@ -78,6 +78,13 @@ function takenVolume(pod: PodFacts, plan: Plan): Rejection | undefined {
 				'name-taken',
 				`container ${quoted(container.name)} already mounts a volume named "${mount.volume}", which injection adds for others: remove that mount`,
 			);
+		// The kubelet reads the file of a native variable without a mount.
+		const variable = container.fromFiles.find(({ volume }) => ours.includes(volume));
+		if (variable !== undefined)
+			return reject(
+				'name-taken',
+				`container ${quoted(container.name)} already takes the variable ${quoted(variable.name)} from a volume named "${variable.volume}" (fileKeyRef), which injection adds for others: remove that variable, and ask for it with ${ANNOTATION_PREFIX}env`,
+			);
 	}
 	return undefined;
 }

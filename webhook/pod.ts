@@ -3,6 +3,7 @@ import { err, ok, type Result } from '../contract/result.ts';
 import { isAddedVolume } from './added-names.ts';
 import { type ContainerFacts, containerFacts } from './container.ts';
 import { id, item, type Json, list, Malformed, object, text, texts } from './json.ts';
+import { runsOnWindows } from './windows.ts';
 
 /** What a decision needs to know of one volume. */
 export interface VolumeFacts {
@@ -63,13 +64,6 @@ function isMirror(metadata: Json): boolean {
 		object(metadata['annotations'], 'metadata.annotations'),
 		'kubernetes.io/config.mirror',
 	);
-}
-
-/** spec.os says it outright; before it existed, the well-known node label was how a pod said it. */
-function runsOnWindows(spec: Json): boolean {
-	const os = object(spec['os'], 'spec.os')['name'];
-	if (os !== undefined) return os === 'windows';
-	return object(spec['nodeSelector'], 'spec.nodeSelector')['kubernetes.io/os'] === 'windows';
 }
 
 /** Kinds of volumes that the kubelet mounts read-only, whatever the mount says. */
