@@ -1,7 +1,7 @@
 import { parseName, parseRole } from '../contract/names.ts';
 import { parseCaBundle } from '../contract/pem.ts';
 import { err, ok, type Result } from '../contract/result.ts';
-import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
+import { oneOf, type Parse, parseVaultAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
 import { VARIABLES, type Variable } from '../contract/variables.ts';
 import { SCOPES, type Scope } from './identity/identity.ts';
 import type { OidcSettings } from './identity/oidc.ts';
@@ -142,7 +142,7 @@ export function readSettings(env: Env): Result<Settings> {
 
 function readStore(reader: Reader): StoreSettings {
 	const asked = reader.optional('ENVTIER_API_STORE', oneOf('vault', 'memory'));
-	const address = reader.optional('ENVTIER_VAULT_ADDR', parseAddress);
+	const address = reader.optional('ENVTIER_VAULT_ADDR', parseVaultAddress);
 	if (asked === 'memory') return { kind: 'memory' };
 	if (address === undefined) {
 		if (asked === 'vault') reader.problems.push('ENVTIER_VAULT_ADDR is not set: the store vault needs it');

@@ -40,6 +40,42 @@ export const parseVaultPath: Parse<string> = (text) =>
 		? ok(text.replace(/\/$/, ''))
 		: err('a path of letters, digits, "-", "_" and ".", its segments parted by "/"');
 
+/** One path segment of an address: no percent-escape, no dots alone, nothing that a server could read in another way. */
+const PREFIX = /^(?!.*\/v1\/?$)(?:\/(?!\.{1,2}(?:\/|$))[-A-Za-z0-9_.~]+)*\/?$/;
+
+/**
+ * Takes an http or https address, with a path where a proxy serves Vault below one (`https://host/vault`). Gives it without a last
+ * "/". A path that ends in /v1 is refused: that begins every request, and people paste it with the address.
+ */
+export const parseVaultAddress: Parse<string> = (text) => {
+	const rule = err(
+		'an address such as https://vault.example.com:8200, or https://example.com/vault where Vault is served below a path; without "/v1"',
+	);
+	// Read from the text: the parser of URLs removes dots and line breaks without a word.
+	const [, before = '', path = ''] = /^([a-zA-Z]+:\/\/[^/?#\\\s]+)([^\s]*)$/.exec(text) ?? [];
+	const origin = parseAddress(before);
+	return origin.ok && PREFIX.test(path) ? ok(`${origin.value}${path.replace(/\/$/, '')}`) : rule;
+};
+
+/** Takes the http address of a proxy, without credentials: every pod shows it. Gives its origin. */
+export const parseProxy: Parse<string> = (text) => {
+	const origin = parseAddress(text);
+	return origin.ok && origin.value.startsWith('http:')
+		? origin
+		: err(
+				'the address of an HTTP proxy such as http://proxy.example.com:3128, without a path and without credentials',
+			);
+};
+
+const DNS_NAME =
+	/^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$/i;
+
+/** Takes a DNS name, as a certificate has it; gives it in lower case. */
+export const parseDnsName: Parse<string> = (text) =>
+	DNS_NAME.test(text) && !/^[0-9.]+$/.test(text)
+		? ok(text.toLowerCase())
+		: err('a DNS name such as vault.example.com');
+
 /** Takes an http or https address without a path; gives its origin. */
 export const parseAddress: Parse<string> = (text) => {
 	const url = URL.canParse(text) ? new URL(text) : undefined;

@@ -85,14 +85,21 @@ export const VARIABLES = {
 		readBy: webhook,
 		meaning: 'pull policy of that image: Always, IfNotPresent or Never; unset: Kubernetes decides by the tag',
 	},
+	ENVTIER_FETCHER_PULL_SECRETS: {
+		readBy: webhook,
+		meaning:
+			'names of the Secrets that the fetcher’s image is pulled with, comma-separated: added to those of the pod, in whose namespace they must exist; unset: none',
+	},
 	ENVTIER_FETCHER_REQUESTS: {
 		readBy: webhook,
-		meaning: 'resource requests of the init container',
+		meaning:
+			'resource requests of the init container: cpu, memory and, where a quota asks for it, ephemeral-storage',
 		default: 'cpu=50m,memory=64Mi',
 	},
 	ENVTIER_FETCHER_LIMITS: {
 		readBy: webhook,
-		meaning: 'resource limits of the init container; less than half a CPU slows every pod’s start',
+		meaning:
+			'resource limits of the init container, of the same resources; less than half a CPU slows every pod’s start',
 		default: 'cpu=500m,memory=128Mi',
 	},
 	ENVTIER_VOLUME_SIZE: {
@@ -138,7 +145,21 @@ export const VARIABLES = {
 		meaning: 'audience of the projected service-account token that logs in to Vault',
 		default: 'vault',
 	},
-	ENVTIER_VAULT_ADDR: { readBy: both, required: true, meaning: 'Vault’s address, https://host:port' },
+	ENVTIER_VAULT_ADDR: {
+		readBy: both,
+		required: true,
+		meaning: 'Vault’s address, https://host:port, with a path where Vault is served below one',
+	},
+	ENVTIER_VAULT_TLS_NAME: {
+		readBy: both,
+		meaning:
+			'DNS name that Vault’s certificate must have and that is sent as the TLS server name; unset: the host of the address',
+	},
+	ENVTIER_VAULT_PROXY: {
+		readBy: both,
+		meaning:
+			'HTTP proxy that connections to Vault go through (CONNECT), http://host:port; TLS is verified end to end with Vault. HTTPS_PROXY and the like are never read',
+	},
 	ENVTIER_VAULT_INSECURE_HTTP: {
 		readBy: both,
 		meaning: '"true" accepts an http:// address: tokens and secrets then cross the network in clear text',

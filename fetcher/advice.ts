@@ -20,6 +20,7 @@ export const UNREACHABLE = {
 	broken: 'check what stands between the pod and Vault (mesh, firewall, load balancer), and Vault’s log',
 	slow: 'check Vault’s load and its storage, and what stands between the pod and Vault',
 	proxy: 'check the load balancer or proxy in front of Vault: this answer does not come from Vault itself',
+	tunnel: `check that the proxy runs and lets the cluster connect to Vault’s address; otherwise ${correctSetting('ENVTIER_VAULT_PROXY')}`,
 	standby: 'check the state of Vault’s cluster (sys/ha-status)',
 	busy: 'raise the rate limit in Vault (sys/quotas/rate-limit), or ENVTIER_DEADLINE in the webhook’s ConfigMap',
 } as const;

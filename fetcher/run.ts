@@ -47,9 +47,9 @@ function keysByOrigin(secrets: readonly Secret[]): Readonly<Record<string, reado
 /** One fetch from the token file to the last line of the log. Rejects with a `Failure` unless everything was written. */
 export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 	const deadline = deadlineAfter(settings.deadline);
-	const { address, ca, namespace } = settings.vault;
+	const { address, ca, namespace, tlsName, proxy } = settings.vault;
 	const jwt = readTokenFile(settings.tokenFile);
-	const transport = openTransport(endpointOf(address), ca, attemptTimeout(deadline));
+	const transport = openTransport(endpointOf(address, { tlsName, proxy }), ca, attemptTimeout(deadline));
 	const retry = makeRetry({ log, random: Math.random });
 	const vault = openVault({ address, namespace, transport, retry, deadline });
 	let farewell: Promise<void> | undefined;

@@ -9,13 +9,25 @@ import { err, ok, type Result } from '../contract/result.ts';
 import { parseSealed, type Sealed } from '../contract/sealed.ts';
 import { parsePrefixes, parseSelectedKeys, type Selection } from '../contract/selection.ts';
 import { parseTiers, type Scope, TIERS, type Tier, tierPath } from '../contract/tiers.ts';
-import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
+import {
+	oneOf,
+	type Parse,
+	parseDnsName,
+	parseProxy,
+	parseVaultAddress,
+	parseVaultPath,
+	wholeNumber,
+} from '../contract/values.ts';
 import { type FamilyName, VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
 
 /** How to reach Vault, and where in it things are. */
 export interface VaultSettings {
-	/** Origin, `https://host:port`. */
+	/** `https://host:port`, with a path where Vault is served below one; no "/" at the end. */
 	readonly address: string;
+	/** Name of the certificate and TLS server name; undefined: the address's host. */
+	readonly tlsName: string | undefined;
+	/** Origin of the HTTP proxy to go through. */
+	readonly proxy: string | undefined;
 	/** PEM text; undefined: the system's roots. */
 	readonly ca: string | undefined;
 	readonly namespace: string | undefined;
@@ -133,7 +145,9 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 
 	const insecureHttp = required('ENVTIER_VAULT_INSECURE_HTTP', oneOf('true', 'false')) === 'true';
 	const vault: VaultSettings = {
-		address: required('ENVTIER_VAULT_ADDR', parseAddress),
+		address: required('ENVTIER_VAULT_ADDR', parseVaultAddress),
+		tlsName: optional('ENVTIER_VAULT_TLS_NAME', parseDnsName),
+		proxy: optional('ENVTIER_VAULT_PROXY', parseProxy),
 		ca: optional('ENVTIER_VAULT_CA', parseCaBundle),
 		namespace: optional('ENVTIER_VAULT_NAMESPACE', parseVaultPath),
 		authMount: required('ENVTIER_VAULT_AUTH_MOUNT', parseVaultPath),

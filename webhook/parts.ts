@@ -61,6 +61,8 @@ export function fetcherEnv(
 	const values: Partial<Record<VariableName | MemberName, string | undefined>> &
 		Record<string, string | undefined> = {
 		ENVTIER_VAULT_ADDR: vault.address,
+		ENVTIER_VAULT_TLS_NAME: vault.tlsName,
+		ENVTIER_VAULT_PROXY: vault.proxy,
 		ENVTIER_VAULT_INSECURE_HTTP: vault.insecureHttp ? 'true' : undefined,
 		ENVTIER_VAULT_CA: vault.ca,
 		ENVTIER_VAULT_NAMESPACE: vault.namespace,

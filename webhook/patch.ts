@@ -37,6 +37,7 @@ export function changesFor(patch: PatchParts): readonly Change[] {
 		...fetcherChanges(patch, expected),
 		...volumeChanges(pod, parts, volumes(plan, settings)),
 		...placeFetchers(pod, parts, plan, expected),
+		...pullSecretChanges(pod, settings.pullSecrets),
 		...statusChanges(pod, patch.status),
 	];
 }
@@ -50,6 +51,20 @@ function fetcherChanges({ parts, earlierImage }: PatchParts, expected: readonly 
 		if (container === undefined || found.raw === undefined) return [];
 		return reconcileFetcher({ found: { ...found, raw: found.raw }, expected: container, earlierImage });
 	});
+}
+
+/**
+ * Adds to the pull secrets that the pod has. Those of its service account are among them: Kubernetes puts them there before it calls
+ * webhooks, and only into pods that name none (ServiceAccount admission).
+ */
+function pullSecretChanges(pod: PodFacts, names: readonly string[]): Change[] {
+	const missing = names.filter((name) => !pod.pullSecrets?.includes(name)).map((name) => ({ name }));
+	if (missing.length === 0) return [];
+	const operations =
+		pod.pullSecrets === undefined
+			? [add('/spec/imagePullSecrets', missing)]
+			: missing.map((reference) => add('/spec/imagePullSecrets/-', reference));
+	return [{ what: 'imagePullSecrets', foreign: false, operations }];
 }
 
 function statusChanges(pod: PodFacts, status: string): Change[] {

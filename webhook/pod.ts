@@ -32,6 +32,8 @@ export interface PodFacts {
 	readonly ephemeralNames: readonly string[];
 	/** Undefined when the pod has no `volumes` at all. */
 	readonly volumes: readonly VolumeFacts[] | undefined;
+	/** Names of its image pull secrets; undefined when the pod has no such list. */
+	readonly pullSecrets: readonly string[] | undefined;
 	/** True when the pod as a whole carries requests or limits (KEP-2837). */
 	readonly podLevelResources: boolean;
 }
@@ -116,6 +118,7 @@ function facts(pod: unknown, annotations: PodFacts['annotations']): PodFacts {
 		volumes: list(spec['volumes'], 'spec.volumes')?.map((volume, i) =>
 			volumeFacts(volume, `spec.volumes[${i}]`, i),
 		),
+		pullSecrets: texts(spec['imagePullSecrets'], 'name', 'spec.imagePullSecrets'),
 		podLevelResources: hasResources(object(spec['resources'], 'spec.resources')),
 	};
 }

@@ -31,16 +31,20 @@ export function parseQuantity(text: string): Result<string> {
 	return QUANTITY.test(text) ? ok(text) : err('a quantity such as 16Mi');
 }
 
-/** Takes quantities of CPU and memory, each at most once. */
+const RESOURCES = ['cpu', 'memory', 'ephemeral-storage'];
+
+/** Takes quantities of CPU, memory and ephemeral storage, each at most once. */
 export function parseQuantities(text: string): Result<Quantities> {
 	const pairs = text.split(',').map((part) => part.trim().split('='));
 	const good = pairs.every(
 		([name, value, ...rest]) =>
-			(name === 'cpu' || name === 'memory') && QUANTITY.test(value ?? '') && rest.length === 0,
+			RESOURCES.includes(name ?? '') && QUANTITY.test(value ?? '') && rest.length === 0,
 	);
 	const names = new Set(pairs.map(([name]) => name));
 	if (!good || names.size !== pairs.length)
-		return err('quantities such as cpu=50m,memory=64Mi, each resource named once');
+		return err(
+			'quantities of cpu, memory and ephemeral-storage such as cpu=50m,memory=64Mi, each named once',
+		);
 	return ok(Object.fromEntries(pairs));
 }
 

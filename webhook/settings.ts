@@ -1,7 +1,15 @@
 import { type EmptyPolicy, parseEmptyPolicy } from '../contract/empty.ts';
 import { parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
-import { oneOf, type Parse, parseAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
+import {
+	oneOf,
+	type Parse,
+	parseDnsName,
+	parseProxy,
+	parseVaultAddress,
+	parseVaultPath,
+	wholeNumber,
+} from '../contract/values.ts';
 import { VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
 import { type Callers, parseCallerNames } from './callers.ts';
 import { parseBundle } from './certificates/bundle.ts';
@@ -15,6 +23,10 @@ import { exceeding, parseQuantities, parseQuantity, type Quantities } from './qu
 /** Where and how the fetchers reach Vault. The webhook itself never talks to it. */
 export interface VaultSettings {
 	readonly address: string;
+	/** Undefined: the address's host. */
+	readonly tlsName: string | undefined;
+	/** Origin of the HTTP proxy. */
+	readonly proxy: string | undefined;
 	readonly insecureHttp: boolean;
 	/** PEM text. */
 	readonly ca: string | undefined;
@@ -30,6 +42,8 @@ export interface VaultSettings {
 export interface InjectionSettings {
 	readonly image: string;
 	readonly pullPolicy: string | undefined;
+	/** Names of Secrets in the namespaces of pods. */
+	readonly pullSecrets: readonly string[];
 	readonly requests: Quantities;
 	readonly limits: Quantities;
 	readonly volumeSize: string;
@@ -90,6 +104,15 @@ function listen(text: string): Result<{ host: string; port: number }> {
 
 const anything: Parse<string> = (text) => ok(text);
 
+/** Takes names of Secrets, comma-separated, at most 16; a name is an RFC 1123 subdomain, as Kubernetes asks. */
+function parseSecretNames(text: string): Result<readonly string[]> {
+	const names = text.split(',').map((part) => part.trim());
+	const good = names.every((name) => parseName(name).ok) && new Set(names).size === names.length;
+	return good && names.length <= 16
+		? ok(names)
+		: err('a comma-separated list of names of Secrets, each named once, at most 16');
+}
+
 /** `$(` in a container's variable is a reference to another one (Kubernetes API: EnvVar), so no setting may hold it. */
 function handedOver<T>(parse: Parse<T>): Parse<T> {
 	return (text) => (text.includes('$(') ? err('text without "$("') : parse(text));
@@ -128,7 +151,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 	);
 	const nativeEnv = required('ENVTIER_NATIVE_ENV', oneOf('auto', 'true', 'false'));
 	const vault: VaultSettings = {
-		address: required('ENVTIER_VAULT_ADDR', handedOver(parseAddress)),
+		address: required('ENVTIER_VAULT_ADDR', handedOver(parseVaultAddress)),
+		tlsName: optional('ENVTIER_VAULT_TLS_NAME', parseDnsName),
+		proxy: optional('ENVTIER_VAULT_PROXY', handedOver(parseProxy)),
 		insecureHttp: required('ENVTIER_VAULT_INSECURE_HTTP', oneOf('true', 'false')) === 'true',
 		ca: optional('ENVTIER_VAULT_CA', handedOver(parseBundle)),
 		namespace: optional('ENVTIER_VAULT_NAMESPACE', handedOver(parseVaultPath)),
@@ -142,6 +167,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 	const injection: InjectionSettings = {
 		image: required('ENVTIER_FETCHER_IMAGE', matching(/^\S+$/, 'the name of an image')),
 		pullPolicy: optional('ENVTIER_FETCHER_PULL_POLICY', oneOf('Always', 'IfNotPresent', 'Never')),
+		pullSecrets: optional('ENVTIER_FETCHER_PULL_SECRETS', parseSecretNames) ?? [],
 		requests: required('ENVTIER_FETCHER_REQUESTS', parseQuantities),
 		limits: required('ENVTIER_FETCHER_LIMITS', parseQuantities),
 		volumeSize: required('ENVTIER_VOLUME_SIZE', parseQuantity),

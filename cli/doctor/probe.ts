@@ -60,6 +60,8 @@ export function probePod(asked: Asked): V1Pod {
 export interface Handed {
 	readonly address: string;
 	readonly ca: string | undefined;
+	readonly tlsName: string | undefined;
+	readonly proxy: string | undefined;
 	readonly namespace: string | undefined;
 	readonly authMount: string;
 	readonly kv: { readonly mount: string; readonly version: 1 | 2 };
@@ -84,6 +86,8 @@ export function handedTo(pod: V1Pod): Handed | undefined {
 	return {
 		address: get('ENVTIER_VAULT_ADDR') ?? '',
 		ca: get('ENVTIER_VAULT_CA'),
+		tlsName: get('ENVTIER_VAULT_TLS_NAME'),
+		proxy: get('ENVTIER_VAULT_PROXY'),
 		namespace: get('ENVTIER_VAULT_NAMESPACE'),
 		authMount: get('ENVTIER_VAULT_AUTH_MOUNT') ?? '',
 		kv: {

@@ -64,6 +64,13 @@ async function vaultSection(
 		return [
 			skipped('vault', 'not looked at: which Vault it is, an injected pod would tell, and there is none'),
 		];
+	if (handed.proxy !== undefined && options.vaultVia === undefined)
+		return [
+			skipped(
+				'vault',
+				`not looked at: pods reach ${handed.address} through the proxy ${handed.proxy}, which this command does not use; forward a port to Vault and add --vault-via localhost:8200`,
+			),
+		];
 	const request = vaultRequest({ ...handed, via: options.vaultVia });
 	const health = await healthCheck(request, handed);
 	if (health.status === 'fail') return [health];

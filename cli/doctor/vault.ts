@@ -11,6 +11,8 @@ export interface VaultPlace {
 	/** PEM text; the system's roots unless given. */
 	readonly ca: string | undefined;
 	readonly namespace: string | undefined;
+	/** Name that the certificate must have; undefined: the address's host. */
+	readonly tlsName: string | undefined;
 	/** Where to connect to instead; the certificate must still be for the address. */
 	readonly via: { readonly host: string; readonly port: number } | undefined;
 }
@@ -29,7 +31,7 @@ export function vaultRequest(place: VaultPlace): VaultRequest {
 	return (method, path, { token, body } = {}) =>
 		httpCall({
 			method,
-			url: new URL(`/v1/${path}`, address),
+			url: new URL(`${address}/v1/${path}`),
 			body,
 			options,
 			headers: {
@@ -40,15 +42,13 @@ export function vaultRequest(place: VaultPlace): VaultRequest {
 		});
 }
 
-/** Connects elsewhere, but asks for, and checks, the name that pods use. */
-function detour({ address, via }: VaultPlace): RequestOptions {
-	if (via === undefined) return {};
+/** Connects elsewhere if told to, but asks for, and checks, the name that pods use. */
+function detour({ address, via, tlsName }: VaultPlace): RequestOptions {
+	if (via === undefined && tlsName === undefined) return {};
 	const { hostname, host } = new URL(address);
-	const name = hostname.replace(/^\[|\]$/g, '');
+	const name = tlsName ?? hostname.replace(/^\[|\]$/g, '');
 	return {
-		hostname: via.host,
-		port: via.port,
-		headers: { host },
+		...(via === undefined ? {} : { hostname: via.host, port: via.port, headers: { host } }),
 		...(isIP(name) === 0 ? { servername: name } : {}),
 		checkServerIdentity: (_where, certificate) => checkServerIdentity(name, certificate),
 	};

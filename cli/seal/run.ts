@@ -95,7 +95,7 @@ async function encrypt(
 		...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
 	};
 	const options = ca === undefined ? {} : { ca };
-	const url = new URL(`/v1/${path}`, address);
+	const url = new URL(`${address}/v1/${path}`);
 	const answer = await httpCall({ method: 'POST', url, headers, body, options });
 	return answer.ok ? answer : err(answer.error.message);
 }

@@ -21,7 +21,7 @@ export function vaultClient({ address, token, ca, namespace }: AdminSettings): A
 	};
 	return async (method, path, body) => {
 		const options = ca === undefined ? {} : { ca };
-		const answer = await httpCall({ method, url: new URL(`/v1/${path}`, address), headers, body, options });
+		const answer = await httpCall({ method, url: new URL(`${address}/v1/${path}`), headers, body, options });
 		if (answer.ok) return answer;
 		return err({ ending: 'unavailable', message: `${address} ${answer.error.message}` });
 	};

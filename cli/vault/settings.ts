@@ -1,6 +1,6 @@
 import { parseCaBundle } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { parseAddress } from '../../contract/values.ts';
+import { parseVaultAddress } from '../../contract/values.ts';
 import { readBytes } from '../files.ts';
 
 /** Where Vault is, and who may change it. */
@@ -24,7 +24,7 @@ export async function readAdminSettings(
 	purpose: '--apply' | '--own' | '--sealed' | 'sealing',
 ): Promise<Result<AdminSettings>> {
 	const get = (name: string): string | undefined => env[`VAULT_${name}`] || env[`BAO_${name}`] || undefined;
-	const address = parseAddress((get('ADDR') ?? '').replace(/\/$/, ''));
+	const address = parseVaultAddress((get('ADDR') ?? '').replace(/\/$/, ''));
 	if (!address.ok) return err(`VAULT_ADDR (or BAO_ADDR) must be ${address.error}`);
 	const token = get('TOKEN');
 	if (token === undefined)

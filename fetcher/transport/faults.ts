@@ -21,6 +21,7 @@ const HEALING: Readonly<Record<string, readonly [words: string, obstacle: Obstac
 const STAGES = {
 	dns: ['DNS gave no address for its name {name}', 'dns'],
 	connect: ['no answer to the connection attempt', 'network'],
+	proxy: ['the proxy (ENVTIER_VAULT_PROXY) gave no connection', 'tunnel'],
 	tls: ['no TLS handshake', 'network'],
 	answer: ['no complete answer', 'slow'],
 } as const satisfies Readonly<Record<string, readonly [words: string, obstacle: Obstacle]>>;

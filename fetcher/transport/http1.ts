@@ -4,7 +4,7 @@ import { after } from '../clock.ts';
 import type { Answer, Connection, Request } from './exchange.ts';
 import { BODY_LIMIT } from './exchange.ts';
 import { timedOut, tooLarge } from './faults.ts';
-import { dial, type Endpoint, type Secure } from './socket.ts';
+import { dial, dialDirect, type Endpoint, type Secure } from './socket.ts';
 
 /** Requests wait for one of these; more would be more handshakes, each dearer than a request. */
 const CONNECTIONS = 2;
@@ -64,17 +64,31 @@ export interface Http1Options {
 	readonly dialed: () => void;
 }
 
+/** Through a proxy there is no socket until the proxy has connected. */
+function tunnelled(endpoint: Endpoint, secure: Secure | undefined, callback: Created | undefined): null {
+	const dialing = dial(endpoint);
+	if (secure !== undefined) dialing.secure(secure);
+	dialing.ready.then(
+		(socket) => callback?.(null, socket),
+		(error: Error) => callback?.(error, undefined as never),
+	);
+	return null;
+}
+
+type Created = NonNullable<Parameters<Agent['createConnection']>[1]>;
+
 /** Speaks HTTP/1.1 over connections that are kept open, the first of which is there already. */
 export function speakHttp1(first: Socket, { endpoint, secure, dialed }: Http1Options): Connection {
 	const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 	const spare = [first];
 	first.once('close', () => void spare.pop());
 	// Gives a socket at once: the agent would not count one that it gets later, and make more than it may.
-	agent.createConnection = () => {
+	agent.createConnection = (_options, callback) => {
 		const ready = spare.pop();
 		if (ready !== undefined) return ready;
 		dialed();
-		const dialing = dial(endpoint);
+		if (endpoint.proxy !== undefined) return tunnelled(endpoint, secure, callback);
+		const dialing = dialDirect(endpoint);
 		// The agent hears of errors from the socket itself.
 		dialing.ready.catch(() => undefined);
 		return secure === undefined ? dialing.tcp : dialing.secure(secure);

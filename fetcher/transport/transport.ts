@@ -22,10 +22,10 @@ export interface Transport {
  * @param ca PEM text of the CAs that vouch for Vault; undefined: the system's
  */
 export function openTransport(endpoint: Endpoint, ca: string | undefined, firstTimeout: number): Transport {
-	const { address, host } = endpoint;
+	const { address, prefix, tlsName } = endpoint;
 	let dialed = 0;
 	let securing: Promise<Secure> | undefined;
-	const loadSecure = async (): Promise<Secure> => (await import('./secure.ts')).makeSecure(host, ca);
+	const loadSecure = async (): Promise<Secure> => (await import('./secure.ts')).makeSecure(tlsName, ca);
 
 	const speak = async (socket: Socket | TLSSocket, secure: Secure | undefined): Promise<Connection> => {
 		if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') return speakHttp2(socket, address);
@@ -89,7 +89,10 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined, firstT
 			const start = now();
 			try {
 				const ready = await connection(timeout);
-				return await ready.exchange(request, Math.max(1, timeout - (now() - start)));
+				return await ready.exchange(
+					{ ...request, path: prefix + request.path },
+					Math.max(1, timeout - (now() - start)),
+				);
 			} catch (thrown) {
 				throw explain(thrown, address);
 			}

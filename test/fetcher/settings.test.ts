@@ -24,6 +24,8 @@ test('with the least that must be set, everything else has its default', () => {
 	expect(settings({})).toEqual({
 		vault: {
 			address: 'https://vault.example.com:8200',
+			tlsName: undefined,
+			proxy: undefined,
 			ca: undefined,
 			namespace: undefined,
 			authMount: 'kubernetes',
@@ -114,8 +116,8 @@ test.each<readonly [string, Env, string]>([
 		'ENVTIER_VAULT_ADDR must be an address such as https://',
 	],
 	[
-		'an address with a path',
-		{ ENVTIER_VAULT_ADDR: 'https://v/ui' },
+		'an address with the path that begins every request',
+		{ ENVTIER_VAULT_ADDR: 'https://v/v1' },
 		'ENVTIER_VAULT_ADDR must be an address such as https://',
 	],
 	[

@@ -1,0 +1,59 @@
+import { isIPv6, type Socket } from 'node:net';
+import { UNREACHABLE } from '../advice.ts';
+import { Failure } from '../failure.ts';
+import { printable } from '../text.ts';
+
+/** The longest head of an answer that is read. */
+const LONGEST = 8 * 1024;
+/** Answers that come from what the proxy cannot reach now (RFC 9110, 15.6). */
+const HEALING = new Set([500, 502, 503, 504]);
+
+/**
+ * Has an HTTP proxy connect to a host (CONNECT: RFC 9110, section 9.3.6). Resolves when what goes over `tcp` from then on goes to
+ * that host; rejects with a `Failure`. The caller sets the time limit.
+ *
+ * @param proxy its address, for messages
+ */
+export function openTunnel(
+	tcp: Socket,
+	proxy: string,
+	{ host, port }: { readonly host: string; readonly port: number },
+): Promise<void> {
+	const authority = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+	const failure = (what: string, heals: boolean): Failure =>
+		new Failure('unreachable', `the proxy ${proxy} ${what}`, { heals, cure: UNREACHABLE.tunnel });
+	return new Promise((resolve, reject) => {
+		let head = Buffer.alloc(0);
+		const done = (problem?: Failure): void => {
+			tcp.off('readable', read);
+			tcp.off('error', failed);
+			tcp.off('close', closed);
+			if (problem === undefined) resolve();
+			else reject(problem);
+		};
+		const failed = (error: NodeJS.ErrnoException): void =>
+			done(failure(`cannot be reached (${error.code ?? 'unknown error'})`, true));
+		const closed = (): void => done(failure('closed the connection without an answer', true));
+		const read = (): void => {
+			const chunk: Buffer | null = tcp.read();
+			if (chunk === null) return;
+			head = Buffer.concat([head, chunk]);
+			const end = head.indexOf('\r\n\r\n');
+			if (end === -1 && head.length <= LONGEST) return;
+			done(verdict(head.subarray(0, end === -1 ? 0 : end).toString('latin1'), head.length - end - 4));
+		};
+		/** @param more bytes behind the head: of the host none can have come yet */
+		const verdict = (text: string, more: number): Failure | undefined => {
+			const [, status = '', reason = ''] = /^HTTP\/1\.[01] ([0-9]{3})(?: ([^\r\n]*))?/.exec(text) ?? [];
+			if (status === '') return failure('does not answer as an HTTP proxy does', false);
+			if (status.startsWith('2'))
+				return more === 0 ? undefined : failure('sends more than an answer to CONNECT', false);
+			const words = `does not connect to ${authority}: HTTP ${status} ${printable(reason, 60)}`.trimEnd();
+			return failure(words, HEALING.has(Number(status)));
+		};
+		tcp.on('readable', read);
+		tcp.once('error', failed);
+		tcp.once('close', closed);
+		tcp.write(`CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`);
+	});
+}
