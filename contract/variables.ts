@@ -132,8 +132,8 @@ export const VARIABLES = {
 	ENVTIER_DEFAULT_ROLE: {
 		readBy: webhook,
 		meaning:
-			'Vault role of pods that name none; {serviceAccount} and {namespace} are replaced by the pod’s own',
-		default: '{serviceAccount}',
+			'Vault role of pods that name none; {namespace} and {serviceAccount} are replaced by the pod’s own. “_” between them makes a role of its own for each service account: no name holds it',
+		default: '{namespace}_{serviceAccount}',
 	},
 	ENVTIER_DEFAULT_UID: {
 		readBy: webhook,

@@ -94,8 +94,8 @@ export const ANNOTATIONS = {
 	role: {
 		parse: parseRole,
 		meaning: 'the Vault role to log in with',
-		default: 'ENVTIER_DEFAULT_ROLE, which is the service account’s name unless set',
-		example: 'shop-web',
+		default: 'ENVTIER_DEFAULT_ROLE, which is `{namespace}_{serviceAccount}` unless set',
+		example: 'shop_web',
 	} as Annotation<string>,
 	tiers: {
 		parse: parseTiers,

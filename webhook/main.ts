@@ -11,6 +11,7 @@ import { openLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { followNamespaces, type Namespaces } from './namespaces.ts';
 import type { OrgLabelWorth } from './organization.ts';
+import { isAmbiguousRole } from './role-template.ts';
 import { serve } from './server.ts';
 import { readSettings } from './settings.ts';
 
@@ -50,6 +51,11 @@ const {
 	...at
 } = settings.value;
 const log = openLog({ level: logLevel, format: logFormat, out: process.stdout });
+if (isAmbiguousRole(injection.defaultRole))
+	log.warn(
+		{ template: injection.defaultRole },
+		'ENVTIER_DEFAULT_ROLE is ambiguous: two service accounts can get the same role. Put "_" between {namespace} and {serviceAccount}',
+	);
 const opened = cluster === undefined ? undefined : await openKubernetes(cluster);
 if (opened?.ok === false) fail(`no API server to talk to: ${opened.error}`);
 const kubernetes = opened?.value;

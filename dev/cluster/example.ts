@@ -14,7 +14,14 @@ const TIERS = {
 
 /** What `deploy/vault/setup.sh` is told so that the example may read its tiers. */
 export const EXAMPLE_ROLE = [
-	...['role', EXAMPLE.name, '--namespace', EXAMPLE.namespace, '--account', EXAMPLE.name],
+	...[
+		'role',
+		`${EXAMPLE.namespace}_${EXAMPLE.name}`,
+		'--namespace',
+		EXAMPLE.namespace,
+		'--account',
+		EXAMPLE.name,
+	],
 	...['--org', EXAMPLE.org, '--deployment', EXAMPLE.deployment, '--service', EXAMPLE.name],
 ] as const;
 

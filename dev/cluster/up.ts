@@ -76,7 +76,7 @@ OpenBao (for pods: ${vaultInside}) was set up by deploy/vault/setup.sh. Change a
   bao kv put secret/deployments/shop/secrets/LOG_LEVEL value=debug
   kubectl -n shop rollout restart deployment/web
 
-What let the application in, and would let in another (here one of the namespace shop, by its service account):
+What let the application in. The webhook logs pods in to the role NAMESPACE_ACCOUNT:
 
   deploy/vault/setup.sh ${EXAMPLE_ROLE.join(' ')}
 

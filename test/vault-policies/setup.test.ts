@@ -223,6 +223,14 @@ test('what Vault refuses is shown', async () => {
 	expect([code, stderr]).toEqual([1, expect.stringMatching(/no handler for route|unsupported path/)]);
 });
 
+// Why a capital letter in ENVTIER_DEFAULT_ROLE parts nothing (ADR 46).
+test('Vault keeps names of roles of kubernetes auth in lower case', async () => {
+	await enableAuth(house.bao, 'kubernetes', { at: 'lower-case' });
+	const who = ['--namespace', 'shop', '--account', 'web', '--org', 'acme', '--mount', 'lower-case'];
+	await house.mustSetup('role', 'aXb', ...who);
+	expect((await house.bao.request('GET', 'auth/lower-case/role/axb')).status).toBe(200);
+});
+
 test('deployments and services whose names run together have policies of their own', async () => {
 	await house.mustSetup(...ROLE, '--replace', '--deployment', 'a-b', '--service', 'c');
 	await house.mustSetup(...ROLE, '--replace', '--deployment', 'a', '--service', 'b-c');

@@ -316,7 +316,7 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 	},
 	ENVTIER_DEFAULT_ROLE: {
 		sees: ({ injection }) => injection.defaultRole,
-		default: '{serviceAccount}',
+		default: '{namespace}_{serviceAccount}',
 		accepts: [
 			['a fixed one', 'envtier', 'envtier'],
 			['with placeholders', '{namespace}_{serviceAccount}.v1', '{namespace}_{serviceAccount}.v1'],

@@ -59,7 +59,11 @@ export async function startHouse(): Promise<House> {
 	await spreadNet(cluster);
 	const bao = await startOpenBao();
 	await trustCluster(bao, cluster);
-	const webhook = await startWebhook({ ENVTIER_VAULT_ADDR: bao.addr, ENVTIER_VAULT_CA: bao.caPem });
+	const webhook = await startWebhook({
+		ENVTIER_VAULT_ADDR: bao.addr,
+		ENVTIER_VAULT_CA: bao.caPem,
+		ENVTIER_DEFAULT_ROLE: '{serviceAccount}',
+	});
 	const namespace = await cluster.createNamespace({ prefix: 'shop-' });
 	await cluster.createServiceAccount(namespace, 'web');
 	await setUpVault(bao, namespace);

@@ -103,7 +103,11 @@ describeWithServers('the webhook behind a real API server', ({ cluster }) => {
 		});
 
 		test.skipIf(cluster.auditLog === undefined).each([
-			['an injection', ASKS, { decision: 'inject', tiers: 'org,deployment,service', role: 'default' }],
+			[
+				'an injection',
+				ASKS,
+				{ decision: 'inject', tiers: 'org,deployment,service', role: expect.stringMatching(/_default$/) },
+			],
 			['a refusal', { ...ASKS, tiers: 'galaxy' }, { decision: 'reject', reason: 'bad-annotation' }],
 			['an opt-out', { ...ASKS, inject: 'false' }, { decision: 'skip', reason: 'opted-out' }],
 		])('the audit log tells of %s', async (_, envtier, expected) => {

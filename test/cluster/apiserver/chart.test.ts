@@ -52,7 +52,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_DEFAULT_ORG: 'acme',
 	ENVTIER_EVENTS: 'false',
 	ENVTIER_ORG_LABEL: 'rules',
-	ENVTIER_DEFAULT_ROLE: '{namespace}-{serviceAccount}',
+	ENVTIER_DEFAULT_ROLE: '{namespace}_{serviceAccount}',
 	ENVTIER_DEFAULT_UID: '1000',
 	ENVTIER_TOKEN_AUDIENCE: 'bao',
 	ENVTIER_VAULT_ADDR: 'http://vault.example:8200',

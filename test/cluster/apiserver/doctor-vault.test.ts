@@ -250,6 +250,7 @@ describeWithServers('envtier doctor on Vault', () => {
 		const webhook = await startWebhook({
 			ENVTIER_VAULT_ADDR: house.bao.addr,
 			ENVTIER_VAULT_CA: house.bao.caPem,
+			ENVTIER_DEFAULT_ROLE: '{serviceAccount}',
 			...env,
 		});
 		try {

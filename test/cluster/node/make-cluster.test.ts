@@ -23,7 +23,7 @@ const PRINTS: readonly (readonly [command: RegExp, text: RegExp])[] = [
 	[/run hello/, /pod\/hello created/],
 	[/bao kv put/, /version +2/],
 	[/rollout restart/, /restarted/],
-	[/setup\.sh role web/, /role web of auth\/kubernetes grants envtier_session,/],
+	[/setup\.sh role shop_web/, /role shop_web of auth\/kubernetes grants envtier_session,/],
 ];
 
 describeWithNode('make cluster', () => {

@@ -59,11 +59,11 @@ describe.for([
 	['the bundle that the image holds', () => join(scratch, 'webhook.mjs')],
 ] as const)('%s', ([, program]) => {
 	/** Starts it; ready when this resolves. */
-	async function start(): Promise<RunningProcess & { readonly target: Target }> {
+	async function start(overrides: Env = {}): Promise<RunningProcess & { readonly target: Target }> {
 		const started = await startProcess({
 			command: process.execPath,
 			args: [program()],
-			env: env({}),
+			env: env(overrides),
 			name: 'webhook',
 		});
 		const serving = () => logged(started).find(({ msg }) => msg === 'serving');
@@ -91,6 +91,17 @@ describe.for([
 		const reply = await send(running.target, agent, { body: GOOD });
 		expect(JSON.parse(reply.text).response.allowed).toBe(true);
 		agent.destroy();
+	});
+
+	test('warns of a template by which two service accounts can get the same role', async () => {
+		const warnings = async (template: string) => {
+			await using running = await start({ ENVTIER_DEFAULT_ROLE: template });
+			return logged(running).filter(({ msg }) => String(msg).startsWith('ENVTIER_DEFAULT_ROLE is ambiguous'));
+		};
+		expect(await warnings('{namespace}-{serviceAccount}')).toMatchObject([
+			{ level: expect.anything(), template: '{namespace}-{serviceAccount}' },
+		]);
+		expect(await warnings('{namespace}_{serviceAccount}')).toEqual([]);
 	});
 
 	test('ends on SIGTERM: the call in flight is answered, new ones are refused, and the exit code is 0', async () => {

@@ -91,7 +91,7 @@ test('each decision leaves a line in the log that names the pod and the call', a
 		namespace: 'shop',
 		pod: 'web',
 		dryRun: true,
-		role: 'default',
+		role: 'shop_default',
 	});
 	expect(line('refused', 'logged-2')).toMatchObject({ pod: 'web', reason: 'unknown-annotation' });
 	expect(line('skipped', 'logged-3')).toMatchObject({ pod: 'web', reason: 'opted-out' });

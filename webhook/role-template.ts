@@ -1,0 +1,30 @@
+const PLACEHOLDER = /(\{namespace\}|\{serviceAccount\})/;
+const NAMESPACE = '{namespace}';
+
+/**
+ * Whether two service accounts can get the same role from a template that has both placeholders, such as
+ * `{namespace}-{serviceAccount}`: account `b-c` of namespace `a`, and account `c` of namespace `a-b`. A template with one
+ * placeholder or none is not ambiguous: it says itself who shares a role.
+ *
+ * Namespaces are DNS labels, service accounts DNS subdomains (Kubernetes): neither holds "_", and no namespace holds ".".
+ * Capitals part nothing: Vault's kubernetes auth method keeps names of roles in lower case.
+ */
+export function isAmbiguousRole(template: string): boolean {
+	// "_" cuts every role that the template makes into the same pieces.
+	const pieces = template.split('_').map(placeholdersOf);
+	if (new Set(pieces.flat()).size < 2) return false;
+	// Whoever knows one of the two names reads the other off what is left.
+	const known = pieces.some((piece) => new Set(piece).size === 1);
+	return !known && !template.split('_').some(endsNamespaceWithDot);
+}
+
+function placeholdersOf(text: string): readonly string[] {
+	return text.split(PLACEHOLDER).filter((part) => PLACEHOLDER.test(part));
+}
+
+/** `{namespace}.{serviceAccount}` and `{serviceAccount}.{namespace}`: the first or the last dot ends the namespace. */
+function endsNamespaceWithDot(text: string): boolean {
+	const [, first, behind = '', ...rest] = text.split(PLACEHOLDER);
+	const [before = '', last] = [behind, ...rest].slice(-3, -1);
+	return (first === NAMESPACE && behind.includes('.')) || (last === NAMESPACE && before.includes('.'));
+}
