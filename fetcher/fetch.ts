@@ -1,18 +1,21 @@
 import { referencesOf } from '../contract/compose.ts';
 import type { Tier } from '../contract/tiers.ts';
 import { codeVariables } from './code-variables.ts';
-import { compose, missingReferences } from './compose.ts';
+import { compose } from './compose.ts';
+import { emptyPaths, emptyTiers, explainEmptyTiers, suspectName } from './empty-tiers.ts';
 import { Failure } from './failure.ts';
 import { identityOf } from './identity.ts';
 import type { Log } from './log.ts';
 import { explainRefusal } from './login-refusal.ts';
 import { type Listing, mergeNames } from './merge.ts';
+import { explainReadRefusal, type Login } from './read-refusal.ts';
 import { type Output, renderAll } from './render/render.ts';
 import { KEPT_BY_ZSH_OR_KSH } from './render/shell-names.ts';
+import { checkRequired } from './required.ts';
 import { select, takes } from './select.ts';
 import type { Settings } from './settings.ts';
 import { enumerate, quoted } from './text.ts';
-import { listTiers, type Place, placeOf, readSecrets, refused, type Secret } from './tiers.ts';
+import { listTiers, type Place, placeOf, readSecrets, type Secret } from './tiers.ts';
 import { openSealed } from './unseal.ts';
 import type { Vault } from './vault.ts';
 
@@ -22,6 +25,14 @@ export interface FetchParts {
 	readonly vault: Vault;
 	readonly log: Log;
 	readonly jwt: string;
+}
+
+/** What Vault has for a pod. */
+export interface Gathered {
+	/** Sorted by key, before composition. */
+	readonly secrets: readonly Secret[];
+	/** Tiers that hold no secret. */
+	readonly empty: readonly Tier[];
 }
 
 /** Everything that is to be written, and where it came from. */
@@ -62,37 +73,6 @@ function neededKeys({ volumes, require, envKeys, templates }: Settings): (key: s
 	const selections = volumes.map(({ selection }) => selection);
 	const named = new Set([...require, ...envKeys, ...[...templates.values()].flatMap(referencesOf)]);
 	return (key) => named.has(key) || selections.some((one) => one === undefined || takes(one, key));
-}
-
-/** `secrets` are those before composition. */
-function checkRequired(settings: Settings, secrets: readonly Secret[]): void {
-	const { require, envKeys, tiers, templates, volumes } = settings;
-	const keys = [...new Set([...secrets.map(({ key }) => key), ...templates.keys()])];
-	const have = new Set(keys);
-	const missing = (keys: readonly string[]) => keys.filter((key) => !have.has(key));
-	const selections = volumes.flatMap(({ selection }) => selection ?? []);
-	const chosen = selections.flatMap((one) =>
-		one.keys === 'all' ? [] : one.keys.map(({ source }) => source),
-	);
-	const prefixes = selections.flatMap((one) => one.prefixes.map(({ source }) => source));
-	const unmatched = prefixes.filter((prefix) => !keys.some((key) => key.startsWith(prefix)));
-	const unresolved = [...missingReferences(templates, secrets)];
-	const complaints = [
-		...unresolved.map(([key, keys]) => ({ by: `envtier.dev/compose.${key}`, keys })),
-		{ by: 'envtier.dev/require', keys: missing(require) },
-		{ by: 'envtier.dev/env', keys: missing(envKeys) },
-		{ by: 'envtier.dev/keys', keys: missing([...new Set(chosen)]) },
-		{
-			by: 'envtier.dev/prefix',
-			keys: [...new Set(unmatched)].map((prefix) => `a key that begins with ${prefix}`),
-		},
-	].filter(({ keys }) => keys.length > 0);
-	if (complaints.length === 0) return;
-	const sentences = complaints.map(({ by, keys }) => `${enumerate(keys)} (asked for by ${by})`);
-	throw new Failure(
-		'required-missing',
-		`none of the tiers read (${tiers.join(', ')}) has ${enumerate(sentences)}`,
-	);
 }
 
 /** Fills every volume, or tells of all of them what cannot be handed over. */
@@ -146,42 +126,59 @@ async function openAll({ settings, vault, jwt }: FetchParts): Promise<readonly S
 		transit: where.transitMount,
 		place: { namespace, deployment: scope.deployment ?? '' },
 		empty: settings.empty,
-		refused: (what, rules) => refused({ vault, namespace: where.namespace }, what, rules),
+		refused: (what, rules) => explainReadRefusal(loginOf(settings, vault), { what, rules }),
 	});
 }
 
+function loginOf({ vault: { authMount, role, namespace } }: Settings, vault: Vault): Login {
+	return { vault, authMount, role, namespace };
+}
+
 /** Logs in, merges the tiers and reads what is needed of them: all that Vault is asked for. */
-export async function gatherSecrets(parts: FetchParts): Promise<readonly Secret[]> {
+export async function gatherSecrets(parts: FetchParts): Promise<Gathered> {
 	const { settings, vault, log } = parts;
-	const { kvMount: mount, kvVersion: version, namespace } = settings.vault;
-	const { scope, empty } = settings;
+	const { kvMount: mount, kvVersion: version } = settings.vault;
+	const { scope } = settings;
 	const skipped: string[] = [];
 	const onSkip = (key: string, tier: Tier) => void skipped.push(`${key} of the ${tier} tier`);
-	const place: Place = { vault, kv: { mount, version }, scope, empty, onSkip, namespace };
+	const login = loginOf(settings, vault);
+	const place: Place = { ...login, kv: { mount, version }, scope, empty: settings.empty, onSkip };
 	await logIn(parts);
 	const opening = openAll(parts);
 	// Waited for below. Where both fail, what is said must not depend on which was faster.
 	opening.catch(() => undefined);
-	const plan = mergeNames(await listTiers(place, settings.tiers));
+	const listings = await listTiers(place, settings.tiers);
+	const plan = mergeNames(listings);
+	const empty = emptyTiers(listings);
+	const explaining = explainEmptyTiers(place, empty, empty.length === listings.length);
+	explaining.catch(() => undefined);
 	const opened = await opening;
 	warnOfNames(plan.unusable, log);
 	const needed = neededKeys(settings);
 	// What the pod itself carries overrides every tier, so that is not read.
-	const read = await readSecrets(
+	const reading = readSecrets(
 		place,
 		plan.wanted.filter(({ key }) => needed(key) && !settings.sealed.has(key)),
 	);
+	reading.catch(() => undefined);
+	await explaining;
+	const suspicion = suspectName(settings.tiers, empty, scope);
+	// A pod may keep all of its secrets in its own annotations.
+	if (suspicion !== undefined && opened.length === 0)
+		log.warn(suspicion, { listed: emptyPaths(empty, place) });
+	const read = await reading;
 	if (skipped.length > 0)
 		log.warn(`empty values skipped: ${enumerate(skipped.sort(), 20)}`, { values: skipped.length });
-	return [...read, ...opened].sort((a, b) => (a.key < b.key ? -1 : 1));
+	const secrets = [...read, ...opened].sort((a, b) => (a.key < b.key ? -1 : 1));
+	return { secrets, empty };
 }
 
 /** Composes what was found and renders the files: everything short of writing them. */
 export function prepare(
-	found: readonly Secret[],
+	{ secrets: found, empty }: Gathered,
 	{ settings, log }: Pick<FetchParts, 'settings' | 'log'>,
 ): Fetched {
-	checkRequired(settings, found);
+	checkRequired(settings, found, empty);
 	const secrets = compose(settings.templates, found);
 	if (secrets.length === 0) log.warn('none of the tiers holds a secret', { tiers: settings.tiers });
 	warnOfShells(settings, secrets, log);

@@ -1,3 +1,6 @@
+import { type Scope, type Tier, tierPath, VALUE_FIELD } from '../contract/tiers.ts';
+import { type Json, object } from './json.ts';
+
 /** A KV secrets engine: where it is mounted and which of the two APIs it speaks. */
 export interface Kv {
 	readonly mount: string;
@@ -22,4 +25,26 @@ export function listRule(kv: Kv, folder: string): string {
 /** The line of a Vault policy that lets every secret of a folder be read. */
 export function readRule(kv: Kv, folder: string): string {
 	return `path "${readPath(kv, folder, '+')}" { capabilities = ["read"] }`;
+}
+
+/** The API path of a secret at the folder's own place, beside the folder. Vault allows both. */
+export function ownPath({ mount, version }: Kv, folder: string): string {
+	return version === 2 ? `${mount}/data/${folder}` : `${mount}/${folder}`;
+}
+
+/** The folder of a tier that was chosen because it has one. */
+export function folderOf(tier: Tier, scope: Scope): string {
+	const folder = tierPath(tier, scope);
+	if (folder === undefined) throw new TypeError(`tier ${tier} has no path`);
+	return folder;
+}
+
+/** The fields in the data of an answer. KV v2 puts them a level deeper, and null in their place when the version is deleted. */
+export function fieldsOf({ version }: Kv, data: Json): Json | undefined {
+	return version === 2 ? object(data['data']) : data;
+}
+
+/** The command that stores one key. */
+export function putCommand({ mount }: Kv, folder: string, key: string): string {
+	return `vault kv put -mount=${mount} ${folder}/${key} ${VALUE_FIELD}=…`;
 }

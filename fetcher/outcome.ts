@@ -24,10 +24,11 @@ const PLACE = /^\s+at .*(?:\.[mc]?[jt]s|node:[\w/]+):\d+(?::\d+)?\)?$/;
 export function endingOf(thrown: unknown): Ending {
 	if (thrown instanceof Failure) {
 		const cure = thrown.cure ?? EXIT_CODES[thrown.reason].cure;
-		const advice = cure === '' ? '' : `. What to do: ${cure}`;
+		const sentence = thrown.message.replace(/\.$/, '');
+		const advice = cure === '' ? '' : `${sentence.endsWith('?') ? '' : '.'} What to do: ${cure}`;
 		return {
 			reason: thrown.reason,
-			words: `${thrown.reason}: ${thrown.message.replace(/\.$/, '')}${advice}`,
+			words: `${thrown.reason}: ${sentence}${advice}`,
 			places: [],
 		};
 	}

@@ -69,6 +69,7 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 			uid: process.getuid?.(),
 			writtenAfterMs,
 			durationMs: Math.round(now()),
+			...(found.empty.length === 0 ? {} : { empty: found.empty }),
 			requests: vault.requests(),
 			connections: transport.connections(),
 		});

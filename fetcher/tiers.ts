@@ -1,11 +1,14 @@
 import type { EmptyPolicy } from '../contract/empty.ts';
-import { type Scope, type Tier, tierPath, VALUE_FIELD } from '../contract/tiers.ts';
+import { type Scope, type Tier, VALUE_FIELD } from '../contract/tiers.ts';
+import { correctSetting } from './advice.ts';
 import { Failure } from './failure.ts';
-import { object } from './json.ts';
-import { type Kv, listPath, listRule, readPath, readRule } from './kv.ts';
+import { fieldsOf, folderOf, type Kv, listPath, listRule, putCommand, readPath, readRule } from './kv.ts';
 import type { Listing, Wanted } from './merge.ts';
+import { mountProblem } from './mount.ts';
+import { explainReadRefusal, type Login } from './read-refusal.ts';
 import { enumerate, quoted } from './text.ts';
-import type { Vault } from './vault.ts';
+import { areNamesRight, tierOf } from './tier-names.ts';
+import { type Unusable, whyUnusable } from './unusable.ts';
 
 /** Where a value comes from: a tier, or an annotation of the pod. */
 export type Origin = Tier | 'sealed' | 'composed';
@@ -22,57 +25,47 @@ export interface Secret {
 	readonly value: string;
 }
 
-/** Where to read. */
-export interface Place {
-	readonly vault: Vault;
+/** Where to read, and as whom. */
+export interface Place extends Login {
 	readonly kv: Kv;
 	readonly scope: Scope;
 	readonly empty: EmptyPolicy;
 	/** Told each empty value that is skipped. */
 	readonly onSkip: (key: string, tier: Tier) => void;
-	/** Vault namespace, for messages. */
-	readonly namespace: string | undefined;
 }
 
 /** Reads on their way at one time: enough to fill a round trip, few enough not to look like a flood. */
 const PARALLEL = 64;
 
-/** Each tier here has been chosen because it has a path (settings). */
-function folderOf(tier: Tier, scope: Scope): string {
-	const folder = tierPath(tier, scope);
-	if (folder === undefined) throw new TypeError(`tier ${tier} has no path`);
-	return folder;
-}
-
-/** Vault gives the same 403 for a policy that is missing and for a token that is gone; whether the token is, it can be asked. */
-export async function refused(
-	place: Pick<Place, 'vault' | 'namespace'>,
-	what: string,
-	rules: readonly string[],
-): Promise<Failure> {
-	const { vault, namespace } = place;
-	const known = (await vault.read('auth/token/lookup-self')).kind === 'found';
-	const gone =
-		'Vault does not know the token any more that it gave at the login: it was revoked, or Vault has lost its storage';
-	const where = namespace === undefined ? '' : ` in the Vault namespace "${namespace}"`;
-	const advice = `a policy of the role needs${where}: ${rules.join(' ')}`;
-	const words = known ? advice : `${gone}; if it does, ${advice}`;
-	return new Failure('read-refused', `Vault refuses ${what}; ${words}`);
+/** What no list of a KV mount answers: the mount is another, or there is none. */
+async function explainOddList({ vault, kv }: Place, thrown: unknown): Promise<unknown> {
+	if (!(thrown instanceof Failure) || thrown.reason !== 'bad-answer' || thrown.heals) return thrown;
+	const problem = await mountProblem(vault, kv);
+	if (problem !== undefined || !/no handler for route/.test(thrown.message)) return problem ?? thrown;
+	return new Failure('bad-answer', thrown.message, { cure: correctSetting('ENVTIER_VAULT_KV_MOUNT') });
 }
 
 /** Lists tiers at the same time. A tier that Vault has nothing of is empty. */
 export async function listTiers(place: Place, tiers: readonly Tier[]): Promise<readonly Listing[]> {
 	const { vault, kv, scope } = place;
-	const found = await Promise.all(
-		tiers.map(async (tier) => ({ tier, found: await vault.list(listPath(kv, folderOf(tier, scope))) })),
-	);
+	const list = async (tier: Tier) => ({ tier, found: await vault.list(listPath(kv, folderOf(tier, scope))) });
+	const found = await Promise.all(tiers.map(list)).catch(async (thrown: unknown) => {
+		throw await explainOddList(place, thrown);
+	});
 	const closed = found.filter((one) => one.found.kind === 'refused').map(({ tier }) => tier);
 	if (closed.length > 0) {
+		const problem = await mountProblem(vault, kv);
+		if (problem !== undefined) throw problem;
 		const folders = closed.map((tier) => folderOf(tier, scope));
-		const names = closed.map((tier, i) => `the ${tier} tier at ${quoted(listPath(kv, folders[i] ?? ''))}`);
-		// Whoever lacks the one line lacks the other as a rule, and should not have to come back for it.
-		const rules = folders.flatMap((folder) => [listRule(kv, folder), readRule(kv, folder)]);
-		throw await refused(place, `to list ${enumerate(names)}`, rules);
+		const names = closed.map(
+			(tier, i) => `${tierOf(tier, scope)} at ${quoted(listPath(kv, folders[i] ?? ''))}`,
+		);
+		throw await explainReadRefusal(place, {
+			what: `to list ${enumerate(names)}`,
+			question: areNamesRight(closed),
+			// Whoever lacks the one line lacks the other as a rule, and should not have to come back for it.
+			rules: folders.flatMap((folder) => [listRule(kv, folder), readRule(kv, folder)]),
+		});
 	}
 	return found.map(({ tier, found: names }) => ({ tier, names: names.kind === 'found' ? names.value : [] }));
 }
@@ -82,25 +75,7 @@ type Outcome =
 	| { readonly kind: 'secret'; readonly secret: Secret }
 	| { readonly kind: 'gone' }
 	| { readonly kind: 'refused'; readonly tier: Tier }
-	| { readonly kind: 'unusable'; readonly sentence: string };
-
-/** What to do about an empty value that is refused. */
-export const EMPTY_CURE =
-	'give it a value, or say in envtier.dev/empty what becomes of empty ones: "skip" or "keep"';
-
-/** Why a value can't be handed over, or undefined when it can. */
-function unusable(value: unknown, empty: EmptyPolicy): string | undefined {
-	if (value === undefined || value === null) return `has no field "${VALUE_FIELD}"`;
-	if (typeof value !== 'string') return `has no text in the field "${VALUE_FIELD}" but ${kindOf(value)}`;
-	if (value === '')
-		return empty === 'keep' ? undefined : `has an empty field "${VALUE_FIELD}": ${EMPTY_CURE}`;
-	// Written as UTF-8 it would silently become another value.
-	return value.isWellFormed() ? undefined : 'holds half of a surrogate pair, which no text can';
-}
-
-function kindOf(value: unknown): string {
-	return Array.isArray(value) ? 'a list' : `a${typeof value === 'object' ? 'n object' : ` ${typeof value}`}`;
-}
+	| ({ readonly kind: 'unusable' } & Unusable);
 
 async function readOne(place: Place, { key, tiers }: Wanted): Promise<Outcome> {
 	const { vault, kv, scope, empty, onSkip } = place;
@@ -120,16 +95,12 @@ async function readOne(place: Place, { key, tiers }: Wanted): Promise<Outcome> {
 			onSkip(key, tier);
 			continue;
 		}
-		const why = unusable(value, empty);
+		const why = whyUnusable(fields, empty);
 		if (why === undefined) return { kind: 'secret', secret: { key, origin: tier, value: value as string } };
-		return { kind: 'unusable', sentence: `${key} of the ${tier} tier ${why}` };
+		const cure = why.cure ?? `store it again: ${putCommand(kv, folderOf(tier, scope), key)}`;
+		return { kind: 'unusable', what: `${key} of the ${tier} tier ${why.what}`, cure };
 	}
 	return { kind: 'gone' };
-}
-
-/** KV v2 puts the fields a level deeper, and null in their place when the version is deleted. */
-function fieldsOf({ version }: Kv, data: Readonly<Record<string, unknown>>) {
-	return version === 2 ? object(data['data']) : data;
 }
 
 /**
@@ -140,12 +111,17 @@ export async function readSecrets(place: Place, wanted: readonly Wanted[]): Prom
 	const outcomes = await inParallel(wanted, (one) => readOne(place, one));
 	const closed = new Set(outcomes.flatMap((one) => (one.kind === 'refused' ? [one.tier] : [])));
 	if (closed.size > 0) {
-		const names = [...closed].map((tier) => `the ${tier} tier`);
+		const names = [...closed].map((tier) => tierOf(tier, place.scope));
 		const rules = [...closed].map((tier) => readRule(place.kv, folderOf(tier, place.scope)));
-		throw await refused(place, `to read keys of ${enumerate(names)}`, rules);
+		throw await explainReadRefusal(place, { what: `to read keys of ${enumerate(names)}`, rules });
 	}
-	const unfit = outcomes.flatMap((one) => (one.kind === 'unusable' ? [one.sentence] : []));
-	if (unfit.length > 0) throw new Failure('secret-unusable', enumerate(unfit));
+	const unfit = outcomes.flatMap((one) => (one.kind === 'unusable' ? [one] : []));
+	if (unfit.length > 0) {
+		const cures = [...new Set(unfit.map(({ cure }) => cure))];
+		throw new Failure('secret-unusable', enumerate(unfit.map(({ what }) => what)), {
+			cure: enumerate(cures, 3),
+		});
+	}
 	return outcomes.flatMap((one) => (one.kind === 'secret' ? [one.secret] : []));
 }
 

@@ -10,7 +10,8 @@ import {
 } from '../contract/sealed.ts';
 import { Failure } from './failure.ts';
 import { enumerate } from './text.ts';
-import { EMPTY_CURE, type Secret } from './tiers.ts';
+import type { Secret } from './tiers.ts';
+import { EMPTY_CURE } from './unusable.ts';
 import type { Opened, Vault } from './vault.ts';
 
 /** Where sealed values are opened, and for whom. */

@@ -1,7 +1,7 @@
 import nodeVault from 'node-vault';
 import { err, ok, type Result } from '../contract/result.ts';
 import { errorsOf, notUnderstood, readAnswer, saysNothingThere, type VaultAnswer } from './answers.ts';
-import type { Deadline } from './deadline.ts';
+import { type Deadline, deadlineAfter } from './deadline.ts';
 import { Failure } from './failure.ts';
 import { type Json, object } from './json.ts';
 import type { Retry } from './retry.ts';
@@ -28,6 +28,12 @@ export type Opened =
 	| { readonly kind: 'absent' }
 	| { readonly kind: 'refused' };
 
+/** How often a token may be used (0: without limit), and how often it was since the login. */
+export interface TokenUses {
+	readonly given: number;
+	readonly taken: number;
+}
+
 /** How a login ended. */
 export type Login =
 	| { readonly kind: 'done' }
@@ -42,12 +48,19 @@ export interface Vault {
 	list(path: string): Promise<Found<readonly string[]>>;
 	/** The data of an answer: a secret's fields in KV v1, these and metadata in KV v2. */
 	read(path: string): Promise<Found<Json>>;
+	/**
+	 * Reads what only explains something else, within two seconds. Never rejects: `absent` also stands for whatever Vault or the network
+	 * says otherwise.
+	 */
+	look(path: string): Promise<Found<Json>>;
 	/** Decrypts a batch with one key of a transit engine. */
 	decrypt(path: string, batch: readonly Ciphertext[]): Promise<Opened>;
 	/** Gives the token back, if there is one and it can be. */
 	revoke(deadline: Deadline): Promise<void>;
 	/** How many requests were sent so far, retries included. */
 	requests(): number;
+	/** Of the token that the login gave. */
+	tokenUses(): TokenUses;
 }
 
 /** What the adapter is made of. */
@@ -77,6 +90,9 @@ interface Incoming {
 	readonly request: { readonly path: string };
 }
 
+/** Milliseconds for a request whose answer only explains something else. */
+const PATIENCE = 2_000;
+
 /** Headers of every request: the second is what a Vault proxy may insist on, so that no browser can be tricked into one. */
 const HEADERS = { 'user-agent': 'envtier-fetcher', 'x-vault-request': 'true' };
 
@@ -98,6 +114,8 @@ function answerIn(thrown: unknown): VaultAnswer {
 export function openVault({ address, namespace, transport, retry, deadline }: VaultParts): Vault {
 	let requests = 0;
 	let revocable = false;
+	let uses = 0;
+	let requestsAtLogin = 0;
 
 	const send = async ({ method, uri, headers, json, ...own }: Outgoing): Promise<Incoming> => {
 		const path = uri.slice(address.length);
@@ -155,10 +173,20 @@ export function openVault({ address, namespace, transport, retry, deadline }: Va
 			client.token = token;
 			// Batch tokens live in no store, and Vault refuses to revoke them.
 			revocable = auth?.['token_type'] !== 'batch';
+			uses = Number(auth?.['num_uses'] ?? 0);
+			requestsAtLogin = requests;
 			return { kind: 'done' };
 		},
 		list: (path) => find(path, client.list(path), (body) => namesOf(object(body['data'])?.['keys'])),
-		read: (path) => find(path, client.read(path), (body) => object(body['data'])),
+		read: (path) => find(path, client.read(path), dataOf),
+		look: async (path) => {
+			try {
+				return await find(path, client.read(path, { deadline: deadlineAfter(PATIENCE) }), dataOf);
+			} catch (thrown) {
+				if (!(thrown instanceof Failure)) throw thrown;
+				return { kind: 'absent' };
+			}
+		},
 		decrypt: async (path, batch) => {
 			const answer = await ask(client.write(path, { batch_input: batch }));
 			if (answer.status === 403) return { kind: 'refused' };
@@ -173,12 +201,17 @@ export function openVault({ address, namespace, transport, retry, deadline }: Va
 			if (!revocable) return;
 			const path = 'auth/token/revoke-self';
 			const answer = await ask(client.write(path, {}, { deadline: until }));
+			// Vault revokes a token with its last use.
+			if (uses > 0 && answer.status === 403) return;
 			if (answer.status !== 200) throw notUnderstood(answer, address, path);
 			revocable = false;
 		},
 		requests: () => requests,
+		tokenUses: () => ({ given: uses, taken: requests - requestsAtLogin }),
 	};
 }
+
+const dataOf = (body: Json): Json | undefined => object(body['data']);
 
 function openedOne(result: unknown): Result<string> {
 	const { error, plaintext } = object(result) ?? {};

@@ -152,6 +152,10 @@ describe.each([
 		expect(code).toBe(0);
 		expect(pod.files()).toEqual({ env: '' });
 		expect(log.map(({ level, msg }) => [level, msg])).toEqual([
+			[
+				40,
+				'the deployment tier of "shop" and the service tier of "web" are empty: are envtier.dev/deployment and envtier.dev/service right?',
+			],
 			[40, 'none of the tiers holds a secret'],
 			[30, 'secrets written'],
 		]);
@@ -211,8 +215,8 @@ describe.each([
 		expect(json(pod.files()['env.json'])).toEqual({ APP_NAME: 'app', URL: 'postgres://pass@db' });
 		expect(pod.files()['native.env']).toBe("APP='app'\n");
 		expect(filesBelow(second)['env']).toBe("export PGHOST='db'\nexport PGPASS='pass'\n");
-		// Login, three lists, three keys, revocation.
-		expect(last?.['requests']).toBe(8);
+		// Login, three lists, three keys, the path of the empty tier, revocation.
+		expect(last?.['requests']).toBe(9);
 		expect(last?.['files']).toEqual([
 			...['env', 'env.json', 'native.env'].map((path) => `${pod.out}/${path}`),
 			...['env', 'env.json', 'native.env'].map((path) => join(second, path)),
@@ -287,7 +291,8 @@ describe.each([
 	});
 
 	test.each([
-		{ fields: { other: 'x' }, why: 'has no field "value"' },
+		{ fields: { other: 'x' }, why: 'has no field "value", but the field "other"' },
+		{ fields: { user: 'x', password: 'y' }, why: 'has no field "value", but the fields ' },
 		{ fields: { value: '' }, why: 'has an empty field "value"' },
 		{ fields: { value: 5432 }, why: 'has no text in the field "value" but a number' },
 		{ fields: { value: true }, why: 'has no text in the field "value" but a boolean' },
@@ -301,6 +306,10 @@ describe.each([
 		const { code, words } = await fetch();
 		expect(code).toBe(27);
 		expect(words).toContain(`ODD of the service tier ${why}`);
+		if (why !== 'has an empty field "value"')
+			expect(words).toContain(
+				`What to do: store it again: vault kv put -mount=secret ${SERVICE}/ODD value=…`,
+			);
 		expect(pod.files()).toEqual({});
 	});
 
@@ -344,8 +353,8 @@ describe.each([
 		await putEmpty(`${DEPLOYMENT}/ALONE`);
 		const refused = await fetch();
 		expect(refused.code).toBe(27);
-		expect(refused.words).toContain(
-			'ALONE of the deployment tier has an empty field "value": give it a value, or say in envtier.dev/empty what becomes of empty ones: "skip" or "keep"',
+		expect(refused.words).toBe(
+			'secret-unusable: ALONE of the deployment tier has an empty field "value" and OVERRIDDEN of the service tier has an empty field "value". What to do: give it a value, or say in envtier.dev/empty what becomes of empty ones: "skip" or "keep"',
 		);
 		expect(pod.files()).toEqual({});
 		const skipped = await fetch({ ENVTIER_EMPTY: 'skip' });
@@ -534,7 +543,10 @@ describe.each([
 			expect(words).toContain(line);
 		expect(words).not.toContain(`secret/metadata/${ORG}`);
 		expect(words).toContain(
-			'to list the deployment tier at "secret/metadata/deployments/shop/secrets" and the service',
+			'to list the deployment tier of "shop" at "secret/metadata/deployments/shop/secrets" and the service tier of "web"',
+		);
+		expect(words).toContain(
+			': are envtier.dev/deployment and envtier.dev/service right? What to do: if so, a policy of the role "stranger" needs: path',
 		);
 	});
 
@@ -569,21 +581,132 @@ describe.each([
 		await put(`${SERVICE}/KEY`, 'x');
 		const { code, words } = await fetch({ ENVTIER_VAULT_ROLE: 'narrow' });
 		expect(code).toBe(22);
-		expect(words).toContain('to read keys of the service tier');
+		expect(words).toContain('to read keys of the service tier of "web"');
 		expect(words).toContain(`path "secret/data/${SERVICE}/+" { capabilities = ["read"] }`);
 		expect(pod.files()).toEqual({});
 	});
 
-	test('the wrong KV version or mount, where the policy allows everything', async () => {
-		const version = await fetch({ ENVTIER_VAULT_ROLE: 'wide', ENVTIER_VAULT_KV_VERSION: '1' });
-		expect(version.code).toBe(28);
-		expect(version.words).toMatch(
-			/"secret\/\w+\/\w+\/.*secrets" with 404: Invalid path for a versioned K\/V/,
-		);
+	test('a KV mount that does not exist, where the policy allows everything', async () => {
 		const mount = await fetch({ ENVTIER_VAULT_ROLE: 'wide', ENVTIER_VAULT_KV_MOUNT: 'nowhere' });
 		expect(mount.code).toBe(28);
-		expect(mount.words).toMatch(/"nowhere\/metadata\/.*secrets" with 404: no handler for route/);
+		expect(mount.words).toMatch(
+			/"nowhere\/metadata\/.*secrets" with 404: no handler for route .*to do: correct ENVTIER_VAULT_KV_MOUNT in/,
+		);
 		expect(pod.files()).toEqual({});
+	});
+
+	test.each([
+		{ what: 'version 2 where it is told 1', mount: 'secret', version: '1', real: '2' },
+		{ what: 'version 1 where it is told 2', mount: 'legacy', version: '2', real: '1' },
+	])('a KV mount of $what, whatever the policy allows', async ({ mount, version, real }) => {
+		await put(`${ORG}/KEY`, 'x');
+		for (const role of ['web', 'wide']) {
+			const { code, words } = await fetch({
+				...{ ENVTIER_VAULT_ROLE: role, ENVTIER_VAULT_KV_MOUNT: mount },
+				ENVTIER_VAULT_KV_VERSION: version,
+			});
+			expect({ role, code, words }).toEqual({
+				...{ role, code: 28 },
+				words: `bad-answer: "${mount}/" is KV version ${real}, but ENVTIER_VAULT_KV_VERSION is ${version}. What to do: correct ENVTIER_VAULT_KV_VERSION in the webhook’s ConfigMap (its name begins with "envtier-settings"), to "${real}", then create the pod again`,
+			});
+		}
+		expect(pod.files()).toEqual({});
+	});
+
+	test.each(['secret/data', 'secret/metadata'])('a path below the mount as the mount: %s', async (mount) => {
+		for (const role of ['web', 'wide']) {
+			const { code, words } = await fetch({ ENVTIER_VAULT_ROLE: role, ENVTIER_VAULT_KV_MOUNT: mount });
+			expect({ role, code, words }).toEqual({
+				...{ role, code: 28 },
+				words: expect.stringMatching(
+					new RegExp(
+						`^bad-answer: ENVTIER_VAULT_KV_MOUNT is "${mount}", but the KV mount there is "secret"\\. What to do: correct ENVTIER_VAULT_KV_MOUNT .*, to "secret",`,
+					),
+				),
+			});
+		}
+	});
+
+	testOnReal('an engine of another kind as the KV mount', async () => {
+		const { code, words } = await fetch({ ENVTIER_VAULT_KV_MOUNT: 'transit' });
+		expect(code).toBe(28);
+		expect(words).toMatch(/^bad-answer: "transit\/" is a secrets engine of type transit, not kv/);
+	});
+
+	test('one secret with all keys in the place of a tier is refused with the way to write it', async () => {
+		await put(`${ORG}/KEY`, 'x');
+		for (const { env, kv, path } of [
+			{ env: {}, kv: 'secret', path: `secret/data/${DEPLOYMENT}` },
+			{
+				env: { ENVTIER_VAULT_KV_MOUNT: 'legacy', ENVTIER_VAULT_KV_VERSION: '1' },
+				...{ kv: 'legacy', path: `legacy/${DEPLOYMENT}` },
+			},
+		]) {
+			const fields = { A: 'first-4711', B: 'second-4711' };
+			await must(vault, 'POST', path, { body: kv === 'secret' ? { data: fields } : fields });
+			const refused = await fetch({ ...env, ENVTIER_REQUIRE: 'A' });
+			expect({ code: refused.code, words: refused.words }).toEqual({
+				code: 27,
+				words: `secret-unusable: the deployment tier of "shop" is one secret at "${path}" with the fields "A" and "B", of which a pod gets nothing: each key must be a secret of its own. What to do: for each key: vault kv put -mount=${kv} ${DEPLOYMENT}/A value=…`,
+			});
+			expect(refused.stdout).not.toContain('4711');
+			// As the message says; the old secret may stay.
+			for (const [key, value] of Object.entries(fields))
+				await must(vault, 'POST', `${path}/${key}`, {
+					body: kv === 'secret' ? { data: { value } } : { value },
+				});
+			expect((await fetch({ ...env, ENVTIER_REQUIRE: 'A' })).code).toBe(0);
+			expect(pod.files()['env']).toContain("export A='first-4711'\nexport B='second-4711'\n");
+			for (const old of [path, `${path}/A`, `${path}/B`])
+				await must(vault, 'DELETE', old.replace('secret/data/', 'secret/metadata/'));
+		}
+	});
+
+	test('a deployment that has nothing: the name is called in question, and the paths are told', async () => {
+		await put(`${ORG}/KEY`, 'x');
+		const env = { ENVTIER_VAULT_ROLE: 'wide', ENVTIER_DEPLOYMENT: 'shopp', ENVTIER_SERVICE: '' };
+		const warned = await fetch(env);
+		expect(warned.code).toBe(0);
+		expect(warned.log[0]).toMatchObject({
+			level: 40,
+			msg: 'the deployment tier of "shopp" is empty: is envtier.dev/deployment right?',
+		});
+		expect(warned.last?.['empty']).toEqual(['deployment']);
+		const missing = await fetch({ ...env, ENVTIER_REQUIRE: 'KEY,MISSING' });
+		expect(missing.code).toBe(23);
+		expect(missing.words).toContain(
+			'has MISSING (asked for by envtier.dev/require); empty: the deployment tier of "shopp" at "secret/metadata/deployments/shopp/secrets"; is envtier.dev/deployment right? What to do: ',
+		);
+	});
+
+	test('a service without secrets of its own is nothing to warn of', async () => {
+		await put(`${DEPLOYMENT}/KEY`, 'x');
+		const { code, log } = await fetch();
+		expect(code).toBe(0);
+		expect(log.map(({ level }) => level)).toEqual([30]);
+		expect(log[0]?.['empty']).toEqual(['org', 'service']);
+	});
+
+	testOnReal('a role whose tokens may be used a few times only', async () => {
+		for (const key of ['A', 'B', 'C']) await put(`${DEPLOYMENT}/${key}`, 'x');
+		const role = { role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'], token_policies: ['web'] };
+		for (const uses of [1, 2, 4, 5]) {
+			await writeRole(vault, 'jwt', 'counted', { ...role, token_num_uses: uses });
+			const { code, words } = await fetch({ ENVTIER_VAULT_ROLE: 'counted' });
+			expect({ uses, code, words }).toEqual({
+				...{ uses, code: 22 },
+				words: expect.stringMatching(
+					new RegExp(
+						`its token is used up, for the role "counted" allows ${uses} uses? \\(token_num_uses\\)\\. What to do: set token_num_uses of auth/jwt/role/counted to 0`,
+					),
+				),
+			});
+		}
+		// Three lists and three keys: nothing is asked that only explains something.
+		await writeRole(vault, 'jwt', 'counted', { ...role, token_num_uses: 6 });
+		const enough = await fetch({ ENVTIER_VAULT_ROLE: 'counted' });
+		expect(enough.code).toBe(0);
+		expect(enough.log.map(({ msg }) => msg)).toEqual(['secrets written']);
 	});
 
 	test('a sealed Vault: its own exit code at the deadline; unsealed in time, nothing is noticed', async () => {
@@ -647,8 +770,8 @@ describe.each([
 		await put(`${ORG}/KEY`, 'x');
 		const { code, last, log } = await fetch({ ENVTIER_VAULT_ROLE: 'batch' });
 		expect(code).toBe(0);
-		expect(log).toHaveLength(1);
-		expect(last).toMatchObject({ requests: 1 + 3 + 1 });
+		expect(log.map(({ level }) => level)).toEqual([40, 30]);
+		expect(last).toMatchObject({ requests: 1 + 3 + 1 + 2 });
 	});
 });
 
@@ -661,8 +784,8 @@ test('ten thousand keys, and a value of a MiB', async () => {
 	const env = { ...vaultEnv(vault), ENVTIER_FORMAT: 'json,files', ENVTIER_DEADLINE: '120' };
 	const { code, last } = await runFetcher(bundle.file, pod, env);
 	expect(code).toBe(0);
-	// One login, three lists, and a revocation besides.
-	expect(last).toMatchObject({ requests: keys.length + 1 + 5, connections: 1 });
+	// One login, three lists, two empty tiers, and a revocation besides.
+	expect(last).toMatchObject({ requests: keys.length + 1 + 7, connections: 1 });
 	const { KEY_BIG, ...written } = JSON.parse(readFileSync(join(pod.out, 'env.json'), 'utf8'));
 	expect(KEY_BIG).toBe(big);
 	expect(written).toEqual(secrets);

@@ -38,15 +38,18 @@ export const FAILED_FETCHES = {
 	},
 	'the policy leaves a tier out': {
 		reason: 'read-refused',
-		says: 'read-refused: Vault refuses to list the service tier at "secret/metadata/deployments/{deployment}/services/{service}/secrets"; a policy of the role needs: path "secret/metadata/deployments/{deployment}/services/{service}/secrets/" { capabilities = ["list"] } path "secret/data/deployments/{deployment}/services/{service}/secrets/+" { capabilities = ["read"] }',
+		says: 'read-refused: Vault refuses to list the service tier of "{service}" at "secret/metadata/deployments/{deployment}/services/{service}/secrets": is envtier.dev/service right?',
+		cure: 'if so, a policy of the role "{role}" needs: path "secret/metadata/deployments/{deployment}/services/{service}/secrets/" { capabilities = ["list"] } path "secret/data/deployments/{deployment}/services/{service}/secrets/+" { capabilities = ["read"] }',
 	},
 	'the pod asks for the deployment of another': {
 		reason: 'read-refused',
-		says: 'read-refused: Vault refuses to list the deployment tier at "secret/metadata/deployments/{other}/secrets" and the service tier at "secret/metadata/deployments/{other}/services/{service}/secrets"; a policy of the role needs: path "secret/metadata/deployments/{other}/secrets/" { capabilities = ["list"] } path "secret/data/deployments/{other}/secrets/+" { capabilities = ["read"] } path "secret/metadata/deployments/{other}/services/{service}/secrets/" { capabilities = ["list"] } path "secret/data/deployments/{other}/services/{service}/secrets/+" { capabilities = ["read"] }',
+		says: 'read-refused: Vault refuses to list the deployment tier of "{other}" at "secret/metadata/deployments/{other}/secrets" and the service tier of "{service}" at "secret/metadata/deployments/{other}/services/{service}/secrets": are envtier.dev/deployment and envtier.dev/service right?',
+		cure: 'if so, a policy of the role "{role}" needs: path "secret/metadata/deployments/{other}/secrets/" { capabilities = ["list"] } path "secret/data/deployments/{other}/secrets/+" { capabilities = ["read"] } path "secret/metadata/deployments/{other}/services/{service}/secrets/" { capabilities = ["list"] } path "secret/data/deployments/{other}/services/{service}/secrets/+" { capabilities = ["read"] }',
 	},
 	'a pod of another service account asks for the service': {
 		reason: 'read-refused',
-		says: 'read-refused: Vault refuses to list the service tier at "secret/metadata/deployments/{deployment}/services/{service}/secrets"; a policy of the role needs: path "secret/metadata/deployments/{deployment}/services/{service}/secrets/" { capabilities = ["list"] } path "secret/data/deployments/{deployment}/services/{service}/secrets/+" { capabilities = ["read"] }',
+		says: 'read-refused: Vault refuses to list the service tier of "{service}" at "secret/metadata/deployments/{deployment}/services/{service}/secrets": is envtier.dev/service right?',
+		cure: 'if so, a policy of the role "{role}" needs: path "secret/metadata/deployments/{deployment}/services/{service}/secrets/" { capabilities = ["list"] } path "secret/data/deployments/{deployment}/services/{service}/secrets/+" { capabilities = ["read"] }',
 	},
 	'a required key is missing': {
 		reason: 'required-missing',
@@ -69,7 +72,7 @@ export const FAILED_FETCHES = {
 /** All that such a failure says: what happened, and what to do. */
 export function wordsOf(failure: FailedFetch): string {
 	const { reason, says, cure = EXIT_CODES[reason].cure }: Failed = FAILED_FETCHES[failure];
-	return `${says}. What to do: ${cure}`;
+	return `${says}${says.endsWith('?') ? '' : '.'} What to do: ${cure}`;
 }
 
 /** The name of such a failure. */

@@ -23,7 +23,12 @@ export interface Mishap {
 
 const SECRETS = {
 	orgs: { acme: { LOG_LEVEL: 'info' } },
-	deployments: { shop: { secrets: {}, services: { web: { DATABASE_URL: 'postgres://db.shop.svc/shop' } } } },
+	deployments: {
+		shop: {
+			secrets: { LOG_LEVEL: 'debug' },
+			services: { web: { DATABASE_URL: 'postgres://db.shop.svc/shop' } },
+		},
+	},
 };
 const ROLE = { serviceAccounts: ['web'], namespaces: ['shop'], audience: 'vault' };
 

@@ -56,6 +56,7 @@ const STRANGER = {
 const WIDE = {
 	'transit/decrypt/*': ['update'],
 	'secret/*': ['list', 'read'],
+	'legacy/*': ['list', 'read'],
 	'nowhere/*': ['list', 'read'],
 } as const;
 

@@ -1,0 +1,48 @@
+import { correctSetting } from './advice.ts';
+import { Failure } from './failure.ts';
+import { type Json, object } from './json.ts';
+import type { Kv } from './kv.ts';
+import { printable } from './text.ts';
+import type { Vault } from './vault.ts';
+
+/** What is wrong with the settings of the KV mount, and what to do. */
+export interface MountMistake {
+	readonly what: string;
+	readonly cure: string;
+}
+
+/** The path that tells what is mounted; it answers every token that a policy gives some right below the mount. */
+export const mountPath = ({ mount }: Pick<Kv, 'mount'>): string => `sys/internal/ui/mounts/${mount}`;
+
+/**
+ * Compares what Vault says about a mount with the settings.
+ *
+ * @param data of the answer to `mountPath`
+ */
+export function mountMistake({ mount, version }: Kv, data: Json): MountMistake | undefined {
+	const { type, path, options } = data;
+	const real = typeof path === 'string' ? path.replace(/\/$/, '') : mount;
+	if (type !== 'kv' && type !== 'generic')
+		return {
+			what: `"${mount}/" is a secrets engine of type ${printable(String(type), 40)}, not kv`,
+			cure: correctSetting('ENVTIER_VAULT_KV_MOUNT'),
+		};
+	if (real !== mount)
+		return {
+			what: `ENVTIER_VAULT_KV_MOUNT is "${mount}", but the KV mount there is "${printable(real, 100)}"`,
+			cure: correctSetting('ENVTIER_VAULT_KV_MOUNT', printable(real, 100)),
+		};
+	const found = object(options)?.['version'] === '2' ? 2 : 1;
+	if (found === version) return undefined;
+	return {
+		what: `"${mount}/" is KV version ${found}, but ENVTIER_VAULT_KV_VERSION is ${version}`,
+		cure: correctSetting('ENVTIER_VAULT_KV_VERSION', String(found)),
+	};
+}
+
+/** Asks Vault what the KV mount is; undefined when it is as the settings say, or Vault does not tell. */
+export async function mountProblem(vault: Vault, kv: Kv): Promise<Failure | undefined> {
+	const found = await vault.look(mountPath(kv));
+	const mistake = found.kind === 'found' ? mountMistake(kv, found.value) : undefined;
+	return mistake === undefined ? undefined : new Failure('bad-answer', mistake.what, { cure: mistake.cure });
+}

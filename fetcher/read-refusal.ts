@@ -1,0 +1,49 @@
+import { Failure } from './failure.ts';
+import type { Vault } from './vault.ts';
+
+/** Who logged in, and where. */
+export interface Login {
+	readonly vault: Vault;
+	readonly authMount: string;
+	readonly role: string;
+	/** Vault namespace. */
+	readonly namespace: string | undefined;
+}
+
+/** What Vault refused. */
+export interface Refused {
+	/** Finishes "Vault refuses …". */
+	readonly what: string;
+	/** Policy lines that would allow it. */
+	readonly rules: readonly string[];
+	/** What else may be wrong, as a question. */
+	readonly question?: string;
+}
+
+/**
+ * Says why Vault refused to list or read. Vault gives the same 403 for a policy that is missing and for a token that is gone or used up;
+ * whether the token is still there, it can be asked.
+ */
+export async function explainReadRefusal(login: Login, refused: Refused): Promise<Failure> {
+	const { vault, authMount, role, namespace } = login;
+	const { what, rules, question } = refused;
+	const place = namespace === undefined ? '' : ` in the Vault namespace "${namespace}"`;
+	const policy = `a policy of the role "${role}" needs${place}: ${rules.join(' ')}`;
+	const refuses = (why: string, cure: string): Failure =>
+		new Failure('read-refused', `Vault refuses ${what}${why}`, { cure });
+	const self = await vault.look('auth/token/lookup-self');
+	if (self.kind !== 'refused')
+		return question === undefined
+			? refuses('', `if the pod is to read it, ${policy}`)
+			: refuses(`: ${question}`, `if so, ${policy}`);
+	const { given, taken } = vault.tokenUses();
+	if (given > 0 && taken >= given)
+		return refuses(
+			`: its token is used up, for the role "${role}" allows ${given} ${given === 1 ? 'use' : 'uses'} (token_num_uses)`,
+			`set token_num_uses of auth/${authMount}/role/${role} to 0: each list and each key takes one use`,
+		);
+	return refuses(
+		': it does not know the token any more that it gave at the login: the token was revoked, or Vault has lost its storage',
+		`create the pod again; if that fails too, ${policy}`,
+	);
+}

@@ -1,0 +1,40 @@
+import type { EmptyPolicy } from '../contract/empty.ts';
+import { VALUE_FIELD } from '../contract/tiers.ts';
+import type { Json } from './json.ts';
+import { fieldsText } from './tier-names.ts';
+
+/** Why a secret can't be handed over, and what to do. */
+export interface Unusable {
+	readonly what: string;
+	readonly cure: string;
+}
+
+/** What to do about an empty value that is refused. */
+export const EMPTY_CURE =
+	'give it a value, or say in envtier.dev/empty what becomes of empty ones: "skip" or "keep"';
+
+/**
+ * Why the fields of a secret have no value that can be handed over, or undefined when they have. Other fields are named, never their
+ * values. Without `cure` the secret is to be stored again.
+ */
+export function whyUnusable(
+	fields: Json,
+	empty: EmptyPolicy,
+): (Omit<Unusable, 'cure'> & Partial<Unusable>) | undefined {
+	const value = fields[VALUE_FIELD];
+	if (value === undefined || value === null) {
+		const others = Object.keys(fields).filter((name) => name !== VALUE_FIELD);
+		const found = others.length === 0 ? '' : `, but ${fieldsText(others)}`;
+		return { what: `has no field "${VALUE_FIELD}"${found}` };
+	}
+	if (typeof value !== 'string')
+		return { what: `has no text in the field "${VALUE_FIELD}" but ${kindOf(value)}` };
+	if (value === '')
+		return empty === 'keep' ? undefined : { what: `has an empty field "${VALUE_FIELD}"`, cure: EMPTY_CURE };
+	// Written as UTF-8 it would silently become another value.
+	return value.isWellFormed() ? undefined : { what: 'holds half of a surrogate pair, which no text can' };
+}
+
+function kindOf(value: unknown): string {
+	return Array.isArray(value) ? 'a list' : `a${typeof value === 'object' ? 'n object' : ` ${typeof value}`}`;
+}
