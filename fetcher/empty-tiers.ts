@@ -1,57 +1,36 @@
-import type { Scope, Tier } from '../contract/tiers.ts';
+import type { Tier } from '../contract/tiers.ts';
 import { Failure } from './failure.ts';
-import { fieldsOf, folderOf, listPath, ownPath, putCommand } from './kv.ts';
-import type { Listing } from './merge.ts';
-import { mountProblem } from './mount.ts';
+import { fieldsOf, folderOf, ownPath, putCommand } from './kv.ts';
+import { mountProblem } from './mount-problem.ts';
 import { enumerate, quoted } from './text.ts';
-import { areNamesRight, fieldsText, tierOf } from './tier-names.ts';
+import { fieldsText, tierOf } from './tier-names.ts';
 import type { Place } from './tiers.ts';
-
-/** The tiers that hold no secret. Folders do not count. */
-export function emptyTiers(listings: readonly Listing[]): readonly Tier[] {
-	return listings.filter(({ names }) => names.every((name) => name.endsWith('/'))).map(({ tier }) => tier);
-}
-
-/**
- * The sentence about a deployment that has nothing at all, neither for itself nor for the service: its name is probably wrong. Undefined
- * where one of the two tiers has secrets, or where neither was listed.
- *
- * @param listed all tiers that were listed
- */
-export function suspectName(
-	listed: readonly Tier[],
-	empty: readonly Tier[],
-	scope: Scope,
-): string | undefined {
-	const own = listed.filter((tier) => tier !== 'org');
-	if (own.length === 0 || own.some((tier) => !empty.includes(tier))) return undefined;
-	const names = own.map((tier) => tierOf(tier, scope));
-	return `${enumerate(names)} ${own.length === 1 ? 'is' : 'are'} empty: ${areNamesRight(own)}`;
-}
-
-/** Names the empty tiers and the paths that were listed. */
-export function emptyPaths(empty: readonly Tier[], { kv, scope }: Pick<Place, 'kv' | 'scope'>): string {
-	return enumerate(
-		empty.map((tier) => `${tierOf(tier, scope)} at ${quoted(listPath(kv, folderOf(tier, scope)))}`),
-	);
-}
+import type { Vault } from './vault.ts';
 
 /**
  * Looks for the reason why tiers are empty: all of them because the mount is another than the settings say; one of them because its keys
- * are the fields of one secret at the tier's own path (ADR 73). What Vault does not tell is not taken for a reason.
+ * are the fields of one secret (see `explainFields`). What Vault does not tell is not taken for a reason.
  *
+ * @param all whether no tier has a secret
  * @throws Failure with the reason
  */
 export async function explainEmptyTiers(place: Place, empty: readonly Tier[], all: boolean): Promise<void> {
+	const { vault, kv } = place;
+	const problem = all && mayAsk(vault) ? await mountProblem(vault, kv) : undefined;
+	if (problem !== undefined) throw problem;
+	await explainFields(place, empty);
+}
+
+/**
+ * Looks for keys that are the fields of one secret at the tier's own path, beside its folder (ADR 73).
+ *
+ * @throws Failure that names path and fields, if there is one
+ */
+export async function explainFields(place: Place, tiers: readonly Tier[]): Promise<void> {
 	const { vault, kv, scope } = place;
-	// Each question would take a use that the keys may need.
-	if (vault.tokenUses().given > 0) return;
-	if (all) {
-		const problem = await mountProblem(vault, kv);
-		if (problem !== undefined) throw problem;
-	}
+	if (!mayAsk(vault)) return;
 	const found = await Promise.all(
-		empty.map(async (tier) => {
+		tiers.map(async (tier) => {
 			const secret = await vault.look(ownPath(kv, folderOf(tier, scope)));
 			const fields = secret.kind === 'found' ? fieldsOf(kv, secret.value) : undefined;
 			return { tier, names: Object.keys(fields ?? {}) };
@@ -62,13 +41,18 @@ export async function explainEmptyTiers(place: Place, empty: readonly Tier[], al
 	if (first === undefined) return;
 	const sentences = single.map(({ tier, names }) => {
 		const path = quoted(ownPath(kv, folderOf(tier, scope)));
-		return `${tierOf(tier, scope)} is one secret at ${path} with ${fieldsText(names)}`;
+		return `${tierOf(tier, scope)} has one secret at ${path} with ${fieldsText(names)}`;
 	});
 	throw new Failure(
 		'secret-unusable',
 		`${enumerate(sentences)}, of which a pod gets nothing: each key must be a secret of its own`,
 		{ cure: `for each key: ${putCommand(kv, folderOf(first.tier, scope), exampleKey(first.names))}` },
 	);
+}
+
+/** Of a token that may be used a few times only, each question would take a use that the keys may need. */
+function mayAsk(vault: Vault): boolean {
+	return vault.tokenUses().given === 0;
 }
 
 function exampleKey(names: readonly string[]): string {

@@ -2,7 +2,7 @@ import { referencesOf } from '../contract/compose.ts';
 import type { Tier } from '../contract/tiers.ts';
 import { codeVariables } from './code-variables.ts';
 import { compose } from './compose.ts';
-import { emptyPaths, emptyTiers, explainEmptyTiers, suspectName } from './empty-tiers.ts';
+import { explainEmptyTiers, explainFields } from './empty-tiers.ts';
 import { Failure } from './failure.ts';
 import { identityOf } from './identity.ts';
 import type { Log } from './log.ts';
@@ -11,10 +11,11 @@ import { type Listing, mergeNames } from './merge.ts';
 import { explainReadRefusal, type Login } from './read-refusal.ts';
 import { type Output, renderAll } from './render/render.ts';
 import { KEPT_BY_ZSH_OR_KSH } from './render/shell-names.ts';
-import { checkRequired } from './required.ts';
+import { checkRequired, missingKeys } from './required.ts';
 import { select, takes } from './select.ts';
 import type { Settings } from './settings.ts';
 import { enumerate, quoted } from './text.ts';
+import { emptyPaths, emptyTiers, suspectName } from './tier-names.ts';
 import { listTiers, type Place, placeOf, readSecrets, type Secret } from './tiers.ts';
 import { openSealed } from './unseal.ts';
 import type { Vault } from './vault.ts';
@@ -170,6 +171,12 @@ export async function gatherSecrets(parts: FetchParts): Promise<Gathered> {
 	if (skipped.length > 0)
 		log.warn(`empty values skipped: ${enumerate(skipped.sort(), 20)}`, { values: skipped.length });
 	const secrets = [...read, ...opened].sort((a, b) => (a.key < b.key ? -1 : 1));
+	// Those of the empty tiers have been looked for above.
+	if (missingKeys(settings, secrets).length > 0)
+		await explainFields(
+			place,
+			settings.tiers.filter((tier) => !empty.includes(tier)),
+		);
 	return { secrets, empty };
 }
 

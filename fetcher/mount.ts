@@ -1,9 +1,7 @@
 import { correctSetting } from './advice.ts';
-import { Failure } from './failure.ts';
 import { type Json, object } from './json.ts';
 import type { Kv } from './kv.ts';
 import { printable } from './text.ts';
-import type { Vault } from './vault.ts';
 
 /** What is wrong with the settings of the KV mount, and what to do. */
 export interface MountMistake {
@@ -38,11 +36,4 @@ export function mountMistake({ mount, version }: Kv, data: Json): MountMistake |
 		what: `"${mount}/" is KV version ${found}, but ENVTIER_VAULT_KV_VERSION is ${version}`,
 		cure: correctSetting('ENVTIER_VAULT_KV_VERSION', String(found)),
 	};
-}
-
-/** Asks Vault what the KV mount is; undefined when it is as the settings say, or Vault does not tell. */
-export async function mountProblem(vault: Vault, kv: Kv): Promise<Failure | undefined> {
-	const found = await vault.look(mountPath(kv));
-	const mistake = found.kind === 'found' ? mountMistake(kv, found.value) : undefined;
-	return mistake === undefined ? undefined : new Failure('bad-answer', mistake.what, { cure: mistake.cure });
 }

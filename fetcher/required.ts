@@ -1,21 +1,25 @@
 import type { Tier } from '../contract/tiers.ts';
 import { missingReferences } from './compose.ts';
-import { emptyPaths, suspectName } from './empty-tiers.ts';
 import { Failure } from './failure.ts';
 import type { Settings } from './settings.ts';
 import { enumerate } from './text.ts';
-import { areNamesRight } from './tier-names.ts';
+import { areNamesRight, emptyPaths, suspectName } from './tier-names.ts';
 import type { Secret } from './tiers.ts';
 
+/** Keys that an annotation names and that do not exist. */
+interface Missing {
+	/** The annotation. */
+	readonly by: string;
+	readonly keys: readonly string[];
+}
+
 /**
- * Checks that every key exists that the pod's annotations name.
+ * Finds the keys that the pod's annotations name and that do not exist.
  *
  * @param secrets those before composition
- * @param empty tiers that hold no secret: the paths that were listed are told, for a name may be wrong
- * @throws Failure that names the keys and the annotations
  */
-export function checkRequired(settings: Settings, secrets: readonly Secret[], empty: readonly Tier[]): void {
-	const { require, envKeys, tiers, templates, volumes, scope } = settings;
+export function missingKeys(settings: Settings, secrets: readonly Secret[]): readonly Missing[] {
+	const { require, envKeys, templates, volumes } = settings;
 	const keys = [...new Set([...secrets.map(({ key }) => key), ...templates.keys()])];
 	const have = new Set(keys);
 	const missing = (keys: readonly string[]) => keys.filter((key) => !have.has(key));
@@ -26,7 +30,7 @@ export function checkRequired(settings: Settings, secrets: readonly Secret[], em
 	const prefixes = selections.flatMap((one) => one.prefixes.map(({ source }) => source));
 	const unmatched = prefixes.filter((prefix) => !keys.some((key) => key.startsWith(prefix)));
 	const unresolved = [...missingReferences(templates, secrets)];
-	const complaints = [
+	return [
 		...unresolved.map(([key, keys]) => ({ by: `envtier.dev/compose.${key}`, keys })),
 		{ by: 'envtier.dev/require', keys: missing(require) },
 		{ by: 'envtier.dev/env', keys: missing(envKeys) },
@@ -36,6 +40,18 @@ export function checkRequired(settings: Settings, secrets: readonly Secret[], em
 			keys: [...new Set(unmatched)].map((prefix) => `a key that begins with ${prefix}`),
 		},
 	].filter(({ keys }) => keys.length > 0);
+}
+
+/**
+ * Checks that every key exists that the pod's annotations name.
+ *
+ * @param secrets those before composition
+ * @param empty tiers that hold no secret: the paths that were listed are told, for a name may be wrong
+ * @throws Failure that names the keys and the annotations
+ */
+export function checkRequired(settings: Settings, secrets: readonly Secret[], empty: readonly Tier[]): void {
+	const { tiers, scope } = settings;
+	const complaints = missingKeys(settings, secrets);
 	if (complaints.length === 0) return;
 	const sentences = complaints.map(({ by, keys }) => `${enumerate(keys)} (asked for by ${by})`);
 	const { kvMount: mount, kvVersion: version } = settings.vault;

@@ -1,4 +1,6 @@
 import type { Scope, Tier } from '../contract/tiers.ts';
+import { folderOf, type Kv, listPath } from './kv.ts';
+import type { Listing } from './merge.ts';
 import { enumerate, quoted } from './text.ts';
 
 /** What of the pod names a tier's folder. */
@@ -16,6 +18,38 @@ export function tierOf(tier: Tier, scope: Scope): string {
 /** Asks whether what names these tiers is right. */
 export function areNamesRight(tiers: readonly Tier[]): string {
 	return `${tiers.length === 1 ? 'is' : 'are'} ${enumerate(tiers.map((tier) => NAMED_BY[tier]))} right?`;
+}
+
+/** The tiers that hold no secret. Folders do not count. */
+export function emptyTiers(listings: readonly Listing[]): readonly Tier[] {
+	return listings.filter(({ names }) => names.every((name) => name.endsWith('/'))).map(({ tier }) => tier);
+}
+
+/**
+ * The sentence about a deployment that has nothing at all, neither for itself nor for the service: its name is probably wrong. Undefined
+ * where one of the two tiers has secrets, or where neither was listed.
+ *
+ * @param listed all tiers that were listed
+ */
+export function suspectName(
+	listed: readonly Tier[],
+	empty: readonly Tier[],
+	scope: Scope,
+): string | undefined {
+	const own = listed.filter((tier) => tier !== 'org');
+	if (own.length === 0 || own.some((tier) => !empty.includes(tier))) return undefined;
+	const names = own.map((tier) => tierOf(tier, scope));
+	return `${enumerate(names)} ${own.length === 1 ? 'is' : 'are'} empty: ${areNamesRight(own)}`;
+}
+
+/** Names the empty tiers and the paths that were listed. */
+export function emptyPaths(
+	empty: readonly Tier[],
+	{ kv, scope }: { readonly kv: Kv; readonly scope: Scope },
+): string {
+	return enumerate(
+		empty.map((tier) => `${tierOf(tier, scope)} at ${quoted(listPath(kv, folderOf(tier, scope)))}`),
+	);
 }
 
 /** Names of fields, never their values. */

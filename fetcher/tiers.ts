@@ -4,7 +4,7 @@ import { correctSetting } from './advice.ts';
 import { Failure } from './failure.ts';
 import { fieldsOf, folderOf, type Kv, listPath, listRule, putCommand, readPath, readRule } from './kv.ts';
 import type { Listing, Wanted } from './merge.ts';
-import { mountProblem } from './mount.ts';
+import { mountProblem } from './mount-problem.ts';
 import { explainReadRefusal, type Login } from './read-refusal.ts';
 import { enumerate, quoted } from './text.ts';
 import { areNamesRight, tierOf } from './tier-names.ts';

@@ -1,6 +1,7 @@
 import { isKey } from '../../contract/keys.ts';
-import { type Tier, tierPath } from '../../contract/tiers.ts';
-import { type Kv, listPath, listRule, readPath, readRule } from '../../fetcher/kv.ts';
+import type { Tier } from '../../contract/tiers.ts';
+import { folderOf, type Kv, listPath, listRule, putCommand, readPath, readRule } from '../../fetcher/kv.ts';
+import { areNamesRight, emptyPaths, emptyTiers, suspectName, tierOf } from '../../fetcher/tier-names.ts';
 import { bad, type Check, good, warn } from './check.ts';
 import type { Handed } from './probe.ts';
 import type { VaultRequest } from './vault.ts';
@@ -12,44 +13,81 @@ const ASKED_KEYS = 100;
 /** Asked for to learn whether reading is allowed at all; it does not exist, so that no value is ever read. */
 const NO_KEY = 'ENVTIER_DOCTOR_PROBE';
 
-/** Whether a token may list and read one tier. No secret is read. */
-export async function tierCheck(
+/** What was found out about one tier. */
+interface TierFindings {
+	readonly tier: Tier;
+	readonly check: Check;
+	/** It can be listed and read, and holds nothing. */
+	readonly empty: boolean;
+}
+
+/** Whether a token may list and read the tiers, and whether the deployment's name leads to any secret. No secret is read. */
+export async function tierChecks(
+	request: VaultRequest,
+	handed: Handed,
+	token: string,
+): Promise<readonly Check[]> {
+	const { kv, scope, tiers } = handed;
+	const found = await Promise.all(tiers.map((tier) => tierCheck(request, handed, tier, token)));
+	const empty = found.filter((one) => one.empty).map(({ tier }) => tier);
+	const suspicion = suspectName(tiers, empty, scope);
+	return found.map(({ tier, check }) =>
+		suspicion === undefined || tier !== tiers.find((one) => one !== 'org')
+			? check
+			: warn(
+					check.id,
+					`${suspicion} Looked for at ${emptyPaths(empty, { kv, scope })}`,
+					`correct the annotation, or store the first key: ${putCommand(kv, folderOf(tier, scope), 'KEY')}`,
+				),
+	);
+}
+
+async function tierCheck(
 	request: VaultRequest,
 	handed: Handed,
 	tier: Tier,
 	token: string,
-): Promise<Check> {
+): Promise<TierFindings> {
 	const id = `tier-${tier}`;
 	const { kv, scope } = handed;
-	const folder = tierPath(tier, scope) ?? '';
+	const folder = folderOf(tier, scope);
 	const at = listPath(kv, folder);
+	const found = (check: Check, empty = false): TierFindings => ({ tier, check, empty });
 	const policy = (lines: readonly string[]): string =>
 		`add to a policy of the role "${handed.role}": ${lines.join(' ')}`;
 	const listed = await request('GET', `${at}?list=true`, { token });
-	if (!listed.ok) return unanswered(id, listed);
+	if (!listed.ok) return found(unanswered(id, listed));
 	if (listed.value.status === 403)
-		return bad(
-			id,
-			`the ${tier} tier cannot be listed at ${at}`,
-			policy([listRule(kv, folder), readRule(kv, folder)]),
+		return found(
+			bad(
+				id,
+				`${tierOf(tier, scope)} cannot be listed at ${at}: ${areNamesRight([tier])}`,
+				`if so, ${policy([listRule(kv, folder), readRule(kv, folder)])}`,
+			),
 		);
 	if (listed.value.status !== 200 && listed.value.status !== 404)
-		return bad(
-			id,
-			`listing the ${tier} tier at ${at} gives status ${listed.value.status}`,
-			'look at Vault’s log',
+		return found(
+			bad(id, `listing the ${tier} tier at ${at} gives status ${listed.value.status}`, 'look at Vault’s log'),
 		);
 	const names = listed.value.status === 404 ? [] : namesIn(listed.value.body);
 	const keys = names.filter(isKey);
 	const unreadable = await unreadableOf(request, kv, folder, keys, token);
 	if (unreadable === undefined)
-		return warn(id, `Vault does not say whether the ${tier} tier can be read`, 'try again');
+		return found(warn(id, `Vault does not say whether the ${tier} tier can be read`, 'try again'));
 	if (unreadable > 0)
-		return bad(
-			id,
-			`the ${tier} tier can be listed at ${at}, but ${readable(unreadable, keys.length)}`,
-			policy([readRule(kv, folder)]),
+		return found(
+			bad(
+				id,
+				`the ${tier} tier can be listed at ${at}, but ${readable(unreadable, keys.length)}`,
+				policy([readRule(kv, folder)]),
+			),
 		);
+	return found(namesCheck(id, tier, at, names), emptyTiers([{ tier, names }]).length > 0);
+}
+
+/** What a tier that can be listed and read holds. */
+function namesCheck(id: string, tier: Tier, at: string, names: readonly string[]): Check {
+	const keys = names.filter(isKey);
 	const odd = names.filter((name) => !isKey(name) && !name.endsWith('/'));
 	const found = keys.length === 0 ? 'is empty' : `has ${keys.length} ${keys.length === 1 ? 'key' : 'keys'}`;
 	if (odd.length === 0) return good(id, `the ${tier} tier ${found}, and can be listed and read at ${at}`);

@@ -1,6 +1,7 @@
 import type { Result } from '../../contract/result.ts';
 import { identityOf } from '../../fetcher/identity.ts';
 import { explainRefusal } from '../../fetcher/login-refusal.ts';
+import { mountMistake, mountPath } from '../../fetcher/mount.ts';
 import type { HttpAnswer, HttpFailure } from '../http.ts';
 import { bad, type Check, good, warn } from './check.ts';
 import type { Handed } from './probe.ts';
@@ -82,7 +83,9 @@ export async function loginCheck(request: VaultRequest, handed: Handed, jwt: str
 	const answer = await request('POST', `auth/${mount}/login`, { body: { role, jwt } });
 	if (!answer.ok) return failed(`the login ${answer.error.message}`, ELSEWHERE);
 	const { status, body } = answer.value;
-	const auth = (body as { auth?: { client_token?: unknown; token_policies?: unknown } } | undefined)?.auth;
+	const auth = (
+		body as { auth?: { client_token?: unknown; token_policies?: unknown; num_uses?: unknown } } | undefined
+	)?.auth;
 	const token = auth?.client_token;
 	if (status === 200 && typeof token === 'string') {
 		return { check: loggedIn(id, handed, auth?.token_policies), token };
@@ -99,39 +102,44 @@ export async function loginCheck(request: VaultRequest, handed: Handed, jwt: str
 	return failed(message, cure);
 }
 
+/** What the KV mount is. */
+interface MountFindings {
+	readonly check: Check;
+	/** It is known to be another than pods are told, so that the tiers are not where they look. */
+	readonly mistaken: boolean;
+}
+
 /** Whether the KV engine is there and of the version that pods expect. */
-export async function mountCheck(request: VaultRequest, { kv }: Handed, token: string): Promise<Check> {
+export async function mountCheck(
+	request: VaultRequest,
+	{ kv }: Handed,
+	token: string,
+): Promise<MountFindings> {
 	const id = 'vault-kv';
-	const answer = await request('GET', `sys/internal/ui/mounts/${kv.mount}`, { token });
-	if (!answer.ok) return unanswered(id, answer);
+	const found = (check: Check, mistaken = false): MountFindings => ({ check, mistaken });
+	const answer = await request('GET', mountPath(kv), { token });
+	if (!answer.ok) return found(unanswered(id, answer));
 	const { status, body } = answer.value;
 	if (status === 403)
-		return bad(
-			id,
-			`there is no secrets engine at "${kv.mount}/", or no policy of the role gives any right below it`,
-			'mount KV there, name its mount in the webhook’s ENVTIER_VAULT_KV_MOUNT, or give the role its policies',
+		return found(
+			bad(
+				id,
+				`there is no secrets engine at "${kv.mount}/", or no policy of the role gives any right below it`,
+				'mount KV there, name its mount in the webhook’s ENVTIER_VAULT_KV_MOUNT, or give the role its policies',
+			),
 		);
-	const data = (body as { data?: { type?: string; options?: { version?: string } | null } } | undefined)
-		?.data;
-	const version = data?.options?.version === '2' ? 2 : 1;
-	if (status !== 200 || data?.type === undefined)
-		return warn(
-			id,
-			`Vault does not say what is mounted at "${kv.mount}/" (status ${status})`,
-			'look with vault secrets list',
+	const data = (body as { data?: Readonly<Record<string, unknown>> } | undefined)?.data;
+	if (status !== 200 || data?.['type'] === undefined)
+		return found(
+			warn(
+				id,
+				`Vault does not say what is mounted at "${kv.mount}/" (status ${status})`,
+				'look with vault secrets list',
+			),
 		);
-	if (data.type !== 'kv' && data.type !== 'generic')
-		return bad(
-			id,
-			`"${kv.mount}/" is of type ${data.type}, not kv`,
-			'name the KV mount in the webhook’s ENVTIER_VAULT_KV_MOUNT',
-		);
-	if (version === kv.version) return good(id, `"${kv.mount}/" is KV version ${version}`);
-	return bad(
-		id,
-		`"${kv.mount}/" is KV version ${version}, but pods are told ${kv.version}: they find nothing`,
-		`set the webhook’s ENVTIER_VAULT_KV_VERSION to ${version}`,
-	);
+	const mistake = mountMistake(kv, data);
+	if (mistake === undefined) return found(good(id, `"${kv.mount}/" is KV version ${kv.version}`));
+	return found(bad(id, `${mistake.what}: pods find nothing`, mistake.cure), true);
 }
 
 /** Gives the token back, as the fetcher does in the end. */

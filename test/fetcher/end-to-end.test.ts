@@ -647,7 +647,7 @@ describe.each([
 			const refused = await fetch({ ...env, ENVTIER_REQUIRE: 'A' });
 			expect({ code: refused.code, words: refused.words }).toEqual({
 				code: 27,
-				words: `secret-unusable: the deployment tier of "shop" is one secret at "${path}" with the fields "A" and "B", of which a pod gets nothing: each key must be a secret of its own. What to do: for each key: vault kv put -mount=${kv} ${DEPLOYMENT}/A value=…`,
+				words: `secret-unusable: the deployment tier of "shop" has one secret at "${path}" with the fields "A" and "B", of which a pod gets nothing: each key must be a secret of its own. What to do: for each key: vault kv put -mount=${kv} ${DEPLOYMENT}/A value=…`,
 			});
 			expect(refused.stdout).not.toContain('4711');
 			// As the message says; the old secret may stay.
@@ -656,6 +656,9 @@ describe.each([
 					body: kv === 'secret' ? { data: { value } } : { value },
 				});
 			expect((await fetch({ ...env, ENVTIER_REQUIRE: 'A' })).code).toBe(0);
+			// Beside other keys a missing one is looked for there as well.
+			const missing = await fetch({ ...env, ENVTIER_REQUIRE: 'A,C' });
+			expect(missing).toMatchObject({ code: 27, words: refused.words });
 			expect(pod.files()['env']).toContain("export A='first-4711'\nexport B='second-4711'\n");
 			for (const old of [path, `${path}/A`, `${path}/B`])
 				await must(vault, 'DELETE', old.replace('secret/data/', 'secret/metadata/'));

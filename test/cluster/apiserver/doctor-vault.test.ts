@@ -80,7 +80,7 @@ describeWithServers('envtier doctor on Vault', () => {
 			'the deployment tier cannot be listed',
 			() => writePolicy(house.bao, 'shop-web', tierPolicy([org, service])),
 			'tier-deployment',
-			/^fail: the deployment tier cannot be listed.*path "secret\/metadata\/deployments\/shop\/secrets\/" \{ capabilities = \["list"\] \}/,
+			/^fail: the deployment tier of "shop" cannot be listed at .*: is envtier.dev\/deployment right\?.*if so, add to a policy of the role "web": path "secret\/metadata\/deployments\/shop\/secrets\/" \{ capabilities = \["list"\] \}/,
 		],
 		[
 			'the service tier can be listed but not read',
@@ -196,6 +196,23 @@ describeWithServers('envtier doctor on Vault', () => {
 		});
 	});
 
+	test('a deployment without any secret: its name may be wrong', async () => {
+		for (const folder of [deployment, service]) await removeSecret(house.bao, `${folder}/DATABASE_URL`);
+		const diagnosis = await diagnose(house);
+		await setUpVault(house.bao, house.namespace);
+		expect(lineOf(diagnosis, 'tier-deployment')).toMatch(
+			/^warn: the deployment tier of "shop" and the service tier of "web" are empty: are envtier.dev\/deployment and envtier.dev\/service right\? Looked for at .*vault kv put -mount=secret deployments\/shop\/secrets\/KEY value=/,
+		);
+		expect(diagnosis.code).toBe(0);
+	});
+
+	test('a role whose tokens may be used a few times only', async () => {
+		await role({ token_num_uses: 50 });
+		const diagnosis = await diagnose(house);
+		await setUpVault(house.bao, house.namespace);
+		expect(lineOf(diagnosis, 'vault-login')).toMatch(/^warn: .*tokens for 50 uses \(token_num_uses\)/);
+	});
+
 	test('an empty tier is nothing wrong', async () => {
 		await removeSecret(house.bao, `${org}/DATABASE_URL`);
 		const diagnosis = await diagnose(house);
@@ -285,8 +302,11 @@ describeWithServers('envtier doctor on Vault', () => {
 		misled(
 			{ ENVTIER_VAULT_KV_VERSION: '1' },
 			'vault-kv',
-			/^fail: .*is KV version 2, but pods are told 1.*ENVTIER_VAULT_KV_VERSION to 2/,
+			/^fail: "secret\/" is KV version 2, but ENVTIER_VAULT_KV_VERSION is 1: pods find nothing.*correct ENVTIER_VAULT_KV_VERSION in .*, to "2"/,
 		));
+
+	test('the tiers are not looked at where the KV version is another', () =>
+		misled({ ENVTIER_VAULT_KV_VERSION: '1' }, 'tiers', /^skip: not looked at/));
 
 	test('pods are told of an auth mount that is not there', () =>
 		misled({ ENVTIER_VAULT_AUTH_MOUNT: 'elsewhere' }, 'vault-login', /^fail: .*"elsewhere"/));
