@@ -72,6 +72,14 @@ function loggedIn(id: string, { role, authMount }: Handed, policies: unknown): C
 	);
 }
 
+function fewUses(id: string, { role, authMount }: Handed, uses: number): Check {
+	return warn(
+		id,
+		`role "${role}" of auth mount "${authMount}" gives tokens for ${uses} uses (token_num_uses): each tier and each key takes one`,
+		`set token_num_uses of auth/${authMount}/role/${role} to 0`,
+	);
+}
+
 /** Logs in as a pod would, with a token of its service account. */
 export async function loginCheck(request: VaultRequest, handed: Handed, jwt: string): Promise<Login> {
 	const id = 'vault-login';
@@ -88,7 +96,9 @@ export async function loginCheck(request: VaultRequest, handed: Handed, jwt: str
 	)?.auth;
 	const token = auth?.client_token;
 	if (status === 200 && typeof token === 'string') {
-		return { check: loggedIn(id, handed, auth?.token_policies), token };
+		const uses = Number(auth?.num_uses ?? 0);
+		const check = uses > 0 ? fewUses(id, handed, uses) : loggedIn(id, handed, auth?.token_policies);
+		return { check, token };
 	}
 	const refused = {
 		status,
@@ -98,8 +108,11 @@ export async function loginCheck(request: VaultRequest, handed: Handed, jwt: str
 		namespace,
 		identity: identityOf(jwt),
 	};
-	const { message, cure = SETUP } = explainRefusal(refused);
-	return failed(message, cure);
+	const { message, cure } = explainRefusal(refused);
+	return failed(
+		message,
+		cure === undefined || cure.includes('vault setup') ? (cure ?? SETUP) : `${cure}; ${SETUP}`,
+	);
 }
 
 /** What the KV mount is. */

@@ -19,6 +19,10 @@ path "@METADATA@/orgs/@ORG@/secrets/" {
 path "@DATA@/orgs/@ORG@/secrets/+" {
   capabilities = ["read"]
 }
+# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
+path "@DATA@/orgs/@ORG@/secrets" {
+  capabilities = ["read"]
+}
 `,
 	deployment: `# The deployment's tier: what every service of @DEPLOYMENT@ shares.
 path "@METADATA@/deployments/@DEPLOYMENT@/secrets/" {
@@ -27,12 +31,20 @@ path "@METADATA@/deployments/@DEPLOYMENT@/secrets/" {
 path "@DATA@/deployments/@DEPLOYMENT@/secrets/+" {
   capabilities = ["read"]
 }
+# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
+path "@DATA@/deployments/@DEPLOYMENT@/secrets" {
+  capabilities = ["read"]
+}
 `,
 	service: `# The service's tier: what @SERVICE@ of @DEPLOYMENT@ alone reads.
 path "@METADATA@/deployments/@DEPLOYMENT@/services/@SERVICE@/secrets/" {
   capabilities = ["list"]
 }
 path "@DATA@/deployments/@DEPLOYMENT@/services/@SERVICE@/secrets/+" {
+  capabilities = ["read"]
+}
+# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
+path "@DATA@/deployments/@DEPLOYMENT@/services/@SERVICE@/secrets" {
   capabilities = ["read"]
 }
 `,
@@ -58,10 +70,18 @@ path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.servi
 path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/secrets/+" {
   capabilities = ["read"]
 }
+# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
+path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/secrets" {
+  capabilities = ["read"]
+}
 path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/services/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/" {
   capabilities = ["list"]
 }
 path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/services/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/+" {
+  capabilities = ["read"]
+}
+# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
+path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/services/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets" {
   capabilities = ["read"]
 }
 `,
@@ -73,10 +93,18 @@ path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.servi
 path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/+" {
   capabilities = ["read"]
 }
+# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
+path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets" {
+  capabilities = ["read"]
+}
 path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets/" {
   capabilities = ["list"]
 }
 path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets/+" {
+  capabilities = ["read"]
+}
+# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
+path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets" {
   capabilities = ["read"]
 }
 `,

@@ -5,3 +5,7 @@ path "@METADATA@/deployments/@DEPLOYMENT@/secrets/" {
 path "@DATA@/deployments/@DEPLOYMENT@/secrets/+" {
   capabilities = ["read"]
 }
+# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
+path "@DATA@/deployments/@DEPLOYMENT@/secrets" {
+  capabilities = ["read"]
+}
