@@ -3,6 +3,7 @@ import { err, ok, type Result } from '../contract/result.ts';
 import { isAddedVolume } from './added-names.ts';
 import { type ContainerFacts, containerFacts } from './container.ts';
 import { id, item, type Json, list, Malformed, object, text, texts } from './json.ts';
+import { quoted } from './shape.ts';
 import { runsOnWindows } from './windows.ts';
 
 /** What a decision needs to know of one volume. */
@@ -49,7 +50,7 @@ function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined 
 	let size = 0;
 	for (const name of Object.keys(all)) {
 		if (!isUnderPrefix(name)) continue;
-		const value = text(all[name], 'an annotation’s value') ?? '';
+		const value = annotationText(name, all[name]);
 		ours.set(name, value);
 		size += name.length + value.length;
 	}
@@ -58,6 +59,13 @@ function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined 
 			`metadata.annotations has more than ${MOST_ANNOTATIONS} characters under ${ANNOTATION_PREFIX}`,
 		);
 	return ours;
+}
+
+/** The value of an annotation. Without quotes YAML makes a boolean of `true` and a number of `5432`. */
+function annotationText(name: string, value: unknown): string {
+	if (typeof value === 'boolean' || typeof value === 'number')
+		throw new Malformed(`annotation ${quoted(name)} is not a string: put its value in quotes`);
+	return text(value, `annotation ${quoted(name)}`) ?? '';
 }
 
 /** The kubelet's mark on the mirror of a static pod. */

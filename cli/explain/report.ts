@@ -15,6 +15,7 @@ export function report(
 			kind: subject.kind,
 			namespace: subject.namespace,
 			name: subject.name,
+			...(subject.at === undefined ? {} : { at: subject.at }),
 			decision,
 			...(reason === undefined ? {} : { reason }),
 			...(message === undefined ? {} : { message }),

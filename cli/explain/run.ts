@@ -7,7 +7,7 @@ import { yamlOf } from './diff.ts';
 import { readDocuments } from './documents.ts';
 import { report } from './report.ts';
 import { type ExplainSettings, explainSettings, parseSettingsFile } from './settings.ts';
-import { KINDS, namespaceOf, type OrgLabel, type Subject, subjectOf } from './subjects.ts';
+import { KINDS, namespaceOf, type OrgLabel, type Subject, subjectsOf } from './subjects.ts';
 import { page, settingsNotes } from './text.ts';
 import { type Verdict, verdictOf, worst } from './verdict.ts';
 
@@ -35,7 +35,7 @@ export async function explain(
 	const note = (line: string): void =>
 		context.stderr.write(`${context.stderr.paint('faint', 'note:')} ${line}\n`);
 	for (const line of settingsNotes(settings.value)) note(line);
-	if (ignored.length > 0) note(`no pods come of ${ignored.join(', ')}: not looked at`);
+	if (ignored.length > 0) note(`there is no pod template in ${ignored.join(', ')}: not looked at`);
 	const shown = rendered(verdicts, ignored, settings.value, options, context);
 	if (!shown.ok) return fail(context, 'usage', shown.error);
 	context.stdout.write(shown.value);
@@ -55,7 +55,7 @@ async function settingsOf(options: ExplainOptions, context: Context): Promise<Re
 /** What the inputs hold. */
 interface Input {
 	readonly subjects: readonly Subject[];
-	/** Objects that no pods come of. */
+	/** Objects without a pod template. */
 	readonly ignored: readonly string[];
 	/** Namespaces, whose labels matter. */
 	readonly namespaces: readonly (readonly [string, OrgLabel])[];
@@ -90,7 +90,9 @@ async function inputOf(
 	const namespaces = inputs.flatMap((input) => input.namespaces);
 	if (subjects.length > 0) return ok({ subjects, ignored, namespaces });
 	const seen = ignored.length === 0 ? '' : `, only ${ignored.join(', ')}`;
-	return err(`nothing to explain in ${files.join(', ')}${seen}: it takes ${KINDS.join(', ')}`);
+	return err(
+		`nothing to explain in ${files.join(', ')}${seen}: it takes ${KINDS.join(', ')}, and every other kind that has a pod template in it`,
+	);
 }
 
 function subjectsIn(content: string, name: string, namespace: string): Result<Input> {
@@ -100,13 +102,12 @@ function subjectsIn(content: string, name: string, namespace: string): Result<In
 	const ignored: string[] = [];
 	const namespaces: (readonly [string, OrgLabel])[] = [];
 	for (const document of documents.value) {
-		const subject = subjectOf(document, namespace);
-		if (!subject.ok) return subject;
-		const found = namespaceOf(document);
-		if (found !== undefined) namespaces.push(found);
-		else if (subject.value === undefined)
-			ignored.push(`${String(document.object['kind'])} (${document.place})`);
-		else subjects.push(subject.value);
+		const found = subjectsOf(document, namespace);
+		if (!found.ok) return found;
+		const labelled = namespaceOf(document);
+		if (labelled !== undefined) namespaces.push(labelled);
+		else if (found.value.length === 0) ignored.push(`${String(document.object['kind'])} (${document.place})`);
+		else subjects.push(...found.value);
 	}
 	return ok({ subjects, ignored, namespaces });
 }

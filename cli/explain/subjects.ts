@@ -2,6 +2,7 @@ import { isUnderPrefix, ORG_LABEL } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { Document } from './documents.ts';
 import { type Json, object, text } from './json.ts';
+import { podPartsOf } from './pod-templates.ts';
 
 /** Something whose pods the webhook would be asked about. */
 export interface Subject {
@@ -10,7 +11,12 @@ export interface Subject {
 	/** As far as it is known: pods may leave the end of it to the API server (`web-*`). */
 	readonly name: string;
 	readonly namespace: string;
-	/** The pod itself, or the one that the workload's controller would create. */
+	/** Of a kind that is not known here: where in the object its pod template or its annotations are. */
+	readonly at: string | undefined;
+	/**
+	 * The pod itself, or the one that the workload's controller would create. Without a `spec` where only annotations were found: then
+	 * nobody here knows which pod becomes of it.
+	 */
 	readonly pod: Json;
 	/** The label of its namespace that names an organization. */
 	readonly orgLabel: OrgLabel | undefined;
@@ -57,11 +63,12 @@ export function namespaceOf({ object: found }: Document): readonly [string, OrgL
 }
 
 /**
- * Takes one object; gives what pods would come of it, or undefined for a kind that makes none (or none that is known here).
+ * Takes one object; gives what pods would come of it: of a known kind one, of any other kind one for each pod template that is in it
+ * and for each map of annotations that asks for secrets. None for what has neither.
  *
  * @param namespace of objects that name none
  */
-export function subjectOf(document: Document, namespace: string): Result<Subject | undefined> {
+export function subjectsOf(document: Document, namespace: string): Result<readonly Subject[]> {
 	const found = document.object;
 	const kind = groupKind(found);
 	const metadata = object(found['metadata']);
@@ -72,20 +79,48 @@ export function subjectOf(document: Document, namespace: string): Result<Subject
 		kind: text(found['kind']) ?? '',
 		name,
 		namespace: text(metadata?.['namespace']) ?? namespace,
+		at: undefined,
 		orgLabel: undefined,
+		asksInVain: false,
 	};
-	if (kind === '/Pod') return ok({ ...common, pod: found, asksInVain: false });
+	if (kind === '/Pod') return ok([{ ...common, pod: found }]);
 	const path = TEMPLATES[kind];
-	if (path === undefined) return ok(undefined);
+	if (path === undefined) return ok(ofUnknownKind(found, common));
 	const template = path.reduce<Json | undefined>((at, step) => object(at?.[step]), found);
 	if (template === undefined)
 		return err(`${document.place}: ${common.kind} ${name} has no ${path.join('.')}, so no pods`);
-	const pod = {
+	const asksInVain = asks(metadata) && !asks(object(template['metadata']));
+	return ok([{ ...common, pod: podOf(name, template), asksInVain }]);
+}
+
+function podOf(name: string, template: Json): Json {
+	return {
 		apiVersion: 'v1',
 		kind: 'Pod',
 		// The template's metadata as it is, even where it is not what it should be: the decision says so.
 		metadata: { generateName: `${name}-`, ...(object(template['metadata']) ?? {}) },
 		spec: template['spec'],
 	};
-	return ok({ ...common, pod, asksInVain: asks(metadata) && !asks(object(template['metadata'])) });
+}
+
+function ofUnknownKind(found: Json, common: Omit<Subject, 'pod'>): readonly Subject[] {
+	const { templates, annotations } = podPartsOf(found);
+	const { name } = common;
+	return [
+		...templates.map(({ path, value }) => ({ ...common, at: path, pod: named(podOf(name, value)) })),
+		...annotations.map(({ path, value }) => ({
+			...common,
+			at: path,
+			pod: { apiVersion: 'v1', kind: 'Pod', metadata: { annotations: value } },
+		})),
+	];
+}
+
+/** Some operators name the containers themselves (Knative): then any name does. */
+function named(pod: Json): Json {
+	const spec = object(pod['spec']) ?? {};
+	const containers = (spec['containers'] as readonly Json[]).map((container, i) =>
+		text(container['name']) === undefined ? { name: `container-${i}`, ...container } : container,
+	);
+	return { ...pod, spec: { ...spec, containers } };
 }

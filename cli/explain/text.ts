@@ -10,9 +10,9 @@ const STYLE_OF: Readonly<Record<Verdict['decision'], Style>> = {
 	reject: 'bad',
 };
 
-/** `Deployment shop/web`. */
-function titleOf({ kind, namespace, name }: Subject): string {
-	return `${kind} ${namespace}/${name}`;
+/** `Deployment shop/web`, or `Rollout shop/web (spec.template)`. */
+function titleOf({ kind, namespace, name, at }: Subject): string {
+	return `${kind} ${namespace}/${name}${at === undefined ? '' : ` (${at})`}`;
 }
 
 /** All verdicts as a page for people: each with its reason or its diff, then a summary where there are several. */

@@ -1,12 +1,15 @@
 import jsonpatch from 'fast-json-patch';
-import { ANNOTATION_PREFIX, ORG_LABEL } from '../../contract/names.ts';
+import { ANNOTATION_PREFIX, INJECTED, ORG_LABEL } from '../../contract/names.ts';
 import { ok } from '../../contract/result.ts';
 import { admit } from '../../webhook/admit.ts';
+import { asked } from '../../webhook/asked.ts';
 import type { Decision } from '../../webhook/decision.ts';
+import { podAnnotations } from '../../webhook/pod.ts';
 import { REJECT_REASONS, SKIP_REASONS } from '../../webhook/reasons.ts';
 import { decodeReview } from '../../webhook/review.ts';
+import { quoted } from '../../webhook/shape.ts';
 import { REGISTRATION } from '../registration.ts';
-import type { Json } from './json.ts';
+import { type Json, object } from './json.ts';
 import type { ExplainSettings } from './settings.ts';
 import type { Subject } from './subjects.ts';
 
@@ -14,7 +17,7 @@ import type { Subject } from './subjects.ts';
 export interface Verdict {
 	readonly subject: Subject;
 	readonly decision: Decision['kind'];
-	/** The webhook's own word, or `excluded-namespace`; undefined for an injection. */
+	/** The webhook's own word, `excluded-namespace` or `pods-unknown`; undefined for an injection. */
 	readonly reason: string | undefined;
 	/** What holds in this very case, or of the reason in general. */
 	readonly message: string | undefined;
@@ -58,7 +61,16 @@ export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict 
 			cure: 'run it in a namespace of its own',
 			hints: [],
 		};
-	const decision = decide(subject, settings);
+	const mistyped = unquotedIn(subject);
+	if (mistyped !== undefined)
+		return { ...nothing, decision: 'reject', reason: 'malformed-pod', ...mistyped, hints: [] };
+	if (subject.pod['spec'] === undefined && subject.at !== undefined)
+		return ofAnnotations(subject, subject.at);
+	return ofDecision(subject, decide(subject, settings), settings);
+}
+
+function ofDecision(subject: Subject, decision: Decision, settings: ExplainSettings): Verdict {
+	const nothing = { subject, warnings: [], injection: undefined };
 	const assumed = labelHints(subject, settings);
 	switch (decision.kind) {
 		case 'skip': {
@@ -95,6 +107,48 @@ export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict 
 		default:
 			return decision satisfies never;
 	}
+}
+
+/** Where only annotations were found: whether they are right is known, which pods they come to is not. */
+function ofAnnotations(subject: Subject, at: string): Verdict {
+	const nothing = { subject, warnings: [], hints: [], injection: undefined };
+	const annotations = podAnnotations(subject.pod);
+	const read = annotations.ok ? asked(annotations.value ?? new Map()) : undefined;
+	if (read !== undefined && !read.ok) {
+		const { reason, message } = read.error;
+		return { ...nothing, decision: 'reject', reason, message, cure: REJECT_REASONS[reason].cure };
+	}
+	return {
+		...nothing,
+		decision: 'skip',
+		reason: 'pods-unknown',
+		message: `the annotations at ${at} are right as far as they can be read alone; which pods a ${subject.kind} makes, and which of them get these annotations, is not known here`,
+		cure: `let explain see a pod that comes of it (kubectl get pod NAME --output yaml), or look whether that has the init container ${INJECTED.container}`,
+	};
+}
+
+/** The API server refuses such an object before the webhook is asked, and names neither the annotation nor the cure. */
+function unquotedIn({ pod, at }: Subject): { readonly message: string; readonly cure: string } | undefined {
+	const metadata = object(pod['metadata']);
+	const wrong = ['annotations', 'labels'].flatMap((field) =>
+		Object.entries(object(metadata?.[field]) ?? {})
+			.filter(([, value]) => value !== null && typeof value !== 'string')
+			.map(([name, value]) => `${field.slice(0, -1)} ${quoted(name)} is ${typeNameOf(value)}`),
+	);
+	if (wrong.length === 0) return undefined;
+	const more = wrong.length > SHOWN ? `, and ${wrong.length - SHOWN} more` : '';
+	return {
+		message: `${wrong.slice(0, SHOWN).join(', ')}${more}: their values must be strings${at === undefined ? '' : ` (${at})`}`,
+		cure: 'put the value in quotes: YAML reads true, yes and 5432 without quotes as no string',
+	};
+}
+
+/** Mistyped values that a message shows. */
+const SHOWN = 10;
+
+function typeNameOf(value: unknown): string {
+	if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'a map';
+	return typeof value === 'boolean' ? 'true or false, without quotes' : 'a number, without quotes';
 }
 
 /** Through the envelope of the real call, so that whatever is read from it is read here too. */

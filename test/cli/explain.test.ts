@@ -97,12 +97,12 @@ describe('envtier explain', () => {
 		]);
 	});
 
-	test('objects that no pods come of are named and left out', async () => {
+	test('objects without a pod template are named and left out', async () => {
 		const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' } };
 		const { code, report, stderr } = await explained([service, podOf()]);
 		expect(code).toBe(0);
 		expect(report.ignored).toEqual(['Service (standard input, document 1)']);
-		expect(stderr).toContain('no pods come of Service');
+		expect(stderr).toContain('there is no pod template in Service');
 	});
 
 	test('annotations on a workload instead of its pod template get a hint', async () => {

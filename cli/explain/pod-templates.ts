@@ -1,0 +1,66 @@
+import { isUnderPrefix } from '../../contract/names.ts';
+import { type Json, object } from './json.ts';
+
+/** What of an object is about pods, and the path to it (`spec.template`, `spec.templates[2].metadata.annotations`). */
+export interface Found {
+	readonly path: string;
+	readonly value: Json;
+}
+
+/** What `podPartsOf` finds. */
+export interface PodParts {
+	/** Pod templates: objects with `spec.containers`. */
+	readonly templates: readonly Found[];
+	/** Maps of annotations that ask for secrets and belong to no pod template of the object. */
+	readonly annotations: readonly Found[];
+}
+
+/** Deeper than any custom resource nests. */
+const DEEPEST = 100;
+
+/**
+ * Finds the pod templates of an object of unknown kind wherever they are, and the annotations by which operators that write pods
+ * themselves (Spark, Argo Workflows, Strimzi) let people annotate them.
+ */
+export function podPartsOf(found: Json): PodParts {
+	const search = new Search();
+	search.membersOf(found, '', 0);
+	return search;
+}
+
+class Search implements PodParts {
+	readonly templates: Found[] = [];
+	readonly annotations: Found[] = [];
+	/** An alias of YAML makes one object of two: looked at once. */
+	readonly #seen = new Set<object>();
+
+	membersOf(value: Json, path: string, depth: number): void {
+		for (const [name, each] of Object.entries(value)) {
+			const below = path === '' ? name : `${path}.${name}`;
+			if (isAnnotations(name, each)) this.annotations.push({ path: below, value: each as Json });
+			else this.#look(each, below, depth);
+		}
+	}
+
+	#look(value: unknown, path: string, depth: number): void {
+		if (typeof value !== 'object' || value === null || depth > DEEPEST || this.#seen.has(value)) return;
+		this.#seen.add(value);
+		const at = value as Json;
+		if (Array.isArray(value))
+			for (const [i, each] of value.entries()) this.#look(each, `${path}[${i}]`, depth + 1);
+		else if (isTemplate(at)) this.templates.push({ path, value: at });
+		else this.membersOf(at, path, depth + 1);
+	}
+}
+
+function isTemplate(value: Json): boolean {
+	const containers = object(value['spec'])?.['containers'];
+	return (
+		Array.isArray(containers) && containers.length > 0 && containers.every((one) => object(one) !== undefined)
+	);
+}
+
+/** `annotations`, `podAnnotations`, …: a map in which something stands under our prefix. */
+function isAnnotations(name: string, value: unknown): boolean {
+	return /annotations$/i.test(name) && Object.keys(object(value) ?? {}).some(isUnderPrefix);
+}
