@@ -7,6 +7,7 @@ import { jsonLines } from './audit.ts';
 import { openAuditFile, type Write } from './audit-file.ts';
 import { openCertificateFiles } from './certificate.ts';
 import { compose } from './compose.ts';
+import { type FileSettings, parseConfigFile } from './config-file.ts';
 import type { KeyRecord } from './identity/api-key.ts';
 import { newKey } from './identity/api-key.ts';
 import { parseCommandLine, parseKeyFile } from './identity/key-file.ts';
@@ -37,10 +38,10 @@ if (asked.value.kind === 'help') process.stdout.write(asked.value.text);
 else if (asked.value.kind === 'key') {
 	process.stderr.write(`${asked.value.text}\n`);
 	process.stdout.write(`${asked.value.entry}\n`);
-} else await run();
+} else await run(asked.value.config ?? process.env['ENVTIER_API_CONFIG']);
 
-async function run(): Promise<void> {
-	const read = readSettings(process.env);
+async function run(configFile: string | undefined): Promise<void> {
+	const read = readSettings(process.env, configFile ? fileSettings(configFile) : {});
 	if (!read.ok) fail(`the settings are wrong:\n${read.error}`);
 	const settings = read.value;
 	const log = pino({
@@ -78,6 +79,19 @@ async function run(): Promise<void> {
 	};
 	process.once('SIGTERM', (signal) => void end(signal));
 	process.once('SIGINT', (signal) => void end(signal));
+}
+
+function fileSettings(name: string): FileSettings {
+	let text: string;
+	try {
+		text = readFileSync(name, 'utf8');
+	} catch (thrown) {
+		const code = thrown instanceof Error && 'code' in thrown ? thrown.code : 'unknown';
+		fail(`the configuration file ${name} cannot be read (${code})`);
+	}
+	const settings = parseConfigFile(text, process.env);
+	if (!settings.ok) fail(`the configuration file ${name} is wrong:\n${settings.error}`);
+	return settings.value;
 }
 
 /** The keys of the operator's file. Without any way to sign in, the memory store makes a key for whoever tries it out. */

@@ -3,11 +3,13 @@ import { parseCaBundle } from '../contract/pem.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { oneOf, type Parse, parseVaultAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
 import { VARIABLES, type Variable } from '../contract/variables.ts';
+import type { FileSettings } from './config-file.ts';
+import { CONFIG_KEYS, type FileVariable } from './config-keys.ts';
 import { SCOPES, type Scope } from './identity/identity.ts';
 import type { OidcSettings } from './identity/oidc.ts';
 import type { LimitSettings } from './limits.ts';
 import { type NameRule, parseNameRules } from './name-rules.ts';
-import { API_VARIABLES, type ApiVariable, type ApiVariableName } from './variables.ts';
+import { API_VARIABLES, type ApiVariable } from './variables.ts';
 import type { VaultLogin } from './vault/session.ts';
 import type { VaultEndpoint } from './vault/transport.ts';
 
@@ -53,27 +55,30 @@ type Env = Readonly<Record<string, string | undefined>>;
 class Reader {
 	readonly problems: string[] = [];
 	readonly #env: Env;
+	readonly #file: FileSettings;
 
-	constructor(env: Env) {
+	constructor(env: Env, file: FileSettings) {
 		this.#env = env;
+		this.#file = file;
 	}
 
-	optional<T>(name: ApiVariableName, parse: Parse<T>): T | undefined {
+	optional<T>(name: FileVariable, parse: Parse<T>): T | undefined {
 		const variable: ApiVariable | Variable = { ...API_VARIABLES, ...VARIABLES }[name];
-		const text = this.#env[name] || variable.default;
+		const text = this.#env[name] || this.#file[name] || variable.default;
 		if (text === undefined) return undefined;
 		const parsed = parse(text);
 		if (parsed.ok) return parsed.value;
-		this.problems.push(`${name} must be ${parsed.error}`);
+		const place = !this.#env[name] && this.#file[name] ? `${CONFIG_KEYS[name]} (${name})` : name;
+		this.problems.push(`${place} must be ${parsed.error}`);
 		return undefined;
 	}
 
 	/** For variables that have a default. The cast is sound because with a problem nothing is returned. */
-	given<T>(name: ApiVariableName, parse: Parse<T>): T {
+	given<T>(name: FileVariable, parse: Parse<T>): T {
 		return this.optional(name, parse) as T;
 	}
 
-	flag(name: ApiVariableName): boolean {
+	flag(name: FileVariable): boolean {
 		return this.given(name, oneOf('true', 'false')) === 'true';
 	}
 }
@@ -104,11 +109,11 @@ const LOG_LEVEL = oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'sil
 const LOOPBACK = /^(?:127\.[0-9.]+|::1|localhost)$/;
 
 /**
- * Reads the API's settings out of an environment, all of them before complaining. The error holds a line for each wrong variable,
- * with what is accepted and never the value.
+ * Reads the API's settings out of an environment and a configuration file, all of them before complaining. The error holds a line for each
+ * wrong setting, with what is accepted and never the value.
  */
-export function readSettings(env: Env): Result<Settings> {
-	const reader = new Reader(env);
+export function readSettings(env: Env, file: FileSettings = {}): Result<Settings> {
+	const reader = new Reader(env, file);
 	const { problems } = reader;
 	const at = reader.given('ENVTIER_API_LISTEN', listen);
 	const certificateFile = reader.optional('ENVTIER_API_TLS_CERT_FILE', text);

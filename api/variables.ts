@@ -10,6 +10,10 @@ export interface ApiVariable {
  * see `SHARED_VARIABLES`.
  */
 export const API_VARIABLES = {
+	ENVTIER_API_CONFIG: {
+		meaning:
+			'YAML file of settings, as `--config` names one; variables win over it. [Its keys](api.md#a-configuration-file)',
+	},
 	ENVTIER_API_LISTEN: {
 		meaning: 'address and port to serve on; without TLS only on a loopback address',
 		default: '127.0.0.1:8210',

@@ -55,6 +55,7 @@ function problemOf(content: unknown, error: z.ZodError): string {
 }
 
 const OPTIONS = {
+	config: { type: 'string' },
 	'new-key': { type: 'boolean' },
 	subject: { type: 'string' },
 	org: { type: 'string' },
@@ -66,6 +67,8 @@ const OPTIONS = {
 
 const USAGE = `Serves the secrets API; settings are ENVTIER_API_* variables.
 
+  --config FILE
+            reads settings from a YAML file, which variables win over (ENVTIER_API_CONFIG)
   --new-key --subject user:NAME [--org NAME] [--roles ${ROLES.join(',')}]
             [--scopes ${SCOPES.join(',')}] [--days 90]
             makes an API key: the key itself goes to standard error, this once,
@@ -74,7 +77,7 @@ const USAGE = `Serves the secrets API; settings are ENVTIER_API_* variables.
 
 /** What the command line asks for besides serving. */
 export type Asked =
-	| { readonly kind: 'serve' }
+	| { readonly kind: 'serve'; readonly config: string | undefined }
 	| { readonly kind: 'help'; readonly text: string }
 	| { readonly kind: 'key'; readonly text: string; readonly entry: string };
 
@@ -87,7 +90,7 @@ export function parseCommandLine(args: readonly string[], now: Date): Result<Ask
 		return err(`${thrown instanceof Error ? thrown.message : 'wrong arguments'}\n\n${USAGE}`);
 	}
 	if (values.help) return ok({ kind: 'help', text: USAGE });
-	if (!values['new-key']) return ok({ kind: 'serve' });
+	if (!values['new-key']) return ok({ kind: 'serve', config: values.config });
 	const { text, id, hash } = newKey();
 	const list = (given: string): readonly string[] => given.split(',').filter((part) => part !== '');
 	const days = Number(values.days);

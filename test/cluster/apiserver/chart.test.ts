@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import type { KubernetesObject, V1Deployment, V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { parseConfigFile } from '../../../api/config-file.ts';
 import { API_VARIABLES } from '../../../api/variables.ts';
 import { VARIABLES, type Variable } from '../../../contract/variables.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
@@ -21,7 +22,7 @@ const PRODUCTION = join(CHART, '../manifests/overlays/production');
 const API = join(CHART, '../manifests/api');
 /** The API's settings that the chart gives no say in: it sets them itself, or nothing in the pod is there for them to name. */
 const NOT_OF_THE_CHART =
-	/^ENVTIER_API_(LISTEN|TLS_CERT_FILE|TLS_KEY_FILE|INSECURE_HTTP|STORE|VAULT_TOKEN|VAULT_TOKEN_FILE|VAULT_LOGIN_TOKEN_FILE|KUBECONFIG|AUDIT_FILE)$/;
+	/^ENVTIER_API_(CONFIG|LISTEN|TLS_CERT_FILE|TLS_KEY_FILE|INSECURE_HTTP|STORE|VAULT_TOKEN|VAULT_TOKEN_FILE|VAULT_LOGIN_TOKEN_FILE|KUBECONFIG|AUDIT_FILE)$/;
 const REGISTRATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
 const DEPLOYMENT = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/envtier-webhook`;
 const MERGE = { contentType: 'application/merge-patch+json' };
@@ -221,6 +222,30 @@ describeWithServers('deploy/chart', () => {
 			expect(tokens.map(({ serviceAccountToken }) => serviceAccountToken?.audience)).toEqual(['bao']);
 			// Whom it does not ask it needs no rights with.
 			expect(all.map(idOf).filter((id) => /^ClusterRole.* envtier-api/.test(id))).toEqual([]);
+		});
+
+		test('a configuration file of the API is mounted, and read by the API', async () => {
+			const file = {
+				vault: { address: 'https://vault.example.com', role: 'secrets' },
+				limits: { callsPerMinute: 5 },
+			};
+			const all = await rendered(...LEAST, ...(await valuesFile({ api: { enabled: true, config: file } })));
+			const config = all.find(({ metadata }) => metadata?.name === 'envtier-api-config') as {
+				data: Record<string, string>;
+			};
+			expect(parseConfigFile(config.data['config.yaml'] ?? '', {})).toEqual({
+				ok: true,
+				value: {
+					ENVTIER_VAULT_ADDR: 'https://vault.example.com',
+					ENVTIER_API_VAULT_ROLE: 'secrets',
+					ENVTIER_API_CALLS_PER_MINUTE: '5',
+				},
+			});
+			const deployment = all.find((one) => idOf(one) === 'Deployment envtier-api') as V1Deployment;
+			expect(deployment.spec?.template.spec?.containers[0]?.env).toContainEqual({
+				name: 'ENVTIER_API_CONFIG',
+				value: '/etc/envtier/config/config.yaml',
+			});
 		});
 
 		test('the webhook gets no right that its settings need not', async () => {
