@@ -53,7 +53,13 @@ async function logIn({ settings, vault, jwt }: FetchParts): Promise<void> {
 	const login = await vault.login(mount, role, jwt);
 	if (login.kind === 'done') return;
 	const { status, errors } = login;
-	throw explainRefusal({ status, errors, mount, role, namespace, identity: identityOf(jwt) });
+	const { scope, tiers, sealed } = settings;
+	const { kvMount, kvVersion, transitMount } = settings.vault;
+	const wanted = {
+		...{ scope, tiers, kv: { mount: kvMount, version: kvVersion } },
+		transit: sealed.size > 0 ? transitMount : undefined,
+	};
+	throw explainRefusal({ status, errors, mount, role, namespace, identity: identityOf(jwt), wanted });
 }
 
 function warnOfNames(unusable: readonly Listing[], log: Log): void {

@@ -2,6 +2,7 @@ import { correctSetting } from './advice.ts';
 import { WRONG_ISSUER } from './answers.ts';
 import { Failure } from './failure.ts';
 import { audienceText, type Identity, subjectText } from './identity.ts';
+import { roleCommand, type Wanted } from './role-command.ts';
 import { quoted } from './text.ts';
 
 /** A login that Vault refused, and who tried. */
@@ -13,6 +14,8 @@ export interface RefusedLogin {
 	readonly role: string;
 	readonly namespace: string | undefined;
 	readonly identity: Identity;
+	/** What the role must grant. */
+	readonly wanted: Wanted;
 }
 
 /** What a refusal means and, unless the exit code's general advice fits, what to do about it. */
@@ -55,10 +58,8 @@ const expired = ({ identity: { expires } }: RefusedLogin): Explanation => ({
 /** What the kubernetes and jwt auth methods of Vault and OpenBao say, and what it means. The first match counts. */
 const CAUSES: readonly Cause[] = [
 	[WRONG_ISSUER, wrongIssuer],
-	[
-		/invalid role name|role .*could not be found|role .*not found/i,
-		(login) => ({ what: `${role(login)} does not exist` }),
-	],
+	[/invalid role name/i, (login) => noRole(login, 'kubernetes')],
+	[/role .*could not be found|role .*not found/i, (login) => noRole(login, 'jwt')],
 	[/audience|\(aud\)/i, wrongAudience],
 	[/namespace not authorized|account name not authorized|bound service account/i, notBound],
 	[/subject|\(sub\)|bound claim|claim .*does not match/i, notBound],
@@ -93,6 +94,12 @@ const CAUSES: readonly Cause[] = [
 	],
 	[/no handler for route|unsupported path|route entry not found/i, noMount],
 ];
+
+/** The kubernetes and the jwt method say it in words of their own, by which they are told apart. */
+const noRole = (login: RefusedLogin, type: 'kubernetes' | 'jwt'): Explanation => ({
+	what: `${role(login)} does not exist`,
+	cure: `create it with ${roleCommand({ ...login, type }, login.wanted)}, or name another role in the annotation envtier.dev/role`,
+});
 
 function noMount({ mount }: RefusedLogin): Explanation {
 	return {

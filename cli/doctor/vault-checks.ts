@@ -107,11 +107,12 @@ export async function loginCheck(request: VaultRequest, handed: Handed, jwt: str
 		role,
 		namespace,
 		identity: identityOf(jwt),
+		wanted: handed,
 	};
 	const { message, cure } = explainRefusal(refused);
 	return failed(
 		message,
-		cure === undefined || cure.includes('vault setup') ? (cure ?? SETUP) : `${cure}; ${SETUP}`,
+		cure === undefined || /vault setup|setup\.sh role/.test(cure) ? (cure ?? SETUP) : `${cure}; ${SETUP}`,
 	);
 }
 

@@ -1,13 +1,72 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { identityOf } from '../../fetcher/identity.ts';
-import { explainRefusal } from '../../fetcher/login-refusal.ts';
+import { explainRefusal, type RefusedLogin } from '../../fetcher/login-refusal.ts';
+import type { Wanted } from '../../fetcher/role-command.ts';
 import { makeJwtSigner, serviceAccountClaims } from '../support/jwt.ts';
 
 const { sign } = makeJwtSigner();
 const identity = identityOf(sign(serviceAccountClaims('shop', 'web', { exp: 1_900_000_000 })));
 
+const wanted: Wanted = {
+	scope: { org: 'acme', deployment: 'shop', service: 'web' },
+	tiers: ['org', 'deployment', 'service'],
+	kv: { mount: 'secret', version: 2 },
+	transit: undefined,
+};
+const login = { mount: 'kubernetes', role: 'web', namespace: 'team', identity, wanted };
+
 const explain = (status: number, ...errors: readonly string[]): string =>
-	explainRefusal({ status, errors, mount: 'kubernetes', role: 'web', namespace: 'team', identity }).message;
+	explainRefusal({ status, errors, ...login }).message;
+
+describe('for a role that does not exist the cure is the command that creates it', () => {
+	const KUBERNETES = 'invalid role name "web"';
+	const JWT = 'role "web" could not be found';
+	test.each<readonly [what: string, error: string, over: Partial<RefusedLogin>, command: string]>([
+		[
+			'of kubernetes auth',
+			KUBERNETES,
+			{ namespace: undefined },
+			'deploy/vault/setup.sh role web --namespace shop --account web --org acme --deployment shop --service web,',
+		],
+		[
+			'of jwt auth, in a Vault namespace',
+			JWT,
+			{ mount: 'jwt' },
+			'VAULT_NAMESPACE=team deploy/vault/setup.sh role web --namespace shop --account web --org acme --deployment shop --service web --type jwt,',
+		],
+		[
+			'of other mounts, with sealed values',
+			JWT,
+			{
+				mount: 'clusters/one',
+				wanted: { ...wanted, kv: { mount: 'team/kv', version: 1 }, transit: 'seals' },
+			},
+			'--service web --type jwt --mount clusters/one --kv team/kv --kv-version 1 --transit seals --sealed,',
+		],
+		[
+			'of a pod that reads some tiers alone',
+			KUBERNETES,
+			{ wanted: { ...wanted, tiers: ['deployment'] } },
+			'--namespace shop --account web --deployment shop,',
+		],
+		[
+			'of a token for another audience',
+			KUBERNETES,
+			{ identity: { ...identity, audiences: ['https://kubernetes.default.svc'] } },
+			'--service web --audience https://kubernetes.default.svc,',
+		],
+		[
+			'of a token that does not say whose it is, and whose audience is no word',
+			KUBERNETES,
+			{ identity: { ...identity, serviceAccount: undefined, audiences: ['a b'] } },
+			'role web --namespace NAMESPACE --account ACCOUNT --org acme --deployment shop --service web,',
+		],
+	])('%s', (_what, error, over, command) => {
+		const { cure } = explainRefusal({ status: 400, errors: [error], ...login, ...over });
+		expect(cure).toContain(command);
+		expect(cure).toMatch(/^create it with .*, or name another role in the annotation envtier\.dev\/role$/);
+	});
+});
 
 /** The sentences are those of the auth methods' sources (OpenBao 2.7, Vault 1.21); the tests on real servers meet the first ones. */
 test.each<readonly [status: number, error: string, words: string]>([
@@ -75,11 +134,11 @@ test.each<readonly [status: number, error: string, words: string]>([
 });
 
 const cureOf = (mount: string, ...errors: readonly string[]) =>
-	explainRefusal({ status: 403, errors, mount, role: 'web', namespace: undefined, identity }).cure;
+	explainRefusal({ status: 403, errors, mount, role: 'web', namespace: undefined, identity, wanted }).cure;
 
 test('a mount that begins with "auth/" is named as the likely cause', () => {
 	const login = { status: 403, errors: ['permission denied'], mount: 'auth/kubernetes', role: 'web' };
-	const { message } = explainRefusal({ ...login, namespace: undefined, identity });
+	const { message } = explainRefusal({ ...login, namespace: undefined, identity, wanted });
 	expect(message).toContain('"auth/auth/kubernetes/login", most likely because no auth method is mounted');
 	for (const said of ['permission denied', 'no handler for route "auth/auth/kubernetes/login"'])
 		expect(cureOf('auth/kubernetes', said)).toMatch(

@@ -87,7 +87,8 @@ export const MISCONFIGURATIONS: readonly Misconfiguration[] = [
 		case: 'the role is missing',
 		place: 'describe',
 		see: (parts) => described(parts, { env: { ENVTIER_VAULT_ROLE: 'nobody' } }),
-		sentence: /^login-refused: role "nobody" of auth mount "jwt" does not exist \(Vault: 400 .*What to do: /,
+		sentence:
+			/^login-refused: role "nobody" of auth mount "jwt" does not exist \(Vault: 400 .*What to do: create it with deploy\/vault\/setup\.sh role nobody --namespace shop --account web .*--type jwt, or name/,
 	},
 	{
 		case: 'the role is bound to another service account',

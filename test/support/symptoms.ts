@@ -20,6 +20,7 @@ export const FAILED_FETCHES = {
 	'the role does not exist': {
 		reason: 'login-refused',
 		says: 'login-refused: role "{role}" of auth mount "kubernetes" does not exist (Vault: 400 invalid role name "{role}")',
+		cure: 'create it with deploy/vault/setup.sh role {role} --namespace {namespace} --account {account} --org acme --deployment {deployment} --service {service}, or name another role in the annotation envtier.dev/role',
 	},
 	'the role is bound to another service account': {
 		reason: 'login-refused',

@@ -143,6 +143,14 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 					expect.stringContaining('role "nobody" of auth mount'),
 				]);
 			});
+
+			test('a role that does not exist, with the command that creates it', async () => {
+				const missing = { ENVTIER_VAULT_ROLE: 'missing' };
+				const { words } = await fetch(WEB, missing);
+				const [, command = ''] = /deploy\/vault\/setup\.sh (role missing .*?), or name/.exec(words) ?? [];
+				await house.mustSetup(...command.split(' '));
+				expect([command, (await fetch(WEB, missing)).code]).toEqual([command, 0]);
+			});
 		});
 
 		test(`a token whose service account is deleted is ${reviewed ? 'refused' : 'accepted until it expires'}`, async () => {

@@ -1,0 +1,56 @@
+import { type Scope, TIERS, type Tier } from '../contract/tiers.ts';
+import { VARIABLES } from '../contract/variables.ts';
+import type { Identity } from './identity.ts';
+
+/** What a pod asks Vault for. */
+export interface Wanted {
+	readonly scope: Scope;
+	readonly tiers: readonly Tier[];
+	readonly kv: { readonly mount: string; readonly version: 1 | 2 };
+	/** Mount of the transit engine; undefined when the pod has no sealed value. */
+	readonly transit: string | undefined;
+}
+
+/** How a pod logs in. */
+export interface LoginPlace {
+	readonly role: string;
+	readonly mount: string;
+	readonly type: 'kubernetes' | 'jwt';
+	/** The Vault namespace. */
+	readonly namespace: string | undefined;
+	readonly identity: Identity;
+}
+
+/** Text that a shell takes as one word. */
+const PLAIN = /^[-A-Za-z0-9:/._@]+$/;
+
+/**
+ * The command that makes the role, in which only what differs from the defaults of deploy/vault/setup.sh is said. What the
+ * token does not tell stands in capitals.
+ */
+export function roleCommand({ role, mount, type, namespace, identity }: LoginPlace, wanted: Wanted): string {
+	const [ofPod = 'NAMESPACE', account = 'ACCOUNT'] = identity.serviceAccount?.split('/') ?? [];
+	const { scope, kv, transit } = wanted;
+	const [audience = ''] = identity.audiences;
+	const tiers = TIERS.filter((tier) => wanted.tiers.includes(tier));
+	const options: readonly (readonly [option: string, value: string | undefined, unsaid?: string])[] = [
+		['namespace', ofPod],
+		['account', account],
+		['org', tiers.includes('org') ? scope.org : undefined],
+		// A service is part of a deployment: setup.sh takes the one with the other.
+		['deployment', tiers.some((tier) => tier !== 'org') ? scope.deployment : undefined],
+		['service', tiers.includes('service') ? scope.service : undefined],
+		['type', type, 'kubernetes'],
+		['mount', mount, type],
+		['audience', PLAIN.test(audience) ? audience : undefined, VARIABLES.ENVTIER_TOKEN_AUDIENCE.default],
+		['kv', kv.mount, VARIABLES.ENVTIER_VAULT_KV_MOUNT.default],
+		['kv-version', `${kv.version}`, VARIABLES.ENVTIER_VAULT_KV_VERSION.default],
+		['transit', transit, VARIABLES.ENVTIER_VAULT_TRANSIT_MOUNT.default],
+	];
+	const said = options.flatMap(([option, value, unsaid]) =>
+		value === undefined || value === unsaid ? [] : [`--${option} ${value}`],
+	);
+	const sealed = transit === undefined ? [] : ['--sealed'];
+	const within = namespace === undefined ? [] : [`VAULT_NAMESPACE=${namespace}`];
+	return [...within, 'deploy/vault/setup.sh role', role, ...said, ...sealed].join(' ');
+}
