@@ -5,12 +5,19 @@ import type { RecordStep } from './audit-steps.ts';
 import { mapAtMost } from './concurrency.ts';
 import { completeJournal, type Journal, openJournal, readJournal, removeJournal } from './journal.ts';
 import { folderOf, type Place, pathOf, type Spot } from './places.ts';
-import { type Problem, refuse } from './problem.ts';
+import { NOT_YOUR_TEMPLATE, type Problem, refuse } from './problem.ts';
 import type { Undoing } from './recovery.ts';
 import { addToIndex, claim, complete, type Deployment, findDeployment, isOccupied } from './registry.ts';
 import { type Deed, initialMetadata, type Known, newStamp, putNew, spotsIn } from './secrets.ts';
 import type { Store } from './store/store.ts';
-import { type Declared, missingOf, placesOf, type Template, templateSecrets } from './templates.ts';
+import {
+	type Declared,
+	isStillUsable,
+	missingOf,
+	placesOf,
+	type StoredTemplate,
+	templateSecrets,
+} from './templates.ts';
 import { undo, undoAbandoned } from './undo.ts';
 
 /** A deployment that was made, and what became of the template's secrets. */
@@ -29,7 +36,7 @@ export interface NameUnavailable {
 /** What is to become a deployment. */
 export interface NewDeployment {
 	readonly deployment: Deployment;
-	readonly template: Template | undefined;
+	readonly template: StoredTemplate | undefined;
 	/** True when whatever lies below the path already is to belong to the deployment. */
 	readonly adopt: boolean;
 }
@@ -139,7 +146,7 @@ async function checkFree(store: Store, name: string, adopt: boolean): Promise<Re
 
 /** What goes into a claimed deployment. */
 interface Filling {
-	readonly template: Template | undefined;
+	readonly template: StoredTemplate | undefined;
 	readonly source: readonly Known[];
 	readonly journal: Journal;
 	/** Of the claim. */
@@ -161,6 +168,10 @@ async function fill(
 	const outcomes = await mapAtMost(AT_ONCE, plan, ({ secret, to }) =>
 		auditedCopy(store, secret, to, { ...by, template: template?.name ?? '' }),
 	);
+	// Its values were read by name: they may be another template's by now, or no longer for this caller.
+	const viewer = { subject: owner, org: deployment.org };
+	if (template !== undefined && !(await isStillUsable(store, template, viewer)))
+		return refuse(403, NOT_YOUR_TEMPLATE);
 	await addToIndex(store, owner, 'deployments', name);
 	// Far too slow: someone else may take the name back, or has done it.
 	if (by.attempt.expired() || !(await complete(store, deployment, stamp))) return refuse(409, BUSY);

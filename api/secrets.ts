@@ -22,18 +22,23 @@ export interface Deed {
 /** Requests to the store at a time, for one call. */
 const AT_ONCE = 12;
 
-/** Creates a secret, also over one that was soft-deleted. Of concurrent calls exactly one succeeds. */
+/**
+ * Creates a secret, also over one that was soft-deleted. Of concurrent calls exactly one succeeds.
+ *
+ * @param isStill asked once the value is written: whether the place still is what the call was allowed for. Else it is taken back
+ */
 export async function createSecret(
 	store: Store,
 	spot: Spot,
 	given: { readonly value: string; readonly description: string },
 	deed: Deed,
+	isStill: () => Promise<Result<void, Problem>> = () => Promise.resolve(ok(undefined)),
 ): Promise<Result<Known, Problem>> {
 	const outcome = await putNew(store, pathOf(spot), given.value);
 	if (outcome === 'conflict')
 		return refuse(409, `the key ${spot.key} exists at this scope already; PUT changes its value`);
 	const stamp = newStamp();
-	await store.describe(pathOf(spot), {
+	const describing = store.describe(pathOf(spot), {
 		...initialMetadata(spot, stamp, deed),
 		owner: ownerOf(spot.place, deed.subject),
 		description: given.description || null,
@@ -43,7 +48,11 @@ export async function createSecret(
 		copied_from: null,
 		copy: null,
 	});
-	return ok({ ...spot, id: idOf(spot, stamp), description: given.description });
+	const [, still] = await Promise.all([describing, isStill()]);
+	if (still.ok) return ok({ ...spot, id: idOf(spot, stamp), description: given.description });
+	// Else it would become a secret of whoever creates the template or deployment of that name next.
+	if ((await store.head(pathOf(spot)))?.metadata['stamp'] === stamp) await store.remove(pathOf(spot));
+	return still;
 }
 
 /** Vault's bound of one value of custom_metadata, in bytes. */

@@ -1,8 +1,8 @@
 import { ok, type Result } from '../../contract/result.ts';
 import type { Call } from '../operation.ts';
 import { folderOf, type Place, type Spot, userSegment } from '../places.ts';
-import { NO_SUCH_SECRET, NOT_YOUR_DEPLOYMENT, type Problem, refuse } from '../problem.ts';
-import { findDeployment } from '../registry.ts';
+import { NO_SUCH_SECRET, NOT_YOUR_DEPLOYMENT, NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
+import { type Deployment, findDeployment } from '../registry.ts';
 import { ownTemplate, type Viewer } from '../templates.ts';
 
 /** The place that `deploymentName` and `serviceName` mean, whosever it is: `owned` tells that. */
@@ -25,28 +25,52 @@ export function placeMeant(
 	);
 }
 
+/** A place that a caller may write to. */
+export interface Owned {
+	readonly place: Place;
+	/** Whether it still belongs to the same deployment or template, and to the caller. */
+	readonly isStill: () => Promise<Result<void, Problem>>;
+}
+
+const always = (): Promise<Result<void, Problem>> => Promise.resolve(ok(undefined));
+
 /**
- * Notes that `place`, or the secret with a key there, was tried, and gives the same place again if it is the caller's; organizations are
+ * Notes that `place`, or the secret with a key there, was tried, and gives it as a place to write to if it is the caller's; organizations are
  * not reached this way.
  */
 export async function owned(
 	{ store, identity: caller, note }: Pick<Call<unknown>, 'store' | 'identity' | 'note'>,
 	{ place, key }: Pick<Spot, 'place'> & Partial<Spot>,
-): Promise<Result<Place, Problem>> {
+): Promise<Result<Owned, Problem>> {
 	// Before it is known whose it is: what somebody tried elsewhere is what an audit is read for.
 	note({ scope: folderOf(place), ...(key === undefined ? {} : { key }) });
 	switch (place.kind) {
 		case 'org':
 			return refuse(404, NO_SUCH_SECRET);
 		case 'user':
-			return place.user === userSegment(caller.subject) ? ok(place) : refuse(404, NO_SUCH_SECRET);
+			return place.user === userSegment(caller.subject)
+				? ok({ place, isStill: always })
+				: refuse(404, NO_SUCH_SECRET);
 		case 'deployment': {
-			const deployment = await findDeployment(store, place.deployment);
-			return deployment?.owner === caller.subject ? ok(place) : refuse(403, NOT_YOUR_DEPLOYMENT);
+			const find = async (): Promise<Deployment | undefined> => {
+				const deployment = await findDeployment(store, place.deployment);
+				return deployment?.owner === caller.subject ? deployment : undefined;
+			};
+			const deployment = await find();
+			if (deployment === undefined) return refuse(403, NOT_YOUR_DEPLOYMENT);
+			const isStill = async (): Promise<Result<void, Problem>> =>
+				(await find())?.createdAt === deployment.createdAt ? ok(undefined) : refuse(403, NOT_YOUR_DEPLOYMENT);
+			return ok({ place, isStill });
 		}
 		case 'template': {
 			const template = await ownTemplate(store, place.template, caller);
-			return template.ok ? ok(place) : template;
+			if (!template.ok) return template;
+			const { stamp } = template.value;
+			const isStill = async (): Promise<Result<void, Problem>> => {
+				const now = await ownTemplate(store, place.template, caller);
+				return now.ok && now.value.stamp === stamp ? ok(undefined) : refuse(403, NOT_YOUR_TEMPLATE);
+			};
+			return ok({ place, isStill });
 		}
 		default:
 			return place satisfies never;

@@ -62,7 +62,7 @@ const list = operation(
 		const place = await owned({ store, identity, note }, { place: meant.value });
 		if (!place.ok) return place;
 		const name = input.deployment.replace(/^template:/, '');
-		const kind = place.value.kind === 'template' ? 'template' : 'deployment';
+		const kind = place.value.place.kind === 'template' ? 'template' : 'deployment';
 		return reply(200, (await listSecrets(store, await placesOf(store, kind, name))).map(encode));
 	},
 );
@@ -90,7 +90,8 @@ const create = operation(
 		if (!place.ok) return place;
 		const checked = checkCodeKeys([key], force);
 		if (!checked.ok) return checked;
-		const created = await createSecret(store, { place: place.value, key }, { value, description }, deed);
+		const spot = { place: place.value.place, key };
+		const created = await createSecret(store, spot, { value, description }, deed, place.value.isStill);
 		return created.ok ? reply(201, encode(created.value)) : created;
 	},
 );

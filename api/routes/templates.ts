@@ -3,7 +3,7 @@ import { checkCodeKeys } from '../code-keys.ts';
 import { type Operation, operation, operationOf, reply } from '../operation.ts';
 import { NOT_YOUR_TEMPLATE, refuse } from '../problem.ts';
 import { Nothing } from '../schemas/named.ts';
-import { TemplateName } from '../schemas/templates.ts';
+import { TemplateName, TemplateSharing } from '../schemas/templates.ts';
 import { readTemplate } from '../template-input.ts';
 import {
 	changeTemplate,
@@ -11,6 +11,7 @@ import {
 	deleteTemplate,
 	missingOf,
 	ownTemplate,
+	publicTemplate,
 	type Template,
 	templateSecrets,
 	templatesOf,
@@ -35,7 +36,7 @@ const list = operation(
 		method: 'get',
 		path: PATH,
 		id: 'templates.list',
-		summary: 'List your templates and those of your organization',
+		summary: 'List your templates and those that are shared with your organization',
 		permission: { resource, verb: 'list', needs },
 		answers: { 200: { description: 'the templates', schema: 'TemplateList' } },
 	},
@@ -65,7 +66,7 @@ const get = operation(
 		const there = await templateSecrets(store, name);
 		const has = (service: string, key: string): boolean =>
 			there.some((one) => one.key === key && ('service' in one.place ? one.place.service : '') === service);
-		return reply(200, { ...template.value, missing: missingOf(template.value, has) });
+		return reply(200, { ...publicTemplate(template.value), missing: missingOf(template.value, has) });
 	},
 );
 
@@ -81,7 +82,7 @@ const create = operationOf(
 		yaml: true,
 		answers: {
 			201: { description: 'created', schema: 'WrittenTemplate' },
-			409: { description: 'the name is taken', schema: 'Problem' },
+			409: { description: 'the name is not available', schema: 'Problem' },
 		},
 	},
 	readTemplate,
@@ -118,7 +119,7 @@ const update = operationOf(
 		const added = keysOf(input).filter((key) => !known.includes(key));
 		const checked = checkCodeKeys(added, input.force);
 		if (!checked.ok) return checked;
-		const changed = await changeTemplate(store, template.value, input.services);
+		const changed = await changeTemplate(store, template.value, { services: input.services });
 		return changed.ok ? reply(200, { ...changed.value, warnings: input.warnings }) : changed;
 	},
 );
@@ -136,12 +137,37 @@ const remove = operation(
 	TemplateName,
 	async ({ store, identity, input, note, step }) => {
 		note({ scope: `templates/${input.name}` });
-		const template = await ownTemplate(store, input.name, identity);
+		const deleted = await deleteTemplate(store, input.name, identity, step);
+		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
+	},
+);
+
+const share = operation(
+	{
+		method: 'put',
+		path: `${PATH}/{name}`,
+		id: 'templates.share',
+		summary:
+			'Share a template of yours with your organization, or end that: its members may then make deployments of it, and read its values in a pod',
+		permission: { resource, verb: 'update', needs },
+		body: 'TemplateSharing',
+		answers: {
+			200: { description: 'the template as it is now', schema: 'Template' },
+			403: FORBIDDEN,
+		},
+	},
+	TemplateSharing,
+	async ({ store, identity, input, name, note }) => {
+		if (!parseName(name).ok) return refuse(403, NOT_YOUR_TEMPLATE);
+		note({ scope: `templates/${name}` });
+		const template = await ownTemplate(store, name, identity);
 		if (!template.ok) return template;
-		await deleteTemplate(store, template.value, step);
-		return reply(200, { status: 'deleted' });
+		if (input.shared && template.value.org === '')
+			return refuse(400, 'the template belongs to no organization, so there is nobody to share it with');
+		const changed = await changeTemplate(store, template.value, { shared: input.shared });
+		return changed.ok ? reply(200, changed.value) : changed;
 	},
 );
 
 /** `/api/templates` */
-export const templateOperations: readonly Operation[] = [list, get, create, update, remove];
+export const templateOperations: readonly Operation[] = [list, get, create, update, share, remove];

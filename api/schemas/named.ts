@@ -25,6 +25,7 @@ import {
 	TemplateList,
 	TemplateName,
 	TemplateQuery,
+	TemplateSharing,
 	WrittenTemplate,
 } from './templates.ts';
 
@@ -37,6 +38,7 @@ export const SCHEMAS = {
 	...{ Secret, SecretList, SecretQuery, NewSecret, ChangedSecret, SecretId },
 	...{ OrgSecret, OrgSecretList, NewOrgSecret },
 	...{ Template, TemplateList, TemplateDetail, NewTemplate, TemplateName, TemplateQuery, WrittenTemplate },
+	...{ TemplateSharing },
 	...{ Deployment, DeploymentList, NewDeployment, CreatedDeployment },
 	...{ ApiKey, ApiKeyList, NewApiKey, ApiKeyId, CreatedApiKey },
 } as const;

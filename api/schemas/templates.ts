@@ -61,6 +61,7 @@ export const Template = z.strictObject({
 	name: z.string(),
 	owner: z.string(),
 	org: z.string(),
+	shared: z.boolean().meta({ description: 'true when the members of the organization may see and use it' }),
 	services: z.array(Service),
 	createdAt: z.string(),
 });
@@ -74,6 +75,7 @@ export const WrittenTemplate = Template.extend({
 		.meta({ description: 'fields that were ignored, a sentence for each service' }),
 });
 export const TemplateName = z.strictObject({ name });
+export const TemplateSharing = z.strictObject({ shared: z.boolean() });
 
 export const NewDeployment = z.strictObject({
 	name,

@@ -7,9 +7,9 @@ const CREATE_HELP = `
 With a template its secrets are copied; keys that exist there already are left alone. The answer
 names the declared secrets that have no value yet. It is all or nothing.
 
-A name below which anything lies already, or that is reserved for another organization, is given only
-to a platform administrator, and only with --adopt. Look first at what lies there: pods that name the
-deployment receive it.
+A name below which anything lies already, or that is reserved for another organization, is given
+only to a platform administrator, and only with --adopt. Look first at what lies there: pods that
+name the deployment receive it.
 ${API_HELP}
 Examples:
   envtier deployments create shop --org acme

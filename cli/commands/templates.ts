@@ -20,8 +20,8 @@ Other fields of a service, such as ports, are ignored with a warning.
 
 function list(context: Context) {
 	return new Command('list')
-		.summary('list your templates and those of your organization')
-		.description('Lists your templates and those of your organization.')
+		.summary('list your templates and those shared with you')
+		.description('Lists your templates and those that are shared with your organization.')
 		.addOption(outputOption())
 		.addHelpText('after', `${API_HELP}\nExamples:\n  envtier templates list\n`)
 		.action(async ({ output }) => {
@@ -61,6 +61,18 @@ function put(name: 'create' | 'update', summary: string, description: string, co
 		});
 }
 
+function share(name: 'share' | 'unshare', summary: string, description: string, context: Context) {
+	return new Command(name)
+		.summary(summary)
+		.description(description)
+		.argument('<name>', 'name of the template')
+		.addHelpText('after', `${API_HELP}\nExamples:\n  envtier templates ${name} web-shop\n`)
+		.action(async (template) => {
+			const { shareTemplate } = await import('../remote/templates.ts');
+			await shareTemplate(template, name === 'share', context);
+		});
+}
+
 function remove(context: Context) {
 	return new Command('delete')
 		.summary('delete a template with its secrets')
@@ -87,6 +99,22 @@ export function templatesCommand(context: Context) {
 				'update',
 				'replace a template’s services',
 				'Replaces the services of a template; values of its secrets stay.',
+				context,
+			),
+		)
+		.addCommand(
+			share(
+				'share',
+				'let your organization use a template',
+				'Shares a template with the organization that it was created in. Its members may make deployments of it, and so read its values in a pod.',
+				context,
+			),
+		)
+		.addCommand(
+			share(
+				'unshare',
+				'keep a template to yourself again',
+				'Ends the sharing of a template. Deployments that were made from it keep their values.',
 				context,
 			),
 		)

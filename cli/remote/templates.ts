@@ -12,6 +12,7 @@ interface Template {
 	readonly name: string;
 	readonly owner: string;
 	readonly org: string;
+	readonly shared: boolean;
 	readonly services: readonly {
 		readonly name: string;
 		readonly image: string;
@@ -28,9 +29,9 @@ export function listTemplates(output: Output, context: Context): Promise<void> {
 		const answer = await call('GET', '/api/templates');
 		if (!answer.ok) return failed(context, answer.error);
 		const templates = answer.value as readonly Template[];
-		const rows = templates.map(({ name, org, services }) => [
+		const rows = templates.map(({ name, org, shared, services }) => [
 			name,
-			org === '' ? 'you alone' : org,
+			shared ? org : 'you alone',
 			services.map((service) => service.name).join(', '),
 			String(services.reduce((sum, { secrets }) => sum + secrets.length, 0)),
 		]);
@@ -106,6 +107,20 @@ async function templateIn(file: string, context: Context): Promise<Result<unknow
 	if (!text.ok) return text;
 	const parsed = parseYaml(text.value);
 	return parsed.ok ? parsed : err(`${file} ${parsed.error}`);
+}
+
+/** `envtier templates share NAME` and `envtier templates unshare NAME` */
+export function shareTemplate(name: string, shared: boolean, context: Context): Promise<void> {
+	return withApi(context, async ({ call }) => {
+		const answer = await call('PUT', `/api/templates/${encodeURIComponent(name)}`, { shared });
+		if (!answer.ok) return failed(context, answer.error);
+		const { org } = answer.value as Template;
+		context.stdout.write(
+			shared
+				? `shared the template ${name} with ${org}: its members may make deployments of it and read its values\n`
+				: `the template ${name} is yours alone again; deployments made from it keep their values\n`,
+		);
+	});
 }
 
 /** `envtier templates delete NAME` */

@@ -6,7 +6,7 @@ import { completeJournal, openJournal, takeOver } from '../../api/journal.ts';
 import { type Recovery, startRecovery } from '../../api/recovery.ts';
 import { createSecret } from '../../api/secrets.ts';
 import { type Store, StoreFailure } from '../../api/store/store.ts';
-import { createTemplate, usableTemplate } from '../../api/templates.ts';
+import { changeTemplate, createTemplate, ownTemplate, usableTemplate } from '../../api/templates.ts';
 import { BACKENDS } from './support/stores.ts';
 
 const TEMPLATE = 'base';
@@ -70,7 +70,7 @@ async function attempt(store: Store, recovery: Recovery, name: string, owner: st
 		at: now(),
 		step: <T>(_: string, __: object, work: () => Promise<T>) => work(),
 	};
-	const template = await usableTemplate(store, TEMPLATE, ALICE);
+	const template = await usableTemplate(store, TEMPLATE, { subject: owner, org: 'acme' });
 	if (!template.ok) throw new Error(template.error.message);
 	const wanted = { deployment, template: template.value, adopt: false };
 	return await createDeployment(store, wanted, { ...by, requestId: owner }, recovery);
@@ -127,6 +127,9 @@ async function makeTemplate(store: Store): Promise<void> {
 		ALICE,
 		deed,
 	);
+	const made = await ownTemplate(store, TEMPLATE, ALICE);
+	if (!made.ok) throw new Error(made.error.message);
+	await changeTemplate(store, made.value, { shared: true });
 	const place = { kind: 'template', template: TEMPLATE } as const;
 	for (const key of KEYS) await createSecret(store, { place, key }, { value: key, description: '' }, deed);
 }

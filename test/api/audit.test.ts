@@ -78,6 +78,7 @@ test('each operation that is done leaves intent lines first, then result lines o
 	const body = { key: 'TOKEN', value: 'v', deploymentName: 'template:base', serviceName: 'web' };
 	await check('POST', '/api/secrets', { body });
 	await check('PUT', '/api/templates', { body: TEMPLATE });
+	await check('PUT', '/api/templates/base', { body: { shared: true } });
 	await check('GET', '/api/templates', {});
 	await check('GET', '/api/templates/base', {});
 	await check('POST', '/api/deployments', { body: { name: 'shop', org: 'acme', template: 'base' } });

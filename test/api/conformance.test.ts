@@ -59,6 +59,7 @@ const BODIES: Record<string, object | undefined> = {
 	'org.secrets.delete': { id: 's1_' },
 	'templates.create': { name: 'base', services: [] },
 	'templates.update': { name: 'base', services: [] },
+	'templates.share': { shared: true },
 	'templates.delete': { name: 'base' },
 	'deployments.create': { name: 'shop', org: 'acme' },
 	'keys.create': { name: 'ci', scopes: ['secrets:read'] },
@@ -137,6 +138,8 @@ test('what each operation is for, and what it refuses', async () => {
 	await send(200, 'GET', '/api/templates/fresh', { as: alice });
 	await send(200, 'PUT', '/api/templates', { as: alice, body: template });
 	await send(403, 'PUT', '/api/templates', { as: bob, body: template });
+	await send(200, 'PUT', '/api/templates/fresh', { as: alice, body: { shared: true } });
+	await send(403, 'PUT', '/api/templates/fresh', { as: bob, body: { shared: true } });
 	await send(200, 'DELETE', '/api/templates', { as: alice, body: { name: 'fresh' } });
 	await send(201, 'POST', '/api/keys', { as: session, body: { name: 'ci', scopes: ['secrets:read'] } });
 	const keys = (await send(200, 'GET', '/api/keys', { as: session })) as unknown as { id: string }[];

@@ -25,6 +25,7 @@ const NEEDS: Readonly<Record<string, { scope: Scope; besides?: 'role' | 'session
 	'templates.get': { scope: READ },
 	'templates.create': { scope: WRITE, body: TEMPLATE },
 	'templates.update': { scope: WRITE, body: TEMPLATE },
+	'templates.share': { scope: WRITE, body: { shared: true } },
 	'templates.delete': { scope: WRITE, body: { name: 'none' } },
 	'deployments.list': { scope: READ },
 	'deployments.get': { scope: READ },

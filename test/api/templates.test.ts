@@ -5,12 +5,13 @@ import { type OnStore, STORES } from './support/both.ts';
 const alice = caller('user:alice');
 const colleague = caller('user:carol');
 const outsider = caller('user:eve', { org: 'globex' });
+const loner = caller('user:lena', { org: undefined });
 
 describe.each(Object.entries(STORES))('templates and deployments over the API, kept in %s', (_name, open) => {
 	let on: OnStore;
 	let counter = 0;
 	beforeAll(async () => {
-		on = await open({ callers: [alice, colleague, outsider] });
+		on = await open({ callers: [alice, colleague, outsider, loner] });
 	});
 	afterAll(() => on?.[Symbol.asyncDispose]());
 
@@ -40,6 +41,13 @@ describe.each(Object.entries(STORES))('templates and deployments over the API, k
 		await put({ key: 'API_TOKEN', value: 'web-1', serviceName: 'web' });
 		return name;
 	};
+	const share = (name: string, shared = true, as = alice) =>
+		send('PUT', `/api/templates/${name}`, { as, body: { shared } });
+	const sharedTemplate = async (): Promise<string> => {
+		const name = await template();
+		expect((await share(name)).json).toMatchObject({ shared: true });
+		return name;
+	};
 	const deploy = (body: object, as = alice) =>
 		send('POST', '/api/deployments', { as, body: { org: 'acme', ...body } });
 	const secretsOf = async (name: string, as = alice) =>
@@ -62,8 +70,43 @@ describe.each(Object.entries(STORES))('templates and deployments over the API, k
 		expect((await put('PUT', { services: more, force: true })).status).toBe(200);
 	});
 
-	test('a template is listed to its owner and to the organization, and to nobody else', async () => {
+	test('a template is its owner’s alone until it is shared: nobody else sees it or makes a deployment of it', async () => {
 		const name = await template();
+		const absent = await send('GET', '/api/templates/no-such', { as: colleague });
+		const seen = await send('GET', `/api/templates/${name}`, { as: colleague });
+		expect([seen.status, seen.text]).toEqual([403, absent.text]);
+		expect((await send('GET', '/api/templates', { as: colleague })).text).not.toContain(name);
+		const refused = await deploy({ name: `by-carol-${counter}`, template: name }, colleague);
+		expect([refused.status, refused.text]).toEqual([403, absent.text]);
+		expect((await deploy({ name: `by-alice-${counter}`, template: name })).status).toBe(201);
+		// Only its owner can share it, and end that.
+		expect((await share(name, true, colleague)).status).toBe(403);
+		expect((await share(name)).json).toMatchObject({ name, shared: true, services: SERVICES });
+		expect((await deploy({ name: `by-carol-${counter}`, template: name }, colleague)).status).toBe(201);
+		expect((await share(name, false, colleague)).status).toBe(403);
+		expect((await share(name, false)).json).toMatchObject({ shared: false });
+		expect((await deploy({ name: `by-carol-2-${counter}`, template: name }, colleague)).status).toBe(403);
+		expect(await secretsOf(`by-carol-${counter}`, colleague)).toHaveLength(2);
+	});
+
+	test('a change of its services ends no sharing, and sharing changes nothing else', async () => {
+		const name = await sharedTemplate();
+		const changed = await send('PUT', '/api/templates', { as: alice, body: { name, services: [] } });
+		expect(changed.json).toMatchObject({ shared: true, services: [] });
+		expect((await share(name, false)).json).toMatchObject({ shared: false, services: [] });
+		expect(await secretsOf(`template:${name}`)).toHaveLength(2);
+	});
+
+	test('a template without an organization can be shared with nobody', async () => {
+		const name = `homeless-${++counter}`;
+		await send('POST', '/api/templates', { as: loner, body: { name, services: [] } });
+		expect((await share(name, true, loner)).status).toBe(400);
+		expect((await share(name, false, loner)).status).toBe(200);
+		expect((await share('no/name', true, loner)).status).toBe(404);
+	});
+
+	test('a shared template is listed to its owner and to the organization, and to nobody else', async () => {
+		const name = await sharedTemplate();
 		const names = async (as: typeof alice) =>
 			((await send('GET', '/api/templates', { as })).json as { name: string }[]).map((one) => one.name);
 		expect(await names(alice)).toContain(name);
@@ -76,7 +119,7 @@ describe.each(Object.entries(STORES))('templates and deployments over the API, k
 	});
 
 	test('it says which declared secrets have no value yet; a shared value serves every service', async () => {
-		const name = await template();
+		const name = await sharedTemplate();
 		const shown = await send('GET', `/api/templates/${name}`, { as: colleague });
 		expect(shown.json).toMatchObject({
 			owner: 'user:alice',
@@ -113,7 +156,9 @@ describe.each(Object.entries(STORES))('templates and deployments over the API, k
 		);
 		expect(answers.filter((answer) => answer.status === 201)).toHaveLength(1);
 		expect(answers.filter((answer) => answer.status === 409)).toHaveLength(9);
-		const listed = (await send('GET', '/api/templates', { as: alice })).json as { name: string }[];
+		const made = answers.find((answer) => answer.status === 201)?.json as { owner: string };
+		const winner = made.owner === 'user:alice' ? alice : colleague;
+		const listed = (await send('GET', '/api/templates', { as: winner })).json as { name: string }[];
 		expect(listed.filter((one) => one.name === body.name)).toHaveLength(1);
 	});
 
@@ -146,7 +191,7 @@ describe.each(Object.entries(STORES))('templates and deployments over the API, k
 	});
 
 	test('a deployment made from a template gets its secrets, and says what is missing', async () => {
-		const from = await template();
+		const from = await sharedTemplate();
 		const name = `shop-${counter}`;
 		const made = await deploy({ name, template: from }, colleague);
 		expect(made.status).toBe(201);
@@ -184,7 +229,7 @@ describe.each(Object.entries(STORES))('templates and deployments over the API, k
 	});
 
 	test("a deployment's name is given once; 20 who ask at the same time", async () => {
-		const from = await template();
+		const from = await sharedTemplate();
 		const name = `once-${counter}`;
 		const answers = await Promise.all(
 			Array.from({ length: 20 }, (_, i) => deploy({ name, template: from }, i % 2 === 0 ? alice : colleague)),
@@ -196,7 +241,7 @@ describe.each(Object.entries(STORES))('templates and deployments over the API, k
 	});
 
 	test('neither the organization nor the template of someone else can be used', async () => {
-		const from = await template();
+		const from = await sharedTemplate();
 		expect((await deploy({ name: 'not-mine', org: 'globex' })).status).toBe(403);
 		expect((await deploy({ name: 'not-mine', org: 'globex', template: from }, outsider)).status).toBe(403);
 		expect((await deploy({ name: 'not-mine', template: 'no-such' })).status).toBe(403);

@@ -47,7 +47,13 @@ describe.each(['memory', 'vault (a real OpenBao, the shipped policy)'])(
 				[''],
 			]);
 			const listed = await desk.run(['templates', 'list']);
-			expect(listed.stdout).toMatch(/^web-shop +acme +web, worker +2$/m);
+			expect(listed.stdout).toMatch(/^web-shop +you alone +web, worker +2$/m);
+			const shared = await desk.run(['templates', 'share', 'web-shop']);
+			expect([shared.code, shared.stdout]).toEqual([0, expect.stringContaining('with acme')]);
+			expect((await desk.run(['templates', 'list'], { as: desk.bob })).stdout).toMatch(/^web-shop +acme /m);
+			const unshared = await desk.run(['templates', 'unshare', 'web-shop']);
+			expect([unshared.code, unshared.stdout]).toEqual([0, expect.stringContaining('yours alone')]);
+			expect((await desk.run(['templates', 'show', 'web-shop'], { as: desk.bob })).code).toBe(5);
 
 			const made = await desk.run(['deployments', 'create', 'shop', '--template', 'web-shop']);
 			expect([made.code, made.stderr]).toEqual([0, '']);
