@@ -9,6 +9,7 @@ import type { Log } from './log.ts';
 import { explainRefusal } from './login-refusal.ts';
 import { type Listing, mergeNames } from './merge.ts';
 import { explainReadRefusal, type Login } from './read-refusal.ts';
+import { misreadersOf } from './render/dotenv.ts';
 import { type Output, renderAll } from './render/render.ts';
 import { KEPT_BY_ZSH_OR_KSH } from './render/shell-names.ts';
 import { checkRequired, missingKeys } from './required.ts';
@@ -118,6 +119,15 @@ function warnOfShells({ formats }: Settings, secrets: readonly Secret[], log: Lo
 		log.warn('sourced, these are more than Linux usually lets a program have as environment', { bytes });
 }
 
+function warnOfDotenv({ formats }: Settings, secrets: readonly Secret[], log: Log): void {
+	if (!formats.includes('dotenv')) return;
+	const misread = secrets.filter(({ value }) => misreadersOf(value).length > 0);
+	if (misread.length === 0) return;
+	const readers = [...new Set(misread.flatMap(({ value }) => misreadersOf(value)))].sort();
+	const keys = misread.map(({ key }) => key);
+	log.warn(`${enumerate(keys)}: ${enumerate(readers)} read other values out of the .env file`, { readers });
+}
+
 /** Opens what is sealed in the pod's annotations, for the namespace that its own token names. */
 async function openAll({ settings, vault, jwt }: FetchParts): Promise<readonly Secret[]> {
 	const { sealed, scope, vault: where } = settings;
@@ -195,5 +205,6 @@ export function prepare(
 	const secrets = compose(settings.templates, found);
 	if (secrets.length === 0) log.warn('none of the tiers holds a secret', { tiers: settings.tiers });
 	warnOfShells(settings, secrets, log);
+	warnOfDotenv(settings, secrets, log);
 	return { secrets, volumes: render(settings, secrets) };
 }

@@ -4,7 +4,8 @@ import { blocks, code, table } from './markdown.ts';
 
 const READ_BY: Readonly<Record<Format, string>> = {
 	shell: '`. /secrets/env` in dash, bash, busybox sh, zsh and ksh',
-	dotenv: '`node --env-file=/secrets/.env`, the `dotenv` package',
+	dotenv:
+		'`node --env-file=/secrets/.env`, the `dotenv` package from 16 on; [other readers](consuming-secrets.md#a-env-file) with exceptions',
 	json: 'any JSON parser: one object, keys to strings',
 	files: 'programs that take a file name: one file a key, holding the value and nothing else',
 };

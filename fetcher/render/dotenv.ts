@@ -1,31 +1,103 @@
 import { byLine, NUL } from './lines.ts';
 import type { Render } from './rendering.ts';
 
-/** In order of preference. Between double quotes both readers turn `\n` into a newline, and dotenv `\r` into a return. */
-const QUOTES = ["'", '`', '"'] as const;
+/** Readers in common use that no form suits for some values: as messages name them. */
+const OLD_DOTENV = 'dotenv before 16';
+const PYTHON_DOTENV = 'python-dotenv';
 
 /**
- * Quotes a value so that Node's `--env-file` and the dotenv package read the same, or undefined where they can't. Neither
- * knows an escape for a quote, so there must be one that the value lacks; without quotes it must be one line without "#"
- * or blanks at its ends. dotenv takes a backslash before the closing quote for an escape of it and looks for another one
- * further down: it finds one in a comment, where it can't be the end, and comes back.
+ * One way to write a value. Node's `--env-file` and dotenv from 16 on read every form, but for Node before 20.12, which reads no value
+ * of several lines.
  */
-function quote(value: string): string | undefined {
-	for (const mark of QUOTES) {
-		if (value.includes(mark) || (mark === '"' && /\\[nr]/.test(value))) continue;
-		return value.endsWith('\\') ? `${mark}${value}${mark} # ${mark}.` : `${mark}${value}${mark}`;
-	}
-	const plain = !/[\n#\u2028\u2029]/.test(value) && !/^['"`]/.test(value) && value.trim() === value;
-	return plain ? value : undefined;
+interface Form {
+	readonly holds: (value: string) => boolean;
+	readonly write: (value: string) => string;
+	/** Common readers that read another value in this form. */
+	readonly misreadBy: (value: string) => readonly string[];
 }
 
-/** `KEY='value'`, for Node's `--env-file` and the dotenv package. */
+const nobody = (): readonly string[] => [];
+
+/** Whether dotenv before 16, which reads by lines of JavaScript, finds an end of line in what is written. */
+const oldDotenvIf = (condition: boolean): readonly string[] => (condition ? [OLD_DOTENV] : []);
+const pythonIf = (condition: boolean): readonly string[] => (condition ? [PYTHON_DOTENV] : []);
+
+/** White space or control characters of one reader or another, at the ends of a value or anywhere in it. */
+const BLANK_AT_END = /^[\p{Z}\ufeff]|[\p{Z}\ufeff]$/u;
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+
+/** In order of preference among those that the fewest readers misread (ADR 78). */
+const FORMS: readonly Form[] = [
+	{
+		// Readers that know no quotes (docker’s and podman’s --env-file) agree on this one as well.
+		holds: (value) => /^[A-Za-z0-9_./:@%+,=^~-]+$/.test(value),
+		write: (value) => value,
+		misreadBy: nobody,
+	},
+	{
+		// Node 22.0 takes a backslash before the closing quote for an escape of it, python-dotenv two for one anywhere.
+		holds: (value) => !value.includes("'") && !value.endsWith('\\'),
+		write: (value) => `'${value}'`,
+		misreadBy: (value) => [
+			...oldDotenvIf(/[\n\u2028\u2029]/.test(value)),
+			...pythonIf(value.includes('\\\\')),
+		],
+	},
+	{
+		// All readers take `\n` for a newline here; python-dotenv knows more escapes.
+		holds: (value) => !value.includes('"') && !/\\(?:[nr\n]|$)/.test(value),
+		write: (value) => `"${value.replaceAll('\n', '\\n')}"`,
+		misreadBy: (value) => [
+			...oldDotenvIf(/[\u2028\u2029]/.test(value)),
+			...pythonIf(/\\[\\'"abftv]/.test(value)),
+		],
+	},
+	{
+		// The same with line breaks as they are, where a backslash before one must not become an escape.
+		holds: (value) => !value.includes('"') && !/\\(?:[nr]|$)/.test(value),
+		write: (value) => `"${value}"`,
+		misreadBy: (value) => [
+			...oldDotenvIf(/[\n\u2028\u2029]/.test(value)),
+			...pythonIf(/\\[\\'"abftv]/.test(value)),
+		],
+	},
+	{
+		holds: (value) => !CONTROL.test(value) && !BLANK_AT_END.test(value) && !/^['"`]|#/.test(value),
+		write: (value) => value,
+		misreadBy: nobody,
+	},
+	{
+		holds: (value) => !value.includes('`') && !value.endsWith('\\'),
+		write: (value) => `\`${value}\``,
+		misreadBy: () => [OLD_DOTENV, PYTHON_DOTENV],
+	},
+];
+
+/** The first form that holds a value among those that the fewest readers misread. */
+function formOf(value: string): Form | undefined {
+	let best: Form | undefined;
+	for (const form of FORMS) {
+		if (!form.holds(value)) continue;
+		const misread = form.misreadBy(value).length;
+		if (misread === 0) return form;
+		if (best === undefined || misread < best.misreadBy(value).length) best = form;
+	}
+	return best;
+}
+
+/** Readers of `.env` files in common use that read another value than this one; none where the format does not hold it. */
+export function misreadersOf(value: string): readonly string[] {
+	return value === '' ? [] : (formOf(value)?.misreadBy(value) ?? []);
+}
+
+/** `KEY=value`, for Node's `--env-file` and the dotenv packages of JavaScript and Python. */
 export const renderDotenv: Render = byLine(({ key, value }) => {
 	if (value.includes('\0')) return NUL;
 	if (value.includes('\r'))
 		return { why: 'holds a carriage return, which the dotenv package reads as a newline' };
-	const quoted = quote(value);
-	if (quoted === undefined)
-		return { why: 'holds all three kinds of quotes in a way that no .env file can: use another format' };
-	return { line: `${key}=${quoted}\n` };
+	if (value === '') return { line: `${key}=''\n` };
+	const form = formOf(value);
+	if (form === undefined)
+		return { why: 'holds quotes, backslashes or "#" in a way that no .env file can: use another format' };
+	return { line: `${key}=${form.write(value)}\n` };
 });

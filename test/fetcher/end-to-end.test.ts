@@ -120,7 +120,7 @@ describe.each([
 	test('all formats and the kubelet’s file hold the same, each in its way', async () => {
 		await put(`${ORG}/QUOTE`, 'it\'s "5" $HOME\nnext');
 		await put(`${ORG}/PLAIN`, 'plain');
-		const { code, last } = await fetch({
+		const { code, last, stdout } = await fetch({
 			ENVTIER_FORMAT: 'files,json,shell,dotenv',
 			ENVTIER_ENV_KEYS: 'PLAIN',
 		});
@@ -128,12 +128,15 @@ describe.each([
 		const files = Object.entries(pod.files()).filter(([path]) => !path.startsWith('..envtier-'));
 		expect(Object.fromEntries(files)).toEqual({
 			env: `export PLAIN='plain'\nexport QUOTE='it'\\''s "5" $HOME\nnext'\n`,
-			'.env': `PLAIN='plain'\nQUOTE=\`it's "5" $HOME\nnext\`\n`,
+			'.env': `PLAIN=plain\nQUOTE=\`it's "5" $HOME\nnext\`\n`,
 			'env.json': `{\n  "PLAIN": "plain",\n  "QUOTE": "it's \\"5\\" $HOME\\nnext"\n}\n`,
 			'files/PLAIN': 'plain',
 			'files/QUOTE': 'it\'s "5" $HOME\nnext',
 			'native.env': "PLAIN='plain'\n",
 		});
+		expect(stdout).toContain(
+			'QUOTE: dotenv before 16 and python-dotenv read other values out of the .env file',
+		);
 		expect(last?.['files']).toEqual(
 			['env', '.env', 'env.json', 'files', 'native.env'].map((path) => `${pod.out}/${path}`),
 		);

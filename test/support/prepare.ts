@@ -3,6 +3,7 @@
  * What this machine can't have is named; the tests that need it are then skipped, and on CI that is a failure.
  */
 import process from 'node:process';
+import { ensureNode, NODE_VERSIONS, pythonReader } from '../fetcher/support/env-readers.ts';
 import { ensurePackages } from './debian.ts';
 import { buildImage, IMAGE_PROGRAMS } from './images.ts';
 import { NODE_PACKAGES, NODE_PROGRAMS } from './kubernetes/node/node.ts';
@@ -13,6 +14,9 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 await ensurePackages(['curl', 'dash', 'fish', 'jq', 'zsh', ...NODE_PACKAGES], say);
 await ensureBao().catch((thrown: unknown) => say(String(thrown)));
+for (const version of NODE_VERSIONS)
+	await ensureNode(version).catch((thrown: unknown) => say(String(thrown)));
+await pythonReader().catch((thrown: unknown) => say(String(thrown)));
 for (const names of [NODE_PROGRAMS, ['helm'], ['actionlint'], ['cert-manager']] as const) {
 	const programs = await preparePrograms(names);
 	if (!programs.ok) say(programs.error);
