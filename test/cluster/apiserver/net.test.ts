@@ -287,23 +287,62 @@ describeWithServers('the net under the webhook', () => {
 				],
 				[
 					'it has arguments',
-					/has a command/,
+					/"envtier-fetch" has args, .* another webhook/,
 					({ fetcher }) => {
 						fetcher.args = ['--version'];
 					},
 				],
 				[
 					'its variables come from elsewhere',
-					/has a command/,
+					/"envtier-fetch" has envFrom, .* leave out containers/,
 					({ fetcher }) => {
 						fetcher.envFrom = [{ configMapRef: { name: 'mine' } }];
 					},
 				],
 				[
 					'the application does not wait for it',
-					/has a command/,
+					/"envtier-fetch" has a restartPolicy/,
 					({ fetcher }) => {
 						fetcher.restartPolicy = 'Always';
+					},
+				],
+				[
+					'a variable decides how it starts',
+					/decides how programs start .* another webhook/,
+					({ fetcher }) => {
+						fetcher.env?.push({ name: 'NODE_OPTIONS', value: '--require=/x.js' });
+					},
+				],
+				[
+					'the application runs as another user than the fetcher',
+					/another webhook has changed runAsUser/,
+					({ pod }) => {
+						for (const container of pod.spec?.containers ?? [])
+							container.securityContext = { runAsUser: 4711 };
+					},
+				],
+				[
+					'the application mounts the token of the fetcher',
+					/mounts "envtier-token"/,
+					({ pod }) => {
+						pod.spec?.containers[0]?.volumeMounts?.push({ name: 'envtier-token', mountPath: '/token' });
+					},
+				],
+				[
+					'a container that is not named takes the files',
+					/does not name takes files/,
+					({ pod }) => {
+						const { volumeMounts = [] } = pod.spec?.containers[0] ?? {};
+						pod.spec?.containers.push({ ...MAIN, name: 'other', volumeMounts });
+						Object.assign(pod.metadata?.annotations ?? {}, { 'envtier.dev/containers': 'main' });
+					},
+				],
+				[
+					'an init container that reads the files stands before the fetcher',
+					/stands before the init container "envtier-fetch"/,
+					({ pod }) => {
+						const { volumeMounts = [] } = pod.spec?.containers[0] ?? {};
+						pod.spec?.initContainers?.unshift({ ...MAIN, name: 'migrate', volumeMounts });
 					},
 				],
 				[
@@ -532,6 +571,7 @@ function forged(): V1Pod {
 			{
 				name: 'envtier-fetch',
 				image: 'registry.example/nothing:1',
+				securityContext: { runAsUser: 1000 },
 				env: Object.entries(variables).map(([name, value]) => ({ name, value })),
 				volumeMounts: [
 					{ name: 'envtier-token', mountPath: '/var/run/secrets/envtier.dev' },
@@ -551,6 +591,7 @@ function forged(): V1Pod {
 /** Ways to take one piece out of the forged pod. */
 const PIECES: readonly (readonly [string, (pod: V1Pod) => void])[] = [
 	['the init container', (pod) => delete pod.spec?.initContainers],
+	['its user', (pod) => delete pod.spec?.initContainers?.[0]?.securityContext],
 	['its variables', (pod) => pod.spec?.initContainers?.[0]?.env?.pop()],
 	['its mount of the token', (pod) => pod.spec?.initContainers?.[0]?.volumeMounts?.shift()],
 	['its mount of the memory', (pod) => pod.spec?.initContainers?.[0]?.volumeMounts?.pop()],

@@ -15,13 +15,43 @@ export interface SidecarServer {
 	readonly keyPem: string;
 	/** Added to each pod that lacks it: before all init containers when it has a restartPolicy, else after all containers. */
 	readonly sidecar: V1Container;
+	/** Members that each pod's spec, and each of its containers, gets besides, as a policy engine gives them. */
+	readonly policy?: Policy | undefined;
+}
+
+/** What a policy engine changes in all pods. */
+export interface Policy {
+	readonly spec?: object;
+	readonly container?: object;
 }
 
 interface Review {
 	readonly request: { readonly uid: string; readonly object: V1Pod };
 }
 
-const { host, certPem, keyPem, sidecar } = (await json(process.stdin)) as SidecarServer;
+const { host, certPem, keyPem, sidecar, policy = {} } = (await json(process.stdin)) as SidecarServer;
+
+/** Each member that is not there yet, so that nothing is left to do at a further review. */
+function additions(path: string, now: object, members: object = {}): readonly object[] {
+	return Object.entries(members).flatMap(([name, value]) => {
+		const there = (now as Record<string, unknown>)[name];
+		if (there === undefined) return [{ op: 'add', path: `${path}/${name}`, value }];
+		if (Array.isArray(there) || typeof value !== 'object' || value === null) return [];
+		return additions(`${path}/${name}`, there as object, value as object);
+	});
+}
+
+function policies({ spec }: V1Pod): readonly object[] {
+	const lists = ['initContainers', 'containers'] as const;
+	return [
+		...additions('/spec', spec ?? {}, policy.spec),
+		...lists.flatMap((list) =>
+			(spec?.[list] ?? []).flatMap((container, i) =>
+				additions(`/spec/${list}/${i}`, container, policy.container),
+			),
+		),
+	];
+}
 
 function operations({ spec }: V1Pod): readonly object[] {
 	const { containers = [], initContainers } = spec ?? {};
@@ -34,7 +64,7 @@ function operations({ spec }: V1Pod): readonly object[] {
 
 const server = createServer({ cert: certPem, key: keyPem }, async (request, response) => {
 	const { uid, object } = (JSON.parse(await text(request)) as Review).request;
-	const patch = Buffer.from(JSON.stringify(operations(object))).toString('base64');
+	const patch = Buffer.from(JSON.stringify([...policies(object), ...operations(object)])).toString('base64');
 	response.setHeader('content-type', 'application/json');
 	response.end(
 		JSON.stringify({

@@ -5,7 +5,7 @@ import { makeAuthority } from '../tls.ts';
 import { until } from '../until.ts';
 import { type Cluster, expectStatus } from './cluster.ts';
 import { createPod, podOf } from './pods.ts';
-import type { SidecarServer } from './sidecar-server.ts';
+import type { Policy, SidecarServer } from './sidecar-server.ts';
 
 const COLLECTION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 
@@ -21,6 +21,10 @@ export interface SidecarOptions {
 	readonly namespace: string;
 	/** A native sidecar (`restartPolicy: Always`) becomes the first of the init containers. */
 	readonly sidecar: V1Container;
+	/** What it changes in all pods besides, as a policy engine does. */
+	readonly policy?: Policy;
+	/** Whether the API server asks it again when Envtier has changed the pod after it; so unless told otherwise. */
+	readonly reinvocationPolicy?: 'IfNeeded' | 'Never';
 	/** Inside a node, where its API server finds it at this address; beside the test unless given. */
 	readonly inside?: { readonly prefix: readonly string[]; readonly host: string };
 }
@@ -30,11 +34,11 @@ export async function startSidecarWebhook(
 	cluster: Cluster,
 	options: SidecarOptions,
 ): Promise<SidecarWebhook> {
-	const { name, namespace, sidecar, inside } = options;
+	const { name, namespace, sidecar, policy, reinvocationPolicy = 'IfNeeded', inside } = options;
 	const authority = await makeAuthority('Envtier test mesh CA');
 	const host = inside?.host ?? cluster.webhookHost;
 	const leaf = await authority.issue({ names: [host] });
-	const be: SidecarServer = { host, ...leaf, sidecar };
+	const be: SidecarServer = { host, ...leaf, sidecar, policy };
 	const [command = '', ...args] = [
 		...(inside?.prefix ?? []),
 		...[process.execPath, join(import.meta.dirname, 'sidecar-server.ts')],
@@ -48,7 +52,7 @@ export async function startSidecarWebhook(
 				name: 'sidecar.mesh.example',
 				admissionReviewVersions: ['v1'],
 				sideEffects: 'None',
-				reinvocationPolicy: 'IfNeeded',
+				reinvocationPolicy,
 				clientConfig: {
 					url: `https://${host}:${server.stdout().trim()}/`,
 					caBundle: Buffer.from(authority.certPem).toString('base64'),
