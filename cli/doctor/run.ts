@@ -2,6 +2,7 @@ import type { V1Pod } from '@kubernetes/client-node';
 import type { SealScope } from '../../contract/sealed.ts';
 import { type Context, fail } from '../context.ts';
 import { json } from '../output.ts';
+import { type AdminToken, adminTokenOf, auditCheck } from './audit.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, openCluster, statusMessage } from './cluster.ts';
 import { clusterChecks } from './cluster-checks.ts';
@@ -42,7 +43,7 @@ export async function doctor(options: DoctorOptions, context: Context): Promise<
 	);
 	const sections: readonly Section[] = [
 		{ title: 'Cluster', checks },
-		{ title: 'Vault', checks: await vaultSection(cluster.value, handed, options) },
+		{ title: 'Vault', checks: await vaultSection(cluster.value, handed, options, adminTokenOf(context.env)) },
 	];
 	const all = sections.flatMap((section) => section.checks);
 	const counts = tally(all);
@@ -59,6 +60,7 @@ async function vaultSection(
 	cluster: ClusterClient,
 	handed: Handed | undefined,
 	options: DoctorOptions,
+	admin: AdminToken | undefined,
 ): Promise<readonly Check[]> {
 	if (handed === undefined)
 		return [
@@ -72,6 +74,11 @@ async function vaultSection(
 			),
 		];
 	const request = vaultRequest({ ...handed, via: options.vaultVia });
+	const audit = (login: string | undefined): Promise<Check> => {
+		const via = options.vaultVia;
+		const own = [handed.address, ...(via === undefined ? [] : [`https://${via.host}:${via.port}`])];
+		return auditCheck(vaultRequest({ ...handed, namespace: undefined, via }), login, admin, own);
+	};
 	const health = await healthCheck(request, handed);
 	if (health.status === 'fail') return [health];
 	if (options.deployment === undefined)
@@ -81,11 +88,12 @@ async function vaultSection(
 				'vault-login',
 				'not tried: --deployment and --service-account say whose login and tiers to try',
 			),
+			await audit(undefined),
 		];
 	const { check, jwt } = await tokenCheck(cluster, handed, options);
-	if (jwt === undefined) return [health, check];
+	if (jwt === undefined) return [health, check, await audit(undefined)];
 	const login = await loginCheck(request, handed, jwt);
-	if (login.token === undefined) return [health, check, login.check];
+	if (login.token === undefined) return [health, check, login.check, await audit(undefined)];
 	const { token } = login;
 	const mount = await mountCheck(request, handed, token);
 	const tiers = mount.mistaken
@@ -93,7 +101,8 @@ async function vaultSection(
 		: await tierChecks(request, handed, token);
 	const rights = [mount.check, ...tiers];
 	const sealed = await sealedChecks(request, handed, options, token);
-	return [health, check, login.check, ...rights, ...sealed, await revokeCheck(request, handed, token)];
+	const last = [await audit(token), await revokeCheck(request, handed, token)];
+	return [health, check, login.check, ...rights, ...sealed, ...last];
 }
 
 /** Whether the pod could have sealed values opened; nothing unless the command line asks. */

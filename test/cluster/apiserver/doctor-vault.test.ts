@@ -305,6 +305,23 @@ describeWithServers('envtier doctor on Vault', () => {
 			/^fail: "secret\/" is KV version 2, but ENVTIER_VAULT_KV_VERSION is 1: pods find nothing.*correct ENVTIER_VAULT_KV_VERSION in .*, to "2"/,
 		));
 
+	test('whether Vault has an audit device is asked where the login may, else skipped; none is a warning', async () => {
+		await setUpVault(house.bao, house.namespace);
+		const seen = async () => lineOf(await diagnose(house), 'vault-audit');
+		expect(await seen()).toMatch(
+			/^skip: .*nobody here may ask.*"sys\/audit" \{ capabilities = \["read", "sudo"\] \}/,
+		);
+		await writePolicy(house.bao, 'may-ask', 'path "sys/audit" { capabilities = ["read", "sudo"] }');
+		await role({ token_policies: ['shop-web', 'may-ask'] });
+		expect(await seen()).toMatch(/^warn: Vault has no audit device.*vault audit enable file/);
+		await must(house.bao, 'PUT', 'sys/audit/file', {
+			body: { type: 'file', options: { file_path: `${house.bao.dir}/audit.log` } },
+		});
+		expect(await seen()).toBe('ok: Vault keeps an audit log: file/ // ');
+		await must(house.bao, 'DELETE', 'sys/audit/file');
+		await setUpVault(house.bao, house.namespace);
+	});
+
 	test('the tiers are not looked at where the KV version is another', () =>
 		misled({ ENVTIER_VAULT_KV_VERSION: '1' }, 'tiers', /^skip: not looked at/));
 

@@ -1,0 +1,67 @@
+import { type Check, good, skipped, warn } from './check.ts';
+import type { VaultRequest } from './vault.ts';
+import { unanswered } from './vault-checks.ts';
+
+const ID = 'vault-audit';
+const NOT_ASKED = 'whether Vault has an audit device, nobody here may ask';
+
+/** Where an administrator's token may go to. */
+export interface AdminToken {
+	readonly token: string;
+	/** The origin that it is for: what `VAULT_ADDR` says. */
+	readonly address: string;
+}
+
+/** The administrator's token of an environment, as the `vault` and `bao` commands find it; undefined where there is none. */
+export function adminTokenOf(env: Readonly<Record<string, string | undefined>>): AdminToken | undefined {
+	const token = env['VAULT_TOKEN'] || env['BAO_TOKEN'];
+	const address = env['VAULT_ADDR'] || env['BAO_ADDR'] || '';
+	if (!token || !/^[!-~]+$/.test(token) || !URL.canParse(address)) return undefined;
+	return { token, address: new URL(address).origin };
+}
+
+/**
+ * Whether Vault keeps an audit log, without which nobody can tell who read a secret. Asks with the pod's token, then with the
+ * administrator's; a policy seldom lets a pod ask.
+ *
+ * @param request to Vault's root namespace, where audit devices are
+ * @param login the token of the pod's login, if there is one
+ * @param admin goes to the addresses in `own` alone: which Vault pods use is said by the cluster, and it must not get tokens of others
+ */
+export async function auditCheck(
+	request: VaultRequest,
+	login: string | undefined,
+	admin: AdminToken | undefined,
+	own: readonly string[],
+): Promise<Check> {
+	const trusted = admin !== undefined && own.includes(admin.address) ? admin.token : undefined;
+	const tokens = [login, trusted].filter((token) => token !== undefined);
+	let why = 'no token is at hand';
+	for (const token of tokens) {
+		const answer = await request('GET', 'sys/audit', { token });
+		if (!answer.ok) return unanswered(ID, answer);
+		const { status, body } = answer.value;
+		if (status === 200) return devicesIn(body);
+		why =
+			status === 403 ? 'the policies of the token do not allow it' : `Vault answers with status ${status}`;
+	}
+	const elsewhere =
+		admin !== undefined && trusted === undefined
+			? `; VAULT_TOKEN is not used, for VAULT_ADDR (${admin.address}) is not the Vault of the pods`
+			: '';
+	return skipped(
+		ID,
+		`${NOT_ASKED}: ${why}${elsewhere}. VAULT_ADDR and VAULT_TOKEN of somebody with path "sys/audit" { capabilities = ["read", "sudo"] } let the doctor ask`,
+	);
+}
+
+function devicesIn(body: unknown): Check {
+	const data = typeof body === 'object' && body !== null && 'data' in body ? body.data : undefined;
+	const names = typeof data === 'object' && data !== null ? Object.keys(data) : [];
+	if (names.length > 0) return good(ID, `Vault keeps an audit log: ${names.slice(0, 5).join(', ')}`);
+	return warn(
+		ID,
+		'Vault has no audit device: nobody can tell who read a secret, and from which pod',
+		'vault audit enable file file_path=/vault/audit/audit.log (two devices, so that a full disk does not stop Vault); docs/api.md#audit reads it together with the log of the API',
+	);
+}

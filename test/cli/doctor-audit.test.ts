@@ -1,0 +1,82 @@
+/** Whether Vault has an audit device, asked of a real OpenBao. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { adminTokenOf, auditCheck } from '../../cli/doctor/audit.ts';
+import { type VaultRequest, vaultRequest } from '../../cli/doctor/vault.ts';
+import { type OpenBao, startOpenBao } from '../support/openbao.ts';
+import { createToken, must, writePolicy } from '../support/openbao-setup.ts';
+
+let bao: OpenBao;
+let request: VaultRequest;
+let pod: string;
+let auditor: string;
+const sent: (string | undefined)[] = [];
+beforeAll(async () => {
+	bao = await startOpenBao();
+	const place = {
+		address: bao.addr,
+		ca: bao.caPem,
+		namespace: undefined,
+		tlsName: undefined,
+		via: undefined,
+	};
+	const ask = vaultRequest(place);
+	request = (method, path, what) => {
+		sent.push(what?.token);
+		return ask(method, path, what);
+	};
+	await writePolicy(bao, 'tiers', 'path "secret/data/deployments/shop/*" { capabilities = ["read"] }');
+	await writePolicy(bao, 'auditor', 'path "sys/audit" { capabilities = ["read", "sudo"] }');
+	pod = await createToken(bao, ['tiers']);
+	auditor = await createToken(bao, ['auditor']);
+});
+afterAll(() => bao?.stop());
+
+test('a pod’s token alone may not ask: skipped, saying who could', async () => {
+	const check = await auditCheck(request, pod, undefined, [bao.addr]);
+	expect(check).toMatchObject({ id: 'vault-audit', status: 'skip' });
+	expect(check.message).toContain(
+		'the policies of the token do not allow it. VAULT_ADDR and VAULT_TOKEN of somebody',
+	);
+	expect(await auditCheck(request, undefined, undefined, [bao.addr])).toMatchObject({ status: 'skip' });
+});
+
+test('an administrator’s token asks: none is a warning with a cure, one is fine', async () => {
+	const admin = adminTokenOf({ VAULT_ADDR: `${bao.addr}/`, VAULT_TOKEN: auditor });
+	const ask = () => auditCheck(request, pod, admin, [bao.addr]);
+	expect(await ask()).toMatchObject({
+		status: 'warn',
+		message: expect.stringContaining('Vault has no audit device'),
+		cure: expect.stringContaining('vault audit enable file'),
+	});
+	const options = { file_path: `${bao.dir}/audit.log` };
+	await must(bao, 'PUT', 'sys/audit/main', { body: { type: 'file', options } });
+	expect(await ask()).toMatchObject({ status: 'ok', message: 'Vault keeps an audit log: main/' });
+});
+
+test('an administrator’s token goes to no Vault but the one that it is for', async () => {
+	sent.length = 0;
+	const admin = adminTokenOf({ VAULT_ADDR: 'https://vault.example.com', VAULT_TOKEN: auditor });
+	const check = await auditCheck(request, pod, admin, [bao.addr]);
+	expect(sent).toEqual([pod]);
+	expect(check).toMatchObject({
+		status: 'skip',
+		message: expect.stringContaining('VAULT_ADDR (https://vault.example.com) is not'),
+	});
+	expect(JSON.stringify(check)).not.toContain(auditor);
+	// By the address that the command line gave to connect to, it is.
+	const via = adminTokenOf({ BAO_ADDR: 'https://localhost:8200', BAO_TOKEN: auditor });
+	expect(
+		await auditCheck(request, pod, via, ['https://vault.vault.svc:8200', 'https://localhost:8200']),
+	).toMatchObject({
+		status: 'ok',
+	});
+});
+
+test.each([
+	['no token', { VAULT_ADDR: 'https://vault.example.com' }],
+	['no address', { VAULT_TOKEN: 's.token' }],
+	['an address that is none', { VAULT_TOKEN: 's.token', VAULT_ADDR: 'vault' }],
+	['a token of several lines', { VAULT_TOKEN: 's.token\nx: y', VAULT_ADDR: 'https://vault.example.com' }],
+])('an environment with %s has no administrator’s token', (_what, env) => {
+	expect(adminTokenOf(env)).toBeUndefined();
+});
