@@ -26,6 +26,20 @@ describe('the output of explain', () => {
 		expect([code, JSON.parse(stdout)]).toEqual([3, []]);
 	});
 
+	test('says which variables that run code are allowed, and what becomes of empty values', async () => {
+		const pod = stringify(podOf({ ...ASKS, allow: 'NODE_OPTIONS, PATH', empty: 'skip' }));
+		const told = await envtier(['explain', '-'], { input: pod });
+		expect([told.code, told.stdout]).toEqual([
+			0,
+			expect.stringMatching(/^ {2}allows: NODE_OPTIONS, PATH\n {2}empty values: skip$/m),
+		]);
+		const json = await envtier(['explain', '-', '-o', 'json'], { input: pod });
+		expect(JSON.parse(json.stdout).objects[0]).toMatchObject({
+			allow: ['NODE_OPTIONS', 'PATH'],
+			empty: 'skip',
+		});
+	});
+
 	test('says which keys are composed and sealed, and refuses a template with the place of its fault', async () => {
 		const asks = { ...ASKS, 'sealed.TOKEN': 'vault:v1:AAAA' };
 		const pod = podOf({ ...asks, 'compose.URL': 'https://x/?t=${TOKEN:url}' });
