@@ -39,7 +39,7 @@ export async function clusterChecks(
 	const checks = [
 		good('cluster', `${cluster.server} answers`),
 		...versionChecks(version.value.body as { major: string; minor: string }),
-		...(await registeredChecks(cluster, tlsSecret, now)),
+		...(await registeredChecks(cluster, namespace, tlsSecret, now)),
 		await netCheck(cluster),
 	];
 	const created = await cluster.request('POST', `/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod);
@@ -54,6 +54,7 @@ export async function clusterChecks(
 
 async function registeredChecks(
 	cluster: ClusterClient,
+	namespace: string,
 	tlsSecret: string,
 	now: Date,
 ): Promise<readonly Check[]> {
@@ -94,5 +95,9 @@ async function registeredChecks(
 					`${found.length} configurations register ${REGISTRATION.webhook}: ${names}`,
 					'delete those that are left over',
 				);
-	return [one, ...registrationChecks(webhook), ...(await callChecks(cluster, webhook, tlsSecret, now))];
+	return [
+		one,
+		...registrationChecks(webhook, namespace),
+		...(await callChecks(cluster, webhook, tlsSecret, now)),
+	];
 }

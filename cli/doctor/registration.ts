@@ -4,13 +4,17 @@ import { bad, type Check, good, warn } from './check.ts';
 
 const APPLY = 'apply the registration as it ships (deploy/manifests, or the chart)';
 
-/** Whether the API server is told what it has to know of the webhook; each part that matters is a check of its own. */
-export function registrationChecks(webhook: V1MutatingWebhook): readonly Check[] {
+/**
+ * Whether the API server is told what it has to know of the webhook; each part that matters is a check of its own.
+ *
+ * @param namespace whose pods are asked about
+ */
+export function registrationChecks(webhook: V1MutatingWebhook, namespace: string): readonly Check[] {
 	return [
 		rules(webhook),
 		matchConditions(webhook),
 		failurePolicy(webhook),
-		namespaces(webhook),
+		namespaces(webhook, namespace),
 		objects(webhook),
 		calling(webhook),
 	].filter((check) => check !== undefined);
@@ -85,7 +89,7 @@ function failurePolicy({ failurePolicy }: V1MutatingWebhook): Check {
 	);
 }
 
-function namespaces({ namespaceSelector }: V1MutatingWebhook): Check {
+function namespaces({ namespaceSelector }: V1MutatingWebhook, asked: string): Check {
 	const id = 'registration-namespaces';
 	const expressions = namespaceSelector?.matchExpressions ?? [];
 	const excluded = new Set(
@@ -93,6 +97,12 @@ function namespaces({ namespaceSelector }: V1MutatingWebhook): Check {
 			.filter(({ key, operator }) => key === 'kubernetes.io/metadata.name' && operator === 'NotIn')
 			.flatMap(({ values = [] }) => values),
 	);
+	if (excluded.has(asked))
+		return bad(
+			id,
+			`namespace ${asked} is excluded: its pods start without their secrets, whatever their annotations say`,
+			'run them in another namespace; --namespace says which one to look at',
+		);
 	const missing = REGISTRATION.excludedNamespaces.filter((name) => !excluded.has(name));
 	if (missing.length > 0)
 		return warn(

@@ -10,6 +10,7 @@ import { decodeReview } from '../../webhook/review.ts';
 import { quoted } from '../../webhook/shape.ts';
 import { REGISTRATION } from '../registration.ts';
 import { type Json, object } from './json.ts';
+import { lookAlikes } from './look-alikes.ts';
 import type { ExplainSettings } from './settings.ts';
 import type { Subject } from './subjects.ts';
 
@@ -59,7 +60,7 @@ export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict 
 			reason: 'excluded-namespace',
 			message: `the registration as shipped excludes the namespace ${subject.namespace}: the webhook is not asked`,
 			cure: 'run it in a namespace of its own',
-			hints: [],
+			hints: lookAlikes(subject.pod['metadata']),
 		};
 	const mistyped = unquotedIn(subject);
 	if (mistyped !== undefined)
@@ -71,7 +72,8 @@ export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict 
 
 function ofDecision(subject: Subject, decision: Decision, settings: ExplainSettings): Verdict {
 	const nothing = { subject, warnings: [], injection: undefined };
-	const assumed = labelHints(subject, settings);
+	const alike = lookAlikes(subject.pod['metadata']);
+	const assumed = [...labelHints(subject, settings), ...alike];
 	switch (decision.kind) {
 		case 'skip': {
 			const { meaning, cure } = SKIP_REASONS[decision.reason];
@@ -81,7 +83,7 @@ function ofDecision(subject: Subject, decision: Decision, settings: ExplainSetti
 				reason: decision.reason,
 				message: meaning,
 				cure: cure || undefined,
-				hints: hintsOnSkip(subject),
+				hints: [...hintsOnSkip(subject), ...alike],
 			};
 		}
 		case 'reject':

@@ -46,9 +46,13 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_CLIENT_NAMES: 'kube-apiserver,other',
 	ENVTIER_FETCHER_IMAGE: 'registry.example/fetcher:2',
 	ENVTIER_FETCHER_PULL_POLICY: 'Always',
+	ENVTIER_FETCHER_PULL_SECRETS: 'registry, other',
+	ENVTIER_VAULT_TLS_NAME: 'vault.internal.example',
+	ENVTIER_VAULT_PROXY: 'http://proxy.example:3128',
 	ENVTIER_FETCHER_REQUESTS: 'cpu=10m,memory=32Mi',
 	ENVTIER_FETCHER_LIMITS: 'cpu=1,memory=256Mi',
 	ENVTIER_VOLUME_SIZE: '8Mi',
+	ENVTIER_EMPTY: 'skip',
 	ENVTIER_NATIVE_ENV: 'false',
 	ENVTIER_DEFAULT_ORG: 'acme',
 	ENVTIER_EVENTS: 'false',
@@ -258,12 +262,12 @@ describeWithServers('deploy/chart', () => {
 			expect(role.rules?.flatMap(({ resources }) => resources)).toEqual(['replicasets', 'jobs', 'events']);
 		});
 
-		test('namespaces that are left out are left out by the net as well', async () => {
+		test('namespaces that are left out are left out by the net as well, and warned about', async () => {
 			const all = await rendered(...LEAST, '--set', 'registration.excludedNamespaces={monitoring}');
 			const text = JSON.stringify(
 				all.filter(({ kind }) => /^(Mutating|ValidatingAdmissionPolicy$)/.test(kind ?? '')),
 			);
-			expect(text.split('"kube-node-lease","envtier-system","monitoring"]')).toHaveLength(3);
+			expect(text.split('"kube-node-lease","envtier-system","monitoring"]')).toHaveLength(4);
 		});
 
 		test('cert-manager makes the certificate for the Secret and the name that are used', async () => {

@@ -183,6 +183,14 @@ describeWithServers('envtier doctor on a cluster', () => {
 			/^warn: .*does not exclude kube-system, .*envtier-system/,
 		],
 		[
+			'the namespace that is asked about among the excluded ones',
+			(webhook) => {
+				webhook.namespaceSelector?.matchExpressions?.[0]?.values?.push(house.namespace);
+			},
+			'registration-namespaces',
+			/^fail: namespace \S+ is excluded: its pods start without their secrets/,
+		],
+		[
 			'a narrower namespaceSelector',
 			(webhook) => {
 				webhook.namespaceSelector = { ...webhook.namespaceSelector, matchLabels: { team: 'blue' } };

@@ -1,0 +1,33 @@
+import { ANNOTATION_PREFIX, isUnderPrefix } from '../../contract/names.ts';
+import { object } from './json.ts';
+
+/** Prefixes that people write in the place of ours: another domain, letters exchanged. The same as in deploy/manifests/base/notices.yaml. */
+const ALIKE = /^[^/]*(?:envtier|env-tier|nevtier|evntier|entvier|enviter|envteir|envtire)[^/]*\//i;
+
+/** What is said at most. */
+const SHOWN = 5;
+
+const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
+
+/**
+ * Sentences about annotations and labels of a pod that the webhook never sees: annotations under a prefix that only looks like ours, and labels.
+ *
+ * @param metadata of the pod or of a pod template
+ */
+export function lookAlikes(metadata: unknown): readonly string[] {
+	const found = object(metadata);
+	const annotations = Object.keys(object(found?.['annotations']) ?? {})
+		.filter((name) => !isUnderPrefix(name) && ALIKE.test(name))
+		.map(
+			(name) =>
+				`annotation ${JSON.stringify(name)} is none of Envtier: write ${JSON.stringify(ANNOTATION_PREFIX + nameOf(name))}`,
+		);
+	const labels = Object.keys(object(found?.['labels']) ?? {})
+		.filter((name) => ALIKE.test(name))
+		.map(
+			(name) =>
+				`label ${JSON.stringify(name)} is not read by Envtier, which reads annotations of pods: write the annotation ${JSON.stringify(ANNOTATION_PREFIX + nameOf(name))}`,
+		);
+	const all = [...annotations, ...labels];
+	return all.length > SHOWN ? [...all.slice(0, SHOWN), `and ${all.length - SHOWN} more of this kind`] : all;
+}
