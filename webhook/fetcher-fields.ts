@@ -73,13 +73,42 @@ export const SECURITY_FIELDS = {
 } as const satisfies Record<keyof V1SecurityContext, FieldRule>;
 
 /**
- * Variables by which somebody else decides what the fetcher does. Sources: ld.so(8); Node.js and Bun documentation on environment
- * variables; OpenSSL's environment(7); VAULT_* and BAO_* are what clients of Vault and OpenBao read.
+ * Variables by which somebody else decides what the fetcher's process does or whom it trusts. Others of these families stay: NODE_NAME is
+ * what many policies give to all containers, LD_SDK_KEY is LaunchDarkly's. VAULT_ADDR and the like have no effect on the fetcher. The net
+ * (deploy/manifests/base/net.yaml) has the same list.
+ *
+ * Sources: ld.so(8); glibc, sysdeps/generic/unsecvars.h; Node.js, "Command-line API"; OpenSSL, openssl-env(7).
  */
-const DECIDING =
-	/^(?:ENVTIER|NODE|BUN|LD|VAULT|BAO|OPENSSL|GLIBC|MALLOC|UV)_|^(?:SSL_CERT_FILE|SSL_CERT_DIR|SSLKEYLOGFILE|GCONV_PATH|LOCPATH|RES_OPTIONS|HOSTALIASES|LOCALDOMAIN|DEBUG)$/;
+export const DECIDING_VARIABLES: readonly string[] = [
+	'NODE_OPTIONS',
+	'NODE_PATH',
+	'NODE_EXTRA_CA_CERTS',
+	'NODE_TLS_REJECT_UNAUTHORIZED',
+	'NODE_USE_SYSTEM_CA',
+	'NODE_USE_ENV_PROXY',
+	'NODE_V8_COVERAGE',
+	'NODE_COMPILE_CACHE',
+	'NODE_REPL_EXTERNAL_MODULE',
+	'LD_PRELOAD',
+	'LD_LIBRARY_PATH',
+	'LD_AUDIT',
+	'LD_ORIGIN_PATH',
+	'GCONV_PATH',
+	'GLIBC_TUNABLES',
+	'OPENSSL_CONF',
+	'OPENSSL_MODULES',
+	'OPENSSL_ENGINES',
+	'SSL_CERT_FILE',
+	'SSL_CERT_DIR',
+	'SSLKEYLOGFILE',
+];
+
+/** Our own, and those that Bun reads: the fetcher is an executable of Bun (Bun documentation, "Environment variables"). */
+const DECIDING_PREFIXES = ['ENVTIER_', 'BUN_'];
 
 /** Whether a variable decides what the fetcher does. */
 export function isDeciding(variable: string): boolean {
-	return DECIDING.test(variable);
+	return (
+		DECIDING_VARIABLES.includes(variable) || DECIDING_PREFIXES.some((prefix) => variable.startsWith(prefix))
+	);
 }

@@ -89,7 +89,6 @@ describe('what another webhook changed in our parts is changed back', () => {
 			'NODE_TLS_REJECT_UNAUTHORIZED',
 			'LD_PRELOAD',
 			'SSL_CERT_FILE',
-			'VAULT_TOKEN',
 			'BUN_OPTIONS',
 		].map((name): [string, (pod: V1Pod) => void] => [
 			`the variable ${name}`,

@@ -62,6 +62,14 @@ describe('a pod that was injected before is left alone', () => {
 			},
 		],
 		[
+			'when another webhook gave every container variables that the fetcher does not read',
+			(pod) => {
+				for (const container of everyContainer(pod))
+					for (const name of ['NODE_NAME', 'VAULT_ADDR', 'LD_SDK_KEY', 'DEBUG'])
+						container.env = [...(container.env ?? []), { name, value: 'x' }];
+			},
+		],
+		[
 			'when another webhook gave every container a mount',
 			(pod) => {
 				for (const container of everyContainer(pod))

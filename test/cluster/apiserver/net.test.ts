@@ -308,7 +308,7 @@ describeWithServers('the net under the webhook', () => {
 				],
 				[
 					'a variable decides how it starts',
-					/decides how programs start .* another webhook/,
+					/variable NODE_OPTIONS, which decides how programs start.* another webhook/,
 					({ fetcher }) => {
 						fetcher.env?.push({ name: 'NODE_OPTIONS', value: '--require=/x.js' });
 					},
