@@ -1,6 +1,7 @@
 import { type RequestOptions as HttpOptions, request as httpRequest } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { err, ok, type Result } from '../contract/result.ts';
+import { ANSWER_LIMITS, parseJson } from '../lib/parse/json.ts';
 
 /** One request; its body, if any, goes as JSON. */
 export interface HttpCall {
@@ -92,11 +93,8 @@ export function saidBy(text: string): string {
 
 function decoded(text: string): unknown {
 	if (text === '') return undefined;
-	try {
-		return JSON.parse(text);
-	} catch {
-		return text;
-	}
+	const parsed = parseJson(Buffer.from(text), ANSWER_LIMITS);
+	return parsed.ok ? parsed.value : text;
 }
 
 const UNREACHABLE: Readonly<Record<string, string>> = {

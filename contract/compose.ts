@@ -41,11 +41,15 @@ function partAt(text: string, index: number): Result<{ part: string | Reference;
 	return ok({ part: { key, encoder: known }, end: end + 1 });
 }
 
+/** All annotations of a pod together have at most 256 KiB (Kubernetes, TotalAnnotationSizeLimitB). */
+const MOST_CHARACTERS = 64 * 1024;
+
 /**
  * Takes the template of a composed value. The error says what a template is and at which character this one is not; of the text
  * itself it repeats nothing.
  */
 export function parseTemplate(text: string): Result<Template> {
+	if (text.length > MOST_CHARACTERS) return err(`a template of at most ${MOST_CHARACTERS} characters`);
 	if (text.includes('\0') || !text.isWellFormed())
 		return err(`${GRAMMAR}; this one holds a NUL or half of a surrogate pair`);
 	const parts: (string | Reference)[] = [];

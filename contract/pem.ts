@@ -4,6 +4,8 @@ import type { Parse } from './values.ts';
 const BEGIN = '-----BEGIN CERTIFICATE-----';
 const END = '-----END CERTIFICATE-----';
 const BLOCK = /-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g;
+/** A bundle of all public CAs has a quarter of it. */
+const MOST_CHARACTERS = 1024 * 1024;
 /** Base64 of "-----BEGIN ". */
 const ENCODED = 'LS0tLS1CRUdJTi';
 /** OpenSSL reads lines of up to 76 characters; RFC 7468, section 2, writes 64. */
@@ -40,6 +42,8 @@ function notPem(text: string): string {
 export const parseCertificates: Parse<readonly string[]> = (text) => {
 	if (text.includes('PRIVATE KEY-----'))
 		return err('PEM text of certificates without a private key: what holds it may be shown to others');
+	if (text.length > MOST_CHARACTERS)
+		return err(`PEM text of certificates, at most ${MOST_CHARACTERS} characters`);
 	const begun = text.split('-----BEGIN ').length - 1;
 	if (begun === 0) return err(notPem(text));
 	const blocks = [...text.matchAll(BLOCK)].map(([, body = '']) => body);

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { ANSWER_LIMITS, parseJson } from '../lib/parse/json.ts';
 import { type Obstacle, UNREACHABLE } from './advice.ts';
 import { Failure } from './failure.ts';
 import { type Json, object } from './json.ts';
@@ -54,12 +55,9 @@ export function retryAfter(header: string | undefined, now: number): number | un
 
 /** JSON, or undefined; what is wrong with it is not told, since V8 quotes the text in its error. */
 function parse(body: Buffer): unknown {
-	try {
-		// A decoder would put replacement characters where bytes are wrong, and so change a value.
-		return isUtf8(body) ? JSON.parse(body.toString()) : undefined;
-	} catch {
-		return undefined;
-	}
+	// A decoder would put replacement characters where bytes are wrong, and so change a value.
+	const parsed = isUtf8(body) ? parseJson(body, ANSWER_LIMITS) : undefined;
+	return parsed?.ok ? parsed.value : undefined;
 }
 
 function redirect(answer: Answer, at: string, path: string): Failure {

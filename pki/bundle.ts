@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { err, ok, type Result } from '../contract/result.ts';
 
-const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+/** No certificate has fewer than 200 characters of base64; shorter blocks are not worth a try. */
+const BLOCK = /-----BEGIN CERTIFICATE-----[^-]{200,}-----END CERTIFICATE-----/g;
 
 /** The certificates in PEM text. What cannot be read as one is left out. */
 export function readable(pem: string): readonly X509Certificate[] {

@@ -1,5 +1,6 @@
 import { type RequestOptions, request } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
+import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 import { answerTo } from '../answer.ts';
 
 /** Milliseconds for one call. */
@@ -36,5 +37,7 @@ export async function createObject(config: KubeConfig, path: string, object: obj
 	const sent = request(new URL(server + path), { ...options, method: 'POST', headers, signal });
 	const { status, text } = await answerTo(sent, body, () => new ApiServerFailure('too large'));
 	if (status !== 200 && status !== 201) throw new ApiServerFailure(String(status));
-	return JSON.parse(text);
+	const parsed = parseJson(Buffer.from(text), ANSWER_LIMITS);
+	if (!parsed.ok) throw new ApiServerFailure('no JSON');
+	return parsed.value;
 }

@@ -1,4 +1,5 @@
 import { request } from 'node:https';
+import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 import { type Answer, answerTo } from '../answer.ts';
 
 /**
@@ -19,7 +20,9 @@ export function fetchOver(
 export async function getJson(url: URL, ca: string | undefined, timeout: number): Promise<unknown> {
 	const { status, text } = await get(url, ca, timeout, undefined);
 	if (status !== 200) throw new Error(`${url.host} answered HTTP ${status}`);
-	return JSON.parse(text);
+	const parsed = parseJson(Buffer.from(text), ANSWER_LIMITS);
+	if (!parsed.ok) throw new Error(`the answer of ${url.host} ${parsed.error}`);
+	return parsed.value;
 }
 
 function get(

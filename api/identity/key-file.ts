@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { NAME_RULE, parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { parseJson } from '../../lib/parse/json.ts';
 import { faultsOf } from '../schemas/common.ts';
 import { type KeyRecord, newKey } from './api-key.ts';
 import { isSubject, ROLES, SCOPES } from './identity.ts';
@@ -30,12 +31,9 @@ const FORM = 'it must be {"keys": [...]}, as `--new-key` prints it';
 
 /** Takes the text of a key file; gives its keys. The error says what is wrong where, and never what stands there. */
 export function parseKeyFile(text: string): Result<readonly KeyRecord[]> {
-	let content: unknown;
-	try {
-		content = JSON.parse(text.replace(/^\ufeff/, ''));
-	} catch {
-		return err(`it is not JSON: ${FORM}`);
-	}
+	const read = parseJson(Buffer.from(text.replace(/^\ufeff/, '')));
+	if (!read.ok) return err(`it ${read.error}: ${FORM}`);
+	const content = read.value;
 	const parsed = FILE.safeParse(content, { reportInput: true });
 	if (!parsed.success) return err(problemOf(content, parsed.error));
 	return ok(

@@ -14,7 +14,8 @@ export interface VaultStoreParts {
 }
 
 const VERSION = z.object({ created_time: z.string(), deletion_time: z.string(), destroyed: z.boolean() });
-const METADATA = z.object({
+/** Vault's answer to a read of metadata. */
+export const METADATA = z.object({
 	data: z.object({
 		created_time: z.string(),
 		current_version: z.number(),
@@ -22,7 +23,8 @@ const METADATA = z.object({
 		versions: z.record(z.string(), VERSION).nullish(),
 	}),
 });
-const KEYS = z.object({ data: z.object({ keys: z.array(z.string()) }) });
+/** Vault's answer to a list. */
+export const KEYS = z.object({ data: z.object({ keys: z.array(z.string()) }) });
 const FIELDS = z.object({ data: z.object({ data: z.record(z.string(), z.string()) }) });
 const ERRORS = z.object({ errors: z.array(z.string()) });
 

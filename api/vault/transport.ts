@@ -1,6 +1,7 @@
 import { Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent, type RequestOptions, request as tlsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 import { answerTo } from '../answer.ts';
 import { StoreFailure } from '../store/store.ts';
 
@@ -151,10 +152,7 @@ async function exchange(
 }
 
 function parse(text: string): unknown {
-	try {
-		return JSON.parse(text);
-	} catch {
-		// No JSON: whoever reads the answer says what it expected.
-		return undefined;
-	}
+	const parsed = parseJson(Buffer.from(text), ANSWER_LIMITS);
+	// No JSON: whoever reads the answer says what it expected.
+	return parsed.ok ? parsed.value : undefined;
 }

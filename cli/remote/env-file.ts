@@ -16,6 +16,10 @@ interface Piece {
 	readonly text: string;
 }
 
+/** Each variable becomes a call of the API. */
+const MOST_ENTRIES = 5_000;
+const MOST_BYTES = 1024 * 1024;
+
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^=\s#]+)[ \t]*=[ \t]*/;
 
 /**
@@ -23,9 +27,12 @@ const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^=\s#]+)[ \t]*=[ \t]*/;
  * nothing pass that it would overlook. The error lists everything that is wrong, by line and key; it never holds a value.
  */
 export function parseEnvFile(text: string): Result<readonly Entry[], readonly string[]> {
+	if (Buffer.byteLength(text) > MOST_BYTES) return err([`it is larger than ${MOST_BYTES} bytes`]);
 	const problems: string[] = [];
 	const entries = new Map<string, Entry>();
 	for (const piece of pieces(text, problems)) {
+		if (entries.size + problems.length >= MOST_ENTRIES)
+			return err([...problems.slice(0, 20), `it has more than ${MOST_ENTRIES} variables`]);
 		const { line, name } = piece;
 		const at = `line ${line}`;
 		const value = checked(parseEnv(piece.text)[name] ?? '');

@@ -4,6 +4,9 @@ import type { ParseLimits } from './limits.ts';
 /** Limits for JSON from outside. 20,000 names and values take JSON.parse and a schema some 30 ms together. */
 const JSON_LIMITS: Omit<ParseLimits, 'bytes'> = { tokens: 20_000, depth: 100 };
 
+/** Limits for answers of Vault, of an API server or of the secrets API, whose lists are longer than any body. */
+export const ANSWER_LIMITS: Omit<ParseLimits, 'bytes'> = { tokens: 200_000, depth: 100 };
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 

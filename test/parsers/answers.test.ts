@@ -1,0 +1,32 @@
+import { describe } from 'vitest';
+import { KEYS, METADATA } from '../../api/store/vault.ts';
+import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
+import { repeated, testHostile } from './cpu.ts';
+
+/** Lists of Vault and their metadata, as long as each program reads an answer: the API and the command 16 MiB, the fetcher 8 MiB. */
+const LIMIT = 16 * 1024 * 1024;
+/** About as many bytes as hold all names and values that are allowed. */
+const DENSE = 400 * 1024;
+
+const TEXTS: Readonly<Record<string, (size: number) => string>> = {
+	'keys of a list': (size) => `{"data":{"keys":[${repeated(size - 40, (i) => `"k${i}",`)}"z"]}}`,
+	'short keys of a list': (size) => `{"data":{"keys":[${repeated(size - 40, () => '"",')}"z"]}}`,
+	'custom metadata': (size) =>
+		`{"data":{"current_version":1,"custom_metadata":{${repeated(size - 80, (i) => `"k${i}":"",`)}"z":""}}}`,
+	'custom metadata of wrong types': (size) =>
+		`{"data":{"current_version":1,"custom_metadata":{${repeated(size - 80, (i) => `"k${i}":1,`)}"z":1}}}`,
+	'one value of metadata': (size) =>
+		`{"data":{"current_version":1,"custom_metadata":{"description":"${'x'.repeat(size - 90)}"}}}`,
+	versions: (size) =>
+		`{"data":{"current_version":1,"versions":{${repeated(size - 80, (i) => `"${i}":{},`)}"z":{}}}}`,
+	'brackets that open': (size) => '['.repeat(size),
+	'quotation marks': (size) => '"'.repeat(size),
+};
+
+const parse = (text: string): unknown => {
+	const parsed = parseJson(Buffer.from(text), ANSWER_LIMITS);
+	return parsed.ok ? [KEYS, METADATA].map((schema) => schema.safeParse(parsed.value)) : parsed;
+};
+
+describe('as long as an answer may be', () => testHostile({ limit: LIMIT, parse, texts: TEXTS }));
+describe('as dense as an answer may be', () => testHostile({ limit: DENSE, parse, texts: TEXTS }));
