@@ -7,7 +7,7 @@ import { deleteSecret, must, putSecret } from '../support/openbao-setup.ts';
 import { caller, startApi } from './support/api.ts';
 import { type OnStore, onVault, STORES, vaultEnv } from './support/both.ts';
 import { type Issuer, startIssuer } from './support/issuer.ts';
-import { BACKENDS, type StoreUnderTest } from './support/stores.ts';
+import { apiToken, BACKENDS, type StoreUnderTest } from './support/stores.ts';
 
 const alice = caller('user:alice');
 const evil = caller('user:eve', { org: 'evil', roles: ['org_owner', 'org_admin'] });
@@ -128,6 +128,17 @@ describe('over the API, on a Vault into which an operator wrote before', () => {
 			.filter(({ action }) => action === 'deployments.adopt');
 		expect(adopted).toMatchObject([{ phase: 'intent' }, { phase: 'result', result: 'done' }]);
 		expect(adopted[0]).toMatchObject({ actor: 'user:alice', scope: 'deployments/free' });
+	});
+
+	test('the right that this takes in Vault shows the folders of one name, not which names there are, and no value', async () => {
+		await putSecret(bao, 'deployments/looked-at/secrets/A', 'v');
+		const as = { token: await apiToken(bao) };
+		const status = async (method: string, path: string) =>
+			(await bao.request(method, `secret/${path}`, as)).status;
+		expect(await status('LIST', 'metadata/deployments/looked-at/')).toBe(200);
+		expect(await status('LIST', 'metadata/deployments/')).toBe(403);
+		expect(await status('GET', 'data/deployments/looked-at/secrets/A')).toBe(403);
+		expect(await status('GET', 'metadata/deployments/looked-at/notes')).toBe(403);
 	});
 
 	test('a copy to an adopted name leaves alone what was there', async () => {
