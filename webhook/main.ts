@@ -6,6 +6,7 @@ import { warnOfEnd } from './certificates/warning.ts';
 import { askVersion, followVersion } from './cluster-version.ts';
 import { happeningOf } from './events/event.ts';
 import { eventReporter } from './events/reporter.ts';
+import { handshakeLog } from './handshakes.ts';
 import { openKubernetes } from './kubernetes/client.ts';
 import { openLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -105,7 +106,8 @@ const app = createApp({
 	notReady,
 	callers: at.callers,
 });
-const served = await serve(app, source, at);
+const onHandshakeError = handshakeLog(source, certificates.kind, log);
+const served = await serve(app, source, { ...at, onHandshakeError });
 if (!served.ok) fail(served.error);
 const running = served.value;
 log.info({ address: running.address.address, port: running.address.port }, 'serving');

@@ -41,6 +41,7 @@ export function serve(
 			requestCert: clientCa !== undefined,
 		},
 		limits: { ...LIMITS, ...limits },
+		onHandshakeError: at.onHandshakeError,
 	});
 }
 
@@ -49,4 +50,6 @@ interface At {
 	readonly port: number;
 	/** Set: clients are asked for a certificate of these CAs; the application sees to what comes of it. */
 	readonly callers?: Callers | undefined;
+	/** Hears of failed TLS handshakes, with the client's address. */
+	readonly onHandshakeError?: ((error: Error, address: string) => void) | undefined;
 }

@@ -2,7 +2,7 @@ import { createServer as createHttpServer, type RequestListener, type Server } f
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { SecureContextOptions } from 'node:tls';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { limitConnections } from './connections.ts';
 import { drainable } from './drain.ts';
@@ -42,6 +42,8 @@ export interface ServerParts {
 	readonly limits?: Partial<ServerLimits> | undefined;
 	/** Answers what is not HTTP; undefined: as Node does. */
 	readonly onClientError?: ((error: Error, socket: Duplex) => void) | undefined;
+	/** Hears of failed TLS handshakes, with the client's address. */
+	readonly onHandshakeError?: ((error: Error, address: string) => void) | undefined;
 }
 
 /**
@@ -49,7 +51,7 @@ export interface ServerParts {
  * as `cannot listen on 127.0.0.1:8443 (ENVTIER_LISTEN): the address is in use`.
  */
 export async function startServer(parts: ServerParts): Promise<Result<Running>> {
-	const { app, at, setting, tls, onClientError } = parts;
+	const { app, at, setting, tls, onClientError, onHandshakeError } = parts;
 	const { connections, handshakeTimeout, ...times } = { ...SERVER_LIMITS, ...parts.limits };
 	const guarded = oneRequestAtATime(app);
 	const server =
@@ -57,6 +59,10 @@ export async function startServer(parts: ServerParts): Promise<Result<Running>> 
 			? createHttpServer(times, guarded)
 			: overTls(guarded, tls, { handshakeTimeout, ...times });
 	if (onClientError !== undefined) server.on('clientError', onClientError);
+	if (onHandshakeError !== undefined)
+		server.on('tlsClientError', (error: Error, socket: TLSSocket) =>
+			onHandshakeError(error, socket.remoteAddress ?? ''),
+		);
 	const stop = drainable(server);
 	limitConnections(server, connections);
 	const problem = await listening(server, at);

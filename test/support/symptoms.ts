@@ -109,7 +109,7 @@ export const SYMPTOMS = {
 	'a replica starts with a certificate that has ended': {
 		section: 'The certificate has expired',
 		shown: [
-			'envtier-webhook: no certificate to serve with: the certificate was valid until {time}, which has passed',
+			'envtier-webhook: no certificate to serve with: the certificate was valid until {time}, which has passed: renew it (node deploy/certs/main.ts, or whatever wrote the Secret)',
 			'Back-off restarting failed container webhook in pod {pod}_envtier-system({uid})',
 		],
 	},

@@ -15,7 +15,7 @@ export function parsePair(certificate: string, key: string, time: Date): Result<
 	return err(
 		time < notBefore
 			? `the certificate is valid from ${notBefore.toISOString()} on, which is still to come`
-			: `the certificate was valid until ${notAfter.toISOString()}, which has passed`,
+			: `the certificate was valid until ${notAfter.toISOString()}, which has passed: renew it (node deploy/certs/main.ts, or whatever wrote the Secret)`,
 	);
 }
 
