@@ -109,7 +109,7 @@ describe('beside nghttp2', () => {
 		for (const [i, { body }] of answers.entries()) expect(body.equals(bodies[i] ?? body)).toBe(true);
 	});
 
-	// nghttp2 ends a connection whose client has not taken note of a smaller table (RFC 7541, 4.2). HAProxy, nginx and Envoy announce such.
+	// nghttp2 ends a connection whose client has not taken note of a smaller table (RFC 7541, 4.2), as proxies may announce.
 	test.each([0, 1, 1_024, 4_095, 4_096, 65_536])(
 		'a server with a header table of %d bytes: one connection serves every request',
 		async (headerTableSize) => {

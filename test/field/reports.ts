@@ -250,8 +250,8 @@ const ELSEWHERE: readonly Elsewhere[] = [
 		'400 while a KV mount becomes version 2',
 	],
 	[
-		'a connection for each key behind HAProxy, nginx or Envoy',
-		'one connection, whatever header table they announce',
+		'a connection for each key behind a proxy that announces a smaller header table',
+		'one connection',
 		'test/fetcher/faults.test.ts',
 		'with a header table of %d bytes: one connection for everything',
 	],

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { EXIT_CODES } from '../../../contract/exit-codes.ts';
+import { ANNOTATION_PREFIX } from '../../../contract/names.ts';
 import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { MAIN } from '../../support/kubernetes/pods.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
@@ -55,7 +56,8 @@ describeWithNode('kubectl describe pod says what is wrong and what to do when', 
 		await create(cluster, `/api/v1/namespaces/${namespace}/pods`, pod);
 		const names = {
 			...{ namespace, account: tenant.account, deployment: namespace, service: tenant.account },
-			...{ role: annotations['role'] ?? namespace, audience: 'vault', other: 'not-ours' },
+			role: pod.metadata?.annotations?.[`${ANNOTATION_PREFIX}role`] ?? '',
+			...{ audience: 'vault', other: 'not-ours' },
 		};
 		const shown = await untilDescribed(kubectl, namespace, ['pod', 'app'], patternOf(wordsOf(name), names));
 		expect(shown).toContain(`Exit Code: ${EXIT_CODES[reason].code}`);
