@@ -274,6 +274,18 @@ const ELSEWHERE: readonly Elsewhere[] = [
 		'a deployment that has nothing: the name is called in question, and the paths are told',
 	],
 	[
+		'readers of .env files take backslashes and quotes differently',
+		'forms that most of them agree on; the rest is refused',
+		'test/fetcher/dotenv.test.ts',
+		'describe',
+	],
+	[
+		'login in the parent Vault namespace, secrets in the child',
+		'by the paths of the mounts; documented',
+		'test/vault-policies/namespaces.test.ts',
+		'test(',
+	],
+	[
 		'an empty value fails the whole pod',
 		'a setting and an annotation say what becomes of it',
 		END_TO_END,

@@ -195,6 +195,24 @@ export const MISCONFIGURATIONS: readonly Misconfiguration[] = [
 			/to read keys of the deployment tier of "shop"\. What to do: .*path "secret\/data\/deployments\/shop\/secrets\/\+"/,
 	},
 	{
+		case: 'the namespace is excluded',
+		place: 'apply',
+		shownBy: {
+			file: 'test/cluster/apiserver/notices.test.ts',
+			test: 'a pod of an excluded namespace is created, with a warning that names the namespace',
+		},
+		sentence: 'a Warning that names the namespace',
+	},
+	{
+		case: 'annotations under a look-alike prefix, or labels',
+		place: 'apply',
+		shownBy: {
+			file: 'test/cluster/apiserver/notices.test.ts',
+			test: 'annotations under a look-alike prefix, and labels',
+		},
+		sentence: 'the right one is named, in the cluster and by explain',
+	},
+	{
 		case: 'the deployment is not registered with the API',
 		place: 'CLI',
 		shownBy: command('a deployment that is not registered: %s says how to register one'),
