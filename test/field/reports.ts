@@ -283,7 +283,7 @@ const ELSEWHERE: readonly Elsewhere[] = [
 		'login in the parent Vault namespace, secrets in the child',
 		'by the paths of the mounts; documented',
 		'test/vault-policies/namespaces.test.ts',
-		'test(',
+		'platform/team-a/secret',
 	],
 	[
 		'an empty value fails the whole pod',

@@ -52,7 +52,7 @@ const ANSWERS: Answers = [
 		{
 			after: stays(
 				22,
-				/^read-refused: .*Vault does not know the token any more .*; if it does, a policy of the role/,
+				/^read-refused: .*it does not know the token any more that it gave at the login.*to do: create the pod again; if that fails too, a policy of the role/,
 			),
 		},
 	],

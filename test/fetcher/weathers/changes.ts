@@ -106,7 +106,7 @@ export async function atTheFirstList(
 const revokedAt = (stage: 'list' | 'read'): Case => ({
 	what: 'the token is revoked midway',
 	at: stage,
-	expected: stays(22, /Vault does not know the token any more that it gave at the login: it was revoked/),
+	expected: stays(22, /it does not know the token any more that it gave at the login: the token was revoked/),
 	place: (weather) =>
 		atTheFirstList(
 			weather,
