@@ -7,12 +7,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { endpointOf } from '../fetcher/transport/socket.ts';
-import { openTransport } from '../fetcher/transport/transport.ts';
 import { type OpenBao, startOpenBao } from '../test/support/openbao.ts';
 import { must } from '../test/support/openbao-setup.ts';
 import { startProcess } from '../test/support/process.ts';
-import { AS_IN_THE_IMAGE, BUNDLE, fetcherEnv } from './support/fetcher.ts';
+import { EXECUTABLE, fetcherEnv } from './support/fetcher.ts';
+import { type Http2Client, openHttp2 } from './support/http2.ts';
 import { percentile } from './support/stats.ts';
 import { fill, makeSurroundings, openDoor } from './support/tiers.ts';
 
@@ -38,15 +37,16 @@ type Costs = Readonly<Record<'connection' | 'login' | 'list' | 'read' | 'revoke'
 
 /** What the server spends on one request of each kind, in milliseconds of CPU time. */
 async function measureCosts(bao: OpenBao, jwt: string): Promise<Costs> {
-	const endpoint = endpointOf(bao.addr);
-	const open = () => openTransport(endpoint, bao.caPem, 10_000);
-	const transport = open();
-	const send = async (via: typeof transport, method: string, path: string, token = '', body?: object) => {
-		const headers = token === '' ? {} : { 'x-vault-token': token };
-		const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-		const answer = await via.send({ method, path: `/v1/${path}`, headers, body: bytes }, 30_000);
+	const client = openHttp2(bao);
+	const send = async (via: Http2Client, method: string, path: string, token = '', body?: object) => {
+		const answer = await via.send(
+			method,
+			`/v1/${path}`,
+			token,
+			body === undefined ? '' : JSON.stringify(body),
+		);
 		if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.body}`);
-		return answer.body.length === 0 ? {} : JSON.parse(answer.body.toString());
+		return answer.body === '' ? {} : JSON.parse(answer.body);
 	};
 	const each = async (work: () => Promise<unknown>): Promise<number> => {
 		const before = cpuOf(bao);
@@ -55,24 +55,24 @@ async function measureCosts(bao: OpenBao, jwt: string): Promise<Costs> {
 	};
 	const tokens: string[] = [];
 	const login = async (): Promise<void> => {
-		const { auth } = await send(transport, 'POST', 'auth/jwt/login', '', { role: 'web', jwt });
+		const { auth } = await send(client, 'POST', 'auth/jwt/login', '', { role: 'web', jwt });
 		tokens.push(auth.client_token);
 	};
 	const folder = `deployments/${DEPLOYMENT}/secrets`;
-	const health = await each(() => send(transport, 'GET', 'sys/health'));
+	const health = await each(() => send(client, 'GET', 'sys/health'));
 	const connection = await each(async () => {
-		const one = open();
+		const one = openHttp2(bao);
 		await send(one, 'GET', 'sys/health');
 		one.close();
 	});
 	const costs = {
 		connection: connection - health,
 		login: await each(login),
-		list: await each(() => send(transport, 'GET', `secret/metadata/${folder}?list=true`, tokens[0])),
-		read: await each(() => send(transport, 'GET', `secret/data/${folder}/KEY_1_0`, tokens[0])),
-		revoke: await each(() => send(transport, 'POST', 'auth/token/revoke-self', tokens.pop(), {})),
+		list: await each(() => send(client, 'GET', `secret/metadata/${folder}?list=true`, tokens[0])),
+		read: await each(() => send(client, 'GET', `secret/data/${folder}/KEY_1_0`, tokens[0])),
+		revoke: await each(() => send(client, 'POST', 'auth/token/revoke-self', tokens.pop(), {})),
 	};
-	transport.close();
+	client.close();
 	return costs;
 }
 
@@ -179,11 +179,11 @@ try {
 	};
 	const fetcher = (index: number) => ({
 		name: 'fetcher',
-		command: process.execPath,
-		args: [...AS_IN_THE_IMAGE.args, BUNDLE],
+		command: EXECUTABLE,
+		args: [],
 		env: {
 			...fetcherEnv(bao, { deployment: DEPLOYMENT, tokenFile, out: outOf(index), addr: bao.addr }),
-			...{ ...AS_IN_THE_IMAGE.env, ENVTIER_DEADLINE: String(SECONDS) },
+			ENVTIER_DEADLINE: String(SECONDS),
 		},
 	});
 	const agent = (index: number) => {

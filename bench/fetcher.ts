@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { startTcpProxy } from '../test/support/fault-proxy.ts';
 import { startOpenBao } from '../test/support/openbao.ts';
-import { AS_IN_THE_IMAGE, BUNDLE, fetcherEnv } from './support/fetcher.ts';
+import { EXECUTABLE, fetcherEnv } from './support/fetcher.ts';
 import { type Cost, canMeasure, measure, type Program } from './support/measure.ts';
 import { percentile } from './support/stats.ts';
 import { fill, makeSurroundings, openDoor } from './support/tiers.ts';
@@ -34,7 +34,7 @@ if (!canMeasure()) {
 	process.exit(0);
 }
 
-const FETCHER = 'fetcher, as in its image';
+const FETCHER = 'fetcher';
 
 const bao = await startOpenBao();
 const proxy = await startTcpProxy(Number(new URL(bao.addr).port));
@@ -59,19 +59,13 @@ function programsFor({ deployment, at, tokenFile, agentFile, out, cold }: Case):
 		return cold ? copy : file;
 	};
 	const node = own(process.execPath, 'node');
-	const bundle = own(BUNDLE, 'fetcher.mjs');
+	const fetcher = own(EXECUTABLE, 'fetcher');
 	const agent = own(bao.binary.path, 'agent');
 	const env = fetcherEnv(bao, { deployment, tokenFile, out, addr: at });
 	const evicted = (...files: readonly string[]) => (cold ? { evict: files } : {});
 	return {
 		'node -e 0': { command: node, args: ['-e', '0'], env: {}, ...evicted(node) },
-		[FETCHER]: {
-			command: node,
-			args: [...AS_IN_THE_IMAGE.args, bundle],
-			env: { ...env, ...AS_IN_THE_IMAGE.env },
-			...evicted(node, bundle),
-		},
-		'fetcher, node dist/fetcher.mjs': { command: node, args: [bundle], env, ...evicted(node, bundle) },
+		[FETCHER]: { command: fetcher, args: [], env, ...evicted(fetcher) },
 		[`${bao.binary.kind === 'vault' ? 'vault' : 'bao'} agent`]: {
 			command: agent,
 			args: ['agent', `-config=${agentFile}`],

@@ -6,9 +6,9 @@ import { once } from 'node:events';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
-import { speakHttp2 } from '../fetcher/transport/http2.ts';
 import { type OpenBao, startOpenBao } from '../test/support/openbao.ts';
 import { createToken, must } from '../test/support/openbao-setup.ts';
+import { openHttp2 } from './support/http2.ts';
 
 const TOKENS = 100;
 const AT_A_TIME = 10;
@@ -20,31 +20,23 @@ const PATH = '/v1/auth/token/revoke-self';
 
 type Way = (bao: OpenBao, token: string) => Promise<void>;
 
-async function open({ addr, caPem: ca }: OpenBao, protocol: 'h2' | 'http/1.1') {
-	const { hostname: host, port } = new URL(addr);
-	const socket = connect({ host, port: Number(port), ca, ALPNProtocols: [protocol] });
-	socket.on('error', () => undefined);
-	await once(socket, 'secureConnect');
-	return socket;
-}
-
 /** Sends the revocation over HTTP/2, on a connection that is in use, and does something then. */
 const overHttp2 =
-	(then: (socket: Awaited<ReturnType<typeof open>>, answer: Promise<unknown>) => unknown): Way =>
+	(then: (end: { destroy(): void; finish(): void }, answer: Promise<unknown>) => unknown): Way =>
 	async (bao, token) => {
-		const socket = await open(bao, 'h2');
-		const connection = speakHttp2(socket, bao.addr);
-		const headers = { 'x-vault-token': token };
-		const ask = (method: string, path: string, body?: Buffer) =>
-			connection.exchange({ method, path, headers, body }, 30_000);
-		await ask('GET', '/v1/auth/token/lookup-self');
-		const answer = ask('POST', PATH, Buffer.from('{}')).catch(() => undefined);
+		const client = openHttp2(bao);
+		await client.send('GET', '/v1/auth/token/lookup-self', token);
+		const answer = client.send('POST', PATH, token, '{}').catch(() => undefined);
 		for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
-		await then(socket, answer);
+		const { socket } = client.session;
+		await then({ destroy: () => client.close(), finish: () => void socket?.end() }, answer);
 	};
 
 const overHttp1: Way = async (bao, token) => {
-	const socket = await open(bao, 'http/1.1');
+	const { hostname: host, port } = new URL(bao.addr);
+	const socket = connect({ host, port: Number(port), ca: bao.caPem });
+	socket.on('error', () => undefined);
+	await once(socket, 'secureConnect');
 	socket.end(
 		`POST ${PATH} HTTP/1.1\r\nhost: vault\r\nx-vault-token: ${token}\r\ncontent-length: 2\r\n\r\n{}`,
 	);
@@ -53,24 +45,24 @@ const overHttp1: Way = async (bao, token) => {
 const WAYS: readonly (readonly [string, Way])[] = [
 	[
 		'waits for the answer',
-		overHttp2(async (socket, answer) => {
+		overHttp2(async (end, answer) => {
 			await answer;
-			socket.destroy();
+			end.destroy();
 		}),
 	],
-	['ends TLS and TCP in order', overHttp2((socket) => socket.end())],
+	['ends TLS and TCP in order', overHttp2((end) => end.finish())],
 	[
 		'ends without a word 1 ms later',
-		overHttp2(async (socket) => {
+		overHttp2(async (end) => {
 			await sleep(1);
-			socket.destroy();
+			end.destroy();
 		}),
 	],
 	[
 		'ends without a word 5 ms later',
-		overHttp2(async (socket) => {
+		overHttp2(async (end) => {
 			await sleep(5);
-			socket.destroy();
+			end.destroy();
 		}),
 	],
 	['ends TLS and TCP in order, over HTTP/1.1', overHttp1],

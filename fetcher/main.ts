@@ -7,8 +7,10 @@ import { openLog } from './log.ts';
 import { endingOf, leaveWords } from './outcome.ts';
 import { run } from './run.ts';
 import { readSettings, terminationLog } from './settings.ts';
+import { forgetProxies } from './transport/bun-fetch.ts';
 
 const settings = readSettings(process.env);
+forgetProxies(process.env);
 const lastWords = terminationLog(process.env);
 const log = openLog(settings.ok ? settings.value.logLevel : 'info');
 

@@ -4,11 +4,11 @@ import { type Deadline, deadlineAfter } from './deadline.ts';
 import { Failure } from './failure.ts';
 import { gatherSecrets, prepare } from './fetch.ts';
 import type { Log } from './log.ts';
-import { attemptTimeout, makeRetry } from './retry.ts';
+import { makeRetry } from './retry.ts';
 import type { Settings } from './settings.ts';
 import type { Secret } from './tiers.ts';
 import { readTokenFile } from './token-file.ts';
-import { endpointOf } from './transport/socket.ts';
+import { endpointOf } from './transport/endpoint.ts';
 import { openTransport } from './transport/transport.ts';
 import { openVault, type Vault } from './vault.ts';
 import { writeOutputs } from './write.ts';
@@ -49,7 +49,7 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 	const deadline = deadlineAfter(settings.deadline);
 	const { address, ca, namespace, tlsName, proxy } = settings.vault;
 	const jwt = readTokenFile(settings.tokenFile);
-	const transport = openTransport(endpointOf(address, { tlsName, proxy }), ca, attemptTimeout(deadline));
+	const transport = openTransport(endpointOf(address, { tlsName, proxy }), ca);
 	const retry = makeRetry({ log, random: Math.random });
 	const vault = openVault({ address, namespace, transport, retry, deadline });
 	let farewell: Promise<void> | undefined;
@@ -71,13 +71,11 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 			durationMs: Math.round(now()),
 			...(found.empty.length === 0 ? {} : { empty: found.empty }),
 			requests: vault.requests(),
-			connections: transport.connections(),
+			protocol: transport.protocol(),
 		});
 	} catch (thrown) {
 		farewell ??= sayFarewell(vault, log, deadlineAfter(FAREWELL.failed));
 		await Promise.race([farewell, pause(FAREWELL.failed)]);
 		throw thrown;
-	} finally {
-		transport.close();
 	}
 }

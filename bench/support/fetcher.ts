@@ -1,13 +1,7 @@
 import { join } from 'node:path';
 
-/** What `make build` makes. */
-export const BUNDLE = join(import.meta.dirname, '../../dist/fetcher.mjs');
-
-/** How the image starts it (Dockerfile.fetcher); OpenSSL's own store is empty there. */
-export const AS_IN_THE_IMAGE = {
-	args: ['--use-openssl-ca', '--min-semi-space-size=16', '--max-semi-space-size=16'],
-	env: { SSL_CERT_FILE: '/nonexistent', SSL_CERT_DIR: '/nonexistent' },
-} as const;
+/** What `make build` makes, and the image starts. */
+export const EXECUTABLE = join(import.meta.dirname, '../../dist/fetcher');
 
 /** Whose secrets a fetcher gets, how, and where it puts them. */
 interface FetcherPlace {

@@ -18,15 +18,6 @@ export interface Answer {
 	readonly body: Buffer;
 }
 
-/** A connection that requests can go over, several at a time. */
-export interface Connection {
-	/** Rejects with the errors that Node's own modules give, or with a `Failure`; within `timeout` milliseconds. */
-	exchange(request: Request, timeout: number): Promise<Answer>;
-	/** False once nothing new should be sent over it. */
-	usable(): boolean;
-	close(): void;
-}
-
 /**
  * More than ten thousand names, or the largest entry that Vault stores (1 MiB unless set otherwise) with every byte of it escaped, take; and
  * little enough for a container of 128 MiB.

@@ -65,9 +65,27 @@ const TRUST = new Set([
 const TLS_CODE =
 	/^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_|ERR_SSL_|HOSTNAME_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|CRL_|ERROR_IN_CERT_|EPROTO$)/;
 
+/** Bun's codes for answers that are not as HTTP has them. */
+const NO_HTTP = new Set([
+	...['Malformed_HTTP_Response', 'InvalidHTTPResponse', 'InvalidContentLength', 'ResponseHeadersTooLarge'],
+	...['UnsupportedTransferEncoding', 'UnexpectedData', 'UnrequestedUpgrade', 'HTTP2CompressionError'],
+	...[
+		'HTTP2ContentLengthMismatch',
+		'HTTP2FlowControlError',
+		'HTTP2FrameSizeError',
+		'HTTP2HeaderListTooLarge',
+	],
+	'HTTP2ProtocolError',
+]);
+
 function text(error: object, field: 'code' | 'message'): string {
-	const value: unknown = Object.getOwnPropertyDescriptor(error, field)?.value;
+	const value: unknown = Reflect.get(error, field);
 	return typeof value === 'string' ? value : '';
+}
+
+/** The code of an error of Node's or Bun's network modules; '' where it has none. */
+export function codeOf(thrown: unknown): string {
+	return thrown instanceof Error ? text(thrown, 'code') : '';
 }
 
 /** The names of the certificate that came, which Node hangs on its error. */
@@ -97,18 +115,13 @@ export function explain(thrown: unknown, address: string): unknown {
 	const at = `Vault at ${address}`;
 	if (code === '') return thrown;
 	if (TLS_CODE.test(code)) return tlsFailure(thrown, code, at);
-	if (code.startsWith('HPE_'))
+	if (NO_HTTP.has(code))
 		return new Failure('bad-answer', `${at}: what answers there does not speak HTTP (${code})`);
 	const [words, obstacle] = HEALING[code] ?? ['the connection failed', 'broken'];
 	return new Failure('unreachable', `${at}: ${naming(words, address)} (${code})`, {
 		heals: true,
 		cure: UNREACHABLE[obstacle],
 	});
-}
-
-/** What came is not as HTTP/2 has it. */
-export function malformed(address: string, what: string): Failure {
-	return new Failure('bad-answer', `Vault at ${address}: what answers there does not speak HTTP/2 (${what})`);
 }
 
 /** Nothing complete came within the time of one attempt. */

@@ -1,105 +1,113 @@
-import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
-import { after, now } from '../clock.ts';
-import type { Answer, Connection, Request } from './exchange.ts';
-import { explain, timedOut } from './faults.ts';
-import { speakHttp2 } from './http2.ts';
-import { dial, type Endpoint, type Secure } from './socket.ts';
+import { after } from '../clock.ts';
+import { Failure } from '../failure.ts';
+import { readBody } from './body.ts';
+import { type BunRequestInit, type BunTls, bunFetch, TLS_1_2 } from './bun-fetch.ts';
+import { diagnose } from './diagnose.ts';
+import { type Endpoint, serverNameOf } from './endpoint.ts';
+import type { Answer, Request } from './exchange.ts';
+import { codeOf, explain, timedOut } from './faults.ts';
+import { type Gate, makeGate } from './gate.ts';
+import { systemRoots } from './roots.ts';
 
 /** Sends requests to one Vault, over one connection where that speaks HTTP/2. */
 export interface Transport {
 	/** Rejects with a `Failure`, within `timeout` milliseconds. Redirects are answers: nothing is ever sent elsewhere. */
 	send(request: Request, timeout: number): Promise<Answer>;
-	/** How many connections were dialed so far. */
-	connections(): number;
-	close(): void;
+	/** What the last answer came over; undefined before the first. */
+	protocol(): Protocol | undefined;
 }
 
+/** Versions of HTTP by their names in ALPN (RFC 7301). */
+export type Protocol = 'h2' | 'http/1.1';
+
+/** With HTTP/1.1 each request under way takes a connection; more would be more handshakes, each dearer than a request. */
+const HTTP1_CONNECTIONS = 2;
+
 /**
- * Opens a transport. It starts to connect at once, and loads Node's modules for TLS and HTTP while the first packets are on their
- * way, so that the first request finds the connection made.
+ * Opens a transport on Bun's `fetch`. It begins with HTTP/2 over TLS and falls back to HTTP/1.1 once, for good, where the server does not offer
+ * HTTP/2.
  *
  * @param ca PEM text of the CAs that vouch for Vault; undefined: the system's
  */
-export function openTransport(endpoint: Endpoint, ca: string | undefined, firstTimeout: number): Transport {
-	const { address, prefix, tlsName } = endpoint;
-	let dialed = 0;
-	let securing: Promise<Secure> | undefined;
-	const loadSecure = async (): Promise<Secure> => (await import('./secure.ts')).makeSecure(tlsName, ca);
+export function openTransport(endpoint: Endpoint, ca: string | undefined): Transport {
+	const { address, prefix, secure, proxy } = endpoint;
+	const { origin } = new URL(address);
+	const roots = secure ? (ca ?? systemRoots()) : '';
+	const serverName = serverNameOf(endpoint);
+	const tls: BunTls = {
+		...{ ca: roots, rejectUnauthorized: true, minVersion: TLS_1_2 },
+		...(serverName === undefined ? {} : { serverName }),
+	};
+	let protocol: Protocol = secure && proxy === undefined ? 'h2' : 'http/1.1';
+	let answered: Protocol | undefined;
+	const two: Gate = makeGate(HTTP1_CONNECTIONS);
 
-	const speak = async (socket: Socket | TLSSocket, secure: Secure | undefined): Promise<Connection> => {
-		if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') return speakHttp2(socket, address);
-		const dialedOneMore = (): void => {
-			dialed += 1;
+	const exchange = async (request: Request, over: Protocol, signal: AbortSignal): Promise<Answer> => {
+		const { method, path, headers, body } = request;
+		const init: BunRequestInit = {
+			...{ method, headers, signal },
+			...(body === undefined ? {} : { body: new Uint8Array(body) }),
+			redirect: 'manual',
+			decompress: false,
+			protocol: over === 'h2' ? 'http2' : 'http1.1',
+			...(secure ? { tls } : {}),
+			...(proxy === undefined ? {} : { proxy: proxy.address }),
 		};
-		return (await import('./http1.ts')).speakHttp1(socket, { endpoint, secure, dialed: dialedOneMore });
+		const response = await bunFetch(origin + prefix + path, init);
+		const { headers: fields } = response;
+		const answer = {
+			status: response.status,
+			contentType: fields.get('content-type') ?? '',
+			retryAfter: fields.get('retry-after') ?? undefined,
+			date: fields.get('date') ?? undefined,
+			location: fields.get('location') ?? undefined,
+			body: await readBody(response, address),
+		};
+		answered = over;
+		return answer;
 	};
 
-	const connect = async (timeout: number): Promise<Connection> => {
-		dialed += 1;
-		const dialing = dial(endpoint);
-		const late = Promise.withResolvers<never>();
-		const cancel = after(timeout, () => late.reject(timedOut(address, timeout, dialing.stage())));
-		try {
-			securing ??= endpoint.secure ? loadSecure() : undefined;
-			const secure = await securing;
-			if (secure !== undefined) dialing.secure(secure);
-			return await speak(await Promise.race([dialing.ready, late.promise]), secure);
-		} catch (thrown) {
-			dialing.cancel();
-			throw thrown;
-		} finally {
-			// Of the two that race, the loser may reject when nobody waits any more.
-			dialing.ready.catch(() => undefined);
-			late.promise.catch(() => undefined);
-			cancel();
+	/** Several requests may find out at the same time that the server does not offer HTTP/2; all of them try again. */
+	const withFallback = async (request: Request, signal: AbortSignal): Promise<Answer> => {
+		if (protocol === 'h2') {
+			try {
+				return await exchange(request, 'h2', signal);
+			} catch (thrown) {
+				// After an answer over HTTP/2 this is no question of the protocol.
+				if (codeOf(thrown) !== 'EPROTO' || answered === 'h2') throw thrown;
+			}
 		}
+		const answer = await two(() => exchange(request, 'http/1.1', signal));
+		protocol = 'http/1.1';
+		return answer;
 	};
 
-	const made = new Set<Connection>();
-	let pending: Promise<Connection> | undefined;
-	let open: Connection | undefined;
-	const start = (timeout: number): Promise<Connection> => {
-		pending = connect(timeout);
-		return pending;
+	/** Says what stood in the way. Where Bun says too little, the network is asked once more. */
+	const failureOf = async (thrown: unknown, late: boolean, timeout: number): Promise<unknown> => {
+		if (thrown instanceof Failure) return thrown;
+		if (late && answered !== undefined) return timedOut(address, timeout, 'answer');
+		const unclear = late || VAGUE.has(codeOf(thrown)) || (proxy !== undefined && answered === undefined);
+		if (!unclear) return explain(thrown, address);
+		const found = await diagnose(endpoint, roots);
+		if (found.kind === 'error') return explain(found.error, address);
+		return late ? timedOut(address, timeout, found.stage) : explain(thrown, address);
 	};
 
-	/** The connection there is, or the one being made, or a new one. */
-	const connection = async (timeout: number): Promise<Connection> => {
-		if (open?.usable() === false) {
-			open = undefined;
-			pending = undefined;
-		}
-		const mine = pending ?? start(timeout);
-		try {
-			open = await mine;
-			made.add(open);
-			return open;
-		} catch (thrown) {
-			// Several may wait for the same one: only the first to hear of it makes place for another.
-			if (pending === mine) pending = undefined;
-			throw thrown;
-		}
-	};
-
-	// Whoever sends the first request hears of it if this fails.
-	start(firstTimeout).catch(() => undefined);
 	return {
 		send: async (request, timeout) => {
-			const start = now();
+			const controller = new AbortController();
+			const cancel = after(timeout, () => controller.abort());
 			try {
-				const ready = await connection(timeout);
-				return await ready.exchange(
-					{ ...request, path: prefix + request.path },
-					Math.max(1, timeout - (now() - start)),
-				);
+				return await withFallback(request, controller.signal);
 			} catch (thrown) {
-				throw explain(thrown, address);
+				throw await failureOf(thrown, controller.signal.aborted, timeout);
+			} finally {
+				cancel();
 			}
 		},
-		connections: () => dialed,
-		close: () => {
-			for (const each of made) each.close();
-		},
+		protocol: () => answered,
 	};
 }
+
+/** Errors of Bun's `fetch` that say too little. */
+const VAGUE = new Set(['EPROTO', 'ERR_TLS_CERT_ALTNAME_INVALID']);

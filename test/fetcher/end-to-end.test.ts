@@ -28,11 +28,10 @@ const ORG = 'orgs/acme/secrets';
 const DEPLOYMENT = 'deployments/shop/secrets';
 const SERVICE = 'deployments/shop/services/web/secrets';
 
-let bundle: Awaited<ReturnType<typeof buildFetcher>>;
+let fetcher: string;
 beforeAll(async () => {
-	bundle = await buildFetcher();
+	fetcher = await buildFetcher();
 });
-afterAll(() => bundle.remove());
 
 describe.each([
 	{ name: 'OpenBao', real: true, start: startReal },
@@ -65,7 +64,7 @@ describe.each([
 		await putFields(vault, path, { value: '' });
 	};
 	const fetch = (env: Readonly<Record<string, string>> = {}): Promise<Run> =>
-		runFetcher(bundle.file, pod, { ...vaultEnv(vault), ...env });
+		runFetcher(fetcher, pod, { ...vaultEnv(vault), ...env });
 
 	test('the service overrides the deployment, and that the organization, key by key', async () => {
 		for (const [i, folder] of [ORG, DEPLOYMENT, SERVICE].entries()) {
@@ -478,7 +477,7 @@ describe.each([
 	])('$what: the refusal of the login says so, on both auth methods', async ({ env, claims, words }) => {
 		const stranger = await makePod(vault.jwt(claims));
 		for (const mount of ['jwt', 'kubernetes']) {
-			const run = await runFetcher(bundle.file, stranger, {
+			const run = await runFetcher(fetcher, stranger, {
 				...{ ...vaultEnv(vault), ENVTIER_VAULT_AUTH_MOUNT: mount },
 				...env,
 			});
@@ -723,7 +722,7 @@ describe.each([
 		expect(sealed.words).toContain('is sealed or not initialized; given up after 1 s (ENVTIER_DEADLINE)');
 		expect(sealed.ms).toBeLessThan(2_500);
 		expect(pod.files()).toEqual({});
-		const running = await startFetcher(bundle.file, pod, vaultEnv(vault));
+		const running = await startFetcher(fetcher, pod, vaultEnv(vault));
 		await running.waitUntil('it waits', () => running.stdout().includes('is sealed'));
 		await vault.unseal();
 		expect((await running.exited).code).toBe(0);
@@ -763,7 +762,7 @@ describe.each([
 		const crowd = await Promise.all(
 			Array.from({ length: 12 }, async () => {
 				const own = await makePod(vault.jwt());
-				const { code } = await runFetcher(bundle.file, own, { ...vaultEnv(vault), ENVTIER_DEADLINE: '60' });
+				const { code } = await runFetcher(fetcher, own, { ...vaultEnv(vault), ENVTIER_DEADLINE: '60' });
 				await own.scratch.remove();
 				return code;
 			}),
@@ -788,10 +787,10 @@ test('ten thousand keys, and a value of a MiB', async () => {
 	const vault = await startEmbedded({ ...secrets, KEY_BIG: big });
 	const pod = await makePod(vault.jwt());
 	const env = { ...vaultEnv(vault), ENVTIER_FORMAT: 'json,files', ENVTIER_DEADLINE: '120' };
-	const { code, last } = await runFetcher(bundle.file, pod, env);
+	const { code, last } = await runFetcher(fetcher, pod, env);
 	expect(code).toBe(0);
 	// One login, three lists, two empty tiers, and a revocation besides.
-	expect(last).toMatchObject({ requests: keys.length + 1 + 7, connections: 1 });
+	expect(last).toMatchObject({ requests: keys.length + 1 + 7, protocol: 'h2' });
 	const { KEY_BIG, ...written } = JSON.parse(readFileSync(join(pod.out, 'env.json'), 'utf8'));
 	expect(KEY_BIG).toBe(big);
 	expect(written).toEqual(secrets);
@@ -809,12 +808,12 @@ describe('the requests that one pod costs', () => {
 			for (const key of ['A', 'B', `OWN_${folder.length}`]) await putSecret(vault, `${folder}/${key}`, 'x');
 		}
 		const before = vault.requests.length;
-		const { code, last } = await runFetcher(bundle.file, pod, vaultEnv(vault));
+		const { code, last } = await runFetcher(fetcher, pod, vaultEnv(vault));
 		expect(code).toBe(0);
 		const made = vault.requests.slice(before);
 		expect(made).toHaveLength(1 + 3 + 5 + 1);
 		expect(new Set(made.map(({ connection }) => connection)).size).toBe(1);
-		expect(last).toMatchObject({ requests: 10, connections: 1 });
+		expect(last).toMatchObject({ requests: 10, protocol: 'h2' });
 		await vault[Symbol.asyncDispose]();
 		await pod.scratch.remove();
 	});

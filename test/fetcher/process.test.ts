@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -16,25 +16,24 @@ import {
 	type Pod,
 	type Run,
 	runFetcher,
-	SOURCES,
+	runWithDefect,
 	startFetcher,
 } from './support/fetcher.ts';
 
 /** Values that must be nowhere but in the files asked for. */
 const CANARIES = ['canary-a1-7f3c', "canary 'b2'\n7f3c", 'canary-c3-7f3c'] as const;
 
-let bundle: Awaited<ReturnType<typeof buildFetcher>>;
+let fetcher: string;
 let vault: Backend;
 let pod: Pod;
 let jwt: string;
 
 beforeAll(async () => {
-	[bundle, vault] = await Promise.all([buildFetcher(), startReal()]);
+	[fetcher, vault] = await Promise.all([buildFetcher(), startReal()]);
 	for (const [i, value] of CANARIES.entries()) await putSecret(vault, `orgs/acme/secrets/KEY_${i}`, value);
 });
 afterAll(async () => {
 	await vault[Symbol.asyncDispose]();
-	await bundle.remove();
 });
 beforeEach(async () => {
 	jwt = vault.jwt({ jti: 'canary-claim-7f3c' });
@@ -42,8 +41,8 @@ beforeEach(async () => {
 });
 afterEach(() => pod.scratch.remove());
 
-const fetch = (env: Readonly<Record<string, string>> = {}, nodeArgs: readonly string[] = []): Promise<Run> =>
-	runFetcher(bundle.file, pod, { ...vaultEnv(vault), ...env }, { nodeArgs });
+const fetch = (env: Readonly<Record<string, string>> = {}): Promise<Run> =>
+	runFetcher(fetcher, pod, { ...vaultEnv(vault), ...env });
 
 /** Parts of what must not be told: the values, the token for Vault, and the JWT whole and in parts. */
 const forbidden = (): readonly string[] => [
@@ -100,30 +99,29 @@ describe('no value, token or JWT is told', () => {
 
 	test('after a defect, whatever its error says: exit code 70, the kind of error and places in the code', async () => {
 		// A preloaded module puts a defect into the fetcher: one that quotes what it was given.
-		const preload = `const fs = process.getBuiltinModule('node:fs');
+		const defect = `const fs = process.getBuiltinModule('node:fs');
 			fs.writeFileSync = (file, text) => { throw new RangeError('cannot write ' + text, { cause: new Error(text) }); };
 			process.getBuiltinModule('node:module').syncBuiltinESMExports();`;
-		const url = `data:text/javascript,${encodeURIComponent(preload)}`;
-		const run = await fetch({}, ['--import', url]);
+		const run = await runWithDefect(defect, pod, vaultEnv(vault));
 		expect(run.code).toBe(70);
 		expectSilence(run);
 		expect(run.words).toBe('internal: a defect of Envtier (RangeError); please report it with the log');
 		expect(run.last?.['places']).toEqual(
-			expect.arrayContaining([expect.stringMatching(/^at .*fetcher\.mjs:\d+:\d+\)?$/)]),
+			expect.arrayContaining([expect.stringMatching(/^at .*fetcher\/\w+\.ts:\d+:\d+\)?$/)]),
 		);
 		expect(pod.files()).toEqual({});
 	});
 
 	test.each(['uncaughtException', 'unhandledRejection'])('after an %s outside the fetch', async (kind) => {
 		const blow = kind === 'uncaughtException' ? 'throw error;' : 'Promise.reject(error);';
-		const preload = `const fs = process.getBuiltinModule('node:fs'); const { readFileSync } = fs;
+		const defect = `const fs = process.getBuiltinModule('node:fs'); const { readFileSync } = fs;
 			fs.readFileSync = (file, ...rest) => {
 				const text = readFileSync(file, ...rest);
 				if (String(file).endsWith('/token')) setImmediate(() => { const error = new TypeError(text); ${blow} });
 				return text;
 			};
 			process.getBuiltinModule('node:module').syncBuiltinESMExports();`;
-		const run = await fetch({}, ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]);
+		const run = await runWithDefect(defect, pod, vaultEnv(vault));
 		expect(run.code).toBe(70);
 		expectSilence(run);
 		expect(run.words).toContain('(TypeError)');
@@ -145,43 +143,36 @@ describe('what Vault’s name is given for', () => {
 	});
 	afterAll(() => recorder[Symbol.asyncDispose]());
 
-	test.each([{ from: 'the bundle' }, { from: 'the sources' }])(
-		'nothing but ENVTIER_* is read: $from',
-		async ({ from }) => {
-			const before = recorder.requests.length;
-			const foreign = {
-				VAULT_ADDR: 'https://127.0.0.1:1',
-				VAULT_TOKEN: 'token-of-the-environment',
-				VAULT_NAMESPACE: 'namespace-of-the-environment',
-				VAULT_PREFIX: '/prefix-of-the-environment',
-				VAULT_SKIP_VERIFY: 'true',
-				BAO_ADDR: 'https://127.0.0.1:1',
-				DEBUG: '*',
-				HTTPS_PROXY: 'http://127.0.0.1:1',
-				HTTP_PROXY: 'http://127.0.0.1:1',
-				ALL_PROXY: 'http://127.0.0.1:1',
-			};
-			const file = from === 'the bundle' ? bundle.file : SOURCES;
-			const run = await runFetcher(file, pod, { ...vaultEnv(vault), ...recorded, ...foreign });
-			expect({ code: run.code, words: run.words, stderr: run.stderr }).toEqual({
-				code: 0,
-				words: '',
-				stderr: '',
-			});
-			expectSilence(run);
-			const seen = recorder.requests.slice(before);
-			// Two tiers are empty, and their own paths are asked for.
-			expect(seen).toHaveLength(1 + 3 + 3 + 2 + 1);
-			expect(JSON.stringify(seen)).not.toContain('of-the-environment');
-			const [login, ...rest] = seen;
-			expect(login).toMatchObject({ method: 'POST', path: 'auth/jwt/login' });
-			expect(login?.headers).not.toHaveProperty('x-vault-token');
-			expect(JSON.parse(login?.body ?? '')).toEqual({ role: 'web', jwt });
-			for (const request of rest) expect(request.headers['x-vault-token']).toMatch(/^s\./);
-			for (const request of seen)
-				expect(request.headers).toMatchObject({ 'x-vault-request': 'true', 'user-agent': 'envtier-fetcher' });
-		},
-	);
+	test('nothing but ENVTIER_* is read', async () => {
+		const before = recorder.requests.length;
+		const foreign = {
+			VAULT_ADDR: 'https://127.0.0.1:1',
+			VAULT_TOKEN: 'token-of-the-environment',
+			VAULT_NAMESPACE: 'namespace-of-the-environment',
+			VAULT_PREFIX: '/prefix-of-the-environment',
+			VAULT_SKIP_VERIFY: 'true',
+			BAO_ADDR: 'https://127.0.0.1:1',
+			DEBUG: '*',
+		};
+		const run = await runFetcher(fetcher, pod, { ...vaultEnv(vault), ...recorded, ...foreign });
+		expect({ code: run.code, words: run.words, stderr: run.stderr }).toEqual({
+			code: 0,
+			words: '',
+			stderr: '',
+		});
+		expectSilence(run);
+		const seen = recorder.requests.slice(before);
+		// Two tiers are empty, and their own paths are asked for.
+		expect(seen).toHaveLength(1 + 3 + 3 + 2 + 1);
+		expect(JSON.stringify(seen)).not.toContain('of-the-environment');
+		const [login, ...rest] = seen;
+		expect(login).toMatchObject({ method: 'POST', path: 'auth/jwt/login' });
+		expect(login?.headers).not.toHaveProperty('x-vault-token');
+		expect(JSON.parse(login?.body ?? '')).toEqual({ role: 'web', jwt });
+		for (const request of rest) expect(request.headers['x-vault-token']).toMatch(/^s\./);
+		for (const request of seen)
+			expect(request.headers).toMatchObject({ 'x-vault-request': 'true', 'user-agent': 'envtier-fetcher' });
+	});
 });
 
 test('the token is on its way back while the files are made', async () => {
@@ -196,7 +187,7 @@ test('the token is on its way back while the files are made', async () => {
 		tls: await authority.issue(),
 	});
 	// No file gets its name until Vault has been asked: were it asked afterwards, this would fail.
-	const preload = `const fs = process.getBuiltinModule('node:fs'); const { renameSync } = fs;
+	const defect = `const fs = process.getBuiltinModule('node:fs'); const { renameSync } = fs;
 		const bell = new Int32Array(new SharedArrayBuffer(4));
 		fs.renameSync = (...names) => {
 			for (let i = 0; i < 500 && !fs.existsSync(process.env.FLAG); i++) Atomics.wait(bell, 0, 0, 20);
@@ -205,7 +196,7 @@ test('the token is on its way back while the files are made', async () => {
 		};
 		process.getBuiltinModule('node:module').syncBuiltinESMExports();`;
 	const env = { ENVTIER_VAULT_ADDR: proxy.addr, ENVTIER_VAULT_CA: authority.certPem, FLAG: flag };
-	const run = await fetch(env, ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]);
+	const run = await runWithDefect(defect, pod, { ...vaultEnv(vault), ...env });
 	expect([run.code, run.words]).toEqual([0, '']);
 	await proxy[Symbol.asyncDispose]();
 });
@@ -220,7 +211,7 @@ describe('SIGTERM', () => {
 			ENVTIER_VAULT_ADDR: `https://127.0.0.1:${proxy.port}`,
 			ENVTIER_DEADLINE: deadline,
 		};
-		const running = await startFetcher(bundle.file, pod, env);
+		const running = await startFetcher(fetcher, pod, env);
 		return { proxy, running };
 	};
 
@@ -255,7 +246,7 @@ describe('SIGTERM', () => {
 			tls: await authority.issue(),
 		});
 		const env = { ...vaultEnv(vault), ENVTIER_VAULT_ADDR: proxy.addr, ENVTIER_VAULT_CA: authority.certPem };
-		const running = await startFetcher(bundle.file, pod, env);
+		const running = await startFetcher(fetcher, pod, env);
 		await running.waitUntil('it lists', () => proxy.requests.length === 4);
 		expect(await accessors()).toHaveLength(before.length + 1);
 		running.signal('SIGTERM');
@@ -348,7 +339,7 @@ describe('the surroundings', () => {
 				durationMs: expect.any(Number),
 				empty: ['deployment', 'service'],
 				requests: 10,
-				connections: 1,
+				protocol: 'h2',
 				msg: 'secrets written',
 			},
 		]);
@@ -359,19 +350,18 @@ describe('the surroundings', () => {
 
 	test('a log that nobody reads keeps no pod from starting', () => {
 		const env = { ...pod.env, ...vaultEnv(vault), PATH: process.env['PATH'] ?? '' };
-		const script = 'exec 3>&1; ("$0" "$1" ; echo $? >&3) | true';
-		const code = execFileSync('sh', ['-c', script, process.execPath, bundle.file], { env, encoding: 'utf8' });
+		const script = 'exec 3>&1; ("$0" ; echo $? >&3) | true';
+		const code = execFileSync('sh', ['-c', script, fetcher], { env, encoding: 'utf8' });
 		expect(code).toBe('0\n');
 		expect(Object.keys(pod.files())).toEqual(['env']);
 	});
 
-	test('the bundle stands alone: one file without axios, that needs nothing beside it', async () => {
+	test('the executable stands alone: it needs nothing beside it, and no HTTP client of another package is in it', async () => {
 		const place = await scratch('alone');
-		const file = join(place.dir, 'fetcher.mjs');
-		const text = readFileSync(bundle.file, 'utf8');
-		writeFileSync(file, text);
-		expect((await runFetcher(file, pod, vaultEnv(vault))).code).toBe(0);
-		expect(text.length).toBeLessThan(100_000);
+		const file = join(place.dir, 'fetcher');
+		copyFileSync(fetcher, file);
+		expect((await runFetcher(file, pod, vaultEnv(vault), { cwd: place.dir })).code).toBe(0);
+		expect(readFileSync(fetcher).includes('AxiosError')).toBe(false);
 		await place.remove();
 	});
 });
@@ -386,12 +376,12 @@ describe.runIf(process.getuid?.() === 0)('a DNS server that never answers', () =
 		const sink = `require('node:dgram').createSocket('udp4').bind(53, '127.0.0.53', () => require('node:fs').writeFileSync(process.env.DIR + '/sink', ''))`;
 		const script = `mount --bind "$DIR/resolv.conf" /etc/resolv.conf; ip link set lo up; "$NODE" -e "$SINK" & sink=$!;
 			until test -e "$DIR/sink"; do sleep 0.05; done;
-			start=$(date +%s%N); "$NODE" "$FETCHER" > "$DIR/log" & fetcher=$!; ${then} wait $fetcher; code=$?;
+			start=$(date +%s%N); "$FETCHER" > "$DIR/log" & fetcher=$!; ${then} wait $fetcher; code=$?;
 			end=$(date +%s%N); kill $sink; echo $code $(( (end - start) / 1000000 ))`;
 		const env = {
 			...{ ...pod.env, ...vaultEnv(vault), ENVTIER_VAULT_ADDR: 'https://vault.example.test:8200' },
 			...{ ENVTIER_DEADLINE: deadline, DIR: pod.scratch.dir, SINK: sink },
-			...{ NODE: process.execPath, FETCHER: bundle.file, PATH: process.env['PATH'] ?? '' },
+			...{ NODE: process.execPath, FETCHER: fetcher, PATH: process.env['PATH'] ?? '' },
 		};
 		const args = ['--mount', '--net', '--propagation', 'private', 'bash', '--norc', '-c', script];
 		const [code, ms] = execFileSync('unshare', args, { env, encoding: 'utf8' }).trim().split(' ').map(Number);

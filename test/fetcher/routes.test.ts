@@ -59,16 +59,15 @@ async function startProxy(answer: (number: number) => string | undefined = () =>
 	return { ...running, asked, url: `http://127.0.0.1:${running.port}` };
 }
 
-let bundle: Awaited<ReturnType<typeof buildFetcher>>;
+let fetcher: string;
 let vault: Backend;
 let pod: Pod;
 beforeAll(async () => {
-	[bundle, vault] = await Promise.all([buildFetcher(), startReal()]);
+	[fetcher, vault] = await Promise.all([buildFetcher(), startReal()]);
 	await putSecret(vault, 'orgs/acme/secrets/COLOUR', 'red');
 });
 afterAll(async () => {
 	await vault?.[Symbol.asyncDispose]();
-	await bundle?.remove();
 });
 beforeEach(async () => {
 	pod = await makePod(vault.jwt());
@@ -76,7 +75,7 @@ beforeEach(async () => {
 afterEach(() => pod.scratch.remove());
 
 const fetch = (env: Readonly<Record<string, string>>) =>
-	runFetcher(bundle.file, pod, { ...vaultEnv(vault), ENVTIER_TIERS: 'org', ...env });
+	runFetcher(fetcher, pod, { ...vaultEnv(vault), ENVTIER_TIERS: 'org', ...env });
 
 const authority = await makeAuthority('CA of a reverse proxy');
 
@@ -169,11 +168,12 @@ describe('a certificate for another name than the host', () => {
 describe('a proxy', () => {
 	const at = (): string => new URL(vault.addr).host;
 
-	test('connects to Vault, and TLS is with Vault itself: over HTTP/2 with one connection', async () => {
+	test('connects to Vault, and TLS is with Vault itself: over HTTP/1.1, with two connections at most', async () => {
 		await using proxy = await startProxy();
 		const run = await fetch({ ENVTIER_VAULT_PROXY: proxy.url });
 		expect([run.code, run.words]).toEqual([0, '']);
-		expect(proxy.asked).toEqual([at()]);
+		expect(new Set(proxy.asked)).toEqual(new Set([at()]));
+		expect(proxy.asked.length).toBeLessThanOrEqual(2);
 	});
 
 	test('over HTTP/1.1', async () => {
@@ -208,11 +208,13 @@ describe('a proxy', () => {
 
 	test('that answers 502 for a moment is asked again', async () => {
 		await using proxy = await startProxy((number) =>
-			number < 3 ? 'HTTP/1.1 502 Bad Gateway\r\n\r\n' : undefined,
+			number < 4 ? 'HTTP/1.1 502 Bad Gateway\r\n\r\n' : undefined,
 		);
 		const run = await fetch({ ENVTIER_VAULT_PROXY: proxy.url });
 		expect([run.code, run.words]).toEqual([0, '']);
-		expect(proxy.asked).toHaveLength(3);
+		expect(run.log[0]?.msg).toMatch(
+			/the proxy \S+ does not connect to \S+: HTTP 502 Bad Gateway; trying again/,
+		);
 	});
 
 	test.for<readonly [string, string, string]>([
@@ -234,7 +236,8 @@ describe('a proxy', () => {
 		expect(run.words).toContain(words);
 		expect(run.words).toContain('ENVTIER_VAULT_PROXY');
 		expect(run.words).not.toContain('\u001b');
-		expect(proxy.asked).toHaveLength(1);
+		// Asked a second time for what it says.
+		expect(proxy.asked.length).toBeLessThanOrEqual(2);
 	});
 
 	test('that is not there: tried until the deadline', async () => {

@@ -9,11 +9,10 @@ import { buildFetcher, makePod, type Pod, type Run, runFetcher } from './support
 const HERE = { namespace: 'shop', deployment: 'shop' };
 const SECRET = 'deployments/shop/services/web/secrets';
 
-let bundle: Awaited<ReturnType<typeof buildFetcher>>;
+let fetcher: string;
 beforeAll(async () => {
-	bundle = await buildFetcher();
+	fetcher = await buildFetcher();
 });
-afterAll(() => bundle.remove());
 
 describe.each([
 	{ name: 'OpenBao', start: startReal },
@@ -31,7 +30,7 @@ describe.each([
 	afterEach(() => pod.scratch.remove());
 
 	const fetch = (env: Readonly<Record<string, string>>): Promise<Run> =>
-		runFetcher(bundle.file, pod, { ...vaultEnv(vault), ENVTIER_FORMAT: 'json', ...env });
+		runFetcher(fetcher, pod, { ...vaultEnv(vault), ENVTIER_FORMAT: 'json', ...env });
 	const written = (): unknown => JSON.parse(pod.files()['env.json'] ?? '{}');
 
 	test('open in the scopes that they were sealed for, beside the tiers and over them', async () => {
@@ -194,7 +193,7 @@ test('a fetch without sealed values asks the transit engine nothing', async () =
 	await using vault = await startReal();
 	const pod = await makePod(vault.jwt());
 	const since = await auditRequests(vault as Backend & OpenBao);
-	expect((await runFetcher(bundle.file, pod, vaultEnv(vault))).code).toBe(0);
+	expect((await runFetcher(fetcher, pod, vaultEnv(vault))).code).toBe(0);
 	const paths = (await since()).map(({ path }) => path);
 	expect(paths).toContain('auth/jwt/login');
 	expect(paths.filter((path) => path.startsWith('transit'))).toEqual([]);

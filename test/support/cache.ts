@@ -1,4 +1,4 @@
-import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -54,6 +54,26 @@ export async function cached(part: Part): Promise<string> {
 	} finally {
 		release();
 	}
+}
+
+const DAY_MS = 24 * 3600 * 1000;
+
+/** The same for what has many versions, such as builds of this repository: versions that nobody used for a day are removed. */
+export async function cachedForDays(part: Part): Promise<string> {
+	const dir = await cached(part);
+	const now = new Date();
+	await utimes(dir, now, now);
+	for (const entry of await readdir(cacheDir())) {
+		if (!entry.startsWith(`${part.name}-`)) continue;
+		const path = join(cacheDir(), entry);
+		// Another run may remove it in the same moment.
+		const used = await stat(path).then(
+			({ mtimeMs }) => mtimeMs,
+			() => now.getTime(),
+		);
+		if (used < now.getTime() - DAY_MS) await rm(path, { recursive: true, force: true });
+	}
+	return dir;
 }
 
 /** Removes what a run left that was killed while it installed; only the holder of the lock may do so. */

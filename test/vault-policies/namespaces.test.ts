@@ -11,9 +11,9 @@ const SCRIPT = join(import.meta.dirname, '../../deploy/vault/setup.sh');
 const signer = makeJwtSigner();
 
 let house: VaultHouse;
-let bundle: Awaited<ReturnType<typeof buildFetcher>>;
+let fetcher: string;
 beforeAll(async () => {
-	[house, bundle] = await Promise.all([makeVaultHouse(), buildFetcher()]);
+	[house, fetcher] = await Promise.all([makeVaultHouse(), buildFetcher()]);
 	const { bao } = house;
 	await createNamespace(bao, 'platform');
 	for (const name of ['team-a', 'team-b']) {
@@ -26,7 +26,6 @@ beforeAll(async () => {
 	await enableAuth(bao, 'jwt', { config, namespace: 'platform' });
 });
 afterAll(async () => {
-	await bundle?.remove();
 	await house?.[Symbol.asyncDispose]();
 });
 
@@ -46,7 +45,7 @@ async function fetch(namespace: string | undefined, kv: string) {
 	const pod = await makePod(signer.sign(serviceAccountClaims('shop', 'web')));
 	const { addr, caPem } = house.bao;
 	try {
-		const run = await runFetcher(bundle.file, pod, {
+		const run = await runFetcher(fetcher, pod, {
 			...{ ENVTIER_VAULT_ADDR: addr, ENVTIER_VAULT_CA: caPem, ENVTIER_DEADLINE: '20' },
 			...{ ENVTIER_VAULT_AUTH_MOUNT: 'jwt', ENVTIER_VAULT_ROLE: 'shop_web' },
 			...{ ENVTIER_DEPLOYMENT: 'shop', ENVTIER_FORMAT: 'json', ENVTIER_VAULT_KV_MOUNT: kv },

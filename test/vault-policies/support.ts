@@ -88,7 +88,7 @@ export async function makeVaultHouse(): Promise<VaultHouse> {
 async function makeHouse(cluster: ApiServer): Promise<House> {
 	const vault = await makeVaultHouse();
 	const { bao } = vault;
-	const bundle = await buildFetcher();
+	const fetcher = await buildFetcher();
 	const token = (account: Account, audience: string): Promise<string> =>
 		cluster.token(account.namespace, account.name, [audience]);
 	return {
@@ -103,7 +103,7 @@ async function makeHouse(cluster: ApiServer): Promise<House> {
 			const pod = await makePod(await token(account, audience));
 			const at = { ENVTIER_VAULT_ADDR: bao.addr, ENVTIER_VAULT_CA: bao.caPem, ENVTIER_DEADLINE: '20' };
 			try {
-				return { ...(await runFetcher(bundle.file, pod, { ...at, ...env })), files: pod.files() };
+				return { ...(await runFetcher(fetcher, pod, { ...at, ...env })), files: pod.files() };
 			} finally {
 				await pod.scratch.remove();
 			}
@@ -116,7 +116,6 @@ async function makeHouse(cluster: ApiServer): Promise<House> {
 			return auth.client_token;
 		},
 		[Symbol.asyncDispose]: async () => {
-			await bundle.remove();
 			await bao.stop();
 			await cluster.stop();
 		},

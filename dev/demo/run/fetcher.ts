@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import process from 'node:process';
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import { INJECTED } from '../../../contract/names.ts';
 import type { Tier } from '../../../contract/tiers.ts';
@@ -15,13 +14,14 @@ export interface FetchReport {
 	readonly keys: Readonly<Partial<Record<Tier, readonly string[]>>>;
 	readonly files: readonly string[];
 	readonly requests: number;
-	readonly connections: number;
+	/** What it spoke with Vault. */
+	readonly protocol: string;
 	/** From the start of the process to its end, as seen from outside. */
 	readonly milliseconds: number;
 }
 
 /**
- * Runs dist/fetcher.mjs with exactly the environment that the pod gives the init container; only paths lead to the
+ * Runs dist/fetcher with exactly the environment that the pod gives the init container; only paths lead to the
  * directories that stand for its volumes.
  *
  * @param dir an empty directory for the file that gets the termination message, which the kubelet would make
@@ -40,8 +40,7 @@ export async function runFetcher(
 	const started = performance.now();
 	const ended = await runProcess({
 		name: 'the fetcher',
-		command: process.execPath,
-		args: [await builtProgram('fetcher')],
+		command: await builtProgram('fetcher'),
 		env: { ...Object.fromEntries(variables), ENVTIER_TERMINATION_LOG: lastWords },
 	});
 	const milliseconds = Math.round(performance.now() - started);

@@ -6,11 +6,12 @@ export const ROOT = join(import.meta.dirname, '../../..');
 
 /** The file of a built program: the very one that goes into its image. */
 export async function builtProgram(name: 'webhook' | 'fetcher' | 'api' | 'envtier'): Promise<string> {
-	const file = join(ROOT, `dist/${name}.mjs`);
+	// The fetcher is an executable, the others are bundles for Node.
+	const file = `dist/${name}${name === 'fetcher' ? '' : '.mjs'}`;
 	try {
-		await access(file);
+		await access(join(ROOT, file));
 	} catch {
-		throw new Error(`dist/${name}.mjs is not there: run \`make build\` first`);
+		throw new Error(`${file} is not there: run \`make build\` first`);
 	}
-	return file;
+	return join(ROOT, file);
 }

@@ -28,7 +28,7 @@ export async function showFetch(screen: Screen, parts: FetchParts): Promise<void
 	const report = await runFetcher(container, volumes, dir);
 	const requests = requestsInWords(vault.requests.slice(earlier));
 	screen.say(
-		'dist/fetcher.mjs was run with exactly the environment that the pod gives it, its volumes being folders here.',
+		'dist/fetcher was run with exactly the environment that the pod gives it, its volumes being folders here.',
 		`It logged in to the development Vault, which holds ${vaultFile} and the new secret, as role "${setting('ENVTIER_VAULT_ROLE')}".`,
 		'For each key the last tier that has it wins:',
 	);
@@ -36,7 +36,7 @@ export async function showFetch(screen: Screen, parts: FetchParts): Promise<void
 	screen.table(['key', 'taken from', 'overrides'], rowsOf(report, holders));
 	screen.say(
 		`${report.files.length === 1 ? 'File' : 'Files'} written: ${report.files.map((file) => volumes.inPod(container, file)).join(', ')}`,
-		`Requests to Vault: ${requests}; connections: ${report.connections}; whole process: ${report.milliseconds} ms`,
+		`Requests to Vault: ${requests}; over ${report.protocol}; whole process: ${report.milliseconds} ms`,
 	);
 }
 

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { ExitReason } from '../../../contract/exit-codes.ts';
 import { serviceAccountToken } from '../../../dev/demo/run/token.ts';
 import { type DevVault, type DevVaultOptions, startDevVault } from '../../../dev/vault/start.ts';
-import { makePod, type Pod, runFetcher, SOURCES } from '../../fetcher/support/fetcher.ts';
+import { buildFetcher, makePod, type Pod, runFetcher } from '../../fetcher/support/fetcher.ts';
 import { vaultApi } from '../../support/openbao.ts';
 import { seal } from '../../support/openbao-setup.ts';
 import { freePort } from '../../support/ports.ts';
@@ -130,7 +130,7 @@ export async function happen(mishap: Mishap): Promise<Ending> {
 			...mishap.env,
 			...(await mishap.late?.(vault)),
 		};
-		const { code, words } = await runFetcher(SOURCES, pod, env);
+		const { code, words } = await runFetcher(await buildFetcher(), pod, env);
 		return { code, words: asInAPod(words, pod, env.ENVTIER_VAULT_ADDR) };
 	} finally {
 		await pod.scratch.remove();

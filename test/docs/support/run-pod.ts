@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import { makeVolumes, type Volumes } from '../../../dev/demo/run/volumes.ts';
-import { SOURCES } from '../../fetcher/support/fetcher.ts';
+import { buildFetcher } from '../../fetcher/support/fetcher.ts';
 import { runProcess } from '../../support/process.ts';
 import { scratch } from '../../support/scratch.ts';
 
@@ -69,13 +69,13 @@ export async function runPod(pod: V1Pod): Promise<PodRun> {
 		await mkdir(dir);
 		const volumes = await makeVolumes(pod, dir);
 		const words = join(place.dir, 'termination-log');
+		const fetcher = await buildFetcher();
 		for (const container of pod.spec?.initContainers ?? []) {
 			await writeFile(words, '');
 			const env = await environmentOf(container, pod, volumes);
 			const onHost = Object.entries(env).map(([name, value]) => [name, volumes.onHost(container, value)]);
 			const { code } = await runProcess({
-				command: process.execPath,
-				args: [SOURCES],
+				command: fetcher,
 				env: { ...Object.fromEntries(onHost), ENVTIER_TERMINATION_LOG: words },
 			});
 			if (code !== 0) return { printed: '', failed: `${code} ${await readFile(words, 'utf8')}` };

@@ -1,22 +1,69 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { installedBun } from '../../../build/executable.ts';
+import { cachedForDays } from '../../support/cache.ts';
+import { hashInto } from '../../support/images/context.ts';
 import { type RunningProcess, runProcess, startProcess } from '../../support/process.ts';
 import { type Scratch, scratch } from '../../support/scratch.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 
-/** The bundle that the image holds, made of the sources as they are now, in a place of its own. */
-export async function buildFetcher(): Promise<{ readonly file: string; remove(): Promise<void> }> {
-	const place = await scratch('bundle');
-	const args = ['build.ts', `--out=${place.dir}`, 'fetcher'];
-	const { code, stderr } = await runProcess({ command: process.execPath, args, cwd: ROOT });
-	if (code !== 0) throw new Error(`node ${args.join(' ')} failed:\n${stderr}`);
-	return { file: join(place.dir, 'fetcher.mjs'), remove: place.remove };
+/**
+ * The executable that the image holds, made of the sources as they are now. It is built once for all test files, and rebuilt when
+ * a source, the build or a package changes.
+ */
+export async function buildFetcher(): Promise<string> {
+	const key = await hashOf('contract', 'fetcher', 'build.ts', 'build', 'package-lock.json');
+	const install = async (dir: string): Promise<void> => {
+		const args = ['build.ts', `--out=${dir}`, 'fetcher'];
+		const { code, stderr } = await runProcess({
+			command: process.execPath,
+			args,
+			cwd: ROOT,
+			env: process.env,
+		});
+		if (code !== 0) throw new Error(`node ${args.join(' ')} failed:\n${stderr}`);
+	};
+	return join(await cachedForDays({ name: 'fetcher', version: key, install }), 'fetcher');
 }
 
-/** The fetcher from its sources, without a build. */
-export const SOURCES = join(ROOT, 'fetcher/main.ts');
+async function hashOf(...paths: readonly string[]): Promise<string> {
+	const hash = createHash('sha256').update(`${process.platform} ${process.arch}`);
+	for (const path of paths) await hashInto(hash, join(ROOT, path), path);
+	return hash.digest('hex').slice(0, 12);
+}
+
+/**
+ * Sends GET requests with the fetcher's transport on Bun, one after another. Gives for each a status, `retryable`, or the sentence of a failure
+ * that no retry heals.
+ */
+export async function askWithTransport(
+	address: string,
+	paths: readonly string[],
+	caPem = '',
+): Promise<readonly (number | string)[]> {
+	const args = [join(import.meta.dirname, 'ask.ts'), address, caPem, ...paths];
+	const { code, stdout, stderr } = await runProcess({ command: installedBun(), args, timeoutMs: 80_000 });
+	if (code !== 0) throw new Error(stderr);
+	return JSON.parse(stdout) as (number | string)[];
+}
+
+/**
+ * Runs the fetcher's sources on Bun after a program that puts a defect into them. The executable takes no such program: it would let a variable of
+ * the environment decide what it does.
+ */
+export async function runWithDefect(
+	defect: string,
+	pod: Pod,
+	env: Readonly<Record<string, string | undefined>>,
+): Promise<Run> {
+	const preload = join(pod.scratch.dir, 'defect.ts');
+	writeFileSync(preload, defect);
+	const main = join(ROOT, 'fetcher/main.ts');
+	return await runFetcher(installedBun(), pod, env, { args: [`--preload=${preload}`, main] });
+}
 
 /** One line of the log. */
 export interface LogLine {
@@ -84,8 +131,8 @@ export interface Run {
 
 /** What to start besides the fetcher. */
 export interface StartOptions {
-	/** For Node, before the file. */
-	readonly nodeArgs?: readonly string[];
+	readonly args?: readonly string[];
+	readonly cwd?: string;
 	/** A program that runs what follows it. */
 	readonly launcher?: readonly string[];
 }
@@ -95,10 +142,11 @@ export function startFetcher(
 	file: string,
 	pod: Pod,
 	env: Readonly<Record<string, string | undefined>>,
-	{ nodeArgs = [], launcher = [] }: StartOptions = {},
+	{ args: own = [], launcher = [], cwd }: StartOptions = {},
 ): Promise<RunningProcess> {
-	const [command = process.execPath, ...args] = [...launcher, process.execPath, ...nodeArgs, file];
-	return startProcess({ name: 'fetcher', command, args, env: { ...pod.env, ...env } });
+	const [command = file, ...args] = [...launcher, file, ...own];
+	const where = cwd === undefined ? {} : { cwd };
+	return startProcess({ name: 'fetcher', command, args, env: { ...pod.env, ...env }, ...where });
 }
 
 /** Runs the fetcher to its end, as a process with exactly this environment. */

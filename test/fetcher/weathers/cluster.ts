@@ -77,7 +77,7 @@ export const CLUSTER: readonly Case[] = [
 			alone: true,
 			expected: HARMLESS,
 			place: (weather) => at(weather, which),
-			also: ({ last }) => expect(last).toMatchObject({ connections: 1 }),
+			also: ({ last }) => expect(last).toMatchObject({ protocol: 'h2' }),
 		},
 		{
 			what: `${what}, sealed`,
@@ -99,7 +99,7 @@ export const CLUSTER: readonly Case[] = [
 		place: (weather) => at(weather, 'reading', (cluster) => deposed(cluster, 'reading')),
 		// Nobody else was asked, although the standby says who was active last.
 		also: ({ last, log }) => {
-			expect(last).toMatchObject({ connections: 1 });
+			expect(last).toMatchObject({ protocol: 'h2' });
 			expect(log[0]?.msg).toMatch(/a standby that cannot pass requests on now .*; trying again$/);
 		},
 	},

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm, stat, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { err, ok, type Result } from '../../../contract/result.ts';
-import { cached } from '../cache.ts';
+import { cachedForDays } from '../cache.ts';
 import { hashInto } from './context.ts';
 
 /** An image in a file. */
@@ -26,8 +26,6 @@ export interface Identity {
 /** Makes the image in the file `to`; `work` is a path for a folder of parts, to be removed afterwards. */
 export type Make = (to: string, work: string, say: (line: string) => void) => Promise<Result<undefined>>;
 
-const DAY_MS = 24 * 3600 * 1000;
-
 /** Gives the image from the cache; made on the first call. Images of other keys go after a day without use. */
 export async function keepImage({ name, ref, key }: Identity, make: Make): Promise<Result<BuiltImage>> {
 	const hash = createHash('sha256').update(key);
@@ -40,23 +38,11 @@ export async function keepImage({ name, ref, key }: Identity, make: Make): Promi
 		throw new Error(made.error);
 	};
 	const part = { name: `image-${name}`, version: hash.digest('hex').slice(0, 12), install };
-	const dir = await cached(part).catch((thrown: unknown) => {
+	const dir = await cachedForDays(part).catch((thrown: unknown) => {
 		if (lacking === undefined) throw thrown;
 		return undefined;
 	});
 	if (dir === undefined) return err(lacking ?? '');
-	const now = new Date();
-	await utimes(dir, now, now);
-	await forgetUnused(dirname(dir), `${part.name}-`);
 	const tar = join(dir, 'image.tar');
 	return ok({ tar, ref, sizeBytes: (await stat(tar)).size });
-}
-
-async function forgetUnused(cache: string, prefix: string): Promise<void> {
-	for (const entry of await readdir(cache)) {
-		if (!entry.startsWith(prefix)) continue;
-		const path = join(cache, entry);
-		const used = (await stat(path)).mtimeMs;
-		if (used < Date.now() - DAY_MS) await rm(path, { recursive: true, force: true });
-	}
 }

@@ -49,8 +49,7 @@ export async function runStoredFetcher(cluster: Cluster, pod: V1Pod): Promise<Fe
 	await writeFile(terminationMessageFile, '');
 	const finished = await runProcess({
 		name: 'fetcher',
-		command: process.execPath,
-		args: [join(ROOT, 'dist/fetcher.mjs')],
+		command: join(ROOT, 'dist/fetcher'),
 		env: {
 			...containerEnv(fetcherOf(pod)),
 			ENVTIER_OUT: dir,

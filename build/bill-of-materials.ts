@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+/** A package of npm. */
+export interface Package {
+	readonly name: string;
+	readonly version: string;
+	readonly license: string;
+}
+
+/**
+ * The packages that files of a bundle belong to, each once, and Bun, sorted by name.
+ *
+ * @param files paths as a metafile of esbuild has them
+ */
+export async function packagesIn(files: readonly string[]): Promise<readonly Package[]> {
+	const folders = files.flatMap((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []);
+	const bun = createRequire(import.meta.url).resolve('bun/package.json');
+	const manifests = [...new Set(folders)].map((folder) => join(folder, 'package.json'));
+	const packages = await Promise.all(
+		[...manifests, bun].map(async (file) => JSON.parse(await readFile(file, 'utf8')) as Package),
+	);
+	return packages.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What is in an executable, as CycloneDX 1.6 in JSON: scanners cannot look into it. */
+export function billOfMaterials(program: string, packages: readonly Package[]): string {
+	const components = packages.map(({ name, version, license }) => ({
+		type: 'library',
+		name,
+		version,
+		licenses: [{ license: { id: license } }],
+		purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
+	}));
+	const metadata = { component: { type: 'application', name: `envtier-${program}` } };
+	const document = { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, metadata, components };
+	return `${JSON.stringify(document, undefined, '\t')}\n`;
+}

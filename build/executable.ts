@@ -1,0 +1,121 @@
+/** Makes an executable of a bundle: Bun, the bundle and its bytecode in one file (docs/adr: the fetcher's runtime). */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
+
+const run = promisify(execFile);
+
+/** Architectures of Linux that executables are made for, by Node's names, and Bun's packages for them. */
+const LINUX = { x64: '@oven/bun-linux-x64', arm64: '@oven/bun-linux-aarch64' } as const;
+
+/** One of them. */
+export type Arch = keyof typeof LINUX;
+
+/** True for the name of an architecture that executables are made for. */
+export const isArch = (name: string): name is Arch => name in LINUX;
+
+/**
+ * Makes the executable `outfile` of the bundle `bundle`.
+ *
+ * @param arch makes it for Linux on that architecture; undefined: for this machine
+ */
+export async function compileExecutable(
+	bundle: string,
+	outfile: string,
+	arch: Arch | undefined,
+): Promise<void> {
+	const work = await mkdtemp(join(tmpdir(), 'envtier-executable-'));
+	try {
+		const own = installedBun();
+		const target = arch === undefined ? own : await bunFor(LINUX[arch], work);
+		const runtime = join(work, 'runtime');
+		await writeFile(runtime, withoutVariables(await readFile(target)), { mode: 0o755 });
+		// Neither .env nor bunfig.toml in the working directory decides what the executable does; tsconfig.json and package.json do not by default.
+		await run(own, [
+			...['build', '--compile', '--minify', '--bytecode', '--format=esm'],
+			...['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig'],
+			...[`--compile-executable-path=${runtime}`, `--outfile=${outfile}`, bundle],
+		]);
+	} finally {
+		await rm(work, { recursive: true, force: true });
+	}
+}
+
+function ownPackage(): string {
+	const { platform, arch } = process;
+	return `@oven/bun-${platform === 'win32' ? 'windows' : platform}-${arch === 'arm64' ? 'aarch64' : arch}`;
+}
+
+/**
+ * The path of Bun's program for this machine, among the installed packages. The install script of the package `bun`, where it runs, moves the
+ * program there from the platform's own package.
+ */
+export function installedBun(): string {
+	const folderOf = (name: string): string =>
+		dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+	const moved = join(folderOf('bun'), 'bin/bun.exe');
+	// Without the script a note of a few bytes is there.
+	return statSync(moved).size > 1_000_000 ? moved : join(folderOf(ownPackage()), 'bin/bun');
+}
+
+/** Bun's program for another architecture, which npm does not install here: downloaded, and compared with package-lock.json. */
+async function bunFor(name: string, work: string): Promise<string> {
+	if (name === ownPackage()) return installedBun();
+	const lock = JSON.parse(await readFile(join(import.meta.dirname, '../package-lock.json'), 'utf8')) as Lock;
+	const locked = lock.packages[`node_modules/${name}`];
+	if (locked === undefined) throw new Error(`package-lock.json does not name ${name}`);
+	const npm = ['pack', '--silent', `--pack-destination=${work}`, `${name}@${locked.version}`];
+	const { stdout } = await run('npm', npm);
+	const packed = join(work, stdout.trim());
+	const content = await readFile(packed);
+	const hash = `sha512-${createHash('sha512').update(content).digest('base64')}`;
+	if (hash !== locked.integrity) throw new Error(`${name} is not the package that package-lock.json names`);
+	const unpacked = join(work, 'package.tar');
+	await writeFile(unpacked, gunzipSync(content));
+	await run('tar', ['--extract', `--file=${unpacked}`, `--directory=${work}`, 'package/bin/bun']);
+	return join(work, 'package/bin/bun');
+}
+
+interface Lock {
+	readonly packages: Readonly<Record<string, { readonly version: string; readonly integrity: string }>>;
+}
+
+/**
+ * Beginnings of names of environment variables that Bun reads before it runs a program: options for itself and for its engine, programs to load first,
+ * debuggers, logs of requests, certificates to trust, secrets of TLS to write down.
+ */
+const VARIABLES = [
+	'BUN_',
+	'NODE_CHANNEL_',
+	'NODE_COMPILE_CACHE',
+	'NODE_EXTRA_CA_CERTS',
+	'NODE_TLS_',
+	'NODE_USE_SYSTEM_CA',
+	'SSL_CERT_',
+];
+
+/** A byte that no name of a variable in a pod holds: the API server takes ASCII alone. */
+const NEVER = 0xff;
+
+/**
+ * Bun with other names for those variables, so that none of them is ever set. Bun has no option to ignore them, and BUN_OPTIONS and BUN_BE_BUN
+ * make an executable load another program.
+ */
+function withoutVariables(bun: Buffer): Buffer {
+	for (const name of VARIABLES) {
+		let count = 0;
+		for (let at = bun.indexOf(name); at >= 0; at = bun.indexOf(name, at + 1)) {
+			bun[at] = NEVER;
+			count += 1;
+		}
+		if (count === 0) throw new Error(`this version of Bun has no variable ${name}: look at the list again`);
+	}
+	return bun;
+}

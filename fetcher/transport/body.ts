@@ -1,0 +1,22 @@
+import { BODY_LIMIT } from './exchange.ts';
+import { tooLarge } from './faults.ts';
+
+/**
+ * Reads the whole body of a response.
+ *
+ * @throws Failure (bad-answer) when more than `BODY_LIMIT` bytes come; the rest is not read then
+ */
+export async function readBody(response: Response, address: string): Promise<Buffer> {
+	if (response.body === null) return Buffer.alloc(0);
+	const chunks: Uint8Array[] = [];
+	let size = 0;
+	for await (const chunk of response.body) {
+		size += chunk.length;
+		if (size > BODY_LIMIT) throw tooLarge(address, BODY_LIMIT);
+		chunks.push(chunk);
+	}
+	const [only] = chunks;
+	return chunks.length === 1 && only !== undefined
+		? Buffer.from(only.buffer, only.byteOffset, only.byteLength)
+		: Buffer.concat(chunks, size);
+}

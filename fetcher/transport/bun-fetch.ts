@@ -1,0 +1,40 @@
+/** What Bun's `fetch` takes beyond the standard's options, as far as the fetcher uses it (Bun's documentation, "Fetch"). */
+export interface BunRequestInit extends RequestInit {
+	/** Without it Bun speaks HTTP/1.1. With `http2` a server that does not offer it is an `EPROTO` error: Bun does not fall back. */
+	readonly protocol?: 'http2' | 'http1.1';
+	/** False: the body is given as it came, whatever its content encoding. */
+	readonly decompress?: boolean;
+	readonly tls?: BunTls;
+	/** Address of an HTTP proxy. With one Bun speaks HTTP/1.1 alone. */
+	readonly proxy?: string;
+}
+
+/** How Bun checks a server. */
+export interface BunTls {
+	/** PEM texts. They replace Bun's own roots. */
+	readonly ca: string | readonly string[];
+	readonly rejectUnauthorized: boolean;
+	readonly minVersion: number;
+	/** Name for the server name indication, and to compare the certificate with; the URL's host unless given. */
+	readonly serverName?: string;
+}
+
+/** The number of TLS 1.2 in its handshake (RFC 5246, A.1), which Bun's `fetch` wants in the place of a name. */
+export const TLS_1_2 = 0x0303;
+
+/** Bun's `fetch`; on Node the same function ignores what it does not know. */
+export const bunFetch = fetch as (url: string, init: BunRequestInit) => Promise<Response>;
+
+/** Names of environment variables by which Bun's `fetch` would choose a proxy, or not (as curl has them). */
+const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'];
+
+/**
+ * Takes the variables out of the environment that Bun's `fetch` reads at each call: what the fetcher does is decided by `ENVTIER_*` variables
+ * alone. Those that Bun reads when it starts are made ineffective when the executable is built (build.ts).
+ */
+export function forgetProxies(env: Record<string, string | undefined>): void {
+	for (const name of PROXY_VARIABLES) {
+		delete env[name];
+		delete env[name.toLowerCase()];
+	}
+}
