@@ -158,7 +158,7 @@ describe('make demo', () => {
 		await rm(secrets);
 
 		expect(code).toBe(1);
-		expect(stderr).toContain('the fetcher ended with 21: login-refused: role "web"');
+		expect(stderr).toContain('the fetcher ended with 21: login-refused: role "shop_web"');
 	});
 
 	test('says so when there is no shell to run the application with', async () => {

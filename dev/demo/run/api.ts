@@ -34,7 +34,8 @@ export async function startSecretsApi(dir: string, vault: DevVault, org: string)
 	const leaf = await authority.issue();
 	const made = await runProcess({
 		command: process.execPath,
-		args: [program, '--new-key', '--subject', 'user:you', '--org', org],
+		// The file has put secrets under the pod's deployment already: only a platform administrator may adopt such a name.
+		args: [program, '--new-key', '--subject', 'user:you', '--org', org, '--roles', 'platform_admin'],
 	});
 	const api = await startProcess({
 		name: 'the secrets API',

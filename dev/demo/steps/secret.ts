@@ -19,11 +19,12 @@ export async function showSecret(
 	const org = variableOf(pod, 'ENVTIER_ORG') ?? 'acme';
 	await using api = await startApi(org);
 	const place = ['--deployment', deployment, ...(service === undefined ? [] : ['--service', service])];
-	const create = ['deployments', 'create', deployment, '--org', org];
+	const create = ['deployments', 'create', deployment, '--org', org, '--adopt'];
 	const set = ['secrets', 'set', KEY, ...place, '--value-stdin'];
 	screen.say(
 		'dist/api.mjs, the secrets API, runs here on the development Vault. A person or a pipeline calls it with curl or with the command,',
-		'which takes no value as an argument: it would stay in the history of the shell.',
+		'which takes no value as an argument: it would stay in the history of the shell. The file has put secrets under the name of the',
+		'deployment already, so a platform administrator adopts it.',
 	);
 	screen.show([
 		screen.paint('strong', `$ envtier ${create.join(' ')}`),
