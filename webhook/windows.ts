@@ -16,7 +16,10 @@ function excludesLinux(requirement: Json, path: string): boolean {
 	return operator === 'NotIn' && values.includes('linux') && !values.includes('windows');
 }
 
-/** The terms of the node affinity that a pod insists on: one of them has to hold, with all of its requirements. */
+/**
+ * The terms of the required node affinity: one of them has to hold, with all of its requirements. A term without any requirement selects
+ * no node (Kubernetes API, NodeSelectorTerm), so it is left out.
+ */
 function requiredTerms(spec: Json): readonly (readonly boolean[])[] {
 	const at = 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution';
 	const affinity = object(
@@ -25,13 +28,17 @@ function requiredTerms(spec: Json): readonly (readonly boolean[])[] {
 	);
 	const required = object(affinity['requiredDuringSchedulingIgnoredDuringExecution'], at);
 	const terms = list(required['nodeSelectorTerms'], `${at}.nodeSelectorTerms`) ?? [];
-	return terms.map((value, i) => {
+	return terms.flatMap((value, i) => {
 		const path = `${at}.nodeSelectorTerms[${i}]`;
-		const expressions = list(item(value, path)['matchExpressions'], `${path}.matchExpressions`) ?? [];
-		return expressions.map((expression, j) => {
+		const term = item(value, path);
+		const expressions = list(term['matchExpressions'], `${path}.matchExpressions`) ?? [];
+		const fields = list(term['matchFields'], `${path}.matchFields`) ?? [];
+		if (expressions.length + fields.length === 0) return [];
+		const requirements = expressions.map((expression, j) => {
 			const where = `${path}.matchExpressions[${j}]`;
 			return excludesLinux(item(expression, where), where);
 		});
+		return [requirements];
 	});
 }
 
@@ -41,8 +48,22 @@ function selectsWindows(spec: Json): boolean {
 	return OS_LABELS.some((label) => selector[label] === 'windows') || Object.hasOwn(selector, BUILD_LABEL);
 }
 
-function isHostProcess(security: Json, path: string): boolean {
-	return object(security['windowsOptions'], `${path}.windowsOptions`)['hostProcess'] === true;
+/** What a `securityContext` says about host processes; undefined where it says nothing. */
+function hostProcess(value: unknown, path: string): boolean | undefined {
+	const options = object(object(value, path)['windowsOptions'], `${path}.windowsOptions`);
+	const said = options['hostProcess'];
+	return typeof said === 'boolean' ? said : undefined;
+}
+
+/** Whether a container is a host process, which only Windows has. What the container says wins over what the pod says. */
+function hasHostProcess(spec: Json): boolean {
+	const ofPod = hostProcess(spec['securityContext'], 'spec.securityContext') ?? false;
+	return ['containers', 'initContainers'].some((field) =>
+		(list(spec[field], `spec.${field}`) ?? []).some((container, i) => {
+			const path = `spec.${field}[${i}]`;
+			return hostProcess(item(container, path)['securityContext'], `${path}.securityContext`) ?? ofPod;
+		}),
+	);
 }
 
 /**
@@ -56,5 +77,5 @@ export function runsOnWindows(spec: Json): boolean {
 	if (selectsWindows(spec)) return true;
 	const terms = requiredTerms(spec);
 	if (terms.length > 0 && terms.every((requirements) => requirements.includes(true))) return true;
-	return isHostProcess(object(spec['securityContext'], 'spec.securityContext'), 'spec.securityContext');
+	return hasHostProcess(spec);
 }

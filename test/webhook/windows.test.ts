@@ -1,4 +1,4 @@
-import type { V1NodeSelectorRequirement, V1PodSpec } from '@kubernetes/client-node';
+import type { V1Container, V1NodeSelectorRequirement, V1PodSpec } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
 import { admit } from '../../webhook/admit.ts';
 import { podOf } from './support/pods.ts';
@@ -22,6 +22,23 @@ const OS = 'kubernetes.io/os';
 const OLD = 'beta.kubernetes.io/os';
 const WINDOWS = { key: OS, operator: 'In', values: ['windows'] };
 const LINUX = { key: OS, operator: 'In', values: ['linux'] };
+const HOST_PROCESS: V1Container = {
+	name: 'web',
+	securityContext: { windowsOptions: { hostProcess: true } },
+};
+/** A term for Windows and a term for one node, whose system nobody says. */
+const byName: Partial<V1PodSpec> = {
+	affinity: {
+		nodeAffinity: {
+			requiredDuringSchedulingIgnoredDuringExecution: {
+				nodeSelectorTerms: [
+					{ matchExpressions: [WINDOWS] },
+					{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['node-1'] }] },
+				],
+			},
+		},
+	},
+};
 const GPU = { key: 'gpu', operator: 'Exists' };
 
 describe('a pod that can run on Windows alone is refused', () => {
@@ -42,6 +59,19 @@ describe('a pod that can run on Windows alone is refused', () => {
 			needs([{ key: 'node.kubernetes.io/windows-build', operator: 'Exists' }]),
 		],
 		['by host processes', { securityContext: { windowsOptions: { hostProcess: true } } }],
+		['by a container that is a host process', { containers: [HOST_PROCESS] }],
+		[
+			'by an init container that is a host process',
+			{ containers: [HOST_PROCESS], initContainers: [{ ...HOST_PROCESS, name: 'prepare' }] },
+		],
+		[
+			'by containers that inherit it from the pod',
+			{
+				securityContext: { windowsOptions: { hostProcess: true } },
+				containers: [{ name: 'web', securityContext: { windowsOptions: {} } }],
+			},
+		],
+		['by the only term that selects any node', needs([], [WINDOWS])],
 	])('%s', ([, spec]) => expect(reasonFor(spec)).toBe('windows'));
 });
 
@@ -66,5 +96,14 @@ describe('a pod that can run on Linux is injected', () => {
 			},
 		],
 		['without terms', needs()],
+		['with a term that selects no node', needs([])],
+		['with a term about the name of a node', byName],
+		[
+			'whose containers take back that they are host processes',
+			{
+				securityContext: { windowsOptions: { hostProcess: true } },
+				containers: [{ name: 'web', securityContext: { windowsOptions: { hostProcess: false } } }],
+			},
+		],
 	])('%s', ([, spec]) => expect(reasonFor(spec)).toBe('inject'));
 });
