@@ -1,7 +1,7 @@
 /** What a policy can allow on a path. */
 export const CAPABILITIES = ['create', 'read', 'update', 'patch', 'delete', 'list', 'sudo', 'deny'] as const;
 
-/** One of them. */
+/** One capability. */
 export type Capability = (typeof CAPABILITIES)[number];
 
 /** Path patterns and what each allows. `*` at the end matches any rest, a segment `+` any one segment. */
@@ -15,8 +15,8 @@ export function patternFault(pattern: string): string | undefined {
 }
 
 /**
- * What these policies allow on `path`, as Vault decides it: only the most specific pattern counts, over all policies together;
- * where several policies have that very pattern their capabilities add up, and "deny" among them removes all others.
+ * The capabilities on `path`, by Vault's rules: only the most specific pattern of all policies counts. Where several
+ * policies have that pattern, their capabilities add up; "deny" removes all others.
  *
  * @param path as Vault sees it: a list request ends in "/"
  */
@@ -29,7 +29,7 @@ export function allowed(policies: readonly Policy[], path: string): ReadonlySet<
 	return found.has('deny') ? new Set(['deny']) : found;
 }
 
-/** A policy may name a folder with its slash, as a list request has it, or without. */
+/** A policy may name a folder with or without the slash at its end; a list request has it. */
 function pick(patterns: ReadonlySet<string>, path: string): string | undefined {
 	const bare = path.replace(/\/$/, '');
 	const exact = [path, bare].find((name) => isExact(name) && patterns.has(name));

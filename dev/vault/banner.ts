@@ -1,10 +1,10 @@
 import type { DevVault } from './start.ts';
 
 /**
- * What the command prints once it serves: first of all that it is no Vault.
+ * The text that the command prints at start. It begins with the warning that this is not Vault.
  *
- * @param caFile the file that holds the CA; undefined: it is printed itself
- * @param unusable secrets that no pod receives because of their key
+ * @param caFile the file that holds the CA; undefined: the CA is printed
+ * @param unusable secrets whose key is no valid variable name; no pod receives them
  */
 export function banner(
 	vault: Pick<DevVault, 'addr' | 'caPem' | 'rootToken' | 'unsealKey'>,

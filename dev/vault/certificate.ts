@@ -15,9 +15,9 @@ export interface ServingPair extends KeyPair {
 const HOUR = 3_600_000;
 const ECDSA = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
 
-/** Makes a CA, and with it a certificate for this host and for `localhost` that holds for 30 days. */
-export async function makePair(host: string): Promise<ServingPair> {
-	// A clock that is a little behind must not refuse it.
+/** Creates a CA and a certificate for this host and for `localhost`, both valid for 30 days. */
+export async function makeServingPair(host: string): Promise<ServingPair> {
+	// Backdated for clients whose clocks are slow.
 	const dates = {
 		notBeforeDate: new Date(Date.now() - HOUR),
 		notAfterDate: new Date(Date.now() + 30 * 24 * HOUR),

@@ -14,7 +14,7 @@ export const USAGE = `Serves the part of Vault's HTTP API that Envtier uses, fro
   --root-token TOKEN  the token that may do everything (random)
 `;
 
-/** What to serve and where. */
+/** The parsed command line. */
 export interface ServeCommand {
 	readonly help: false;
 	readonly file: string;

@@ -1,21 +1,21 @@
 import { isObject } from './request.ts';
 
-/** What a login looks at in a JWT. Nothing here has been verified: this server is for development. */
+/** The claims that a login checks. The signature is not verified: this server is for development. */
 export interface Claims {
-	/** As the token has it: a string, a list or nothing. */
+	/** Not validated: a string, a list or absent. */
 	readonly aud: unknown;
 	readonly sub: string | undefined;
 	/** Seconds since 1970. */
 	readonly exp: number | undefined;
 	readonly nbf: number | undefined;
 	readonly iat: number | undefined;
-	/** From the claim `kubernetes.io` of projected tokens, else from the flat claims of legacy ones. */
+	/** From the claim `kubernetes.io` of a projected token, else from the flat claims of a legacy token. */
 	readonly namespace: string | undefined;
 	readonly serviceAccount: string | undefined;
 	readonly serviceAccountUid: string | undefined;
 }
 
-/** Reads the claims of a compact JWT without checking its signature; undefined when it is no JWT. */
+/** Reads the claims of a compact JWT without checking its signature; undefined if it is not a JWT. */
 export function readClaims(jwt: string): Claims | undefined {
 	const parts = jwt.split('.');
 	if (parts.length !== 3 || parts.some((part) => !/^[\w-]+$/.test(part))) return undefined;
@@ -41,7 +41,7 @@ function readPart(part: string): Readonly<Record<string, unknown>> | undefined {
 		const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
 		return isObject(value) ? value : undefined;
 	} catch {
-		// No JSON, so no JWT. The message would quote the token.
+		// The error is dropped: its message would quote the token.
 		return undefined;
 	}
 }

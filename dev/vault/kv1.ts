@@ -1,13 +1,13 @@
-import { listFolder } from './folder.ts';
-import type { Fields } from './house.ts';
+import { listFolder } from './list-folder.ts';
 import { absent, done, envelope, type Reply, refuse, unsupported } from './reply.ts';
 import type { VaultRequest } from './request.ts';
+import type { SecretData } from './secret-data.ts';
 
-/** What OpenBao says a KV v1 secret may be kept for; nothing expires. */
+/** The lease duration that OpenBao reports for a KV v1 secret. Nothing expires. */
 const LEASE_SECONDS = 2_764_800;
 
 /** Answers a request to a KV v1 engine. `path` is the part inside the mount. */
-export function answerKv1(secrets: Map<string, Fields>, path: string, request: VaultRequest): Reply {
+export function answerKv1(secrets: Map<string, SecretData>, path: string, request: VaultRequest): Reply {
 	switch (request.verb) {
 		case 'read': {
 			const fields = secrets.get(path);

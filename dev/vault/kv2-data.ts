@@ -1,13 +1,13 @@
-import { readCas } from './fields.ts';
-import type { Ask } from './kv2-ask.ts';
+import type { Kv2Request } from './kv2-request.ts';
 import { mergePatch } from './merge-patch.ts';
+import { readCas } from './parameters.ts';
 import { absent, done, envelope, ok, type Reply, refuse, unsupported } from './reply.ts';
 import { isObject } from './request.ts';
 import { addVersion, casFault, isGone, newSecret, type Secret, softDelete } from './versions.ts';
 import { subkeysView, versionView } from './views.ts';
 
 /** Answers requests to `data/`: the versions of a secret. */
-export function answerData(ask: Ask): Reply {
+export function answerData(ask: Kv2Request): Reply {
 	const { secrets, path, request, now } = ask;
 	const secret = secrets.get(path);
 	switch (request.verb) {
@@ -26,7 +26,7 @@ export function answerData(ask: Ask): Reply {
 }
 
 /** Answers a read of one version, the current one unless `?version=` says another; `namesOnly` leaves the values out. */
-export function readVersion({ secrets, path, request, now }: Ask, namesOnly: boolean): Reply {
+export function readVersion({ secrets, path, request, now }: Kv2Request, namesOnly: boolean): Reply {
 	const secret = secrets.get(path);
 	const wanted = request.query.get('version') || '0';
 	if (!/^-?\d+$/.test(wanted)) {
@@ -43,7 +43,7 @@ export function readVersion({ secrets, path, request, now }: Ask, namesOnly: boo
 	return envelope({ data }, gone ? 404 : 200);
 }
 
-function writeVersion(ask: Ask, secret: Secret, data: unknown): Reply {
+function writeVersion(ask: Kv2Request, secret: Secret, data: unknown): Reply {
 	if (data === undefined) return refuse(400, 'no data provided');
 	if (data !== null && !isObject(data)) {
 		return refuse(400, 'error converting input for field "data": expected an object');
@@ -57,7 +57,7 @@ function writeVersion(ask: Ask, secret: Secret, data: unknown): Reply {
 	return version === undefined ? absent : ok(versionView(added.value, added.value.current, version));
 }
 
-function patchVersion(ask: Ask, secret: Secret | undefined): Reply {
+function patchVersion(ask: Kv2Request, secret: Secret | undefined): Reply {
 	const patch = ask.request.body['data'];
 	if (patch === undefined) return refuse(400, 'no data provided');
 	if (secret === undefined) return { status: 404 };

@@ -1,14 +1,14 @@
-import { readSettings } from './fields.ts';
-import { listFolder } from './folder.ts';
-import type { Ask } from './kv2-ask.ts';
+import type { Kv2Request } from './kv2-request.ts';
+import { listFolder } from './list-folder.ts';
 import { mergePatch } from './merge-patch.ts';
+import { readSettings } from './parameters.ts';
 import { absent, done, ok, type Reply, refuse, refuseOne } from './reply.ts';
 import { isObject, type VaultRequest } from './request.ts';
 import { newSecret, type Secret, withSettings } from './versions.ts';
 import { metadataView } from './views.ts';
 
 /** Answers requests to `metadata/`: lists, and what is known of a secret as a whole. */
-export function answerMetadata({ secrets, path, request, now }: Ask): Reply {
+export function answerMetadata({ secrets, path, request, now }: Kv2Request): Reply {
 	const secret = secrets.get(path);
 	switch (request.verb) {
 		case 'list':

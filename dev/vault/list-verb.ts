@@ -3,13 +3,13 @@ import { Duplex } from 'node:stream';
 
 const LIST = Buffer.from('LIST ');
 
-/** The method that Node's HTTP/1 parser sees in the place of LIST. Vault has no use for it. */
+/** The method that replaces LIST for Node's HTTP/1 parser. Vault does not use it. */
 export const LIST_AS = 'M-SEARCH';
 
 /**
- * A connection on which `LIST /path` reads as `M-SEARCH /path`: Vault's LIST is none of the methods that Node's HTTP/1 parser
- * knows. Only the first bytes of a request are looked at, so no body is ever changed. A client that sends the next
- * request before it has the answer to the last one (pipelining) can't use LIST for it.
+ * A connection on which `LIST /path` reads as `M-SEARCH /path`: Node's HTTP/1 parser does not know Vault's
+ * method LIST. Only the first bytes of a request are changed, never a body. With pipelining, LIST works for the first
+ * request only.
  */
 export class ListVerb extends Duplex {
 	readonly #socket: Socket;
@@ -28,7 +28,7 @@ export class ListVerb extends Duplex {
 		socket.on('close', () => this.destroy());
 	}
 
-	/** Says that the bytes that come now start another request. */
+	/** The next bytes start another request. */
 	expectRequest(): void {
 		this.#atStart = true;
 	}

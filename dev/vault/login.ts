@@ -1,46 +1,51 @@
 import { err, ok, type Result } from '../../contract/result.ts';
-import type { AuthMethod, House, Namespace, Role } from './house.ts';
 import { type Claims, readClaims } from './jwt.ts';
 import { envelope, type Reply, refuse } from './reply.ts';
 import type { VaultRequest } from './request.ts';
+import type { AuthMethod, Namespace, Role, VaultState } from './state.ts';
 import type { Token } from './tokens.ts';
 
-/** Clocks may differ by this much, as OpenBao allows. */
+/** Allowed difference between clocks, as in OpenBao. */
 const LEEWAY_SECONDS = 60;
-/** How long a token holds that says only since when. */
-const LIFE_SECONDS = 150;
+/** Lifetime of a token without `exp`, from `nbf` or `iat`. */
+const DEFAULT_LIFETIME_SECONDS = 150;
 
 /**
- * Answers `auth/{mount}/login`. The role, the times, the audience and the service account are checked as OpenBao checks them; the signature is not,
- * and no API server is asked: anybody can log in as anybody. This server is for development.
+ * Answers `auth/{mount}/login`. Role, times, audience and service account are checked as in OpenBao. The signature is not
+ * checked and no API server is called: anybody can log in as anybody.
  */
-export function answerLogin(house: House, space: Namespace, mount: string, request: VaultRequest): Reply {
+export function answerLogin(
+	state: VaultState,
+	namespace: Namespace,
+	mount: string,
+	request: VaultRequest,
+): Reply {
 	if (request.verb !== 'write') return refuse(405, 'unsupported operation');
-	const method = space.auth.get(mount) ?? 'jwt';
+	const method = namespace.auth.get(mount) ?? 'jwt';
 	const name = scalar(request.body['role']);
 	const jwt = scalar(request.body['jwt']);
 	if (name === '') return refuse(400, 'missing role');
 	if (jwt === '') return refuse(400, method === 'jwt' ? 'missing token' : 'missing jwt');
-	const role = space.role(name);
+	const role = namespace.role(name);
 	if (role === undefined) return refuse(400, UNKNOWN_ROLE[method](name));
 	const claims = readClaims(jwt);
-	const checked = CHECK[method](role, claims, Math.floor(house.now() / 1000));
+	const checked = CHECK[method](role, claims, Math.floor(state.now() / 1000));
 	if (!checked.ok) return checked.error;
-	const issued = house.tokens.issue(
+	const issued = state.tokens.issue(
 		{
-			namespace: space.path,
+			namespace: namespace.path,
 			policies: ['default', ...role.policies.filter((policy) => policy !== 'default')].sort(),
 			displayName: `${mount}-${checked.value.serviceAccount ?? checked.value.sub ?? 'nobody'}`,
 			path: `auth/${mount}/login`,
 			meta: metaOf(method, name, checked.value),
 			ttlSeconds: role.ttlSeconds,
 		},
-		house.now(),
+		state.now(),
 	);
 	return envelope({ auth: authView(issued) });
 }
 
-/** The `auth` part of an answer that hands out a token. */
+/** The `auth` object of a response with a token. */
 export function authView(token: Token): object {
 	return {
 		client_token: token.id,
@@ -69,7 +74,7 @@ const CHECK: Readonly<Record<AuthMethod, Check>> = { kubernetes: checkKubernetes
 
 function checkKubernetes(role: Role, claims: Claims | undefined, now: number): Result<Claims, Reply> {
 	if (claims === undefined) return err(refuse(403, 'permission denied'));
-	// OpenBao decodes the audience as a list and trips over anything else; API servers always send a list.
+	// OpenBao accepts a list only. API servers always send a list.
 	if (claims.aud !== undefined && !Array.isArray(claims.aud)) {
 		return err(refuse(500, `'aud' source data must be an array or slice`));
 	}
@@ -79,7 +84,7 @@ function checkKubernetes(role: Role, claims: Claims | undefined, now: number): R
 		return err(refuse(403, 'service account name not authorized'));
 	}
 	if (!binds(role.namespaces, claims.namespace)) return err(refuse(403, 'namespace not authorized'));
-	// An API server's own tokens always end; what it did not issue its TokenReview refuses.
+	// Tokens of an API server always have `exp`; its TokenReview refuses others.
 	if (claims.exp === undefined) return err(refuse(403, 'permission denied'));
 	return ok(claims);
 }
@@ -101,7 +106,7 @@ function checkJwt(role: Role, claims: Claims | undefined, now: number): Result<C
 	return err(refuse(400, `error validating claims: claim "${claim}" ${how}`));
 }
 
-/** A role of a jwt mount binds a service account by its claims, written as JSON pointers. */
+/** The claims, as JSON pointers, that a role of a jwt mount checks for a service account. */
 function boundClaims(role: Role, claims: Claims): [string, readonly string[], string | undefined][] {
 	return [
 		['/kubernetes.io/namespace', role.namespaces, claims.namespace],
@@ -111,7 +116,7 @@ function boundClaims(role: Role, claims: Claims): [string, readonly string[], st
 
 function timeFault({ exp, nbf, iat }: Claims, now: number): string | undefined {
 	const since = nbf ?? iat;
-	const end = exp ?? (since === undefined ? undefined : since + LIFE_SECONDS);
+	const end = exp ?? (since === undefined ? undefined : since + DEFAULT_LIFETIME_SECONDS);
 	if (end !== undefined && end + LEEWAY_SECONDS < now) {
 		return 'invalid expiration time (exp) claim: token is expired';
 	}

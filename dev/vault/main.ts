@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { banner } from './banner.ts';
-import { makePair } from './certificate.ts';
+import { makeServingPair } from './certificate.ts';
 import { parseCommand, type ServeCommand, USAGE } from './cli.ts';
 import { parseVaultFile } from './file.ts';
 import { unusableKeys } from './seed.ts';
 import { startDevVault } from './start.ts';
-import { pairFromDir } from './tls-dir.ts';
+import { servingPairFromDirectory } from './tls-directory.ts';
 
 const command = parseCommand(process.argv.slice(2));
 if (!command.ok) fail(2, `${command.error}\n\n${USAGE}`);
@@ -17,7 +17,9 @@ async function run({ file, listen, tlsDir, rootToken }: ServeCommand): Promise<v
 	try {
 		const content = parseVaultFile(await read(file), file);
 		if (!content.ok) return fail(1, content.error.join('\n'));
-		const tls = await (tlsDir === undefined ? makePair(listen.host) : pairFromDir(tlsDir, listen.host));
+		const tls = await (tlsDir === undefined
+			? makeServingPair(listen.host)
+			: servingPairFromDirectory(tlsDir, listen.host));
 		const given = rootToken === undefined ? {} : { rootToken };
 		const vault = await startDevVault({ content: content.value, listen, tls, ...given });
 		const caFile = tlsDir === undefined ? undefined : join(tlsDir, 'ca.pem');

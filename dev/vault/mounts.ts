@@ -1,5 +1,5 @@
-import type { House, Namespace } from './house.ts';
 import { isKv2Create } from './kv2.ts';
+import type { Namespace, VaultState } from './state.ts';
 
 /** The mount that a path belongs to, and the rest of the path; undefined when there is no such mount. */
 export function findMount<T>(
@@ -17,27 +17,27 @@ export function findMount<T>(
 }
 
 /**
- * The namespace that a request means: the header's, and below it one that the path starts with; and the path that remains.
- * undefined when the header names none that exists.
+ * The namespace of a request: the header's, or one below it that the path starts with; and the rest of the path.
+ * Undefined if the header's namespace does not exist.
  */
 export function findNamespace(
-	house: House,
+	state: VaultState,
 	header: string,
 	path: string,
-): { readonly space: Namespace; readonly path: string } | undefined {
-	const named = house.namespaces.get(header === '' ? '' : `${header}/`);
+): { readonly namespace: Namespace; readonly path: string } | undefined {
+	const named = state.namespaces.get(header === '' ? '' : `${header}/`);
 	if (named === undefined) return undefined;
 	const full = named.path + path;
-	const inside = [...house.namespaces.values()].filter((space) => full.startsWith(space.path));
-	const space = inside.reduce((best, next) => (next.path.length > best.path.length ? next : best), named);
-	return { space, path: full.slice(space.path.length) };
+	const inside = [...state.namespaces.values()].filter((namespace) => full.startsWith(namespace.path));
+	const namespace = inside.reduce((best, next) => (next.path.length > best.path.length ? next : best), named);
+	return { namespace, path: full.slice(namespace.path.length) };
 }
 
-/** True when a write to `path` makes something new, for which a policy needs "create" instead of "update". */
-export function isCreate(space: Namespace, path: string): boolean {
-	const transit = findMount(space.transit, path);
+/** True when a write to `path` needs the capability "create" instead of "update". */
+export function isCreate(namespace: Namespace, path: string): boolean {
+	const transit = findMount(namespace.transit, path);
 	if (transit?.rest.startsWith('encrypt/')) return !transit.at.has(transit.rest.slice('encrypt/'.length));
-	const found = findMount(space.engines, path);
+	const found = findMount(namespace.engines, path);
 	if (found === undefined) return false;
 	const { at, rest } = found;
 	return at.version === 1 ? !at.secrets.has(rest) : isKv2Create(at.secrets, rest);

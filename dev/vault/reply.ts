@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-/** An answer before it is HTTP. Statuses and bodies are those that OpenBao gives; test/vault compares them. */
+/** A response before it is HTTP. Status and body are those of OpenBao; test/vault compares them. */
 export interface Reply {
 	readonly status: number;
 	/** JSON; without it the body is empty. */
@@ -18,7 +18,7 @@ const ENVELOPE = {
 	auth: null,
 };
 
-/** Vault's envelope around whatever is given: `data`, `auth`, `warnings`, `lease_duration`. */
+/** Vault's response envelope around these fields: `data`, `auth`, `warnings`, `lease_duration`. */
 export function envelope(fields: object, status = 200): Reply {
 	return { status, body: { request_id: randomUUID(), ...ENVELOPE, ...fields } };
 }
@@ -26,27 +26,27 @@ export function envelope(fields: object, status = 200): Reply {
 /** 200 with `data`. */
 export const ok = (data: object): Reply => envelope({ data });
 
-/** 204: done, nothing to say. */
+/** 204 No Content. */
 export const done: Reply = { status: 204 };
 
-/** An error with its sentences. An empty list is Vault's way of saying "nothing there" with a 404. */
+/** An error response. Vault sends an empty list of errors with a 404 for a path that does not exist. */
 export function refuse(status: number, ...errors: string[]): Reply {
 	return { status, body: { errors } };
 }
 
-/** 404 for what does not exist. */
+/** 404 without errors: the path does not exist. */
 export const absent: Reply = refuse(404);
 
-/** The answer to a missing, unknown, expired or revoked token; says nothing about the path. */
+/** The response to a missing, unknown, expired or revoked token. It does not depend on the path. */
 export const badToken: Reply = refuse(403, 'permission denied');
 
-/** Vault's way of writing one error that a backend or the access check gave. */
+/** One error in the form that Vault gives errors of engines and of the policy check. */
 export function refuseOne(status: number, error: string): Reply {
 	return refuse(status, `1 error occurred:\n\t* ${error}\n\n`);
 }
 
-/** The answer to a valid token whose policies do not allow the request. */
+/** The response when the policies of a valid token do not allow the request. */
 export const forbidden: Reply = refuseOne(403, 'permission denied');
 
-/** The answer to a path that exists, but not for this kind of request. */
+/** The response when a path exists but not for this method. */
 export const unsupported: Reply = refuseOne(405, 'unsupported operation');

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { type Reply, refuse } from './reply.ts';
 
-/** What is asked of a path. A write is a create or an update, which only the path's keeper can tell. */
+/** The operation on a path. A write is a create or an update; only the engine can tell which. */
 type Verb = 'read' | 'list' | 'write' | 'patch' | 'delete';
 
 /** A request, decoded. */
@@ -18,7 +18,7 @@ export interface VaultRequest {
 	readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** The parts of an HTTP request that matter. */
+/** An HTTP request before it is decoded. */
 export interface RawRequest {
 	/** `LIST` included. */
 	readonly method: string;
@@ -39,7 +39,7 @@ const VERBS: ReadonlyMap<string, Verb> = new Map([
 
 const MERGE_PATCH = 'application/merge-patch+json';
 
-/** Decodes an HTTP request, or gives the answer that says why it can't be decoded. */
+/** Decodes an HTTP request. The error is the response to send. */
 export function decode(raw: RawRequest): Result<VaultRequest, Reply> {
 	const [rawPath = '', search = ''] = split(raw.target, '?');
 	const cleaned = posix.normalize(rawPath);
@@ -66,7 +66,7 @@ export function decode(raw: RawRequest): Result<VaultRequest, Reply> {
 function decodePath(rawPath: string): Result<string, Reply> {
 	if (!rawPath.startsWith('/v1/')) return err({ status: 404 });
 	const path = decodePercent(rawPath.slice('/v1/'.length));
-	// Control characters in a path are refused without a word.
+	// OpenBao refuses control characters in a path with an empty body.
 	if (path === undefined || /\p{Cc}/u.test(path)) return err({ status: 400 });
 	if (path.split('/').includes('..')) return err(refuse(400, 'relative paths not supported'));
 	return ok(path);
@@ -81,7 +81,7 @@ function decodePercent(text: string): string | undefined {
 	}
 }
 
-/** `GET …?list=true` is the LIST of clients that can't send their own verbs; the value is a Go boolean. */
+/** `GET …?list=true` is LIST for clients without custom methods. The value is a Go boolean. */
 function listOrRead(query: URLSearchParams): Result<Verb, Reply> {
 	const list = query.get('list') ?? '';
 	if (/^(1|t|true)$/i.test(list)) return ok('list');

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { parseName } from '../../contract/names.ts';
 import { CAPABILITIES, patternFault } from './acl.ts';
-import { readDuration } from './fields.ts';
+import { readDuration } from './parameters.ts';
 
-/** A check of text that gives the sentence of what is wrong with it, or undefined. */
-type Fault = (text: string) => string | undefined;
+/** Returns why a text is invalid, or undefined if it is valid. */
+type Check = (text: string) => string | undefined;
 
-const checked = (fault: Fault) =>
+const checked = (check: Check) =>
 	z.string().superRefine((text, context) => {
-		const message = fault(text);
+		const message = check(text);
 		if (message !== undefined) context.addIssue({ code: 'custom', message });
 	});
 
@@ -34,7 +34,7 @@ const value = checked((text) =>
 	text === '' ? 'has no value; Vault keeps no empty secrets for Envtier' : undefined,
 );
 
-/** Secrets by key. A key that pods can't receive is allowed: Vault may hold such a thing, too. */
+/** Secrets by key. Keys that pods can't receive are allowed, because Vault allows them too. */
 const secrets = z.record(segment, value);
 
 const workload = z.strictObject({
@@ -54,7 +54,7 @@ const role = z.strictObject({
 
 const kv = z.enum(['1', '2'], { error: 'must be 1 or 2, the version of the KV engine' });
 
-const space = z.strictObject({
+const namespaceContent = z.strictObject({
 	orgs: z.record(name, secrets).default({}),
 	deployments: z.record(name, workload).default({}),
 	templates: z.record(name, workload).default({}),
@@ -74,15 +74,15 @@ const space = z.strictObject({
 		)
 		.default({}),
 	get namespaces() {
-		return z.record(name, space).default({});
+		return z.record(name, namespaceContent).default({});
 	},
 });
 
-/** The whole file; all scalars are read as text. */
-export const vaultFile = space;
+/** Schema of the whole file. All scalars are read as text. */
+export const vaultFile = namespaceContent;
 
 /** The content of the file: the root namespace, and others inside. */
 export type VaultFile = z.output<typeof vaultFile>;
 
-/** What a test may write instead of a file. */
+/** The content as tests pass it, before defaults. */
 export type VaultFileInput = z.input<typeof vaultFile>;

@@ -1,36 +1,37 @@
 import { isKey } from '../../contract/keys.ts';
 import { type Scope, type Tier, tierPath, VALUE_FIELD } from '../../contract/tiers.ts';
 import type { Capability, Policy } from './acl.ts';
-import { readDuration } from './fields.ts';
-import type { Engine, Fields, Namespace, Role } from './house.ts';
+import { readDuration } from './parameters.ts';
 import type { VaultFile } from './schema.ts';
+import type { SecretData } from './secret-data.ts';
+import type { Engine, Namespace, Role } from './state.ts';
 import { addVersion, newSecret, type Secret } from './versions.ts';
 
-/** The policy of a role that names none: reads what pods may receive, in every KV mount, and opens what is sealed. */
+/** The default policy of a role: reads the tiers in every KV mount, and decrypts with every transit key. */
 const READ_POLICY = 'envtier-read';
 
-/** Makes the namespaces that a file describes, by path. */
+/** Returns the namespaces that a file describes, by path. */
 export function seed(file: VaultFile, now: number): ReadonlyMap<string, Namespace> {
-	return new Map(everySpace(file, '').map(([path, space]) => [path, seedSpace(space, path, now)]));
+	return new Map(allNamespaces(file, '').map(([path, content]) => [path, seedNamespace(content, path, now)]));
 }
 
-/** The secrets of a file that no pod will receive because of their key, as `path/KEY`. */
+/** Returns the secrets whose key is no valid variable name, as `path/KEY`. No pod receives them. */
 export function unusableKeys(file: VaultFile): readonly string[] {
-	return everySpace(file, '').flatMap(([path, space]) =>
-		secretsOf(space)
+	return allNamespaces(file, '').flatMap(([path, content]) =>
+		secretsOf(content)
 			.filter(({ key }) => !isKey(key))
 			.map((secret) => `${path}${secret.folder}/${secret.key}`),
 	);
 }
 
-function everySpace(file: VaultFile, path: string): [string, VaultFile][] {
-	const inner = Object.entries(file.namespaces).flatMap(([name, space]) =>
-		everySpace(space, `${path}${name}/`),
+function allNamespaces(file: VaultFile, path: string): [string, VaultFile][] {
+	const inner = Object.entries(file.namespaces).flatMap(([name, content]) =>
+		allNamespaces(content, `${path}${name}/`),
 	);
 	return [[path, file], ...inner];
 }
 
-function seedSpace(file: VaultFile, path: string, now: number): Namespace {
+function seedNamespace(file: VaultFile, path: string, now: number): Namespace {
 	const secrets = secretsOf(file).map(
 		({ folder, key, value }) => [`${folder}/${key}`, { [VALUE_FIELD]: value }] as const,
 	);
@@ -45,11 +46,15 @@ function seedSpace(file: VaultFile, path: string, now: number): Namespace {
 		transit: new Map(file.transit.map((mount) => [mount, new Map()])),
 		auth: new Map(Object.entries(file.auth)),
 		policies: new Map<string, Policy>([[READ_POLICY, readPolicy(file)], ...policies]),
-		role: roleFinder(file.roles),
+		role: roleLookup(file.roles),
 	};
 }
 
-function engine(version: '1' | '2', secrets: readonly (readonly [string, Fields])[], now: number): Engine {
+function engine(
+	version: '1' | '2',
+	secrets: readonly (readonly [string, SecretData])[],
+	now: number,
+): Engine {
 	if (version === '1') return { version: 1, secrets: new Map(secrets) };
 	const versioned = secrets.map(([path, fields]): [string, Secret] => {
 		const added = addVersion(newSecret(now), fields, undefined, now);
@@ -105,17 +110,17 @@ function readPolicy({ kv, transit }: VaultFile): Policy {
 					],
 		),
 	);
-	const opening = transit.map((mount): [string, Capability[]] => [`${mount}/decrypt/*`, ['update']]);
-	return new Map([...rules, ...opening]);
+	const decryptRules = transit.map((mount): [string, Capability[]] => [`${mount}/decrypt/*`, ['update']]);
+	return new Map([...rules, ...decryptRules]);
 }
 
-function roleFinder(roles: VaultFile['roles']): Namespace['role'] {
-	const anyone: Role = {
+function roleLookup(roles: VaultFile['roles']): Namespace['role'] {
+	const anyServiceAccount: Role = {
 		...{ serviceAccounts: ['*'], namespaces: ['*'], audience: undefined },
 		...{ policies: [READ_POLICY], ttlSeconds: 3600 },
 	};
-	if (roles === undefined) return () => anyone;
-	const known = new Map(
+	if (roles === undefined) return () => anyServiceAccount;
+	const byName = new Map(
 		Object.entries(roles).map(([name, role]): [string, Role] => [
 			name,
 			{
@@ -127,5 +132,5 @@ function roleFinder(roles: VaultFile['roles']): Namespace['role'] {
 			},
 		]),
 	);
-	return (name) => known.get(name);
+	return (name) => byName.get(name);
 }

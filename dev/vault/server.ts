@@ -20,10 +20,10 @@ export interface Listen {
 	readonly port: number;
 }
 
-/** A server that runs. */
+/** A running server. */
 export interface Server {
 	readonly port: number;
-	/** Stops listening and cuts every connection. */
+	/** Stops listening and closes every connection. */
 	close(): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export async function serve(listen: Listen, tls: KeyPair, answer: Answerer): Pro
 		(socket) => {
 			sockets.add(socket);
 			socket.on('close', () => sockets.delete(socket));
-			// A client that hangs up ends its own connection and nothing else.
+			// A disconnect must not end the process.
 			socket.on('error', () => socket.destroy());
 			if (socket.alpnProtocol === 'h2') {
 				http2.emit('connection', socket);
@@ -83,9 +83,9 @@ async function respond(
 	response: ServerResponse | Http2ServerResponse,
 	answer: (raw: RawRequest) => Reply,
 ): Promise<void> {
-	const body = await readBody(request).catch(() => 'gone' as const);
-	// The client went away in the middle of its request; there is nobody to answer.
-	if (body === 'gone') return void request.destroy();
+	const body = await readBody(request).catch(() => 'disconnected' as const);
+	// The client disconnected during its request.
+	if (body === 'disconnected') return void request.destroy();
 	const method = request.method === LIST_AS ? 'LIST' : (request.method ?? '');
 	const header = (name: string): string | undefined => {
 		const value = request.headers[name];
@@ -95,12 +95,12 @@ async function respond(
 		response,
 		body.tooLarge
 			? refuse(413, 'http: request body too large')
-			: answered(() => answer({ method, target: request.url ?? '', header, body: body.text })),
+			: answerOr500(() => answer({ method, target: request.url ?? '', header, body: body.text })),
 	);
 }
 
-/** A fault of ours must reach whoever develops against this server, as an answer and not as a silence. */
-function answered(answer: () => Reply): Reply {
+/** An exception becomes a 500 response, so that developers see it. */
+function answerOr500(answer: () => Reply): Reply {
 	try {
 		return answer();
 	} catch (thrown) {
@@ -112,7 +112,7 @@ function isListVerb(socket: unknown): socket is ListVerb {
 	return socket instanceof ListVerb;
 }
 
-/** The body, read to its end even when it is larger than Vault takes. Rejects when the client goes away. */
+/** Reads the body to its end, even beyond Vault's limit. Rejects if the client disconnects. */
 async function readBody(
 	request: IncomingMessage | Http2ServerRequest,
 ): Promise<{ readonly text: string; readonly tooLarge: boolean }> {

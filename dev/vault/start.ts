@@ -1,37 +1,37 @@
 import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
-import { makePair, type ServingPair } from './certificate.ts';
-import { decide } from './decide.ts';
+import { authorizeAndAnswer } from './authorize.ts';
+import { makeServingPair, type ServingPair } from './certificate.ts';
 import { parseVaultFile } from './file.ts';
-import type { House } from './house.ts';
 import type { Reply } from './reply.ts';
 import { decode, type RawRequest } from './request.ts';
 import { type VaultFile, type VaultFileInput, vaultFile } from './schema.ts';
 import { seed } from './seed.ts';
 import { type Listen, serve } from './server.ts';
+import type { VaultState } from './state.ts';
 import { makeTokens } from './tokens.ts';
 
-/** What to start. */
+/** Options of the embedded Vault. */
 export interface DevVaultOptions {
-	/** The three tiers: YAML text, or what it would say. Empty unless given. */
+	/** The three tiers: YAML text, or the same as an object. Default: empty. */
 	readonly content?: string | VaultFileInput;
-	/** Names the text in errors; `vault.yaml` unless given. */
+	/** Name of the file in errors. Default: `vault.yaml`. */
 	readonly fileName?: string;
-	/** `127.0.0.1` and any free port unless given. */
+	/** Default: `127.0.0.1` and any free port. */
 	readonly listen?: Listen;
-	/** Made on the spot unless given. */
+	/** Default: a new CA and certificate. */
 	readonly tls?: ServingPair;
-	/** Random unless given. */
+	/** Default: random. */
 	readonly rootToken?: string;
-	/** The clock that tokens and versions go by, in milliseconds since 1970; the system's unless given. */
+	/** Clock for tokens and versions, in ms since 1970. Default: the system's. */
 	readonly now?: () => number;
 }
 
-/** One request that was made: enough to count by, and nothing secret. */
+/** One request that was answered, without anything secret. */
 interface LoggedRequest {
 	/** Tells connections apart: 1, 2, 3, … */
 	readonly connection: number;
-	/** As it was sent, `LIST` included. */
+	/** The method as sent, for example `LIST`. */
 	readonly method: string;
 	/** After `/v1/`, without its query. */
 	readonly path: string;
@@ -41,14 +41,14 @@ interface LoggedRequest {
 	readonly status: number;
 }
 
-/** A development Vault that runs. */
+/** A running embedded Vault. */
 export interface DevVault extends AsyncDisposable {
 	/** `https://host:port` */
 	readonly addr: string;
 	/** The CA to trust, as PEM text. */
 	readonly caPem: string;
 	readonly rootToken: string;
-	/** What the `unseal` request asks for. */
+	/** The key that `sys/unseal` takes. */
 	readonly unsealKey: string;
 	/** The last 10,000 requests, oldest first; grows while the server runs. */
 	readonly requests: readonly LoggedRequest[];
@@ -60,22 +60,22 @@ export interface DevVault extends AsyncDisposable {
 const LOGGED_REQUESTS = 10_000;
 
 /**
- * Starts an in-memory server that answers the part of Vault's HTTP API that Envtier uses. For development and tests: it believes
- * whatever a token says. Faulty content rejects with an error that lists every fault and its line.
+ * Starts an in-memory server that answers the part of Vault's HTTP API that Envtier uses. For development and tests: it does not
+ * check signatures of tokens. Rejects with an error that lists every fault in the content with its line.
  */
 export async function startDevVault(options: DevVaultOptions = {}): Promise<DevVault> {
 	const { listen = { host: '127.0.0.1', port: 0 }, now = Date.now } = options;
 	const rootToken = options.rootToken ?? `s.${randomBytes(18).toString('hex')}`;
-	const house: House = {
+	const state: VaultState = {
 		namespaces: seed(readContent(options), now()),
 		tokens: makeTokens(rootToken, now()),
 		seal: { sealed: false, key: randomBytes(32).toString('hex') },
 		now,
 	};
-	const tls = options.tls ?? (await makePair(listen.host));
+	const tls = options.tls ?? (await makeServingPair(listen.host));
 	const requests: LoggedRequest[] = [];
 	const server = await serve(listen, tls, (raw, connection) => {
-		const { reply, ...logged } = answer(house, raw);
+		const { reply, ...logged } = answer(state, raw);
 		requests.push({ connection, method: raw.method, ...logged, status: reply.status });
 		if (requests.length > LOGGED_REQUESTS) requests.shift();
 		return reply;
@@ -85,13 +85,13 @@ export async function startDevVault(options: DevVaultOptions = {}): Promise<DevV
 		addr: `https://${host}:${server.port}`,
 		caPem: tls.caPem,
 		rootToken,
-		unsealKey: house.seal.key,
+		unsealKey: state.seal.key,
 		requests,
 		seal: () => {
-			house.seal.sealed = true;
+			state.seal.sealed = true;
 		},
 		unseal: () => {
-			house.seal.sealed = false;
+			state.seal.sealed = false;
 		},
 		close: server.close,
 		[Symbol.asyncDispose]: server.close,
@@ -106,13 +106,13 @@ function readContent({ content = {}, fileName = 'vault.yaml' }: DevVaultOptions)
 }
 
 function answer(
-	house: House,
+	state: VaultState,
 	raw: RawRequest,
 ): Pick<LoggedRequest, 'path' | 'operation' | 'namespace'> & { readonly reply: Reply } {
 	const request = decode(raw);
 	if (request.ok) {
 		const { path, verb, namespace } = request.value;
-		return { path, operation: verb, namespace, reply: decide(house, request.value) };
+		return { path, operation: verb, namespace, reply: authorizeAndAnswer(state, request.value) };
 	}
 	const path = raw.target.replace(/^\/v1\//, '').replace(/\?.*$/s, '');
 	return { path, operation: '', namespace: raw.header('x-vault-namespace') ?? '', reply: request.error };

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
-/** A token and what it stands for. */
+/** A token with its policies and lifetime. */
 export interface Token {
 	readonly id: string;
 	readonly accessor: string;
@@ -19,36 +19,36 @@ export interface Token {
 	readonly expiresAt: number | null;
 }
 
-/** What decides about a new token. */
+/** What the issuer of a token chooses. */
 type NewToken = Pick<Token, 'namespace' | 'policies' | 'displayName' | 'path' | 'meta' | 'ttlSeconds'>;
 
-/** The tokens that are valid. */
+/** The valid tokens. */
 export interface Tokens {
 	issue(token: NewToken, now: number): Token;
-	/** The token, unless it is unknown, revoked or expired. */
+	/** Returns the token; undefined if it is unknown, revoked or expired. */
 	find(id: string, now: number): Token | undefined;
-	/** Counts its time from now again. */
+	/** Restarts the TTL. */
 	renew(token: Token, now: number): Token;
 	revoke(token: Token): void;
 }
 
-/** The policy that may do everything. */
+/** The policy that allows everything. */
 export const ROOT_POLICY = 'root';
 
-/** Makes a store of tokens that holds one root token. */
+/** Creates a token store with one root token. */
 export function makeTokens(rootToken: string, now: number): Tokens {
 	const tokens = new Map<string, Token>();
-	const keep = (token: Token): Token => {
+	const save = (token: Token): Token => {
 		tokens.set(token.id, token);
 		return token;
 	};
 	const expiry = (ttlSeconds: number, from: number): number | null =>
 		ttlSeconds === 0 ? null : from + ttlSeconds * 1000;
-	const sweep = (at: number): void => {
-		for (const token of tokens.values()) if (isOver(token, at)) tokens.delete(token.id);
+	const removeExpired = (at: number): void => {
+		for (const token of tokens.values()) if (isExpired(token, at)) tokens.delete(token.id);
 	};
 	const issue = (token: NewToken, at: number, id: string): Token =>
-		keep({
+		save({
 			...token,
 			id,
 			accessor: random(),
@@ -60,19 +60,19 @@ export function makeTokens(rootToken: string, now: number): Tokens {
 	issue({ ...root, meta: null, ttlSeconds: 0 }, now, rootToken);
 	return {
 		issue: (token, at) => {
-			sweep(at);
+			removeExpired(at);
 			return issue(token, at, `s.${random()}`);
 		},
 		find: (id, at) => {
 			const token = tokens.get(id);
-			return token === undefined || isOver(token, at) ? undefined : token;
+			return token === undefined || isExpired(token, at) ? undefined : token;
 		},
-		renew: (token, at) => keep({ ...token, expiresAt: expiry(token.ttlSeconds, at) }),
+		renew: (token, at) => save({ ...token, expiresAt: expiry(token.ttlSeconds, at) }),
 		revoke: (token) => void tokens.delete(token.id),
 	};
 }
 
-function isOver(token: Token, at: number): boolean {
+function isExpired(token: Token, at: number): boolean {
 	return token.expiresAt !== null && token.expiresAt <= at;
 }
 

@@ -3,10 +3,10 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { ok as done, envelope, type Reply, refuse, refuseOne } from './reply.ts';
 import { isObject, type VaultRequest } from './request.ts';
 
-/** A key of a transit engine. It has one version, and is gone when the server ends. */
+/** A key of a transit engine. It has one version and lives in memory only. */
 export interface TransitKey {
 	readonly bytes: Buffer;
-	/** True when each use derives a key of its own from a context. */
+	/** True when each use derives a key from a context. */
 	readonly derived: boolean;
 }
 
@@ -67,22 +67,22 @@ function decrypt(
 
 /** Answers a request to a transit engine: `encrypt/KEY` and `decrypt/KEY`. `path` is the part inside the mount. */
 export function answerTransit(keys: TransitKeys, path: string, { verb, body }: VaultRequest): Reply {
-	const [, what, name] = /^(encrypt|decrypt)\/(\w(?:[\w.-]*\w)?)$/.exec(path) ?? [];
+	const [, operation, name] = /^(encrypt|decrypt)\/(\w(?:[\w.-]*\w)?)$/.exec(path) ?? [];
 	if (name === undefined) return refuseOne(404, 'unsupported path');
 	if (verb !== 'write') return refuseOne(405, 'unsupported operation');
-	return what === 'encrypt' ? answerEncrypt(keys, name, body) : answerDecrypt(keys.get(name), body);
+	return operation === 'encrypt' ? answerEncrypt(keys, name, body) : answerDecrypt(keys.get(name), body);
 }
 
 function answerEncrypt(keys: TransitKeys, name: string, body: VaultRequest['body']): Reply {
 	const plaintext = decode(body['plaintext']);
 	if (plaintext === undefined) return refuse(400, 'failed to base64-decode plaintext');
-	const known = keys.get(name);
+	const existing = keys.get(name);
 	const derived = typeof body['context'] === 'string' && body['context'] !== '';
-	const key = known ?? { bytes: randomBytes(32), derived };
-	const used = keyFor(key, body['context']);
-	if (!used.ok) return refuse(400, used.error);
+	const key = existing ?? { bytes: randomBytes(32), derived };
+	const derivedKey = keyFor(key, body['context']);
+	if (!derivedKey.ok) return refuse(400, derivedKey.error);
 	keys.set(name, key);
-	return done({ ciphertext: encrypt(used.value, plaintext), key_version: 1 });
+	return done({ ciphertext: encrypt(derivedKey.value, plaintext), key_version: 1 });
 }
 
 function answerDecrypt(key: TransitKey | undefined, body: VaultRequest['body']): Reply {

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../../contract/result.ts';
-import type { Fields } from './house.ts';
+import type { SecretData } from './secret-data.ts';
 
 /** One version of a KV v2 secret. */
 export interface Version {
@@ -9,7 +9,7 @@ export interface Version {
 	readonly deletedAt: number | null;
 	readonly destroyed: boolean;
 	/** null once destroyed. */
-	readonly data: Fields | null;
+	readonly data: SecretData | null;
 }
 
 /** What can be set on a KV v2 secret as a whole. */
@@ -56,7 +56,7 @@ export function casFault(secret: Secret, cas: number | undefined): string | unde
 /** Adds a version, if `cas` allows it. */
 export function addVersion(
 	secret: Secret,
-	data: Fields,
+	data: SecretData,
 	cas: number | undefined,
 	now: number,
 ): Result<Secret> {

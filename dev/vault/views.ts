@@ -1,6 +1,6 @@
-import { writeDuration } from './fields.ts';
-import type { Fields } from './house.ts';
+import { writeDuration } from './parameters.ts';
 import { isObject } from './request.ts';
+import type { SecretData } from './secret-data.ts';
 import type { Secret, SecretSettings, Version } from './versions.ts';
 
 /** A time as Vault writes it; '' for never. */
@@ -52,7 +52,7 @@ export function metadataView(secret: Secret): object {
 }
 
 /** The names of a version's fields, without their values. */
-export function subkeysView(data: Fields | null): object {
+export function subkeysView(data: SecretData | null): object {
 	const entries = Object.entries(data ?? {});
 	return Object.fromEntries(
 		entries.map(([name, value]) => [name, isObject(value) ? subkeysView(value) : null]),

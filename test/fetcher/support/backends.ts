@@ -139,7 +139,7 @@ export async function startReal(options: OpenBaoOptions = {}): Promise<Backend &
 export async function startEmbedded(
 	secrets: Readonly<Record<string, string>> = {},
 ): Promise<Backend & { readonly requests: readonly { connection: number }[] }> {
-	const house: VaultFileInput = {
+	const content: VaultFileInput = {
 		kv: { secret: '2', legacy: '1' },
 		policies: Object.fromEntries(
 			Object.entries<Rules>(POLICIES).map(([name, rules]) => [
@@ -155,7 +155,7 @@ export async function startEmbedded(
 		),
 	};
 	const vault = await startDevVault({
-		content: { ...house, orgs: { acme: secrets }, namespaces: { team: house } },
+		content: { ...content, orgs: { acme: secrets }, namespaces: { team: content } },
 	});
 	const signer = makeJwtSigner();
 	return {

@@ -4,9 +4,9 @@ import { makeJwtSigner, serviceAccountClaims } from '../../support/jwt.ts';
 import { vaultApi } from '../../support/openbao.ts';
 import { must } from '../../support/openbao-setup.ts';
 import type { Backend } from './backend.ts';
-import { POLICIES, ROLES, type Rules, TEAM_POLICY } from './house.ts';
+import { POLICIES, ROLES, type Rules, TEAM_POLICY } from './content.ts';
 
-/** Starts the embedded Vault with what house.ts describes. */
+/** Starts the embedded Vault with what content.ts describes. */
 export async function startEmbedded(): Promise<Backend> {
 	const content: VaultFileInput = {
 		kv: { secret: '2', legacy: '1' },

@@ -9,9 +9,9 @@ import {
 	writeRole,
 } from '../../support/openbao-setup.ts';
 import type { Backend } from './backend.ts';
-import { POLICIES, ROLES, type Rules, TEAM_POLICY, type TestRole } from './house.ts';
+import { POLICIES, ROLES, type Rules, TEAM_POLICY, type TestRole } from './content.ts';
 
-/** Starts an OpenBao with what house.ts describes. */
+/** Starts an OpenBao with what content.ts describes. */
 export async function startReal(): Promise<Backend> {
 	const bao = await startOpenBao();
 	const signer = makeJwtSigner();

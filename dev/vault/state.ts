@@ -1,22 +1,20 @@
 import type { Policy } from './acl.ts';
+import type { SecretData } from './secret-data.ts';
 import type { Tokens } from './tokens.ts';
 import type { TransitKeys } from './transit.ts';
 import type { Secret } from './versions.ts';
 
-/** The fields of one secret. */
-export type Fields = Readonly<Record<string, unknown>>;
-
-/** A KV secrets engine and what it holds, by path inside the mount. */
+/** A KV secrets engine and its secrets, by path inside the mount. */
 export type Engine =
-	| { readonly version: 1; readonly secrets: Map<string, Fields> }
+	| { readonly version: 1; readonly secrets: Map<string, SecretData> }
 	| { readonly version: 2; readonly secrets: Map<string, Secret> };
 
-/** Who may log in with a role and what the token may do. */
+/** A role: which service accounts may log in with it, and which policies the token gets. */
 export interface Role {
 	/** Names and namespaces of service accounts; `*` matches any. */
 	readonly serviceAccounts: readonly string[];
 	readonly namespaces: readonly string[];
-	/** Must be among the token's audiences; undefined: any will do. */
+	/** Must be among the token's audiences; undefined: any audience is accepted. */
 	readonly audience: string | undefined;
 	readonly policies: readonly string[];
 	readonly ttlSeconds: number;
@@ -25,7 +23,7 @@ export interface Role {
 /** The kinds of auth method that log in with a service account's token. */
 export type AuthMethod = 'kubernetes' | 'jwt';
 
-/** One namespace with mounts, roles and policies of its own. */
+/** One Vault namespace: its mounts, roles and policies. */
 export interface Namespace {
 	/** '' for the root, else ending in "/": `team/`, `team/child/`. */
 	readonly path: string;
@@ -39,8 +37,8 @@ export interface Namespace {
 	readonly role: (name: string) => Role | undefined;
 }
 
-/** Everything one server holds. Only the keepers of each path change it. */
-export interface House {
+/** The whole state of one server. The handlers of the paths change it. */
+export interface VaultState {
 	/** By path. */
 	readonly namespaces: ReadonlyMap<string, Namespace>;
 	readonly tokens: Tokens;

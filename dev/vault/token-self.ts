@@ -1,24 +1,24 @@
-import type { House } from './house.ts';
 import { authView } from './login.ts';
 import { done, envelope, ok, type Reply, refuse, unsupported } from './reply.ts';
 import type { VaultRequest } from './request.ts';
+import type { VaultState } from './state.ts';
 import type { Token } from './tokens.ts';
 
-/** Answers `auth/token/…-self`; undefined when the path is another. */
-export function answerSelf(house: House, token: Token, request: VaultRequest): Reply | undefined {
+/** Answers `auth/token/…-self`; undefined for any other path. */
+export function answerTokenSelf(state: VaultState, token: Token, request: VaultRequest): Reply | undefined {
 	const { path, verb } = request;
 	const writes = verb === 'write';
 	switch (path) {
 		case 'auth/token/lookup-self':
-			return writes || verb === 'read' ? ok(tokenView(token, house.now())) : unsupported;
+			return writes || verb === 'read' ? ok(tokenView(token, state.now())) : unsupported;
 		case 'auth/token/revoke-self':
 			if (!writes) return unsupported;
-			house.tokens.revoke(token);
+			state.tokens.revoke(token);
 			return done;
 		case 'auth/token/renew-self':
 			if (!writes) return unsupported;
 			if (token.expiresAt === null) return refuse(400, 'invalid lease ID');
-			return envelope({ auth: authView(house.tokens.renew(token, house.now())) });
+			return envelope({ auth: authView(state.tokens.renew(token, state.now())) });
 		default:
 			return undefined;
 	}

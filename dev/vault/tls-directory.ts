@@ -1,30 +1,30 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makePair, type ServingPair } from './certificate.ts';
+import { makeServingPair, type ServingPair } from './certificate.ts';
 
 /**
  * The certificate in a directory: `cert.pem`, `key.pem` and the CA to trust in `ca.pem` (without that file, `cert.pem` itself).
- * A directory without a certificate gets one, made for `host`.
+ * Creates them for `host` in a directory without a certificate.
  */
-export async function pairFromDir(dir: string, host: string): Promise<ServingPair> {
+export async function servingPairFromDirectory(dir: string, host: string): Promise<ServingPair> {
 	const [certPem, keyPem, caPem] = await Promise.all(
-		['cert.pem', 'key.pem', 'ca.pem'].map((name) => readIfThere(join(dir, name))),
+		['cert.pem', 'key.pem', 'ca.pem'].map((name) => readIfExists(join(dir, name))),
 	);
 	if (certPem !== undefined && keyPem !== undefined) return { certPem, keyPem, caPem: caPem ?? certPem };
 	if (certPem !== undefined || keyPem !== undefined) {
 		throw new Error(`${dir} has only one of cert.pem and key.pem; give both, or neither to have them made`);
 	}
-	const made = await makePair(host);
+	const pair = await makeServingPair(host);
 	await mkdir(dir, { recursive: true });
 	await Promise.all([
-		writeFile(join(dir, 'cert.pem'), made.certPem),
-		writeFile(join(dir, 'key.pem'), made.keyPem, { mode: 0o600 }),
-		writeFile(join(dir, 'ca.pem'), made.caPem),
+		writeFile(join(dir, 'cert.pem'), pair.certPem),
+		writeFile(join(dir, 'key.pem'), pair.keyPem, { mode: 0o600 }),
+		writeFile(join(dir, 'ca.pem'), pair.caPem),
 	]);
-	return made;
+	return pair;
 }
 
-async function readIfThere(file: string): Promise<string | undefined> {
+async function readIfExists(file: string): Promise<string | undefined> {
 	try {
 		return await readFile(file, 'utf8');
 	} catch (thrown) {

@@ -1,8 +1,7 @@
 import { absent, ok, type Reply } from './reply.ts';
 
 /**
- * Answers a LIST: the names right below `folder`, sub-folders ending in "/", sorted by their bytes. A folder without
- * any is the same as no folder: 404.
+ * Answers a LIST: the names directly below `folder`, sorted by bytes. Sub-folders end in "/". An empty folder is 404.
  *
  * @param folder '' or ending in "/"
  */

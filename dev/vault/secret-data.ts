@@ -1,0 +1,2 @@
+/** The fields of one secret. */
+export type SecretData = Readonly<Record<string, unknown>>;
