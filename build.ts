@@ -44,6 +44,7 @@ const UNUSED: Readonly<Record<string, string>> = {
 	mustache: 'module.exports = {};',
 	tv4: 'module.exports = {};',
 	'./commands.js': 'module.exports = {};',
+	events: "module.exports = process.getBuiltinModule('node:events');",
 };
 
 const leanNodeVault: Plugin = {
@@ -52,7 +53,7 @@ const leanNodeVault: Plugin = {
 		onResolve({ filter: /.*/ }, ({ path, importer }) => {
 			if (!/node_modules\/node-vault\/src$/.test(dirname(importer))) return undefined;
 			if (path in UNUSED) return { path, namespace: 'unused' };
-			return path === 'events' ? { path: 'node:events', namespace: 'builtin' } : undefined;
+			return path === 'events' ? { path, namespace: 'unused' } : undefined;
 		});
 		onLoad({ filter: /.*/, namespace: 'unused' }, ({ path }) => ({ contents: UNUSED[path] ?? '' }));
 	},
@@ -105,7 +106,8 @@ const SHARED = {
 
 const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
 	webhook: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
-	fetcher: { plugins: [leanNodeVault, bareBuiltins] },
+	// Bun compiles the bundle once more, and knows the built-ins by their names.
+	fetcher: { plugins: [leanNodeVault], external: ['node:*'] },
 	api: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
 	envtier: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
 };

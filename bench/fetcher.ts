@@ -131,11 +131,11 @@ try {
 		const rendered = readFileSync(join(place.dir, 'agent-env'), 'utf8').split('\n').sort().join();
 		if (written !== rendered) throw new Error('fetcher and agent wrote different files');
 		const last = JSON.parse(costs.get(FETCHER)?.at(-1)?.stdout ?? '');
-		const { requests, connections, writtenAfterMs, durationMs } = last as Record<string, number>;
+		const { writtenAfterMs, durationMs } = last;
 		const delay = delayMs === 0 ? 'no delay' : `${2 * delayMs} ms of round trip`;
 		print(`3 tiers × ${keys} keys, ${delay}${cold ? ', cold file cache' : ''}`, costs);
 		process.stdout.write(
-			`\nMedians of ${rounds} alternating runs. The fetcher: ${requests} requests over ${connections} connection(s), written after ${writtenAfterMs} ms and revoked after ${durationMs} ms in its last run${delayMs === 0 ? '' : `; the agent: ${agentConnections} connection(s)`}.\n`,
+			`\nMedians of ${rounds} alternating runs. The fetcher: ${last.requests} requests over ${last.protocol}, written after ${writtenAfterMs} ms and revoked after ${durationMs} ms in its last run${delayMs === 0 ? '' : `; the agent: ${agentConnections} connection(s)`}.\n`,
 		);
 		await place.remove();
 	}

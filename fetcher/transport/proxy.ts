@@ -1,4 +1,4 @@
-import { isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { UNREACHABLE } from '../advice.ts';
 import { Failure } from '../failure.ts';
 import { printable } from '../text.ts';
@@ -19,7 +19,8 @@ export function openTunnel(
 	proxy: string,
 	{ host, port }: { readonly host: string; readonly port: number },
 ): Promise<void> {
-	const authority = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+	// Of a host name and an IP address only IPv6 has colons. node:net, which knows as well, takes time to load.
+	const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
 	const failure = (what: string, heals: boolean): Failure =>
 		new Failure('unreachable', `the proxy ${proxy} ${what}`, { heals, cure: UNREACHABLE.tunnel });
 	return new Promise((resolve, reject) => {

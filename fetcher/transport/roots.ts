@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import tls from 'node:tls';
+import process from 'node:process';
 
 /** Where distributions keep their CA certificates in one file (the list is that of Go's crypto/x509). */
 const BUNDLES = [
@@ -23,6 +23,6 @@ export function systemRoots(bundles: readonly string[] = BUNDLES): string | read
 			// Not this distribution's place: the next one may be.
 		}
 	}
-	// Read here and not imported by name: reading it parses them all.
-	return tls.rootCertificates;
+	// Not imported: loading the module takes time that most fetches need not spend.
+	return process.getBuiltinModule('node:tls').rootCertificates;
 }
