@@ -24,8 +24,11 @@ function kubectlTags(tags: Tags): Tags {
 	});
 }
 
-/** Room for all pods of a large cluster. */
-const LIMITS: YamlLimits = { bytes: 32 * 1024 * 1024, tokens: 5_000_000, depth: 100, aliases: 10_000 };
+/**
+ * Room for all pods of a large cluster. The library looks for the anchor of an alias among all anchors and aliases before it, so there are
+ * fewer of those.
+ */
+const LIMITS: YamlLimits = { bytes: 32 * 1024 * 1024, tokens: 5_000_000, depth: 100, aliases: 1_000 };
 
 /** Takes YAML or JSON of any number of objects, lists of them unpacked. The error says where the text goes wrong. */
 export function readDocuments(input: string, name: string): Result<readonly Document[]> {

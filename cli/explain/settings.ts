@@ -43,7 +43,8 @@ export function parseSettingsFile(content: string, name: string): Result<Env> {
 }
 
 function configMapData(content: string): Env | undefined {
-	if (!/^\s*\{|^kind:/m.test(content)) return undefined;
+	// Blanks only: with \s each line would be looked at once for every empty line before it.
+	if (!/^[ \t]*\{|^kind:/m.test(content)) return undefined;
 	// Not YAML: lines of an env file, or nothing that is known, which the names will show.
 	const parsed = parseYaml(content);
 	const found = parsed.ok ? object(parsed.value) : undefined;

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type RequestOptions, request as send } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 import { type ApiFailure, networkFailure, refusal, tooLate, unusable } from './failure.ts';
 
 /** Where the API server is, and as whom it is talked to. */
@@ -42,7 +43,7 @@ export interface KubernetesClient {
 
 const DEADLINE = 10_000;
 /** A list comes in pages, and an object has at most 3 MiB in etcd. */
-const BODY_LIMIT = 32 * 1024 * 1024;
+const BODY_LIMIT = 16 * 1024 * 1024;
 
 /** Opens what `access` describes; nothing is sent yet. The error says why it cannot be used. */
 export async function openKubernetes(access: ClusterAccess): Promise<Result<KubernetesClient>> {
@@ -119,8 +120,8 @@ async function exchange(
 	if (!head.ok) return head;
 	const answer = { incoming: head.value, failure };
 	if (success) return ok(answer);
-	const said = await text(answer);
-	return err(refusal(status, said.ok ? said.value : ''));
+	const said = await bytesOf(answer);
+	return err(refusal(status, said.ok ? said.value : Buffer.alloc(0)));
 }
 
 /** Trust and identity, read anew for each call: tokens and CAs are files that change. */
@@ -141,20 +142,18 @@ async function optionsOf(config: KubeConfig): Promise<Result<RequestOptions, Api
 }
 
 async function body<T>(answer: Answer): Promise<Result<T, ApiFailure>> {
-	const read = await text(answer);
+	const read = await bytesOf(answer);
 	if (!read.ok) return read;
-	try {
-		return ok(JSON.parse(read.value) as T);
-	} catch {
-		return err({
-			status: answer.incoming.statusCode,
-			reason: 'Garbled',
-			message: 'answers with something that is not JSON',
-		});
-	}
+	const parsed = parseJson(read.value, ANSWER_LIMITS);
+	if (parsed.ok) return ok(parsed.value as T);
+	return err({
+		status: answer.incoming.statusCode,
+		reason: 'Garbled',
+		message: `answers with something that ${parsed.error}`,
+	});
 }
 
-async function text({ incoming, failure }: Answer): Promise<Result<string, ApiFailure>> {
+async function bytesOf({ incoming, failure }: Answer): Promise<Result<Buffer, ApiFailure>> {
 	const chunks: Buffer[] = [];
 	let size = 0;
 	try {
@@ -163,7 +162,7 @@ async function text({ incoming, failure }: Answer): Promise<Result<string, ApiFa
 			if (size > BODY_LIMIT) throw new Error(`it answers with more than ${BODY_LIMIT} bytes`);
 			chunks.push(chunk);
 		}
-		return ok(Buffer.concat(chunks).toString('utf8'));
+		return ok(Buffer.concat(chunks));
 	} catch (error) {
 		return err(failure(error));
 	}

@@ -1,3 +1,5 @@
+import { parseJson } from '../../lib/parse/json.ts';
+
 /** Why a call came to nothing. */
 export interface ApiFailure {
 	/** Undefined when there was no answer. */
@@ -12,7 +14,7 @@ export interface ApiFailure {
 const LONGEST = 500;
 
 /** What an answer that is no success says (`Status` of the Kubernetes API). */
-export function refusal(status: number, body: string): ApiFailure {
+export function refusal(status: number, body: Buffer): ApiFailure {
 	const { reason, message } = statusOf(body);
 	return {
 		status,
@@ -21,13 +23,9 @@ export function refusal(status: number, body: string): ApiFailure {
 	};
 }
 
-function statusOf(body: string): { readonly reason?: string; readonly message?: string } {
-	let decoded: unknown;
-	try {
-		decoded = JSON.parse(body);
-	} catch {
-		return {};
-	}
+function statusOf(body: Buffer): { readonly reason?: string; readonly message?: string } {
+	const parsed = parseJson(body);
+	const decoded = parsed.ok ? parsed.value : undefined;
 	if (typeof decoded !== 'object' || decoded === null) return {};
 	const { reason, message } = decoded as { reason?: unknown; message?: unknown };
 	return {

@@ -1,5 +1,4 @@
-import { StringDecoder } from 'node:string_decoder';
-import type { ApiStream } from './client.ts';
+import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 
 /** What every object has of which a watch needs to know. */
 export interface Listed {
@@ -23,34 +22,47 @@ export type WatchEvent = Change | { readonly type: 'ERROR'; readonly object: { r
 
 const broken = (message: string): WatchEvent => ({ type: 'ERROR', object: { message } });
 
-/** The events of a watch, one JSON object a line, until it ends. A connection that breaks off ends it; a line that is no event is an error. */
-export async function* watchEvents(stream: ApiStream): AsyncGenerator<WatchEvent, void> {
+/** Bytes of one event. An object has at most 3 MiB in etcd. */
+export const EVENT_LIMIT = 4 * 1024 * 1024;
+const LINE_FEED = 0x0a;
+
+/**
+ * The events of a watch, one JSON object a line, until it ends. A connection that breaks off ends it; a line that is no event, or is longer
+ * than `EVENT_LIMIT`, is an error and the last event.
+ */
+export async function* watchEvents(stream: AsyncIterable<Buffer>): AsyncGenerator<WatchEvent, void> {
 	for await (const line of lines(stream)) {
+		if (line === undefined) return yield broken(`sends an event of more than ${EVENT_LIMIT} bytes`);
 		const event = decoded(line);
 		yield event ?? broken('sends something that is not an event');
 		if (event === undefined) return;
 	}
 }
 
-async function* lines(stream: ApiStream): AsyncGenerator<string, void> {
-	const decoder = new StringDecoder('utf8');
-	let rest = '';
-	const chunks = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+/** Each whole line; undefined, as the last one, for one that is too long. */
+async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer | undefined, void> {
+	/** What has come of a line. Put together once, so that the time is proportional to its length. */
+	let parts: Buffer[] = [];
+	let size = 0;
+	const chunks = stream[Symbol.asyncIterator]();
 	for (;;) {
 		// Broken off or ended by the server: either way the watch is taken up where it was.
 		const next = await chunks.next().catch(() => undefined);
 		if (next === undefined || next.done === true) return;
-		const parts = (rest + decoder.write(next.value)).split('\n');
-		rest = parts.pop() ?? '';
-		yield* parts;
+		let rest = next.value;
+		for (let end = rest.indexOf(LINE_FEED); end !== -1; end = rest.indexOf(LINE_FEED)) {
+			if (size + end > EVENT_LIMIT) return yield undefined;
+			yield Buffer.concat([...parts, rest.subarray(0, end)]);
+			[parts, size, rest] = [[], 0, rest.subarray(end + 1)];
+		}
+		parts.push(rest);
+		size += rest.length;
+		if (size > EVENT_LIMIT) return yield undefined;
 	}
 }
 
-function decoded(line: string): WatchEvent | undefined {
-	try {
-		const event = JSON.parse(line) as WatchEvent;
-		return typeof event.object === 'object' && event.object !== null ? event : undefined;
-	} catch {
-		return undefined;
-	}
+function decoded(line: Buffer): WatchEvent | undefined {
+	const parsed = parseJson(line, ANSWER_LIMITS);
+	const event = (parsed.ok ? parsed.value : undefined) as WatchEvent | null | undefined;
+	return typeof event?.object === 'object' && event.object !== null ? event : undefined;
 }

@@ -32,8 +32,8 @@ export interface Watched<T> {
 	close(): void;
 }
 
-/** Objects in one answer to a list. */
-const PAGE = 500;
+/** Objects in one answer to a list. With 256 KiB of annotations each, they are still less than an answer may have. */
+const PAGE = 50;
 /** Seconds that one watch may last, spread so that replicas don't start theirs together. */
 const LASTS = { least: 240, most: 360 } as const;
 /** Milliseconds without a byte after which a connection counts as lost: the API server sends a bookmark about every minute. */
