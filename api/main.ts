@@ -3,16 +3,16 @@ import process from 'node:process';
 import pino from 'pino';
 import { ok } from '../contract/result.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { jsonLines } from './audit.ts';
-import { openAuditFile, type Write } from './audit-file.ts';
-import { openCertificateFiles } from './certificate.ts';
-import { compose } from './compose.ts';
-import { type FileSettings, parseConfigFile } from './config-file.ts';
-import type { KeyRecord } from './identity/api-key.ts';
-import { newKey } from './identity/api-key.ts';
-import { parseCommandLine, parseKeyFile } from './identity/key-file.ts';
-import { serve } from './server.ts';
-import { readSettings, type Settings } from './settings.ts';
+import { openAuditFile, type Write } from './audit/file.ts';
+import { jsonLines } from './audit/lines.ts';
+import type { KeyRecord } from './auth/api-key.ts';
+import { newKey } from './auth/api-key.ts';
+import { parseCommandLine, parseKeyFile } from './auth/key-file.ts';
+import { openCertificateFiles } from './server/certificate.ts';
+import { serve } from './server/server.ts';
+import { type FileSettings, parseConfigFile } from './settings/config-file.ts';
+import { readSettings, type Settings } from './settings/settings.ts';
+import { compose } from './wiring.ts';
 
 /** Milliseconds for calls in flight; Kubernetes kills after 30 s unless told otherwise. */
 const GRACE = 20_000;

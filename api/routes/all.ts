@@ -1,4 +1,4 @@
-import type { Operation } from '../operation.ts';
+import type { Operation } from '../server/operation.ts';
 import { deploymentOperations } from './deployments.ts';
 import { keyOperations } from './keys.ts';
 import { orgSecretOperations } from './org-secrets.ts';

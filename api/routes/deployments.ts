@@ -1,13 +1,13 @@
 import { parseName } from '../../contract/names.ts';
 import { err, type Result } from '../../contract/result.ts';
-import { createDeployment } from '../copy.ts';
-import { mayRegister } from '../name-rules.ts';
-import { type Operation, operation, reply } from '../operation.ts';
+import { createDeployment } from '../deployments/create-deployment.ts';
+import { mayRegister } from '../deployments/name-rules.ts';
+import { type Deployment, deploymentsOf, findDeployment } from '../deployments/registry.ts';
 import { NOT_YOUR_DEPLOYMENT, type Problem, refuse } from '../problem.ts';
-import { type Deployment, deploymentsOf, findDeployment } from '../registry.ts';
 import { Nothing } from '../schemas/named.ts';
 import { NewDeployment } from '../schemas/templates.ts';
-import { usableTemplate } from '../templates.ts';
+import { type Operation, operation, reply } from '../server/operation.ts';
+import { usableTemplate } from '../templates/templates.ts';
 
 const PATH = '/api/deployments';
 const resource = 'deployments';

@@ -1,9 +1,9 @@
-import { newKey } from '../identity/api-key.ts';
-import { deleteKey, keepKey, keysOf, type StoredKey } from '../identity/key-store.ts';
-import { type Operation, operation, reply } from '../operation.ts';
+import { newKey } from '../auth/api-key.ts';
+import { deleteKey, keepKey, keysOf, type StoredKey } from '../auth/key-store.ts';
 import { refuse } from '../problem.ts';
 import { ApiKeyId, NewApiKey } from '../schemas/keys.ts';
 import { Nothing } from '../schemas/named.ts';
+import { type Operation, operation, reply } from '../server/operation.ts';
 
 const PATH = '/api/keys';
 const resource = 'keys';

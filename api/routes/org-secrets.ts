@@ -1,13 +1,13 @@
 import { ok, type Result } from '../../contract/result.ts';
-import type { AuditNote } from '../audit.ts';
-import { checkCodeKeys } from '../code-keys.ts';
-import type { Identity } from '../identity/identity.ts';
-import { type Operation, operation, reply } from '../operation.ts';
-import { folderOf, type Place, refOfId, type SecretRef } from '../places.ts';
+import type { AuditNote } from '../audit/lines.ts';
+import type { Identity } from '../auth/caller.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import { Nothing } from '../schemas/named.ts';
 import { ChangedSecret, NewOrgSecret, SecretId } from '../schemas/secrets.ts';
-import { createSecret, deleteSecret, type Known, listSecrets, updateSecret } from '../secrets.ts';
+import { checkCodeKeys } from '../secrets/code-keys.ts';
+import { folderOf, type Place, refOfId, type SecretRef } from '../secrets/secret-location.ts';
+import { createSecret, deleteSecret, type Known, listSecrets, updateSecret } from '../secrets/secrets.ts';
+import { type Operation, operation, reply } from '../server/operation.ts';
 
 const PATH = '/api/org/secrets';
 const needs = 'org-role';

@@ -1,13 +1,13 @@
-import { checkCodeKeys } from '../code-keys.ts';
-import { type Operation, operation, reply } from '../operation.ts';
-import { folderOf, type Place, refOfId, userSegment } from '../places.ts';
+import { deploymentsOf } from '../deployments/registry.ts';
 import { NO_SUCH_SECRET, refuse } from '../problem.ts';
-import { deploymentsOf } from '../registry.ts';
 import { ChangedSecret, NewSecret, SecretId, SecretQuery } from '../schemas/secrets.ts';
-import { createSecret, deleteSecret, type Known, listSecrets, updateSecret } from '../secrets.ts';
+import { checkCodeKeys } from '../secrets/code-keys.ts';
+import { folderOf, type Place, refOfId, userSegment } from '../secrets/secret-location.ts';
+import { createSecret, deleteSecret, type Known, listSecrets, updateSecret } from '../secrets/secrets.ts';
+import { type Operation, operation, reply } from '../server/operation.ts';
 import type { Store } from '../store/store.ts';
-import { placesOf, templatesOf, type Viewer } from '../templates.ts';
-import { owned, placeMeant } from './access.ts';
+import { placesOf, templatesOf, type Viewer } from '../templates/templates.ts';
+import { owned, placeMeant } from './ownership.ts';
 
 const PATH = '/api/secrets';
 const resource = 'secrets';

@@ -1,10 +1,10 @@
 import { parseName } from '../../contract/names.ts';
-import { checkCodeKeys } from '../code-keys.ts';
-import { type Operation, operation, operationOf, reply } from '../operation.ts';
 import { NOT_YOUR_TEMPLATE, refuse } from '../problem.ts';
 import { Nothing } from '../schemas/named.ts';
 import { TemplateName, TemplateSharing } from '../schemas/templates.ts';
-import { readTemplate } from '../template-input.ts';
+import { checkCodeKeys } from '../secrets/code-keys.ts';
+import { type Operation, operation, operationOf, reply } from '../server/operation.ts';
+import { readTemplate } from '../templates/input.ts';
 import {
 	changeTemplate,
 	createTemplate,
@@ -16,7 +16,7 @@ import {
 	templateSecrets,
 	templatesOf,
 	usableTemplate,
-} from '../templates.ts';
+} from '../templates/templates.ts';
 
 const PATH = '/api/templates';
 const resource = 'templates';

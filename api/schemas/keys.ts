@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ORG_ROLES, SCOPES } from '../identity/identity.ts';
+import { ORG_ROLES, SCOPES } from '../auth/caller.ts';
 
 const DAYS_MAX = 366;
 

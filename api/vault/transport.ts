@@ -1,8 +1,8 @@
 import { Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent, type RequestOptions, request as tlsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { answerTo } from '../../lib/http/response.ts';
 import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
-import { answerTo } from '../answer.ts';
 import { StoreFailure } from '../store/store.ts';
 
 /** One request to Vault; `path` without `/v1/`, its segments escaped where they need it. */

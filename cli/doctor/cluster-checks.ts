@@ -1,13 +1,13 @@
 import type { V1MutatingWebhookConfiguration, V1Pod } from '@kubernetes/client-node';
 import { REGISTRATION } from '../registration.ts';
 import { admissionCheck } from './admission.ts';
-import { callChecks } from './called.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, statusMessage, why } from './cluster.ts';
 import { netCheck } from './net.ts';
 import type { Handed } from './probe.ts';
 import { registrationChecks } from './registration.ts';
 import { versionChecks } from './version.ts';
+import { callChecks } from './webhook-target.ts';
 
 /** What the cluster's part found out. */
 export interface ClusterFindings {

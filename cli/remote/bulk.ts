@@ -4,7 +4,7 @@ import { json, type Output } from '../output.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
 import { type Entry, parseEnvFile } from './env-file.ts';
 import { openProgress } from './progress.ts';
-import { type KnownSecret, type Scope, type ScopeOptions, scopeOf } from './scope.ts';
+import { type KnownSecret, type Scope, type ScopeOptions, scopeOf } from './secret-location.ts';
 import { type Change, create, creation, secretsIn, update } from './secrets.ts';
 import { failed, withApi } from './session.ts';
 

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { type Context, fail } from '../context.ts';
 import { json, type Output } from '../output.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
-import { type Scope, type ScopeOptions, scopeOf } from './scope.ts';
+import { type Scope, type ScopeOptions, scopeOf } from './secret-location.ts';
 import { type Change, secretsIn } from './secrets.ts';
 import { failed, withApi } from './session.ts';
 

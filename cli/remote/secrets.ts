@@ -3,7 +3,14 @@ import { type Context, fail } from '../context.ts';
 import { json, type Output } from '../output.ts';
 import { table } from '../table.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
-import { belongsTo, type KnownSecret, type Scope, type ScopeOptions, scopeOf, within } from './scope.ts';
+import {
+	belongsTo,
+	type KnownSecret,
+	type Scope,
+	type ScopeOptions,
+	scopeOf,
+	within,
+} from './secret-location.ts';
 import { failed, type Session, withApi } from './session.ts';
 import { readValue, type ValueOptions } from './value.ts';
 

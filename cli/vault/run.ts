@@ -3,9 +3,9 @@ import { json } from '../output.ts';
 import { apply } from './apply.ts';
 import { accessorOf, vaultClient } from './client.ts';
 import { commandsOf } from './commands.ts';
-import { earlierOwnAccountProblem } from './earlier.ts';
 import { type ApiOptions, apiProblem, type SetupOptions, setupProblem } from './options.ts';
 import { apiPlan, type SetupPlan, setupPlan } from './plan.ts';
+import { earlierOwnAccountProblem } from './previous-account.ts';
 import { type AdminSettings, readAdminSettings } from './settings.ts';
 
 /** What becomes of a plan. */

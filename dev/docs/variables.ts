@@ -1,4 +1,4 @@
-import { API_VARIABLES, type ApiVariable, SHARED_VARIABLES } from '../../api/variables.ts';
+import { API_VARIABLES, type ApiVariable, SHARED_VARIABLES } from '../../api/settings/variables.ts';
 import { FAMILIES, VARIABLES, type Variable } from '../../contract/variables.ts';
 import { blocks, code, prose, table } from './markdown.ts';
 

@@ -1,12 +1,17 @@
 /** Two attempts at one name: whatever fails in one of them, and whenever, takes nothing away from the other. */
 import pino from 'pino';
 import { describe, expect, test } from 'vitest';
-import { createDeployment, type Made } from '../../api/copy.ts';
-import { completeJournal, openJournal, takeOver } from '../../api/journal.ts';
-import { type Recovery, startRecovery } from '../../api/recovery.ts';
-import { createSecret } from '../../api/secrets.ts';
+import { createDeployment, type Made } from '../../api/deployments/create-deployment.ts';
+import { completeJournal, openJournal, takeOver } from '../../api/deployments/journal.ts';
+import { type Recovery, startRecovery } from '../../api/deployments/recovery.ts';
+import { createSecret } from '../../api/secrets/secrets.ts';
 import { type Store, StoreFailure } from '../../api/store/store.ts';
-import { changeTemplate, createTemplate, ownTemplate, usableTemplate } from '../../api/templates.ts';
+import {
+	changeTemplate,
+	createTemplate,
+	ownTemplate,
+	usableTemplate,
+} from '../../api/templates/templates.ts';
 import { BACKENDS } from './support/stores.ts';
 
 const TEMPLATE = 'base';

@@ -1,7 +1,7 @@
 /** Every status that the OpenAPI document promises is produced by the running routes, for every operation. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openApiOf } from '../../api/openapi.ts';
 import { OPERATIONS } from '../../api/routes/all.ts';
+import { openApiOf } from '../../api/server/openapi.ts';
 import type { OpenBao } from '../support/openbao.ts';
 import { type ApiUnderTest, caller, type Sent, startApi } from './support/api.ts';
 import { onVault } from './support/both.ts';

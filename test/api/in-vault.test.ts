@@ -1,7 +1,7 @@
 /** What the API really leaves in Vault: values where pods look for them, metadata beside them, nothing after a deletion. */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { userSegment } from '../../api/places.ts';
+import { userSegment } from '../../api/secrets/secret-location.ts';
 import type { OpenBao } from '../support/openbao.ts';
 import { deleteSecret, must, putSecret } from '../support/openbao-setup.ts';
 import { caller, startApi } from './support/api.ts';

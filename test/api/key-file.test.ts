@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseKeyFile } from '../../api/identity/key-file.ts';
+import { parseKeyFile } from '../../api/auth/key-file.ts';
 import { caller } from './support/api.ts';
 
 const { record } = caller('user:alice');

@@ -1,9 +1,9 @@
 /** What was decided on one template or deployment is not done to another one of the same name. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RecordStep } from '../../api/audit-steps.ts';
-import { createDeployment } from '../../api/copy.ts';
-import { owned } from '../../api/routes/access.ts';
-import { createSecret } from '../../api/secrets.ts';
+import type { RecordStep } from '../../api/audit/steps.ts';
+import { createDeployment } from '../../api/deployments/create-deployment.ts';
+import { owned } from '../../api/routes/ownership.ts';
+import { createSecret } from '../../api/secrets/secrets.ts';
 import type { Store } from '../../api/store/store.ts';
 import {
 	changeTemplate,
@@ -12,7 +12,7 @@ import {
 	ownTemplate,
 	templatesOf,
 	usableTemplate,
-} from '../../api/templates.ts';
+} from '../../api/templates/templates.ts';
 import { BACKENDS, type StoreUnderTest } from './support/stores.ts';
 
 const ALICE = { subject: 'user:alice', org: 'acme' };

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import type { Identity } from '../../api/auth/caller.ts';
 import { atMostEvery } from '../../api/concurrency.ts';
-import type { Identity } from '../../api/identity/identity.ts';
-import { createLoginLimit } from '../../api/login-limit.ts';
 import { refuse } from '../../api/problem.ts';
+import { createLoginLimit } from '../../api/server/login-limit.ts';
 import { ok } from '../../contract/result.ts';
 import { until } from '../support/until.ts';
 import { caller, startApi } from './support/api.ts';

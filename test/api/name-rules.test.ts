@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { mayRegister, parseNameRules } from '../../api/name-rules.ts';
+import { mayRegister, parseNameRules } from '../../api/deployments/name-rules.ts';
 
 const rulesOf = (text: string) => {
 	const parsed = parseNameRules(text);

@@ -1,7 +1,7 @@
 /** A deployment's name is given away once, and never with what somebody else left below it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RecordStep } from '../../api/audit-steps.ts';
-import { createDeployment } from '../../api/copy.ts';
+import type { RecordStep } from '../../api/audit/steps.ts';
+import { createDeployment } from '../../api/deployments/create-deployment.ts';
 import { type OpenBao, startOpenBao } from '../support/openbao.ts';
 import { deleteSecret, must, putSecret } from '../support/openbao-setup.ts';
 import { caller, startApi } from './support/api.ts';

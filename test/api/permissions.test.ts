@@ -1,6 +1,6 @@
 /** Each cell of scope × role × operation, for keys and for sessions. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Role, Scope } from '../../api/identity/identity.ts';
+import type { Role, Scope } from '../../api/auth/caller.ts';
 import { OPERATIONS } from '../../api/routes/all.ts';
 import { type ApiUnderTest, caller, startApi } from './support/api.ts';
 import { type Issuer, startIssuer } from './support/issuer.ts';

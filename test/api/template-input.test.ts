@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readTemplate } from '../../api/template-input.ts';
+import { readTemplate } from '../../api/templates/input.ts';
 import { type ApiUnderTest, caller, startApi } from './support/api.ts';
 
 const alice = caller('user:alice');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { API_VARIABLES } from '../../api/variables.ts';
+import { API_VARIABLES } from '../../api/settings/variables.ts';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { FORMAT_PATHS } from '../../contract/formats.ts';
 import { TIERS } from '../../contract/tiers.ts';

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { parseKeyFile } from '../../api/identity/key-file.ts';
+import { parseKeyFile } from '../../api/auth/key-file.ts';
 import { readDocuments } from '../../cli/explain/documents.ts';
 import { parseSettingsFile } from '../../cli/explain/settings.ts';
 import { whyRefused } from '../../cli/remote/refused-token.ts';

@@ -1,11 +1,11 @@
 import pino from 'pino';
-import { jsonLines } from '../../../api/audit.ts';
-import { type Api, compose } from '../../../api/compose.ts';
-import { type KeyRecord, newKey } from '../../../api/identity/api-key.ts';
-import { openApiOf } from '../../../api/openapi.ts';
+import { jsonLines } from '../../../api/audit/lines.ts';
+import { type KeyRecord, newKey } from '../../../api/auth/api-key.ts';
 import { OPERATIONS } from '../../../api/routes/all.ts';
-import { serve } from '../../../api/server.ts';
-import { readSettings, type Settings } from '../../../api/settings.ts';
+import { openApiOf } from '../../../api/server/openapi.ts';
+import { serve } from '../../../api/server/server.ts';
+import { readSettings, type Settings } from '../../../api/settings/settings.ts';
+import { type Api, compose } from '../../../api/wiring.ts';
 import { type Answer, call } from '../../support/http.ts';
 import { type Conformance, conformance } from './conformance.ts';
 

@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import type { OpenApiDocument } from '../../../api/openapi.ts';
+import type { OpenApiDocument } from '../../../api/server/openapi.ts';
 import type { Answer } from '../../support/http.ts';
 
 /** Checks answers against an OpenAPI document, and remembers which promises were kept. */

@@ -1,0 +1,34 @@
+import { appendFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { err, ok, type Result } from '../../contract/result.ts';
+
+/** Writes a text, at once. */
+export type Write = (text: string) => void;
+
+/**
+ * Opens a file for audit lines, which nobody else may read. The file is found by its name for every line, so that it can be rotated. When
+ * it cannot be written any more (a full disk), its lines go to `fallback` and the log says so: what was done is done, and must be told.
+ *
+ * @returns the error, a sentence, when it cannot be written from the start
+ */
+export function openAuditFile(path: string, fallback: Write, log: Logger): Result<Write> {
+	// At once: a line that waits in memory is lost when the process is killed.
+	const append = (text: string): void => appendFileSync(path, text, { mode: 0o600 });
+	try {
+		append('');
+	} catch (thrown) {
+		return err(`${path} cannot be written (${codeOf(thrown)})`);
+	}
+	return ok((text) => {
+		try {
+			append(text);
+		} catch (thrown) {
+			log.error({ file: path, code: codeOf(thrown) }, 'the audit file cannot be written: its lines go here');
+			fallback(text);
+		}
+	});
+}
+
+function codeOf(thrown: unknown): string {
+	return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unknown';
+}

@@ -1,0 +1,84 @@
+import type { Identity } from '../auth/caller.ts';
+import type { Store } from '../store/store.ts';
+import { type AuditFacts, type AuditNote, type AuditSink, resultOf } from './lines.ts';
+import { type RecordStep, stepRecorder } from './steps.ts';
+
+/** The audit lines of one call: intent lines before its effect, result lines when it has ended. */
+export interface AuditTrail {
+	readonly requestId: string;
+	/** The operation's id. */
+	action: string;
+	identity: Identity | undefined;
+	/** Says which places the call is about, a line each; replaces what was said before. Not after `intend`. */
+	note(...notes: readonly AuditNote[]): void;
+	/** Writes the intent lines, once: to be called before anything is changed or shown. */
+	intend(): void;
+	readonly step: RecordStep;
+	/** Writes the result lines. */
+	end(status: number, finished: boolean): void;
+}
+
+/** Opens the trail of a call. */
+export function openTrail(
+	sink: AuditSink,
+	now: () => Date,
+	{ requestId, ip }: Pick<AuditFacts, 'requestId' | 'ip'>,
+): AuditTrail {
+	let notes: readonly AuditNote[] = [];
+	let intended = false;
+	const facts = (): AuditFacts => ({
+		actor: trail.identity?.subject ?? 'anonymous',
+		via: trail.identity?.kind ?? 'none',
+		requestId,
+		ip,
+	});
+	const lines = () => {
+		const common = { time: now().toISOString(), ...facts(), action: trail.action };
+		const all = notes.length === 0 ? [{ scope: '' }] : notes;
+		return all.map(({ scope, key = '' }: AuditNote) => ({ ...common, scope, key }));
+	};
+	const step = stepRecorder(sink, now, facts);
+	const trail: AuditTrail = {
+		requestId,
+		action: 'unknown',
+		identity: undefined,
+		note: (...given) => {
+			// An intent that tells of one place while another one is changed would be worse than none.
+			if (intended) throw new Error('the place of a call was named after its effect began');
+			notes = given;
+		},
+		intend: () => {
+			if (intended) return;
+			intended = true;
+			for (const line of lines()) sink({ phase: 'intent', ...line });
+		},
+		step: (...what) => {
+			trail.intend();
+			return step(...what);
+		},
+		end: (status, finished) => {
+			const result = resultOf(status, finished);
+			for (const line of lines()) sink({ phase: 'result', ...line, result, status });
+		},
+	};
+	return trail;
+}
+
+/** The same store, but `before` is called ahead of every operation that changes something. */
+export function beforeChanges(store: Store, before: () => void): Store {
+	return {
+		...store,
+		put: (path, fields, expected) => {
+			before();
+			return store.put(path, fields, expected);
+		},
+		describe: (path, patch) => {
+			before();
+			return store.describe(path, patch);
+		},
+		remove: (path) => {
+			before();
+			return store.remove(path);
+		},
+	};
+}

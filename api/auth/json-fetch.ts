@@ -1,0 +1,42 @@
+import { request } from 'node:https';
+import { type Answer, answerTo } from '../../lib/http/response.ts';
+import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
+
+/**
+ * A `fetch` of JSON that trusts a CA of our choice, which Node's own can't. Follows nothing: an issuer's keys come from the
+ * issuer.
+ */
+export function fetchOver(
+	ca: string | undefined,
+	timeout: number,
+): (url: string, init?: { signal?: AbortSignal | null }) => Promise<Response> {
+	return async (url, init) => {
+		const { status, text } = await get(new URL(url), ca, timeout, init?.signal ?? undefined);
+		return new Response(text, { status, headers: { 'content-type': 'application/json' } });
+	};
+}
+
+/** The JSON at a URL; rejects for anything but 200. */
+export async function getJson(url: URL, ca: string | undefined, timeout: number): Promise<unknown> {
+	const { status, text } = await get(url, ca, timeout, undefined);
+	if (status !== 200) throw new Error(`${url.host} answered HTTP ${status}`);
+	const parsed = parseJson(Buffer.from(text), ANSWER_LIMITS);
+	if (!parsed.ok) throw new Error(`the answer of ${url.host} ${parsed.error}`);
+	return parsed.value;
+}
+
+function get(
+	url: URL,
+	ca: string | undefined,
+	timeout: number,
+	signal: AbortSignal | undefined,
+): Promise<Answer> {
+	const ends = AbortSignal.timeout(timeout);
+	const options = {
+		headers: { accept: 'application/json' },
+		signal: signal === undefined ? ends : AbortSignal.any([signal, ends]),
+		...(ca === undefined ? {} : { ca }),
+	};
+	const tooLarge = (limit: number): Error => new Error(`${url.host} sent more than ${limit} bytes`);
+	return answerTo(request(url, options), undefined, tooLarge);
+}

@@ -1,0 +1,165 @@
+import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from 'jose';
+import { z } from 'zod';
+import { parseName } from '../../contract/names.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { type Identity, isSubject, ORG_ROLES, ROLES, type Role, SCOPES, type Scope } from './caller.ts';
+import { fetchOver, getJson } from './json-fetch.ts';
+
+/** How sessions of an OIDC issuer are checked. */
+export interface OidcSettings {
+	readonly issuer: string;
+	readonly audience: string;
+	/** PEM text; undefined: the system's roots. */
+	readonly ca: string | undefined;
+	/** Names of claims; a dot leads into an object (`realm_access.roles`). */
+	readonly claims: { readonly org: string; readonly roles: string; readonly scopes: string };
+	/** Scopes that every session has, for issuers that know nothing of ours. */
+	readonly scopes: readonly Scope[];
+}
+
+/** Why a token identifies nobody: it is no good, or nobody can tell now. */
+export type Unidentified = { readonly kind: 'refused' | 'unavailable'; readonly problem: string };
+
+/**
+ * Identifies the bearer of a session JWT.
+ *
+ * @param org the organization that the call is about, if it names one
+ */
+export type IdentifySession = (
+	token: string,
+	org: string | undefined,
+) => Promise<Result<Identity, Unidentified>>;
+
+/** What is signed with a shared secret could be signed by whoever checks it: never taken. */
+const ALGORITHMS = [
+	'ES256',
+	'ES384',
+	'ES512',
+	'RS256',
+	'RS384',
+	'RS512',
+	'PS256',
+	'PS384',
+	'PS512',
+	'EdDSA',
+	'Ed25519',
+];
+const CLOCK_SKEW = 30;
+const TIMEOUT = 5_000;
+/** Between two fetches of the key set: unknown key ids can't make us flood the issuer, and a new key is known soon. */
+const COOLDOWN = 5_000;
+
+const DISCOVERY = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https$/ }) });
+
+/** Makes the check. Keys are fetched at the first session and kept; a new key of the issuer is noticed. */
+export function createSessionCheck(settings: OidcSettings): IdentifySession {
+	const fetch = fetchOver(settings.ca, TIMEOUT);
+	let keys: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined;
+	const keySet = (): NonNullable<typeof keys> => {
+		keys ??= discover(settings).then(
+			(url) =>
+				createRemoteJWKSet(url, {
+					[customFetch]: fetch,
+					timeoutDuration: TIMEOUT,
+					cooldownDuration: COOLDOWN,
+				}),
+			(thrown: unknown) => {
+				keys = undefined;
+				throw thrown;
+			},
+		);
+		return keys;
+	};
+	return async (token, org) => {
+		try {
+			const { payload } = await jwtVerify(token, await keySet(), {
+				issuer: settings.issuer,
+				audience: settings.audience,
+				algorithms: ALGORITHMS,
+				clockTolerance: CLOCK_SKEW,
+				requiredClaims: ['exp', 'sub'],
+			});
+			return identityOf(payload, settings, org);
+		} catch (thrown) {
+			return err(unidentified(thrown));
+		}
+	};
+}
+
+async function discover({ issuer, ca }: OidcSettings): Promise<URL> {
+	const base = issuer.endsWith('/') ? issuer : `${issuer}/`;
+	const found = DISCOVERY.safeParse(
+		await getJson(new URL('.well-known/openid-configuration', base), ca, TIMEOUT),
+	);
+	if (!found.success) throw new Error('the issuer’s discovery document names no https jwks_uri');
+	if (found.data.issuer !== issuer) throw new Error('the discovery document is another issuer’s');
+	return new URL(found.data.jwks_uri);
+}
+
+function unidentified(thrown: unknown): Unidentified {
+	if (thrown instanceof errors.JWTExpired) return { kind: 'refused', problem: 'the session has expired' };
+	if (thrown instanceof errors.JWTClaimValidationFailed)
+		return { kind: 'refused', problem: `the session’s claim "${thrown.claim}" is not what it must be` };
+	const remote = thrown instanceof errors.JWKSTimeout || !(thrown instanceof errors.JOSEError);
+	// jose says the plain JOSEError for answers of the issuer that are no key set.
+	const unavailable = remote || thrown.code === 'ERR_JOSE_GENERIC';
+	return unavailable
+		? { kind: 'unavailable', problem: `the issuer's keys can't be had now (${nameOf(thrown)})` }
+		: { kind: 'refused', problem: `the session is not valid (${thrown.code})` };
+}
+
+function nameOf(thrown: unknown): string {
+	if (!(thrown instanceof Error)) return 'unknown';
+	return 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : thrown.message;
+}
+
+function identityOf(
+	payload: JWTPayload,
+	{ claims, scopes }: OidcSettings,
+	asked: string | undefined,
+): Result<Identity, Unidentified> {
+	const subject = `user:${payload.sub ?? ''}`;
+	if (!isSubject(subject))
+		return err({ kind: 'refused', problem: 'the session’s subject is too long or not printable' });
+	const orgs = orgsIn(claimAt(payload, claims.org));
+	const org = orgs.length === 1 ? orgs[0] : orgs.find((one) => one === asked);
+	const roles = words(claimAt(payload, claims.roles));
+	const granted = words(claimAt(payload, claims.scopes));
+	return ok({
+		kind: 'session',
+		subject,
+		org,
+		orgs,
+		roles: new Set<Role>([
+			...ROLES.filter((role) => roles.includes(role)),
+			// `ORG:ROLE` holds in that organization alone. Whoever hands out roles of one organization makes no platform administrator.
+			...ORG_ROLES.filter((role) => org !== undefined && roles.includes(`${org}:${role}`)),
+		]),
+		scopes: new Set(SCOPES.filter((scope) => granted.includes(scope) || scopes.includes(scope))),
+	});
+}
+
+/** The organizations of a claim: one name, a list of names, or an object whose members are named for them (as Keycloak has it). */
+function orgsIn(claim: unknown): readonly string[] {
+	const names =
+		typeof claim === 'object' && claim !== null && !Array.isArray(claim) ? Object.keys(claim) : claim;
+	const all: readonly unknown[] = Array.isArray(names) ? names : [names];
+	return [...new Set(all.filter((name) => typeof name === 'string' && parseName(name).ok))] as string[];
+}
+
+/** A claim by its name, else by the path that its name is. */
+function claimAt(payload: JWTPayload, name: string): unknown {
+	if (Object.hasOwn(payload, name)) return payload[name];
+	let at: unknown = payload;
+	for (const part of name.split('.')) {
+		if (typeof at !== 'object' || at === null || !Object.hasOwn(at, part)) return undefined;
+		at = (at as Record<string, unknown>)[part];
+	}
+	return at;
+}
+
+/** A list of texts, or one text with blanks between (as RFC 8693 has it for `scope`). */
+function words(claim: unknown): readonly string[] {
+	if (typeof claim === 'string') return claim.split(' ');
+	return Array.isArray(claim) ? claim.filter((word) => typeof word === 'string') : [];
+}

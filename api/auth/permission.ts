@@ -1,0 +1,31 @@
+import { err, ok, type Result } from '../../contract/result.ts';
+import type { Identity, Scope } from './caller.ts';
+
+/**
+ * What a call needs. Of keys and sessions every call needs the scope of its verb; a role or a session may be needed besides, and replaces
+ * no scope. For Kubernetes callers the cluster's RBAC is asked about resource and verb.
+ */
+export interface Permission {
+	/** The resource of the API group `envtier.dev` that RBAC rules name. */
+	readonly resource: 'secrets' | 'orgsecrets' | 'templates' | 'deployments' | 'keys';
+	readonly verb: 'list' | 'get' | 'create' | 'update' | 'delete' | 'adopt';
+	/** What is needed besides the scope. */
+	readonly needs: 'scope-alone' | 'org-role' | 'platform-role' | 'session';
+}
+
+/** The scope that a verb needs. */
+function scopeOf(verb: Permission['verb']): Scope {
+	return verb === 'list' || verb === 'get' ? 'secrets:read' : 'secrets:write';
+}
+
+/** Decides for callers whose rights came with their credentials. The error says what is missing. */
+export function decide({ kind, scopes, roles }: Identity, { needs, verb }: Permission): Result<void> {
+	if (needs === 'session' && kind !== 'session') return err('this needs the session of a person');
+	const scope = scopeOf(verb);
+	if (!scopes.has(scope)) return err(`this needs the scope ${scope}, which your credentials don't have`);
+	if (needs === 'org-role' && !roles.has('org_owner') && !roles.has('org_admin'))
+		return err("this needs the role org_owner or org_admin, which your credentials don't have");
+	if (needs === 'platform-role' && !roles.has('platform_admin'))
+		return err("this needs the role platform_admin, which your credentials don't have");
+	return ok(undefined);
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { parseName } from '../../contract/names.ts';
+import type { Store } from '../store/store.ts';
+import { isAbandoned } from './registry.ts';
+
+/**
+ * What an attempt to make a deployment writes before anything else, so that whoever comes later can undo it. While there is a journal
+ * of a name, nobody else makes or undoes a deployment of that name.
+ */
+const JOURNAL = z.object({
+	attempt: z.string(),
+	/** Of the call, so that undoing it can be told by the same request id. */
+	requestId: z.string().default(''),
+	owner: z.string(),
+	startedAt: z.string(),
+	/** The stamp of the claim, once it is known. */
+	claim: z.string().optional(),
+	/** Paths at which nothing lived when the attempt began. */
+	paths: z.array(z.string()),
+	/** Who undoes the attempt, and since when. */
+	undoing: z.object({ by: z.string(), since: z.string() }).optional(),
+});
+export type Journal = z.infer<typeof JOURNAL>;
+
+/** "_" begins no template's name, so this is nobody's. */
+const JOURNALS = 'templates/_journal';
+const journalOf = (name: string): string => `${JOURNALS}/${name}`;
+const encode = (journal: Journal): { journal: string } => ({ journal: JSON.stringify(journal) });
+
+/** Writes the journal of an attempt; false when there is one of that name already. */
+export async function openJournal(store: Store, name: string, journal: Journal): Promise<boolean> {
+	return (await store.put(journalOf(name), encode(journal), 0)) === 'written';
+}
+
+/** Replaces the journal that `openJournal` wrote; false when somebody has begun to undo the attempt. */
+export async function completeJournal(store: Store, name: string, journal: Journal): Promise<boolean> {
+	return (await store.put(journalOf(name), encode(journal), 1)) === 'written';
+}
+
+/** The journal of a name, if there is one. */
+export async function readJournal(store: Store, name: string): Promise<Journal | undefined> {
+	const text = (await store.read(journalOf(name)))?.['journal'];
+	return text === undefined ? undefined : JOURNAL.parse(JSON.parse(text));
+}
+
+/** Removes a journal. That there is none is no error. */
+export async function removeJournal(store: Store, name: string): Promise<void> {
+	await store.remove(journalOf(name));
+}
+
+/** The names that have a journal. */
+export async function journaledNames(store: Store): Promise<readonly string[]> {
+	return (await store.list(JOURNALS)).filter((name) => parseName(name).ok);
+}
+
+/** The journal of an attempt that is to be undone, and when it was opened, by the store's clock. */
+export interface Held {
+	readonly journal: Journal;
+	readonly openedAt: Date;
+}
+
+/**
+ * Makes `by` the one who undoes an attempt: of several, one gets it. Gives "none" when nothing of this attempt is left, and "held" while
+ * somebody else is at work on it.
+ */
+export async function takeOver(
+	store: Store,
+	name: string,
+	attempt: string,
+	{ by, now }: { readonly by: string; readonly now: Date },
+): Promise<Held | 'none' | 'held'> {
+	const head = await store.head(journalOf(name));
+	const journal = await readJournal(store, name);
+	if (head === undefined || journal?.attempt !== attempt) return 'none';
+	const { undoing } = journal;
+	if (undoing !== undefined && undoing.by !== by && !isAbandoned(new Date(undoing.since), now)) return 'held';
+	const mine = { ...journal, undoing: { by, since: now.toISOString() } };
+	const outcome = await store.put(journalOf(name), encode(mine), head.version);
+	return outcome === 'written' ? { journal, openedAt: head.createdAt } : 'held';
+}

@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { AuditSink } from '../audit/lines.ts';
+import { type RecordStep, stepRecorder } from '../audit/steps.ts';
+import type { Store } from '../store/store.ts';
+import { journaledNames, readJournal } from './journal.ts';
+import { undo, undoAbandoned } from './undo.ts';
+
+/** What undoes attempts that failed half-way. */
+export interface Undoing {
+	/** Takes over an attempt that could not be undone at once. */
+	later(name: string, attempt: string): void;
+	/** Undoes the attempts at this name now that were handed over; rejects when the store still fails. */
+	settle(name: string): Promise<void>;
+}
+
+/** Keeps undoing what a failing store kept from being undone, and what processes that died left behind. */
+export interface Recovery extends Undoing {
+	stop(): void;
+}
+
+/** Starts looking after unfinished attempts: those handed over every `retry` milliseconds, abandoned ones every `sweep`. */
+export function startRecovery(
+	store: Store,
+	log: Logger,
+	{ retry, sweep, now, audit }: { retry: number; sweep: number; now: () => Date; audit: AuditSink },
+): Recovery {
+	const stepsOf = async (name: string): Promise<RecordStep> => {
+		// The request that began it; a failed one that left no journal has no keys to tell of either.
+		const requestId = (await readJournal(store, name))?.requestId || randomUUID();
+		return stepRecorder(audit, now, () => ({ actor: 'envtier-api', via: 'system', requestId, ip: '' }));
+	};
+	/** What was handed over, by attempt, with the undoing that is under way. */
+	const pending = new Map<string, { readonly name: string; running?: Promise<void> | undefined }>();
+	let busy = false;
+	let swept = Number.NEGATIVE_INFINITY;
+	const undoNow = async (name: string, attempt: string): Promise<void> => {
+		const state = await undo(store, name, attempt, { by: attempt, now: now(), step: await stepsOf(name) });
+		if (state === 'held') return;
+		pending.delete(attempt);
+		const left = state === 'made' ? 'finished' : 'undone';
+		log.info({ deployment: name }, `a deployment that failed half-way was ${left}`);
+	};
+	const settle = async (name: string): Promise<void> => {
+		for (const [attempt, one] of [...pending].filter(([, { name: at }]) => at === name)) {
+			one.running ??= undoNow(name, attempt).finally(() => {
+				one.running = undefined;
+			});
+			await one.running;
+		}
+	};
+	const look = async (): Promise<void> => {
+		for (const name of new Set([...pending.values()].map((one) => one.name))) await settle(name);
+		if (performance.now() < swept + sweep) return;
+		for (const name of await journaledNames(store))
+			await undoAbandoned(store, name, now(), await stepsOf(name));
+		swept = performance.now();
+	};
+	const tick = async (): Promise<void> => {
+		if (busy) return;
+		busy = true;
+		try {
+			await look();
+		} catch (thrown) {
+			log.warn({ problem: String(thrown), pending: pending.size }, 'undoing waits for the store');
+		} finally {
+			busy = false;
+		}
+	};
+	const timer = setInterval(() => void tick(), retry).unref();
+	void tick();
+	return {
+		later: (name, attempt) => void pending.set(attempt, { name }),
+		settle,
+		stop: () => clearInterval(timer),
+	};
+}

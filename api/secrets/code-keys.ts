@@ -1,0 +1,23 @@
+import { codeEffectOf } from '../../contract/code-variables.ts';
+import { ok, type Result } from '../../contract/result.ts';
+import { type Problem, refuse } from '../problem.ts';
+
+/** Keys that one refusal names. */
+const SHOWN = 10;
+
+/**
+ * Refuses new keys that a pod could get as variables by which programs run code, unless the caller insists. Whoever may write such a
+ * secret runs code in the pods that allow it, so one should not come to be by accident or unseen.
+ *
+ * @param force true when the call says that it is meant
+ */
+export function checkCodeKeys(keys: readonly string[], force: boolean): Result<undefined, Problem> {
+	const found = force ? [] : [...new Set(keys)].filter((key) => codeEffectOf(key) !== undefined);
+	if (found.length === 0) return ok(undefined);
+	const sentences = found.slice(0, SHOWN).map((key) => `${key} ${codeEffectOf(key)}`);
+	const more = found.length > SHOWN ? ` (and ${found.length - SHOWN} more)` : '';
+	return refuse(
+		400,
+		`${sentences.join('; ')}${more}: as an environment variable it runs code in the pods that get it, and pods refuse it unless they name it in envtier.dev/allow. If it is meant, say force: true (envtier: --force)`,
+	);
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import type { Result } from '../../contract/result.ts';
+import type { Identity } from '../auth/caller.ts';
+import { createQueue } from '../concurrency.ts';
+import type { Problem } from '../problem.ts';
+
+/** What became of credentials: checked, or refused because of too many failed logins, for so many seconds. */
+export type Login =
+	| { readonly kind: 'checked'; readonly identified: Result<Identity, Problem> }
+	| { readonly kind: 'too-many'; readonly seconds: number };
+
+type Identify = () => Promise<Result<Identity, Problem>>;
+
+/** Has credentials checked, within a limit on failed logins of an address. */
+export type LoginLimit = (address: string, credential: string, identify: Identify) => Promise<Login>;
+
+const SECONDS = 60;
+/** Checks at a time for all addresses that are beyond their limit. A check may be a request to Vault or to the API server. */
+const AT_ONCE = 4;
+/** Credentials of such addresses that wait for their check, and milliseconds that they wait at most. */
+const WAITING = { most: 1000, longest: 10_000 };
+/** Credentials that were valid in the last ten minutes, and how many of them are remembered, as hashes. */
+const REMEMBERED = { milliseconds: 600_000, most: 10_000 };
+
+/**
+ * Makes a limit of `most` failed logins from an address in a minute. Each check is counted before it begins and taken back when the
+ * credentials turn out to be valid, so that parallel calls cannot exceed it. Beyond the limit valid credentials still pass: at once
+ * if they were valid within ten minutes, else after the checks that are waiting. What bad credentials cause is bounded by that.
+ */
+export function createLoginLimit(most: number): LoginLimit {
+	const attempts = new RateLimiterMemory({ points: most, duration: SECONDS });
+	const queue = createQueue(AT_ONCE, WAITING);
+	const valid = rememberValid();
+	/** Counts the check before it begins. */
+	const counted = async (address: string, identify: Identify): Promise<Login> => {
+		const client = clientOf(address);
+		const { consumedPoints, msBeforeNext } = await attempts.penalty(client);
+		const tooMany = { kind: 'too-many', seconds: Math.max(1, Math.ceil(msBeforeNext / 1000)) } as const;
+		const within = consumedPoints <= most;
+		let failed = false;
+		try {
+			const identified = within ? await identify() : await queue(identify);
+			failed = identified === undefined || isFailed(identified);
+			return identified === undefined || (failed && !within) ? tooMany : { kind: 'checked', identified };
+		} finally {
+			// Also when Vault is away: that is no failed login.
+			if (!failed) await attempts.reward(client);
+		}
+	};
+	return async (address, credential, identify) => {
+		const hash = createHash('sha256').update(credential).digest('base64');
+		if (valid.has(hash)) {
+			const identified = await identify();
+			if (!isFailed(identified)) return { kind: 'checked', identified };
+			valid.forget(hash);
+		}
+		const login = await counted(address, identify);
+		if (login.kind === 'checked' && login.identified.ok) valid.add(hash);
+		return login;
+	};
+}
+
+/** Other refusals are no failed logins: the credentials are valid, or nobody could check them. */
+function isFailed(identified: Result<Identity, Problem>): boolean {
+	return !identified.ok && identified.error.status === 401;
+}
+
+/** Whoever has one IPv6 address has all 2^64 of its network (RFC 4291, section 2.5.4). */
+function clientOf(address: string): string {
+	if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
+	const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
+	const groups = head.split(':').filter((group) => group !== '');
+	const rest = tail === undefined ? [] : tail.split(':').filter((group) => group !== '');
+	const zeros = Array(Math.max(0, 8 - groups.length - rest.length)).fill('0');
+	return [...groups, ...zeros, ...rest].slice(0, 4).join(':');
+}
+
+function rememberValid(): {
+	has(hash: string): boolean;
+	add(hash: string): void;
+	forget(hash: string): void;
+} {
+	/** When each ends, in the order of their addition. */
+	const ends = new Map<string, number>();
+	return {
+		has: (hash) => (ends.get(hash) ?? 0) > performance.now(),
+		add: (hash) => {
+			ends.delete(hash);
+			ends.set(hash, performance.now() + REMEMBERED.milliseconds);
+			for (const oldest of ends.keys()) {
+				if (ends.size <= REMEMBERED.most) break;
+				ends.delete(oldest);
+			}
+		},
+		forget: (hash) => void ends.delete(hash),
+	};
+}

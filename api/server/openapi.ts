@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { SCHEMAS, type SchemaName } from '../schemas/named.ts';
+import type { Documented, Operation } from './operation.ts';
+
+/** An OpenAPI 3.1 document: plain JSON. */
+export type OpenApiDocument = Readonly<Record<string, unknown>>;
+
+const NAME_PARAMETER = {
+	name: 'name',
+	in: 'path',
+	required: true,
+	schema: { type: 'string' },
+} as const;
+const ORG_PARAMETER = {
+	name: 'Envtier-Org',
+	in: 'header',
+	required: false,
+	description:
+		'the organization that the call is about: for Kubernetes callers, and for sessions of several organizations',
+	schema: { type: 'string' },
+} as const;
+
+/** What any call may be answered. */
+const ALWAYS: Readonly<Record<number, Documented>> = {
+	400: { description: 'the body, the query or a header is malformed', schema: 'Problem' },
+	401: { description: 'no credentials, or credentials that are not valid', schema: 'Problem' },
+	403: { description: 'a scope or role is missing', schema: 'Problem' },
+	429: { description: 'too many calls, or too many failed logins; see Retry-After', schema: 'Problem' },
+	500: { description: 'the secret store failed', schema: 'Problem' },
+	503: {
+		description: 'no store is configured, or whoever checks the credentials is away',
+		schema: 'Problem',
+	},
+};
+const WITH_BODY: Readonly<Record<number, Documented>> = {
+	413: { description: 'the body is too large', schema: 'Problem' },
+	415: { description: 'the body is not JSON', schema: 'Problem' },
+};
+
+/** The document that describes `operations`, made from the very schemas that check bodies. */
+export function openApiOf(operations: readonly Operation[], version: string): OpenApiDocument {
+	const paths: Record<string, Record<string, unknown>> = {};
+	for (const operation of operations) {
+		const others = paths[operation.path];
+		paths[operation.path] = { ...others, [operation.method]: describe(operation) };
+	}
+	return {
+		openapi: '3.1.0',
+		info: {
+			title: 'Envtier secrets API',
+			version,
+			description: 'Manages what pods will receive. It writes values to Vault and never gives one back.',
+			license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+		},
+		security: [{ bearer: [] }],
+		paths,
+		components: {
+			securitySchemes: {
+				bearer: {
+					type: 'http',
+					scheme: 'bearer',
+					description: 'an API key (envtier_…), a session JWT, or a Kubernetes service-account token',
+				},
+			},
+			schemas: Object.fromEntries(Object.keys(SCHEMAS).map((name) => [name, schemaOf(name as SchemaName)])),
+		},
+	};
+}
+
+function schemaOf(name: SchemaName): object {
+	// What callers send: a field with a default need not be there.
+	const { $schema: _, ...schema } = z.toJSONSchema(SCHEMAS[name], { io: 'input', target: 'draft-2020-12' });
+	return schema;
+}
+
+function describe(operation: Operation): object {
+	const { id, summary, body, yaml, query, answers } = operation;
+	const everything = { ...ALWAYS, ...(body === undefined ? {} : WITH_BODY), ...answers };
+	return {
+		operationId: id,
+		summary,
+		parameters: [
+			...(operation.path.includes('{name}') ? [NAME_PARAMETER] : []),
+			...(query === undefined ? [] : queryParameters(query)),
+			ORG_PARAMETER,
+		],
+		...(body === undefined ? {} : { requestBody: bodyOf(body, yaml === true) }),
+		responses: Object.fromEntries(
+			Object.entries(everything).map(([status, { description, schema }]) => [
+				status,
+				{ description, ...(schema === undefined ? {} : { content: contentOf(schema) }) },
+			]),
+		),
+	};
+}
+
+function contentOf(schema: SchemaName): object {
+	return { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } };
+}
+
+function bodyOf(schema: SchemaName, yaml: boolean): object {
+	const content = contentOf(schema);
+	const both = yaml
+		? { ...content, 'application/yaml': { schema: { $ref: `#/components/schemas/${schema}` } } }
+		: content;
+	return { required: true, content: both };
+}
+
+function queryParameters(name: SchemaName): readonly object[] {
+	const { properties = {} } = schemaOf(name) as { properties?: Record<string, { description?: string }> };
+	return Object.entries(properties).map(([field, { description, ...schema }]) => ({
+		name: field,
+		in: 'query',
+		required: false,
+		...(description === undefined ? {} : { description }),
+		schema,
+	}));
+}

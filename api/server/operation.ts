@@ -1,0 +1,114 @@
+import type { z } from 'zod';
+import { ok, type Result } from '../../contract/result.ts';
+import type { AuditNote } from '../audit/lines.ts';
+import type { RecordStep } from '../audit/steps.ts';
+import type { Identity } from '../auth/caller.ts';
+import type { Permission } from '../auth/permission.ts';
+import type { NameRule } from '../deployments/name-rules.ts';
+import type { Undoing } from '../deployments/recovery.ts';
+import { type Problem, refuse } from '../problem.ts';
+import { faultsOf } from '../schemas/common.ts';
+import type { SchemaName } from '../schemas/named.ts';
+import type { Deed } from '../secrets/secrets.ts';
+import type { Store } from '../store/store.ts';
+
+/** What an operation works with. */
+export interface Services {
+	readonly store: Store;
+	readonly undoing: Undoing;
+	readonly now: () => Date;
+	/** The names of deployments that the operator reserved. */
+	readonly nameRules: readonly NameRule[];
+}
+
+/** One call of an operation, its caller known and allowed. */
+export interface Call<Input> extends Services {
+	readonly identity: Identity;
+	readonly deed: Deed;
+	/** The checked body, or the checked query where there is no body. */
+	readonly input: Input;
+	/** The last segment of the path, where the operation has one. */
+	readonly name: string;
+	/** Asks whether the caller may do more than the operation itself needs; `name` is the resourceName for RBAC. */
+	readonly authorize: (permission: Permission, name: string) => Promise<Result<void, Problem>>;
+	/** Says which places the call is about, before anything is changed: for the audit. */
+	readonly note: (...notes: readonly AuditNote[]) => void;
+	/** Audits a step of its own, such as the copy of one secret. */
+	readonly step: RecordStep;
+	readonly requestId: string;
+}
+
+/** What is answered when all went well. */
+export interface Reply {
+	readonly status: 200 | 201;
+	readonly body: unknown;
+}
+
+/** An answer that the OpenAPI document promises. */
+export interface Documented {
+	readonly description: string;
+	readonly schema?: SchemaName;
+}
+
+/** What the routes and the OpenAPI document both are made from. */
+export interface Operation {
+	readonly method: 'get' | 'post' | 'put' | 'delete';
+	/** `{name}` stands for a last segment. */
+	readonly path: string;
+	/** Also the action of the audit line. */
+	readonly id: string;
+	readonly summary: string;
+	readonly permission: Permission;
+	/** True when RBAC is asked with a resourceName out of the input. `run` asks it then, not whoever calls `run`. */
+	readonly named: boolean;
+	readonly body?: SchemaName;
+	/** True when a body may be YAML as well. */
+	readonly yaml?: true;
+	readonly query?: SchemaName;
+	readonly answers: Readonly<Record<number, Documented>>;
+	/** `raw` is the decoded body or the query; `{ query, body }` where the operation has both. */
+	run(call: Omit<Call<unknown>, 'input'>, raw: unknown): Promise<Result<Reply, Problem>>;
+}
+
+/**
+ * Makes an operation whose handler gets its input checked: strictly, for what is mistyped must not be ignored.
+ *
+ * @param nameOf the resourceName that RBAC is asked about; without it RBAC is asked about no name
+ */
+export function operation<S extends z.ZodType>(
+	what: Omit<Operation, 'run' | 'named'>,
+	input: S,
+	handle: (call: Call<z.output<S>>) => Promise<Result<Reply, Problem>>,
+	nameOf?: (input: z.output<S>) => string,
+): Operation {
+	const read = (raw: unknown): Result<z.output<S>, Problem> => {
+		const parsed = input.safeParse(raw, { reportInput: true });
+		return parsed.success ? ok(parsed.data) : refuse(400, faultsOf(parsed.error));
+	};
+	return operationOf(what, read, handle, nameOf);
+}
+
+/** Makes an operation as `operation` does, from a function that reads its input. */
+export function operationOf<Input>(
+	what: Omit<Operation, 'run' | 'named'>,
+	read: (raw: unknown) => Result<Input, Problem>,
+	handle: (call: Call<Input>) => Promise<Result<Reply, Problem>>,
+	nameOf?: (input: Input) => string,
+): Operation {
+	return {
+		...what,
+		named: nameOf !== undefined,
+		run: async (call, raw) => {
+			const input = read(raw);
+			if (!input.ok) return input;
+			if (nameOf !== undefined) {
+				const allowed = await call.authorize(what.permission, nameOf(input.value));
+				if (!allowed.ok) return allowed;
+			}
+			return await handle({ ...call, input: input.value });
+		},
+	};
+}
+
+/** A successful reply. */
+export const reply = (status: Reply['status'], body: unknown): Result<Reply, never> => ok({ status, body });

@@ -1,0 +1,108 @@
+import leven from 'leven';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { parseYaml } from '../../lib/parse/yaml.ts';
+import { CONFIG_KEYS, type FileVariable } from './config-keys.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Settings of a file as texts, by their variables. */
+export type FileSettings = Readonly<Partial<Record<FileVariable, string>>>;
+
+const VARIABLES: ReadonlyMap<string, FileVariable> = new Map(
+	(Object.entries(CONFIG_KEYS) as [FileVariable, string][]).map(([variable, key]) => [key, variable]),
+);
+const SECTIONS = new Set(
+	[...VARIABLES.keys()].flatMap((key) => (key.includes('.') ? [key.split('.')[0] ?? ''] : [])),
+);
+/** Ways to log in to Vault, of which one is taken: one in the environment replaces another one in the file. */
+const LOGINS: readonly FileVariable[] = [
+	'ENVTIER_API_VAULT_ROLE',
+	'ENVTIER_API_VAULT_TOKEN',
+	'ENVTIER_API_VAULT_TOKEN_FILE',
+];
+
+const MOST_PROBLEMS = 20;
+
+/** One value of the file, and where it stands. */
+interface Entry {
+	readonly key: string;
+	readonly value: unknown;
+}
+
+/**
+ * Reads the text of a configuration file: YAML with the keys of `CONFIG_KEYS`. `${NAME}` in a value is replaced by that environment variable, and `$${` stands
+ * for a literal `${`. Settings that the environment has are left out. The error has a line for each thing that is wrong, and no value.
+ */
+export function parseConfigFile(text: string, env: Env): Result<FileSettings> {
+	const parsed = parseYaml(text.replace(/^\ufeff/, ''));
+	if (!parsed.ok) return err(`the file ${parsed.error}`);
+	const problems: string[] = [];
+	const settings: Partial<Record<FileVariable, string>> = {};
+	for (const { key, value } of entriesOf(parsed.value, '', problems)) {
+		if (problems.length > MOST_PROBLEMS) break;
+		const variable = VARIABLES.get(key);
+		if (variable === undefined) problems.push(unknown(key));
+		if (variable === undefined || overridden(variable, env)) continue;
+		const read = textOf(value, env);
+		if (!read.ok) problems.push(`${key}: ${read.error}`);
+		else if (read.value !== undefined) settings[variable] = read.value;
+	}
+	return problems.length > 0 ? err(problems.slice(0, MOST_PROBLEMS).join('\n')) : ok(settings);
+}
+
+function overridden(variable: FileVariable, env: Env): boolean {
+	return (LOGINS.includes(variable) ? LOGINS : [variable]).some((name) => Boolean(env[name]));
+}
+
+function entriesOf(value: unknown, section: string, problems: string[]): readonly Entry[] {
+	if (value === null || value === undefined) return [];
+	if (typeof value !== 'object' || Array.isArray(value)) {
+		problems.push(
+			section === '' ? 'the file must be a map of settings' : `${section} must be a map of settings`,
+		);
+		return [];
+	}
+	return Object.entries(value).flatMap(([name, part]) => {
+		const key = section === '' ? name : `${section}.${name}`;
+		return section === '' && SECTIONS.has(name) ? entriesOf(part, key, problems) : [{ key, value: part }];
+	});
+}
+
+/** The text that a variable would hold; undefined when there is nothing after the colon. */
+function textOf(value: unknown, env: Env): Result<string | undefined> {
+	if (value === null || value === undefined) return ok(undefined);
+	if (Array.isArray(value)) {
+		const parts = value.map((part) => (Array.isArray(part) ? err('a list in a list') : textOf(part, env)));
+		const wrong = parts.find((part) => !part.ok);
+		return wrong ?? ok(parts.flatMap((part) => (part.ok ? [part.value ?? ''] : [])).join(','));
+	}
+	if (typeof value === 'number' || typeof value === 'boolean') return ok(String(value));
+	return typeof value === 'string'
+		? substituted(value, env)
+		: err('must be text, a number, true or false, or a list');
+}
+
+const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
+
+function substituted(text: string, env: Env): Result<string> {
+	const problems: string[] = [];
+	const filled = text.replace(REFERENCE, (whole, name: string | undefined) => {
+		if (name === undefined) return '${';
+		if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || !whole.endsWith('}'))
+			// biome-ignore lint/suspicious/noTemplateCurlyInString: what people have to write
+			problems.push('"${" must begin ${NAME}, the name of an environment variable; $${ is a literal "${"');
+		else if (!env[name]) problems.push(`the environment variable ${name} is not set`);
+		return env[name] ?? '';
+	});
+	return problems[0] === undefined ? ok(filled) : err([...new Set(problems)].join('; '));
+}
+
+function unknown(key: string): string {
+	const shown = key.slice(0, 64);
+	const leaf = shown.split('.').at(-1);
+	// A known name in the wrong section is as good as one letter.
+	const distance = (known: string): number =>
+		Math.min(leven(shown, known), known.split('.').at(-1) === leaf ? 1 : Number.POSITIVE_INFINITY);
+	const [nearest] = [...VARIABLES.keys(), ...SECTIONS].sort((a, b) => distance(a) - distance(b));
+	return `unknown setting ${JSON.stringify(shown)}: did you mean "${nearest}"?`;
+}

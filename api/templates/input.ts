@@ -1,0 +1,92 @@
+import leven from 'leven';
+import { ok, type Result } from '../../contract/result.ts';
+import { type Problem, refuse } from '../problem.ts';
+import { faultsOf } from '../schemas/common.ts';
+import { StoredTemplate, TemplateQuery, type TemplateService } from '../schemas/templates.ts';
+
+/** A template as a person wrote it, checked. */
+export interface TemplateInput {
+	readonly name: string;
+	readonly services: readonly TemplateService[];
+	readonly force: boolean;
+	/** A sentence for each service with fields that are ignored. */
+	readonly warnings: readonly string[];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const SERVICE_FIELDS = ['name', 'image', 'secrets'];
+/** What a file of Docker Compose has beside its services (Compose specification, top-level elements). */
+const TOP_LEVEL = new Set(['version', 'networks', 'volumes', 'configs', 'secrets']);
+const isExtension = (field: string): boolean => field.startsWith('x-');
+/** More sentences help nobody. */
+const MOST_WARNINGS = 20;
+const MOST_FIELDS = 5;
+
+/**
+ * Reads a template out of a body and the query `?name=`. Fields of a service that a template does not keep are left out, for they may
+ * hold values (`environment`); the warnings name them. Other unknown fields are refused.
+ */
+export function readTemplate(raw: unknown): Result<TemplateInput, Problem> {
+	const { query, body } = raw as { query: unknown; body: unknown };
+	const asked = TemplateQuery.safeParse(query, { reportInput: true });
+	if (!asked.success) return refuse(400, faultsOf(asked.error));
+	const kept = isFields(body) ? withoutIgnored(body) : body;
+	const parsed = StoredTemplate.safeParse(kept, { reportInput: true });
+	if (!parsed.success) return refuse(400, faultsOf(parsed.error));
+	const { name = asked.data.name, services, force } = parsed.data;
+	if (name === undefined) return refuse(400, 'name is required: at the top of the template, or as ?name=');
+	if (asked.data.name !== undefined && asked.data.name !== name)
+		return refuse(400, 'the name at the top of the template and that of ?name= differ');
+	return ok({ name, services, force, warnings: warningsOf(body as Fields) });
+}
+
+function isFields(value: unknown): value is Fields {
+	return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** As `Object.fromEntries` does it, a field `__proto__` stays a field. */
+function select(fields: Fields, keep: (field: string) => boolean): Fields {
+	return Object.fromEntries(Object.entries(fields).filter(([field]) => keep(field)));
+}
+
+function withoutIgnored(body: Fields): Fields {
+	const kept = select(body, (field) => !TOP_LEVEL.has(field) && !isExtension(field));
+	const { services } = kept;
+	if (!Array.isArray(services)) return kept;
+	const known = (field: string): boolean => SERVICE_FIELDS.includes(field);
+	return { ...kept, services: services.map((one: unknown) => (isFields(one) ? select(one, known) : one)) };
+}
+
+function warningsOf(body: Fields): readonly string[] {
+	const top = Object.keys(body).filter((field) => TOP_LEVEL.has(field) || isExtension(field));
+	const warnings = top.length > 0 ? [`${listed(top)} of the template: ignored`] : [];
+	const services = (Array.isArray(body['services']) ? body['services'] : []) as readonly Fields[];
+	for (const service of services) {
+		const unknown = Object.keys(service).filter((field) => !SERVICE_FIELDS.includes(field));
+		if (unknown.length > 0)
+			warnings.push(
+				`${listed(unknown)} of the service ${service['name']}: ignored, a template keeps name, image and secrets${guess(unknown)}`,
+			);
+	}
+	const more = warnings.length - MOST_WARNINGS;
+	return more > 0
+		? [...warnings.slice(0, MOST_WARNINGS), `${more} more services have such fields`]
+		: warnings;
+}
+
+function listed(fields: readonly string[]): string {
+	const shown = fields.slice(0, MOST_FIELDS).map((field) => JSON.stringify(field.slice(0, 64)));
+	const more = fields.length - shown.length;
+	return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** A field that is nearly one of ours is most likely meant as it. */
+function guess(fields: readonly string[]): string {
+	const near = fields
+		.slice(0, MOST_FIELDS)
+		.flatMap((field) =>
+			SERVICE_FIELDS.filter((known) => field.length < 64 && leven(field.toLowerCase(), known) <= 2),
+		);
+	return near[0] === undefined ? '' : `; did you mean "${near[0]}"?`;
+}

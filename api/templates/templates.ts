@@ -1,0 +1,268 @@
+import { parseName } from '../../contract/names.ts';
+import { ok, type Result } from '../../contract/result.ts';
+import type { RecordStep } from '../audit/steps.ts';
+import { mapAtMost } from '../concurrency.ts';
+import { NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
+import type { TemplateService } from '../schemas/templates.ts';
+import { type Place, servicesFolderOf, userSegment } from '../secrets/secret-location.ts';
+import { type Deed, type Known, listSecrets, newStamp } from '../secrets/secrets.ts';
+import type { Store } from '../store/store.ts';
+
+/** A template: which services a deployment made from it has, and which secrets each of them wants. */
+export interface Template {
+	readonly name: string;
+	readonly owner: string;
+	/** The organization in which it was created; empty: none. */
+	readonly org: string;
+	/** True when the members of the organization may see it and make deployments of it. Then they can read its values in a pod. */
+	readonly shared: boolean;
+	readonly services: readonly TemplateService[];
+	readonly createdAt: string;
+}
+
+/** A template as it is kept. */
+export interface StoredTemplate extends Template {
+	/** Tells it from any other one of the same name. */
+	readonly stamp: string;
+	/** True from the beginning of its deletion on: only its deletion goes on. */
+	readonly deleting: boolean;
+}
+
+/** A declared secret. */
+export interface Declared {
+	readonly serviceName: string;
+	readonly key: string;
+}
+
+/** Who asks for a template. */
+export interface Viewer {
+	readonly subject: string;
+	readonly org: string | undefined;
+}
+
+const AT_ONCE = 12;
+const MARKER = { marker: 'envtier' };
+const definitionOf = (name: string): string => `templates/${name}/definition`;
+
+/** The folders that name the templates of an owner and of an organization. */
+const ownersIndex = (owner: string): string => `registry/owners/${userSegment(owner)}/templates`;
+const orgsIndex = (org: string): string => `registry/orgs/${org}/templates`;
+
+function indexesOf({ owner, org }: Pick<Template, 'owner' | 'org'>): readonly string[] {
+	return org === '' ? [ownersIndex(owner)] : [ownersIndex(owner), orgsIndex(org)];
+}
+
+/** What is written in the place of a template that was deleted, so that version numbers never start again. */
+const DELETED = { definition: 'deleted' };
+
+/** The template of that name, whoever may see it; one that is being deleted too. */
+async function storedTemplate(store: Store, name: string): Promise<StoredTemplate | undefined> {
+	const text = (await store.read(definitionOf(name)))?.['definition'];
+	if (text === undefined || text === DELETED.definition) return undefined;
+	// Only this module writes definitions; what parses is one. The first ones had neither stamp nor sharing.
+	const parsed = JSON.parse(text) as Omit<Template, 'name' | 'shared'> & Partial<StoredTemplate>;
+	return { shared: false, deleting: false, stamp: parsed.createdAt, ...parsed, name };
+}
+
+async function findTemplate(store: Store, name: string): Promise<StoredTemplate | undefined> {
+	const template = await storedTemplate(store, name);
+	return template?.deleting === false ? template : undefined;
+}
+
+/** True for the owner and, once it is shared, for members of the template's organization. */
+function mayUse(template: Template, viewer: Viewer): boolean {
+	const member = template.org !== '' && template.org === viewer.org;
+	return template.owner === viewer.subject || (template.shared && member);
+}
+
+/** The template, if the viewer may use it. */
+export async function usableTemplate(
+	store: Store,
+	name: string,
+	viewer: Viewer,
+): Promise<Result<StoredTemplate, Problem>> {
+	const template = await findTemplate(store, name);
+	return template !== undefined && mayUse(template, viewer) ? ok(template) : refuse(403, NOT_YOUR_TEMPLATE);
+}
+
+/** The template, if it is the viewer's own. */
+export async function ownTemplate(
+	store: Store,
+	name: string,
+	viewer: Viewer,
+): Promise<Result<StoredTemplate, Problem>> {
+	const template = await findTemplate(store, name);
+	return template?.owner === viewer.subject ? ok(template) : refuse(403, NOT_YOUR_TEMPLATE);
+}
+
+/** True while `template` is the one of its name and the viewer may use it. */
+export async function isStillUsable(
+	store: Store,
+	{ name, stamp }: StoredTemplate,
+	viewer: Viewer,
+): Promise<boolean> {
+	const now = await usableTemplate(store, name, viewer);
+	return now.ok && now.value.stamp === stamp;
+}
+
+/** The templates that a viewer may use, sorted by name. */
+export async function templatesOf(store: Store, viewer: Viewer): Promise<readonly Template[]> {
+	const folders = [ownersIndex(viewer.subject), ...(viewer.org === undefined ? [] : [orgsIndex(viewer.org)])];
+	const lists = await mapAtMost(AT_ONCE, folders, (folder) => store.list(folder));
+	const names = [...new Set(lists.flat())].filter((name) => parseName(name).ok).sort();
+	const found = await mapAtMost(AT_ONCE, names, (name) => findTemplate(store, name));
+	return found.flatMap((template) =>
+		template !== undefined && mayUse(template, viewer) ? [publicTemplate(template)] : [],
+	);
+}
+
+/**
+ * Creates a template; a name is given once. A name below which somebody left values is not given: they would become the values of the new
+ * template.
+ */
+export async function createTemplate(
+	store: Store,
+	{ name, services }: Pick<Template, 'name' | 'services'>,
+	viewer: Viewer,
+	deed: Deed,
+): Promise<Result<Template, Problem>> {
+	const template: StoredTemplate = {
+		name,
+		owner: viewer.subject,
+		org: viewer.org ?? '',
+		shared: false,
+		services,
+		createdAt: deed.at.toISOString(),
+		stamp: newStamp(),
+		deleting: false,
+	};
+	const taken = refuse(409, `the template name ${name} is not available`);
+	const head = await store.head(definitionOf(name));
+	if (head?.live === true && (await storedTemplate(store, name)) !== undefined) return taken;
+	if ((await entriesBelow(store, `templates/${name}`)).length > 0) return taken;
+	// The indexes first: an entry without its template is ignored, a template without its entry would be lost.
+	for (const folder of indexesOf(template)) await store.put(`${folder}/${name}`, MARKER, 0);
+	if ((await store.put(definitionOf(name), encode(template), head?.version ?? 0)) === 'conflict') {
+		await forget(store, template, await storedTemplate(store, name));
+		return taken;
+	}
+	return ok(publicTemplate(template));
+}
+
+/** Takes back index entries that lead to someone else's template. */
+async function forget(store: Store, mine: Template, holder: Template | undefined): Promise<void> {
+	const theirs = holder === undefined ? [] : indexesOf(holder);
+	for (const folder of indexesOf(mine))
+		if (!theirs.includes(folder)) await store.remove(`${folder}/${mine.name}`);
+}
+
+/**
+ * Changes a template of the viewer's own; values that its secrets have stay. One that is deleted meanwhile stays deleted, and one that was
+ * created after it under the same name stays as it is.
+ */
+export async function changeTemplate(
+	store: Store,
+	template: StoredTemplate,
+	change: Partial<Pick<StoredTemplate, 'services' | 'shared' | 'deleting'>>,
+): Promise<Result<Template, Problem>> {
+	const path = definitionOf(template.name);
+	// Ends: whenever this call has to try again, another one got something done.
+	for (;;) {
+		// The version first: what is read may be newer, and then nothing is written.
+		const version = (await store.head(path))?.version ?? 0;
+		const current = await storedTemplate(store, template.name);
+		if (current?.stamp !== template.stamp || (current.deleting && change.deleting !== true))
+			return refuse(403, NOT_YOUR_TEMPLATE);
+		const changed = { ...current, ...change };
+		if ((await store.put(path, encode(changed), version)) === 'written') return ok(publicTemplate(changed));
+	}
+}
+
+function encode({ name: _, ...rest }: StoredTemplate): { definition: string } {
+	return { definition: JSON.stringify(rest) };
+}
+
+/** What callers are told of a template. */
+export function publicTemplate({ name, owner, org, shared, services, createdAt }: Template): Template {
+	return { name, owner, org, shared, services, createdAt };
+}
+
+/** Every place below a deployment or template: the shared one, and one a service that holds secrets. */
+export async function placesOf(
+	store: Store,
+	kind: 'deployment' | 'template',
+	name: string,
+): Promise<readonly Place[]> {
+	const services = (await store.list(servicesFolderOf({ kind, name })))
+		.map((entry) => entry.replace(/\/$/, ''))
+		.filter((service) => parseName(service).ok);
+	const at = kind === 'deployment' ? { kind, deployment: name } : { kind, template: name };
+	return [at, ...services.map((service) => ({ ...at, service }))];
+}
+
+/** The secrets of a template that have a value. */
+export async function templateSecrets(store: Store, name: string): Promise<readonly Known[]> {
+	return listSecrets(store, await placesOf(store, 'template', name));
+}
+
+/**
+ * The declared secrets that have no value, in the order of the template. A service finds a value of its own or one that all
+ * services share.
+ */
+export function missingOf(
+	template: Pick<Template, 'services'>,
+	has: (serviceName: string, key: string) => boolean,
+): readonly Declared[] {
+	return template.services.flatMap(({ name, secrets }) =>
+		secrets
+			.filter(({ key }) => !has(name, key) && !has('', key))
+			.map(({ key }) => ({ serviceName: name, key })),
+	);
+}
+
+/** The paths of everything below a folder of templates, whoever wrote it, but for the definition. */
+async function entriesBelow(store: Store, folder: string): Promise<readonly string[]> {
+	const entries = await store.list(folder);
+	const below = await mapAtMost(AT_ONCE, entries, (entry) =>
+		entry.endsWith('/')
+			? entriesBelow(store, `${folder}/${entry.slice(0, -1)}`)
+			: Promise.resolve([`${folder}/${entry}`]),
+	);
+	return below.flat().filter((path) => !/^templates\/[^/]+\/definition$/.test(path));
+}
+
+/**
+ * Removes a template of the viewer's with its secrets, each audited by itself; deployments made from it keep theirs. A deletion that failed
+ * half-way is finished by the next one.
+ */
+export async function deleteTemplate(
+	store: Store,
+	name: string,
+	viewer: Viewer,
+	step: RecordStep,
+): Promise<Result<void, Problem>> {
+	const template = await storedTemplate(store, name);
+	if (template?.owner !== viewer.subject) return refuse(403, NOT_YOUR_TEMPLATE);
+	// From now on whoever writes a secret here takes it back.
+	const marked = await changeTemplate(store, template, { deleting: true });
+	if (!marked.ok) return marked;
+	for (const path of await entriesBelow(store, `templates/${name}`)) {
+		const end = path.lastIndexOf('/');
+		const note = { scope: path.slice(0, end), key: path.slice(end + 1) };
+		await step('templates.delete', note, () => store.remove(path));
+	}
+	for (const folder of indexesOf(template)) await store.remove(`${folder}/${name}`);
+	return await endTemplate(store, template);
+}
+
+/** The last step of a deletion: the name is free. */
+async function endTemplate(store: Store, template: StoredTemplate): Promise<Result<void, Problem>> {
+	const path = definitionOf(template.name);
+	for (;;) {
+		const version = (await store.head(path))?.version ?? 0;
+		const current = await storedTemplate(store, template.name);
+		// Another call has ended the same deletion.
+		if (current?.stamp !== template.stamp) return ok(undefined);
+		if ((await store.put(path, DELETED, version)) === 'written') return ok(undefined);
+	}
+}

@@ -1,0 +1,122 @@
+import type { Express } from 'express';
+import type { Logger } from 'pino';
+import type { AuditSink } from './audit/lines.ts';
+import { createAccess } from './auth/access.ts';
+import type { KeyRecord } from './auth/api-key.ts';
+import { findStoredKey } from './auth/key-store.ts';
+import { openCluster } from './auth/kubernetes.ts';
+import { createSessionCheck } from './auth/oidc.ts';
+import { atMostEvery } from './concurrency.ts';
+import { startRecovery } from './deployments/recovery.ts';
+import { OPERATIONS } from './routes/all.ts';
+import { createApp } from './server/app.ts';
+import { createLimits } from './server/limits.ts';
+import { createMetrics, type Metrics } from './server/metrics.ts';
+import { openApiOf } from './server/openapi.ts';
+import type { Settings } from './settings/settings.ts';
+import { createMemoryStore } from './store/memory.ts';
+import type { Store } from './store/store.ts';
+import { createVaultStore } from './store/vault.ts';
+import { openSession } from './vault/session.ts';
+import { createTransport } from './vault/transport.ts';
+
+/** The API, ready to be served. */
+export interface Api {
+	readonly app: Express;
+	/** From now on it says that it is not ready, so that nobody sends it more calls. */
+	drain(): void;
+	/** Ends what runs in the background. */
+	close(): void;
+}
+
+/** What a process gives the API besides its settings. */
+export interface Surroundings {
+	readonly log: Logger;
+	readonly audit: AuditSink;
+	/** Keys of the operator's file. */
+	readonly keys: readonly KeyRecord[];
+	readonly version: string;
+	readonly now: () => Date;
+}
+
+/** Milliseconds between attempts to undo what failed, and between looks for what dead processes left. */
+const RECOVERY = { retry: 2_000, sweep: 60_000 };
+
+/** Milliseconds between two requests to Vault for `/readyz`, which anybody may call. */
+const READY_INTERVAL = 1_000;
+
+/** Puts the parts together as the settings say. */
+export async function compose(settings: Settings, around: Surroundings): Promise<Api> {
+	const { log, audit, keys, version, now } = around;
+	const metrics = createMetrics();
+	const { store, close } = openStore(settings, metrics, log);
+	const recovery = store === undefined ? undefined : startRecovery(store, log, { ...RECOVERY, now, audit });
+	const { oidc, cluster } = settings;
+	const byId = new Map(keys.map((key) => [key.id, key]));
+	const access = createAccess({
+		findKey: async (id) => byId.get(id) ?? (store === undefined ? undefined : findStoredKey(store, id)),
+		sessions: oidc === undefined ? undefined : { issuer: oidc.issuer, identify: createSessionCheck(oidc) },
+		cluster: cluster === undefined ? undefined : await openCluster(cluster.kubeconfig, cluster.audience),
+		clusterOrg: cluster?.org,
+		now,
+	});
+	let draining = false;
+	const storeProblem = atMostEvery(READY_INTERVAL, async (): Promise<string | undefined> => {
+		if (store === undefined) return 'no store is configured';
+		try {
+			await store.check();
+			return undefined;
+		} catch (thrown) {
+			// What is wrong with Vault is the operator's business: the log says it.
+			log.warn({ problem: String(thrown) }, 'not ready');
+			return 'the secret store cannot take calls';
+		}
+	});
+	const notReady = async () => (draining ? 'shutting down' : await storeProblem());
+	const app = createApp({
+		operations: OPERATIONS,
+		openApi: openApiOf(OPERATIONS, version),
+		services:
+			store === undefined || recovery === undefined
+				? undefined
+				: { store, undoing: recovery, now, nameRules: settings.nameRules },
+		access,
+		limits: createLimits(settings.limits),
+		metrics,
+		audit,
+		log,
+		bodyLimit: settings.bodyLimit,
+		trustProxy: settings.trustProxy,
+		notReady,
+		now,
+	});
+	return {
+		app,
+		drain: () => {
+			draining = true;
+		},
+		close: () => {
+			recovery?.stop();
+			close();
+		},
+	};
+}
+
+function openStore(
+	{ store: kind }: Settings,
+	metrics: Metrics,
+	log: Logger,
+): { store: Store | undefined; close: () => void } {
+	if (kind.kind === 'none') return { store: undefined, close: () => undefined };
+	if (kind.kind === 'memory') return { store: createMemoryStore(), close: () => undefined };
+	const transport = createTransport(kind.endpoint);
+	const session = openSession(transport, kind.login, log);
+	const store = createVaultStore({ transport, session, mount: kind.mount, observe: metrics.stored });
+	return {
+		store,
+		close: () => {
+			session.close();
+			transport.close();
+		},
+	};
+}
