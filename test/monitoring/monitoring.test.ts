@@ -1,16 +1,28 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { createMetrics as createApiMetrics } from '../../api/server/metrics.ts';
 import { createMetrics } from '../../webhook/metrics.ts';
 import { metricNames, samplesOf } from '../support/metrics.ts';
 import { API_SERVER_METRICS, alertGroups, dashboard, type Expression, read } from './support.ts';
 
-const metrics = await createMetrics({
+const webhookMetrics = await createMetrics({
 	version: '0.0.0',
 	certificateEnds: () => new Date(),
 	notReady: () => undefined,
 	namespacesAge: () => 0,
 }).text();
+
+/** What the secrets API tells of one call with each status that an expression selects. */
+async function apiMetricsText(): Promise<string> {
+	const api = createApiMetrics();
+	api.called('secrets.list', 200, 0.1);
+	api.stored('list', 403);
+	api.loginFailed();
+	return await api.registry.metrics();
+}
+
+const metrics = `${webhookMetrics}\n${await apiMetricsText()}`;
 
 const rules = alertGroups().flatMap((group) => group.rules);
 const { panels, templating } = dashboard();
