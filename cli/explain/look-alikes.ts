@@ -4,6 +4,11 @@ import { object } from './json.ts';
 /** Prefixes that people write in the place of ours: another domain, letters exchanged. The same as in deploy/manifests/base/notices.yaml. */
 const ALIKE = /^[^/]*(?:envtier|env-tier|nevtier|evntier|entvier|enviter|envteir|envtire)[^/]*\//i;
 
+/** Whether the name of an annotation or a label has our prefix, or one that looks like it. */
+export function isLookAlike(name: string): boolean {
+	return ALIKE.test(name);
+}
+
 /** What is said at most. */
 const SHOWN = 5;
 
@@ -17,13 +22,13 @@ const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
 export function lookAlikes(metadata: unknown): readonly string[] {
 	const found = object(metadata);
 	const annotations = Object.keys(object(found?.['annotations']) ?? {})
-		.filter((name) => !isUnderPrefix(name) && ALIKE.test(name))
+		.filter((name) => !isUnderPrefix(name) && isLookAlike(name))
 		.map(
 			(name) =>
 				`annotation ${JSON.stringify(name)} is none of Envtier: write ${JSON.stringify(ANNOTATION_PREFIX + nameOf(name))}`,
 		);
 	const labels = Object.keys(object(found?.['labels']) ?? {})
-		.filter((name) => ALIKE.test(name))
+		.filter(isLookAlike)
 		.map(
 			(name) =>
 				`label ${JSON.stringify(name)} is not read by Envtier, which reads annotations of pods: write the annotation ${JSON.stringify(ANNOTATION_PREFIX + nameOf(name))}`,

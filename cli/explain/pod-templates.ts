@@ -1,5 +1,6 @@
 import { isUnderPrefix } from '../../contract/names.ts';
 import { type Json, object } from './json.ts';
+import { isLookAlike } from './look-alikes.ts';
 
 /** What of an object is about pods, and the path to it (`spec.template`, `spec.templates[2].metadata.annotations`). */
 export interface Found {
@@ -11,8 +12,10 @@ export interface Found {
 export interface PodParts {
 	/** Pod templates: objects with `spec.containers`. */
 	readonly templates: readonly Found[];
-	/** Maps of annotations that ask for secrets and belong to no pod template of the object. */
+	/** Metadata of pods that belongs to no pod template of the object: maps of annotations under our prefix, or under one that looks like it. */
 	readonly annotations: readonly Found[];
+	/** The same of labels, but not those of the object itself, which may be for others: the webhook reads none of a pod. */
+	readonly labels: readonly Found[];
 }
 
 /** Deeper than any custom resource nests. */
@@ -31,6 +34,7 @@ export function podPartsOf(found: Json): PodParts {
 class Search implements PodParts {
 	readonly templates: Found[] = [];
 	readonly annotations: Found[] = [];
+	readonly labels: Found[] = [];
 	/** An alias of YAML makes one object of two: looked at once. */
 	readonly #seen = new Set<object>();
 
@@ -38,6 +42,8 @@ class Search implements PodParts {
 		for (const [name, each] of Object.entries(value)) {
 			const below = path === '' ? name : `${path}.${name}`;
 			if (isAnnotations(name, each)) this.annotations.push({ path: below, value: each as Json });
+			else if (path !== 'metadata' && isLabels(name, each))
+				this.labels.push({ path: below, value: each as Json });
 			else this.#look(each, below, depth);
 		}
 	}
@@ -60,7 +66,13 @@ function isTemplate(value: Json): boolean {
 	);
 }
 
-/** `annotations`, `podAnnotations`, …: a map in which something stands under our prefix. */
+/** `annotations`, `podAnnotations`, …: a map in which something stands under our prefix, or under one that looks like it. */
 function isAnnotations(name: string, value: unknown): boolean {
-	return /annotations$/i.test(name) && Object.keys(object(value) ?? {}).some(isUnderPrefix);
+	const names = /annotations$/i.test(name) ? Object.keys(object(value) ?? {}) : [];
+	return names.some((one) => isUnderPrefix(one) || isLookAlike(one));
+}
+
+/** `labels`, `podLabels`, …, but no selector (`matchLabels`): a map in which something stands under our prefix, or under one that looks like it. */
+function isLabels(name: string, value: unknown): boolean {
+	return /^(?!match).*labels$/i.test(name) && Object.keys(object(value) ?? {}).some(isLookAlike);
 }

@@ -104,15 +104,18 @@ function podOf(name: string, template: Json): Json {
 }
 
 function ofUnknownKind(found: Json, common: Omit<Subject, 'pod'>): readonly Subject[] {
-	const { templates, annotations } = podPartsOf(found);
+	const { templates, annotations, labels } = podPartsOf(found);
 	const { name } = common;
-	return [
-		...templates.map(({ path, value }) => ({ ...common, at: path, pod: named(podOf(name, value)) })),
-		...annotations.map(({ path, value }) => ({
+	const ofMetadata = (field: 'annotations' | 'labels', parts: typeof annotations) =>
+		parts.map(({ path, value }) => ({
 			...common,
 			at: path,
-			pod: { apiVersion: 'v1', kind: 'Pod', metadata: { annotations: value } },
-		})),
+			pod: { apiVersion: 'v1', kind: 'Pod', metadata: { [field]: value } },
+		}));
+	return [
+		...templates.map(({ path, value }) => ({ ...common, at: path, pod: named(podOf(name, value)) })),
+		...ofMetadata('annotations', annotations),
+		...ofMetadata('labels', labels),
 	];
 }
 

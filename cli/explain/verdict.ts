@@ -113,8 +113,14 @@ function ofDecision(subject: Subject, decision: Decision, settings: ExplainSetti
 
 /** Where only annotations were found: whether they are right is known, which pods they come to is not. */
 function ofAnnotations(subject: Subject, at: string): Verdict {
-	const nothing = { subject, warnings: [], hints: [], injection: undefined };
+	const hints = lookAlikes(subject.pod['metadata']);
+	const nothing = { subject, warnings: [], hints, injection: undefined };
 	const annotations = podAnnotations(subject.pod);
+	if (annotations.ok && !annotations.value?.size)
+		return {
+			...{ ...nothing, decision: 'skip', reason: 'not-requested', cure: undefined },
+			message: SKIP_REASONS['not-requested'].meaning,
+		};
 	const read = annotations.ok ? asked(annotations.value ?? new Map()) : undefined;
 	if (read !== undefined && !read.ok) {
 		const { reason, message } = read.error;
