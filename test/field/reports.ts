@@ -133,7 +133,7 @@ export const REPORTS: readonly Report[] = [
 		here: 'pods that ask are refused until it is back; a policy refuses what was not injected',
 		shownBy: {
 			file: `${NODE}/outage.test.ts`,
-			test: 'of the webhook: annotated pods are refused until it is back',
+			test: 'of the webhook: annotated pods are refused until it is back, others start as if nothing had happened',
 		},
 		sentence: 'failed calling webhook "inject.envtier.dev"',
 	},
@@ -186,6 +186,24 @@ export const REPORTS: readonly Report[] = [
 		see: () => applied({ deployment: 'shop', wrap: 'true' }),
 		sentence: /has no command, and the entry point of its image cannot be seen from here/,
 	},
+	{
+		source: 'hashicorp/vault-k8s#80',
+		report: 'workloads on Windows nodes: containers for Linux and volumes in memory cannot run there',
+		here: 'refused when the pod is created, and only where Linux is ruled out',
+		see: () => {
+			const windowsOptions = { hostProcess: true };
+			const container = { name: 'web', image: 'web:1', securityContext: { windowsOptions } };
+			return applied({ deployment: 'shop' }, { containers: [container] });
+		},
+		sentence: /^pods on Windows get no secrets/,
+	},
+	{
+		source: 'hashicorp/vault-csi-provider#165',
+		report: 'a key that does not exist becomes the text "null", and the pod starts',
+		here: 'a required key that does not exist fails the fetch, with its name',
+		see: (parts) => described(parts, { env: { ENVTIER_REQUIRE: 'PASSSWORD' } }),
+		sentence: /has PASSSWORD \(asked for by envtier.dev\/require\)/,
+	},
 ];
 
 /** A test by its file and (part of) its name. */
@@ -217,7 +235,7 @@ const ELSEWHERE: readonly Elsewhere[] = [
 		'another tool’s webhook rewrites variables whose value begins with "vault:"',
 		'none of ours does',
 		'test/webhook/foreign-values.test.ts',
-		'vault:',
+		'no value of a fetcher’s variable is taken for a reference by another tool’s webhook',
 	],
 	[
 		'pods that only Windows nodes can run are injected and never start',
@@ -253,7 +271,7 @@ const ELSEWHERE: readonly Elsewhere[] = [
 		'a connection for each key behind a proxy that announces a smaller header table',
 		'one connection',
 		'test/fetcher/faults.test.ts',
-		'with a header table of %d bytes: one connection for everything',
+		'in front of Vault stands a proxy with a header table of %d bytes: one connection for everything',
 	],
 	[
 		'KV version 1 is said of a mount of version 2, and the reverse',
@@ -277,7 +295,7 @@ const ELSEWHERE: readonly Elsewhere[] = [
 		'readers of .env files take backslashes and quotes differently',
 		'forms that most of them agree on; the rest is refused',
 		'test/fetcher/dotenv.test.ts',
-		'describe',
+		'every value that is not refused comes out of',
 	],
 	[
 		'login in the parent Vault namespace, secrets in the child',
@@ -309,7 +327,7 @@ const ELSEWHERE: readonly Elsewhere[] = [
 		'the fetcher’s image needs pull secrets',
 		'a setting',
 		'test/cluster/apiserver/operator-settings.test.ts',
-		'pull secrets are added to those of the service account',
+		'pull secrets are added to those of the service account, which Kubernetes gives to pods without any',
 	],
 	[
 		'a quota wants ephemeral storage',

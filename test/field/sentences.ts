@@ -1,8 +1,10 @@
+import process from 'node:process';
+import { runHere } from '../cli/support/world.ts';
 import { NAMES } from '../fetcher/weathers/names.ts';
 import { putFields, putSecret, removeSecret } from '../support/openbao-setup.ts';
 import { freePort } from '../support/ports.ts';
 import { makeAuthority } from '../support/tls.ts';
-import { applied, described, type FetchOptions, logged, type Parts } from './support/parts.ts';
+import { applied, described, type FetchOptions, fetchIn, logged, type Parts } from './support/parts.ts';
 import type { Shown } from './support/row.ts';
 
 /** Where somebody looks. */
@@ -16,6 +18,8 @@ const WIDE = { ENVTIER_VAULT_ROLE: 'wide' } as const;
 const SHOPP = { ENVTIER_DEPLOYMENT: 'shopp', ENVTIER_SERVICE: '' } as const;
 
 const doctor = (test: string) => ({ file: 'test/cluster/apiserver/doctor-vault.test.ts', test });
+const notices = (test: string) => ({ file: 'test/cluster/apiserver/notices.test.ts', test });
+const handshakes = (test: string) => ({ file: 'test/cluster/apiserver/handshakes.test.ts', test });
 const command = (test: string) => ({ file: 'test/cli/refusals.test.ts', test });
 
 /** Runs a fetch of a deployment that has no secret but this one, in this form. */
@@ -82,6 +86,10 @@ export const MISCONFIGURATIONS: readonly Misconfiguration[] = [
 		place: 'doctor',
 		shownBy: doctor('a deployment without any secret: its name may be wrong'),
 		sentence: 'the deployment tier of "shop" … empty: … envtier.dev/deployment … right?',
+		expects: [
+			'warn: the deployment tier of "shop"',
+			'are envtier.dev/deployment and envtier.dev/service right?',
+		],
 	},
 	{
 		case: 'the role is missing',
@@ -148,6 +156,10 @@ export const MISCONFIGURATIONS: readonly Misconfiguration[] = [
 		place: 'doctor',
 		shownBy: doctor('the tiers are not looked at where the KV version is another'),
 		sentence: '"secret/" is KV version 2, but ENVTIER_VAULT_KV_VERSION is 1; the tiers are skipped',
+		expects: [
+			'"secret/" is KV version 2, but ENVTIER_VAULT_KV_VERSION is 1',
+			"'tiers', /^skip: not looked at/",
+		],
 	},
 	{
 		case: 'a path below the KV mount in its place',
@@ -195,45 +207,174 @@ export const MISCONFIGURATIONS: readonly Misconfiguration[] = [
 			/to read keys of the deployment tier of "shop"\. What to do: .*path "secret\/data\/deployments\/shop\/secrets\/\+"/,
 	},
 	{
+		case: 'another field than value',
+		place: 'log',
+		see: (parts) => withFields(parts, '/DB_PASSWORD', { password: 'x' }, (options) => logged(parts, options)),
+		sentence: /has no field "value", but the field "password"\. What to do: store it again: vault kv put/,
+	},
+	{
+		case: 'all keys in one secret',
+		place: 'log',
+		see: (parts) => withFields(parts, '', { A: '1', B: '2' }, (options) => logged(parts, options)),
+		sentence: /with the fields "A" and "B", .*What to do: for each key: vault kv put/,
+	},
+	{
+		case: 'true in the place of a list of keys',
+		place: 'apply',
+		see: () => applied({ deployment: 'shop', env: 'true' }),
+		sentence: /annotation envtier.dev\/env .*list/,
+	},
+	{
+		case: 'the image runs as another UID',
+		place: 'apply',
+		see: () => applied({ deployment: 'shop' }, { containers: [{ name: 'web', image: 'web:1' }] }),
+		sentence: /^injected\n.*the image of "web" must run as UID 65532/,
+	},
+	{
+		case: 'the image runs as another UID',
+		place: 'event',
+		shownBy: {
+			file: 'test/cluster/apiserver/events.test.ts',
+			test: 'whose image decides about the UID: the warning stands on the Deployment, once',
+		},
+		sentence:
+			'one Event on the Deployment: Envtier injects its pods, but the image of "main" must run as UID 65532',
+		expects: ['PodWarning', 'Envtier injects its pods, but the image of "main" must run as UID 65532'],
+	},
+	{
+		case: 'the image runs as another UID',
+		place: 'log',
+		see: async (parts) => {
+			const written = (await fetchIn(parts)).log.find(({ msg }) => msg === 'secrets written');
+			return `secrets written, uid ${written?.['uid']}`;
+		},
+		sentence: new RegExp(`^secrets written, uid ${process.getuid?.()}$`),
+	},
+	{
+		case: 'the caBundle is of another CA',
+		place: 'webhook’s log',
+		shownBy: handshakes(
+			'a caBundle of another CA: the log says so once, with the likely cause and what to do',
+		),
+		sentence:
+			'the caller rejects the certificate … the caBundle … does not hold the CA: node deploy/certs/main.ts',
+		expects: [
+			'TLS handshake failed: the caller rejects the certificate',
+			'the caBundle of the registration does not hold the CA',
+			'node deploy/certs/main.ts',
+		],
+	},
+	{
+		case: 'the certificate of the webhook has expired',
+		place: 'webhook’s log',
+		shownBy: handshakes('a certificate that has expired: the log names the command that renews it'),
+		sentence: 'the caller rejects the certificate … not valid now: renew it with "node deploy/certs/main.ts"',
+		expects: ['the certificate is not valid now', 'renew it with "node deploy/certs/main.ts"'],
+	},
+	{
 		case: 'the namespace is excluded',
 		place: 'apply',
+		shownBy: notices('a pod of an excluded namespace is created, with a warning that names the namespace'),
+		sentence: 'namespace kube-system is excluded',
+		expects: ['namespace kube-system is excluded'],
+	},
+	{
+		case: 'the namespace is excluded',
+		place: 'doctor',
 		shownBy: {
-			file: 'test/cluster/apiserver/notices.test.ts',
-			test: 'a pod of an excluded namespace is created, with a warning that names the namespace',
+			file: 'test/cluster/apiserver/doctor-cluster.test.ts',
+			test: 'the namespace that is asked about among the excluded ones',
 		},
-		sentence: 'a Warning that names the namespace',
+		sentence: 'namespace … is excluded: its pods start without their secrets',
+		expects: ['is excluded: its pods start without their secrets'],
 	},
 	{
 		case: 'annotations under a look-alike prefix, or labels',
 		place: 'apply',
-		shownBy: {
-			file: 'test/cluster/apiserver/notices.test.ts',
-			test: 'annotations under a look-alike prefix, and labels',
+		shownBy: notices('%s: the right one is named, in the cluster and by explain'),
+		sentence:
+			'a Warning: annotation "envtier.io/deployment" is none of Envtier: write "envtier.dev/deployment"',
+		expects: ['is none of Envtier: write', 'label "envtier.dev/deployment" is not read by Envtier'],
+	},
+	{
+		case: 'annotations under a look-alike prefix, or labels',
+		place: 'CLI',
+		see: async () => {
+			const metadata = {
+				name: 'web',
+				annotations: { 'envtier.io/deployment': 'shop' },
+				labels: { 'envtier.dev/org': 'acme' },
+			};
+			const spec = { containers: [{ name: 'web', image: 'web:1' }] };
+			const pod = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec });
+			return (await runHere(['explain', '-'], pod)).stdout;
 		},
-		sentence: 'the right one is named, in the cluster and by explain',
+		sentence:
+			/"envtier\.io\/deployment" is none of Envtier: write "envtier\.dev\/deployment".*label "envtier\.dev\/org" is not read/s,
 	},
 	{
 		case: 'the deployment is not registered with the API',
 		place: 'CLI',
 		shownBy: command('a deployment that is not registered: %s says how to register one'),
 		sentence: 'there is no such deployment, or it is not yours: `envtier deployments create shopp …`',
+		expects: ['there is no such deployment, or it is not yours: `envtier deployments create shopp'],
 	},
 	{
 		case: 'the CA of the API is not set',
 		place: 'CLI',
 		shownBy: command('a certificate that is not trusted: the variable that is unset, or wrong'),
 		sentence: 'ENVTIER_API_CA is not set',
+		expects: ['ENVTIER_API_CA is not set'],
 	},
 	{
 		case: 'the token for the API has ended',
 		place: 'CLI',
 		shownBy: command('that has ended: the time'),
 		sentence: 'ended at 2026-01-02T03:04:05Z … get a new one',
+		expects: ['ended at 2026-01-02T03:04:05Z', 'get a new one'],
 	},
 	{
 		case: 'the token for the API is for another audience',
 		place: 'CLI',
 		shownBy: command('for another audience: that audience, and the right one'),
 		sentence: 'is for the audience "https://kubernetes.default.svc", … takes tokens for "envtier-api"',
+		expects: ['is for the audience "https://kubernetes.default.svc"', 'takes tokens for "envtier-api"'],
+	},
+	{
+		case: 'an address of the API that is none',
+		place: 'CLI',
+		shownBy: command('an address that is none: an example of the API, not of Vault'),
+		sentence: 'ENVTIER_API_URL must be an address such as https://envtier.example.com, without a path',
+		expects: ['ENVTIER_API_URL must be an address such as https://envtier.example.com, without a path'],
 	},
 ];
+
+/** The twenty misconfigurations that were tried first, each with the places where its sentence must be. No row of these may go. */
+export const TWENTY: Readonly<Record<string, readonly Place[]>> = {
+	'two misspelt annotations': ['apply'],
+	'annotations without the deployment': ['apply'],
+	'a path in the place of a name': ['apply'],
+	'the wrong deployment name': ['doctor'],
+	'the wrong deployment name, which nothing is stored for': ['log'],
+	'the wrong deployment name, which the policy does not allow': ['describe'],
+	'the role is missing': ['describe'],
+	'the role is bound to another service account': ['describe'],
+	'the role wants another audience': ['describe'],
+	'the auth mount with its prefix': ['describe'],
+	'Vault’s name is not in DNS': ['log'],
+	'nothing listens at Vault’s address': ['log'],
+	'the CA is another one': ['describe'],
+	'the KV version is wrong': ['describe', 'doctor'],
+	'another field than value': ['describe', 'log'],
+	'all keys in one secret': ['describe', 'log'],
+	'a required key is missing': ['describe'],
+	'the policy leaves a tier out': ['describe'],
+	'the image runs as another UID': ['event', 'log'],
+	'the caBundle is of another CA': ['webhook’s log'],
+	'the certificate of the webhook has expired': ['webhook’s log'],
+	'the namespace is excluded': ['apply', 'doctor'],
+	'the deployment is not registered with the API': ['CLI'],
+	'the CA of the API is not set': ['CLI'],
+	'the token for the API has ended': ['CLI'],
+	'the token for the API is for another audience': ['CLI'],
+};

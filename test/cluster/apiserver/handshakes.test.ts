@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtempDisposable, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { V1Pod } from '@kubernetes/client-node';
 import { lexer } from 'marked';
@@ -29,8 +30,8 @@ describeWithServers('a webhook and the API server that calls it', () => {
 		await cluster?.stop();
 	});
 
-	const rejected = () =>
-		webhook.process
+	const rejected = (by = webhook) =>
+		by.process
 			.stdout()
 			.split('\n')
 			.filter((line) => line.includes('TLS handshake failed: the caller rejects the certificate'));
@@ -58,6 +59,43 @@ describeWithServers('a webhook and the API server that calls it', () => {
 			});
 		} finally {
 			await unregister();
+		}
+	});
+
+	test('a certificate that has expired: the log names the command that renews it', async () => {
+		await using dir = await mkdtempDisposable(join(tmpdir(), 'envtier-expired-'));
+		const authority = await makeAuthority('Envtier test webhook CA');
+		// Valid while the webhook starts: it does not start with one that has expired.
+		const notAfter = new Date(Date.now() + 15_000);
+		const leaf = await authority.issue({ names: ['127.0.0.1'], notAfter });
+		const [certificate, key] = [join(dir.path, 'tls.crt'), join(dir.path, 'tls.key')];
+		await writeFile(certificate, leaf.certPem);
+		await writeFile(key, leaf.keyPem, { mode: 0o600 });
+		const expiring = await startWebhook({
+			ENVTIER_VAULT_ADDR: 'https://vault.example:8200',
+			ENVTIER_TLS_CERT_FILE: certificate,
+			ENVTIER_TLS_KEY_FILE: key,
+		});
+		// Registered only then: the API server keeps a connection that it made before.
+		await until('its end', () => Date.now() > notAfter.getTime() + 1_000, { everyMs: 200 });
+		const unregister = await registerWebhook(cluster, { url: expiring.url, caPem: authority.certPem });
+		try {
+			const namespace = await cluster.createNamespace();
+			const pod = podOf({ envtier: { deployment: 'shop' } });
+			await until('the line', async () => {
+				// Whoever creates the pod learns nothing of the cure.
+				const { body } = await createPod(cluster, namespace, pod, 'dryRun=All');
+				expect(body.message).toContain('x509: certificate has expired');
+				return rejected(expiring).length > 0;
+			});
+			expect(JSON.parse(rejected(expiring)[0] ?? '')).toMatchObject({
+				level: 40,
+				likelyCause: 'the certificate is not valid now',
+				whatToDo: expect.stringContaining('renew it with "node deploy/certs/main.ts"'),
+			});
+		} finally {
+			await unregister();
+			await expiring.stop();
 		}
 	});
 

@@ -40,11 +40,12 @@ export async function logged(parts: Parts, options: FetchOptions = {}): Promise<
 	return (await fetchIn(parts, options)).log.map(({ msg }) => msg).join('\n');
 }
 
-/** What `kubectl apply` prints of a pod with these annotations that is refused. */
+/** What `kubectl apply` prints of a pod with these annotations: why it is refused, or the warnings. */
 export function applied(
 	annotations: Readonly<Record<string, string>>,
 	spec: Parameters<typeof podOf>[1] = {},
 ): string {
 	const decision = admit(request(podOf(annotations, spec)), settings().injection);
-	return decision.kind === 'reject' ? decision.message : decision.kind;
+	if (decision.kind === 'reject') return decision.message;
+	return decision.kind === 'inject' ? ['injected', ...decision.warnings].join('\n') : decision.kind;
 }

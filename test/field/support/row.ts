@@ -17,11 +17,13 @@ export type Shown =
 			readonly shownBy: { readonly file: string; readonly test: string };
 			/** What that test expects, in short. */
 			readonly sentence: string;
+			/** Texts that the test file expects of the program, character by character (without the escapes of a regular expression). */
+			readonly expects?: readonly string[];
 	  };
 
 const ROOT = join(import.meta.dirname, '../../..');
 
-/** Checks a row. A test that shows it elsewhere must be there by that name. */
+/** Checks a row. A test that shows it elsewhere must be there by that whole title, must not be skipped, and must expect those texts. */
 export async function check(row: Shown, parts: Parts): Promise<void> {
 	if ('see' in row) {
 		expect(await row.see(parts)).toMatch(row.sentence);
@@ -30,5 +32,16 @@ export async function check(row: Shown, parts: Parts): Promise<void> {
 	const { file, test } = row.shownBy;
 	const path = join(ROOT, file);
 	expect(existsSync(path), `${file} is there`).toBe(true);
-	expect(readFileSync(path, 'utf8'), `${file} has a test of that name`).toContain(test);
+	const source = readFileSync(path, 'utf8');
+	expect(titlesIn(source), `${file} has a test of that title`).toContain(test);
+	const plain = source.replaceAll('\\', '');
+	for (const text of row.expects ?? []) expect(plain, `${file} expects that text`).toContain(text);
+}
+
+/** The titles of tests, of groups of tests and of the cases of a table: all whole strings of a file, but not those of what is skipped. */
+function titlesIn(source: string): readonly string[] {
+	const active = source.replace(/\b(?:test|describe)\.(?:skip|todo)\(\s*(['"`]).*?\1/g, '');
+	return [...active.matchAll(/'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"/g)].map(
+		([, single, double]) => single ?? double ?? '',
+	);
 }
