@@ -21,7 +21,7 @@ export const VARIABLES = {
 	ENVTIER_CERTIFICATES: {
 		readBy: webhook,
 		meaning:
-			'where the serving certificate comes from: files, which others write, or self: the webhook makes and renews it, keeps it in a Secret and has the registration trust it',
+			'where the serving certificate comes from: files, which others write, or self: the webhook makes and renews it, keeps it in a Secret and has the webhook configuration trust it',
 		default: 'files',
 	},
 	ENVTIER_TLS_CERT_FILE: {
@@ -38,7 +38,7 @@ export const VARIABLES = {
 		meaning: 'with self: namespace and name of the Secret that all replicas share',
 		default: 'envtier-system/envtier-webhook-certificates',
 	},
-	ENVTIER_CERTIFICATES_REGISTRATION: {
+	ENVTIER_CERTIFICATES_WEBHOOK_CONFIGURATION: {
 		readBy: webhook,
 		meaning: 'with self: name of the MutatingWebhookConfiguration whose caBundle is kept',
 		default: 'envtier',
@@ -126,7 +126,7 @@ export const VARIABLES = {
 	ENVTIER_ORG_LABEL: {
 		readBy: webhook,
 		meaning:
-			'what the label envtier.dev/org of a namespace is worth: ignored, default (the organization of pods there that name none), or rules (no pod there may name another one)',
+			'how the label envtier.dev/org of a namespace is used: ignore, default (the organization of pods there that name none), or enforce (no pod there may name another one)',
 		default: 'default',
 	},
 	ENVTIER_DEFAULT_ROLE: {

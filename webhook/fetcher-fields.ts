@@ -74,8 +74,8 @@ export const SECURITY_FIELDS = {
 
 /**
  * Variables by which somebody else decides what the fetcher's process does or whom it trusts. Others of these families stay: NODE_NAME is
- * what many policies give to all containers, LD_SDK_KEY is LaunchDarkly's. VAULT_ADDR and the like have no effect on the fetcher. The net
- * (deploy/manifests/base/net.yaml) has the same list.
+ * what many policies give to all containers, LD_SDK_KEY is LaunchDarkly's. VAULT_ADDR and the like have no effect on the fetcher. The ValidatingAdmissionPolicy
+ * (deploy/manifests/base/require-injection.yaml) has the same list.
  *
  * Sources: ld.so(8); glibc, sysdeps/generic/unsecvars.h; Node.js, "Command-line API"; OpenSSL, openssl-env(7).
  */

@@ -50,7 +50,7 @@ export function handshakeLog(
 			{
 				...{ code, address, failures, notBefore, notAfter },
 				likelyCause: valid
-					? 'the caBundle of the registration does not hold the CA of this certificate, or the certificate is for another name'
+					? 'the caBundle of the webhook configuration does not hold the CA of this certificate, or the certificate is for another name'
 					: 'the certificate is not valid now',
 				whatToDo: valid ? TRUST[kind] : RENEW[kind],
 			},

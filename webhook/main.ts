@@ -11,7 +11,7 @@ import { openKubernetes } from './kubernetes/client.ts';
 import { openLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { followNamespaces, type Namespaces } from './namespaces.ts';
-import type { OrgLabelWorth } from './organization.ts';
+import type { OrgLabelMode } from './organization.ts';
 import { isAmbiguousRole } from './role-template.ts';
 import { serve } from './server.ts';
 import { readSettings } from './settings.ts';
@@ -22,7 +22,7 @@ const GRACE = 15_000;
 const LINGER = 5_000;
 /** Milliseconds that a call waits for word of a new namespace; the API server gives it 5 s. */
 const NAMESPACE_WAIT = 1_000;
-/** Milliseconds after which labels that nobody has confirmed since no longer rule. */
+/** Milliseconds after which labels that nobody has confirmed since are no longer enforced. */
 const OUTDATED = 600_000;
 
 function fail(message: string): never {
@@ -30,12 +30,13 @@ function fail(message: string): never {
 	process.exit(1);
 }
 
-/** Outside a cluster no namespace has a label; that none rules there is said. */
-function followed(worth: OrgLabelWorth): Namespaces | undefined {
-	if (worth === 'ignored') return undefined;
+/** Outside a cluster no namespace has a label: `enforce` is an error there. */
+function followed(mode: OrgLabelMode): Namespaces | undefined {
+	if (mode === 'ignore') return undefined;
 	if (kubernetes !== undefined)
-		return followNamespaces(kubernetes, { most: worth === 'rules' ? OUTDATED : undefined }, log);
-	if (worth === 'rules') fail('ENVTIER_ORG_LABEL is "rules", but there is no API server to tell the labels');
+		return followNamespaces(kubernetes, { most: mode === 'enforce' ? OUTDATED : undefined }, log);
+	if (mode === 'enforce')
+		fail('ENVTIER_ORG_LABEL is "enforce", but there is no API server to tell the labels');
 	return undefined;
 }
 
@@ -75,7 +76,7 @@ const stopFollowing =
 				log,
 			)
 		: () => undefined;
-const namespaces = followed(injection.orgLabelWorth);
+const namespaces = followed(injection.orgLabelMode);
 let draining = false;
 const notReady = (): string | undefined => {
 	if (draining) return 'shutting down';

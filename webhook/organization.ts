@@ -5,11 +5,14 @@ import type { RejectReason } from './reasons.ts';
 import type { InjectionSettings } from './settings.ts';
 import { quoted, shape } from './shape.ts';
 
-/** What the label of a pod's namespace is worth: nothing; what holds for pods that name no organization; the law. */
-export const ORG_LABEL_WORTHS = ['ignored', 'default', 'rules'] as const;
+/**
+ * How the organization label of a namespace is used: not at all; for pods that name no organization; for all pods, which
+ * must not name another one.
+ */
+export const ORG_LABEL_MODES = ['ignore', 'default', 'enforce'] as const;
 
-/** One of these. */
-export type OrgLabelWorth = (typeof ORG_LABEL_WORTHS)[number];
+/** One of ORG_LABEL_MODES. */
+export type OrgLabelMode = (typeof ORG_LABEL_MODES)[number];
 
 /** The label's value, undefined for a namespace without it; or why it is not known. */
 export type OrgLabel = Result<
@@ -18,19 +21,19 @@ export type OrgLabel = Result<
 >;
 
 /** What an organization is taken from. */
-type OrgSettings = Pick<InjectionSettings, 'defaultOrg' | 'orgLabelWorth' | 'orgLabel'>;
+type OrgSettings = Pick<InjectionSettings, 'defaultOrg' | 'orgLabelMode' | 'orgLabel'>;
 
 /**
- * The organization of a pod in `namespace`, undefined if nobody names one. Where the label rules, the operator alone says it: by the label, or by the
- * setting for namespaces without one. A pod may repeat that, and nothing else.
+ * The organization of a pod in `namespace`, undefined if nobody names one. Where the label is enforced, the operator alone
+ * names it: by the label, or by the setting for namespaces without one. A pod may repeat that, and nothing else.
  */
 export function organizationOf(
 	annotation: string | undefined,
 	namespace: string,
 	settings: OrgSettings,
 ): Result<string | undefined, Rejection> {
-	const rules = settings.orgLabelWorth === 'rules';
-	if (settings.orgLabelWorth === 'ignored' || (annotation !== undefined && !rules))
+	const enforced = settings.orgLabelMode === 'enforce';
+	if (settings.orgLabelMode === 'ignore' || (annotation !== undefined && !enforced))
 		return ok(annotation ?? settings.defaultOrg);
 	const label = labelOf(namespace, settings);
 	if (!label.ok) return label;
@@ -62,7 +65,7 @@ const UNKNOWN = {
 function contradiction(namespace: string, label: string | undefined, defaultOrg: string | undefined): string {
 	const cure = `remove ${ORG_LABEL} from the pod’s annotations, or ask whoever runs the cluster`;
 	if (label !== undefined)
-		return `annotation ${ORG_LABEL} names another organization than the label of the namespace ${quoted(namespace)}, which is "${label}" and rules here: ${cure}`;
+		return `annotation ${ORG_LABEL} names another organization than the label of the namespace ${quoted(namespace)}, which is "${label}" and is enforced here: ${cure}`;
 	const otherwise = defaultOrg === undefined ? 'none' : `"${defaultOrg}"`;
 	return `annotation ${ORG_LABEL} names an organization, but here the label ${ORG_LABEL} of the namespace says it, and ${quoted(namespace)} has none, so that its pods belong to ${otherwise}: ${cure}`;
 }

@@ -52,7 +52,8 @@ export const REJECT_REASONS = {
 		cure: 'add envtier.dev/service or envtier.dev/org, or take the tier off the list',
 	},
 	'org-not-allowed': {
-		meaning: 'envtier.dev/org contradicts the operator: the label of the namespace rules (ENVTIER_ORG_LABEL)',
+		meaning:
+			'envtier.dev/org contradicts the operator: the label of the namespace is enforced (ENVTIER_ORG_LABEL)',
 		cure: 'remove envtier.dev/org from the pod, or ask for another label on the namespace',
 	},
 	'bad-org-label': {

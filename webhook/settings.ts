@@ -17,7 +17,7 @@ import { type CertificateSettings, readCertificates } from './certificates/wishe
 import type { ClusterAccess } from './kubernetes/client.ts';
 import { LOG_FORMATS, type LogFormat } from './log.ts';
 import type { NativeEnvSupport } from './native-env.ts';
-import { ORG_LABEL_WORTHS, type OrgLabel, type OrgLabelWorth } from './organization.ts';
+import { ORG_LABEL_MODES, type OrgLabel, type OrgLabelMode } from './organization.ts';
 import { exceeding, parseQuantities, parseQuantity, type Quantities } from './quantities.ts';
 
 /** Where and how the fetchers reach Vault. The webhook itself never talks to it. */
@@ -48,7 +48,7 @@ export interface InjectionSettings {
 	readonly limits: Quantities;
 	readonly volumeSize: string;
 	readonly defaultOrg: string | undefined;
-	readonly orgLabelWorth: OrgLabelWorth;
+	readonly orgLabelMode: OrgLabelMode;
 	/** That label of the pod's namespace. */
 	readonly orgLabel: OrgLabel;
 	/** With `{serviceAccount}` and `{namespace}` still in it. */
@@ -172,7 +172,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		limits: required('ENVTIER_FETCHER_LIMITS', parseQuantities),
 		volumeSize: required('ENVTIER_VOLUME_SIZE', parseQuantity),
 		defaultOrg: optional('ENVTIER_DEFAULT_ORG', parseName),
-		orgLabelWorth: required('ENVTIER_ORG_LABEL', oneOf(...ORG_LABEL_WORTHS)),
+		orgLabelMode: required('ENVTIER_ORG_LABEL', oneOf(...ORG_LABEL_MODES)),
 		// Whoever watches namespaces puts in what is known of one.
 		orgLabel: ok(undefined),
 		defaultRole: required('ENVTIER_DEFAULT_ROLE', role),

@@ -44,7 +44,7 @@ function scopes(text: string): readonly SealScope[] {
 /** `envtier doctor`. */
 export function doctorCommand(context: Context) {
 	return new Command('doctor')
-		.summary('examine a cluster and its Vault: registration, certificate, login, policies')
+		.summary('examine a cluster and its Vault: webhook configuration, certificate, login, policies')
 		.description('Examines a cluster and its Vault; each check is a line with its cure.')
 		.option('--kubeconfig <file>', 'kubeconfig file (default: what kubectl would take)')
 		.option('--context <name>', 'context of the kubeconfig (default: its current one)')

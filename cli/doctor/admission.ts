@@ -1,6 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { HttpAnswer } from '../http.ts';
-import { NET, REGISTRATION } from '../registration.ts';
+import { INJECTION_POLICY, WEBHOOK_CONFIGURATION } from '../webhook-configuration.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { statusMessage } from './cluster.ts';
 import { type Handed, handedTo } from './probe.ts';
@@ -13,15 +13,18 @@ const BROKEN_CALLS: readonly (readonly [pattern: RegExp, cure: string])[] = [
 	],
 	[
 		/unknown authority|certificate signed by|self-signed/i,
-		'the caBundle of the registration is not the CA of the certificate that the webhook serves: write the right one there (deploy/certs)',
+		'the caBundle of the webhook configuration is not the CA of the certificate that the webhook serves: write the right one there (deploy/certs)',
 	],
 	[/has expired|not yet valid/i, 'renew the webhook’s serving certificate, or compare the clocks'],
 	[
 		/valid for .*, not |doesn't contain any|not valid for any names|cannot validate certificate/i,
-		'issue a serving certificate for the name that the registration calls (SERVICE.NAMESPACE.svc)',
+		'issue a serving certificate for the name that the webhook configuration calls (SERVICE.NAMESPACE.svc)',
 	],
 	[/no endpoints available/i, 'no replica of the webhook is ready: look at its pods'],
-	[/service .* not found/i, 'the Service that the registration calls does not exist: apply the manifests'],
+	[
+		/service .* not found/i,
+		'the Service that the webhook configuration calls does not exist: apply the manifests',
+	],
 	[
 		/refused|no route|unreachable|deadline exceeded|timeout|EOF|reset/i,
 		'the API server does not reach the webhook: look at its pods, and at network policies and firewalls between the control plane and port 8443',
@@ -29,7 +32,7 @@ const BROKEN_CALLS: readonly (readonly [pattern: RegExp, cure: string])[] = [
 ];
 
 const NOT_ASKED =
-	'look at the registration: its rules, its namespaceSelector against the labels of this namespace, its failurePolicy';
+	'look at the webhook configuration: its rules, its namespaceSelector against the labels of this namespace, its failurePolicy';
 
 /** Whether a pod that asks for secrets would get them, by the answer to its creation as a dry run. */
 export function admissionCheck(
@@ -56,16 +59,16 @@ export function admissionCheck(
 }
 
 function refusal(id: string, message: string, namespace: string, status: number): Check {
-	if (message.includes(`failed calling webhook "${REGISTRATION.webhook}"`)) {
+	if (message.includes(`failed calling webhook "${WEBHOOK_CONFIGURATION.webhook}"`)) {
 		const cure = BROKEN_CALLS.find(([pattern]) => pattern.test(message))?.[1];
 		return bad(id, `the API server cannot call the webhook: ${message}`, cure ?? 'look at the webhook’s log');
 	}
-	if (message.includes(`admission webhook "${REGISTRATION.webhook}" denied`))
+	if (message.includes(`admission webhook "${WEBHOOK_CONFIGURATION.webhook}" denied`))
 		return bad(id, `the webhook refuses the pod: ${message}`, 'change the pod as the message says');
-	if (message.includes(`ValidatingAdmissionPolicy '${NET}'`))
+	if (message.includes(`ValidatingAdmissionPolicy '${INJECTION_POLICY}'`))
 		return bad(
 			id,
-			`a pod of ${namespace} that asks for secrets is refused by the net: the webhook was not asked, or its answer was ignored`,
+			`a pod of ${namespace} that asks for secrets is refused by the policy that requires injection: the webhook was not asked, or its answer was ignored`,
 			NOT_ASKED,
 		);
 	if (/service ?account.*not found/i.test(message))

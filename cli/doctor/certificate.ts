@@ -23,10 +23,10 @@ function span(ms: number): string {
 }
 
 const NEW_BUNDLE =
-	'write the CA of the serving certificate into the registration’s caBundle (deploy/certs does; cert-manager does by its annotation)';
+	'write the CA of the serving certificate into the webhook configuration’s caBundle (deploy/certs does; cert-manager does by its annotation)';
 
 /**
- * Whether the registration's caBundle (base64 of PEM) can be read and is in its dates.
+ * Whether the webhook configuration's caBundle (base64 of PEM) can be read and is in its dates.
  * Gives the certificates along with the check.
  */
 export function bundleCheck(

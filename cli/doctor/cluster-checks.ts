@@ -1,12 +1,12 @@
 import type { V1MutatingWebhookConfiguration, V1Pod } from '@kubernetes/client-node';
-import { REGISTRATION } from '../registration.ts';
+import { WEBHOOK_CONFIGURATION } from '../webhook-configuration.ts';
 import { admissionCheck } from './admission.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, statusMessage, why } from './cluster.ts';
-import { netCheck } from './net.ts';
 import type { Handed } from './probe.ts';
-import { registrationChecks } from './registration.ts';
+import { injectionPolicyCheck } from './require-injection.ts';
 import { versionChecks } from './version.ts';
+import { webhookConfigurationChecks } from './webhook-configuration.ts';
 import { callChecks } from './webhook-target.ts';
 
 /** What the cluster's part found out. */
@@ -16,7 +16,7 @@ export interface ClusterFindings {
 	readonly handed: Handed | undefined;
 }
 
-/** Looks at the cluster's side of things: the registration, its certificate, the webhook, and the way of a real pod. */
+/** Looks at the cluster's side of things: the webhook configuration, its certificate, the webhook, and the way of a real pod. */
 export async function clusterChecks(
 	cluster: ClusterClient,
 	pod: V1Pod,
@@ -40,7 +40,7 @@ export async function clusterChecks(
 		good('cluster', `${cluster.server} answers`),
 		...versionChecks(version.value.body as { major: string; minor: string }),
 		...(await registeredChecks(cluster, namespace, tlsSecret, now)),
-		await netCheck(cluster),
+		await injectionPolicyCheck(cluster),
 	];
 	const created = await cluster.request('POST', `/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod);
 	if (!created.ok)
@@ -58,7 +58,7 @@ async function registeredChecks(
 	tlsSecret: string,
 	now: Date,
 ): Promise<readonly Check[]> {
-	const id = 'registration';
+	const id = 'webhook-configuration';
 	const listed = await cluster.request(
 		'GET',
 		'/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
@@ -71,33 +71,33 @@ async function registeredChecks(
 			),
 		];
 	if (!listed.ok || listed.value.status !== 200)
-		return [bad(id, `the registrations cannot be listed: ${why(listed)}`, 'try again')];
+		return [bad(id, `the webhook configurations cannot be listed: ${why(listed)}`, 'try again')];
 	const { items } = listed.value.body as { items: readonly V1MutatingWebhookConfiguration[] };
 	const found = items.filter(({ webhooks = [] }) =>
-		webhooks.some(({ name }) => name === REGISTRATION.webhook),
+		webhooks.some(({ name }) => name === WEBHOOK_CONFIGURATION.webhook),
 	);
 	const [configuration] = found;
-	const webhook = configuration?.webhooks?.find(({ name }) => name === REGISTRATION.webhook);
+	const webhook = configuration?.webhooks?.find(({ name }) => name === WEBHOOK_CONFIGURATION.webhook);
 	if (webhook === undefined)
 		return [
 			bad(
 				id,
-				`no MutatingWebhookConfiguration has the webhook ${REGISTRATION.webhook}: pods that ask for secrets start without them`,
+				`no MutatingWebhookConfiguration has the webhook ${WEBHOOK_CONFIGURATION.webhook}: pods that ask for secrets start without them`,
 				'apply it: kubectl apply -k deploy/manifests/overlays/production, or the chart',
 			),
 		];
 	const names = found.map(({ metadata }) => metadata?.name).join(', ');
 	const one =
 		found.length === 1
-			? good(id, `MutatingWebhookConfiguration ${names} registers ${REGISTRATION.webhook}`)
+			? good(id, `MutatingWebhookConfiguration ${names} registers ${WEBHOOK_CONFIGURATION.webhook}`)
 			: bad(
 					id,
-					`${found.length} configurations register ${REGISTRATION.webhook}: ${names}`,
+					`${found.length} configurations register ${WEBHOOK_CONFIGURATION.webhook}: ${names}`,
 					'delete those that are left over',
 				);
 	return [
 		one,
-		...registrationChecks(webhook, namespace),
+		...webhookConfigurationChecks(webhook, namespace),
 		...(await callChecks(cluster, webhook, tlsSecret, now)),
 	];
 }

@@ -6,7 +6,11 @@ export function endpointsCheck(service: V1Service, slices: readonly V1EndpointSl
 	const id = 'webhook-endpoints';
 	const name = `Service ${service.metadata?.namespace}/${service.metadata?.name}`;
 	if (!service.spec?.ports?.some((one) => one.port === port))
-		return bad(id, `${name} has no port ${port}, which the registration calls`, 'give both the same port');
+		return bad(
+			id,
+			`${name} has no port ${port}, which the webhook configuration calls`,
+			'give both the same port',
+		);
 	const endpoints = slices.flatMap((slice) => slice.endpoints ?? []);
 	// An unset condition counts as true (discovery.k8s.io/v1, EndpointConditions).
 	const ready = endpoints.filter(({ conditions }) => conditions?.ready !== false);

@@ -65,7 +65,7 @@ async function endpoints(
 	if (service.ok && service.value.status === 404)
 		return bad(
 			id,
-			`the registration calls the Service ${namespace}/${name}, which does not exist`,
+			`the webhook configuration calls the Service ${namespace}/${name}, which does not exist`,
 			'apply the manifests, or the chart',
 		);
 	const slices = await cluster.request(

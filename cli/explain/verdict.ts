@@ -8,7 +8,7 @@ import { podAnnotations } from '../../webhook/pod.ts';
 import { REJECT_REASONS, SKIP_REASONS } from '../../webhook/reasons.ts';
 import { decodeReview } from '../../webhook/review.ts';
 import { quoted } from '../../webhook/shape.ts';
-import { REGISTRATION } from '../registration.ts';
+import { WEBHOOK_CONFIGURATION } from '../webhook-configuration.ts';
 import { type Json, object } from './json.ts';
 import { lookAlikes } from './look-alikes.ts';
 import type { ExplainSettings } from './settings.ts';
@@ -53,12 +53,12 @@ export interface Injection {
 /** Decides about a subject as the webhook would, by the webhook's own function. */
 export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict {
 	const nothing = { subject, warnings: [], injection: undefined };
-	if (REGISTRATION.excludedNamespaces.some((name) => name === subject.namespace))
+	if (WEBHOOK_CONFIGURATION.excludedNamespaces.some((name) => name === subject.namespace))
 		return {
 			...nothing,
 			decision: 'skip',
 			reason: 'excluded-namespace',
-			message: `the registration as shipped excludes the namespace ${subject.namespace}: the webhook is not asked`,
+			message: `the webhook configuration as shipped excludes the namespace ${subject.namespace}: the webhook is not asked`,
 			cure: 'run it in a namespace of its own',
 			hints: lookAlikes(subject.pod['metadata']),
 		};
@@ -190,11 +190,11 @@ function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind
 	};
 }
 
-/** Where the label rules, a decision without it is worth little. */
+/** Where the label is enforced, a decision without it is worth little. */
 function labelHints({ orgLabel }: Subject, { injection }: ExplainSettings): readonly string[] {
-	if (injection.orgLabelWorth !== 'rules' || orgLabel !== undefined) return [];
+	if (injection.orgLabelMode !== 'enforce' || orgLabel !== undefined) return [];
 	return [
-		`the label ${ORG_LABEL} of the namespace rules, and is taken to be missing here: give the Namespace along with the pod, or its label by --org-label`,
+		`the label ${ORG_LABEL} of the namespace is enforced, and is taken to be missing here: give the Namespace along with the pod, or its label by --org-label`,
 	];
 }
 

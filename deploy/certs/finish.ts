@@ -3,54 +3,54 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatBundle, isTrusted, only, overlap } from '../../pki/bundle.ts';
 import { CertsFailure } from './failure.ts';
 import { type Outcome, type Pace, type Parts, settle } from './parts.ts';
-import type { RegistrationStore } from './registration.ts';
 import type { Replica } from './replicas.ts';
 import type { StoredPair } from './secret.ts';
+import type { WebhookConfigurationStore } from './webhook-configuration.ts';
 
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * Makes the registration trust the CA of the Secret's certificate, and, once every replica shows that certificate, nothing else.
+ * Makes the webhook configuration trust the CA of the Secret's certificate, and, once every replica shows that certificate, nothing else.
  *
  * @param unseen take it on trust that every replica shows it
  */
 export async function finish(parts: Parts, pace: Pace, unseen = false): Promise<Outcome> {
-	const { secret, registration, say } = parts;
+	const { secret, webhookConfiguration, say } = parts;
 	const { certificate, ca } = pairOf(await secret.read());
-	const registered = await registration.read();
+	const registered = await webhookConfiguration.read();
 	if (registered === undefined)
 		throw new CertsFailure(
-			'there is no registration: apply deploy/manifests, or name another by --registration',
+			'there is no webhook configuration: apply deploy/manifests, or name another by --webhook-configuration',
 		);
 	if (!isTrusted(certificate, registered.trusted)) {
-		await registration.setBundle((now) => formatBundle(overlap(now.trusted, [ca], new Date())));
-		say('the registration trusts the CA of the Secret');
+		await webhookConfiguration.setBundle((now) => formatBundle(overlap(now.trusted, [ca], new Date())));
+		say('the webhook configuration trusts the CA of the Secret');
 		await settle(pace.settle, say);
 	}
 	const done: Outcome = { finished: true, next: undefined, certificate };
 	const left = (next: string): Outcome => ({ finished: false, next, certificate });
 	// With nothing else to be served before, and nothing else trusted, nobody needs to be waited for.
-	if ((await others(registration, ca)).length === 0) return done;
+	if ((await others(webhookConfiguration, ca)).length === 0) return done;
 	if (!unseen) {
 		if (pace.wait === undefined) return left(NEXT);
 		const behind = await waitFor(certificate, () => parts.replicas(registered), pace.wait, say);
 		if (behind.length > 0) return left(`${behind.join('; ')}. The old CA stays trusted. ${NEXT}`);
 	}
-	await registration.setBundle((now) => {
+	await webhookConfiguration.setBundle((now) => {
 		const trusted = only(ca, now.trusted);
 		if (!trusted.ok) throw new CertsFailure(trusted.error);
 		return formatBundle(trusted.value);
 	});
-	say('the registration trusts the CA of the Secret alone');
+	say('the webhook configuration trusts the CA of the Secret alone');
 	return done;
 }
 
-/** What the registration trusts besides `ca`. */
+/** What the webhook configuration trusts besides `ca`. */
 async function others(
-	registration: RegistrationStore,
+	webhookConfiguration: WebhookConfigurationStore,
 	ca: X509Certificate,
 ): Promise<readonly X509Certificate[]> {
-	const registered = await registration.read();
+	const registered = await webhookConfiguration.read();
 	return (registered?.trusted ?? []).filter((one) => one.fingerprint256 !== ca.fingerprint256);
 }
 

@@ -18,9 +18,11 @@ async function print(options: CertsOptions, names: readonly string[]): Promise<v
 	const { service, days } = options;
 	const issued = await issue({ service, names, days, now: new Date() });
 	const secret = { namespace: options.namespace, name: options.secret };
-	const registration =
-		options.for === 'api' ? undefined : { name: options.registration, webhooks: await shippedWebhooks() };
-	process.stdout.write(manifests(secret, registration, issued));
+	const webhookConfiguration =
+		options.for === 'api'
+			? undefined
+			: { name: options.webhookConfiguration, webhooks: await shippedWebhooks() };
+	process.stdout.write(manifests(secret, webhookConfiguration, issued));
 }
 
 async function change(options: CertsOptions, names: readonly string[]): Promise<void> {

@@ -22,7 +22,7 @@ export function certsCommand() {
 	return new Command('certs')
 		.description(
 			'Makes the webhook’s certificate: a CA of its own and a serving certificate, the Secret that the webhook mounts, and the ' +
-				'caBundle of its registration. Run again, it rotates both without a gap: old and new CA are trusted until every replica ' +
+				'caBundle of its webhook configuration. Run again, it rotates both without a gap: old and new CA are trusted until every replica ' +
 				'shows the new certificate. The CA’s private key is never kept.',
 		)
 		.option('--kubeconfig <file>', 'kubeconfig to use (default: KUBECONFIG, else ~/.kube/config)')
@@ -30,7 +30,7 @@ export function certsCommand() {
 		.addOption(
 			new Option(
 				'--for <program>',
-				'whose certificate; the secrets API has no registration: its callers trust ca.crt of the Secret',
+				'whose certificate; the secrets API has no webhook configuration: its callers trust ca.crt of the Secret',
 			)
 				.choices(['webhook', 'api'] as const)
 				.default('webhook' as const),
@@ -38,7 +38,7 @@ export function certsCommand() {
 		.option('--namespace <name>', 'namespace of Secret and Service', 'envtier-system')
 		.option('--service <name>', 'the Service (default: envtier-webhook, or envtier-api)')
 		.option('--secret <name>', 'the Secret to write (default: envtier-webhook-tls, or envtier-api-tls)')
-		.option('--registration <name>', 'the MutatingWebhookConfiguration', 'envtier')
+		.option('--webhook-configuration <name>', 'the MutatingWebhookConfiguration', 'envtier')
 		.option('--name <name>', 'one more DNS name or IP address of the certificate; may be repeated', names, [])
 		.option('--days <days>', 'life of CA and certificate', whole(1), 365)
 		.option('--settle <seconds>', 'time for every API server to see a changed caBundle', whole(0), 10)
@@ -51,7 +51,7 @@ export function certsCommand() {
 			'--finish',
 			'make nothing; end what an earlier run left: trust the Secret’s CA, and then it alone',
 		)
-		.option('--secret-only', 'write the Secret although there is no registration yet')
+		.option('--secret-only', 'write the Secret although there is no webhook configuration yet')
 		.option(
 			'--print',
 			'print manifests of a first installation for "kubectl apply --server-side"; change nothing',
@@ -78,7 +78,7 @@ export type CertsOptions = Written & { readonly service: string; readonly secret
 export function completed(written: Written): CertsOptions {
 	const { for: program, finish } = written;
 	if (program === 'api' && finish === true)
-		throw new CertsFailure('--finish is about a registration, which the secrets API has none of');
+		throw new CertsFailure('--finish is about a webhook configuration, which the secrets API has none of');
 	return {
 		...written,
 		service: written.service ?? `envtier-${program}`,

@@ -1,15 +1,15 @@
 import type { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Registration, RegistrationStore } from './registration.ts';
 import type { Replica } from './replicas.ts';
 import type { SecretStore } from './secret.ts';
+import type { WebhookConfiguration, WebhookConfigurationStore } from './webhook-configuration.ts';
 
 /** What the steps work on. */
 export interface Parts {
 	readonly secret: SecretStore;
-	readonly registration: RegistrationStore;
+	readonly webhookConfiguration: WebhookConfigurationStore;
 	/** Who serves now. */
-	replicas(registration: Registration): Promise<readonly Replica[]>;
+	replicas(webhookConfiguration: WebhookConfiguration): Promise<readonly Replica[]>;
 	/** Hears what is being done. */
 	say(line: string): void;
 }
@@ -31,7 +31,7 @@ export interface Outcome {
 	readonly certificate: X509Certificate;
 }
 
-/** Lets every API server see a changed registration, which each watches by itself. */
+/** Lets every API server see a changed webhook configuration, which each watches by itself. */
 export async function settle(ms: number, say: (line: string) => void): Promise<void> {
 	if (ms > 0) say(`giving every API server ${ms / 1000} s to see it`);
 	await sleep(ms);

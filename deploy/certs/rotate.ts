@@ -11,7 +11,7 @@ export interface Wish {
 	readonly service: string;
 	readonly names: readonly string[];
 	readonly days: number;
-	/** Writes the Secret although there is no registration yet. */
+	/** Writes the Secret although there is no webhook configuration yet. */
 	readonly secretOnly: boolean;
 }
 
@@ -20,20 +20,20 @@ export interface Wish {
  * first both CAs are trusted, then the new certificate is handed out, and once all replicas show it the old CA goes.
  */
 export async function rotate(parts: Parts, wish: Wish, pace: Pace): Promise<Outcome> {
-	const { secret, registration, say } = parts;
+	const { secret, webhookConfiguration, say } = parts;
 	const previous = await secret.read();
-	const registered = await registration.read();
+	const registered = await webhookConfiguration.read();
 	if (registered === undefined && !wish.secretOnly)
 		throw new CertsFailure(
-			'there is no registration to tell the CA to: apply deploy/manifests first (the pods wait for the certificate), name ' +
-				'another by --registration, or write the Secret alone by --secret-only',
+			'there is no webhook configuration to tell the CA to: apply deploy/manifests first (the pods wait for the certificate), name ' +
+				'another by --webhook-configuration, or write the Secret alone by --secret-only',
 		);
 	const issued = await issue({ ...wish, now: new Date() });
 	say(`made a CA and a certificate for ${wish.names.join(', ')}, valid to ${issued.notAfter.toISOString()}`);
 	if (registered !== undefined) {
 		const added = [...readable(previous?.caPem ?? ''), new X509Certificate(issued.caPem)];
-		await registration.setBundle((now) => formatBundle(overlap(now.trusted, added, new Date())));
-		say('the registration trusts the new CA beside what it trusted already');
+		await webhookConfiguration.setBundle((now) => formatBundle(overlap(now.trusted, added, new Date())));
+		say('the webhook configuration trusts the new CA beside what it trusted already');
 		if (previous !== undefined) await settle(pace.settle, say);
 	}
 	await secret.write(issued, previous);
@@ -41,7 +41,7 @@ export async function rotate(parts: Parts, wish: Wish, pace: Pace): Promise<Outc
 	if (registered !== undefined) return await finish(parts, pace);
 	return {
 		finished: false,
-		next: 'apply deploy/manifests, then run this with --finish so that the registration trusts the certificate',
+		next: 'apply deploy/manifests, then run this with --finish so that the webhook configuration trusts the certificate',
 		certificate: new X509Certificate(issued.certPem),
 	};
 }

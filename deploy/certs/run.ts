@@ -3,10 +3,10 @@ import { finish } from './finish.ts';
 import { openKubeconfig } from './kubeconfig.ts';
 import type { CertsOptions } from './options.ts';
 import type { Outcome, Pace, Parts } from './parts.ts';
-import { registrationStore } from './registration.ts';
 import { serviceReplicas, urlReplica } from './replicas.ts';
 import { rotate } from './rotate.ts';
 import { secretStore } from './secret.ts';
+import { webhookConfigurationStore } from './webhook-configuration.ts';
 
 /** Does in a cluster what the command line asks for. Rejects with a `CertsFailure`. */
 export async function runInCluster(
@@ -14,7 +14,7 @@ export async function runInCluster(
 	names: readonly string[],
 	say: (line: string) => void,
 ): Promise<Outcome> {
-	const { namespace, service, secret, registration } = options;
+	const { namespace, service, secret, webhookConfiguration } = options;
 	const config = openKubeconfig(options.kubeconfig, options.context);
 	say(`cluster ${config.getCurrentCluster()?.server} (context ${config.getCurrentContext()})`);
 	const store = secretStore(config, { namespace, name: secret });
@@ -22,7 +22,11 @@ export async function runInCluster(
 	if (options.for === 'api') return await replaceAlone(store, wish, say);
 	const parts: Parts = {
 		secret: store,
-		registration: registrationStore(config, { name: registration, namespace, service }),
+		webhookConfiguration: webhookConfigurationStore(config, {
+			name: webhookConfiguration,
+			namespace,
+			service,
+		}),
 		replicas: async ({ urls }) =>
 			urls.length > 0 ? urls.map(urlReplica) : await serviceReplicas(config, namespace, service),
 		say,

@@ -8,12 +8,12 @@ import { parseAllDocuments } from 'yaml';
 import { isTrusted, readable } from '../../pki/bundle.ts';
 import { expectStatus } from '../support/kubernetes/cluster.ts';
 import { createPod, injectedInto, podOf } from '../support/kubernetes/pods.ts';
-import { shippedRegistration } from '../support/kubernetes/registration.ts';
+import { shippedWebhookConfiguration } from '../support/kubernetes/webhook-configuration.ts';
 import { freePort } from '../support/ports.ts';
 import type { RunningProcess } from '../support/process.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
-import { REGISTRATION, REGISTRATIONS, tokenKubeconfig } from './self-managed/replica.ts';
+import { tokenKubeconfig, WEBHOOK_CONFIGURATION, WEBHOOK_CONFIGURATIONS } from './self-managed/replica.ts';
 import {
 	certs,
 	describeOnApiServer,
@@ -45,21 +45,25 @@ await describeOnApiServer('the certificate script on a real API server', (server
 
 	/** Registers the webhook as it ships; at an address if one is given, else at its Service. */
 	async function register(url?: string): Promise<void> {
-		const registration = await shippedRegistration();
-		for (const webhook of registration.webhooks ?? []) {
+		const webhookConfiguration = await shippedWebhookConfiguration();
+		for (const webhook of webhookConfiguration.webhooks ?? []) {
 			if (url !== undefined) webhook.clientConfig = { url: `${url}${webhook.clientConfig.service?.path}` };
 		}
-		expectStatus(await server.request('POST', REGISTRATIONS, registration), 201, 'registering');
+		expectStatus(
+			await server.request('POST', WEBHOOK_CONFIGURATIONS, webhookConfiguration),
+			201,
+			'registering',
+		);
 	}
 
 	async function bundle(): Promise<string> {
-		const answer = await server.request<V1MutatingWebhookConfiguration>('GET', REGISTRATION);
-		const { webhooks } = expectStatus(answer, 200, 'reading the registration');
+		const answer = await server.request<V1MutatingWebhookConfiguration>('GET', WEBHOOK_CONFIGURATION);
+		const { webhooks } = expectStatus(answer, 200, 'reading the webhook configuration');
 		return Buffer.from(webhooks?.[0]?.clientConfig.caBundle ?? '', 'base64').toString('utf8');
 	}
 
 	afterEach(async () => {
-		await server.request('DELETE', REGISTRATION);
+		await server.request('DELETE', WEBHOOK_CONFIGURATION);
 		await server.request('DELETE', SECRET);
 	});
 
@@ -112,7 +116,7 @@ await describeOnApiServer('the certificate script on a real API server', (server
 			expect([code, stderr]).toEqual([1, expect.stringContaining('there is no namespace elsewhere')]);
 		});
 
-		test('where the registration leads elsewhere', async () => {
+		test('where the webhook configuration leads elsewhere', async () => {
 			await register();
 			const { code, stderr } = await run('--service', 'other');
 			expect([code, stderr]).toEqual([
@@ -139,7 +143,7 @@ await describeOnApiServer('the certificate script on a real API server', (server
 			await register();
 			const annotations = { 'cert-manager.io/inject-ca-from': 'envtier-system/webhook' };
 			const patch = { contentType: 'application/merge-patch+json' };
-			await server.request('PATCH', REGISTRATION, { metadata: { annotations } }, patch);
+			await server.request('PATCH', WEBHOOK_CONFIGURATION, { metadata: { annotations } }, patch);
 			const { code, stderr } = await run();
 			expect([code, stderr]).toEqual([1, expect.stringContaining('cert-manager keeps the caBundle')]);
 			expect(await readPair(server)).toBeUndefined();
@@ -147,14 +151,20 @@ await describeOnApiServer('the certificate script on a real API server', (server
 
 		test('as JSON too', async () => {
 			const { code, stdout } = await run('--json');
-			expect([code, JSON.parse(stdout)]).toEqual([1, { error: expect.stringContaining('no registration') }]);
+			expect([code, JSON.parse(stdout)]).toEqual([
+				1,
+				{ error: expect.stringContaining('no webhook configuration') },
+			]);
 		});
 	});
 
 	test('makes Secret and caBundle, and tells what it did', async () => {
 		await register();
 		const { code, stdout, stderr } = await run();
-		expect([code, stderr]).toEqual([0, expect.stringContaining('the registration trusts the new CA')]);
+		expect([code, stderr]).toEqual([
+			0,
+			expect.stringContaining('the webhook configuration trusts the new CA'),
+		]);
 		const pair = await readPair(server);
 		const leaf = new X509Certificate(pair?.certificate ?? '');
 		expect(stdout).toContain(leaf.fingerprint256);
@@ -197,7 +207,7 @@ await describeOnApiServer('the certificate script on a real API server', (server
 		});
 	});
 
-	test('writes the Secret before the registration is there, and finishes afterwards', async () => {
+	test('writes the Secret before the webhook configuration is there, and finishes afterwards', async () => {
 		const first = await run('--secret-only');
 		expect([first.code, first.stdout]).toEqual([3, expect.stringContaining('apply deploy/manifests')]);
 		await register();
@@ -206,7 +216,7 @@ await describeOnApiServer('the certificate script on a real API server', (server
 		expect(await bundle()).toBe((await readPair(server))?.ca);
 	});
 
-	test('makes the certificate of the secrets API, which no registration knows, and a new one when run again', async () => {
+	test('makes the certificate of the secrets API, which no webhook configuration knows, and a new one when run again', async () => {
 		const secret = `/api/v1/namespaces/${NAMESPACE}/secrets/envtier-api-tls`;
 		const stored = async () => {
 			const { body } = await server.request<{ data: Record<string, string> }>('GET', secret);
@@ -231,18 +241,19 @@ await describeOnApiServer('the certificate script on a real API server', (server
 
 	test('prints manifests that kubectl apply --server-side takes', async () => {
 		await register();
-		const before = await server.request<V1MutatingWebhookConfiguration>('GET', REGISTRATION);
+		const before = await server.request<V1MutatingWebhookConfiguration>('GET', WEBHOOK_CONFIGURATION);
 		const { code, stdout } = await certs(undefined, '--print');
 		expect(code).toBe(0);
-		const [secret, registration] = parseAllDocuments(stdout).map((document) => document.toJS());
+		const [secret, webhookConfiguration] = parseAllDocuments(stdout).map((document) => document.toJS());
 		const apply = { contentType: 'application/apply-patch+yaml' };
 		const manager = 'fieldManager=kubectl';
 		expect((await server.request('PATCH', `${SECRET}?${manager}`, secret, apply)).status).toBe(201);
-		expect((await server.request('PATCH', `${REGISTRATION}?${manager}`, registration, apply)).status).toBe(
-			200,
-		);
+		expect(
+			(await server.request('PATCH', `${WEBHOOK_CONFIGURATION}?${manager}`, webhookConfiguration, apply))
+				.status,
+		).toBe(200);
 		expect(await bundle()).toBe((await readPair(server))?.ca);
-		const after = await server.request<V1MutatingWebhookConfiguration>('GET', REGISTRATION);
+		const after = await server.request<V1MutatingWebhookConfiguration>('GET', WEBHOOK_CONFIGURATION);
 		const rest = ({ body }: typeof after) =>
 			body.webhooks?.map((webhook) => ({
 				...webhook,
@@ -308,7 +319,7 @@ await describeOnApiServer('the certificate script on a real API server', (server
 			expect((await run(...NAMED)).code).toBe(0);
 			mounted = await mountSecret(server, dir);
 			webhook = await startWebhookWith(mounted, port);
-			await until('the registration to be in force', async () => (await admit()) === undefined);
+			await until('the webhook configuration to be in force', async () => (await admit()) === undefined);
 		}
 		afterEach(async () => {
 			await webhook.stop();

@@ -11,10 +11,10 @@ import {
 	installSelfManaged,
 	NAMESPACE,
 	overwriteBundle,
-	REGISTRATION,
 	type Replica,
 	SECRET,
 	startReplica,
+	WEBHOOK_CONFIGURATION,
 } from './self-managed/replica.ts';
 import { describeOnApiServer } from './support.ts';
 
@@ -99,13 +99,13 @@ await describeOnApiServer(
 			expectStatus(await cluster.request<V1Secret>('GET', SECRET), 200, 'reading the Secret');
 		async function annotate(value: string | null): Promise<void> {
 			const change = { metadata: { annotations: { [CERT_MANAGER]: value } } };
-			expectStatus(await cluster.request('PATCH', REGISTRATION, change, MERGE), 200, 'annotating');
+			expectStatus(await cluster.request('PATCH', WEBHOOK_CONFIGURATION, change, MERGE), 200, 'annotating');
 		}
-		const registration = async (): Promise<V1MutatingWebhookConfiguration> =>
+		const webhookConfiguration = async (): Promise<V1MutatingWebhookConfiguration> =>
 			expectStatus(
-				await cluster.request<V1MutatingWebhookConfiguration>('GET', REGISTRATION),
+				await cluster.request<V1MutatingWebhookConfiguration>('GET', WEBHOOK_CONFIGURATION),
 				200,
-				'reading the registration',
+				'reading the webhook configuration',
 			);
 
 		test.each<readonly [string, () => Promise<V1Secret>]>([
@@ -135,7 +135,7 @@ await describeOnApiServer(
 			);
 		});
 
-		test('shows what a Secret of somebody’s holds as long as the registration trusts it, and still writes to neither', async () => {
+		test('shows what a Secret of somebody’s holds as long as the webhook configuration trusts it, and still writes to neither', async () => {
 			const pair = await pairOfSomebody();
 			const before = await make({ stringData: pair });
 			await overwriteBundle(cluster, pair['ca.crt'] ?? '');
@@ -185,14 +185,14 @@ await describeOnApiServer(
 			const [theirs = ''] = Object.values(await pairOfSomebody()).slice(-1);
 			await annotate(`${NAMESPACE}/envtier-webhook`);
 			await overwriteBundle(cluster, theirs);
-			const before = await registration();
+			const before = await webhookConfiguration();
 			const replica = await start();
 			await complains(
 				replica,
-				`cert-manager keeps the caBundle of the registration: take its annotation ${CERT_MANAGER} away, or set ENVTIER_CERTIFICATES to "files"`,
+				`cert-manager keeps the caBundle of the webhook configuration: take its annotation ${CERT_MANAGER} away, or set ENVTIER_CERTIFICATES to "files"`,
 			);
 			await looksAgain();
-			expect(await registration()).toEqual(before);
+			expect(await webhookConfiguration()).toEqual(before);
 
 			await annotate(null);
 			await untilReady(replica);

@@ -12,13 +12,13 @@ import {
 	installSelfManaged,
 	NAMESPACE,
 	overwriteBundle,
-	REGISTRATION,
-	REGISTRATIONS,
 	type Replica,
 	SECRET,
 	secretOf,
 	startReplica,
 	tokenKubeconfig,
+	WEBHOOK_CONFIGURATION,
+	WEBHOOK_CONFIGURATIONS,
 } from './self-managed/replica.ts';
 import { describeOnApiServer, flow } from './support.ts';
 
@@ -218,8 +218,8 @@ await describeOnApiServer('certificates that the webhook keeps itself', (cluster
 		['another Secret', 'GET', `/api/v1/namespaces/${NAMESPACE}/secrets/envtier-webhook-tls`],
 		['all Secrets', 'GET', `/api/v1/namespaces/${NAMESPACE}/secrets`],
 		['a Secret elsewhere', 'GET', '/api/v1/namespaces/default/secrets/envtier-webhook-certificates'],
-		['another registration', 'PATCH', `${REGISTRATIONS}/other`],
-		['its own registration’s end', 'DELETE', REGISTRATION],
+		['another webhook configuration', 'PATCH', `${WEBHOOK_CONFIGURATIONS}/other`],
+		['its own webhook configuration’s end', 'DELETE', WEBHOOK_CONFIGURATION],
 		['its own Secret’s end', 'DELETE', SECRET],
 		['pods', 'GET', '/api/v1/pods'],
 	])('its rights do not reach %s', async (_, method, path) => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { REGISTRATION } from '../../cli/registration.ts';
+import { WEBHOOK_CONFIGURATION } from '../../cli/webhook-configuration.ts';
 import { goldenCases } from '../golden/cases.ts';
 import { ASKS, podOf, prefixed, WEB } from '../webhook/support/pods.ts';
 import { envtier } from './support/command.ts';
@@ -118,7 +118,7 @@ describe('envtier explain', () => {
 		expect(report.objects[0].hints[0]).toContain('the Deployment itself has annotations under envtier.dev/');
 	});
 
-	test.each(REGISTRATION.excludedNamespaces)(
+	test.each(WEBHOOK_CONFIGURATION.excludedNamespaces)(
 		'says that the webhook is not asked about pods in %s',
 		async (namespace) => {
 			const { code, report } = await explained([podOf()], ['--namespace', namespace]);
@@ -128,7 +128,7 @@ describe('envtier explain', () => {
 	);
 
 	describe('the label of the namespace', () => {
-		const RULES = { ENVTIER_ORG_LABEL: 'rules' };
+		const ENFORCED = { ENVTIER_ORG_LABEL: 'enforce' };
 		const NAMESPACE = {
 			apiVersion: 'v1',
 			kind: 'Namespace',
@@ -137,7 +137,7 @@ describe('envtier explain', () => {
 
 		test('is taken from a Namespace among the objects, wherever it stands', async () => {
 			const pods = [podOf(), podOf({ ...ASKS, org: 'other' })];
-			const { report } = await explained([...pods, NAMESPACE], ['--namespace', 'shop'], RULES);
+			const { report } = await explained([...pods, NAMESPACE], ['--namespace', 'shop'], ENFORCED);
 			expect(report.objects.map(({ decision }: { decision: string }) => decision)).toEqual([
 				'inject',
 				'reject',
@@ -152,8 +152,8 @@ describe('envtier explain', () => {
 			expect(report.objects[0].tiers).toEqual(['org', 'deployment', 'service']);
 		});
 
-		test('is said to be missing where it rules', async () => {
-			const { report } = await explained([podOf()], [], RULES);
+		test('is said to be missing where it is enforced', async () => {
+			const { report } = await explained([podOf()], [], ENFORCED);
 			expect(report.objects[0].hints[0]).toContain('give the Namespace along with the pod');
 		});
 	});

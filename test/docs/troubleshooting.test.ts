@@ -63,7 +63,7 @@ function refusals(): readonly (Decision & { kind: 'reject' })[] {
 	);
 	const unknown = (['namespace-unknown', 'namespace-outdated'] as const).map((orgLabel) =>
 		admit(request(podOf()), {
-			...settings({ ENVTIER_ORG_LABEL: 'rules' }).injection,
+			...settings({ ENVTIER_ORG_LABEL: 'enforce' }).injection,
 			orgLabel: err(orgLabel),
 		}),
 	);

@@ -260,7 +260,7 @@ export const MISCONFIGURATIONS: readonly Misconfiguration[] = [
 			'the caller rejects the certificate … the caBundle … does not hold the CA: node deploy/certs/main.ts',
 		expects: [
 			'TLS handshake failed: the caller rejects the certificate',
-			'the caBundle of the registration does not hold the CA',
+			'the caBundle of the webhook configuration does not hold the CA',
 			'node deploy/certs/main.ts',
 		],
 	},

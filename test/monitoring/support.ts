@@ -61,7 +61,7 @@ export function read({ expr }: Expression): {
 	return { metrics, errors };
 }
 
-/** Those that the API server has, not the webhook; test/cluster/apiserver/net.test.ts finds them there. */
+/** Those that the API server has, not the webhook; test/cluster/apiserver/require-injection.test.ts finds them there. */
 export const API_SERVER_METRICS = [
 	'apiserver_admission_webhook_rejection_count',
 	'apiserver_validating_admission_policy_check_total',

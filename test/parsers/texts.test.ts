@@ -57,7 +57,7 @@ describe('PEM text in a setting', () => testHostile({ limit: MIB, parse: parseCa
 describe('the bundle of the webhook', () =>
 	testHostile({ limit: 64 * 1024, parse: parseBundle, texts: PEM_TEXTS }));
 // Both read what is in the cluster, where an object has less than 1.5 MiB and a caBundle is base64.
-describe('the bundle of a registration', () =>
+describe('the bundle of a webhook configuration', () =>
 	testHostile({ limit: MIB, parse: readable, texts: PEM_TEXTS }));
 describe('the bundle that doctor reads', () =>
 	testHostile({ limit: MIB, parse: certificatesIn, texts: PEM_TEXTS }));

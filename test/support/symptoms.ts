@@ -98,7 +98,7 @@ export const SYMPTOMS = {
 			'Error creating: Internal error occurred: failed calling webhook "inject.envtier.dev": failed to call webhook: Post "https://envtier-webhook.envtier-system.svc:443/mutate?timeout=5s": dial tcp {address}: connect: connection refused',
 		],
 	},
-	'the registration trusts another CA than the certificate’s': {
+	'the webhook configuration trusts another CA than the certificate’s': {
 		section: 'The webhook does not answer',
 		shown: ['tls: failed to verify certificate: x509: certificate signed by unknown authority'],
 	},

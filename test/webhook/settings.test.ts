@@ -120,11 +120,11 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 			['a way out', '../certificates'],
 		],
 	},
-	ENVTIER_CERTIFICATES_REGISTRATION: {
+	ENVTIER_CERTIFICATES_WEBHOOK_CONFIGURATION: {
 		...SELF,
-		sees: ({ certificates }) => certificates.kind === 'self' && certificates.registration,
+		sees: ({ certificates }) => certificates.kind === 'self' && certificates.webhookConfiguration,
 		accepts: [['a name', 'envtier-2', 'envtier-2']],
-		refuses: [['a path', 'a/registration']],
+		refuses: [['a path', 'a/webhook-configuration']],
 	},
 	ENVTIER_CERTIFICATES_NAMES: {
 		...SELF,
@@ -305,14 +305,17 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 		refuses: [['another word', 'pretty']],
 	},
 	ENVTIER_ORG_LABEL: {
-		sees: ({ injection }) => injection.orgLabelWorth,
+		sees: ({ injection }) => injection.orgLabelMode,
 		default: 'default',
 		accepts: [
-			['that nobody looks at it', 'ignored', 'ignored'],
+			['that nobody looks at it', 'ignore', 'ignore'],
 			['that pods may name another', 'default', 'default'],
-			['that pods may not', 'rules', 'rules'],
+			['that pods may not', 'enforce', 'enforce'],
 		],
-		refuses: [['another word', 'enforced']],
+		refuses: [
+			['another word', 'enforced'],
+			['its earlier name', 'rules'],
+		],
 	},
 	ENVTIER_DEFAULT_ROLE: {
 		sees: ({ injection }) => injection.defaultRole,

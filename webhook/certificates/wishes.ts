@@ -54,7 +54,7 @@ export function readCertificates(
 		if (!self && needed[name] === '') problems.push(`${name} is not set: ${VARIABLES[name].meaning}`);
 	const kept: SelfManaged = {
 		secret: required('ENVTIER_CERTIFICATES_SECRET', objectName),
-		registration: required('ENVTIER_CERTIFICATES_REGISTRATION', parseName),
+		webhookConfiguration: required('ENVTIER_CERTIFICATES_WEBHOOK_CONFIGURATION', parseName),
 		names: required('ENVTIER_CERTIFICATES_NAMES', certificateNames),
 		leafLife: required('ENVTIER_CERTIFICATES_LIFE', duration(5_000)),
 		caLife: required('ENVTIER_CERTIFICATES_CA_LIFE', duration(10_000)),

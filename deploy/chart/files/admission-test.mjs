@@ -49,7 +49,7 @@ const body = JSON.parse(answer.text);
 const injected = body.spec?.initContainers?.some(({ name }) => name === 'envtier-fetch') ?? false;
 const problem =
 	body.message ??
-	'the webhook was not asked: is the registration "envtier" there, and does it cover this namespace?';
+	'the webhook was not asked: is the webhook configuration "envtier" there, and does it cover this namespace?';
 process.stdout.write(
 	injected
 		? `a pod that asks for secrets is injected in the namespace ${namespace}\n`

@@ -56,7 +56,7 @@ matchExpressions:
   - key: kubernetes.io/metadata.name
     operator: NotIn
     values:
-      {{- concat (list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace) .Values.registration.excludedNamespaces | uniq | toYaml | nindent 6 }}
+      {{- concat (list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace) .Values.webhookConfiguration.excludedNamespaces | uniq | toYaml | nindent 6 }}
 {{- end -}}
 
 {{- define "envtier.caBundle" -}}

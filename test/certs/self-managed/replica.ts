@@ -9,13 +9,13 @@ import type { ClusterAccess } from '../../support/kubernetes/client.ts';
 import { type Cluster, expectStatus } from '../../support/kubernetes/cluster.ts';
 import { kubectlFor, mustKubectl } from '../../support/kubernetes/kubectl.ts';
 import { preparePrograms } from '../../support/kubernetes/programs.ts';
-import { shippedRegistration } from '../../support/kubernetes/registration.ts';
+import { shippedWebhookConfiguration } from '../../support/kubernetes/webhook-configuration.ts';
 import { type RunningProcess, startProcess } from '../../support/process.ts';
 
 const RBAC = join(import.meta.dirname, '../../../deploy/manifests/components/self-managed/rbac.yaml');
 const MAIN = join(import.meta.dirname, '../../../webhook/main.ts');
-export const REGISTRATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
-export const REGISTRATION = `${REGISTRATIONS}/envtier`;
+export const WEBHOOK_CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+export const WEBHOOK_CONFIGURATION = `${WEBHOOK_CONFIGURATIONS}/envtier`;
 export const NAMESPACE = 'envtier-system';
 export const SECRET = `/api/v1/namespaces/${NAMESPACE}/secrets/envtier-webhook-certificates`;
 
@@ -48,7 +48,7 @@ export async function tokenKubeconfig(
 }
 
 /**
- * Gives the webhook a namespace, the rights that ship and no others, and the registration, at a port of this machine in place of its Service;
+ * Gives the webhook a namespace, the rights that ship and no others, and the webhook configuration, at a port of this machine in place of its Service;
  * gives the kubeconfig of its service account.
  */
 export async function installSelfManaged(cluster: Cluster, dir: string, port: number): Promise<string> {
@@ -63,10 +63,14 @@ export async function installSelfManaged(cluster: Cluster, dir: string, port: nu
 
 /** Registers the webhook as it ships, at a port of this machine in place of its Service. */
 export async function registerAt(cluster: Cluster, port: number): Promise<void> {
-	const registration = await shippedRegistration();
-	for (const webhook of registration.webhooks ?? [])
+	const webhookConfiguration = await shippedWebhookConfiguration();
+	for (const webhook of webhookConfiguration.webhooks ?? [])
 		webhook.clientConfig = { url: `https://127.0.0.1:${port}/mutate` };
-	expectStatus(await cluster.request('POST', REGISTRATIONS, registration), 201, 'registering');
+	expectStatus(
+		await cluster.request('POST', WEBHOOK_CONFIGURATIONS, webhookConfiguration),
+		201,
+		'registering',
+	);
 }
 
 /** Starts a replica; it listens when this resolves, ready or not. */
@@ -84,7 +88,7 @@ export async function startReplica(
 			ENVTIER_KUBECONFIG: kubeconfig,
 			ENVTIER_CERTIFICATES_NAMES: '127.0.0.1',
 			// Its rights are those for certificates alone.
-			ENVTIER_ORG_LABEL: 'ignored',
+			ENVTIER_ORG_LABEL: 'ignore',
 			ENVTIER_FETCHER_IMAGE: 'envtier-fetcher:test',
 			ENVTIER_VAULT_ADDR: 'https://vault.example:8200',
 			...settings,
@@ -119,10 +123,10 @@ export function shownBy(port: number, ca: string): Promise<string> {
 	});
 }
 
-/** The `caBundle` of the registration, PEM text. */
+/** The `caBundle` of the webhook configuration, PEM text. */
 export async function bundleOf(cluster: Cluster): Promise<string> {
-	const answer = await cluster.request<V1MutatingWebhookConfiguration>('GET', REGISTRATION);
-	const { webhooks } = expectStatus(answer, 200, 'reading the registration');
+	const answer = await cluster.request<V1MutatingWebhookConfiguration>('GET', WEBHOOK_CONFIGURATION);
+	const { webhooks } = expectStatus(answer, 200, 'reading the webhook configuration');
 	return Buffer.from(webhooks?.[0]?.clientConfig.caBundle ?? '', 'base64').toString('utf8');
 }
 
@@ -130,7 +134,7 @@ export async function bundleOf(cluster: Cluster): Promise<string> {
 export async function overwriteBundle(cluster: Cluster, bundle: string): Promise<void> {
 	const value = Buffer.from(bundle).toString('base64');
 	const patch = [{ op: 'add', path: '/webhooks/0/clientConfig/caBundle', value }];
-	const answer = await cluster.request('PATCH', REGISTRATION, patch, {
+	const answer = await cluster.request('PATCH', WEBHOOK_CONFIGURATION, patch, {
 		contentType: 'application/json-patch+json',
 	});
 	expectStatus(answer, 200, 'overwriting the caBundle');

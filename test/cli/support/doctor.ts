@@ -9,9 +9,9 @@ import { stringify } from 'yaml';
 import type { Check } from '../../../cli/doctor/check.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
-import { spreadNet } from '../../support/kubernetes/net.ts';
-import { shippedRegistration } from '../../support/kubernetes/registration.ts';
+import { applyInjectionPolicy } from '../../support/kubernetes/require-injection.ts';
 import { trustCluster } from '../../support/kubernetes/vault-auth.ts';
+import { shippedWebhookConfiguration } from '../../support/kubernetes/webhook-configuration.ts';
 import { type OpenBao, startOpenBao } from '../../support/openbao.ts';
 import { putSecret, writePolicy, writeRole } from '../../support/openbao-setup.ts';
 import type { KeyPair } from '../../support/tls.ts';
@@ -30,7 +30,7 @@ export interface House {
 	readonly webhook: RunningWebhook;
 	/** Where a service account `web` lives that may read its tiers: deployment `shop`, service `web`, org `acme`. */
 	readonly namespace: string;
-	/** Puts the shipped registration in the place of whatever is there, after `change`; undefined takes it away. */
+	/** Puts the shipped webhook configuration in the place of whatever is there, after `change`; undefined takes it away. */
 	register(change?: ((webhook: V1MutatingWebhook) => void) | 'none'): Promise<void>;
 	stop(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export async function startHouse(): Promise<House> {
 	const started = await startApiServer();
 	if (!started.ok) throw new Error(started.error);
 	const cluster = started.value;
-	await spreadNet(cluster);
+	await applyInjectionPolicy(cluster);
 	const bao = await startOpenBao();
 	await trustCluster(bao, cluster);
 	const webhook = await startWebhook({
@@ -100,7 +100,7 @@ async function register(
 	{ url, caPem }: RunningWebhook,
 	change: ((webhook: V1MutatingWebhook) => void) | 'none' = () => undefined,
 ): Promise<void> {
-	const shipped: V1MutatingWebhookConfiguration = await shippedRegistration();
+	const shipped: V1MutatingWebhookConfiguration = await shippedWebhookConfiguration();
 	const path = `${COLLECTION}/${shipped.metadata?.name}`;
 	await cluster.request('DELETE', path);
 	if (change === 'none') return;

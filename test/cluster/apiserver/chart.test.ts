@@ -23,7 +23,7 @@ const API = join(CHART, '../manifests/api');
 /** The API's settings that the chart gives no say in: it sets them itself, or nothing in the pod is there for them to name. */
 const NOT_OF_THE_CHART =
 	/^ENVTIER_API_(CONFIG|LISTEN|TLS_CERT_FILE|TLS_KEY_FILE|INSECURE_HTTP|STORE|VAULT_TOKEN|VAULT_TOKEN_FILE|VAULT_LOGIN_TOKEN_FILE|KUBECONFIG|AUDIT_FILE)$/;
-const REGISTRATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
+const WEBHOOK_CONFIGURATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
 const DEPLOYMENT = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/envtier-webhook`;
 const MERGE = { contentType: 'application/merge-patch+json' };
 
@@ -33,8 +33,8 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_LISTEN: '0.0.0.0:9443',
 	ENVTIER_CERTIFICATES: 'self',
 	ENVTIER_CERTIFICATES_SECRET: 'elsewhere/certificates',
-	// The chart's registration has this name and no other.
-	ENVTIER_CERTIFICATES_REGISTRATION: 'envtier',
+	// The chart's webhook configuration has this name and no other.
+	ENVTIER_CERTIFICATES_WEBHOOK_CONFIGURATION: 'envtier',
 	ENVTIER_CERTIFICATES_NAMES: 'webhook.example',
 	ENVTIER_CERTIFICATES_LIFE: '30d',
 	ENVTIER_CERTIFICATES_CA_LIFE: '90d',
@@ -56,7 +56,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_NATIVE_ENV: 'false',
 	ENVTIER_DEFAULT_ORG: 'acme',
 	ENVTIER_EVENTS: 'false',
-	ENVTIER_ORG_LABEL: 'rules',
+	ENVTIER_ORG_LABEL: 'enforce',
 	ENVTIER_DEFAULT_ROLE: '{namespace}_{serviceAccount}',
 	ENVTIER_DEFAULT_UID: '1000',
 	ENVTIER_TOKEN_AUDIENCE: 'bao',
@@ -76,7 +76,7 @@ const OF_THE_WEBHOOK = Object.entries<Variable>(VARIABLES)
 	.filter(([, { readBy }]) => readBy.includes('webhook'))
 	.map(([name]) => name);
 
-// An API server of its own: the shared one has a registration that leads elsewhere.
+// An API server of its own: the shared one has a webhook configuration that leads elsewhere.
 describeWithServers('deploy/chart', () => {
 	let cluster: ApiServer;
 	let helm: Helm;
@@ -253,7 +253,7 @@ describeWithServers('deploy/chart', () => {
 		});
 
 		test('the webhook gets no right that its settings need not', async () => {
-			const off = { ENVTIER_EVENTS: 'false', ENVTIER_ORG_LABEL: 'ignored', ENVTIER_CERTIFICATES: 'files' };
+			const off = { ENVTIER_EVENTS: 'false', ENVTIER_ORG_LABEL: 'ignore', ENVTIER_CERTIFICATES: 'files' };
 			const least = { ...EXAMPLES, ...off };
 			const all = await rendered(...(await valuesFile({ settings: least })));
 			expect(all.filter(({ kind }) => kind?.startsWith('ClusterRole'))).toEqual([]);
@@ -262,8 +262,8 @@ describeWithServers('deploy/chart', () => {
 			expect(role.rules?.flatMap(({ resources }) => resources)).toEqual(['replicasets', 'jobs', 'events']);
 		});
 
-		test('namespaces that are left out are left out by the net as well, and warned about', async () => {
-			const all = await rendered(...LEAST, '--set', 'registration.excludedNamespaces={monitoring}');
+		test('namespaces that are left out are left out by the policy as well, and warned about', async () => {
+			const all = await rendered(...LEAST, '--set', 'webhookConfiguration.excludedNamespaces={monitoring}');
 			const text = JSON.stringify(
 				all.filter(({ kind }) => /^(Mutating|ValidatingAdmissionPolicy$)/.test(kind ?? '')),
 			);
@@ -291,8 +291,8 @@ describeWithServers('deploy/chart', () => {
 				secretName: 'envtier-api-tls',
 				dnsNames: expect.arrayContaining(['envtier-api.envtier-system.svc']),
 			});
-			const registration = all.find(({ kind }) => kind === 'MutatingWebhookConfiguration');
-			expect(registration?.metadata?.annotations).toEqual({
+			const webhookConfiguration = all.find(({ kind }) => kind === 'MutatingWebhookConfiguration');
+			expect(webhookConfiguration?.metadata?.annotations).toEqual({
 				'cert-manager.io/inject-ca-from': 'envtier-system/envtier-webhook',
 			});
 		});
@@ -370,7 +370,7 @@ describeWithServers('deploy/chart', () => {
 			expect(made.stdout).toContain("Envtier's webhook is installed in envtier-system");
 			const { body } = await cluster.request<{ webhooks: { clientConfig: { caBundle: string } }[] }>(
 				'GET',
-				REGISTRATION,
+				WEBHOOK_CONFIGURATION,
 			);
 			expect(Buffer.from(body.webhooks[0]?.clientConfig.caBundle ?? '', 'base64').toString()).toBe(caPem);
 			expect((await cluster.request('GET', DEPLOYMENT)).status).toBe(200);
@@ -495,14 +495,14 @@ describeWithServers('deploy/chart', () => {
 		test('helm test passes once it can', async () => {
 			const webhook = await startWebhook({ ENVTIER_VAULT_ADDR: 'https://vault.example:8200' });
 			try {
-				const shown = await cluster.request<{ webhooks: object[] }>('GET', REGISTRATION);
+				const shown = await cluster.request<{ webhooks: object[] }>('GET', WEBHOOK_CONFIGURATION);
 				const clientConfig = {
 					url: `${webhook.url}/mutate`,
 					caBundle: Buffer.from(webhook.caPem).toString('base64'),
 				};
 				const webhooks = shown.body.webhooks.map((one) => ({ ...one, clientConfig }));
-				expect((await cluster.request('PATCH', REGISTRATION, { webhooks }, MERGE)).status).toBe(200);
-				await until('the registration to lead to it', async () => {
+				expect((await cluster.request('PATCH', WEBHOOK_CONFIGURATION, { webhooks }, MERGE)).status).toBe(200);
+				await until('the webhook configuration to lead to it', async () => {
 					const asking = podOf({ envtier: { deployment: 'shop' } });
 					return (await createPod(cluster, 'default', asking, 'dryRun=All')).status === 201;
 				});
@@ -517,11 +517,12 @@ describeWithServers('deploy/chart', () => {
 		test('uninstall leaves nothing behind, and pods that ask are created again as they are', async () => {
 			const gone = await release('uninstall', 'envtier');
 			expect(gone.code, gone.stderr).toBe(0);
-			const policy = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/envtier-net';
-			for (const path of [REGISTRATION, DEPLOYMENT, policy])
+			const policy =
+				'/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/envtier-require-injection';
+			for (const path of [WEBHOOK_CONFIGURATION, DEPLOYMENT, policy])
 				expect((await cluster.request('GET', path)).status, path).toBe(404);
 			expect(await ofTheApi()).toEqual([]);
-			await until('the net and the registration to be out of force', async () => {
+			await until('the policy and the webhook configuration to be out of force', async () => {
 				const asking = podOf({ envtier: { deployment: 'shop' } });
 				return (await createPod(cluster, 'default', asking, 'dryRun=All')).status === 201;
 			});

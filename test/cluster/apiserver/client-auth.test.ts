@@ -5,7 +5,7 @@ import { blocksOf, pageOf } from '../../docs/support/pages.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { clientCertificate } from '../../support/kubernetes/identity.ts';
 import { createPod, injectedInto, podOf } from '../../support/kubernetes/pods.ts';
-import { registerWebhook } from '../../support/kubernetes/registration.ts';
+import { registerWebhook } from '../../support/kubernetes/webhook-configuration.ts';
 import { runProcess } from '../../support/process.ts';
 import { type Scratch, scratch } from '../../support/scratch.ts';
 import { describeWithServers } from '../../support/servers.ts';

@@ -27,7 +27,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 	});
 	afterAll(() => house?.stop());
 
-	/** The API server takes a moment to follow a changed registration: the doctor is called until it says so. */
+	/** The API server takes a moment to follow a changed webhook configuration: the doctor is called until it says so. */
 	const eventually = async (id: string, wanted: RegExp, args: readonly string[] = []) => {
 		let last = '';
 		const found = await until(`the doctor to say ${id}: ${wanted}`, async () => {
@@ -48,7 +48,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 		const ids = diagnosis.checks.map(({ id }) => id);
 		for (const id of [
 			'kubernetes-version',
-			'registration',
+			'webhook-configuration',
 			'ca-bundle',
 			'serving-certificate',
 			'admission',
@@ -69,7 +69,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 
 	test('shows the same to people, a line each, without colours in a pipe', async () => {
 		await house.register();
-		const { stdout, code } = await until('the registration', async () => {
+		const { stdout, code } = await until('the webhook configuration', async () => {
 			const ended = await envtier([
 				'doctor',
 				'--kubeconfig',
@@ -101,16 +101,20 @@ describeWithServers('envtier doctor on a cluster', () => {
 
 	test('the webhook is not registered', async () => {
 		await house.register('none');
-		const diagnosis = await eventually('admission', /^fail: .*refused by the net: the webhook was not asked/);
-		expect(lineOf(diagnosis, 'registration')).toMatch(
+		const diagnosis = await eventually(
+			'admission',
+			/^fail: .*refused by the policy that requires injection: the webhook was not asked/,
+		);
+		expect(lineOf(diagnosis, 'webhook-configuration')).toMatch(
 			/^fail: no MutatingWebhookConfiguration .*apply it: kubectl/,
 		);
 		expect(lineOf(diagnosis, 'vault')).toMatch(/^skip/);
 		expect(diagnosis.code).toBe(1);
 	});
 
-	test('the net under the webhook is gone, or only tells', async () => {
-		const path = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/envtier-net';
+	test('the policy that requires injection is gone, or only tells', async () => {
+		const path =
+			'/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/envtier-require-injection';
 		const { body: binding } = await house.cluster.request<{ spec: object; metadata: { name: string } }>(
 			'GET',
 			path,
@@ -118,17 +122,17 @@ describeWithServers('envtier doctor on a cluster', () => {
 		await house.cluster.request('DELETE', path);
 		await house.register('none');
 		const gone = await eventually('admission', /^fail: .*created without them: the webhook was not asked/);
-		expect(lineOf(gone, 'net')).toMatch(/^warn: there is no net.*apply it/);
+		expect(lineOf(gone, 'require-injection')).toMatch(/^warn: there is no net.*apply it/);
 		const make = (validationActions: readonly string[]) =>
-			house.cluster.request('POST', path.replace(/\/envtier-net$/, ''), {
+			house.cluster.request('POST', path.replace(/\/envtier-require-injection$/, ''), {
 				...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding' },
-				...{ metadata: { name: 'envtier-net' }, spec: { ...binding.spec, validationActions } },
+				...{ metadata: { name: 'envtier-require-injection' }, spec: { ...binding.spec, validationActions } },
 			});
 		expectStatus(await make(['Audit']), 201, 'a binding that only tells');
-		expect(lineOf(await diagnose(house), 'net')).toMatch(/^warn: .*refuses nothing/);
+		expect(lineOf(await diagnose(house), 'require-injection')).toMatch(/^warn: .*refuses nothing/);
 		await house.cluster.request('DELETE', path);
 		expectStatus(await make(['Deny', 'Audit']), 201, 'the binding as it was');
-		expect(lineOf(await diagnose(house), 'net')).toMatch(/^ok/);
+		expect(lineOf(await diagnose(house), 'require-injection')).toMatch(/^ok/);
 	});
 
 	const changed: readonly (readonly [string, (webhook: V1MutatingWebhook) => void, string, RegExp])[] = [
@@ -139,7 +143,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 					{ apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['pods'] },
 				];
 			},
-			'registration-rules',
+			'webhook-configuration-rules',
 			/^fail: no rule shows the webhook the creation of pods.*CREATE of pods/,
 		],
 		[
@@ -147,7 +151,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			(webhook) => {
 				webhook.rules = [{ apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*/*'] }];
 			},
-			'registration-rules',
+			'webhook-configuration-rules',
 			/^warn: .*more than the creation of pods/,
 		],
 		[
@@ -155,7 +159,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			(webhook) => {
 				webhook.matchConditions = [];
 			},
-			'registration-match-conditions',
+			'webhook-configuration-match-conditions',
 			/^fail: .*no pod at all can be created/,
 		],
 		[
@@ -163,7 +167,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			(webhook) => {
 				webhook.matchConditions = [{ name: 'mine', expression: 'object.metadata.name != "x"' }];
 			},
-			'registration-match-conditions',
+			'webhook-configuration-match-conditions',
 			/^warn: .*"mine" stand in the place/,
 		],
 		[
@@ -171,7 +175,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			(webhook) => {
 				webhook.failurePolicy = 'Ignore';
 			},
-			'registration-failure-policy',
+			'webhook-configuration-failure-policy',
 			/^fail: failurePolicy is Ignore.*set failurePolicy to Fail/,
 		],
 		[
@@ -179,7 +183,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			(webhook) => {
 				webhook.namespaceSelector = {};
 			},
-			'registration-namespaces',
+			'webhook-configuration-namespaces',
 			/^warn: .*does not exclude kube-system, .*envtier-system/,
 		],
 		[
@@ -187,7 +191,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			(webhook) => {
 				webhook.namespaceSelector?.matchExpressions?.[0]?.values?.push(house.namespace);
 			},
-			'registration-namespaces',
+			'webhook-configuration-namespaces',
 			/^fail: namespace \S+ is excluded: its pods start without their secrets/,
 		],
 		[
@@ -195,7 +199,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			(webhook) => {
 				webhook.namespaceSelector = { ...webhook.namespaceSelector, matchLabels: { team: 'blue' } };
 			},
-			'registration-namespaces',
+			'webhook-configuration-namespaces',
 			/^warn: .*narrows which namespaces/,
 		],
 		[
@@ -203,7 +207,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			(webhook) => {
 				webhook.objectSelector = { matchLabels: { inject: 'yes' } };
 			},
-			'registration-objects',
+			'webhook-configuration-objects',
 			/^warn: an objectSelector narrows/,
 		],
 		[
@@ -211,7 +215,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			(webhook) => {
 				webhook.sideEffects = 'None';
 			},
-			'registration-call',
+			'webhook-configuration-call',
 			/^warn: sideEffects is None,/,
 		],
 		[
@@ -219,7 +223,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			(webhook) => {
 				webhook.timeoutSeconds = 30;
 			},
-			'registration-call',
+			'webhook-configuration-call',
 			/^warn: timeoutSeconds is 30, not 5/,
 		],
 		[
@@ -227,7 +231,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			(webhook) => {
 				webhook.reinvocationPolicy = 'Never';
 			},
-			'registration-call',
+			'webhook-configuration-call',
 			/^warn: reinvocationPolicy is Never/,
 		],
 		[
@@ -262,7 +266,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 		});
 		const diagnosis = await eventually(
 			'admission',
-			/^fail: .*cannot call the webhook.*caBundle of the registration is not the CA/,
+			/^fail: .*cannot call the webhook.*caBundle of the webhook configuration is not the CA/,
 		);
 		expect(lineOf(diagnosis, 'ca-bundle')).toMatch(/^ok/);
 		expect(lineOf(diagnosis, 'serving-certificate')).toMatch(/^fail: .*not signed by a CA of the caBundle/);
@@ -287,7 +291,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			'nears its end',
 			{ notBefore: new Date(Date.now() - 100 * hour), notAfter: new Date(Date.now() + 3 * hour) },
 			/^warn: .*ends in (?:2 hours|3 hours|179 minutes)/,
-			/^fail: .*refused by the net: the webhook was not asked/,
+			/^fail: .*refused by the policy that requires injection: the webhook was not asked/,
 		],
 	])('the serving certificate %s', async (_sentence, leaf, certificate, admission) => {
 		const authority = await makeAuthority();
@@ -317,7 +321,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 		expect(lineOf(diagnosis, 'serving-certificate')).toMatch(/^skip: .*nobody listens there/);
 	});
 
-	test('a registration that calls a Service: its Secret, its Service, its endpoints', async () => {
+	test('a webhook configuration that calls a Service: its Secret, its Service, its endpoints', async () => {
 		const namespace = await house.cluster.createNamespace({ prefix: 'system-' });
 		const authority = await makeAuthority();
 		await house.register((webhook) => {
@@ -328,7 +332,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 		});
 		const missing = await eventually(
 			'admission',
-			/^fail: .*Service that the registration calls does not exist/,
+			/^fail: .*Service that the webhook configuration calls does not exist/,
 		);
 		expect(lineOf(missing, 'webhook-endpoints')).toMatch(/^fail: .*which does not exist/);
 		expect(lineOf(missing, 'serving-certificate')).toMatch(/^fail: there is no Secret /);
@@ -371,8 +375,8 @@ describeWithServers('envtier doctor on a cluster', () => {
 			'cluster ok',
 			'kubernetes-version ok',
 			'native-env ok',
-			'registration skip',
-			'net skip',
+			'webhook-configuration skip',
+			'require-injection skip',
 			'admission skip',
 			'vault skip',
 		]);

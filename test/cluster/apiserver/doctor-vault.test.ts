@@ -31,7 +31,9 @@ describeWithServers('envtier doctor on Vault', () => {
 	beforeAll(async () => {
 		house = await startHouse();
 		await house.register();
-		await until('the registration', async () => lineOf(await diagnose(house), 'admission').startsWith('ok'));
+		await until('the webhook configuration', async () =>
+			lineOf(await diagnose(house), 'admission').startsWith('ok'),
+		);
 	});
 	afterAll(() => house?.stop());
 

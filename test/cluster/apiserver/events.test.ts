@@ -246,7 +246,7 @@ describeWithServers('events on the workload of refused pods', ({ cluster }) => {
 
 	test('without an API server pods are decided as ever', async () => {
 		await using proxy = await startTcpProxy(Number(new URL(cluster.url).port));
-		const other = await started({ ENVTIER_ORG_LABEL: 'ignored' }, proxy.port);
+		const other = await started({ ENVTIER_ORG_LABEL: 'ignore' }, proxy.port);
 		try {
 			await proxy.refuse(true);
 			const { namespace, owner } = await deployment();

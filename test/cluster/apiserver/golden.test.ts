@@ -68,7 +68,7 @@ describeWithServers('golden pods on a real API server', ({ cluster }) => {
 		expect(JSON.stringify(body.metadata?.managedFields).length).toBeGreaterThan(400_000);
 	});
 
-	// In a namespace that the registration leaves out, so that the pod is judged by the API server alone.
+	// In a namespace that the webhook configuration leaves out, so that the pod is judged by the API server alone.
 	const injected = CASES.flatMap(({ sentence, expected }) =>
 		expected.kind === 'inject' ? [{ sentence, pod: expected.pod }] : [],
 	);

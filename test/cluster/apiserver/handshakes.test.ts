@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { createPod, injectedInto, podOf } from '../../support/kubernetes/pods.ts';
-import { registerWebhook } from '../../support/kubernetes/registration.ts';
+import { registerWebhook } from '../../support/kubernetes/webhook-configuration.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { makeAuthority } from '../../support/tls.ts';
 import { until } from '../../support/until.ts';
@@ -15,7 +15,7 @@ import { type RunningWebhook, startWebhook } from '../../support/webhook.ts';
 
 const README = join(import.meta.dirname, '../../../README.md');
 
-// An API server of its own: elsewhere the registration must be right.
+// An API server of its own: elsewhere the webhook configuration must be right.
 describeWithServers('a webhook and the API server that calls it', () => {
 	let cluster: ApiServer;
 	let webhook: RunningWebhook;
@@ -54,7 +54,9 @@ describeWithServers('a webhook and the API server that calls it', () => {
 			expect(rejected()).toHaveLength(1);
 			expect(JSON.parse(rejected()[0] ?? '')).toMatchObject({
 				level: 40,
-				likelyCause: expect.stringContaining('the caBundle of the registration does not hold the CA'),
+				likelyCause: expect.stringContaining(
+					'the caBundle of the webhook configuration does not hold the CA',
+				),
 				whatToDo: expect.stringContaining('node deploy/certs/main.ts'),
 			});
 		} finally {

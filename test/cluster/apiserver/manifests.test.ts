@@ -13,7 +13,7 @@ const MANIFESTS = join(import.meta.dirname, '../../../deploy/manifests');
 const DEPLOYMENTS = '/apis/apps/v1/namespaces/envtier-system/deployments';
 const CONFIG_MAPS = '/api/v1/namespaces/envtier-system/configmaps';
 
-// An API server of its own: the shared one has a registration that leads elsewhere.
+// An API server of its own: the shared one has a webhook configuration that leads elsewhere.
 describeWithServers('deploy/manifests', () => {
 	let cluster: ApiServer;
 	let kubectl: Kubectl;

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { flow } from '../../certs/support.ts';
 import { type Balancer, startBalancer } from '../../support/balancer.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
-import { spreadNet } from '../../support/kubernetes/net.ts';
 import { createPod, injectedInto, MAIN, podOf } from '../../support/kubernetes/pods.ts';
-import { registerWebhook } from '../../support/kubernetes/registration.ts';
+import { applyInjectionPolicy } from '../../support/kubernetes/require-injection.ts';
 import { startSidecarWebhook } from '../../support/kubernetes/sidecar-webhook.ts';
+import { registerWebhook } from '../../support/kubernetes/webhook-configuration.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
 import { type RunningWebhook, startWebhook } from '../../support/webhook.ts';
@@ -50,7 +50,7 @@ describeWithServers('beside another webhook that changes pods after us', () => {
 		const started = await startApiServer();
 		if (!started.ok) throw new Error(started.error);
 		cluster = started.value;
-		await spreadNet(cluster);
+		await applyInjectionPolicy(cluster);
 		replicas = await Promise.all([
 			startWebhook({ ...OLD, ENVTIER_FETCHER_IMAGE: IMAGES[0] }),
 			startWebhook({ ...NEW, ENVTIER_FETCHER_IMAGE: IMAGES[1] }),
@@ -147,7 +147,7 @@ describeWithServers('beside another webhook that changes pods after us', () => {
 			expect(warnings.join()).toContain('init container "envtier-fetch": envFrom');
 		});
 
-		test('that insists on it: the net refuses the pod, and names the container, the field and the cure', async () => {
+		test('that insists on it: the policy refuses the pod, and names the container, the field and the cure', async () => {
 			const envFrom = [{ configMapRef: { name: 'all', optional: true } }];
 			const { status, body } = await attempt({ container: { envFrom } }, 'IfNeeded');
 			expect(status).toBe(422);

@@ -2,8 +2,8 @@ import type { V1PodTemplateSpec } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lookAlikes } from '../../../cli/explain/look-alikes.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
-import { applyNotices } from '../../support/kubernetes/net.ts';
 import { createPod, MAIN, podOf } from '../../support/kubernetes/pods.ts';
+import { applyNotices } from '../../support/kubernetes/require-injection.ts';
 import { describeWithServers } from '../../support/servers.ts';
 
 const ASKS = { deployment: 'shop', service: 'web' };

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import { createPod, MAIN, podOf } from '../../support/kubernetes/pods.ts';
-import { registerWebhook } from '../../support/kubernetes/registration.ts';
+import { registerWebhook } from '../../support/kubernetes/webhook-configuration.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
 import { type RunningWebhook, startWebhook } from '../../support/webhook.ts';

@@ -5,8 +5,8 @@ import { startTcpProxy } from '../../support/fault-proxy.ts';
 import { call } from '../../support/http.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { createPod, podOf } from '../../support/kubernetes/pods.ts';
-import { registerWebhook } from '../../support/kubernetes/registration.ts';
 import { grantShippedRights, webhookKubeconfig } from '../../support/kubernetes/webhook-account.ts';
+import { registerWebhook } from '../../support/kubernetes/webhook-configuration.ts';
 import { samplesOf } from '../../support/metrics.ts';
 import { type Scratch, scratch } from '../../support/scratch.ts';
 import { describeWithServers } from '../../support/servers.ts';
@@ -118,8 +118,8 @@ describeWithServers('the organization of a namespace', () => {
 		});
 	});
 
-	test('where the label rules, a pod that contradicts it is refused by the API server', async () => {
-		const webhook = await started({ ENVTIER_ORG_LABEL: 'rules' });
+	test('where the label is enforced, a pod that contradicts it is refused by the API server', async () => {
+		const webhook = await started({ ENVTIER_ORG_LABEL: 'enforce' });
 		const unregister = await registerWebhook(cluster, webhook);
 		try {
 			const namespace = await cluster.createNamespace({ labels: { [LABEL]: 'acme' } });
@@ -198,6 +198,6 @@ describeWithServers('the organization of a namespace', () => {
 });
 
 test('outside a cluster no label can rule, and the webhook says so', async () => {
-	const env = { ENVTIER_VAULT_ADDR: 'https://vault.example:8200', ENVTIER_ORG_LABEL: 'rules' };
+	const env = { ENVTIER_VAULT_ADDR: 'https://vault.example:8200', ENVTIER_ORG_LABEL: 'enforce' };
 	await expect(startWebhook(env)).rejects.toThrow('there is no API server to tell the labels');
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { createPod, injectedInto, podOf } from '../../support/kubernetes/pods.ts';
-import { registerWebhook } from '../../support/kubernetes/registration.ts';
+import { registerWebhook } from '../../support/kubernetes/webhook-configuration.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { startWebhook } from '../../support/webhook.ts';
 

@@ -63,8 +63,8 @@ describeWithNode('an expired serving certificate', (servers) => {
 		const stale = await certificate();
 		onTestFailed(() => mend(stale));
 		await replicasAnew();
-		// While it holds: the registration knows another CA.
-		await refused(SYMPTOMS['the registration trusts another CA than the certificate’s'].shown[0]);
+		// While it holds: the webhook configuration knows another CA.
+		await refused(SYMPTOMS['the webhook configuration trusts another CA than the certificate’s'].shown[0]);
 
 		const [unready] = SYMPTOMS['the certificate ends while it is served'].shown;
 		const replicas = ['get', 'events', '-n', 'envtier-system'];

@@ -28,7 +28,7 @@ describeWithNode('Envtier as installed by kubectl apply -k and deploy/certs', ({
 			'GET',
 			'/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier',
 		);
-		const webhook = expectStatus(answer, 200, 'reading the registration').webhooks?.[0];
+		const webhook = expectStatus(answer, 200, 'reading the webhook configuration').webhooks?.[0];
 		const bundle = Buffer.from(webhook?.clientConfig.caBundle ?? '', 'base64').toString();
 		expect(bundle).toContain('BEGIN CERTIFICATE');
 		expect(webhook?.failurePolicy).toBe('Fail');

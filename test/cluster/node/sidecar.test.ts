@@ -8,7 +8,7 @@ import { until } from '../../support/until.ts';
 import { makeTenant } from './support/tenant.ts';
 
 interface Mesh {
-	/** The letter that its registration’s name begins with; ours begins with an "e". */
+	/** The letter that its webhook configuration’s name begins with; ours begins with an "e". */
 	readonly letter: 'a' | 'z';
 	readonly sidecar: Pick<V1Container, 'command' | 'restartPolicy'>;
 	/** How often the API server asks us at least: it does so again as well when one of its own plugins changes the pod after us. */

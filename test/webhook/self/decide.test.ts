@@ -25,7 +25,7 @@ const ROLLING: State = { ...WELL, current: ca('one', 481), next: ca('two', 0) };
 
 interface Case {
 	readonly state: State;
-	/** Undefined: there is no registration. */
+	/** Undefined: there is no webhook configuration. */
 	readonly trust?: Trust | undefined;
 	/** For how long it has been as it is. */
 	readonly lasting?: number;
@@ -58,7 +58,7 @@ const CASES: Readonly<Record<string, Case>> = {
 		secret: 'promote',
 		trusts: ['one'],
 	},
-	'without a registration nobody calls, and nothing is waited for': {
+	'without a webhook configuration nobody calls, and nothing is waited for': {
 		state: { ...NOTHING, next: ca('one', 0) },
 		secret: 'promote',
 	},

@@ -6,25 +6,25 @@ import type { ApiFailure } from '../../kubernetes/failure.ts';
 import { watchList } from '../../kubernetes/watch.ts';
 import {
 	bundlePatch,
-	type RegistrationSeen,
 	type SecretSeen,
 	secretOf,
-	seenRegistration,
 	seenSecret,
+	seenWebhookConfiguration,
+	type WebhookConfigurationSeen,
 } from './objects.ts';
 import type { Data } from './stored.ts';
 
 /** Which Secret holds the certificates, and which MutatingWebhookConfiguration is to trust them. */
 export interface Places {
 	readonly secret: { readonly namespace: string; readonly name: string };
-	readonly registration: string;
+	readonly webhookConfiguration: string;
 }
 
 /** Both objects as they were last heard of. */
 export interface Seen {
 	readonly secret: SecretSeen;
 	/** Undefined when there is none. */
-	readonly registration: RegistrationSeen | undefined;
+	readonly webhookConfiguration: WebhookConfigurationSeen | undefined;
 }
 
 /** What came of a write: somebody else having been faster is no failure, for a watch will tell what they wrote. */
@@ -35,14 +35,14 @@ export interface CertificateObjects {
 	/** Undefined until both have been heard of. */
 	seen(): Seen | undefined;
 	writeSecret(seen: SecretSeen, data: Data): Promise<Written>;
-	/** Gives every webhook of the registration this `caBundle`, PEM text. */
-	writeBundle(seen: RegistrationSeen, bundle: string): Promise<Written>;
-	/** The registration as it is at this moment, rather than as it was last heard of. */
-	readRegistration(): Promise<Result<RegistrationSeen | undefined>>;
+	/** Gives every webhook of the webhook configuration this `caBundle`, PEM text. */
+	writeBundle(seen: WebhookConfigurationSeen, bundle: string): Promise<Written>;
+	/** The webhook configuration as it is at this moment, rather than as it was last heard of. */
+	readWebhookConfiguration(): Promise<Result<WebhookConfigurationSeen | undefined>>;
 	close(): void;
 }
 
-const REGISTRATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+const WEBHOOK_CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 const MANAGER = 'fieldManager=envtier-webhook';
 /** The object is another than we saw: changed or made (409), or gone (404). */
 const OUTRUN: readonly (number | undefined)[] = [404, 409];
@@ -52,12 +52,12 @@ const UNPROCESSABLE = 422;
 /** Follows both objects; `changed` is called whenever there is something new. */
 export function followObjects(
 	client: KubernetesClient,
-	{ secret, registration }: Places,
+	{ secret, webhookConfiguration }: Places,
 	changed: () => void,
 	log: Logger,
 ): CertificateObjects {
 	const secrets = `/api/v1/namespaces/${encodeURIComponent(secret.namespace)}/secrets`;
-	const path = `${REGISTRATIONS}/${encodeURIComponent(registration)}`;
+	const path = `${WEBHOOK_CONFIGURATIONS}/${encodeURIComponent(webhookConfiguration)}`;
 	const named = (name: string) => ({ fieldSelector: `metadata.name=${name}` });
 	const watchedSecret = watchList<SecretSeen>(
 		client,
@@ -67,26 +67,28 @@ export function followObjects(
 		},
 		log,
 	);
-	const watchedRegistration = watchList<RegistrationSeen>(
+	const watchedWebhookConfiguration = watchList<WebhookConfigurationSeen>(
 		client,
 		{
-			...{ path: REGISTRATIONS, query: named(registration), changed },
-			keep: (object) => seenRegistration(object as V1MutatingWebhookConfiguration),
+			...{ path: WEBHOOK_CONFIGURATIONS, query: named(webhookConfiguration), changed },
+			keep: (object) => seenWebhookConfiguration(object as V1MutatingWebhookConfiguration),
 		},
 		log,
 	);
-	const readRegistration: CertificateObjects['readRegistration'] = async () => {
+	const readWebhookConfiguration: CertificateObjects['readWebhookConfiguration'] = async () => {
 		const answer = await client.call<V1MutatingWebhookConfiguration>({ method: 'GET', path });
-		if (answer.ok) return ok(seenRegistration(answer.value));
+		if (answer.ok) return ok(seenWebhookConfiguration(answer.value));
 		if (answer.error.status === 404) return ok(undefined);
-		return err(`reading the registration ${registration}: the API server ${answer.error.message}`);
+		return err(
+			`reading the webhook configuration ${webhookConfiguration}: the API server ${answer.error.message}`,
+		);
 	};
 	return {
 		seen: () => {
-			const [own, registered] = [watchedSecret.current(), watchedRegistration.current()];
+			const [own, registered] = [watchedSecret.current(), watchedWebhookConfiguration.current()];
 			if (own === undefined || registered === undefined) return undefined;
 			const [found = seenSecret(undefined)] = own.values();
-			return { secret: found, registration: [...registered.values()][0] };
+			return { secret: found, webhookConfiguration: [...registered.values()][0] };
 		},
 		writeSecret: async (seen, data) => {
 			const body = secretOf(seen, secret, data);
@@ -102,16 +104,20 @@ export function followObjects(
 				contentType: 'application/json-patch+json',
 			});
 			if (!answer.ok && answer.error.status === UNPROCESSABLE) {
-				const fresh = await readRegistration();
+				const fresh = await readWebhookConfiguration();
 				if (!fresh.ok) return fresh;
 				if (fresh.value?.resourceVersion !== seen.resourceVersion) return ok('outrun');
 			}
-			return outcome(answer, `writing the caBundle of the registration ${registration}`, true);
+			return outcome(
+				answer,
+				`writing the caBundle of the webhook configuration ${webhookConfiguration}`,
+				true,
+			);
 		},
-		readRegistration,
+		readWebhookConfiguration,
 		close: () => {
 			watchedSecret.close();
-			watchedRegistration.close();
+			watchedWebhookConfiguration.close();
 		},
 	};
 }

@@ -15,7 +15,7 @@ export interface Policy {
 /** What one replica sees at one moment. */
 export interface View {
 	readonly state: State;
-	/** Undefined when there is no registration: nobody calls, then. */
+	/** Undefined when there is no webhook configuration: nobody calls, then. */
 	readonly trust: Trust | undefined;
 	/** Milliseconds since 1970. */
 	readonly now: number;
@@ -35,7 +35,7 @@ export type SecretAction =
 /** What is to be done now, and when to ask again. */
 export interface Decision {
 	readonly secret: SecretAction | undefined;
-	/** What every `caBundle` of the registration is to hold; undefined: it may stay as it is. */
+	/** What every `caBundle` of the webhook configuration is to hold; undefined: it may stay as it is. */
 	readonly trust: readonly Known[] | undefined;
 	/** Milliseconds until time alone may change this decision. */
 	readonly again: number;
@@ -47,10 +47,10 @@ const LONGEST_PAUSE = 600_000;
 const STRANGERS = 360;
 
 /**
- * Decides, from what one replica sees, what to do about Secret and registration. Every replica decides alike and alone: there is no leader, and
+ * Decides, from what one replica sees, what to do about Secret and webhook configuration. Every replica decides alike and alone: there is no leader, and
  * whoever writes first has done it for all.
  *
- * The one rule that matters: nothing is signed by a CA before every webhook of the registration trusts it, and has for `settle`.
+ * The one rule that matters: nothing is signed by a CA before every webhook of the webhook configuration trusts it, and has for `settle`.
  */
 export function decide(view: View, memory: Memory, uptime: number, policy: Policy): Decision {
 	const trust = trustWanted(view, memory, uptime, policy);

@@ -6,7 +6,7 @@ import { act } from './act.ts';
 import type { CertificateObjects, Seen, Written } from './cluster.ts';
 import { type Decision, decide, type Policy, type SecretAction } from './decide.ts';
 import { type Memory, NO_MEMORY, remember } from './memory.ts';
-import type { RegistrationSeen } from './objects.ts';
+import type { WebhookConfigurationSeen } from './objects.ts';
 import { trusts } from './state.ts';
 import { readStored, type Stored } from './stored.ts';
 import { type Signed, takesUp } from './taking-up.ts';
@@ -43,7 +43,7 @@ const DONE: Readonly<Record<SecretAction, string>> = {
 	tidy: 'forgot CAs whose certificates have ended',
 };
 
-/** Sees to Secret and registration from now on, until it is closed: looks, decides, does, and waits for a change or for the time. */
+/** Sees to Secret and webhook configuration from now on, until it is closed: looks, decides, does, and waits for a change or for the time. */
 export function keep(parts: KeeperParts): Keeper {
 	const keeper = new Rounds(parts);
 	void keeper.run();
@@ -94,7 +94,7 @@ class Rounds implements Keeper {
 		if (seen === undefined) return { least: FIRST_LOOKS, most: FIRST_LOOKS };
 		const stored = readStored(seen.secret.data, this.#parts.names);
 		const now = new Date();
-		const view = { state: stored.state, trust: seen.registration?.trust, now: now.getTime() };
+		const view = { state: stored.state, trust: seen.webhookConfiguration?.trust, now: now.getTime() };
 		const uptime = performance.now();
 		this.#memory = remember(this.#memory, view, uptime);
 		this.#takeUp(stored, seen);
@@ -119,22 +119,23 @@ class Rounds implements Keeper {
 		this.#told = problem;
 	}
 
-	#takeUp({ state, pair }: Stored, { secret, registration }: Seen): void {
+	#takeUp({ state, pair }: Stored, { secret, webhookConfiguration }: Seen): void {
 		if (state.leaf === undefined || state.current === undefined || pair === undefined) return;
 		// Somebody else's is better than none only where API servers trust it.
-		if (secret.foreign !== undefined && !trusts(registration?.trust ?? [[]], state.current.id)) return;
+		if (secret.foreign !== undefined && !trusts(webhookConfiguration?.trust ?? [[]], state.current.id))
+			return;
 		const stored = { leaf: state.leaf, caId: state.current.id };
-		if (!takesUp(this.#shown, stored, registration?.trust, Date.now())) return;
+		if (!takesUp(this.#shown, stored, webhookConfiguration?.trust, Date.now())) return;
 		this.#shown = stored;
 		this.#parts.show(pair);
 	}
 
 	async #carryOut(decision: Decision, seen: Seen, stored: Stored, now: Date): Promise<Result<unknown>> {
-		const { secret, registration } = seen;
+		const { secret, webhookConfiguration } = seen;
 		if (secret.foreign !== undefined) return err(secret.foreign);
-		if (decision.trust !== undefined && registration !== undefined) {
-			if (registration.foreign !== undefined) return err(registration.foreign);
-			const trusted = await this.#trust(decision.trust, registration, stored);
+		if (decision.trust !== undefined && webhookConfiguration !== undefined) {
+			if (webhookConfiguration.foreign !== undefined) return err(webhookConfiguration.foreign);
+			const trusted = await this.#trust(decision.trust, webhookConfiguration, stored);
 			if (!trusted.ok) return trusted;
 		}
 		return decision.secret === undefined ? ok(undefined) : this.#change(decision.secret, seen, stored, now);
@@ -142,20 +143,20 @@ class Rounds implements Keeper {
 
 	async #trust(
 		wanted: NonNullable<Decision['trust']>,
-		seen: RegistrationSeen,
+		seen: WebhookConfigurationSeen,
 		{ pems }: Stored,
 	): Promise<Written> {
 		const bundle = wanted.map(({ id }) => pems.get(id) ?? seen.pems.get(id) ?? '').join('');
 		const written = await this.#parts.objects.writeBundle(seen, bundle);
 		if (written.ok && written.value === 'written')
-			this.#parts.log.info({ trusted: wanted.length }, 'set the caBundle of the registration');
+			this.#parts.log.info({ trusted: wanted.length }, 'set the caBundle of the webhook configuration');
 		return written;
 	}
 
 	async #change(action: SecretAction, seen: Seen, stored: Stored, now: Date): Promise<Result<unknown>> {
 		const { objects, names, policy, log } = this.#parts;
 		if (action === 'promote') {
-			const fresh = await objects.readRegistration();
+			const fresh = await objects.readWebhookConfiguration();
 			if (!fresh.ok) return fresh;
 			// What a watch tells may be late, and this is what every call hangs on.
 			const id = stored.state.next?.id ?? '';

@@ -5,7 +5,7 @@ import { needed, type State, type Trust, trusts } from './state.ts';
  * anew begins to count anew, which only makes it wait longer.
  */
 export interface Memory {
-	/** That every webhook of the registration trusts a certificate. */
+	/** That every webhook of the webhook configuration trusts a certificate. */
 	readonly trusted: ReadonlyMap<string, number>;
 	/** That a certificate is trusted which the Secret does not ask for. */
 	readonly strangers: ReadonlyMap<string, number>;

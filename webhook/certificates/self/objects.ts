@@ -61,8 +61,8 @@ export function secretOf(
 	};
 }
 
-/** The registration as the API server has it. */
-export interface RegistrationSeen {
+/** The webhook configuration as the API server has it. */
+export interface WebhookConfigurationSeen {
 	readonly resourceVersion: string;
 	readonly trust: Trust;
 	/** PEM text of what it trusts, by id. */
@@ -74,11 +74,11 @@ export interface RegistrationSeen {
 /** Who else may keep the `caBundle`. */
 const CERT_MANAGER = /^cert-manager\.io\/inject-/;
 
-/** Decodes the registration. What cannot be read of a `caBundle` counts as absent. */
-export function seenRegistration({
+/** Decodes the webhook configuration. What cannot be read of a `caBundle` counts as absent. */
+export function seenWebhookConfiguration({
 	metadata,
 	webhooks = [],
-}: V1MutatingWebhookConfiguration): RegistrationSeen {
+}: V1MutatingWebhookConfiguration): WebhookConfigurationSeen {
 	const bundles = webhooks.map(({ clientConfig }) =>
 		readable(Buffer.from(clientConfig.caBundle ?? '', 'base64').toString('utf8')),
 	);
@@ -90,12 +90,15 @@ export function seenRegistration({
 		foreign:
 			kept === undefined
 				? undefined
-				: `cert-manager keeps the caBundle of the registration: take its annotation ${kept} away, or set ENVTIER_CERTIFICATES to "files"`,
+				: `cert-manager keeps the caBundle of the webhook configuration: take its annotation ${kept} away, or set ENVTIER_CERTIFICATES to "files"`,
 	};
 }
 
-/** A JSON Patch that gives every webhook of the registration as it was seen this `caBundle`, PEM text. */
-export function bundlePatch({ resourceVersion, trust }: RegistrationSeen, bundle: string): readonly object[] {
+/** A JSON Patch that gives every webhook of the webhook configuration as it was seen this `caBundle`, PEM text. */
+export function bundlePatch(
+	{ resourceVersion, trust }: WebhookConfigurationSeen,
+	bundle: string,
+): readonly object[] {
 	const value = Buffer.from(bundle).toString('base64');
 	return [
 		{ op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },

@@ -29,10 +29,10 @@ export interface State {
 	readonly retired: readonly Retired[];
 }
 
-/** What the registration trusts: for each webhook in it, its `caBundle`. */
+/** What the webhook configuration trusts: for each webhook in it, its `caBundle`. */
 export type Trust = readonly (readonly Known[])[];
 
-/** True when every webhook of the registration trusts `id`. */
+/** True when every webhook of the webhook configuration trusts `id`. */
 export function trusts(trust: Trust, id: string): boolean {
 	return trust.every((bundle) => bundle.some((one) => one.id === id));
 }

@@ -39,7 +39,7 @@ export interface Plan {
 
 /** What became of it. */
 export interface Outcome {
-	/** Calls that would have failed, though nobody had just broken the registration. */
+	/** Calls that would have failed, though nobody had just broken the webhook configuration. */
 	readonly failures: readonly string[];
 	/** Certificates that were made, and CAs. */
 	readonly leaves: number;

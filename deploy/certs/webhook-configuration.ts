@@ -11,7 +11,7 @@ import { calling, hasStatus } from './api-failure.ts';
 import { CertsFailure } from './failure.ts';
 
 /** The part of a MutatingWebhookConfiguration that leads to our webhook. */
-export interface Registration {
+export interface WebhookConfiguration {
 	readonly resourceVersion: string;
 	/** All that its webhooks trust. What cannot be read is left out: no call gets through with it. */
 	readonly trusted: readonly X509Certificate[];
@@ -21,31 +21,34 @@ export interface Registration {
 	readonly urls: readonly URL[];
 }
 
-/** Which registration, and which Service it must lead to. */
-export interface RegistrationName {
+/** Which webhook configuration, and which Service it must lead to. */
+export interface WebhookConfigurationName {
 	readonly name: string;
 	readonly namespace: string;
 	readonly service: string;
 }
 
-/** The registration in a cluster. */
-export interface RegistrationStore {
+/** The webhook configuration in a cluster. */
+export interface WebhookConfigurationStore {
 	/** Undefined when there is none. */
-	read(): Promise<Registration | undefined>;
+	read(): Promise<WebhookConfiguration | undefined>;
 	/** Sets the bundle of every webhook in it, whatever happens to the rest meanwhile. */
 	setBundle(bundleOf: BundleOf): Promise<void>;
 }
 
 /** Gives the PEM text that is to be trusted; asked again after a conflict. */
-type BundleOf = (current: Registration) => string;
+type BundleOf = (current: WebhookConfiguration) => string;
 
-/** Opens the registration. */
-export function registrationStore(config: KubeConfig, which: RegistrationName): RegistrationStore {
+/** Opens the webhook configuration. */
+export function webhookConfigurationStore(
+	config: KubeConfig,
+	which: WebhookConfigurationName,
+): WebhookConfigurationStore {
 	const api = config.makeApiClient(AdmissionregistrationV1Api);
 	const server = config.getCurrentCluster()?.server ?? '';
 	const { name } = which;
 	const title = `MutatingWebhookConfiguration ${name}`;
-	const read = async (): Promise<Registration | undefined> => {
+	const read = async (): Promise<WebhookConfiguration | undefined> => {
 		try {
 			const { metadata, webhooks = [] } = await api.readMutatingWebhookConfiguration({ name });
 			if (metadata?.annotations?.['cert-manager.io/inject-ca-from'] !== undefined)
@@ -85,9 +88,9 @@ async function againOnConflict(once: () => Promise<void>): Promise<void> {
 function pick(
 	webhooks: readonly V1MutatingWebhook[],
 	resourceVersion: string,
-	{ namespace, service }: RegistrationName,
+	{ namespace, service }: WebhookConfigurationName,
 	title: string,
-): Registration {
+): WebhookConfiguration {
 	const positions: number[] = [];
 	const trusted: X509Certificate[] = [];
 	const urls: URL[] = [];
@@ -100,12 +103,12 @@ function pick(
 	}
 	if (positions.length === 0)
 		throw new CertsFailure(
-			`${title} has no webhook that leads to the Service ${namespace}/${service}: see --namespace, --service and --registration`,
+			`${title} has no webhook that leads to the Service ${namespace}/${service}: see --namespace, --service and --webhook-configuration`,
 		);
 	return { resourceVersion, positions, trusted, urls };
 }
 
-function patch({ resourceVersion, positions }: Registration, bundle: string): object[] {
+function patch({ resourceVersion, positions }: WebhookConfiguration, bundle: string): object[] {
 	const value = Buffer.from(bundle).toString('base64');
 	return [
 		{ op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },

@@ -1,15 +1,15 @@
 import type { V1MutatingWebhook, V1RuleWithOperations } from '@kubernetes/client-node';
-import { REGISTRATION } from '../registration.ts';
+import { WEBHOOK_CONFIGURATION } from '../webhook-configuration.ts';
 import { bad, type Check, good, warn } from './check.ts';
 
-const APPLY = 'apply the registration as it ships (deploy/manifests, or the chart)';
+const APPLY = 'apply the webhook configuration as it ships (deploy/manifests, or the chart)';
 
 /**
  * Whether the API server is told what it has to know of the webhook; each part that matters is a check of its own.
  *
  * @param namespace whose pods are asked about
  */
-export function registrationChecks(webhook: V1MutatingWebhook, namespace: string): readonly Check[] {
+export function webhookConfigurationChecks(webhook: V1MutatingWebhook, namespace: string): readonly Check[] {
 	return [
 		rules(webhook),
 		matchConditions(webhook),
@@ -34,14 +34,14 @@ function seesPods(rule: V1RuleWithOperations): boolean {
 }
 
 function rules({ rules = [] }: V1MutatingWebhook): Check {
-	const id = 'registration-rules';
+	const id = 'webhook-configuration-rules';
 	if (!rules.some(seesPods))
 		return bad(
 			id,
 			'no rule shows the webhook the creation of pods: they start without their secrets',
 			`${APPLY}; its rule is CREATE of pods`,
 		);
-	const { operations, resources } = REGISTRATION.rule;
+	const { operations, resources } = WEBHOOK_CONFIGURATION.rule;
 	const only = (list: readonly string[] | undefined, wanted: readonly string[]): boolean =>
 		list?.every((item) => wanted.includes(item)) ?? true;
 	const more = rules.some((rule) => !only(rule.operations, operations) || !only(rule.resources, resources));
@@ -56,14 +56,14 @@ function rules({ rules = [] }: V1MutatingWebhook): Check {
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
 function matchConditions({ matchConditions = [] }: V1MutatingWebhook): Check {
-	const id = 'registration-match-conditions';
+	const id = 'webhook-configuration-match-conditions';
 	if (matchConditions.length === 0)
 		return bad(
 			id,
 			'there are no matchConditions: while the webhook is away, no pod at all can be created',
 			APPLY,
 		);
-	const shipped = new Set(REGISTRATION.matchConditions.map(({ expression }) => oneLine(expression)));
+	const shipped = new Set(WEBHOOK_CONFIGURATION.matchConditions.map(({ expression }) => oneLine(expression)));
 	const others = matchConditions.filter(({ expression }) => !shipped.has(oneLine(expression)));
 	const missing = matchConditions.length - others.length < shipped.size;
 	if (!missing && others.length === 0)
@@ -72,15 +72,15 @@ function matchConditions({ matchConditions = [] }: V1MutatingWebhook): Check {
 	return warn(
 		id,
 		missing
-			? `matchConditions are not as shipped: ${names} stand in the place of "${REGISTRATION.matchConditions[0].name}"`
+			? `matchConditions are not as shipped: ${names} stand in the place of "${WEBHOOK_CONFIGURATION.matchConditions[0].name}"`
 			: `matchConditions besides the shipped one: ${names}; a pod that fails one starts without its secrets`,
 		APPLY,
 	);
 }
 
 function failurePolicy({ failurePolicy }: V1MutatingWebhook): Check {
-	const id = 'registration-failure-policy';
-	if (failurePolicy === REGISTRATION.failurePolicy)
+	const id = 'webhook-configuration-failure-policy';
+	if (failurePolicy === WEBHOOK_CONFIGURATION.failurePolicy)
 		return good(id, 'failurePolicy Fail: no pod that asks for secrets starts without them');
 	return bad(
 		id,
@@ -90,7 +90,7 @@ function failurePolicy({ failurePolicy }: V1MutatingWebhook): Check {
 }
 
 function namespaces({ namespaceSelector }: V1MutatingWebhook, asked: string): Check {
-	const id = 'registration-namespaces';
+	const id = 'webhook-configuration-namespaces';
 	const expressions = namespaceSelector?.matchExpressions ?? [];
 	const excluded = new Set(
 		expressions
@@ -103,7 +103,7 @@ function namespaces({ namespaceSelector }: V1MutatingWebhook, asked: string): Ch
 			`namespace ${asked} is excluded: its pods start without their secrets, whatever their annotations say`,
 			'run them in another namespace; --namespace says which one to look at',
 		);
-	const missing = REGISTRATION.excludedNamespaces.filter((name) => !excluded.has(name));
+	const missing = WEBHOOK_CONFIGURATION.excludedNamespaces.filter((name) => !excluded.has(name));
 	if (missing.length > 0)
 		return warn(
 			id,
@@ -115,7 +115,7 @@ function namespaces({ namespaceSelector }: V1MutatingWebhook, asked: string): Ch
 	return warn(
 		id,
 		'the namespaceSelector narrows which namespaces are served: pods elsewhere start without their secrets, whatever they say',
-		'make sure that this is meant, or apply the registration as it ships',
+		'make sure that this is meant, or apply the webhook configuration as it ships',
 	);
 }
 
@@ -124,26 +124,26 @@ function objects({ objectSelector }: V1MutatingWebhook): Check | undefined {
 	const expressions = objectSelector?.matchExpressions ?? [];
 	if (labels.length + expressions.length === 0) return undefined;
 	return warn(
-		'registration-objects',
+		'webhook-configuration-objects',
 		'an objectSelector narrows which pods are shown to the webhook: others start without their secrets, whatever they say',
 		APPLY,
 	);
 }
 
 function calling({ sideEffects, timeoutSeconds, reinvocationPolicy }: V1MutatingWebhook): Check {
-	const id = 'registration-call';
-	if (sideEffects !== REGISTRATION.sideEffects)
+	const id = 'webhook-configuration-call';
+	if (sideEffects !== WEBHOOK_CONFIGURATION.sideEffects)
 		return warn(id, `sideEffects is ${sideEffects}, but for dry runs alone the webhook has none`, APPLY);
-	if (reinvocationPolicy !== REGISTRATION.reinvocationPolicy)
+	if (reinvocationPolicy !== WEBHOOK_CONFIGURATION.reinvocationPolicy)
 		return warn(
 			id,
 			`reinvocationPolicy is ${reinvocationPolicy ?? 'unset'}: containers that later webhooks add get no secrets checked`,
 			APPLY,
 		);
-	if (timeoutSeconds !== REGISTRATION.timeoutSeconds)
+	if (timeoutSeconds !== WEBHOOK_CONFIGURATION.timeoutSeconds)
 		return warn(
 			id,
-			`timeoutSeconds is ${timeoutSeconds}, not ${REGISTRATION.timeoutSeconds}: too short refuses pods under load, too long holds up whoever creates them`,
+			`timeoutSeconds is ${timeoutSeconds}, not ${WEBHOOK_CONFIGURATION.timeoutSeconds}: too short refuses pods under load, too long holds up whoever creates them`,
 			APPLY,
 		);
 	return good(id, 'asked again when later webhooks change the pod; dry runs work; 5 s to answer');

@@ -6,7 +6,7 @@ import { until } from '../until.ts';
 import { type Cluster, expectStatus } from './cluster.ts';
 import { createPod, podOf } from './pods.ts';
 
-const SHIPPED = join(import.meta.dirname, '../../../deploy/manifests/base/registration.yaml');
+const SHIPPED = join(import.meta.dirname, '../../../deploy/manifests/base/webhook-configuration.yaml');
 const COLLECTION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 
 /** Where the API server finds a webhook. */
@@ -16,36 +16,40 @@ export interface WebhookAddress {
 	readonly caPem: string;
 }
 
-/** The registration as it ships. */
-export async function shippedRegistration(): Promise<V1MutatingWebhookConfiguration> {
+/** The webhook configuration as it ships. */
+export async function shippedWebhookConfiguration(): Promise<V1MutatingWebhookConfiguration> {
 	return parse(await readFile(SHIPPED, 'utf8')) as V1MutatingWebhookConfiguration;
 }
 
 /**
  * Registers a webhook exactly as deploy/manifests does, but for where it is found; in force when this resolves.
- * Gives the function that takes the registration away.
+ * Gives the function that takes the webhook configuration away.
  */
 export async function registerWebhook(
 	cluster: Cluster,
 	{ url, caPem }: WebhookAddress,
 ): Promise<() => Promise<void>> {
-	const registration = await shippedRegistration();
-	for (const webhook of registration.webhooks ?? []) {
+	const webhookConfiguration = await shippedWebhookConfiguration();
+	for (const webhook of webhookConfiguration.webhooks ?? []) {
 		const path = webhook.clientConfig.service?.path;
 		webhook.clientConfig = { url: `${url}${path}`, caBundle: Buffer.from(caPem).toString('base64') };
 	}
-	expectStatus(await cluster.request('POST', COLLECTION, registration), 201, 'registering the webhook');
+	expectStatus(
+		await cluster.request('POST', COLLECTION, webhookConfiguration),
+		201,
+		'registering the webhook',
+	);
 	const namespace = await cluster.createNamespace({ prefix: 'probe-' });
-	await until('the registration to be in force', () => refusesNonsense(cluster, namespace));
+	await until('the webhook configuration to be in force', () => refusesNonsense(cluster, namespace));
 	return async () => {
-		const gone = await cluster.request('DELETE', `${COLLECTION}/${registration.metadata?.name}`);
-		expectStatus(gone, 200, 'taking the registration away');
+		const gone = await cluster.request('DELETE', `${COLLECTION}/${webhookConfiguration.metadata?.name}`);
+		expectStatus(gone, 200, 'taking the webhook configuration away');
 	};
 }
 
 /** An annotation that nobody knows is refused by a webhook that runs, and by failurePolicy Fail where none does. */
 async function refusesNonsense(cluster: Cluster, namespace: string): Promise<boolean> {
-	const nonsense = podOf({ envtier: { 'registration-probe': '' } });
+	const nonsense = podOf({ envtier: { 'webhook-configuration-probe': '' } });
 	const answer = await createPod(cluster, namespace, nonsense, 'dryRun=All');
 	return answer.status !== 201 && (answer.body.message ?? '').includes('inject.envtier.dev');
 }

@@ -1,8 +1,8 @@
 /**
- * What the shipped registration (deploy/manifests/base/registration.yaml) tells the API server, as far as the command has to know it.
+ * What the shipped webhook configuration (deploy/manifests/base/webhook-configuration.yaml) tells the API server, as far as the command has to know it.
  * A test compares the two.
  */
-export const REGISTRATION = {
+export const WEBHOOK_CONFIGURATION = {
 	/** Name of the webhook within its configuration, by which it is found whatever the configuration is called. */
 	webhook: 'inject.envtier.dev',
 	/** Pods in these namespaces are never shown to the webhook. */
@@ -28,5 +28,5 @@ export const REGISTRATION = {
 	timeoutSeconds: 5,
 } as const;
 
-/** Name of the ValidatingAdmissionPolicy, and of its binding, that refuses what the webhook was not asked about (net.yaml). */
-export const NET = 'envtier-net';
+/** Name of the ValidatingAdmissionPolicy, and of its binding, that refuses what the webhook was not asked about (require-injection.yaml). */
+export const INJECTION_POLICY = 'envtier-require-injection';

@@ -6,7 +6,7 @@ import { ROOT } from './programs.ts';
 
 /** The webhook's name as the shipped manifests register it; an API server puts it before every refusal. */
 export async function registeredName(): Promise<string> {
-	const file = 'deploy/manifests/base/registration.yaml';
+	const file = 'deploy/manifests/base/webhook-configuration.yaml';
 	const { webhooks } = parse(await readFile(join(ROOT, file), 'utf8')) as V1MutatingWebhookConfiguration;
 	const name = webhooks?.[0]?.name;
 	if (name === undefined) throw new Error(`${file} registers no webhook`);

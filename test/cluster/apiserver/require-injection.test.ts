@@ -6,9 +6,12 @@ import { parse } from 'yaml';
 import { goldenCases } from '../../golden/cases.ts';
 import { API_SERVER_METRICS } from '../../monitoring/support.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
-import { spreadNet } from '../../support/kubernetes/net.ts';
 import { createPod, injectedInto, MAIN, podOf } from '../../support/kubernetes/pods.ts';
-import { registerWebhook, type shippedRegistration } from '../../support/kubernetes/registration.ts';
+import { applyInjectionPolicy } from '../../support/kubernetes/require-injection.ts';
+import {
+	registerWebhook,
+	type shippedWebhookConfiguration,
+} from '../../support/kubernetes/webhook-configuration.ts';
 import { samplesOf } from '../../support/metrics.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
@@ -17,8 +20,9 @@ import { provide } from './support/golden.ts';
 
 const ENV = { ENVTIER_VAULT_ADDR: 'https://vault.example:8200' };
 const ASKS = { org: 'acme', deployment: 'shop', service: 'web', require: 'DATABASE_URL, SMTP_HOST' };
-const REGISTRATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
-const REFUSED = /ValidatingAdmissionPolicy 'envtier-net' with binding 'envtier-net' denied request: /;
+const WEBHOOK_CONFIGURATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
+const REFUSED =
+	/ValidatingAdmissionPolicy 'envtier-require-injection' with binding 'envtier-require-injection' denied request: /;
 const MERGE = { contentType: 'application/merge-patch+json' };
 
 const CASES = goldenCases().map((golden) => ({
@@ -29,8 +33,8 @@ const CASES = goldenCases().map((golden) => ({
 	},
 }));
 
-// An API server of its own: elsewhere the registration must stay.
-describeWithServers('the net under the webhook', () => {
+// An API server of its own: elsewhere the webhook configuration must stay.
+describeWithServers('the policy that requires injection', () => {
 	let cluster: ApiServer;
 	let namespace: string;
 	let webhook: RunningWebhook;
@@ -38,7 +42,7 @@ describeWithServers('the net under the webhook', () => {
 		const started = await startApiServer();
 		if (!started.ok) throw new Error(started.error);
 		cluster = started.value;
-		await spreadNet(cluster);
+		await applyInjectionPolicy(cluster);
 		namespace = await cluster.createNamespace();
 		webhook = await startWebhook(ENV);
 	});
@@ -54,7 +58,7 @@ describeWithServers('the net under the webhook', () => {
 		return createPod(cluster, namespace, { ...pod, metadata }, 'dryRun=All');
 	}
 
-	describe('while there is no registration', () => {
+	describe('while there is no webhook configuration', () => {
 		test('a pod that asks for secrets is refused, and told what to do', async () => {
 			const { status, body } = await createPod(cluster, namespace, podOf({ envtier: ASKS }));
 			expect(status).toBe(422);
@@ -75,7 +79,7 @@ describeWithServers('the net under the webhook', () => {
 				),
 			);
 			const said = event.annotations?.['validation.policy.admission.k8s.io/validation_failure'];
-			expect(said).toContain('envtier-net');
+			expect(said).toContain('envtier-require-injection');
 		});
 
 		test.each([
@@ -147,7 +151,7 @@ describeWithServers('the net under the webhook', () => {
 		});
 	});
 
-	describe('with the registration', () => {
+	describe('with the webhook configuration', () => {
 		let takeAway: () => Promise<void>;
 		beforeAll(async () => {
 			takeAway = await registerWebhook(cluster, webhook);
@@ -185,23 +189,26 @@ describeWithServers('the net under the webhook', () => {
 			expect(body.message).toContain('did you mean envtier.dev/service?');
 		});
 
-		/** Changes the registration, tries a pod until it is not created, and puts the registration back. */
+		/** Changes the webhook configuration, tries a pod until it is not created, and puts the webhook configuration back. */
 		async function whileChanged(change: (shipped: Webhook) => Partial<Webhook>) {
-			const now = await cluster.request<{ webhooks: Webhook[] }>('GET', REGISTRATION);
+			const now = await cluster.request<{ webhooks: Webhook[] }>('GET', WEBHOOK_CONFIGURATION);
 			const [registered] = now.body.webhooks;
 			if (registered === undefined) throw new Error('no webhook is registered');
 			const webhooks = [{ ...registered, ...change(registered) }];
-			const changed = await cluster.request('PATCH', REGISTRATION, { webhooks }, MERGE);
+			const changed = await cluster.request('PATCH', WEBHOOK_CONFIGURATION, { webhooks }, MERGE);
 			expect(changed.status, JSON.stringify(changed.body)).toBe(200);
 			const tried = () => createPod(cluster, namespace, podOf({ envtier: ASKS }), 'dryRun=All');
 			try {
-				return await until('the changed registration to be in force', async () => {
+				return await until('the changed webhook configuration to be in force', async () => {
 					const answer = await tried();
 					return answer.status === 201 ? undefined : answer;
 				});
 			} finally {
-				await cluster.request('PATCH', REGISTRATION, { webhooks: [registered] }, MERGE);
-				await until('the registration to be whole again', async () => (await tried()).status === 201);
+				await cluster.request('PATCH', WEBHOOK_CONFIGURATION, { webhooks: [registered] }, MERGE);
+				await until(
+					'the webhook configuration to be whole again',
+					async () => (await tried()).status === 201,
+				);
 			}
 		}
 
@@ -226,7 +233,7 @@ describeWithServers('the net under the webhook', () => {
 			expect((await whileChanged(change)).body.message).toMatch(REFUSED);
 		});
 
-		test('the metrics that the alerts read tell of a webhook out of reach, and of the net’s work', async () => {
+		test('the metrics that the alerts read tell of a webhook out of reach, and of the policy’s work', async () => {
 			const { status } = await whileChanged(() => ({ clientConfig: nowhere }));
 			expect(status).toBe(500);
 			const { body } = await cluster.request<string>('GET', '/metrics');
@@ -236,7 +243,9 @@ describeWithServers('the net under the webhook', () => {
 			const [rejections, checks] = API_SERVER_METRICS;
 			const ours = 'name="inject.envtier.dev"';
 			expect(having(rejections, ours, 'error_type="calling_webhook_error"')).not.toEqual([]);
-			expect(having(checks, 'policy="envtier-net"', 'enforcement_action="deny"')).not.toEqual([]);
+			expect(having(checks, 'policy="envtier-require-injection"', 'enforcement_action="deny"')).not.toEqual(
+				[],
+			);
 		});
 
 		describe('deleted after the pod was injected', () => {
@@ -245,7 +254,7 @@ describeWithServers('the net under the webhook', () => {
 				const { body } = await createPod(cluster, namespace, podOf({ envtier: ASKS }), 'dryRun=All');
 				injected = { apiVersion: 'v1', kind: 'Pod', ...clean(body) };
 				await takeAway();
-				await until('the registration to be gone', async () => {
+				await until('the webhook configuration to be gone', async () => {
 					const { body } = await createPod(cluster, namespace, podOf({ envtier: ASKS }), 'dryRun=All');
 					return REFUSED.test(body.message ?? '');
 				});
@@ -530,7 +539,7 @@ describeWithServers('the net under the webhook', () => {
 	});
 });
 
-type Webhook = NonNullable<Awaited<ReturnType<typeof shippedRegistration>>['webhooks']>[number];
+type Webhook = NonNullable<Awaited<ReturnType<typeof shippedWebhookConfiguration>>['webhooks']>[number];
 type Container = NonNullable<NonNullable<V1Pod['spec']>['initContainers']>[number];
 type Volume = NonNullable<NonNullable<V1Pod['spec']>['volumes']>[number];
 
@@ -553,7 +562,7 @@ function setVolume(pod: V1Pod, volume: Volume): void {
 	volumes[index] = volume;
 }
 
-/** A pod that asks for secrets and has the least by which the net takes it for injected, with an image that does nothing. */
+/** A pod that asks for secrets and has the least by which the policy takes it for injected, with an image that does nothing. */
 function forged(): V1Pod {
 	const pod = podOf({ envtier: { deployment: 'shop' } });
 	const variables = {

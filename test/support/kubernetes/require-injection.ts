@@ -35,13 +35,13 @@ export async function applyNotices(cluster: Cluster): Promise<void> {
 	});
 }
 
-/** Applies the net under the webhook exactly as it ships; in force when this resolves. No registration may be in force yet. */
-export async function spreadNet(cluster: Cluster): Promise<void> {
-	await apply(cluster, 'net.yaml');
+/** Applies the policy that requires injection exactly as it ships; in force when this resolves. No webhook configuration may be in force yet. */
+export async function applyInjectionPolicy(cluster: Cluster): Promise<void> {
+	await apply(cluster, 'require-injection.yaml');
 	const namespace = await cluster.createNamespace({ prefix: 'probe-' });
 	const asking = podOf({ envtier: { deployment: 'shop' } });
-	await until('the net to be in force', async () => {
+	await until('the policy to be in force', async () => {
 		const { body } = await createPod(cluster, namespace, asking, 'dryRun=All');
-		return body.message?.includes('envtier-net');
+		return body.message?.includes('envtier-require-injection');
 	});
 }

@@ -6,14 +6,14 @@ import { parseAllDocuments } from 'yaml';
 import { DECIDING_VARIABLES } from '../../webhook/fetcher-fields.ts';
 
 const DEPLOY = join(import.meta.dirname, '../../deploy');
-const text = readFileSync(join(DEPLOY, 'manifests/base/net.yaml'), 'utf8');
+const text = readFileSync(join(DEPLOY, 'manifests/base/require-injection.yaml'), 'utf8');
 
-test('the net refuses the variables that the webhook takes out of a fetcher', () => {
+test('the policy refuses the variables that the webhook takes out of a fetcher', () => {
 	const policy = parseAllDocuments(text)[0]?.toJS() as V1ValidatingAdmissionPolicy;
 	const { expression = '' } = policy.spec?.variables?.find(({ name }) => name === 'deciding') ?? {};
 	expect(JSON.parse(expression.replaceAll("'", '"'))).toEqual(DECIDING_VARIABLES);
 });
 
-test('the chart has the same net as the manifests', () => {
-	expect(readFileSync(join(DEPLOY, 'chart/files/net.yaml'), 'utf8')).toBe(text);
+test('the chart has the same policy as the manifests', () => {
+	expect(readFileSync(join(DEPLOY, 'chart/files/require-injection.yaml'), 'utf8')).toBe(text);
 });

@@ -2,19 +2,19 @@ import type {
 	V1ValidatingAdmissionPolicy,
 	V1ValidatingAdmissionPolicyBinding,
 } from '@kubernetes/client-node';
-import { NET } from '../registration.ts';
+import { INJECTION_POLICY } from '../webhook-configuration.ts';
 import { bad, type Check, good, skipped, warn } from './check.ts';
 import { type ClusterClient, statusMessage } from './cluster.ts';
 
 const GROUP = '/apis/admissionregistration.k8s.io/v1';
-const APPLY = 'apply it: deploy/manifests has it, and so has the chart (net.enabled)';
+const APPLY = 'apply it: deploy/manifests has it, and so has the chart (requireInjection.enabled)';
 
 /** Whether the API server itself refuses a pod that asks for secrets and was not injected. */
-export async function netCheck(cluster: ClusterClient): Promise<Check> {
-	const id = 'net';
+export async function injectionPolicyCheck(cluster: ClusterClient): Promise<Check> {
+	const id = 'require-injection';
 	const [policy, binding] = await Promise.all([
-		cluster.request('GET', `${GROUP}/validatingadmissionpolicies/${NET}`),
-		cluster.request('GET', `${GROUP}/validatingadmissionpolicybindings/${NET}`),
+		cluster.request('GET', `${GROUP}/validatingadmissionpolicies/${INJECTION_POLICY}`),
+		cluster.request('GET', `${GROUP}/validatingadmissionpolicybindings/${INJECTION_POLICY}`),
 	]);
 	for (const answer of [policy, binding]) {
 		if (!answer.ok) return bad(id, `${cluster.server} ${answer.error.message}`, 'try again');
@@ -22,7 +22,7 @@ export async function netCheck(cluster: ClusterClient): Promise<Check> {
 		if (answer.value.status !== 200)
 			return warn(
 				id,
-				`there is no net under the webhook (ValidatingAdmissionPolicy ${NET} and its binding): should the registration be lost, pods start without their secrets`,
+				`there is no policy that requires injection (ValidatingAdmissionPolicy ${INJECTION_POLICY} and its binding): should the webhook configuration be lost, pods start without their secrets`,
 				APPLY,
 			);
 	}
@@ -30,6 +30,10 @@ export async function netCheck(cluster: ClusterClient): Promise<Check> {
 	const { spec } = there[0] as V1ValidatingAdmissionPolicy;
 	const actions = (there[1] as V1ValidatingAdmissionPolicyBinding).spec?.validationActions ?? [];
 	if (!actions.includes('Deny') || spec?.failurePolicy === 'Ignore')
-		return warn(id, `the net under the webhook (${NET}) refuses nothing: it only tells`, APPLY);
+		return warn(
+			id,
+			`the policy that requires injection (${INJECTION_POLICY}) refuses nothing: it only tells`,
+			APPLY,
+		);
 	return good(id, 'the API server itself refuses a pod that asks for secrets and was not injected');
 }

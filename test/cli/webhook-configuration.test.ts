@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { NET, REGISTRATION } from '../../cli/registration.ts';
+import { INJECTION_POLICY, WEBHOOK_CONFIGURATION } from '../../cli/webhook-configuration.ts';
 
-test('the command knows the registration as it ships', async () => {
-	const file = join(import.meta.dirname, '../../deploy/manifests/base/registration.yaml');
+test('the command knows the webhook configuration as it ships', async () => {
+	const file = join(import.meta.dirname, '../../deploy/manifests/base/webhook-configuration.yaml');
 	const [shipped, ...others] = parse(await readFile(file, 'utf8')).webhooks;
 	expect(others).toEqual([]);
 	const { name, rules, namespaceSelector, admissionReviewVersions, clientConfig: _where, ...rest } = shipped;
@@ -16,18 +16,18 @@ test('the command knows the registration as it ships', async () => {
 		excludedNamespaces: namespaceSelector.matchExpressions[0].values,
 		rule: rules[0],
 		...rest,
-	}).toEqual(REGISTRATION);
+	}).toEqual(WEBHOOK_CONFIGURATION);
 	expect(namespaceSelector.matchExpressions[0]).toMatchObject({
 		key: 'kubernetes.io/metadata.name',
 		operator: 'NotIn',
 	});
 });
 
-test('the command knows the net as it ships', async () => {
-	const file = join(import.meta.dirname, '../../deploy/manifests/base/net.yaml');
+test('the command knows the policy as it ships', async () => {
+	const file = join(import.meta.dirname, '../../deploy/manifests/base/require-injection.yaml');
 	const shipped = parseAllDocuments(await readFile(file, 'utf8')).map((document) => document.toJS());
 	expect(shipped.map(({ kind, metadata }) => [kind, metadata.name])).toEqual([
-		['ValidatingAdmissionPolicy', NET],
-		['ValidatingAdmissionPolicyBinding', NET],
+		['ValidatingAdmissionPolicy', INJECTION_POLICY],
+		['ValidatingAdmissionPolicyBinding', INJECTION_POLICY],
 	]);
 });
