@@ -11,7 +11,7 @@ const DESCRIPTION_BYTES = 512;
 export const name = z
 	.string()
 	.refine((text) => parseName(text).ok, { error: `must be ${NAME_RULE}` })
-	.meta({ pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$', maxLength: 253 });
+	.meta({ pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$', maxLength: 253 });
 
 /** The key of a secret. */
 export const key = z

@@ -49,7 +49,9 @@ export function openApiOf(operations: readonly Operation[], version: string): Op
 		info: {
 			title: 'Envtier secrets API',
 			version,
-			description: 'Manages what pods will receive. It writes values to Vault and never gives one back.',
+			description:
+				'Manages what pods will receive. It writes values to Vault and never gives one back. ' +
+				'A method that a path does not list is answered as components/responses/MethodNotAllowed says.',
 			license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
 		},
 		security: [{ bearer: [] }],
@@ -60,6 +62,13 @@ export function openApiOf(operations: readonly Operation[], version: string): Op
 					type: 'http',
 					scheme: 'bearer',
 					description: 'an API key (envtier_…), a session JWT, or a Kubernetes service-account token',
+				},
+			},
+			responses: {
+				MethodNotAllowed: {
+					description: '405: the path takes other methods; the header Allow names them',
+					headers: { Allow: { schema: { type: 'string' } } },
+					content: contentOf('Problem'),
 				},
 			},
 			schemas: Object.fromEntries(Object.keys(SCHEMAS).map((name) => [name, schemaOf(name as SchemaName)])),

@@ -1,6 +1,8 @@
 /** Every status that the OpenAPI document promises is produced by the running routes, for every operation. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import { OPERATIONS } from '../../api/routes/all.ts';
+import { name } from '../../api/schemas/common.ts';
 import { openApiOf } from '../../api/server/openapi.ts';
 import type { OpenBao } from '../support/openbao.ts';
 import { type ApiUnderTest, caller, type Sent, startApi } from './support/api.ts';
@@ -168,3 +170,31 @@ test('the check itself notices an undocumented status and a body of another shap
 	const wrong = { ...answer, status: 200, json: { status: 'updated', value: 'x' } };
 	expect(() => check.check('PUT', '/api/secrets', wrong)).toThrow('additional properties');
 });
+
+test('a method that a path does not list is answered as the document says: 405, with the methods in Allow', async () => {
+	const document = openApiOf(OPERATIONS, 'test');
+	const { paths, components } = document as {
+		paths: Record<string, object>;
+		components: { responses: Record<string, { description: string }> };
+	};
+	expect(components.responses['MethodNotAllowed']?.description).toMatch(/^405/);
+	for (const [path, operations] of Object.entries(paths)) {
+		const { status, headers, json } = await usual.send('PATCH', path.replace('{name}', 'base'), {
+			as: alice,
+		});
+		expect([path, status]).toEqual([path, 405]);
+		const methods = Object.keys(operations).map((method) => method.toUpperCase());
+		expect(String(headers['allow']).split(', ').sort(), path).toEqual(methods.sort());
+		expect(json).toEqual({ error: expect.stringContaining('this path takes') });
+	}
+});
+
+test.each(['a..b', '-a', 'a-', 'A', '.a', 'a.', 'a.-b', '', 'a_b'])(
+	'the document’s pattern for names refuses "%s", as the routes do',
+	(bad) => {
+		const { pattern } = z.toJSONSchema(name);
+		expect(pattern).toBeDefined();
+		expect(new RegExp(pattern ?? '').test(bad)).toBe(false);
+		expect(new RegExp(pattern ?? '').test('shop.example-1')).toBe(true);
+	},
+);
