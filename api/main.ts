@@ -12,7 +12,7 @@ import { openCertificateFiles } from './server/certificate.ts';
 import { serve } from './server/server.ts';
 import { type FileSettings, parseConfigFile } from './settings/config-file.ts';
 import { readSettings, type Settings } from './settings/settings.ts';
-import { compose } from './wiring.ts';
+import { createApi } from './wiring.ts';
 
 /** Milliseconds for calls in flight; Kubernetes kills after 30 s unless told otherwise. */
 const GRACE = 20_000;
@@ -32,13 +32,13 @@ function fail(message: string, code = 1): never {
 	process.exit(code);
 }
 
-const asked = parseCommandLine(process.argv.slice(2), new Date());
-if (!asked.ok) fail(asked.error, 2);
-if (asked.value.kind === 'help') process.stdout.write(asked.value.text);
-else if (asked.value.kind === 'key') {
-	process.stderr.write(`${asked.value.text}\n`);
-	process.stdout.write(`${asked.value.entry}\n`);
-} else await run(asked.value.config ?? process.env['ENVTIER_API_CONFIG']);
+const commandLine = parseCommandLine(process.argv.slice(2), new Date());
+if (!commandLine.ok) fail(commandLine.error, 2);
+if (commandLine.value.kind === 'help') process.stdout.write(commandLine.value.text);
+else if (commandLine.value.kind === 'key') {
+	process.stderr.write(`${commandLine.value.text}\n`);
+	process.stdout.write(`${commandLine.value.entry}\n`);
+} else await run(commandLine.value.config ?? process.env['ENVTIER_API_CONFIG']);
 
 async function run(configFile: string | undefined): Promise<void> {
 	const read = readSettings(process.env, configFile ? fileSettings(configFile) : {});
@@ -58,7 +58,13 @@ async function run(configFile: string | undefined): Promise<void> {
 		settings.auditFile === undefined ? ok(toOutput) : openAuditFile(settings.auditFile, toOutput, log);
 	if (!file.ok) fail(`ENVTIER_API_AUDIT_FILE: ${file.error}`);
 	const audit = jsonLines(file.value);
-	const api = await compose(settings, { log, audit, keys, version: manifest.version, now: () => new Date() });
+	const api = await createApi(settings, {
+		log,
+		audit,
+		keys,
+		version: manifest.version,
+		now: () => new Date(),
+	});
 	const served = await serve(api.app, certificate?.value, settings);
 	if (!served.ok) fail(served.error);
 	const running = served.value;

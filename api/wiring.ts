@@ -30,7 +30,7 @@ export interface Api {
 }
 
 /** What a process gives the API besides its settings. */
-export interface Surroundings {
+export interface ProcessContext {
 	readonly log: Logger;
 	readonly audit: AuditSink;
 	/** Keys of the operator's file. */
@@ -46,7 +46,7 @@ const RECOVERY = { retry: 2_000, sweep: 60_000 };
 const READY_INTERVAL = 1_000;
 
 /** Puts the parts together as the settings say. */
-export async function compose(settings: Settings, around: Surroundings): Promise<Api> {
+export async function createApi(settings: Settings, around: ProcessContext): Promise<Api> {
 	const { log, audit, keys, version, now } = around;
 	const metrics = createMetrics();
 	const { store, close } = openStore(settings, metrics, log);
@@ -55,7 +55,8 @@ export async function compose(settings: Settings, around: Surroundings): Promise
 	const byId = new Map(keys.map((key) => [key.id, key]));
 	const access = createAccess({
 		findKey: async (id) => byId.get(id) ?? (store === undefined ? undefined : findStoredKey(store, id)),
-		sessions: oidc === undefined ? undefined : { issuer: oidc.issuer, identify: createSessionCheck(oidc) },
+		sessions:
+			oidc === undefined ? undefined : { issuer: oidc.issuer, authenticate: createSessionCheck(oidc) },
 		cluster: cluster === undefined ? undefined : await openCluster(cluster.kubeconfig, cluster.audience),
 		clusterOrg: cluster?.org,
 		now,
@@ -79,7 +80,7 @@ export async function compose(settings: Settings, around: Surroundings): Promise
 		services:
 			store === undefined || recovery === undefined
 				? undefined
-				: { store, undoing: recovery, now, nameRules: settings.nameRules },
+				: { store, undoQueue: recovery, now, nameRules: settings.nameRules },
 		access,
 		limits: createLimits(settings.limits),
 		metrics,
@@ -111,7 +112,12 @@ function openStore(
 	if (kind.kind === 'memory') return { store: createMemoryStore(), close: () => undefined };
 	const transport = createTransport(kind.endpoint);
 	const session = openSession(transport, kind.login, log);
-	const store = createVaultStore({ transport, session, mount: kind.mount, observe: metrics.stored });
+	const store = createVaultStore({
+		transport,
+		session,
+		mount: kind.mount,
+		observe: metrics.recordStoreRequest,
+	});
 	return {
 		store,
 		close: () => {

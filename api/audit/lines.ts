@@ -2,13 +2,13 @@
 interface AuditFields {
 	/** RFC 3339: when the line was written. */
 	readonly time: string;
-	/** The subject; "anonymous" when nobody was identified; "envtier-api" for what the API does by itself. */
+	/** The subject; "anonymous" when nobody was authenticated; "envtier-api" for what the API does by itself. */
 	readonly actor: string;
 	/** How the actor signed in; "system" for what the API does by itself. */
 	readonly via: 'api-key' | 'session' | 'kubernetes' | 'none' | 'system';
 	/** The operation's id in the OpenAPI document, "deployments.undo" or "deployments.adopt"; "unknown" for calls of no operation. */
 	readonly action: string;
-	/** The place, as its path in the KV mount; empty when the call did not get that far. */
+	/** The location, as its path in the KV mount; empty when the call did not get that far. */
 	readonly scope: string;
 	readonly key: string;
 	readonly requestId: string;
@@ -35,7 +35,7 @@ export type AuditFacts = Pick<AuditFields, 'actor' | 'via' | 'requestId' | 'ip'>
 
 /** What an audit line says beyond who and what: never a value. */
 export interface AuditNote {
-	/** The place, as its path in the KV mount. */
+	/** The location, as its path in the KV mount. */
 	readonly scope: string;
 	readonly key?: string;
 }

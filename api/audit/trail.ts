@@ -1,4 +1,4 @@
-import type { Identity } from '../auth/caller.ts';
+import type { Caller } from '../auth/caller.ts';
 import type { Store } from '../store/store.ts';
 import { type AuditFacts, type AuditNote, type AuditSink, resultOf } from './lines.ts';
 import { type RecordStep, stepRecorder } from './steps.ts';
@@ -8,8 +8,8 @@ export interface AuditTrail {
 	readonly requestId: string;
 	/** The operation's id. */
 	action: string;
-	identity: Identity | undefined;
-	/** Says which places the call is about, a line each; replaces what was said before. Not after `intend`. */
+	caller: Caller | undefined;
+	/** Says which locations the call is about, a line each; replaces what was said before. Not after `intend`. */
 	note(...notes: readonly AuditNote[]): void;
 	/** Writes the intent lines, once: to be called before anything is changed or shown. */
 	intend(): void;
@@ -19,7 +19,7 @@ export interface AuditTrail {
 }
 
 /** Opens the trail of a call. */
-export function openTrail(
+export function createAuditTrail(
 	sink: AuditSink,
 	now: () => Date,
 	{ requestId, ip }: Pick<AuditFacts, 'requestId' | 'ip'>,
@@ -27,8 +27,8 @@ export function openTrail(
 	let notes: readonly AuditNote[] = [];
 	let intended = false;
 	const facts = (): AuditFacts => ({
-		actor: trail.identity?.subject ?? 'anonymous',
-		via: trail.identity?.kind ?? 'none',
+		actor: trail.caller?.subject ?? 'anonymous',
+		via: trail.caller?.kind ?? 'none',
 		requestId,
 		ip,
 	});
@@ -41,10 +41,10 @@ export function openTrail(
 	const trail: AuditTrail = {
 		requestId,
 		action: 'unknown',
-		identity: undefined,
+		caller: undefined,
 		note: (...given) => {
-			// An intent that tells of one place while another one is changed would be worse than none.
-			if (intended) throw new Error('the place of a call was named after its effect began');
+			// An intent that tells of one location while another one is changed would be worse than none.
+			if (intended) throw new Error('the location of a call was named after its effect began');
 			notes = given;
 		},
 		intend: () => {

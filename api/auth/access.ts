@@ -1,16 +1,16 @@
 import { parseName } from '../../contract/names.ts';
 import { ok, type Result } from '../../contract/result.ts';
 import { type Problem, refuse } from '../problem.ts';
-import { type FindKey, identifyKey, looksLikeKey } from './api-key.ts';
-import type { Identity, KubernetesUser } from './caller.ts';
-import { type Cluster, decideInCluster, identifyInCluster } from './kubernetes.ts';
-import type { IdentifySession, Unidentified } from './oidc.ts';
-import { decide, type Permission } from './permission.ts';
+import { authenticateKey, type FindKey, looksLikeKey } from './api-key.ts';
+import type { Caller, KubernetesUser } from './caller.ts';
+import { authenticateInCluster, authorizeInCluster, type Cluster } from './kubernetes.ts';
+import type { AuthenticateSession, AuthFailure } from './oidc.ts';
+import { checkRights, type Permission } from './permission.ts';
 
 /** The ways to sign in that are switched on. */
-export interface AccessParts {
+export interface AccessDependencies {
 	readonly findKey: FindKey;
-	readonly sessions: { readonly issuer: string; readonly identify: IdentifySession } | undefined;
+	readonly sessions: { readonly issuer: string; readonly authenticate: AuthenticateSession } | undefined;
 	readonly cluster: Cluster | undefined;
 	/** The organization of Kubernetes callers that name none. */
 	readonly clusterOrg: string | undefined;
@@ -26,13 +26,13 @@ export interface Credentials {
 
 /** Finds out who calls, and whether they may. */
 export interface Access {
-	identify(given: Credentials): Promise<Result<Identity, Problem>>;
+	authenticate(given: Credentials): Promise<Result<Caller, Problem>>;
 	/**
 	 * Decides whether a caller may do something.
 	 *
 	 * @param name the resourceName that RBAC is asked about; for organization roles it is the organization
 	 */
-	authorize(identity: Identity, permission: Permission, name?: string): Promise<Result<void, Problem>>;
+	authorize(caller: Caller, permission: Permission, name?: string): Promise<Result<void, Problem>>;
 }
 
 const HOW = 'send "Authorization: Bearer …" with an API key, a session or a Kubernetes token';
@@ -40,66 +40,66 @@ const HOW = 'send "Authorization: Bearer …" with an API key, a session or a Ku
 const REFUSED = 'these credentials are not valid here, or no longer';
 
 /** Composes the three kinds of caller. */
-export function createAccess(parts: AccessParts): Access {
+export function createAccess(parts: AccessDependencies): Access {
 	return {
-		identify: async ({ authorization, org }) => {
+		authenticate: async ({ authorization, org }) => {
 			if (authorization === undefined) return refuse(401, `no credentials: ${HOW}`);
 			const credential = /^Bearer +([^\s]+)$/i.exec(authorization)?.[1];
 			if (credential === undefined) return refuse(401, `no bearer token: ${HOW}`);
 			if (org !== undefined && !parseName(org).ok)
 				return refuse(400, 'the header Envtier-Org must hold the name of an organization');
-			const found = await identifyBy(parts, credential, org);
+			const found = await authenticateBy(parts, credential, org);
 			if (!found.ok) return found;
-			return sameOrg(parts, found.value, org);
+			return checkOrg(parts, found.value, org);
 		},
-		authorize: async (identity, permission, name) => {
-			if (permission.needs === 'org-role' && identity.org === undefined)
-				return refuse(403, noOrganization(identity));
-			if (identity.user !== undefined)
-				return await authorizeInCluster(parts, identity, identity.user, { permission, name });
-			const decision = decide(identity, permission);
+		authorize: async (caller, permission, name) => {
+			if (permission.needs === 'org-role' && caller.org === undefined)
+				return refuse(403, noOrganization(caller));
+			if (caller.user !== undefined)
+				return await authorizeUser(parts, caller, caller.user, { permission, name });
+			const decision = checkRights(caller, permission);
 			return decision.ok ? decision : refuse(403, decision.error);
 		},
 	};
 }
 
 /** Why a caller has no current organization. */
-function noOrganization({ orgs = [] }: Identity): string {
+function noOrganization({ orgs = [] }: Caller): string {
 	return orgs.length > 1
 		? 'your session belongs to several organizations: name one with the header Envtier-Org'
 		: 'your credentials belong to no organization';
 }
 
-async function authorizeInCluster(
-	{ cluster }: AccessParts,
-	{ org }: Identity,
+async function authorizeUser(
+	{ cluster }: AccessDependencies,
+	{ org }: Caller,
 	user: KubernetesUser,
 	{ permission, name }: { readonly permission: Permission; readonly name: string | undefined },
 ): Promise<Result<void, Problem>> {
 	if (permission.needs === 'session') return refuse(403, 'this needs the session of a person');
 	if (cluster === undefined) return refuse(403, 'Kubernetes callers are not served');
 	const resourceName = permission.needs === 'org-role' ? org : name;
-	const allowed = await decideInCluster(cluster, user, permission, resourceName);
+	const allowed = await authorizeInCluster(cluster, user, permission, resourceName);
 	return allowed.ok ? allowed : refuse(statusOf(allowed.error), allowed.error.problem);
 }
 
-async function identifyBy(
-	parts: AccessParts,
+async function authenticateBy(
+	parts: AccessDependencies,
 	credential: string,
 	org: string | undefined,
-): Promise<Result<Identity, Problem>> {
+): Promise<Result<Caller, Problem>> {
 	if (looksLikeKey(credential)) {
-		const identity = await identifyKey(credential, parts.findKey, parts.now());
-		return identity === undefined ? refuse(401, REFUSED) : ok(identity);
+		const caller = await authenticateKey(credential, parts.findKey, parts.now());
+		return caller === undefined ? refuse(401, REFUSED) : ok(caller);
 	}
 	const issuer = issuerOf(credential);
 	const { sessions, cluster } = parts;
 	const checked =
 		sessions !== undefined && issuer === sessions.issuer
-			? await sessions.identify(credential, org)
+			? await sessions.authenticate(credential, org)
 			: cluster === undefined || issuer === undefined
 				? undefined
-				: await identifyInCluster(cluster, credential, org ?? parts.clusterOrg);
+				: await authenticateInCluster(cluster, credential, org ?? parts.clusterOrg);
 	if (checked === undefined) return refuse(401, REFUSED);
 	if (checked.ok) return checked;
 	const { kind, problem } = checked.error;
@@ -123,22 +123,22 @@ function issuerOf(token: string): string | undefined {
  * A key says its organization itself, and so does a session of one organization: the header may repeat it. A session of several chooses one
  * of its claim with the header. A Kubernetes caller names any, which RBAC must allow.
  */
-async function sameOrg(
-	parts: AccessParts,
-	identity: Identity,
-	asked: string | undefined,
-): Promise<Result<Identity, Problem>> {
-	if (asked === undefined) return ok(identity);
-	if (identity.user === undefined)
-		return asked === identity.org
-			? ok(identity)
-			: refuse(403, `your credentials are not those of the organization ${asked}`);
-	if (asked === parts.clusterOrg || parts.cluster === undefined) return ok(identity);
+async function checkOrg(
+	parts: AccessDependencies,
+	caller: Caller,
+	requestedOrg: string | undefined,
+): Promise<Result<Caller, Problem>> {
+	if (requestedOrg === undefined) return ok(caller);
+	if (caller.user === undefined)
+		return requestedOrg === caller.org
+			? ok(caller)
+			: refuse(403, `your credentials are not those of the organization ${requestedOrg}`);
+	if (requestedOrg === parts.clusterOrg || parts.cluster === undefined) return ok(caller);
 	const use = { resource: 'orgs', verb: 'use' } as const;
-	const allowed = await decideInCluster(parts.cluster, identity.user, use, asked);
-	return allowed.ok ? ok(identity) : refuse(statusOf(allowed.error), allowed.error.problem);
+	const allowed = await authorizeInCluster(parts.cluster, caller.user, use, requestedOrg);
+	return allowed.ok ? ok(caller) : refuse(statusOf(allowed.error), allowed.error.problem);
 }
 
-function statusOf(error: Unidentified): 403 | 503 {
+function statusOf(error: AuthFailure): 403 | 503 {
 	return error.kind === 'refused' ? 403 : 503;
 }

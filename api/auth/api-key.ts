@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Identity, Role, Scope } from './caller.ts';
+import type { Caller, Role, Scope } from './caller.ts';
 
 /** What is kept of a key: enough to know it again, not enough to use it. */
 export interface KeyRecord {
@@ -38,7 +38,7 @@ function hashOf(text: string): string {
 }
 
 /** The caller behind a key; undefined when there is no such key or its time is over. */
-export async function identifyKey(text: string, find: FindKey, now: Date): Promise<Identity | undefined> {
+export async function authenticateKey(text: string, find: FindKey, now: Date): Promise<Caller | undefined> {
 	const id = KEY.exec(text)?.[1];
 	if (id === undefined) return undefined;
 	const record = await find(id);

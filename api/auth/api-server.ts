@@ -1,6 +1,6 @@
 import { type RequestOptions, request } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { answerTo } from '../../lib/http/response.ts';
+import { readResponse } from '../../lib/http/response.ts';
 import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 
 /** Milliseconds for one call. */
@@ -35,7 +35,7 @@ export async function createObject(config: KubeConfig, path: string, object: obj
 	};
 	const signal = AbortSignal.timeout(TIMEOUT);
 	const sent = request(new URL(server + path), { ...options, method: 'POST', headers, signal });
-	const { status, text } = await answerTo(sent, body, () => new ApiServerFailure('too large'));
+	const { status, text } = await readResponse(sent, body, () => new ApiServerFailure('too large'));
 	if (status !== 200 && status !== 201) throw new ApiServerFailure(String(status));
 	const parsed = parseJson(Buffer.from(text), ANSWER_LIMITS);
 	if (!parsed.ok) throw new ApiServerFailure('no JSON');

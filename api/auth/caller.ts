@@ -22,7 +22,7 @@ export interface KubernetesUser {
 }
 
 /** Who calls. */
-export interface Identity {
+export interface Caller {
 	readonly kind: 'api-key' | 'session' | 'kubernetes';
 	/** Who owns what this caller creates: `user:…`, `kubernetes:…`, or what the operator wrote into the key file. */
 	readonly subject: string;

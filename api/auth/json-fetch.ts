@@ -1,5 +1,5 @@
 import { request } from 'node:https';
-import { type Answer, answerTo } from '../../lib/http/response.ts';
+import { type BoundedResponse, readResponse } from '../../lib/http/response.ts';
 import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 
 /**
@@ -30,7 +30,7 @@ function get(
 	ca: string | undefined,
 	timeout: number,
 	signal: AbortSignal | undefined,
-): Promise<Answer> {
+): Promise<BoundedResponse> {
 	const ends = AbortSignal.timeout(timeout);
 	const options = {
 		headers: { accept: 'application/json' },
@@ -38,5 +38,5 @@ function get(
 		...(ca === undefined ? {} : { ca }),
 	};
 	const tooLarge = (limit: number): Error => new Error(`${url.host} sent more than ${limit} bytes`);
-	return answerTo(request(url, options), undefined, tooLarge);
+	return readResponse(request(url, options), undefined, tooLarge);
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { NAME_RULE, parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parseJson } from '../../lib/parse/json.ts';
-import { faultsOf } from '../schemas/common.ts';
+import { validationMessage } from '../schemas/common.ts';
 import { type KeyRecord, newKey } from './api-key.ts';
 import { isSubject, ROLES, SCOPES } from './caller.ts';
 
@@ -49,7 +49,7 @@ function problemOf(content: unknown, error: z.ZodError): string {
 	if (Array.isArray(content)) return `it is a list: ${FORM}`;
 	if (typeof content !== 'object' || content === null) return `it is no object: ${FORM}`;
 	if (!('keys' in content)) return `it has no field "keys": ${FORM}`;
-	return faultsOf(error);
+	return validationMessage(error);
 }
 
 const OPTIONS = {
@@ -74,13 +74,13 @@ const USAGE = `Serves the secrets API; settings are ENVTIER_API_* variables.
 `;
 
 /** What the command line asks for besides serving. */
-export type Asked =
+export type CommandLine =
 	| { readonly kind: 'serve'; readonly config: string | undefined }
 	| { readonly kind: 'help'; readonly text: string }
 	| { readonly kind: 'key'; readonly text: string; readonly entry: string };
 
 /** Reads the command line; the error is for standard error. */
-export function parseCommandLine(args: readonly string[], now: Date): Result<Asked> {
+export function parseCommandLine(args: readonly string[], now: Date): Result<CommandLine> {
 	let values: ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 	try {
 		({ values } = parseArgs({ args: [...args], options: OPTIONS }));

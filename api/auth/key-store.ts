@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseName } from '../../contract/names.ts';
 import { mapAtMost } from '../concurrency.ts';
-import { addToIndex, indexed, removeFromIndex } from '../deployments/registry.ts';
+import { addToIndex, indexEntries, removeFromIndex } from '../deployments/registry.ts';
 import type { Store } from '../store/store.ts';
 import type { KeyRecord } from './api-key.ts';
 import { ORG_ROLES, type OrgRole, SCOPES } from './caller.ts';
@@ -50,7 +50,7 @@ export async function findStoredKey(store: Store, id: string): Promise<StoredKey
 }
 
 /** Keeps a new key. */
-export async function keepKey(store: Store, key: StoredKey): Promise<void> {
+export async function saveKey(store: Store, key: StoredKey): Promise<void> {
 	await addToIndex(store, key.subject, 'keys', key.id);
 	await store.put(pathOf(key.id), { marker: 'envtier' }, 0);
 	await store.describe(pathOf(key.id), {
@@ -67,7 +67,7 @@ export async function keepKey(store: Store, key: StoredKey): Promise<void> {
 
 /** The keys of a subject, ended ones too, until they are deleted. */
 export async function keysOf(store: Store, subject: string): Promise<readonly StoredKey[]> {
-	const ids = await indexed(store, subject, 'keys');
+	const ids = await indexEntries(store, subject, 'keys');
 	const found = await mapAtMost(AT_ONCE, ids, (id) => findStoredKey(store, id));
 	return found.flatMap((key) => (key?.subject === subject ? [key] : []));
 }

@@ -5,8 +5,8 @@ import type {
 } from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { createObject } from './api-server.ts';
-import { type Identity, isSubject, type KubernetesUser } from './caller.ts';
-import type { Unidentified } from './oidc.ts';
+import { type Caller, isSubject, type KubernetesUser } from './caller.ts';
+import type { AuthFailure } from './oidc.ts';
 
 /** The API group of the resources that RBAC rules name. Nothing serves it: the rules alone need it. */
 const GROUP = 'envtier.dev';
@@ -60,11 +60,11 @@ export async function openCluster(kubeconfig: string | undefined, audience: stri
 }
 
 /** The bearer of a token that the cluster knows. `org` is the organization that the call is about. */
-export async function identifyInCluster(
+export async function authenticateInCluster(
 	cluster: Cluster,
 	token: string,
 	org: string | undefined,
-): Promise<Result<Identity, Unidentified>> {
+): Promise<Result<Caller, AuthFailure>> {
 	try {
 		const user = await cluster.review(token);
 		if (user === undefined)
@@ -78,12 +78,12 @@ export async function identifyInCluster(
 }
 
 /** Asks the cluster's RBAC. The error says which rule would allow it. */
-export async function decideInCluster(
+export async function authorizeInCluster(
 	cluster: Cluster,
 	user: KubernetesUser,
 	{ resource, verb }: { readonly resource: string; readonly verb: string },
 	name: string | undefined,
-): Promise<Result<void, Unidentified>> {
+): Promise<Result<void, AuthFailure>> {
 	try {
 		if (await cluster.allows(user, resource, verb, name)) return ok(undefined);
 		const named = name === undefined ? '' : ` (resource name ${name})`;

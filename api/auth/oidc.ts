@@ -2,7 +2,7 @@ import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } f
 import { z } from 'zod';
 import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { type Identity, isSubject, ORG_ROLES, ROLES, type Role, SCOPES, type Scope } from './caller.ts';
+import { type Caller, isSubject, ORG_ROLES, ROLES, type Role, SCOPES, type Scope } from './caller.ts';
 import { fetchOver, getJson } from './json-fetch.ts';
 
 /** How sessions of an OIDC issuer are checked. */
@@ -18,17 +18,17 @@ export interface OidcSettings {
 }
 
 /** Why a token identifies nobody: it is no good, or nobody can tell now. */
-export type Unidentified = { readonly kind: 'refused' | 'unavailable'; readonly problem: string };
+export type AuthFailure = { readonly kind: 'refused' | 'unavailable'; readonly problem: string };
 
 /**
  * Identifies the bearer of a session JWT.
  *
  * @param org the organization that the call is about, if it names one
  */
-export type IdentifySession = (
+export type AuthenticateSession = (
 	token: string,
 	org: string | undefined,
-) => Promise<Result<Identity, Unidentified>>;
+) => Promise<Result<Caller, AuthFailure>>;
 
 /** What is signed with a shared secret could be signed by whoever checks it: never taken. */
 const ALGORITHMS = [
@@ -52,10 +52,10 @@ const COOLDOWN = 5_000;
 const DISCOVERY = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https$/ }) });
 
 /** Makes the check. Keys are fetched at the first session and kept; a new key of the issuer is noticed. */
-export function createSessionCheck(settings: OidcSettings): IdentifySession {
+export function createSessionCheck(settings: OidcSettings): AuthenticateSession {
 	const fetch = fetchOver(settings.ca, TIMEOUT);
 	let keys: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined;
-	const keySet = (): NonNullable<typeof keys> => {
+	const loadKeySet = (): NonNullable<typeof keys> => {
 		keys ??= discover(settings).then(
 			(url) =>
 				createRemoteJWKSet(url, {
@@ -72,16 +72,16 @@ export function createSessionCheck(settings: OidcSettings): IdentifySession {
 	};
 	return async (token, org) => {
 		try {
-			const { payload } = await jwtVerify(token, await keySet(), {
+			const { payload } = await jwtVerify(token, await loadKeySet(), {
 				issuer: settings.issuer,
 				audience: settings.audience,
 				algorithms: ALGORITHMS,
 				clockTolerance: CLOCK_SKEW,
 				requiredClaims: ['exp', 'sub'],
 			});
-			return identityOf(payload, settings, org);
+			return callerOf(payload, settings, org);
 		} catch (thrown) {
-			return err(unidentified(thrown));
+			return err(authFailureOf(thrown));
 		}
 	};
 }
@@ -96,7 +96,7 @@ async function discover({ issuer, ca }: OidcSettings): Promise<URL> {
 	return new URL(found.data.jwks_uri);
 }
 
-function unidentified(thrown: unknown): Unidentified {
+function authFailureOf(thrown: unknown): AuthFailure {
 	if (thrown instanceof errors.JWTExpired) return { kind: 'refused', problem: 'the session has expired' };
 	if (thrown instanceof errors.JWTClaimValidationFailed)
 		return { kind: 'refused', problem: `the session’s claim "${thrown.claim}" is not what it must be` };
@@ -113,18 +113,18 @@ function nameOf(thrown: unknown): string {
 	return 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : thrown.message;
 }
 
-function identityOf(
+function callerOf(
 	payload: JWTPayload,
 	{ claims, scopes }: OidcSettings,
-	asked: string | undefined,
-): Result<Identity, Unidentified> {
+	requestedOrg: string | undefined,
+): Result<Caller, AuthFailure> {
 	const subject = `user:${payload.sub ?? ''}`;
 	if (!isSubject(subject))
 		return err({ kind: 'refused', problem: 'the session’s subject is too long or not printable' });
 	const orgs = orgsIn(claimAt(payload, claims.org));
-	const org = orgs.length === 1 ? orgs[0] : orgs.find((one) => one === asked);
-	const roles = words(claimAt(payload, claims.roles));
-	const granted = words(claimAt(payload, claims.scopes));
+	const org = orgs.length === 1 ? orgs[0] : orgs.find((one) => one === requestedOrg);
+	const roles = listClaim(claimAt(payload, claims.roles));
+	const granted = listClaim(claimAt(payload, claims.scopes));
 	return ok({
 		kind: 'session',
 		subject,
@@ -159,7 +159,7 @@ function claimAt(payload: JWTPayload, name: string): unknown {
 }
 
 /** A list of texts, or one text with blanks between (as RFC 8693 has it for `scope`). */
-function words(claim: unknown): readonly string[] {
+function listClaim(claim: unknown): readonly string[] {
 	if (typeof claim === 'string') return claim.split(' ');
 	return Array.isArray(claim) ? claim.filter((word) => typeof word === 'string') : [];
 }

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../../contract/result.ts';
-import type { Identity, Scope } from './caller.ts';
+import type { Caller, Scope } from './caller.ts';
 
 /**
  * What a call needs. Of keys and sessions every call needs the scope of its verb; a role or a session may be needed besides, and replaces
@@ -19,7 +19,7 @@ function scopeOf(verb: Permission['verb']): Scope {
 }
 
 /** Decides for callers whose rights came with their credentials. The error says what is missing. */
-export function decide({ kind, scopes, roles }: Identity, { needs, verb }: Permission): Result<void> {
+export function checkRights({ kind, scopes, roles }: Caller, { needs, verb }: Permission): Result<void> {
 	if (needs === 'session' && kind !== 'session') return err('this needs the session of a person');
 	const scope = scopeOf(verb);
 	if (!scopes.has(scope)) return err(`this needs the scope ${scope}, which your credentials don't have`);

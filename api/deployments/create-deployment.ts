@@ -4,28 +4,35 @@ import { VALUE_FIELD } from '../../contract/tiers.ts';
 import type { RecordStep } from '../audit/steps.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
-import { folderOf, type Place, pathOf, type Spot } from '../secrets/secret-location.ts';
-import { type Deed, initialMetadata, type Known, newStamp, putNew, spotsIn } from '../secrets/secrets.ts';
+import { folderOf, pathOf, type SecretLocation, type SecretRef } from '../secrets/secret-location.ts';
+import {
+	type AuditStamp,
+	initialMetadata,
+	newStamp,
+	putNew,
+	refsIn,
+	type SecretSummary,
+} from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import {
-	type Declared,
+	type DeclaredSecret,
 	isStillUsable,
+	locationsOf,
 	missingOf,
-	placesOf,
 	type StoredTemplate,
 	templateSecrets,
 } from '../templates/templates.ts';
 import { completeJournal, type Journal, openJournal, readJournal, removeJournal } from './journal.ts';
-import type { Undoing } from './recovery.ts';
+import type { UndoQueue } from './recovery.ts';
 import { addToIndex, claim, complete, type Deployment, findDeployment, isOccupied } from './registry.ts';
 import { undo, undoAbandoned } from './undo.ts';
 
 /** A deployment that was made, and what became of the template's secrets. */
-export interface Made {
+export interface CreatedDeployment {
 	readonly deployment: Deployment;
-	readonly copied: readonly Declared[];
-	readonly kept: readonly Declared[];
-	readonly missing: readonly Declared[];
+	readonly copied: readonly DeclaredSecret[];
+	readonly kept: readonly DeclaredSecret[];
+	readonly missing: readonly DeclaredSecret[];
 }
 
 /** Why a name is not given away: somebody registered it, or something lies below its path. */
@@ -34,7 +41,7 @@ export interface NameUnavailable {
 }
 
 /** What is to become a deployment. */
-export interface NewDeployment {
+export interface DeploymentRequest {
 	readonly deployment: Deployment;
 	readonly template: StoredTemplate | undefined;
 	/** True when whatever lies below the path already is to belong to the deployment. */
@@ -42,7 +49,7 @@ export interface NewDeployment {
 }
 
 /** Who makes a deployment, and where each step of it is audited. */
-export interface By extends Deed {
+export interface By extends AuditStamp {
 	readonly step: RecordStep;
 	readonly requestId: string;
 }
@@ -52,16 +59,16 @@ const BUSY = 'a deployment of that name is being made, or an attempt is being un
 
 /**
  * Registers a deployment and copies a template's secrets to it. It becomes its owner's in one last step; when anything fails before,
- * everything is taken back: by this call if the store answers, else by `undoing` when it does again.
+ * everything is taken back: by this call if the store answers, else by the undo queue when it does again.
  */
 export async function createDeployment(
 	store: Store,
-	{ deployment, template, adopt }: NewDeployment,
+	{ deployment, template, adopt }: DeploymentRequest,
 	by: By,
-	undoing: Undoing,
-): Promise<Result<Made, Problem | NameUnavailable>> {
+	undoQueue: UndoQueue,
+): Promise<Result<CreatedDeployment, Problem | NameUnavailable>> {
 	const { name } = deployment;
-	await undoing.settle(name);
+	await undoQueue.settle(name);
 	if (!(await isIdle(store, name, by))) return refuse(409, BUSY);
 	const available = await checkAvailable(store, name, adopt);
 	if (!available.ok) return available;
@@ -69,13 +76,13 @@ export async function createDeployment(
 	const attempt = startAttempt();
 	const takeBack = async (): Promise<void> => {
 		const undone = undo(store, name, attempt.id, { by: attempt.id, now: by.at, step: by.step });
-		if ((await undone.catch(() => 'held')) === 'held') undoing.later(name, attempt.id);
+		if ((await undone.catch(() => 'locked')) === 'locked') undoQueue.add(name, attempt.id);
 	};
 	try {
 		const made = await make(store, { deployment, template, adopt }, source, { ...by, attempt });
 		if (!made.ok) await takeBack();
 		// It is the owner's; only the journal is left, and goes as soon as the store answers, so that nobody takes it for unfinished.
-		else if (!(await forgotten(store, name))) undoing.later(name, attempt.id);
+		else if (!(await forgotten(store, name))) undoQueue.add(name, attempt.id);
 		return made;
 	} catch (thrown) {
 		// The answer may have been lost on its way while the last step was done: then it stays.
@@ -112,10 +119,10 @@ type AttemptBy = By & { readonly attempt: Attempt };
 /** The journal comes first: whoever has written it alone may take the name, and undo what this attempt did. */
 async function make(
 	store: Store,
-	{ deployment, template, adopt }: NewDeployment,
-	source: readonly Known[],
+	{ deployment, template, adopt }: DeploymentRequest,
+	source: readonly SecretSummary[],
 	by: AttemptBy,
-): Promise<Result<Made, Problem | NameUnavailable>> {
+): Promise<Result<CreatedDeployment, Problem | NameUnavailable>> {
 	const { name, owner } = deployment;
 	const { requestId, at, attempt } = by;
 	const journal = { attempt: attempt.id, requestId, owner, startedAt: at.toISOString(), paths: [] };
@@ -147,7 +154,7 @@ async function checkFree(store: Store, name: string, adopt: boolean): Promise<Re
 /** What goes into a claimed deployment. */
 interface Filling {
 	readonly template: StoredTemplate | undefined;
-	readonly source: readonly Known[];
+	readonly source: readonly SecretSummary[];
 	readonly journal: Journal;
 	/** Of the claim. */
 	readonly stamp: string;
@@ -158,7 +165,7 @@ async function fill(
 	deployment: Deployment,
 	{ template, source, journal, stamp }: Filling,
 	by: AttemptBy,
-): Promise<Result<Made, Problem>> {
+): Promise<Result<CreatedDeployment, Problem>> {
 	const { name, owner } = deployment;
 	const existing = await existingPaths(store, name);
 	const plan = source.map((secret) => ({ secret, to: destination(secret, name) }));
@@ -175,8 +182,8 @@ async function fill(
 	await addToIndex(store, owner, 'deployments', name);
 	// Far too slow: someone else may take the name back, or has done it.
 	if (by.attempt.expired() || !(await complete(store, deployment, stamp))) return refuse(409, BUSY);
-	const declared = ({ secret }: { secret: Known }): Declared => ({
-		serviceName: serviceOf(secret.place),
+	const declared = ({ secret }: { secret: SecretSummary }): DeclaredSecret => ({
+		serviceName: serviceOf(secret.location),
 		key: secret.key,
 	});
 	const there = new Set([...existing, ...plan.map(({ to }) => pathOf(to))]);
@@ -187,30 +194,29 @@ async function fill(
 		missing:
 			template === undefined
 				? []
-				: missingOf(template, (service, key) => there.has(pathOf({ key, place: placeIn(name, service) }))),
+				: missingOf(template, (service, key) =>
+						there.has(pathOf({ key, location: deploymentLocation(name, service) })),
+					),
 	});
 }
 
-const serviceOf = (place: Place): string => ('service' in place ? (place.service ?? '') : '');
+const serviceOf = (location: SecretLocation): string =>
+	'service' in location ? (location.service ?? '') : '';
 
-function placeIn(deployment: string, service: string): Place {
+function deploymentLocation(deployment: string, service: string): SecretLocation {
 	return service === '' ? { kind: 'deployment', deployment } : { kind: 'deployment', deployment, service };
 }
 
-function destination(secret: Spot, deployment: string): Spot {
-	return { key: secret.key, place: placeIn(deployment, serviceOf(secret.place)) };
+function destination(secret: SecretRef, deployment: string): SecretRef {
+	return { key: secret.key, location: deploymentLocation(deployment, serviceOf(secret.location)) };
 }
 
 /** Paths where something was written before, by hand for instance. What is soft-deleted may be written over. */
 async function existingPaths(store: Store, name: string): Promise<ReadonlySet<string>> {
-	const places = await placesOf(store, 'deployment', name);
-	const spots = (await mapAtMost(AT_ONCE, places, (place) => spotsIn(store, place))).flat();
-	const live = await mapAtMost(
-		AT_ONCE,
-		spots,
-		async (spot) => (await store.head(pathOf(spot)))?.live === true,
-	);
-	return new Set(spots.filter((_, i) => live[i]).map(pathOf));
+	const locations = await locationsOf(store, 'deployment', name);
+	const refs = (await mapAtMost(AT_ONCE, locations, (location) => refsIn(store, location))).flat();
+	const live = await mapAtMost(AT_ONCE, refs, async (ref) => (await store.head(pathOf(ref)))?.live === true);
+	return new Set(refs.filter((_, i) => live[i]).map(pathOf));
 }
 
 /** What became of one secret of the template: `gone` if it was deleted meanwhile. */
@@ -219,8 +225,8 @@ type CopyBy = AttemptBy & { readonly template: string };
 
 const STATUS_OF: Readonly<Record<Outcome, number>> = { copied: 201, kept: 409, gone: 404 };
 
-function auditedCopy(store: Store, secret: Known, to: Spot, by: CopyBy): Promise<Outcome> {
-	const note = { scope: folderOf(to.place), key: to.key };
+function auditedCopy(store: Store, secret: SecretSummary, to: SecretRef, by: CopyBy): Promise<Outcome> {
+	const note = { scope: folderOf(to.location), key: to.key };
 	return by.step(
 		'deployments.create',
 		note,
@@ -229,7 +235,7 @@ function auditedCopy(store: Store, secret: Known, to: Spot, by: CopyBy): Promise
 	);
 }
 
-async function copyOne(store: Store, secret: Known, to: Spot, by: CopyBy): Promise<Outcome> {
+async function copyOne(store: Store, secret: SecretSummary, to: SecretRef, by: CopyBy): Promise<Outcome> {
 	const value = (await store.read(pathOf(secret)))?.[VALUE_FIELD];
 	if (value === undefined || by.attempt.expired()) return 'gone';
 	if ((await putNew(store, pathOf(to), value)) === 'conflict') return 'kept';

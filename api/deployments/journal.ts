@@ -54,13 +54,13 @@ export async function journaledNames(store: Store): Promise<readonly string[]> {
 }
 
 /** The journal of an attempt that is to be undone, and when it was opened, by the store's clock. */
-export interface Held {
+export interface UndoLock {
 	readonly journal: Journal;
 	readonly openedAt: Date;
 }
 
 /**
- * Makes `by` the one who undoes an attempt: of several, one gets it. Gives "none" when nothing of this attempt is left, and "held" while
+ * Makes `by` the one who undoes an attempt: of several, one gets it. Gives "none" when nothing of this attempt is left, and "locked" while
  * somebody else is at work on it.
  */
 export async function takeOver(
@@ -68,13 +68,14 @@ export async function takeOver(
 	name: string,
 	attempt: string,
 	{ by, now }: { readonly by: string; readonly now: Date },
-): Promise<Held | 'none' | 'held'> {
+): Promise<UndoLock | 'none' | 'locked'> {
 	const head = await store.head(journalOf(name));
 	const journal = await readJournal(store, name);
 	if (head === undefined || journal?.attempt !== attempt) return 'none';
 	const { undoing } = journal;
-	if (undoing !== undefined && undoing.by !== by && !isAbandoned(new Date(undoing.since), now)) return 'held';
+	if (undoing !== undefined && undoing.by !== by && !isAbandoned(new Date(undoing.since), now))
+		return 'locked';
 	const mine = { ...journal, undoing: { by, since: now.toISOString() } };
 	const outcome = await store.put(journalOf(name), encode(mine), head.version);
-	return outcome === 'written' ? { journal, openedAt: head.createdAt } : 'held';
+	return outcome === 'written' ? { journal, openedAt: head.createdAt } : 'locked';
 }

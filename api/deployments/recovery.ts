@@ -7,15 +7,15 @@ import { journaledNames, readJournal } from './journal.ts';
 import { undo, undoAbandoned } from './undo.ts';
 
 /** What undoes attempts that failed half-way. */
-export interface Undoing {
+export interface UndoQueue {
 	/** Takes over an attempt that could not be undone at once. */
-	later(name: string, attempt: string): void;
+	add(name: string, attempt: string): void;
 	/** Undoes the attempts at this name now that were handed over; rejects when the store still fails. */
 	settle(name: string): Promise<void>;
 }
 
 /** Keeps undoing what a failing store kept from being undone, and what processes that died left behind. */
-export interface Recovery extends Undoing {
+export interface Recovery extends UndoQueue {
 	stop(): void;
 }
 
@@ -30,15 +30,15 @@ export function startRecovery(
 		const requestId = (await readJournal(store, name))?.requestId || randomUUID();
 		return stepRecorder(audit, now, () => ({ actor: 'envtier-api', via: 'system', requestId, ip: '' }));
 	};
-	/** What was handed over, by attempt, with the undoing that is under way. */
+	/** What was handed over, by attempt, with the undo that is under way. */
 	const pending = new Map<string, { readonly name: string; running?: Promise<void> | undefined }>();
 	let busy = false;
-	let swept = Number.NEGATIVE_INFINITY;
+	let lastSweep = Number.NEGATIVE_INFINITY;
 	const undoNow = async (name: string, attempt: string): Promise<void> => {
 		const state = await undo(store, name, attempt, { by: attempt, now: now(), step: await stepsOf(name) });
-		if (state === 'held') return;
+		if (state === 'locked') return;
 		pending.delete(attempt);
-		const left = state === 'made' ? 'finished' : 'undone';
+		const left = state === 'completed' ? 'finished' : 'undone';
 		log.info({ deployment: name }, `a deployment that failed half-way was ${left}`);
 	};
 	const settle = async (name: string): Promise<void> => {
@@ -49,18 +49,18 @@ export function startRecovery(
 			await one.running;
 		}
 	};
-	const look = async (): Promise<void> => {
+	const runOnce = async (): Promise<void> => {
 		for (const name of new Set([...pending.values()].map((one) => one.name))) await settle(name);
-		if (performance.now() < swept + sweep) return;
+		if (performance.now() < lastSweep + sweep) return;
 		for (const name of await journaledNames(store))
 			await undoAbandoned(store, name, now(), await stepsOf(name));
-		swept = performance.now();
+		lastSweep = performance.now();
 	};
 	const tick = async (): Promise<void> => {
 		if (busy) return;
 		busy = true;
 		try {
-			await look();
+			await runOnce();
 		} catch (thrown) {
 			log.warn({ problem: String(thrown), pending: pending.size }, 'undoing waits for the store');
 		} finally {
@@ -70,7 +70,7 @@ export function startRecovery(
 	const timer = setInterval(() => void tick(), retry).unref();
 	void tick();
 	return {
-		later: (name, attempt) => void pending.set(attempt, { name }),
+		add: (name, attempt) => void pending.set(attempt, { name }),
 		settle,
 		stop: () => clearInterval(timer),
 	};

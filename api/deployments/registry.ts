@@ -39,14 +39,14 @@ function deploymentOf(name: string, head: Head | undefined): Deployment | undefi
 
 /** The deployments of an owner, sorted by name: one request, and one a deployment. */
 export async function deploymentsOf(store: Store, owner: string): Promise<readonly Deployment[]> {
-	const names = await indexed(store, owner, 'deployments');
+	const names = await indexEntries(store, owner, 'deployments');
 	const found = await mapAtMost(AT_ONCE, names, (name) => findDeployment(store, name));
 	// The index is written before the registration is complete: an entry alone proves nothing.
 	return found.filter((deployment) => deployment !== undefined && deployment.owner === owner) as Deployment[];
 }
 
 /** What the index of an owner names. */
-export async function indexed(
+export async function indexEntries(
 	store: Store,
 	owner: string,
 	kind: 'deployments' | 'keys',
@@ -91,13 +91,13 @@ const stampOf = (head: Head | undefined): string =>
 	head === undefined ? '' : `${head.version} ${head.writtenAt.toISOString()}`;
 
 /** Whose a name is: nobody's, claimed by an attempt that goes on or was given up, or a deployment. */
-export type Standing =
+export type NameState =
 	| { readonly kind: 'free'; readonly version: number }
 	| { readonly kind: 'claimed'; readonly version: number; readonly stamp: string; readonly since: Date }
 	| { readonly kind: 'registered'; readonly deployment: Deployment };
 
 /** Looks up whose a name is. */
-export async function standingOf(store: Store, name: string): Promise<Standing> {
+export async function nameStateOf(store: Store, name: string): Promise<NameState> {
 	const head = await store.head(markerOf(name));
 	const deployment = deploymentOf(name, head);
 	if (deployment !== undefined) return { kind: 'registered', deployment };
@@ -115,10 +115,10 @@ export async function claim(store: Store, name: string, now: Date): Promise<Clai
 		stamp: stampOf(await store.head(markerOf(name))),
 	});
 	if ((await store.put(markerOf(name), MARKER, 0)) === 'written') return await claimed();
-	const standing = await standingOf(store, name);
-	if (standing.kind === 'registered') return { kind: 'taken' };
-	if (standing.kind === 'claimed' && !isAbandoned(standing.since, now)) return { kind: 'pending' };
-	const again = await store.put(markerOf(name), MARKER, standing.version);
+	const state = await nameStateOf(store, name);
+	if (state.kind === 'registered') return { kind: 'taken' };
+	if (state.kind === 'claimed' && !isAbandoned(state.since, now)) return { kind: 'pending' };
+	const again = await store.put(markerOf(name), MARKER, state.version);
 	return again === 'written' ? await claimed() : { kind: 'pending' };
 }
 

@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import type { RecordStep } from '../audit/steps.ts';
 import { mapAtMost } from '../concurrency.ts';
 import type { Store } from '../store/store.ts';
-import { type Held, readJournal, removeJournal, takeOver } from './journal.ts';
-import { isAbandoned, markerOf, removeFromIndex, type Standing, standingOf } from './registry.ts';
+import { readJournal, removeJournal, takeOver, type UndoLock } from './journal.ts';
+import { isAbandoned, markerOf, type NameState, nameStateOf, removeFromIndex } from './registry.ts';
 
 const AT_ONCE = 8;
 /** The action of the audit lines that tell what was taken back. */
 const UNDO = 'deployments.undo';
 
 /** Who undoes an attempt, and when. */
-export interface UndoBy {
+export interface UndoContext {
 	/** Tells one that undoes from another. Whoever made the attempt uses its id. */
 	readonly by: string;
 	readonly now: Date;
@@ -22,24 +22,24 @@ export interface UndoBy {
  * to complete; the journal goes last, so that whoever is interrupted leaves enough for the next. Touches nothing of other attempts: the
  * journal must be this attempt's, the claim must have the stamp in it, and secrets must bear its id.
  *
- * @returns "held" while somebody else undoes it
+ * @returns "locked" while somebody else undoes it
  */
 export async function undo(
 	store: Store,
 	name: string,
 	attempt: string,
-	{ step, ...by }: UndoBy,
-): Promise<'made' | 'undone' | 'held'> {
+	{ step, ...by }: UndoContext,
+): Promise<'completed' | 'undone' | 'locked'> {
 	const held = await takeOver(store, name, attempt, by);
-	if (held === 'held') return 'held';
+	if (held === 'locked') return 'locked';
 	if (held === 'none') return 'undone';
 	const { journal } = held;
-	const standing = await standingOf(store, name);
-	if (standing.kind === 'registered') {
+	const state = await nameStateOf(store, name);
+	if (state.kind === 'registered') {
 		await removeJournal(store, name);
-		return 'made';
+		return 'completed';
 	}
-	if (isClaimOf(held, standing))
+	if (isClaimOf(held, state))
 		await step(UNDO, { scope: `deployments/${name}` }, () => store.remove(markerOf(name)));
 	// Twice: a write whose answer was lost may be done just now.
 	for (let pass = 0; pass < 2; pass += 1)
@@ -50,9 +50,9 @@ export async function undo(
 }
 
 /** True for a claim of this attempt. One whose answer was lost has no stamp in the journal, but was made after it was opened. */
-function isClaimOf({ journal, openedAt }: Held, standing: Standing): boolean {
-	if (standing.kind !== 'claimed') return false;
-	return journal.claim === undefined ? standing.since >= openedAt : standing.stamp === journal.claim;
+function isClaimOf({ journal, openedAt }: UndoLock, state: NameState): boolean {
+	if (state.kind !== 'claimed') return false;
+	return journal.claim === undefined ? state.since >= openedAt : state.stamp === journal.claim;
 }
 
 /** Removes what this attempt wrote, and nothing that someone else wrote there meanwhile. */

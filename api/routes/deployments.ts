@@ -21,11 +21,11 @@ const list = operation(
 		id: 'deployments.list',
 		summary: 'List your deployments',
 		permission: { resource, verb: 'list', needs },
-		answers: { 200: { description: 'the deployments', schema: 'DeploymentList' } },
+		responses: { 200: { description: 'the deployments', schema: 'DeploymentList' } },
 	},
 	Nothing,
-	async ({ store, identity, note }) => {
-		const deployments = await deploymentsOf(store, identity.subject);
+	async ({ store, caller, note }) => {
+		const deployments = await deploymentsOf(store, caller.subject);
 		note({ scope: 'deployments' }, ...deployments.map(({ name }) => ({ scope: `deployments/${name}` })));
 		return reply(200, deployments);
 	},
@@ -38,14 +38,14 @@ const get = operation(
 		id: 'deployments.get',
 		summary: 'Show a deployment of yours',
 		permission: { resource, verb: 'get', needs },
-		answers: { 200: { description: 'the deployment', schema: 'Deployment' }, 403: FORBIDDEN },
+		responses: { 200: { description: 'the deployment', schema: 'Deployment' }, 403: FORBIDDEN },
 	},
 	Nothing,
-	async ({ store, identity, name, note }) => {
+	async ({ store, caller, name, note }) => {
 		if (!parseName(name).ok) return refuse(403, NOT_YOUR_DEPLOYMENT);
 		note({ scope: `deployments/${name}` });
 		const deployment = await findDeployment(store, name);
-		return deployment?.owner === identity.subject ? reply(200, deployment) : refuse(403, NOT_YOUR_DEPLOYMENT);
+		return deployment?.owner === caller.subject ? reply(200, deployment) : refuse(403, NOT_YOUR_DEPLOYMENT);
 	},
 );
 
@@ -76,33 +76,33 @@ const create = operation(
 		summary: 'Register a deployment as yours; with a template, copy the template’s secrets to it',
 		permission: { resource, verb: 'create', needs },
 		body: 'NewDeployment',
-		answers: {
+		responses: {
 			201: { description: 'registered', schema: 'CreatedDeployment' },
 			403: { description: 'not your organization or template; or a scope is missing', schema: 'Problem' },
 			409: { description: 'the name is not available', schema: 'Problem' },
 		},
 	},
 	NewDeployment,
-	async ({ store, undoing, nameRules, identity, deed, input, note, step, requestId, authorize }) => {
+	async ({ store, undoQueue, nameRules, caller, auditStamp, input, note, step, requestId, authorize }) => {
 		const { name, org, template: templateName, adopt } = input;
 		note({ scope: `deployments/${name}` });
-		if (org !== identity.org)
+		if (org !== caller.org)
 			return refuse(403, 'this is not the organization that your credentials belong to');
 		const mayAdopt = await authorize(ADOPT, name);
 		if (adopt && !mayAdopt.ok) return mayAdopt;
 		if (!adopt && !mayRegister(nameRules, name, org)) return unavailable('reserved', name, mayAdopt.ok);
 		const template =
-			templateName === undefined ? undefined : await usableTemplate(store, templateName, identity);
+			templateName === undefined ? undefined : await usableTemplate(store, templateName, caller);
 		if (template !== undefined && !template.ok) return template;
 		const deployment: Deployment = {
 			name,
-			owner: identity.subject,
+			owner: caller.subject,
 			org,
 			template: templateName ?? '',
-			createdAt: deed.at.toISOString(),
+			createdAt: auditStamp.at.toISOString(),
 		};
 		const wanted = { deployment, template: template?.value, adopt };
-		const make = () => createDeployment(store, wanted, { ...deed, step, requestId }, undoing);
+		const make = () => createDeployment(store, wanted, { ...auditStamp, step, requestId }, undoQueue);
 		const statusOf = ({ ok }: { readonly ok: boolean }): number => (ok ? 201 : 409);
 		const made = adopt
 			? await step('deployments.adopt', { scope: `deployments/${name}` }, make, statusOf)

@@ -1,5 +1,5 @@
 import { newKey } from '../auth/api-key.ts';
-import { deleteKey, keepKey, keysOf, type StoredKey } from '../auth/key-store.ts';
+import { deleteKey, keysOf, type StoredKey, saveKey } from '../auth/key-store.ts';
 import { refuse } from '../problem.ts';
 import { ApiKeyId, NewApiKey } from '../schemas/keys.ts';
 import { Nothing } from '../schemas/named.ts';
@@ -22,11 +22,11 @@ const list = operation(
 		id: 'keys.list',
 		summary: 'List your API keys, without the keys themselves',
 		permission: { resource, verb: 'list', needs },
-		answers: { 200: { description: 'the keys', schema: 'ApiKeyList' } },
+		responses: { 200: { description: 'the keys', schema: 'ApiKeyList' } },
 	},
 	Nothing,
-	async ({ store, identity, note }) => {
-		const keys = await keysOf(store, identity.subject);
+	async ({ store, caller, note }) => {
+		const keys = await keysOf(store, caller.subject);
 		note({ scope: 'keys' }, ...keys.map(({ id }) => ({ scope: `keys/${id}` })));
 		return reply(200, keys.map(encode));
 	},
@@ -41,25 +41,25 @@ const create = operation(
 			'Make an API key that acts for you, within scopes and roles that you have yourself; it is shown this once',
 		permission: { resource, verb: 'create', needs },
 		body: 'NewApiKey',
-		answers: { 201: { description: 'made', schema: 'CreatedApiKey' } },
+		responses: { 201: { description: 'made', schema: 'CreatedApiKey' } },
 	},
 	NewApiKey,
-	async ({ store, identity, deed, input, note }) => {
+	async ({ store, caller, auditStamp, input, note }) => {
 		const beyond = [
-			...input.scopes.filter((scope) => !identity.scopes.has(scope)),
-			...input.roles.filter((role) => !identity.roles.has(role)),
+			...input.scopes.filter((scope) => !caller.scopes.has(scope)),
+			...input.roles.filter((role) => !caller.roles.has(role)),
 		];
 		if (beyond.length > 0) return refuse(403, `you can't hand on what you don't have: ${beyond.join(', ')}`);
 		const { text, id, hash } = newKey();
 		note({ scope: `keys/${id}` });
 		const key: StoredKey = {
-			...{ id, hash, subject: identity.subject, org: identity.org, label: input.name },
+			...{ id, hash, subject: caller.subject, org: caller.org, label: input.name },
 			roles: [...new Set(input.roles)],
 			scopes: [...new Set(input.scopes)],
-			createdAt: deed.at.toISOString(),
-			expiresAt: new Date(deed.at.getTime() + input.expiresInDays * DAY),
+			createdAt: auditStamp.at.toISOString(),
+			expiresAt: new Date(auditStamp.at.getTime() + input.expiresInDays * DAY),
 		};
-		await keepKey(store, key);
+		await saveKey(store, key);
 		return reply(201, { ...encode(key), key: text });
 	},
 );
@@ -72,15 +72,15 @@ const remove = operation(
 		summary: 'End an API key of yours at once',
 		permission: { resource, verb: 'delete', needs },
 		body: 'ApiKeyId',
-		answers: {
+		responses: {
 			200: { description: 'deleted', schema: 'Deleted' },
 			404: { description: 'no such key of yours', schema: 'Problem' },
 		},
 	},
 	ApiKeyId,
-	async ({ store, identity, input, note }) => {
+	async ({ store, caller, input, note }) => {
 		if (/^[0-9a-f]{16}$/.test(input.id)) note({ scope: `keys/${input.id}` });
-		if (!(await deleteKey(store, identity.subject, input.id))) return refuse(404, 'you have no such key');
+		if (!(await deleteKey(store, caller.subject, input.id))) return refuse(404, 'you have no such key');
 		return reply(200, { status: 'deleted' });
 	},
 );

@@ -1,12 +1,23 @@
 import { ok, type Result } from '../../contract/result.ts';
 import type { AuditNote } from '../audit/lines.ts';
-import type { Identity } from '../auth/caller.ts';
+import type { Caller } from '../auth/caller.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import { Nothing } from '../schemas/named.ts';
 import { ChangedSecret, NewOrgSecret, SecretId } from '../schemas/secrets.ts';
 import { checkCodeKeys } from '../secrets/code-keys.ts';
-import { folderOf, type Place, refOfId, type SecretRef } from '../secrets/secret-location.ts';
-import { createSecret, deleteSecret, type Known, listSecrets, updateSecret } from '../secrets/secrets.ts';
+import {
+	folderOf,
+	parseSecretId,
+	type SecretLocation,
+	type StampedSecretRef,
+} from '../secrets/secret-location.ts';
+import {
+	createSecret,
+	deleteSecret,
+	listSecrets,
+	type SecretSummary,
+	updateSecret,
+} from '../secrets/secrets.ts';
 import { type Operation, operation, reply } from '../server/operation.ts';
 
 const PATH = '/api/org/secrets';
@@ -14,20 +25,26 @@ const needs = 'org-role';
 const resource = 'orgsecrets';
 const ABSENT = { description: 'no such secret in your organization', schema: 'Problem' } as const;
 
-const encode = ({ id, key, description }: Known): object => ({ id, key, description });
+const encode = ({ id, key, description }: SecretSummary): object => ({ id, key, description });
 
 /** The caller has an organization: without one nobody is allowed these calls. */
-function placeOf({ org }: Identity): Result<Place, Problem> {
+function placeOf({ org }: Caller): Result<SecretLocation, Problem> {
 	return org === undefined
 		? refuse(403, 'your credentials belong to no organization')
 		: ok({ kind: 'org', org });
 }
 
 /** What an id means, if it is a secret of the caller's organization. Whatever it means is noted, for a refusal is audited as well. */
-function refIn(identity: Identity, id: string, note: (note: AuditNote) => void): Result<SecretRef, Problem> {
-	const ref = refOfId(id);
-	if (ref !== undefined) note({ scope: folderOf(ref.place), key: ref.key });
-	return ref?.place.kind === 'org' && ref.place.org === identity.org ? ok(ref) : refuse(404, NO_SUCH_SECRET);
+function refIn(
+	caller: Caller,
+	id: string,
+	note: (note: AuditNote) => void,
+): Result<StampedSecretRef, Problem> {
+	const ref = parseSecretId(id);
+	if (ref !== undefined) note({ scope: folderOf(ref.location), key: ref.key });
+	return ref?.location.kind === 'org' && ref.location.org === caller.org
+		? ok(ref)
+		: refuse(404, NO_SUCH_SECRET);
 }
 
 const list = operation(
@@ -37,14 +54,14 @@ const list = operation(
 		id: 'org.secrets.list',
 		summary: 'List what is known of your organization’s secrets, which every deployment of it receives',
 		permission: { resource, verb: 'list', needs },
-		answers: { 200: { description: 'the secrets, without values', schema: 'OrgSecretList' } },
+		responses: { 200: { description: 'the secrets, without values', schema: 'OrgSecretList' } },
 	},
 	Nothing,
-	async ({ store, identity, note }) => {
-		const place = placeOf(identity);
-		if (!place.ok) return place;
-		note({ scope: folderOf(place.value) });
-		return reply(200, (await listSecrets(store, [place.value])).map(encode));
+	async ({ store, caller, note }) => {
+		const location = placeOf(caller);
+		if (!location.ok) return location;
+		note({ scope: folderOf(location.value) });
+		return reply(200, (await listSecrets(store, [location.value])).map(encode));
 	},
 );
 
@@ -56,20 +73,25 @@ const create = operation(
 		summary: 'Create a secret of your organization',
 		permission: { resource, verb: 'create', needs },
 		body: 'NewOrgSecret',
-		answers: {
+		responses: {
 			201: { description: 'created', schema: 'OrgSecret' },
 			409: { description: 'the key exists in the organization', schema: 'Problem' },
 		},
 	},
 	NewOrgSecret,
-	async ({ store, identity, deed, input, note }) => {
-		const place = placeOf(identity);
-		if (!place.ok) return place;
+	async ({ store, caller, auditStamp, input, note }) => {
+		const location = placeOf(caller);
+		if (!location.ok) return location;
 		const { key, value, description, force } = input;
-		note({ scope: folderOf(place.value), key });
+		note({ scope: folderOf(location.value), key });
 		const checked = checkCodeKeys([key], force);
 		if (!checked.ok) return checked;
-		const created = await createSecret(store, { place: place.value, key }, { value, description }, deed);
+		const created = await createSecret(
+			store,
+			{ location: location.value, key },
+			{ value, description },
+			auditStamp,
+		);
 		return created.ok ? reply(201, encode(created.value)) : created;
 	},
 );
@@ -82,14 +104,14 @@ const update = operation(
 		summary: 'Give a secret of your organization another value, and another description if one is sent',
 		permission: { resource, verb: 'update', needs },
 		body: 'ChangedSecret',
-		answers: { 200: { description: 'updated', schema: 'Updated' }, 404: ABSENT },
+		responses: { 200: { description: 'updated', schema: 'Updated' }, 404: ABSENT },
 	},
 	ChangedSecret,
-	async ({ store, identity, deed, input, note }) => {
-		const ref = refIn(identity, input.id, note);
+	async ({ store, caller, auditStamp, input, note }) => {
+		const ref = refIn(caller, input.id, note);
 		if (!ref.ok) return ref;
 		const { value, description } = input;
-		const updated = await updateSecret(store, ref.value, { value, description }, deed);
+		const updated = await updateSecret(store, ref.value, { value, description }, auditStamp);
 		return updated.ok ? reply(200, { status: 'updated' }) : updated;
 	},
 );
@@ -102,11 +124,11 @@ const remove = operation(
 		summary: 'Delete a secret of your organization with all its versions',
 		permission: { resource, verb: 'delete', needs },
 		body: 'SecretId',
-		answers: { 200: { description: 'deleted', schema: 'Deleted' }, 404: ABSENT },
+		responses: { 200: { description: 'deleted', schema: 'Deleted' }, 404: ABSENT },
 	},
 	SecretId,
-	async ({ store, identity, input, note }) => {
-		const ref = refIn(identity, input.id, note);
+	async ({ store, caller, input, note }) => {
+		const ref = refIn(caller, input.id, note);
 		if (!ref.ok) return ref;
 		const deleted = await deleteSecret(store, ref.value);
 		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;

@@ -1,16 +1,16 @@
 import { ok, type Result } from '../../contract/result.ts';
 import { type Deployment, findDeployment } from '../deployments/registry.ts';
 import { NO_SUCH_SECRET, NOT_YOUR_DEPLOYMENT, NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
-import { folderOf, type Place, type Spot, userSegment } from '../secrets/secret-location.ts';
+import { folderOf, type SecretLocation, type SecretRef, userSegment } from '../secrets/secret-location.ts';
 import type { Call } from '../server/operation.ts';
 import { ownTemplate, type Viewer } from '../templates/templates.ts';
 
-/** The place that `deploymentName` and `serviceName` mean, whosever it is: `owned` tells that. */
-export function placeMeant(
+/** The location that `deploymentName` and `serviceName` mean, whosever it is: `requireOwned` tells that. */
+export function locationFor(
 	caller: Viewer,
 	deploymentName: string,
 	serviceName: string,
-): Result<Place, Problem> {
+): Result<SecretLocation, Problem> {
 	if (deploymentName === '') {
 		if (serviceName !== '')
 			return refuse(400, 'serviceName needs a deploymentName: a service is part of one');
@@ -25,54 +25,54 @@ export function placeMeant(
 	);
 }
 
-/** A place that a caller may write to. */
-export interface Owned {
-	readonly place: Place;
+/** A location that a caller may write to. */
+export interface OwnedLocation {
+	readonly location: SecretLocation;
 	/** Whether it still belongs to the same deployment or template, and to the caller. */
-	readonly isStill: () => Promise<Result<void, Problem>>;
+	readonly isStillOwned: () => Promise<Result<void, Problem>>;
 }
 
 const always = (): Promise<Result<void, Problem>> => Promise.resolve(ok(undefined));
 
 /**
- * Notes that `place`, or the secret with a key there, was tried, and gives it as a place to write to if it is the caller's; organizations are
+ * Notes that `location`, or the secret with a key there, was tried, and gives it as a location to write to if it is the caller's; organizations are
  * not reached this way.
  */
-export async function owned(
-	{ store, identity: caller, note }: Pick<Call<unknown>, 'store' | 'identity' | 'note'>,
-	{ place, key }: Pick<Spot, 'place'> & Partial<Spot>,
-): Promise<Result<Owned, Problem>> {
+export async function requireOwned(
+	{ store, caller, note }: Pick<Call<unknown>, 'store' | 'caller' | 'note'>,
+	{ location, key }: Pick<SecretRef, 'location'> & Partial<SecretRef>,
+): Promise<Result<OwnedLocation, Problem>> {
 	// Before it is known whose it is: what somebody tried elsewhere is what an audit is read for.
-	note({ scope: folderOf(place), ...(key === undefined ? {} : { key }) });
-	switch (place.kind) {
+	note({ scope: folderOf(location), ...(key === undefined ? {} : { key }) });
+	switch (location.kind) {
 		case 'org':
 			return refuse(404, NO_SUCH_SECRET);
 		case 'user':
-			return place.user === userSegment(caller.subject)
-				? ok({ place, isStill: always })
+			return location.user === userSegment(caller.subject)
+				? ok({ location, isStillOwned: always })
 				: refuse(404, NO_SUCH_SECRET);
 		case 'deployment': {
 			const find = async (): Promise<Deployment | undefined> => {
-				const deployment = await findDeployment(store, place.deployment);
+				const deployment = await findDeployment(store, location.deployment);
 				return deployment?.owner === caller.subject ? deployment : undefined;
 			};
 			const deployment = await find();
 			if (deployment === undefined) return refuse(403, NOT_YOUR_DEPLOYMENT);
-			const isStill = async (): Promise<Result<void, Problem>> =>
+			const isStillOwned = async (): Promise<Result<void, Problem>> =>
 				(await find())?.createdAt === deployment.createdAt ? ok(undefined) : refuse(403, NOT_YOUR_DEPLOYMENT);
-			return ok({ place, isStill });
+			return ok({ location, isStillOwned });
 		}
 		case 'template': {
-			const template = await ownTemplate(store, place.template, caller);
+			const template = await ownTemplate(store, location.template, caller);
 			if (!template.ok) return template;
 			const { stamp } = template.value;
-			const isStill = async (): Promise<Result<void, Problem>> => {
-				const now = await ownTemplate(store, place.template, caller);
+			const isStillOwned = async (): Promise<Result<void, Problem>> => {
+				const now = await ownTemplate(store, location.template, caller);
 				return now.ok && now.value.stamp === stamp ? ok(undefined) : refuse(403, NOT_YOUR_TEMPLATE);
 			};
-			return ok({ place, isStill });
+			return ok({ location, isStillOwned });
 		}
 		default:
-			return place satisfies never;
+			return location satisfies never;
 	}
 }

@@ -38,11 +38,11 @@ const list = operation(
 		id: 'templates.list',
 		summary: 'List your templates and those that are shared with your organization',
 		permission: { resource, verb: 'list', needs },
-		answers: { 200: { description: 'the templates', schema: 'TemplateList' } },
+		responses: { 200: { description: 'the templates', schema: 'TemplateList' } },
 	},
 	Nothing,
-	async ({ store, identity, note }) => {
-		const templates = await templatesOf(store, identity);
+	async ({ store, caller, note }) => {
+		const templates = await templatesOf(store, caller);
 		note({ scope: 'templates' }, ...templates.map(({ name }) => ({ scope: `templates/${name}` })));
 		return reply(200, templates);
 	},
@@ -55,17 +55,19 @@ const get = operation(
 		id: 'templates.get',
 		summary: 'Show a template, with the declared secrets that have no value yet',
 		permission: { resource, verb: 'get', needs },
-		answers: { 200: { description: 'the template', schema: 'TemplateDetail' }, 403: FORBIDDEN },
+		responses: { 200: { description: 'the template', schema: 'TemplateDetail' }, 403: FORBIDDEN },
 	},
 	Nothing,
-	async ({ store, identity, name, note }) => {
+	async ({ store, caller, name, note }) => {
 		if (!parseName(name).ok) return refuse(403, NOT_YOUR_TEMPLATE);
 		note({ scope: `templates/${name}` });
-		const template = await usableTemplate(store, name, identity);
+		const template = await usableTemplate(store, name, caller);
 		if (!template.ok) return template;
 		const there = await templateSecrets(store, name);
 		const has = (service: string, key: string): boolean =>
-			there.some((one) => one.key === key && ('service' in one.place ? one.place.service : '') === service);
+			there.some(
+				(one) => one.key === key && ('service' in one.location ? one.location.service : '') === service,
+			);
 		return reply(200, { ...publicTemplate(template.value), missing: missingOf(template.value, has) });
 	},
 );
@@ -80,17 +82,17 @@ const create = operationOf(
 		body: 'NewTemplate',
 		query: 'TemplateQuery',
 		yaml: true,
-		answers: {
+		responses: {
 			201: { description: 'created', schema: 'WrittenTemplate' },
 			409: { description: 'the name is not available', schema: 'Problem' },
 		},
 	},
 	readTemplate,
-	async ({ store, identity, deed, input, note }) => {
+	async ({ store, caller, auditStamp, input, note }) => {
 		note({ scope: `templates/${input.name}` });
 		const checked = checkCodeKeys(keysOf(input), input.force);
 		if (!checked.ok) return checked;
-		const created = await createTemplate(store, input, identity, deed);
+		const created = await createTemplate(store, input, caller, auditStamp);
 		return created.ok ? reply(201, { ...created.value, warnings: input.warnings }) : created;
 	},
 );
@@ -105,15 +107,15 @@ const update = operationOf(
 		body: 'NewTemplate',
 		query: 'TemplateQuery',
 		yaml: true,
-		answers: {
+		responses: {
 			200: { description: 'the template as it is now', schema: 'WrittenTemplate' },
 			403: FORBIDDEN,
 		},
 	},
 	readTemplate,
-	async ({ store, identity, input, note }) => {
+	async ({ store, caller, input, note }) => {
 		note({ scope: `templates/${input.name}` });
-		const template = await ownTemplate(store, input.name, identity);
+		const template = await ownTemplate(store, input.name, caller);
 		if (!template.ok) return template;
 		const known = keysOf(template.value);
 		const added = keysOf(input).filter((key) => !known.includes(key));
@@ -132,12 +134,12 @@ const remove = operation(
 		summary: 'Delete a template of yours with its secrets; deployments made from it keep theirs',
 		permission: { resource, verb: 'delete', needs },
 		body: 'TemplateName',
-		answers: { 200: { description: 'deleted', schema: 'Deleted' }, 403: FORBIDDEN },
+		responses: { 200: { description: 'deleted', schema: 'Deleted' }, 403: FORBIDDEN },
 	},
 	TemplateName,
-	async ({ store, identity, input, note, step }) => {
+	async ({ store, caller, input, note, step }) => {
 		note({ scope: `templates/${input.name}` });
-		const deleted = await deleteTemplate(store, input.name, identity, step);
+		const deleted = await deleteTemplate(store, input.name, caller, step);
 		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
 	},
 );
@@ -151,16 +153,16 @@ const share = operation(
 			'Share a template of yours with your organization, or end that: its members may then make deployments of it, and read its values in a pod',
 		permission: { resource, verb: 'update', needs },
 		body: 'TemplateSharing',
-		answers: {
+		responses: {
 			200: { description: 'the template as it is now', schema: 'Template' },
 			403: FORBIDDEN,
 		},
 	},
 	TemplateSharing,
-	async ({ store, identity, input, name, note }) => {
+	async ({ store, caller, input, name, note }) => {
 		if (!parseName(name).ok) return refuse(403, NOT_YOUR_TEMPLATE);
 		note({ scope: `templates/${name}` });
-		const template = await ownTemplate(store, name, identity);
+		const template = await ownTemplate(store, name, caller);
 		if (!template.ok) return template;
 		if (input.shared && template.value.org === '')
 			return refuse(400, 'the template belongs to no organization, so there is nobody to share it with');

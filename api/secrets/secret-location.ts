@@ -4,15 +4,15 @@ import { parseName } from '../../contract/names.ts';
 import { tierPath } from '../../contract/tiers.ts';
 
 /** Where a secret lives. Names have passed `parseName`; `user` is a hash of the caller's subject. */
-export type Place =
+export type SecretLocation =
 	| { readonly kind: 'user'; readonly user: string }
 	| { readonly kind: 'org'; readonly org: string }
 	| { readonly kind: 'deployment'; readonly deployment: string; readonly service?: string }
 	| { readonly kind: 'template'; readonly template: string; readonly service?: string };
 
-/** A secret's place and its name there. */
-export interface Spot {
-	readonly place: Place;
+/** A secret's location and its name there. */
+export interface SecretRef {
+	readonly location: SecretLocation;
 	readonly key: string;
 }
 
@@ -24,43 +24,43 @@ export function userSegment(subject: string): string {
 	return createHash('sha256').update(subject).digest('hex').slice(0, 32);
 }
 
-/** The folder of a place's secrets inside the KV mount, without slashes at its ends. Pods read those that `tierPath` gives, and no other. */
-export function folderOf(place: Place): string {
-	switch (place.kind) {
+/** The folder of a location's secrets inside the KV mount, without slashes at its ends. Pods read those that `tierPath` gives, and no other. */
+export function folderOf(location: SecretLocation): string {
+	switch (location.kind) {
 		case 'user':
-			return `users/${place.user}/secrets`;
+			return `users/${location.user}/secrets`;
 		case 'org':
-			return tier('org', { org: place.org });
+			return tier('org', { org: location.org });
 		case 'deployment':
-			return place.service === undefined
-				? tier('deployment', { deployment: place.deployment })
-				: tier('service', { deployment: place.deployment, service: place.service });
+			return location.service === undefined
+				? tier('deployment', { deployment: location.deployment })
+				: tier('service', { deployment: location.deployment, service: location.service });
 		case 'template':
-			return place.service === undefined
-				? `templates/${place.template}/secrets`
-				: `templates/${place.template}/services/${place.service}/secrets`;
+			return location.service === undefined
+				? `templates/${location.template}/secrets`
+				: `templates/${location.template}/services/${location.service}/secrets`;
 		default:
-			return place satisfies never;
+			return location satisfies never;
 	}
 }
 
 function tier(...args: Parameters<typeof tierPath>): string {
 	const path = tierPath(...args);
-	if (path === undefined) throw new Error('a place without the names of its tier');
+	if (path === undefined) throw new Error('a location without the names of its tier');
 	return path;
 }
 
 /** The folder that holds a folder for each service of a deployment or template. */
-export function servicesFolderOf(place: { kind: 'deployment' | 'template'; name: string }): string {
-	return `${place.kind}s/${place.name}/services`;
+export function servicesFolderOf(location: { kind: 'deployment' | 'template'; name: string }): string {
+	return `${location.kind}s/${location.name}/services`;
 }
 
 /** The path of one secret inside the KV mount. */
-export function pathOf({ place, key }: Spot): string {
-	return `${folderOf(place)}/${key}`;
+export function pathOf({ location, key }: SecretRef): string {
+	return `${folderOf(location)}/${key}`;
 }
 
-const PATHS: readonly [RegExp, (names: readonly string[]) => Place][] = [
+const PATHS: readonly [RegExp, (names: readonly string[]) => SecretLocation][] = [
 	[/^users\/([0-9a-f]{32})\/secrets\/([^/]+)$/, ([user = '']) => ({ kind: 'user', user })],
 	[/^orgs\/([^/]+)\/secrets\/([^/]+)$/, ([org = '']) => ({ kind: 'org', org })],
 	[/^deployments\/([^/]+)\/secrets\/([^/]+)$/, ([deployment = '']) => ({ kind: 'deployment', deployment })],
@@ -75,13 +75,15 @@ const PATHS: readonly [RegExp, (names: readonly string[]) => Place][] = [
 	],
 ];
 
-function spotOf(path: string): Spot | undefined {
-	for (const [pattern, place] of PATHS) {
+function refOfPath(path: string): SecretRef | undefined {
+	for (const [pattern, location] of PATHS) {
 		const found = pattern.exec(path)?.slice(1);
 		if (found === undefined) continue;
 		const names = found.slice(0, -1);
 		const key = found.at(-1) ?? '';
-		return names.every((name) => parseName(name).ok) && isKey(key) ? { place: place(names), key } : undefined;
+		return names.every((name) => parseName(name).ok) && isKey(key)
+			? { location: location(names), key }
+			: undefined;
 	}
 	return undefined;
 }
@@ -91,21 +93,21 @@ const ID_PREFIX = 's2_';
 const OLD_ID_PREFIX = 's1_';
 
 /** A secret at one time between its creation and its deletion. A secret created later at the same path has another stamp. */
-export interface SecretRef extends Spot {
+export interface StampedSecretRef extends SecretRef {
 	/** Letters, digits, "-" and "_". Undefined in an id that was given out before ids had stamps. */
 	readonly stamp: string | undefined;
 }
 
 /**
  * The id of a secret: the stamp of its creation and its path, encoded. It needs no second database and stays the same until the secret
- * is deleted. Knowing one opens nothing, for whoever shows it must own the place that it leads to.
+ * is deleted. Knowing one opens nothing, for whoever shows it must own the location that it leads to.
  */
-export function idOf(spot: Spot, stamp: string): string {
-	return ID_PREFIX + Buffer.from(`${stamp} ${pathOf(spot)}`).toString('base64url');
+export function idOf(ref: SecretRef, stamp: string): string {
+	return ID_PREFIX + Buffer.from(`${stamp} ${pathOf(ref)}`).toString('base64url');
 }
 
 /** The secret that an id means; undefined for what is no id. Exactly one text means one secret. */
-export function refOfId(id: string): SecretRef | undefined {
+export function parseSecretId(id: string): StampedSecretRef | undefined {
 	const old = id.startsWith(OLD_ID_PREFIX);
 	if (!old && !id.startsWith(ID_PREFIX)) return undefined;
 	const encoded = id.slice(ID_PREFIX.length);
@@ -113,6 +115,6 @@ export function refOfId(id: string): SecretRef | undefined {
 	// Only one of the many texts that base64url decodes to the same bytes.
 	if (Buffer.from(text).toString('base64url') !== encoded) return undefined;
 	const [, stamp, path = ''] = old ? ['', undefined, text] : (/^([A-Za-z0-9_-]+) (.*)$/s.exec(text) ?? []);
-	const spot = spotOf(path);
-	return spot === undefined ? undefined : { ...spot, stamp };
+	const ref = refOfPath(path);
+	return ref === undefined ? undefined : { ...ref, stamp };
 }

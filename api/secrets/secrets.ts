@@ -5,16 +5,23 @@ import { VALUE_FIELD } from '../../contract/tiers.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import type { Head, Store } from '../store/store.ts';
-import { folderOf, idOf, type Place, pathOf, type SecretRef, type Spot } from './secret-location.ts';
+import {
+	folderOf,
+	idOf,
+	pathOf,
+	type SecretLocation,
+	type SecretRef,
+	type StampedSecretRef,
+} from './secret-location.ts';
 
 /** What is known of a secret; never its value. */
-export interface Known extends Spot {
+export interface SecretSummary extends SecretRef {
 	readonly id: string;
 	readonly description: string;
 }
 
 /** Who does something, and when. */
-export interface Deed {
+export interface AuditStamp {
 	readonly subject: string;
 	readonly at: Date;
 }
@@ -25,22 +32,22 @@ const AT_ONCE = 12;
 /**
  * Creates a secret, also over one that was soft-deleted. Of concurrent calls exactly one succeeds.
  *
- * @param isStill asked once the value is written: whether the place still is what the call was allowed for. Else it is taken back
+ * @param isStillOwned asked once the value is written: whether the location still is what the call was allowed for. Else it is taken back
  */
 export async function createSecret(
 	store: Store,
-	spot: Spot,
+	ref: SecretRef,
 	given: { readonly value: string; readonly description: string },
-	deed: Deed,
-	isStill: () => Promise<Result<void, Problem>> = () => Promise.resolve(ok(undefined)),
-): Promise<Result<Known, Problem>> {
-	const outcome = await putNew(store, pathOf(spot), given.value);
+	auditStamp: AuditStamp,
+	isStillOwned: () => Promise<Result<void, Problem>> = () => Promise.resolve(ok(undefined)),
+): Promise<Result<SecretSummary, Problem>> {
+	const outcome = await putNew(store, pathOf(ref), given.value);
 	if (outcome === 'conflict')
-		return refuse(409, `the key ${spot.key} exists at this scope already; PUT changes its value`);
+		return refuse(409, `the key ${ref.key} exists at this scope already; PUT changes its value`);
 	const stamp = newStamp();
-	const describing = store.describe(pathOf(spot), {
-		...initialMetadata(spot, stamp, deed),
-		owner: ownerOf(spot.place, deed.subject),
+	const describing = store.describe(pathOf(ref), {
+		...initialMetadata(ref, stamp, auditStamp),
+		owner: ownerOf(ref.location, auditStamp.subject),
 		description: given.description || null,
 		// What a soft-deleted predecessor left.
 		updated_by: null,
@@ -48,10 +55,10 @@ export async function createSecret(
 		copied_from: null,
 		copy: null,
 	});
-	const [, still] = await Promise.all([describing, isStill()]);
-	if (still.ok) return ok({ ...spot, id: idOf(spot, stamp), description: given.description });
+	const [, still] = await Promise.all([describing, isStillOwned()]);
+	if (still.ok) return ok({ ...ref, id: idOf(ref, stamp), description: given.description });
 	// Else it would become a secret of whoever creates the template or deployment of that name next.
-	if ((await store.head(pathOf(spot)))?.metadata['stamp'] === stamp) await store.remove(pathOf(spot));
+	if ((await store.head(pathOf(ref)))?.metadata['stamp'] === stamp) await store.remove(pathOf(ref));
 	return still;
 }
 
@@ -68,18 +75,18 @@ export function newStamp(): string {
  * and stamp say it as well.
  */
 export function initialMetadata(
-	spot: Spot,
+	ref: SecretRef,
 	stamp: string,
-	deed: Deed,
+	auditStamp: AuditStamp,
 ): {
 	readonly id: string | null;
 	readonly stamp: string;
 	readonly created_by: string;
 	readonly created_at: string;
 } {
-	const id = idOf(spot, stamp);
+	const id = idOf(ref, stamp);
 	const kept = id.length <= METADATA_BYTES ? id : null;
-	return { id: kept, stamp, created_by: deed.subject, created_at: deed.at.toISOString() };
+	return { id: kept, stamp, created_by: auditStamp.subject, created_at: auditStamp.at.toISOString() };
 }
 
 /** The stamp of a secret. One that was written past the API has none in its metadata: then it is the time of its creation. */
@@ -88,13 +95,13 @@ function stampOf({ metadata, createdAt }: Head): string {
 }
 
 /** True when the secret at a path is still the one that `ref` means, and not a later one of the same name. */
-function isMeant({ stamp }: SecretRef, head: Head | undefined): head is Head {
+function isSameSecret({ stamp }: StampedSecretRef, head: Head | undefined): head is Head {
 	if (head?.live !== true) return false;
 	return stamp === undefined ? head.metadata['stamp'] === undefined : stamp === stampOf(head);
 }
 
-function ownerOf(place: Place, subject: string): string {
-	return place.kind === 'org' ? `org:${place.org}` : subject;
+function ownerOf(location: SecretLocation, subject: string): string {
+	return location.kind === 'org' ? `org:${location.org}` : subject;
 }
 
 /** Writes a value where none lives: nothing was ever there, or what was there is deleted. */
@@ -113,50 +120,53 @@ export async function putNew(store: Store, path: string, value: string): Promise
  */
 export async function updateSecret(
 	store: Store,
-	ref: SecretRef,
+	ref: StampedSecretRef,
 	given: { readonly value: string; readonly description: string | undefined },
-	deed: Deed,
+	auditStamp: AuditStamp,
 ): Promise<Result<void, Problem>> {
 	const path = pathOf(ref);
 	// Ends: whenever this call has to try again, another one got something done.
 	for (;;) {
 		const head = await store.head(path);
-		if (!isMeant(ref, head)) return refuse(404, NO_SUCH_SECRET);
+		if (!isSameSecret(ref, head)) return refuse(404, NO_SUCH_SECRET);
 		const written = await store.put(path, { [VALUE_FIELD]: given.value }, head.version);
 		if (written === 'conflict') continue;
 		const { description } = given;
 		await store.describe(path, {
 			...(description === undefined ? {} : { description: description || null }),
-			updated_by: deed.subject,
-			updated_at: deed.at.toISOString(),
+			updated_by: auditStamp.subject,
+			updated_at: auditStamp.at.toISOString(),
 		});
 		return ok(undefined);
 	}
 }
 
 /** Removes a secret with all its versions and what was known of it. */
-export async function deleteSecret(store: Store, ref: SecretRef): Promise<Result<void, Problem>> {
-	if (!isMeant(ref, await store.head(pathOf(ref)))) return refuse(404, NO_SUCH_SECRET);
+export async function deleteSecret(store: Store, ref: StampedSecretRef): Promise<Result<void, Problem>> {
+	if (!isSameSecret(ref, await store.head(pathOf(ref)))) return refuse(404, NO_SUCH_SECRET);
 	await store.remove(pathOf(ref));
 	return ok(undefined);
 }
 
-/** The secrets of some places, sorted by place and key: one request a place and one a key. */
-export async function listSecrets(store: Store, places: readonly Place[]): Promise<readonly Known[]> {
-	const spots = (await mapAtMost(AT_ONCE, places, (place) => spotsIn(store, place))).flat();
-	const found = await mapAtMost(AT_ONCE, spots, async (spot) => ({
-		spot,
-		head: await store.head(pathOf(spot)),
+/** The secrets of some locations, sorted by location and key: one request a location and one a key. */
+export async function listSecrets(
+	store: Store,
+	locations: readonly SecretLocation[],
+): Promise<readonly SecretSummary[]> {
+	const refs = (await mapAtMost(AT_ONCE, locations, (location) => refsIn(store, location))).flat();
+	const found = await mapAtMost(AT_ONCE, refs, async (ref) => ({
+		ref,
+		head: await store.head(pathOf(ref)),
 	}));
-	return found.flatMap(({ spot, head }) => (head?.live ? [knownOf(spot, head)] : []));
+	return found.flatMap(({ ref, head }) => (head?.live ? [summaryOf(ref, head)] : []));
 }
 
-function knownOf(spot: Spot, head: Head): Known {
-	return { ...spot, id: idOf(spot, stampOf(head)), description: head.metadata['description'] ?? '' };
+function summaryOf(ref: SecretRef, head: Head): SecretSummary {
+	return { ...ref, id: idOf(ref, stampOf(head)), description: head.metadata['description'] ?? '' };
 }
 
-/** What lies in a place. Names that no pod could receive, written past the API, are left out: it manages what pods receive. */
-export async function spotsIn(store: Store, place: Place): Promise<readonly Spot[]> {
-	const names = await store.list(folderOf(place));
-	return names.filter(isKey).map((key) => ({ place, key }));
+/** What lies in a location. Names that no pod could receive, written past the API, are left out: it manages what pods receive. */
+export async function refsIn(store: Store, location: SecretLocation): Promise<readonly SecretRef[]> {
+	const names = await store.list(folderOf(location));
+	return names.filter(isKey).map((key) => ({ location, key }));
 }

@@ -3,9 +3,9 @@ import express, { type Express, type Request, type RequestHandler, type Response
 import type { Logger } from 'pino';
 import { ok, type Result } from '../../contract/result.ts';
 import type { AuditSink } from '../audit/lines.ts';
-import { type AuditTrail, beforeChanges, openTrail } from '../audit/trail.ts';
+import { type AuditTrail, beforeChanges, createAuditTrail } from '../audit/trail.ts';
 import type { Access } from '../auth/access.ts';
-import type { Identity } from '../auth/caller.ts';
+import type { Caller } from '../auth/caller.ts';
 import { type Problem, refuse } from '../problem.ts';
 import { StoreFailure } from '../store/store.ts';
 import { bodyReader, type ReadBody } from './body.ts';
@@ -15,7 +15,7 @@ import type { OpenApiDocument } from './openapi.ts';
 import type { Operation, Reply, Services } from './operation.ts';
 
 /** What the routes need. */
-export interface AppParts {
+export interface AppDependencies {
 	readonly operations: readonly Operation[];
 	readonly openApi: OpenApiDocument;
 	/** Undefined when no store is configured. */
@@ -42,7 +42,7 @@ interface Trail {
 }
 
 /** The API's routes, beside them `/openapi.json`, `/healthz`, `/readyz` and `/metrics`. */
-export function createApp(parts: AppParts): Express {
+export function createApp(parts: AppDependencies): Express {
 	const app = express();
 	app.disable('x-powered-by');
 	app.disable('etag');
@@ -71,7 +71,7 @@ export function createApp(parts: AppParts): Express {
 	return app;
 }
 
-function addSystemRoutes(app: Express, { openApi, metrics, notReady, log }: AppParts): void {
+function addSystemRoutes(app: Express, { openApi, metrics, notReady, log }: AppDependencies): void {
 	app.get('/healthz', (_request, response) => void response.type('text').send('ok\n'));
 	app.get('/readyz', async (_request, response) => {
 		const reason = await notReady();
@@ -92,14 +92,14 @@ function addSystemRoutes(app: Express, { openApi, metrics, notReady, log }: AppP
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Gives every call its id, and sees to it that it leaves its audit lines and a log line, however it ends. */
-function trailFor({ audit: sink, metrics, log, now }: AppParts): RequestHandler {
+function trailFor({ audit: sink, metrics, log, now }: AppDependencies): RequestHandler {
 	return (request, response, next) => {
 		const given = request.get('x-request-id');
 		const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
 		const started = performance.now();
 		// A connection that is gone may no longer tell.
 		const ip = request.ip ?? request.socket.remoteAddress ?? '';
-		const audit = openTrail(sink, now, { requestId, ip });
+		const audit = createAuditTrail(sink, now, { requestId, ip });
 		let closed = false;
 		const trail: Trail = {
 			audit,
@@ -109,7 +109,7 @@ function trailFor({ audit: sink, metrics, log, now }: AppParts): RequestHandler 
 				if (!closed || trail.working) return;
 				const { statusCode: status, writableFinished } = response;
 				const seconds = (performance.now() - started) / 1000;
-				metrics.called(audit.action, status, seconds);
+				metrics.recordCall(audit.action, status, seconds);
 				audit.end(status, writableFinished);
 				const ms = Math.round(seconds * 1000);
 				log.debug({ requestId, action: audit.action, status, ms }, 'call');
@@ -126,7 +126,7 @@ function trailFor({ audit: sink, metrics, log, now }: AppParts): RequestHandler 
 }
 
 async function serve(
-	parts: AppParts,
+	parts: AppDependencies,
 	readBody: ReadBody,
 	operation: Operation,
 	request: Request,
@@ -166,7 +166,7 @@ interface Exchange {
 
 /** Who, whether, what: in this order, so that nobody learns more than they may. */
 async function answer(
-	parts: AppParts,
+	parts: AppDependencies,
 	readBody: ReadBody,
 	operation: Operation,
 	exchange: Exchange,
@@ -175,13 +175,13 @@ async function answer(
 	const { request, response, audit } = exchange;
 	if (services === undefined)
 		return refuse(503, 'no store is configured: the operator must set ENVTIER_API_STORE');
-	const identified = await signIn(parts, exchange);
-	if (!identified.ok) return identified;
-	const identity = identified.value;
-	audit.identity = identity;
+	const authenticated = await authenticateCall(parts, exchange);
+	if (!authenticated.ok) return authenticated;
+	const caller = authenticated.value;
+	audit.caller = caller;
 	// With a name in the body, RBAC is asked once the body is read.
-	const later = operation.named && identity.user !== undefined;
-	const allowed = later ? ok(undefined) : await access.authorize(identity, operation.permission);
+	const later = operation.named && caller.user !== undefined;
+	const allowed = later ? ok(undefined) : await access.authorize(caller, operation.permission);
 	if (!allowed.ok) return allowed;
 	const query = { ...request.query };
 	const body =
@@ -191,10 +191,10 @@ async function answer(
 		{
 			...services,
 			store: beforeChanges(services.store, audit.intend),
-			identity,
-			deed: { subject: identity.subject, at: now() },
+			caller,
+			auditStamp: { subject: caller.subject, at: now() },
 			name: String(request.params['name'] ?? ''),
-			authorize: (permission, name) => access.authorize(identity, permission, name),
+			authorize: (permission, name) => access.authorize(caller, permission, name),
 			note: audit.note,
 			step: audit.step,
 			requestId: audit.requestId,
@@ -203,38 +203,38 @@ async function answer(
 	);
 }
 
-async function signIn(
-	{ access, limits, metrics, log }: AppParts,
+async function authenticateCall(
+	{ access, limits, metrics, log }: AppDependencies,
 	{ request, response, audit }: Exchange,
-): Promise<Result<Identity, Problem>> {
+): Promise<Result<Caller, Problem>> {
 	const ip = request.ip ?? '';
 	const authorization = request.get('authorization');
-	const identify = () => access.identify({ authorization, org: request.get('envtier-org') });
+	const authenticate = () => access.authenticate({ authorization, org: request.get('envtier-org') });
 	const failed = (status: number, reason: string): void => {
-		if (authorization !== undefined) metrics.loginFailed();
+		if (authorization !== undefined) metrics.recordFailedLogin();
 		log.info({ requestId: audit.requestId, status, reason, ip }, 'authentication failed');
 	};
 	// Without credentials there is nothing to check and nothing to count.
 	const login =
 		authorization === undefined
-			? ({ kind: 'checked', identified: await identify() } as const)
-			: await limits.login(ip, authorization, identify);
+			? ({ kind: 'checked', authenticated: await authenticate() } as const)
+			: await limits.login(ip, authorization, authenticate);
 	if (login.kind === 'too-many') {
 		failed(429, 'too many failed logins');
 		return tooMany(response, login.seconds, 'too many failed logins from your address');
 	}
-	const { identified } = login;
-	if (!identified.ok) {
-		const { status, message } = identified.error;
+	const { authenticated } = login;
+	if (!authenticated.ok) {
+		const { status, message } = authenticated.error;
 		if (status === 401) {
 			response.set('www-authenticate', 'Bearer');
 			failed(status, message);
 		} else log.info({ requestId: audit.requestId, status, reason: message, ip }, 'login refused');
-		return identified;
+		return authenticated;
 	}
-	const wait = await limits.call(identified.value.subject);
-	audit.identity = identified.value;
-	return wait === undefined ? identified : tooMany(response, wait, 'too many calls');
+	const wait = await limits.call(authenticated.value.subject);
+	audit.caller = authenticated.value;
+	return wait === undefined ? authenticated : tooMany(response, wait, 'too many calls');
 }
 
 function tooMany(response: Response, seconds: number, what: string): Result<never, Problem> {

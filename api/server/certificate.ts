@@ -4,15 +4,15 @@ import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../contract/result.ts';
 
 /** A serving certificate with its chain and its key, as PEM text, named as Node's TLS options name them. */
-export interface Pair {
+export interface KeyPair {
 	readonly cert: string;
 	readonly key: string;
 }
 
 /** A pair of files that is followed. */
 export interface CertificateFiles {
-	current(): Pair;
-	onChange(listener: (pair: Pair) => void): void;
+	current(): KeyPair;
+	onChange(listener: (pair: KeyPair) => void): void;
 	close(): void;
 }
 
@@ -31,8 +31,8 @@ export function openCertificateFiles(
 	if (!first.ok) return first;
 	let pair = first.value;
 	let refused = '';
-	const listeners: ((pair: Pair) => void)[] = [];
-	const look = (): void => {
+	const listeners: ((pair: KeyPair) => void)[] = [];
+	const reload = (): void => {
 		const next = read(certificateFile, keyFile);
 		if (!next.ok) {
 			if (next.error !== refused)
@@ -46,7 +46,7 @@ export function openCertificateFiles(
 		log.info('certificate changed');
 		for (const listener of listeners) listener(pair);
 	};
-	const timer = setInterval(look, INTERVAL).unref();
+	const timer = setInterval(reload, INTERVAL).unref();
 	return ok({
 		current: () => pair,
 		onChange: (listener) => void listeners.push(listener),
@@ -54,7 +54,7 @@ export function openCertificateFiles(
 	});
 }
 
-function read(certificateFile: string, keyFile: string): Result<Pair> {
+function read(certificateFile: string, keyFile: string): Result<KeyPair> {
 	try {
 		const pair = { cert: readFileSync(certificateFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
 		return new X509Certificate(pair.cert).checkPrivateKey(createPrivateKey(pair.key))

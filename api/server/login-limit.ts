@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Result } from '../../contract/result.ts';
-import type { Identity } from '../auth/caller.ts';
+import type { Caller } from '../auth/caller.ts';
 import { createQueue } from '../concurrency.ts';
 import type { Problem } from '../problem.ts';
 
 /** What became of credentials: checked, or refused because of too many failed logins, for so many seconds. */
 export type Login =
-	| { readonly kind: 'checked'; readonly identified: Result<Identity, Problem> }
+	| { readonly kind: 'checked'; readonly authenticated: Result<Caller, Problem> }
 	| { readonly kind: 'too-many'; readonly seconds: number };
 
-type Identify = () => Promise<Result<Identity, Problem>>;
+type Authenticate = () => Promise<Result<Caller, Problem>>;
 
 /** Has credentials checked, within a limit on failed logins of an address. */
-export type LoginLimit = (address: string, credential: string, identify: Identify) => Promise<Login>;
+export type LoginLimit = (address: string, credential: string, authenticate: Authenticate) => Promise<Login>;
 
 const SECONDS = 60;
 /** Checks at a time for all addresses that are beyond their limit. A check may be a request to Vault or to the API server. */
@@ -32,39 +32,41 @@ const REMEMBERED = { milliseconds: 600_000, most: 10_000 };
 export function createLoginLimit(most: number): LoginLimit {
 	const attempts = new RateLimiterMemory({ points: most, duration: SECONDS });
 	const queue = createQueue(AT_ONCE, WAITING);
-	const valid = rememberValid();
+	const valid = createCredentialCache();
 	/** Counts the check before it begins. */
-	const counted = async (address: string, identify: Identify): Promise<Login> => {
+	const checkWithinLimit = async (address: string, authenticate: Authenticate): Promise<Login> => {
 		const client = clientOf(address);
 		const { consumedPoints, msBeforeNext } = await attempts.penalty(client);
 		const tooMany = { kind: 'too-many', seconds: Math.max(1, Math.ceil(msBeforeNext / 1000)) } as const;
 		const within = consumedPoints <= most;
 		let failed = false;
 		try {
-			const identified = within ? await identify() : await queue(identify);
-			failed = identified === undefined || isFailed(identified);
-			return identified === undefined || (failed && !within) ? tooMany : { kind: 'checked', identified };
+			const authenticated = within ? await authenticate() : await queue(authenticate);
+			failed = authenticated === undefined || isFailed(authenticated);
+			return authenticated === undefined || (failed && !within)
+				? tooMany
+				: { kind: 'checked', authenticated };
 		} finally {
 			// Also when Vault is away: that is no failed login.
 			if (!failed) await attempts.reward(client);
 		}
 	};
-	return async (address, credential, identify) => {
+	return async (address, credential, authenticate) => {
 		const hash = createHash('sha256').update(credential).digest('base64');
 		if (valid.has(hash)) {
-			const identified = await identify();
-			if (!isFailed(identified)) return { kind: 'checked', identified };
+			const authenticated = await authenticate();
+			if (!isFailed(authenticated)) return { kind: 'checked', authenticated };
 			valid.forget(hash);
 		}
-		const login = await counted(address, identify);
-		if (login.kind === 'checked' && login.identified.ok) valid.add(hash);
+		const login = await checkWithinLimit(address, authenticate);
+		if (login.kind === 'checked' && login.authenticated.ok) valid.add(hash);
 		return login;
 	};
 }
 
 /** Other refusals are no failed logins: the credentials are valid, or nobody could check them. */
-function isFailed(identified: Result<Identity, Problem>): boolean {
-	return !identified.ok && identified.error.status === 401;
+function isFailed(authenticated: Result<Caller, Problem>): boolean {
+	return !authenticated.ok && authenticated.error.status === 401;
 }
 
 /** Whoever has one IPv6 address has all 2^64 of its network (RFC 4291, section 2.5.4). */
@@ -77,7 +79,7 @@ function clientOf(address: string): string {
 	return [...groups, ...zeros, ...rest].slice(0, 4).join(':');
 }
 
-function rememberValid(): {
+function createCredentialCache(): {
 	has(hash: string): boolean;
 	add(hash: string): void;
 	forget(hash: string): void;

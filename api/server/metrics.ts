@@ -4,10 +4,10 @@ import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client
 export interface Metrics {
 	readonly registry: Registry;
 	/** One call of an operation. */
-	called(operation: string, status: number, seconds: number): void;
+	recordCall(operation: string, status: number, seconds: number): void;
 	/** One request to the store, by what it was for and the HTTP status. */
-	stored(operation: string, status: number): void;
-	loginFailed(): void;
+	recordStoreRequest(operation: string, status: number): void;
+	recordFailedLogin(): void;
 }
 
 /** Makes a registry with the API's metrics and those of the process. */
@@ -41,11 +41,11 @@ export function createMetrics(): Metrics {
 	});
 	return {
 		registry,
-		called: (operation, status, seconds) => {
+		recordCall: (operation, status, seconds) => {
 			calls.inc({ operation, status });
 			durations.observe({ operation }, seconds);
 		},
-		stored: (kind, status) => requests.inc({ kind, status }),
-		loginFailed: () => logins.inc(),
+		recordStoreRequest: (kind, status) => requests.inc({ kind, status }),
+		recordFailedLogin: () => logins.inc(),
 	};
 }

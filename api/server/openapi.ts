@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SCHEMAS, type SchemaName } from '../schemas/named.ts';
-import type { Documented, Operation } from './operation.ts';
+import type { DocumentedResponse, Operation } from './operation.ts';
 
 /** An OpenAPI 3.1 document: plain JSON. */
 export type OpenApiDocument = Readonly<Record<string, unknown>>;
@@ -21,7 +21,7 @@ const ORG_PARAMETER = {
 } as const;
 
 /** What any call may be answered. */
-const ALWAYS: Readonly<Record<number, Documented>> = {
+const ALWAYS: Readonly<Record<number, DocumentedResponse>> = {
 	400: { description: 'the body, the query or a header is malformed', schema: 'Problem' },
 	401: { description: 'no credentials, or credentials that are not valid', schema: 'Problem' },
 	403: { description: 'a scope or role is missing', schema: 'Problem' },
@@ -32,7 +32,7 @@ const ALWAYS: Readonly<Record<number, Documented>> = {
 		schema: 'Problem',
 	},
 };
-const WITH_BODY: Readonly<Record<number, Documented>> = {
+const WITH_BODY: Readonly<Record<number, DocumentedResponse>> = {
 	413: { description: 'the body is too large', schema: 'Problem' },
 	415: { description: 'the body is not JSON', schema: 'Problem' },
 };
@@ -83,8 +83,8 @@ function schemaOf(name: SchemaName): object {
 }
 
 function describe(operation: Operation): object {
-	const { id, summary, body, yaml, query, answers } = operation;
-	const everything = { ...ALWAYS, ...(body === undefined ? {} : WITH_BODY), ...answers };
+	const { id, summary, body, yaml, query, responses } = operation;
+	const everything = { ...ALWAYS, ...(body === undefined ? {} : WITH_BODY), ...responses };
 	return {
 		operationId: id,
 		summary,

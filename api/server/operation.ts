@@ -2,20 +2,20 @@ import type { z } from 'zod';
 import { ok, type Result } from '../../contract/result.ts';
 import type { AuditNote } from '../audit/lines.ts';
 import type { RecordStep } from '../audit/steps.ts';
-import type { Identity } from '../auth/caller.ts';
+import type { Caller } from '../auth/caller.ts';
 import type { Permission } from '../auth/permission.ts';
 import type { NameRule } from '../deployments/name-rules.ts';
-import type { Undoing } from '../deployments/recovery.ts';
+import type { UndoQueue } from '../deployments/recovery.ts';
 import { type Problem, refuse } from '../problem.ts';
-import { faultsOf } from '../schemas/common.ts';
+import { validationMessage } from '../schemas/common.ts';
 import type { SchemaName } from '../schemas/named.ts';
-import type { Deed } from '../secrets/secrets.ts';
+import type { AuditStamp } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 
 /** What an operation works with. */
 export interface Services {
 	readonly store: Store;
-	readonly undoing: Undoing;
+	readonly undoQueue: UndoQueue;
 	readonly now: () => Date;
 	/** The names of deployments that the operator reserved. */
 	readonly nameRules: readonly NameRule[];
@@ -23,15 +23,15 @@ export interface Services {
 
 /** One call of an operation, its caller known and allowed. */
 export interface Call<Input> extends Services {
-	readonly identity: Identity;
-	readonly deed: Deed;
+	readonly caller: Caller;
+	readonly auditStamp: AuditStamp;
 	/** The checked body, or the checked query where there is no body. */
 	readonly input: Input;
 	/** The last segment of the path, where the operation has one. */
 	readonly name: string;
 	/** Asks whether the caller may do more than the operation itself needs; `name` is the resourceName for RBAC. */
 	readonly authorize: (permission: Permission, name: string) => Promise<Result<void, Problem>>;
-	/** Says which places the call is about, before anything is changed: for the audit. */
+	/** Says which locations the call is about, before anything is changed: for the audit. */
 	readonly note: (...notes: readonly AuditNote[]) => void;
 	/** Audits a step of its own, such as the copy of one secret. */
 	readonly step: RecordStep;
@@ -45,7 +45,7 @@ export interface Reply {
 }
 
 /** An answer that the OpenAPI document promises. */
-export interface Documented {
+export interface DocumentedResponse {
 	readonly description: string;
 	readonly schema?: SchemaName;
 }
@@ -65,7 +65,7 @@ export interface Operation {
 	/** True when a body may be YAML as well. */
 	readonly yaml?: true;
 	readonly query?: SchemaName;
-	readonly answers: Readonly<Record<number, Documented>>;
+	readonly responses: Readonly<Record<number, DocumentedResponse>>;
 	/** `raw` is the decoded body or the query; `{ query, body }` where the operation has both. */
 	run(call: Omit<Call<unknown>, 'input'>, raw: unknown): Promise<Result<Reply, Problem>>;
 }
@@ -83,7 +83,7 @@ export function operation<S extends z.ZodType>(
 ): Operation {
 	const read = (raw: unknown): Result<z.output<S>, Problem> => {
 		const parsed = input.safeParse(raw, { reportInput: true });
-		return parsed.success ? ok(parsed.data) : refuse(400, faultsOf(parsed.error));
+		return parsed.success ? ok(parsed.data) : refuse(400, validationMessage(parsed.error));
 	};
 	return operationOf(what, read, handle, nameOf);
 }

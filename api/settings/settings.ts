@@ -68,8 +68,8 @@ class Reader {
 		if (text === undefined) return undefined;
 		const parsed = parse(text);
 		if (parsed.ok) return parsed.value;
-		const place = !this.#env[name] && this.#file[name] ? `${CONFIG_KEYS[name]} (${name})` : name;
-		this.problems.push(`${place} must be ${parsed.error}`);
+		const location = !this.#env[name] && this.#file[name] ? `${CONFIG_KEYS[name]} (${name})` : name;
+		this.problems.push(`${location} must be ${parsed.error}`);
 		return undefined;
 	}
 
@@ -146,11 +146,11 @@ export function readSettings(env: Env, file: FileSettings = {}): Result<Settings
 }
 
 function readStore(reader: Reader): StoreSettings {
-	const asked = reader.optional('ENVTIER_API_STORE', oneOf('vault', 'memory'));
+	const kind = reader.optional('ENVTIER_API_STORE', oneOf('vault', 'memory'));
 	const address = reader.optional('ENVTIER_VAULT_ADDR', parseVaultAddress);
-	if (asked === 'memory') return { kind: 'memory' };
+	if (kind === 'memory') return { kind: 'memory' };
 	if (address === undefined) {
-		if (asked === 'vault') reader.problems.push('ENVTIER_VAULT_ADDR is not set: the store vault needs it');
+		if (kind === 'vault') reader.problems.push('ENVTIER_VAULT_ADDR is not set: the store vault needs it');
 		return { kind: 'none' };
 	}
 	if (address.startsWith('http:') && !reader.flag('ENVTIER_VAULT_INSECURE_HTTP'))

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { VaultSession } from '../vault/session.ts';
-import type { VaultAnswer, VaultRequest, VaultTransport } from '../vault/transport.ts';
+import type { VaultRequest, VaultResponse, VaultTransport } from '../vault/transport.ts';
 import { type Head, type Store, StoreFailure } from './store.ts';
 
 /** What the store needs to reach its KV v2 mount. */
-export interface VaultStoreParts {
+export interface VaultStoreOptions {
 	readonly transport: VaultTransport;
 	readonly session: VaultSession;
 	/** Without slashes at its ends. */
@@ -29,11 +29,11 @@ const FIELDS = z.object({ data: z.object({ data: z.record(z.string(), z.string()
 const ERRORS = z.object({ errors: z.array(z.string()) });
 
 /** A store in a KV v2 mount of Vault or OpenBao. Needs the rights of the shipped policy and no more. */
-export function createVaultStore({ transport, session, mount, observe }: VaultStoreParts): Store {
+export function createVaultStore({ transport, session, mount, observe }: VaultStoreOptions): Store {
 	const at = (part: 'data' | 'metadata', path: string): string =>
 		`${mount}/${part}/${path.split('/').map(encodeURIComponent).join('/')}`;
-	const ask = async (operation: string, request: VaultRequest): Promise<VaultAnswer> => {
-		const send = async (token: string): Promise<VaultAnswer> => {
+	const ask = async (operation: string, request: VaultRequest): Promise<VaultResponse> => {
+		const send = async (token: string): Promise<VaultResponse> => {
 			const answer = await transport.send({ ...request, token });
 			observe(operation, answer.status);
 			return answer;
@@ -116,13 +116,13 @@ function headOf(data: z.infer<typeof METADATA>['data']): Head {
 	};
 }
 
-function errorsOf(answer: VaultAnswer): readonly string[] {
+function errorsOf(answer: VaultResponse): readonly string[] {
 	const parsed = ERRORS.safeParse(answer.json);
 	return parsed.success ? parsed.data.errors : [];
 }
 
 /** Vault's own words are left out: no promise of ours can hold for what another program says. */
-function unexpected(request: VaultRequest, answer: VaultAnswer, capability: string): StoreFailure {
+function unexpected(request: VaultRequest, answer: VaultResponse, capability: string): StoreFailure {
 	const path = request.path.replace(/\?.*$/, '');
 	if (answer.status === 403)
 		return new StoreFailure(

@@ -1,7 +1,7 @@
 import leven from 'leven';
 import { ok, type Result } from '../../contract/result.ts';
 import { type Problem, refuse } from '../problem.ts';
-import { faultsOf } from '../schemas/common.ts';
+import { validationMessage } from '../schemas/common.ts';
 import { StoredTemplate, TemplateQuery, type TemplateService } from '../schemas/templates.ts';
 
 /** A template as a person wrote it, checked. */
@@ -30,10 +30,10 @@ const MOST_FIELDS = 5;
 export function readTemplate(raw: unknown): Result<TemplateInput, Problem> {
 	const { query, body } = raw as { query: unknown; body: unknown };
 	const asked = TemplateQuery.safeParse(query, { reportInput: true });
-	if (!asked.success) return refuse(400, faultsOf(asked.error));
+	if (!asked.success) return refuse(400, validationMessage(asked.error));
 	const kept = isFields(body) ? withoutIgnored(body) : body;
 	const parsed = StoredTemplate.safeParse(kept, { reportInput: true });
-	if (!parsed.success) return refuse(400, faultsOf(parsed.error));
+	if (!parsed.success) return refuse(400, validationMessage(parsed.error));
 	const { name = asked.data.name, services, force } = parsed.data;
 	if (name === undefined) return refuse(400, 'name is required: at the top of the template, or as ?name=');
 	if (asked.data.name !== undefined && asked.data.name !== name)

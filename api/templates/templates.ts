@@ -4,8 +4,8 @@ import type { RecordStep } from '../audit/steps.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
 import type { TemplateService } from '../schemas/templates.ts';
-import { type Place, servicesFolderOf, userSegment } from '../secrets/secret-location.ts';
-import { type Deed, type Known, listSecrets, newStamp } from '../secrets/secrets.ts';
+import { type SecretLocation, servicesFolderOf, userSegment } from '../secrets/secret-location.ts';
+import { type AuditStamp, listSecrets, newStamp, type SecretSummary } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 
 /** A template: which services a deployment made from it has, and which secrets each of them wants. */
@@ -29,7 +29,7 @@ export interface StoredTemplate extends Template {
 }
 
 /** A declared secret. */
-export interface Declared {
+export interface DeclaredSecret {
 	readonly serviceName: string;
 	readonly key: string;
 }
@@ -52,7 +52,7 @@ function indexesOf({ owner, org }: Pick<Template, 'owner' | 'org'>): readonly st
 	return org === '' ? [ownersIndex(owner)] : [ownersIndex(owner), orgsIndex(org)];
 }
 
-/** What is written in the place of a template that was deleted, so that version numbers never start again. */
+/** What is written in place of the definition of a deleted template, so that version numbers never start again. */
 const DELETED = { definition: 'deleted' };
 
 /** The template of that name, whoever may see it; one that is being deleted too. */
@@ -124,7 +124,7 @@ export async function createTemplate(
 	store: Store,
 	{ name, services }: Pick<Template, 'name' | 'services'>,
 	viewer: Viewer,
-	deed: Deed,
+	auditStamp: AuditStamp,
 ): Promise<Result<Template, Problem>> {
 	const template: StoredTemplate = {
 		name,
@@ -132,7 +132,7 @@ export async function createTemplate(
 		org: viewer.org ?? '',
 		shared: false,
 		services,
-		createdAt: deed.at.toISOString(),
+		createdAt: auditStamp.at.toISOString(),
 		stamp: newStamp(),
 		deleting: false,
 	};
@@ -143,14 +143,14 @@ export async function createTemplate(
 	// The indexes first: an entry without its template is ignored, a template without its entry would be lost.
 	for (const folder of indexesOf(template)) await store.put(`${folder}/${name}`, MARKER, 0);
 	if ((await store.put(definitionOf(name), encode(template), head?.version ?? 0)) === 'conflict') {
-		await forget(store, template, await storedTemplate(store, name));
+		await removeIndexEntries(store, template, await storedTemplate(store, name));
 		return taken;
 	}
 	return ok(publicTemplate(template));
 }
 
 /** Takes back index entries that lead to someone else's template. */
-async function forget(store: Store, mine: Template, holder: Template | undefined): Promise<void> {
+async function removeIndexEntries(store: Store, mine: Template, holder: Template | undefined): Promise<void> {
 	const theirs = holder === undefined ? [] : indexesOf(holder);
 	for (const folder of indexesOf(mine))
 		if (!theirs.includes(folder)) await store.remove(`${folder}/${mine.name}`);
@@ -187,12 +187,12 @@ export function publicTemplate({ name, owner, org, shared, services, createdAt }
 	return { name, owner, org, shared, services, createdAt };
 }
 
-/** Every place below a deployment or template: the shared one, and one a service that holds secrets. */
-export async function placesOf(
+/** Every location below a deployment or template: the shared one, and one a service that holds secrets. */
+export async function locationsOf(
 	store: Store,
 	kind: 'deployment' | 'template',
 	name: string,
-): Promise<readonly Place[]> {
+): Promise<readonly SecretLocation[]> {
 	const services = (await store.list(servicesFolderOf({ kind, name })))
 		.map((entry) => entry.replace(/\/$/, ''))
 		.filter((service) => parseName(service).ok);
@@ -201,8 +201,8 @@ export async function placesOf(
 }
 
 /** The secrets of a template that have a value. */
-export async function templateSecrets(store: Store, name: string): Promise<readonly Known[]> {
-	return listSecrets(store, await placesOf(store, 'template', name));
+export async function templateSecrets(store: Store, name: string): Promise<readonly SecretSummary[]> {
+	return listSecrets(store, await locationsOf(store, 'template', name));
 }
 
 /**
@@ -212,7 +212,7 @@ export async function templateSecrets(store: Store, name: string): Promise<reado
 export function missingOf(
 	template: Pick<Template, 'services'>,
 	has: (serviceName: string, key: string) => boolean,
-): readonly Declared[] {
+): readonly DeclaredSecret[] {
 	return template.services.flatMap(({ name, secrets }) =>
 		secrets
 			.filter(({ key }) => !has(name, key) && !has('', key))
@@ -252,11 +252,11 @@ export async function deleteTemplate(
 		await step('templates.delete', note, () => store.remove(path));
 	}
 	for (const folder of indexesOf(template)) await store.remove(`${folder}/${name}`);
-	return await endTemplate(store, template);
+	return await finishDeletion(store, template);
 }
 
 /** The last step of a deletion: the name is free. */
-async function endTemplate(store: Store, template: StoredTemplate): Promise<Result<void, Problem>> {
+async function finishDeletion(store: Store, template: StoredTemplate): Promise<Result<void, Problem>> {
 	const path = definitionOf(template.name);
 	for (;;) {
 		const version = (await store.head(path))?.version ?? 0;

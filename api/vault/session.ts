@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { StoreFailure } from '../store/store.ts';
-import type { VaultAnswer, VaultTransport } from './transport.ts';
+import type { VaultResponse, VaultTransport } from './transport.ts';
 
 /** How the API proves itself to Vault. */
 export type VaultLogin =
@@ -39,52 +39,52 @@ const SELF = z.object({ data: z.object({ ttl: z.number(), renewable: z.boolean()
 const SHORTEST = 1_000;
 const RETRY = 5_000;
 
-/** Opens a session lazily: the first `token` logs in, so that the API starts while Vault is still away. */
+/** Opens a session lazily: the first call of `token` logs in, so that the API starts while Vault is still away. */
 export function openSession(transport: VaultTransport, login: VaultLogin, log: Logger): VaultSession {
 	let lease: Promise<Lease> | undefined;
 	let timer: NodeJS.Timeout | undefined;
 	let closed = false;
 
-	const plan = (current: Lease): void => {
+	const scheduleRenewal = (current: Lease): void => {
 		clearTimeout(timer);
 		if (closed || current.seconds === 0) return;
 		// At two thirds there is time for more than one attempt.
 		const wait = Math.max(SHORTEST, (current.seconds * 2000) / 3);
-		timer = setTimeout(() => void keep(current), Math.min(wait, 2 ** 31 - 1)).unref();
+		timer = setTimeout(() => void renewLease(current), Math.min(wait, 2 ** 31 - 1)).unref();
 	};
-	const keep = async (current: Lease): Promise<void> => {
+	const renewLease = async (current: Lease): Promise<void> => {
 		try {
 			const renewed = current.renewable ? await renew(transport, current.token) : undefined;
 			// A token at its maximum is renewed to less and less: then a new login is due.
 			const good = renewed !== undefined && renewed.seconds > current.seconds / 2 ? renewed : undefined;
-			await take(good === undefined ? enter() : Promise.resolve(good));
+			await setLease(good === undefined ? newLease() : Promise.resolve(good));
 		} catch (thrown) {
 			log.warn({ problem: String(thrown) }, 'the Vault token could not be renewed yet');
-			if (!closed) timer = setTimeout(() => void keep(current), RETRY).unref();
+			if (!closed) timer = setTimeout(() => void renewLease(current), RETRY).unref();
 		}
 	};
-	const enter = (): Promise<Lease> => logIn(transport, login);
-	const take = async (coming: Promise<Lease>): Promise<Lease> => {
+	const newLease = (): Promise<Lease> => logIn(transport, login);
+	const setLease = async (coming: Promise<Lease>): Promise<Lease> => {
 		const taken = await coming;
 		lease = Promise.resolve(taken);
-		plan(taken);
+		scheduleRenewal(taken);
 		return taken;
 	};
-	const first = (): Promise<Lease> => {
-		lease ??= take(enter()).catch((thrown: unknown) => {
+	const currentLease = (): Promise<Lease> => {
+		lease ??= setLease(newLease()).catch((thrown: unknown) => {
 			lease = undefined;
 			throw thrown;
 		});
 		return lease;
 	};
 	return {
-		token: async () => (await first()).token,
+		token: async () => (await currentLease()).token,
 		renewAfter: async (refused) => {
-			const current = await first();
+			const current = await currentLease();
 			if (current.token !== refused) return current.token;
 			if (login.kind === 'token') return undefined;
 			lease = undefined;
-			const next = await first();
+			const next = await currentLease();
 			return next.token === refused ? undefined : next.token;
 		},
 		close: () => {
@@ -96,9 +96,9 @@ export function openSession(transport: VaultTransport, login: VaultLogin, log: L
 
 async function logIn(transport: VaultTransport, login: VaultLogin): Promise<Lease> {
 	if (login.kind === 'token') return inspect(transport, login.token);
-	if (login.kind === 'token-file') return inspect(transport, await text(login.file));
+	if (login.kind === 'token-file') return inspect(transport, await readTokenFile(login.file));
 	const path = `auth/${login.mount}/login`;
-	const body = { role: login.role, jwt: await text(login.tokenFile) };
+	const body = { role: login.role, jwt: await readTokenFile(login.tokenFile) };
 	const answer = await transport.send({ method: 'POST', path, body });
 	return leaseOf(answer, `the login at ${path} as role "${login.role}"`);
 }
@@ -108,7 +108,7 @@ async function renew(transport: VaultTransport, token: string): Promise<Lease> {
 	return leaseOf(answer, 'renewing the token');
 }
 
-function leaseOf(answer: VaultAnswer, what: string): Lease {
+function leaseOf(answer: VaultResponse, what: string): Lease {
 	const parsed = AUTH.safeParse(answer.json);
 	if (answer.status !== 200 || !parsed.success)
 		throw new StoreFailure('refused', `Vault refused ${what} (HTTP ${answer.status})`);
@@ -125,7 +125,7 @@ async function inspect(transport: VaultTransport, token: string): Promise<Lease>
 		: { token, seconds: 0, renewable: false };
 }
 
-async function text(file: string): Promise<string> {
+async function readTokenFile(file: string): Promise<string> {
 	try {
 		return (await readFile(file, 'utf8')).trim();
 	} catch (thrown) {

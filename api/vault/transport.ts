@@ -1,7 +1,7 @@
 import { Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent, type RequestOptions, request as tlsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answerTo } from '../../lib/http/response.ts';
+import { readResponse } from '../../lib/http/response.ts';
 import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 import { StoreFailure } from '../store/store.ts';
 
@@ -14,7 +14,7 @@ export interface VaultRequest {
 }
 
 /** One answer, whatever its status. */
-export interface VaultAnswer {
+export interface VaultResponse {
 	readonly status: number;
 	/** Undefined when the body is no JSON. */
 	readonly json: unknown;
@@ -32,7 +32,7 @@ export interface VaultEndpoint {
 
 /** Sends requests over connections that are kept. */
 export interface VaultTransport {
-	send(request: VaultRequest): Promise<VaultAnswer>;
+	send(request: VaultRequest): Promise<VaultResponse>;
 	close(): void;
 }
 
@@ -51,9 +51,9 @@ export function createTransport(endpoint: VaultEndpoint): VaultTransport {
 	return {
 		send: async (request) => {
 			for (let attempt = 0; ; attempt += 1) {
-				const outcome = await once(endpoint, agent, request);
+				const outcome = await sendOnce(endpoint, agent, request);
 				const pause = PAUSES[attempt];
-				if (!outcome.retry || pause === undefined) return settle(outcome, endpoint.address);
+				if (!outcome.retry || pause === undefined) return responseOrThrow(outcome, endpoint.address);
 				await sleep(pause * (0.5 + Math.random()));
 			}
 		},
@@ -64,11 +64,11 @@ export function createTransport(endpoint: VaultEndpoint): VaultTransport {
 interface Outcome {
 	/** True when another attempt can't do harm and may help. */
 	readonly retry: boolean;
-	readonly answer?: VaultAnswer;
+	readonly answer?: VaultResponse;
 	readonly failure?: StoreFailure;
 }
 
-function settle({ answer, failure }: Outcome, address: string): VaultAnswer {
+function responseOrThrow({ answer, failure }: Outcome, address: string): VaultResponse {
 	if (failure !== undefined) throw failure;
 	if (answer === undefined) throw new StoreFailure('bad-answer', `Vault at ${address}: no answer`);
 	if (answer.status === 503 || answer.status === 429 || answer.status >= 500) {
@@ -86,23 +86,23 @@ function settle({ answer, failure }: Outcome, address: string): VaultAnswer {
 /** Never sent, so never done: such a request may be sent again whatever it is. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
-async function once(
+async function sendOnce(
 	endpoint: VaultEndpoint,
 	agent: Agent | PlainAgent,
 	request: VaultRequest,
 ): Promise<Outcome> {
 	try {
-		const answer = await exchange(endpoint, agent, request);
+		const answer = await sendRequest(endpoint, agent, request);
 		// Sealed and rate-limited: Vault says that it did nothing.
 		return { retry: answer.status === 503 || answer.status === 429, answer };
 	} catch (thrown) {
 		if (thrown instanceof StoreFailure) return { retry: false, failure: thrown };
 		const code = codeOf(thrown);
 		// A merge patch and a read give the same when done twice; a versioned write that was done would look like a conflict.
-		const harmless = request.method === 'GET' || request.method === 'PATCH' || request.method === 'DELETE';
+		const idempotent = request.method === 'GET' || request.method === 'PATCH' || request.method === 'DELETE';
 		return {
-			retry: NEVER_SENT.has(code) || (harmless && code !== 'TIMEOUT' && !isTrust(code)),
-			failure: new StoreFailure('unreachable', `Vault at ${endpoint.address}: ${inWords(code)}`),
+			retry: NEVER_SENT.has(code) || (idempotent && code !== 'TIMEOUT' && !isTrust(code)),
+			failure: new StoreFailure('unreachable', `Vault at ${endpoint.address}: ${describeNetworkError(code)}`),
 		};
 	}
 }
@@ -111,7 +111,7 @@ function isTrust(code: string): boolean {
 	return /^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_|ERR_SSL_)/.test(code);
 }
 
-function inWords(code: string): string {
+function describeNetworkError(code: string): string {
 	if (isTrust(code))
 		return `its certificate can't be trusted (${code}): check ENVTIER_VAULT_CA and its names`;
 	if (code === 'TIMEOUT') return 'no complete answer in time';
@@ -124,11 +124,11 @@ function codeOf(thrown: unknown): string {
 	return 'code' in thrown ? String(thrown.code) : 'unknown';
 }
 
-async function exchange(
+async function sendRequest(
 	{ address, ca, namespace, timeout }: VaultEndpoint,
 	agent: Agent | PlainAgent,
 	{ method, path, token, body }: VaultRequest,
-): Promise<VaultAnswer> {
+): Promise<VaultResponse> {
 	const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
 	const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
 	const options: RequestOptions = {
@@ -147,7 +147,7 @@ async function exchange(
 	const sent = address.startsWith('http:') ? plainRequest(url, options) : tlsRequest(url, options);
 	const tooLarge = (limit: number): StoreFailure =>
 		new StoreFailure('bad-answer', `Vault at ${address}: an answer is larger than ${limit} bytes`);
-	const { status, text } = await answerTo(sent, payload, tooLarge, ANSWER_LIMIT);
+	const { status, text } = await readResponse(sent, payload, tooLarge, ANSWER_LIMIT);
 	return { status, json: parse(text) };
 }
 

@@ -4,7 +4,7 @@ import type { ClientRequest } from 'node:http';
 const LIMIT = 1024 * 1024;
 
 /** One answer, read to its end. */
-export interface Answer {
+export interface BoundedResponse {
 	readonly status: number;
 	readonly text: string;
 }
@@ -13,12 +13,12 @@ export interface Answer {
  * Ends a request with `body` and reads its answer. Rejects with what goes wrong on the way, and with what `tooLarge` makes of an answer
  * of more than `limit` bytes.
  */
-export function answerTo(
+export function readResponse(
 	sent: ClientRequest,
 	body: Buffer | undefined,
 	tooLarge: (limit: number) => Error,
 	limit = LIMIT,
-): Promise<Answer> {
+): Promise<BoundedResponse> {
 	return new Promise((resolve, reject) => {
 		sent.on('error', reject);
 		sent.on('response', (answer) => {

@@ -1,7 +1,7 @@
 /** Two attempts at one name: whatever fails in one of them, and whenever, takes nothing away from the other. */
 import pino from 'pino';
 import { describe, expect, test } from 'vitest';
-import { createDeployment, type Made } from '../../api/deployments/create-deployment.ts';
+import { type CreatedDeployment, createDeployment } from '../../api/deployments/create-deployment.ts';
 import { completeJournal, openJournal, takeOver } from '../../api/deployments/journal.ts';
 import { type Recovery, startRecovery } from '../../api/deployments/recovery.ts';
 import { createSecret } from '../../api/secrets/secrets.ts';
@@ -84,7 +84,7 @@ async function attempt(store: Store, recovery: Recovery, name: string, owner: st
 const RECOVERY = { retry: 60_000, sweep: 60_000, now, audit: () => undefined };
 const LOG = pino({ level: 'silent' });
 
-type Told = Made | 'failed' | 'refused';
+type Told = CreatedDeployment | 'failed' | 'refused';
 
 const tell = (running: ReturnType<typeof attempt>): Promise<Told> =>
 	running.then(
@@ -125,18 +125,19 @@ async function interleave(
 
 /** A template with a value for each of KEYS. */
 async function makeTemplate(store: Store): Promise<void> {
-	const deed = { subject: ALICE.subject, at: now() };
+	const auditStamp = { subject: ALICE.subject, at: now() };
 	await createTemplate(
 		store,
 		{ name: TEMPLATE, services: [{ name: 'web', image: '', secrets: [] }] },
 		ALICE,
-		deed,
+		auditStamp,
 	);
 	const made = await ownTemplate(store, TEMPLATE, ALICE);
 	if (!made.ok) throw new Error(made.error.message);
 	await changeTemplate(store, made.value, { shared: true });
-	const place = { kind: 'template', template: TEMPLATE } as const;
-	for (const key of KEYS) await createSecret(store, { place, key }, { value: key, description: '' }, deed);
+	const location = { kind: 'template', template: TEMPLATE } as const;
+	for (const key of KEYS)
+		await createSecret(store, { location, key }, { value: key, description: '' }, auditStamp);
 }
 
 async function stateOf(store: Store, name: string): Promise<object> {
@@ -198,10 +199,10 @@ describe.each(Object.entries(BACKENDS).filter(([name]) => !name.includes('namesp
 				takeOver(store, 'shared', attempt, { by, now: when });
 			const callers = ['one', 'two', 'three'];
 			const taken = await Promise.all(callers.map((by) => take(by)));
-			expect(taken.filter((one) => one === 'held')).toHaveLength(2);
-			const winner = callers[taken.findIndex((one) => one !== 'held')] ?? '';
+			expect(taken.filter((one) => one === 'locked')).toHaveLength(2);
+			const winner = callers[taken.findIndex((one) => one !== 'locked')] ?? '';
 			expect(await take(winner)).toMatchObject({ journal: { attempt: 'a' } });
-			expect(await take('four')).toBe('held');
+			expect(await take('four')).toBe('locked');
 			expect(await take('four', 'another attempt')).toBe('none');
 			const later = new Date(at.getTime() + 120_000);
 			expect(await take('four', 'a', later)).toMatchObject({ journal: { attempt: 'a' } });

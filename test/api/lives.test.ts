@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RecordStep } from '../../api/audit/steps.ts';
 import { createDeployment } from '../../api/deployments/create-deployment.ts';
-import { owned } from '../../api/routes/ownership.ts';
+import { requireOwned } from '../../api/routes/ownership.ts';
 import { createSecret } from '../../api/secrets/secrets.ts';
 import type { Store } from '../../api/store/store.ts';
 import {
@@ -30,9 +30,9 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 	});
 	afterAll(() => under?.[Symbol.asyncDispose]());
 
-	const identity = (who: typeof ALICE) =>
+	const caller = (who: typeof ALICE) =>
 		({ kind: 'api-key', ...who, roles: new Set<never>(), scopes: new Set<never>() }) as const;
-	const place = (template: string, service?: string) =>
+	const location = (template: string, service?: string) =>
 		({ kind: 'template', template, ...(service === undefined ? {} : { service }) }) as const;
 	const create = (name: string, who = ALICE, services: [] = []) =>
 		createTemplate(store, { name, services }, who, { subject: who.subject, at: at() });
@@ -44,20 +44,20 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 	const remove = (name: string, who = ALICE) => deleteTemplate(store, name, who, UNAUDITED);
 	/** What a call to write a secret has decided, before it writes. */
 	const decided = async (name: string, who = ALICE) => {
-		const found = await owned(
-			{ store, identity: identity(who), note: () => undefined },
-			{ place: place(name), key: 'K' },
+		const found = await requireOwned(
+			{ store, caller: caller(who), note: () => undefined },
+			{ location: location(name), key: 'K' },
 		);
 		if (!found.ok) throw new Error(found.error.message);
 		return found.value;
 	};
-	const write = (name: string, isStill: Awaited<ReturnType<typeof decided>>['isStill']) =>
+	const write = (name: string, isStillOwned: Awaited<ReturnType<typeof decided>>['isStillOwned']) =>
 		createSecret(
 			store,
-			{ place: place(name), key: 'K' },
+			{ location: location(name), key: 'K' },
 			{ value: 'planted', description: '' },
 			{ subject: 'user:alice', at: at() },
-			isStill,
+			isStillOwned,
 		);
 
 	test('a delayed change does not reach a template that was created later, nor its owner', async () => {
@@ -79,11 +79,11 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 		await create(name);
 		const before = await decided(name);
 		await remove(name);
-		expect((await write(name, before.isStill)).ok).toBe(false);
+		expect((await write(name, before.isStillOwned)).ok).toBe(false);
 		expect(await store.head(`templates/${name}/secrets/K`)).toBeUndefined();
 		// So its name is free.
 		expect((await create(name, BOB)).ok).toBe(true);
-		expect((await write(name, before.isStill)).ok).toBe(false);
+		expect((await write(name, before.isStillOwned)).ok).toBe(false);
 		expect(await store.head(`templates/${name}/secrets/K`)).toBeUndefined();
 	});
 
@@ -125,7 +125,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 		const failing: RecordStep = () => Promise.reject(new Error('made by the test'));
 		await expect(deleteTemplate(store, name, ALICE, failing)).rejects.toThrow('made by the test');
 		expect((await usableTemplate(store, name, ALICE)).ok).toBe(false);
-		expect((await write(name, before.isStill)).ok).toBe(false);
+		expect((await write(name, before.isStillOwned)).ok).toBe(false);
 		expect((await create(name)).ok).toBe(false);
 		expect((await remove(name)).ok).toBe(true);
 		expect((await create(name, BOB)).ok).toBe(true);
@@ -166,7 +166,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 			const name = `source-${++counter}`;
 			await create(name);
 			await changeTemplate(store, await own(name), { shared: true });
-			await write(name, (await decided(name)).isStill);
+			await write(name, (await decided(name)).isStillOwned);
 			const found = await usableTemplate(store, name, BOB);
 			if (!found.ok) throw new Error('not usable');
 			const deployment = `copy-${counter}`;
@@ -184,7 +184,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 				return await work();
 			};
 			const by = { subject: BOB.subject, at: at(), step, requestId: 'test' };
-			const undoing = { later: () => undefined, settle: () => Promise.resolve() };
+			const undoing = { add: () => undefined, settle: () => Promise.resolve() };
 			const made = await createDeployment(store, wanted, by, undoing);
 			expect([happened, made.ok], what).toEqual([true, false]);
 			expect(await store.list(`deployments/${deployment}`), what).toEqual([]);
@@ -200,13 +200,19 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 			await store.describe(marker, { owner, org: 'acme', created_at: when });
 		};
 		await register(ALICE.subject, '2026-01-01T00:00:00Z');
-		const spot = { place: { kind: 'deployment', deployment: name } as const, key: 'K' };
-		const before = await owned({ store, identity: identity(ALICE), note: () => undefined }, spot);
+		const ref = { location: { kind: 'deployment', deployment: name } as const, key: 'K' };
+		const before = await requireOwned({ store, caller: caller(ALICE), note: () => undefined }, ref);
 		if (!before.ok) throw new Error('not owned');
 		await store.remove(marker);
 		await register(ALICE.subject, '2026-02-02T00:00:00Z');
-		const deed = { subject: ALICE.subject, at: at() };
-		const late = await createSecret(store, spot, { value: 'v', description: '' }, deed, before.value.isStill);
+		const auditStamp = { subject: ALICE.subject, at: at() };
+		const late = await createSecret(
+			store,
+			ref,
+			{ value: 'v', description: '' },
+			auditStamp,
+			before.value.isStillOwned,
+		);
 		expect(late).toMatchObject({ ok: false, error: { status: 403 } });
 		expect(await store.head(`deployments/${name}/secrets/K`)).toBeUndefined();
 	});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Identity } from '../../api/auth/caller.ts';
+import type { Caller } from '../../api/auth/caller.ts';
 import { atMostEvery } from '../../api/concurrency.ts';
 import { refuse } from '../../api/problem.ts';
 import { createLoginLimit } from '../../api/server/login-limit.ts';
@@ -65,7 +65,7 @@ test.for<readonly [string, readonly string[], number]>([
 	expect(statuses.filter((status) => status === 401)).toHaveLength(refused);
 });
 
-const IDENTITY = { kind: 'api-key', subject: 'user:alice' } as unknown as Identity;
+const CALLER = { kind: 'api-key', subject: 'user:alice' } as unknown as Caller;
 
 /** A check that ends when it is told to, as one of Vault does. */
 function slowCheck() {
@@ -74,7 +74,7 @@ function slowCheck() {
 		ends,
 		check: (valid: boolean) => async () => {
 			await new Promise<void>((resolve) => ends.push(resolve));
-			return valid ? ok(IDENTITY) : refuse(401, 'no');
+			return valid ? ok(CALLER) : refuse(401, 'no');
 		},
 	};
 }
@@ -116,7 +116,7 @@ test('beyond the limit valid credentials wait for their turn, and are remembered
 	const more = Array.from({ length: 20 }, (_, i) => login('192.0.2.1', `more ${i}`, check(false)));
 	// While others hold all places it is checked at once.
 	await until('all places to be taken', () => ends.length === 4);
-	const again = login('192.0.2.1', 'valid', async () => ok(IDENTITY));
+	const again = login('192.0.2.1', 'valid', async () => ok(CALLER));
 	expect(await again).toMatchObject({ kind: 'checked', identified: { ok: true } });
 	const done = Promise.all(more);
 	let over = false;

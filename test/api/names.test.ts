@@ -16,7 +16,7 @@ const weak = caller('user:alice', { roles: ['platform_admin'], scopes: ['secrets
 
 const AT = new Date('2026-01-01T00:00:00Z');
 const UNAUDITED: RecordStep = (_action, _note, work) => work();
-const UNDOING = { later: () => undefined, settle: () => Promise.resolve() };
+const UNDO_QUEUE = { add: () => undefined, settle: () => Promise.resolve() };
 
 describe.each(Object.entries(BACKENDS))('a name below which something lies, on %s', (_name, open) => {
 	let under: StoreUnderTest;
@@ -30,7 +30,7 @@ describe.each(Object.entries(BACKENDS))('a name below which something lies, on %
 		const deployment = { name, owner: 'user:alice', org: 'acme', template: '', createdAt: AT.toISOString() };
 		const wanted = { deployment, template: undefined, adopt };
 		const by = { subject: 'user:alice', at: new Date(), step: UNAUDITED, requestId: 'test' };
-		return createDeployment(under.store, wanted, by, UNDOING);
+		return createDeployment(under.store, wanted, by, UNDO_QUEUE);
 	};
 
 	test.each([

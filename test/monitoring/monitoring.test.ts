@@ -16,9 +16,9 @@ const webhookMetrics = await createMetrics({
 /** What the secrets API tells of one call with each status that an expression selects. */
 async function apiMetricsText(): Promise<string> {
 	const api = createApiMetrics();
-	api.called('secrets.list', 200, 0.1);
-	api.stored('list', 403);
-	api.loginFailed();
+	api.recordCall('secrets.list', 200, 0.1);
+	api.recordStoreRequest('list', 403);
+	api.recordFailedLogin();
 	return await api.registry.metrics();
 }
 

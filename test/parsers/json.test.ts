@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { faultsOf } from '../../api/schemas/common.ts';
+import { validationMessage } from '../../api/schemas/common.ts';
 import { NewSecret } from '../../api/schemas/secrets.ts';
 import { NewTemplate } from '../../api/schemas/templates.ts';
 import { parseJson } from '../../lib/parse/json.ts';
@@ -35,7 +35,7 @@ const parse = (text: string): unknown => {
 	if (!parsed.ok) return parsed;
 	return [NewTemplate, NewSecret].map((schema) => {
 		const checked = schema.safeParse(parsed.value, { reportInput: true });
-		return checked.success || faultsOf(checked.error);
+		return checked.success || validationMessage(checked.error);
 	});
 };
 

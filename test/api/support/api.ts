@@ -5,7 +5,7 @@ import { OPERATIONS } from '../../../api/routes/all.ts';
 import { openApiOf } from '../../../api/server/openapi.ts';
 import { serve } from '../../../api/server/server.ts';
 import { readSettings, type Settings } from '../../../api/settings/settings.ts';
-import { type Api, compose } from '../../../api/wiring.ts';
+import { type Api, createApi } from '../../../api/wiring.ts';
 import { type Answer, call } from '../../support/http.ts';
 import { type Conformance, conformance } from './conformance.ts';
 
@@ -80,7 +80,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
 		audited.push(JSON.parse(line) as Record<string, unknown>);
 	});
 	const keys = callers.map((one) => one.record);
-	const api = await compose(settings, { log, audit, keys, version: 'test', now });
+	const api = await createApi(settings, { log, audit, keys, version: 'test', now });
 	const served = await serve(api.app, undefined, settings);
 	if (!served.ok) throw new Error(served.error);
 	const running = served.value;
