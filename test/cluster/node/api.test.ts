@@ -115,7 +115,7 @@ describeWithNode('the secrets API in a cluster', ({ cluster, vault, kubectl: pro
 			token: '',
 		});
 		const { auth } = login.json as { auth: { client_token: string; policies: readonly string[] } };
-		expect(auth.policies).toEqual(['envtier-api']);
+		expect(auth.policies).toEqual(['envtier_api_secret']);
 		const as = { token: auth.client_token };
 		for (const place of [`orgs/${shop}`, `deployments/${shop}`, `deployments/${shop}/services/web`]) {
 			const read = await vault.request('GET', `secret/data/${place}/secrets/LEVEL`, as);
