@@ -10,6 +10,7 @@ export const CONFIG_KEYS = {
 	ENVTIER_VAULT_ADDR: 'vault.address',
 	ENVTIER_VAULT_INSECURE_HTTP: 'vault.insecureHttp',
 	ENVTIER_VAULT_CA: 'vault.ca',
+	ENVTIER_VAULT_TLS_NAME: 'vault.tlsName',
 	ENVTIER_VAULT_NAMESPACE: 'vault.namespace',
 	ENVTIER_VAULT_AUTH_MOUNT: 'vault.authMount',
 	ENVTIER_VAULT_KV_MOUNT: 'vault.kvMount',

@@ -1,7 +1,14 @@
 import { parseName, parseRole } from '../../contract/names.ts';
 import { parseCaBundle } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { oneOf, type Parse, parseVaultAddress, parseVaultPath, wholeNumber } from '../../contract/values.ts';
+import {
+	oneOf,
+	type Parse,
+	parseDnsName,
+	parseVaultAddress,
+	parseVaultPath,
+	wholeNumber,
+} from '../../contract/values.ts';
 import { VARIABLES, type Variable } from '../../contract/variables.ts';
 import { SCOPES, type Scope } from '../auth/caller.ts';
 import type { OidcSettings } from '../auth/oidc.ts';
@@ -162,6 +169,7 @@ function readStore(reader: Reader): StoreSettings {
 		endpoint: {
 			address,
 			ca: reader.optional('ENVTIER_VAULT_CA', parseCaBundle),
+			tlsName: reader.optional('ENVTIER_VAULT_TLS_NAME', parseDnsName),
 			namespace: reader.optional('ENVTIER_VAULT_NAMESPACE', parseVaultPath),
 			timeout: 1000 * reader.given('ENVTIER_API_VAULT_TIMEOUT', wholeNumber(1, 30)),
 		},

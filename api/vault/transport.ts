@@ -25,6 +25,8 @@ export interface VaultEndpoint {
 	readonly address: string;
 	/** PEM text; undefined: the system's roots. */
 	readonly ca: string | undefined;
+	/** Name that the certificate must have, and the TLS server name; undefined: the host of the address. */
+	readonly tlsName: string | undefined;
 	readonly namespace: string | undefined;
 	/** Milliseconds for one attempt, from the connection to the last byte. */
 	readonly timeout: number;
@@ -113,7 +115,7 @@ function isTrust(code: string): boolean {
 
 function describeNetworkError(code: string): string {
 	if (isTrust(code))
-		return `its certificate can't be trusted (${code}): check ENVTIER_VAULT_CA and its names`;
+		return `its certificate can't be trusted (${code}): check ENVTIER_VAULT_CA and its names (ENVTIER_VAULT_TLS_NAME)`;
 	if (code === 'TIMEOUT') return 'no complete answer in time';
 	return `no connection (${code}): check the address, DNS and network policies`;
 }
@@ -125,7 +127,7 @@ function codeOf(thrown: unknown): string {
 }
 
 async function sendRequest(
-	{ address, ca, namespace, timeout }: VaultEndpoint,
+	{ address, ca, tlsName, namespace, timeout }: VaultEndpoint,
 	agent: Agent | PlainAgent,
 	{ method, path, token, body }: VaultRequest,
 ): Promise<VaultResponse> {
@@ -136,6 +138,7 @@ async function sendRequest(
 		agent,
 		signal: AbortSignal.timeout(timeout),
 		...(ca === undefined ? {} : { ca }),
+		...(tlsName === undefined ? {} : { servername: tlsName }),
 		headers: {
 			'x-vault-request': 'true',
 			...(token === undefined ? {} : { 'x-vault-token': token }),

@@ -35,7 +35,13 @@ export function vaultStore(
 	namespace?: string,
 ): { store: Store; close: () => void } {
 	const log = pino({ level: 'silent' });
-	const transport = createTransport({ address: bao.addr, ca: bao.caPem, namespace, timeout: 10_000 });
+	const transport = createTransport({
+		address: bao.addr,
+		ca: bao.caPem,
+		tlsName: undefined,
+		namespace,
+		timeout: 10_000,
+	});
 	const session = openSession(transport, { kind: 'token', token }, log);
 	const store = createVaultStore({ transport, session, mount: 'secret', observe: () => undefined });
 	return {
