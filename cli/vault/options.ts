@@ -91,6 +91,8 @@ function wrongPath(given: Readonly<Record<string, string | undefined>>): string 
 function mountProblem({ mount, kv, audience }: MountOptions): string | undefined {
 	const wrong = wrongPath({ '--mount': mount, '--kv': kv });
 	if (wrong !== undefined) return wrong;
+	// Vault's own commands and its documentation show the path with this prefix.
+	if (mount?.startsWith('auth/')) return `--mount must be without "auth/": ${mount.slice('auth/'.length)}`;
 	return /^[-A-Za-z0-9:/._@]+$/.test(audience)
 		? undefined
 		: '--audience holds characters that have no place there';

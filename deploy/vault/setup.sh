@@ -454,6 +454,7 @@ esac
 case $type in kubernetes | jwt) ;; *) wrong '--type is kubernetes or jwt' ;; esac
 mount=${mount:-$type}
 check_mount --mount "$mount"
+case $mount in auth/*) wrong "--mount must be without \"auth/\": ${mount#auth/}" ;; esac
 find_cli
 planned=0
 work=$(mktemp -d)

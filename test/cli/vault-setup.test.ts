@@ -160,9 +160,30 @@ describe('envtier vault setup', () => {
 		[['--namespace', '*'], '--namespace must be'],
 		[['--service-account', 'a,b'], '--service-account must be'],
 		[['--kv', '../x'], '--kv must be'],
+		[['--mount', 'auth/kubernetes'], '--mount must be without "auth/": kubernetes'],
 	])('setup-api %j is a wrong usage', async (args, sentence) => {
 		const { code, stdout, stderr } = await envtier(['vault', 'setup-api', ...args]);
 		expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(sentence)]);
+	});
+
+	test('a mount of the auth method with its prefix: the right one is named, by the script as well', async () => {
+		const { code, stderr } = await setup(
+			[...WEB, '--service-account', 'web', '--mount', 'auth/kubernetes'],
+			access(),
+		);
+		expect([code, stderr]).toEqual([2, expect.stringContaining('must be without "auth/": kubernetes')]);
+		const script = await runProcess({
+			command: 'sh',
+			args: [
+				...[join(SHIPPED, 'setup.sh'), '--print', 'role', ...WEB.slice(0, 1), '--namespace', 'shop'],
+				...['--account', 'web', '--deployment', 'shop', '--mount', 'auth/kubernetes'],
+			],
+			env: access(),
+		});
+		expect([script.code, script.stderr]).toEqual([
+			2,
+			expect.stringContaining('must be without "auth/": kubernetes'),
+		]);
 	});
 
 	test('what it prints can be given to a shell', async () => {
