@@ -47,7 +47,7 @@ export const EXIT_CODES = {
 	},
 	'bad-answer': {
 		code: 28,
-		meaning: 'what answered does not speak Vault’s API: an error that no retry heals, a redirect, or no JSON',
+		meaning: 'what answered does not speak Vault’s API: an error that no retry fixes, a redirect, or no JSON',
 		cure: 'check that the address leads to Vault itself and that the KV mount and its version are right',
 	},
 	tls: {

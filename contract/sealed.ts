@@ -14,7 +14,7 @@ export interface Sealed {
 }
 
 /** Whose a sealed value is. Both names have the form of `parseName`. */
-export interface SealPlace {
+export interface SealOwner {
 	/** Of Kubernetes. */
 	readonly namespace: string;
 	readonly deployment: string;
@@ -49,7 +49,7 @@ export function sealedVariable({ scope, ciphertext }: Sealed): string {
  * The name of the transit key that seals for a scope. Policies are about this name, so it is what keeps a pod from opening what is not meant
  * for it (ADR 63). No name holds an underscore, so none of these can be taken for another.
  */
-export function sealKey(scope: SealScope, { namespace, deployment }: SealPlace): string {
+export function sealKey(scope: SealScope, { namespace, deployment }: SealOwner): string {
 	switch (scope) {
 		case 'deployment':
 			return `envtier-deployment_${namespace}_${deployment}`;
@@ -63,7 +63,7 @@ export function sealKey(scope: SealScope, { namespace, deployment }: SealPlace):
 }
 
 /** The text from which, in base64, Vault derives the key that is used: what was sealed for one place opens in no other. */
-export function sealContext(scope: SealScope, { namespace, deployment }: SealPlace): string {
+export function sealContext(scope: SealScope, { namespace, deployment }: SealOwner): string {
 	switch (scope) {
 		case 'deployment':
 			return `envtier/deployment/${namespace}/${deployment}`;

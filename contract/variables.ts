@@ -234,7 +234,7 @@ export const VARIABLES = {
 	ENVTIER_DEADLINE: { readBy: both, meaning: 'seconds for the whole fetch, 1 to 3600', default: '60' },
 	ENVTIER_TERMINATION_LOG: {
 		readBy: fetcher,
-		meaning: 'file for the last words, written only if it exists already (the kubelet makes it)',
+		meaning: 'file for the termination message, written only if it exists already (the kubelet makes it)',
 		default: '/dev/termination-log',
 	},
 	ENVTIER_LOG_FORMAT: {

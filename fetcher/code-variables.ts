@@ -2,7 +2,7 @@ import { codeEffectOf } from '../contract/code-variables.ts';
 import { ENVIRONMENT_FORMATS } from '../contract/formats.ts';
 import type { Given } from './select.ts';
 import type { Settings } from './settings.ts';
-import { placeOf } from './tiers.ts';
+import { originText } from './tiers.ts';
 
 /** A sentence for each secret that would become a variable by which programs run code, although the pod does not allow it. */
 export function codeVariables(
@@ -15,6 +15,6 @@ export function codeVariables(
 		const effect = allow.includes(key) ? undefined : codeEffectOf(key);
 		if (effect === undefined) return [];
 		const renamed = source === key ? '' : `becomes ${key}, which `;
-		return [`${source} ${placeOf(origin)} ${renamed}${effect} (format ${becomes.join(', ')})`];
+		return [`${source} ${originText(origin)} ${renamed}${effect} (format ${becomes.join(', ')})`];
 	});
 }

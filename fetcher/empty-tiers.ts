@@ -4,7 +4,7 @@ import { fieldsOf, folderOf, ownPath, putCommand } from './kv.ts';
 import { mountProblem } from './mount-problem.ts';
 import { enumerate, quoted } from './text.ts';
 import { fieldsText, tierOf } from './tier-names.ts';
-import type { Place } from './tiers.ts';
+import type { ReadContext } from './tiers.ts';
 import type { Vault } from './vault.ts';
 
 /**
@@ -14,11 +14,15 @@ import type { Vault } from './vault.ts';
  * @param all whether no tier has a secret
  * @throws Failure with the reason
  */
-export async function explainEmptyTiers(place: Place, empty: readonly Tier[], all: boolean): Promise<void> {
-	const { vault, kv } = place;
+export async function explainEmptyTiers(
+	context: ReadContext,
+	empty: readonly Tier[],
+	all: boolean,
+): Promise<void> {
+	const { vault, kv } = context;
 	const problem = all && mayAsk(vault) ? await mountProblem(vault, kv) : undefined;
 	if (problem !== undefined) throw problem;
-	await explainFields(place, empty);
+	await explainFields(context, empty);
 }
 
 /**
@@ -26,12 +30,12 @@ export async function explainEmptyTiers(place: Place, empty: readonly Tier[], al
  *
  * @throws Failure that names path and fields, if there is one
  */
-export async function explainFields(place: Place, tiers: readonly Tier[]): Promise<void> {
-	const { vault, kv, scope } = place;
+export async function explainFields(context: ReadContext, tiers: readonly Tier[]): Promise<void> {
+	const { vault, kv, scope } = context;
 	if (!mayAsk(vault)) return;
 	const found = await Promise.all(
 		tiers.map(async (tier) => {
-			const secret = await vault.look(ownPath(kv, folderOf(tier, scope)));
+			const secret = await vault.tryRead(ownPath(kv, folderOf(tier, scope)));
 			const fields = secret.kind === 'found' ? fieldsOf(kv, secret.value) : undefined;
 			return { tier, names: Object.keys(fields ?? {}) };
 		}),

@@ -1,24 +1,24 @@
 import type { ExitReason } from '../contract/exit-codes.ts';
 
-/** What a failure may add to its sentence. */
+/** Options of a failure. */
 export interface FailureOptions {
-	/** True when the same request may succeed a little later. */
-	readonly heals?: boolean;
-	/** Milliseconds that the server asked to be left alone. */
+	/** True when the same request may succeed later. */
+	readonly retryable?: boolean;
+	/** The delay that the server asks for, in ms. */
 	readonly retryAfter?: number;
-	/** What to do in this very case; it replaces the general advice of the exit code. */
+	/** What to do. Replaces the general advice of the exit code. */
 	readonly cure?: string;
-	/** Vault's path that gave an error of the server, which may concern this path alone. */
+	/** The API path with a server error, which may affect this path only. */
 	readonly path?: string;
 }
 
 /**
- * Why the fetch can't be done. Its sentence goes to the log and to the termination message, so it never holds a secret's
- * value, a token or a JWT; for the same reason it has no `cause`.
+ * Why the fetch failed. Its message is printed in the log and the termination message, so it never contains a value, a
+ * token or a JWT. For the same reason it has no `cause`.
  */
 export class Failure extends Error {
 	readonly reason: ExitReason;
-	readonly heals: boolean;
+	readonly retryable: boolean;
 	readonly retryAfter: number | undefined;
 	readonly cure: string | undefined;
 	readonly path: string | undefined;
@@ -27,14 +27,14 @@ export class Failure extends Error {
 		super(sentence);
 		this.name = 'Failure';
 		this.reason = reason;
-		this.heals = options.heals ?? false;
+		this.retryable = options.retryable ?? false;
 		this.retryAfter = options.retryAfter;
 		this.cure = options.cure;
 		this.path = options.path;
 	}
 
-	/** The same with another sentence. It no longer asks for a retry. */
-	saying(sentence: string): Failure {
+	/** The same failure with another message. It is not retryable. */
+	withMessage(sentence: string): Failure {
 		const { reason, cure, path } = this;
 		return new Failure(reason, sentence, {
 			...(cure === undefined ? {} : { cure }),

@@ -2,9 +2,9 @@ import { referencesOf } from '../contract/compose.ts';
 import type { Tier } from '../contract/tiers.ts';
 import { codeVariables } from './code-variables.ts';
 import { compose } from './compose.ts';
+import { decryptSealed } from './decrypt.ts';
 import { explainEmptyTiers, explainFields } from './empty-tiers.ts';
 import { Failure } from './failure.ts';
-import { identityOf } from './identity.ts';
 import type { Log } from './log.ts';
 import { explainRefusal } from './login-refusal.ts';
 import { type Listing, mergeNames } from './merge.ts';
@@ -17,11 +17,11 @@ import { select, takes } from './select.ts';
 import type { Settings } from './settings.ts';
 import { enumerate, quoted } from './text.ts';
 import { emptyPaths, emptyTiers, suspectName } from './tier-names.ts';
-import { listTiers, type Place, placeOf, readSecrets, type Secret } from './tiers.ts';
-import { openSealed } from './unseal.ts';
+import { listTiers, originText, type ReadContext, readSecrets, type Secret } from './tiers.ts';
+import { tokenClaimsOf } from './token-claims.ts';
 import type { Vault } from './vault.ts';
 
-/** What one fetch needs. */
+/** Input of one fetch. */
 export interface FetchParts {
 	readonly settings: Settings;
 	readonly vault: Vault;
@@ -29,22 +29,22 @@ export interface FetchParts {
 	readonly jwt: string;
 }
 
-/** What Vault has for a pod. */
+/** The secrets of a pod in Vault. */
 export interface Gathered {
 	/** Sorted by key, before composition. */
 	readonly secrets: readonly Secret[];
-	/** Tiers that hold no secret. */
+	/** Tiers without a secret. */
 	readonly empty: readonly Tier[];
 }
 
-/** Everything that is to be written, and where it came from. */
+/** The secrets, and the files to write. */
 export interface Fetched {
 	readonly secrets: readonly Secret[];
-	readonly volumes: readonly Filled[];
+	readonly volumes: readonly VolumeFiles[];
 }
 
-/** A directory, and what is to be written to it. */
-interface Filled {
+/** A directory and its files. */
+interface VolumeFiles {
 	readonly out: string;
 	readonly outputs: readonly Output[];
 }
@@ -60,7 +60,7 @@ async function logIn({ settings, vault, jwt }: FetchParts): Promise<void> {
 		...{ scope, tiers, kv: { mount: kvMount, version: kvVersion } },
 		transit: sealed.size > 0 ? transitMount : undefined,
 	};
-	throw explainRefusal({ status, errors, mount, role, namespace, identity: identityOf(jwt), wanted });
+	throw explainRefusal({ status, errors, mount, role, namespace, claims: tokenClaimsOf(jwt), wanted });
 }
 
 function warnOfNames(unusable: readonly Listing[], log: Log): void {
@@ -76,33 +76,33 @@ function warnOfNames(unusable: readonly Listing[], log: Log): void {
 	}
 }
 
-/** Whether a key has to be read: where every container takes a part, the rest of the secrets is nobody's business. */
+/** Skips keys that no container selects. */
 function neededKeys({ volumes, require, envKeys, templates }: Settings): (key: string) => boolean {
 	const selections = volumes.map(({ selection }) => selection);
 	const named = new Set([...require, ...envKeys, ...[...templates.values()].flatMap(referencesOf)]);
 	return (key) => named.has(key) || selections.some((one) => one === undefined || takes(one, key));
 }
 
-/** Fills every volume, or tells of all of them what cannot be handed over. */
-function render(settings: Settings, all: readonly Secret[]): readonly Filled[] {
+/** Renders the files of every volume. The failure names every secret that cannot be rendered. */
+function render(settings: Settings, all: readonly Secret[]): readonly VolumeFiles[] {
 	const { formats, envKeys, volumes } = settings;
 	const problems = new Set<string>();
 	const code = new Set<string>();
-	const filled = volumes.map(({ out, selection }): Filled => {
+	const volumeFiles = volumes.map(({ out, selection }): VolumeFiles => {
 		const { secrets, clashes } = select(all, selection);
 		for (const sentence of clashes) problems.add(sentence);
 		for (const sentence of codeVariables(secrets, settings)) code.add(sentence);
 		const rendered = renderAll(secrets, formats, envKeys, all);
 		if (rendered.ok) return { out, outputs: rendered.value };
-		// The kubelet's keys are those of the tiers, the others as their container sees them.
+		// The kubelet's keys have the names of the tiers; others have the names that their container sees.
 		const originOf = new Map([...all, ...secrets].map(({ key, origin }) => [key, origin]));
 		for (const { key, format, why } of rendered.error)
-			problems.add(`${key} ${placeOf(originOf.get(key))} ${why} (format ${format})`);
+			problems.add(`${key} ${originText(originOf.get(key))} ${why} (format ${format})`);
 		return { out, outputs: [] };
 	});
 	if (code.size > 0) throw new Failure('code-variable', enumerate([...code]));
 	if (problems.size > 0) throw new Failure('secret-unusable', enumerate([...problems]));
-	return filled;
+	return volumeFiles;
 }
 
 /** With its usual stack of 8 MiB Linux gives a program a quarter of that for arguments and environment (execve(2)). */
@@ -128,20 +128,20 @@ function warnOfDotenv({ formats }: Settings, secrets: readonly Secret[], log: Lo
 	log.warn(`${enumerate(keys)}: ${enumerate(readers)} read other values out of the .env file`, { readers });
 }
 
-/** Opens what is sealed in the pod's annotations, for the namespace that its own token names. */
-async function openAll({ settings, vault, jwt }: FetchParts): Promise<readonly Secret[]> {
+/** Decrypts the sealed values in the pod's annotations, for the namespace in the pod's token. */
+async function decryptAnnotations({ settings, vault, jwt }: FetchParts): Promise<readonly Secret[]> {
 	const { sealed, scope, vault: where } = settings;
 	if (sealed.size === 0) return [];
-	const namespace = identityOf(jwt).serviceAccount?.split('/')[0];
+	const namespace = tokenClaimsOf(jwt).serviceAccount?.split('/')[0];
 	if (namespace === undefined)
 		throw new Failure(
 			'settings',
 			'the file that ENVTIER_TOKEN_FILE names holds a token that names no namespace',
 		);
-	return await openSealed(sealed, {
+	return await decryptSealed(sealed, {
 		vault,
 		transit: where.transitMount,
-		place: { namespace, deployment: scope.deployment ?? '' },
+		owner: { namespace, deployment: scope.deployment ?? '' },
 		empty: settings.empty,
 		refused: (what, rules) => explainReadRefusal(loginOf(settings, vault), { what, rules }),
 	});
@@ -151,7 +151,7 @@ function loginOf({ vault: { authMount, role, namespace } }: Settings, vault: Vau
 	return { vault, authMount, role, namespace };
 }
 
-/** Logs in, merges the tiers and reads what is needed of them: all that Vault is asked for. */
+/** Logs in, lists and merges the tiers, and reads the keys that are needed. Makes every request to Vault. */
 export async function gatherSecrets(parts: FetchParts): Promise<Gathered> {
 	const { settings, vault, log } = parts;
 	const { kvMount: mount, kvVersion: version } = settings.vault;
@@ -159,44 +159,44 @@ export async function gatherSecrets(parts: FetchParts): Promise<Gathered> {
 	const skipped: string[] = [];
 	const onSkip = (key: string, tier: Tier) => void skipped.push(`${key} of the ${tier} tier`);
 	const login = loginOf(settings, vault);
-	const place: Place = { ...login, kv: { mount, version }, scope, empty: settings.empty, onSkip };
+	const context: ReadContext = { ...login, kv: { mount, version }, scope, empty: settings.empty, onSkip };
 	await logIn(parts);
-	const opening = openAll(parts);
-	// Waited for below. Where both fail, what is said must not depend on which was faster.
-	opening.catch(() => undefined);
-	const listings = await listTiers(place, settings.tiers);
+	const decrypting = decryptAnnotations(parts);
+	// Awaited below. If both fail, the error must not depend on which was faster.
+	decrypting.catch(() => undefined);
+	const listings = await listTiers(context, settings.tiers);
 	const plan = mergeNames(listings);
 	const empty = emptyTiers(listings);
-	const explaining = explainEmptyTiers(place, empty, empty.length === listings.length);
+	const explaining = explainEmptyTiers(context, empty, empty.length === listings.length);
 	explaining.catch(() => undefined);
-	const opened = await opening;
+	const decrypted = await decrypting;
 	warnOfNames(plan.unusable, log);
 	const needed = neededKeys(settings);
-	// What the pod itself carries overrides every tier, so that is not read.
+	// A sealed value overrides every tier.
 	const reading = readSecrets(
-		place,
+		context,
 		plan.wanted.filter(({ key }) => needed(key) && !settings.sealed.has(key)),
 	);
 	reading.catch(() => undefined);
 	await explaining;
 	const suspicion = suspectName(settings.tiers, empty, scope);
 	// A pod may keep all of its secrets in its own annotations.
-	if (suspicion !== undefined && opened.length === 0)
-		log.warn(suspicion, { listed: emptyPaths(empty, place) });
+	if (suspicion !== undefined && decrypted.length === 0)
+		log.warn(suspicion, { listed: emptyPaths(empty, context) });
 	const read = await reading;
 	if (skipped.length > 0)
 		log.warn(`empty values skipped: ${enumerate(skipped.sort(), 20)}`, { values: skipped.length });
-	const secrets = [...read, ...opened].sort((a, b) => (a.key < b.key ? -1 : 1));
-	// Those of the empty tiers have been looked for above.
+	const secrets = [...read, ...decrypted].sort((a, b) => (a.key < b.key ? -1 : 1));
+	// The empty tiers were checked above.
 	if (missingKeys(settings, secrets).length > 0)
 		await explainFields(
-			place,
+			context,
 			settings.tiers.filter((tier) => !empty.includes(tier)),
 		);
 	return { secrets, empty };
 }
 
-/** Composes what was found and renders the files: everything short of writing them. */
+/** Composes the templates and renders the files. Does not write them. */
 export function prepare(
 	{ secrets: found, empty }: Gathered,
 	{ settings, log }: Pick<FetchParts, 'settings' | 'log'>,

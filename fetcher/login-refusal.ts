@@ -1,9 +1,9 @@
 import { correctSetting } from './advice.ts';
-import { WRONG_ISSUER } from './answers.ts';
 import { Failure } from './failure.ts';
-import { audienceText, type Identity, subjectText } from './identity.ts';
+import { WRONG_ISSUER } from './responses.ts';
 import { roleCommand, type Wanted } from './role-command.ts';
 import { quoted } from './text.ts';
+import { audienceText, subjectText, type TokenClaims } from './token-claims.ts';
 
 /** A login that Vault refused, and who tried. */
 export interface RefusedLogin {
@@ -13,7 +13,7 @@ export interface RefusedLogin {
 	readonly mount: string;
 	readonly role: string;
 	readonly namespace: string | undefined;
-	readonly identity: Identity;
+	readonly claims: TokenClaims;
 	/** What the role must grant. */
 	readonly wanted: Wanted;
 }
@@ -29,17 +29,17 @@ type Cause = readonly [pattern: RegExp, explain: (login: RefusedLogin) => Explan
 const role = ({ role, mount }: RefusedLogin): string => `role "${role}" of auth mount "${mount}"`;
 
 const notBound = (login: RefusedLogin): Explanation => ({
-	what: `${role(login)} is not bound to ${subjectText(login.identity)}`,
+	what: `${role(login)} is not bound to ${subjectText(login.claims)}`,
 	cure: 'add it to the role’s bound service accounts and namespaces, or name another role in the annotation envtier.dev/role',
 });
 
 const wrongAudience = (login: RefusedLogin): Explanation => ({
-	what: `${role(login)} does not accept ${audienceText(login.identity)} of the pod’s token`,
+	what: `${role(login)} does not accept ${audienceText(login.claims)} of the pod’s token`,
 	cure: 'make the role’s audience and the webhook’s ENVTIER_TOKEN_AUDIENCE agree',
 });
 
 /** Vault before 1.9 compares issuers in the kubernetes method unless told not to; a jwt mount always does once it has one. */
-function wrongIssuer({ mount, identity: { issuer } }: RefusedLogin): Explanation {
+function wrongIssuer({ mount, claims: { issuer } }: RefusedLogin): Explanation {
 	const token =
 		issuer === undefined ? 'the pod’s token names no issuer' : `the pod’s token has ${quoted(issuer)}`;
 	return {
@@ -50,7 +50,7 @@ function wrongIssuer({ mount, identity: { issuer } }: RefusedLogin): Explanation
 	};
 }
 
-const expired = ({ identity: { expires } }: RefusedLogin): Explanation => ({
+const expired = ({ claims: { expires } }: RefusedLogin): Explanation => ({
 	what: `the pod’s token has expired${expires === undefined ? '' : ` (at ${new Date(expires * 1000).toISOString()})`} by Vault’s clock`,
 	cure: 'create the pod again, which gives it a new token; if that fails too, compare the clocks of nodes and Vault',
 });
@@ -80,8 +80,8 @@ const CAUSES: readonly Cause[] = [
 	],
 	[
 		/service account unauthorized|lookup failed/i,
-		({ mount, identity }) => ({
-			what: `Kubernetes did not confirm the token of ${subjectText(identity)} to auth mount "${mount}"`,
+		({ mount, claims }) => ({
+			what: `Kubernetes did not confirm the token of ${subjectText(claims)} to auth mount "${mount}"`,
 			cure: `check that the service account and the pod still exist, and that auth/${mount}/config names this cluster’s API server`,
 		}),
 	],
@@ -117,7 +117,7 @@ const withoutPrefix = (mount: string): string =>
 
 /** Vault gives a plain 403 for several reasons, so that nobody can probe for roles. */
 function unsaid(login: RefusedLogin): Explanation {
-	const { mount, identity } = login;
+	const { mount, claims } = login;
 	if (mount.startsWith(AUTH))
 		return {
 			what: `Vault refuses the login at "auth/${mount}/login", most likely because no auth method is mounted at "${mount}"`,
@@ -126,7 +126,7 @@ function unsaid(login: RefusedLogin): Explanation {
 	return {
 		what:
 			`Vault does not say why; one of: no auth method is mounted at "${mount}"; ${role(login)} is not bound to ` +
-			`${subjectText(identity)}; it does not accept ${audienceText(identity)}; Vault could not have the token reviewed by Kubernetes`,
+			`${subjectText(claims)}; it does not accept ${audienceText(claims)}; Vault could not have the token reviewed by Kubernetes`,
 	};
 }
 

@@ -31,7 +31,7 @@ export async function explainReadRefusal(login: Login, refused: Refused): Promis
 	const policy = `a policy of the role "${role}" needs${place}: ${rules.join(' ')}`;
 	const refuses = (why: string, cure: string): Failure =>
 		new Failure('read-refused', `Vault refuses ${what}${why}`, { cure });
-	const self = await vault.look('auth/token/lookup-self');
+	const self = await vault.tryRead('auth/token/lookup-self');
 	if (self.kind !== 'refused')
 		return question === undefined
 			? refuses('', `if the pod is to read it, ${policy}`)

@@ -1,6 +1,6 @@
 import { type Scope, TIERS, type Tier } from '../contract/tiers.ts';
 import { VARIABLES } from '../contract/variables.ts';
-import type { Identity } from './identity.ts';
+import type { TokenClaims } from './token-claims.ts';
 
 /** What a pod asks Vault for. */
 export interface Wanted {
@@ -18,7 +18,7 @@ export interface LoginPlace {
 	readonly type: 'kubernetes' | 'jwt';
 	/** The Vault namespace. */
 	readonly namespace: string | undefined;
-	readonly identity: Identity;
+	readonly claims: TokenClaims;
 }
 
 /** Text that a shell takes as one word. */
@@ -28,10 +28,10 @@ const PLAIN = /^[-A-Za-z0-9:/._@]+$/;
  * The command that makes the role, in which only what differs from the defaults of deploy/vault/setup.sh is said. What the
  * token does not tell stands in capitals.
  */
-export function roleCommand({ role, mount, type, namespace, identity }: LoginPlace, wanted: Wanted): string {
-	const [ofPod = 'NAMESPACE', account = 'ACCOUNT'] = identity.serviceAccount?.split('/') ?? [];
+export function roleCommand({ role, mount, type, namespace, claims }: LoginPlace, wanted: Wanted): string {
+	const [ofPod = 'NAMESPACE', account = 'ACCOUNT'] = claims.serviceAccount?.split('/') ?? [];
 	const { scope, kv, transit } = wanted;
-	const [audience = ''] = identity.audiences;
+	const [audience = ''] = claims.audiences;
 	const tiers = TIERS.filter((tier) => wanted.tiers.includes(tier));
 	const options: readonly (readonly [option: string, value: string | undefined, unsaid?: string])[] = [
 		['namespace', ofPod],

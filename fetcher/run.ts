@@ -13,19 +13,19 @@ import { openTransport } from './transport/transport.ts';
 import { openVault, type Vault } from './vault.ts';
 import { writeOutputs } from './write.ts';
 
-/** What one run is given. */
+/** Input of one run. */
 export interface RunParts {
 	readonly settings: Settings;
 	readonly log: Log;
-	/** Rejects when the process is told to end. */
+	/** Rejects when the process receives SIGTERM or SIGINT. */
 	readonly stopped: Promise<never>;
 }
 
-/** Milliseconds for giving the token back; a failed run should not be held up by it. */
-const FAREWELL = { done: 2_000, failed: 400 } as const;
+/** Timeout for the revocation, in ms. It is short after a failure, so that the process exits soon. */
+const REVOCATION_TIMEOUT = { success: 2_000, failure: 400 } as const;
 
-/** Gives the token back. That this fails is worth a line but no pod's start: the token's TTL ends it. */
-async function sayFarewell(vault: Vault, log: Log, until: Deadline): Promise<void> {
+/** Revokes the token. An error is a warning only: the token expires at the end of its TTL. */
+async function revokeToken(vault: Vault, log: Log, until: Deadline): Promise<void> {
 	try {
 		await vault.revoke(until);
 	} catch (thrown) {
@@ -34,8 +34,8 @@ async function sayFarewell(vault: Vault, log: Log, until: Deadline): Promise<voi
 	}
 }
 
-/** Two turns of the event loop: in the first a request is put together, in the second it goes out. */
-async function sent(): Promise<void> {
+/** Waits two turns of the event loop, so that `fetch` has sent its request. */
+async function requestSent(): Promise<void> {
 	for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
 }
 
@@ -44,7 +44,7 @@ function keysByOrigin(secrets: readonly Secret[]): Readonly<Record<string, reado
 	return Object.fromEntries([...groups].map(([origin, group]) => [origin, group.map(({ key }) => key)]));
 }
 
-/** One fetch from the token file to the last line of the log. Rejects with a `Failure` unless everything was written. */
+/** Runs the fetcher once, from the token file to the files. Rejects with a `Failure` unless everything was written. */
 export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 	const deadline = deadlineAfter(settings.deadline);
 	const { address, ca, namespace, tlsName, proxy } = settings.vault;
@@ -52,20 +52,20 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 	const transport = openTransport(endpointOf(address, { tlsName, proxy }), ca);
 	const retry = makeRetry({ log, random: Math.random });
 	const vault = openVault({ address, namespace, transport, retry, deadline });
-	let farewell: Promise<void> | undefined;
+	let revocation: Promise<void> | undefined;
 	try {
 		const found = await Promise.race([gatherSecrets({ settings, vault, log, jwt }), stopped]);
-		// The token has done its work: it is on its way back while the files are made.
-		farewell = sayFarewell(vault, log, deadlineAfter(FAREWELL.done));
-		await sent();
+		// The token is no longer needed. The revocation runs while the files are written.
+		revocation = revokeToken(vault, log, deadlineAfter(REVOCATION_TIMEOUT.success));
+		await requestSent();
 		const { secrets, volumes } = prepare(found, { settings, log });
 		for (const { out, outputs } of volumes) writeOutputs(out, outputs);
 		const writtenAfterMs = Math.round(now());
-		await farewell;
+		await revocation;
 		log.info('secrets written', {
 			keys: keysByOrigin(secrets),
 			files: volumes.flatMap(({ out, outputs }) => outputs.map(({ path }) => join(out, path))),
-			// Files are for one user: an application that runs as another one cannot read them.
+			// The files are readable by this UID only.
 			uid: process.getuid?.(),
 			writtenAfterMs,
 			durationMs: Math.round(now()),
@@ -74,8 +74,8 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 			protocol: transport.protocol(),
 		});
 	} catch (thrown) {
-		farewell ??= sayFarewell(vault, log, deadlineAfter(FAREWELL.failed));
-		await Promise.race([farewell, pause(FAREWELL.failed)]);
+		revocation ??= revokeToken(vault, log, deadlineAfter(REVOCATION_TIMEOUT.failure));
+		await Promise.race([revocation, pause(REVOCATION_TIMEOUT.failure)]);
 		throw thrown;
 	}
 }

@@ -81,7 +81,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const text: Parse<string> = (value) => ok(value);
 
-/** The file for the last words: needed also when the other settings are wrong. */
+/** Path of the termination message. It is read separately because it is needed when other settings are wrong. */
 export function terminationLog(env: Environment): string {
 	return env['ENVTIER_TERMINATION_LOG'] || VARIABLES.ENVTIER_TERMINATION_LOG.default;
 }

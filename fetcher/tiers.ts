@@ -10,11 +10,11 @@ import { enumerate, quoted } from './text.ts';
 import { areNamesRight, tierOf } from './tier-names.ts';
 import { type Unusable, whyUnusable } from './unusable.ts';
 
-/** Where a value comes from: a tier, or an annotation of the pod. */
+/** The origin of a value: a tier, or an annotation of the pod. */
 export type Origin = Tier | 'sealed' | 'composed';
 
-/** Where a secret comes from, for messages: finishes "KEY …". */
-export function placeOf(origin: Origin | undefined): string {
+/** The origin for messages. Completes "KEY …". */
+export function originText(origin: Origin | undefined): string {
 	return origin === 'composed' || origin === 'sealed' ? `(${origin})` : `of the ${origin} tier`;
 }
 
@@ -25,32 +25,32 @@ export interface Secret {
 	readonly value: string;
 }
 
-/** Where to read, and as whom. */
-export interface Place extends Login {
+/** What to read, and with which login. */
+export interface ReadContext extends Login {
 	readonly kv: Kv;
 	readonly scope: Scope;
 	readonly empty: EmptyPolicy;
-	/** Told each empty value that is skipped. */
+	/** Called for each empty value that is skipped. */
 	readonly onSkip: (key: string, tier: Tier) => void;
 }
 
-/** Reads on their way at one time: enough to fill a round trip, few enough not to look like a flood. */
+/** Maximum number of reads in parallel. */
 const PARALLEL = 64;
 
-/** What no list of a KV mount answers: the mount is another, or there is none. */
-async function explainOddList({ vault, kv }: Place, thrown: unknown): Promise<unknown> {
-	if (!(thrown instanceof Failure) || thrown.reason !== 'bad-answer' || thrown.heals) return thrown;
+/** Explains a list response that no KV mount sends: wrong mount, or none. */
+async function explainOddList({ vault, kv }: ReadContext, thrown: unknown): Promise<unknown> {
+	if (!(thrown instanceof Failure) || thrown.reason !== 'bad-answer' || thrown.retryable) return thrown;
 	const problem = await mountProblem(vault, kv);
 	if (problem !== undefined || !/no handler for route/.test(thrown.message)) return problem ?? thrown;
 	return new Failure('bad-answer', thrown.message, { cure: correctSetting('ENVTIER_VAULT_KV_MOUNT') });
 }
 
-/** Lists tiers at the same time. A tier that Vault has nothing of is empty. */
-export async function listTiers(place: Place, tiers: readonly Tier[]): Promise<readonly Listing[]> {
-	const { vault, kv, scope } = place;
+/** Lists tiers in parallel. A tier that does not exist is empty. */
+export async function listTiers(context: ReadContext, tiers: readonly Tier[]): Promise<readonly Listing[]> {
+	const { vault, kv, scope } = context;
 	const list = async (tier: Tier) => ({ tier, found: await vault.list(listPath(kv, folderOf(tier, scope))) });
 	const found = await Promise.all(tiers.map(list)).catch(async (thrown: unknown) => {
-		throw await explainOddList(place, thrown);
+		throw await explainOddList(context, thrown);
 	});
 	const closed = found.filter((one) => one.found.kind === 'refused').map(({ tier }) => tier);
 	if (closed.length > 0) {
@@ -60,7 +60,7 @@ export async function listTiers(place: Place, tiers: readonly Tier[]): Promise<r
 		const names = closed.map(
 			(tier, i) => `${tierOf(tier, scope)} at ${quoted(listPath(kv, folders[i] ?? ''))}`,
 		);
-		throw await explainReadRefusal(place, {
+		throw await explainReadRefusal(context, {
 			what: `to list ${enumerate(names)}`,
 			question: areNamesRight(closed),
 			// Whoever lacks the one line lacks the other as a rule, and should not have to come back for it.
@@ -70,20 +70,20 @@ export async function listTiers(place: Place, tiers: readonly Tier[]): Promise<r
 	return found.map(({ tier, found: names }) => ({ tier, names: names.kind === 'found' ? names.value : [] }));
 }
 
-/** What became of one key: its secret, nothing, a refusal, or something that is no text. */
+/** The result for one key. */
 type Outcome =
 	| { readonly kind: 'secret'; readonly secret: Secret }
 	| { readonly kind: 'gone' }
 	| { readonly kind: 'refused'; readonly tier: Tier }
 	| ({ readonly kind: 'unusable' } & Unusable);
 
-async function readOne(place: Place, { key, tiers }: Wanted): Promise<Outcome> {
-	const { vault, kv, scope, empty, onSkip } = place;
+async function readOne(context: ReadContext, { key, tiers }: Wanted): Promise<Outcome> {
+	const { vault, kv, scope, empty, onSkip } = context;
 	for (const tier of tiers) {
 		const path = readPath(kv, folderOf(tier, scope), key);
 		const found = await vault.read(path).catch((thrown: unknown) => {
 			if (!(thrown instanceof Failure) || thrown.path !== path) throw thrown;
-			throw thrown.saying(`${key} of the ${tier} tier cannot be read: ${thrown.message}`);
+			throw thrown.withMessage(`${key} of the ${tier} tier cannot be read: ${thrown.message}`);
 		});
 		if (found.kind === 'refused') return { kind: 'refused', tier };
 		const fields = found.kind === 'absent' ? undefined : fieldsOf(kv, found.value);
@@ -104,16 +104,19 @@ async function readOne(place: Place, { key, tiers }: Wanted): Promise<Outcome> {
 }
 
 /**
- * Reads keys, several at a time, each from the first of its tiers that still has it. A key that none has any more is left
- * out. Everything that is wrong is found out before it is told, so that it can be mended in one go.
+ * Reads keys in parallel, each from the first of its tiers that still has it. Omits a key that no tier has any more. The
+ * failure names every key that is wrong.
  */
-export async function readSecrets(place: Place, wanted: readonly Wanted[]): Promise<readonly Secret[]> {
-	const outcomes = await inParallel(wanted, (one) => readOne(place, one));
+export async function readSecrets(
+	context: ReadContext,
+	wanted: readonly Wanted[],
+): Promise<readonly Secret[]> {
+	const outcomes = await inParallel(wanted, (one) => readOne(context, one));
 	const closed = new Set(outcomes.flatMap((one) => (one.kind === 'refused' ? [one.tier] : [])));
 	if (closed.size > 0) {
-		const names = [...closed].map((tier) => tierOf(tier, place.scope));
-		const rules = [...closed].map((tier) => readRule(place.kv, folderOf(tier, place.scope)));
-		throw await explainReadRefusal(place, { what: `to read keys of ${enumerate(names)}`, rules });
+		const names = [...closed].map((tier) => tierOf(tier, context.scope));
+		const rules = [...closed].map((tier) => readRule(context.kv, folderOf(tier, context.scope)));
+		throw await explainReadRefusal(context, { what: `to read keys of ${enumerate(names)}`, rules });
 	}
 	const unfit = outcomes.flatMap((one) => (one.kind === 'unusable' ? [one] : []));
 	if (unfit.length > 0) {

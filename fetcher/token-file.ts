@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Failure } from './failure.ts';
-import { isJwt } from './identity.ts';
+import { isJwt } from './token-claims.ts';
 import { codeOf } from './write-failure.ts';
 
 /** Reads the service-account token to log in with. */

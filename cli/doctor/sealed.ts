@@ -1,4 +1,4 @@
-import { type SealPlace, type SealScope, sealContext, sealKey } from '../../contract/sealed.ts';
+import { type SealOwner, type SealScope, sealContext, sealKey } from '../../contract/sealed.ts';
 import { bad, type Check, good, warn } from './check.ts';
 import { type Handed, NO_CIPHERTEXT } from './probe.ts';
 import { type VaultRequest, vaultErrors } from './vault.ts';
@@ -46,7 +46,7 @@ export async function sealedCheck(
 	request: VaultRequest,
 	{ transit = '', role }: Handed,
 	scope: SealScope,
-	place: SealPlace,
+	place: SealOwner,
 	token: string,
 ): Promise<Check> {
 	const id = `sealed-${scope}`;

@@ -1,7 +1,7 @@
 import type { Result } from '../../contract/result.ts';
-import { identityOf } from '../../fetcher/identity.ts';
 import { explainRefusal } from '../../fetcher/login-refusal.ts';
 import { mountMistake, mountPath } from '../../fetcher/mount.ts';
+import { tokenClaimsOf } from '../../fetcher/token-claims.ts';
 import type { HttpAnswer, HttpFailure } from '../http.ts';
 import { bad, type Check, good, warn } from './check.ts';
 import type { Handed } from './probe.ts';
@@ -106,7 +106,7 @@ export async function loginCheck(request: VaultRequest, handed: Handed, jwt: str
 		mount,
 		role,
 		namespace,
-		identity: identityOf(jwt),
+		claims: tokenClaimsOf(jwt),
 		wanted: handed,
 	};
 	const { message, cure } = explainRefusal(refused);

@@ -3,7 +3,7 @@ import { ANNOTATION_PREFIX, parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import {
 	parseSealed,
-	type SealPlace,
+	type SealOwner,
 	type SealScope,
 	sealContext,
 	sealedText,
@@ -28,7 +28,7 @@ export interface SealOptions {
 /** What is to be sealed for whom, checked. */
 interface Plan {
 	readonly scope: SealScope;
-	readonly place: SealPlace;
+	readonly place: SealOwner;
 	/** The transit engine's path that encrypts. */
 	readonly path: string;
 }

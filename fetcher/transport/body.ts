@@ -1,5 +1,5 @@
-import { BODY_LIMIT } from './exchange.ts';
-import { tooLarge } from './faults.ts';
+import { tooLarge } from './network-errors.ts';
+import { BODY_LIMIT } from './types.ts';
 
 /**
  * Reads the whole body of a response.

@@ -1,23 +1,23 @@
 import { type Endpoint, isAddress, serverNameOf } from './endpoint.ts';
-import type { Stage } from './faults.ts';
+import type { Stage } from './network-errors.ts';
 
-/** What another attempt to connect came to. */
+/** The result of another attempt to connect. */
 export type Diagnosis =
 	/** It fails with this error of Node's network modules. */
 	| { readonly kind: 'error'; readonly error: Error }
 	/** It waits at this stage, or has passed all stages before an answer. */
 	| { readonly kind: 'stage'; readonly stage: Stage };
 
-/** Milliseconds for one diagnosis: long enough for a slow network, short enough for the second after the deadline. */
-const LONGEST = 500;
+/** Timeout of one diagnosis, in ms. The fetcher may take a second after its deadline. */
+const TIMEOUT = 500;
 
 /**
- * Connects once more and sends no request, to find out what Bun's `fetch` does not tell: at which stage an attempt waits, which TLS alert came, for
- * which names the certificate is, what a proxy says. It verifies the server as every other connection does.
+ * Connects once more without a request, to learn what Bun's `fetch` does not report: the stage of a timeout, the TLS alert,
+ * the names of the certificate, the proxy's error. It verifies the server like every other connection.
  */
 export async function diagnose(endpoint: Endpoint, ca: string | readonly string[]): Promise<Diagnosis> {
 	const { host, port, secure, proxy } = endpoint;
-	// Not before something went wrong: these modules take time to load.
+	// Loaded here, because these modules take time to load and are needed after an error only.
 	const { connect: connectTcp } = await import('node:net');
 	const { promise, resolve } = Promise.withResolvers<Diagnosis>();
 	let stage: Stage = proxy !== undefined ? 'proxy' : isAddress(host) ? 'connect' : 'dns';
@@ -27,7 +27,7 @@ export async function diagnose(endpoint: Endpoint, ca: string | readonly string[
 		tcp.destroy();
 		resolve(diagnosis);
 	};
-	const timer = setTimeout(() => end({ kind: 'stage', stage }), LONGEST);
+	const timer = setTimeout(() => end({ kind: 'stage', stage }), TIMEOUT);
 	const fail = (error: Error): void => end({ kind: 'error', error });
 	const secured = async (): Promise<void> => {
 		stage = secure ? 'tls' : 'answer';
@@ -55,7 +55,7 @@ export async function diagnose(endpoint: Endpoint, ca: string | readonly string[
 		openTunnel(tcp, proxy.address, { host, port }).then(secured, fail);
 	}
 	tcp.on('error', (error) => {
-		// Until then an error is the proxy's, and the tunnel puts it into words.
+		// Before that, the tunnel reports errors of the proxy.
 		if (stage !== 'proxy') fail(error);
 	});
 	return await promise;

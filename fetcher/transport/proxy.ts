@@ -3,14 +3,14 @@ import { UNREACHABLE } from '../advice.ts';
 import { Failure } from '../failure.ts';
 import { printable } from '../text.ts';
 
-/** The longest head of an answer that is read. */
-const LONGEST = 8 * 1024;
-/** Answers that come from what the proxy cannot reach now (RFC 9110, 15.6). */
-const HEALING = new Set([500, 502, 503, 504]);
+/** Maximum size of the response's head, in bytes. */
+const MAX_HEAD = 8 * 1024;
+/** Retryable statuses of a proxy (RFC 9110, 15.6). */
+const RETRYABLE = new Set([500, 502, 503, 504]);
 
 /**
- * Has an HTTP proxy connect to a host (CONNECT: RFC 9110, section 9.3.6). Resolves when what goes over `tcp` from then on goes to
- * that host; rejects with a `Failure`. The caller sets the time limit.
+ * Opens a tunnel to a host through an HTTP proxy (CONNECT: RFC 9110, section 9.3.6). Resolves when `tcp` leads to that host;
+ * rejects with a `Failure`. The caller sets the time limit.
  *
  * @param proxy its address, for messages
  */
@@ -21,8 +21,8 @@ export function openTunnel(
 ): Promise<void> {
 	// Of a host name and an IP address only IPv6 has colons. node:net, which knows as well, takes time to load.
 	const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-	const failure = (what: string, heals: boolean): Failure =>
-		new Failure('unreachable', `the proxy ${proxy} ${what}`, { heals, cure: UNREACHABLE.tunnel });
+	const failure = (what: string, retryable: boolean): Failure =>
+		new Failure('unreachable', `the proxy ${proxy} ${what}`, { retryable, cure: UNREACHABLE.tunnel });
 	return new Promise((resolve, reject) => {
 		let head = Buffer.alloc(0);
 		const done = (problem?: Failure): void => {
@@ -40,7 +40,7 @@ export function openTunnel(
 			if (chunk === null) return;
 			head = Buffer.concat([head, chunk]);
 			const end = head.indexOf('\r\n\r\n');
-			if (end === -1 && head.length <= LONGEST) return;
+			if (end === -1 && head.length <= MAX_HEAD) return;
 			done(verdict(head.subarray(0, end === -1 ? 0 : end).toString('latin1'), head.length - end - 4));
 		};
 		/** @param more bytes behind the head: of the host none can have come yet */
@@ -49,8 +49,9 @@ export function openTunnel(
 			if (status === '') return failure('does not answer as an HTTP proxy does', false);
 			if (status.startsWith('2'))
 				return more === 0 ? undefined : failure('sends more than an answer to CONNECT', false);
-			const words = `does not connect to ${authority}: HTTP ${status} ${printable(reason, 60)}`.trimEnd();
-			return failure(words, HEALING.has(Number(status)));
+			const description =
+				`does not connect to ${authority}: HTTP ${status} ${printable(reason, 60)}`.trimEnd();
+			return failure(description, RETRYABLE.has(Number(status)));
 		};
 		tcp.on('readable', read);
 		tcp.once('error', failed);

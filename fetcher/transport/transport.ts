@@ -4,30 +4,30 @@ import { readBody } from './body.ts';
 import { type BunRequestInit, type BunTls, bunFetch, TLS_1_2 } from './bun-fetch.ts';
 import { diagnose } from './diagnose.ts';
 import { type Endpoint, serverNameOf } from './endpoint.ts';
-import type { Answer, Request } from './exchange.ts';
-import { codeOf, explain, timedOut } from './faults.ts';
-import { type Gate, makeGate } from './gate.ts';
+import { type Limiter, makeLimiter } from './limiter.ts';
+import { codeOf, explain, timedOut } from './network-errors.ts';
 import { systemRoots } from './roots.ts';
+import type { HttpRequest, HttpResponse } from './types.ts';
 
 /** Sends requests to one Vault, over one connection where that speaks HTTP/2. */
 export interface Transport {
-	/** Rejects with a `Failure`, within `timeout` milliseconds. Redirects are answers: nothing is ever sent elsewhere. */
-	send(request: Request, timeout: number): Promise<Answer>;
-	/** What the last answer came over; undefined before the first. */
+	/** Rejects with a `Failure`, within `timeout` milliseconds. Redirects are not followed. */
+	send(request: HttpRequest, timeout: number): Promise<HttpResponse>;
+	/** Protocol of the last response; undefined before the first. */
 	protocol(): Protocol | undefined;
 }
 
 /** Versions of HTTP by their names in ALPN (RFC 7301). */
 export type Protocol = 'h2' | 'http/1.1';
 
-/** With HTTP/1.1 each request under way takes a connection; more would be more handshakes, each dearer than a request. */
+/** Over HTTP/1.1 each open request takes a connection. A handshake costs more than a request. */
 const HTTP1_CONNECTIONS = 2;
 
 /**
- * Opens a transport on Bun's `fetch`. It begins with HTTP/2 over TLS and falls back to HTTP/1.1 once, for good, where the server does not offer
- * HTTP/2.
+ * Opens a transport on Bun's `fetch`. It starts with HTTP/2 over TLS and falls back to HTTP/1.1 for good if the server
+ * does not offer HTTP/2.
  *
- * @param ca PEM text of the CAs that vouch for Vault; undefined: the system's
+ * @param ca PEM text of the trusted CAs; undefined: the system's
  */
 export function openTransport(endpoint: Endpoint, ca: string | undefined): Transport {
 	const { address, prefix, secure, proxy } = endpoint;
@@ -40,9 +40,13 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 	};
 	let protocol: Protocol = secure && proxy === undefined ? 'h2' : 'http/1.1';
 	let answered: Protocol | undefined;
-	const two: Gate = makeGate(HTTP1_CONNECTIONS);
+	const atMostTwo: Limiter = makeLimiter(HTTP1_CONNECTIONS);
 
-	const exchange = async (request: Request, over: Protocol, signal: AbortSignal): Promise<Answer> => {
+	const exchange = async (
+		request: HttpRequest,
+		over: Protocol,
+		signal: AbortSignal,
+	): Promise<HttpResponse> => {
 		const { method, path, headers, body } = request;
 		const init: BunRequestInit = {
 			...{ method, headers, signal },
@@ -67,27 +71,28 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 		return answer;
 	};
 
-	/** Several requests may find out at the same time that the server does not offer HTTP/2; all of them try again. */
-	const withFallback = async (request: Request, signal: AbortSignal): Promise<Answer> => {
+	/** Several requests may learn at the same time that the server does not offer HTTP/2; each of them tries again. */
+	const withFallback = async (request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> => {
 		if (protocol === 'h2') {
 			try {
 				return await exchange(request, 'h2', signal);
 			} catch (thrown) {
-				// After an answer over HTTP/2 this is no question of the protocol.
+				// After a response over HTTP/2 the protocol is not the cause.
 				if (codeOf(thrown) !== 'EPROTO' || answered === 'h2') throw thrown;
 			}
 		}
-		const answer = await two(() => exchange(request, 'http/1.1', signal));
+		const answer = await atMostTwo(() => exchange(request, 'http/1.1', signal));
 		protocol = 'http/1.1';
 		return answer;
 	};
 
-	/** Says what stood in the way. Where Bun says too little, the network is asked once more. */
+	/** Returns the failure for an error of `fetch`. Connects once more where Bun's error is not specific. */
 	const failureOf = async (thrown: unknown, late: boolean, timeout: number): Promise<unknown> => {
 		if (thrown instanceof Failure) return thrown;
 		if (late && answered !== undefined) return timedOut(address, timeout, 'answer');
-		const unclear = late || VAGUE.has(codeOf(thrown)) || (proxy !== undefined && answered === undefined);
-		if (!unclear) return explain(thrown, address);
+		const unspecific =
+			late || UNSPECIFIC.has(codeOf(thrown)) || (proxy !== undefined && answered === undefined);
+		if (!unspecific) return explain(thrown, address);
 		const found = await diagnose(endpoint, roots);
 		if (found.kind === 'error') return explain(found.error, address);
 		return late ? timedOut(address, timeout, found.stage) : explain(thrown, address);
@@ -109,5 +114,5 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 	};
 }
 
-/** Errors of Bun's `fetch` that say too little. */
-const VAGUE = new Set(['EPROTO', 'ERR_TLS_CERT_ALTNAME_INVALID']);
+/** Errors of Bun's `fetch` that are not specific. */
+const UNSPECIFIC = new Set(['EPROTO', 'ERR_TLS_CERT_ALTNAME_INVALID']);

@@ -3,17 +3,17 @@ import { describe, expect, test } from 'vitest';
 import {
 	parseSealed,
 	SEAL_SCOPES,
-	type SealPlace,
+	type SealOwner,
 	type SealScope,
 	sealContext,
 	sealedText,
 	sealKey,
 } from '../../contract/sealed.ts';
 
-const HERE: SealPlace = { namespace: 'shop', deployment: 'web' };
+const HERE: SealOwner = { namespace: 'shop', deployment: 'web' };
 
 /** What two places have in common by their scope: all, the namespace, nothing else. */
-const sameFor = (scope: SealScope, one: SealPlace, other: SealPlace): boolean =>
+const sameFor = (scope: SealScope, one: SealOwner, other: SealOwner): boolean =>
 	scope === 'cluster' ||
 	(one.namespace === other.namespace && (scope === 'namespace' || one.deployment === other.deployment));
 

@@ -91,11 +91,11 @@ describe('troubleshooting', () => {
 	});
 
 	test.for(Object.entries(MISHAPS))('shows what the fetcher says when %s', async ([, mishap]) => {
-		const { code, words } = await happen(mishap);
+		const { code, message } = await happen(mishap);
 		const exit = EXIT_CODES[mishap.reason];
 
 		expect(code).toBe(exit.code);
-		expect(messagesUnder(`${exit.code} \`${mishap.reason}\``)).toContain(oneLine(words));
+		expect(messagesUnder(`${exit.code} \`${mishap.reason}\``)).toContain(oneLine(message));
 	});
 
 	test.for(SEEN_ON_A_NODE)('has symptom, cause and cure for when %s', ([, heading, texts]) => {

@@ -187,12 +187,15 @@ describe.each([
 
 	test('a key that must exist and does not is named, and nothing is written', async () => {
 		await put(`${ORG}/HERE`, 'yes');
-		const { code, words } = await fetch({ ENVTIER_REQUIRE: 'HERE,MISSING,GONE', ENVTIER_ENV_KEYS: 'NATIVE' });
+		const { code, message } = await fetch({
+			ENVTIER_REQUIRE: 'HERE,MISSING,GONE',
+			ENVTIER_ENV_KEYS: 'NATIVE',
+		});
 		expect(code).toBe(23);
-		expect(words).toContain(
+		expect(message).toContain(
 			'(org, deployment, service) has MISSING and GONE (asked for by envtier.dev/require)',
 		);
-		expect(words).toContain('NATIVE (asked for by envtier.dev/env)');
+		expect(message).toContain('NATIVE (asked for by envtier.dev/env)');
 		expect(pod.files()).toEqual({});
 	});
 
@@ -204,7 +207,7 @@ describe.each([
 		made.push([`${ORG}/UNUSABLE`, {}]);
 		const second = `${pod.out}/../second`;
 		await mkdir(second);
-		const { code, words, last } = await fetch({
+		const { code, message, last } = await fetch({
 			ENVTIER_KEYS: 'URL,APP_NAME=APP',
 			ENVTIER_OUT_2: second,
 			ENVTIER_PREFIX_2: 'PG=DB_',
@@ -212,7 +215,7 @@ describe.each([
 			ENVTIER_ENV_KEYS: 'APP',
 			ENVTIER_COMPOSE_URL: 'postgres://${DB_PASS}@db',
 		});
-		expect([code, words]).toEqual([0, '']);
+		expect([code, message]).toEqual([0, '']);
 		const json = (text = ''): unknown => JSON.parse(text);
 		expect(json(pod.files()['env.json'])).toEqual({ APP_NAME: 'app', URL: 'postgres://pass@db' });
 		expect(pod.files()['native.env']).toBe("APP='app'\n");
@@ -230,12 +233,12 @@ describe.each([
 		await put(`${ORG}/B_X`, '2');
 		const missing = await fetch({ ENVTIER_KEYS: 'A_X,NOWHERE', ENVTIER_PREFIX: 'NO_' });
 		expect(missing.code).toBe(23);
-		expect(missing.words).toContain(
+		expect(missing.message).toContain(
 			'has NOWHERE (asked for by envtier.dev/keys) and a key that begins with NO_ (asked for by envtier.dev/prefix)',
 		);
 		const clash = await fetch({ ENVTIER_PREFIX: '=A_,=B_' });
 		expect(clash.code).toBe(27);
-		expect(clash.words).toContain('A_X and B_X would both be X');
+		expect(clash.message).toContain('A_X and B_X would both be X');
 		expect(pod.files()).toEqual({});
 	});
 
@@ -266,17 +269,17 @@ describe.each([
 
 	test('a composed value whose parts are missing: all of them are named, and nothing is written', async () => {
 		await put(`${ORG}/HERE`, 'yes');
-		const { code, words } = await fetch({
+		const { code, message } = await fetch({
 			ENVTIER_REQUIRE: 'MISSING',
 			ENVTIER_COMPOSE_URL: '${ONE}${HERE}${TWO:url}',
 			ENVTIER_COMPOSE_TOP: '${URL}${THREE}',
 			ENVTIER_COMPOSE_SELF: '${SELF}',
 		});
 		expect(code).toBe(23);
-		expect(words).toContain('has ONE and TWO (asked for by envtier.dev/compose.URL)');
-		expect(words).toContain('THREE (asked for by envtier.dev/compose.TOP)');
-		expect(words).toContain('SELF (asked for by envtier.dev/compose.SELF)');
-		expect(words).toContain('MISSING (asked for by envtier.dev/require)');
+		expect(message).toContain('has ONE and TWO (asked for by envtier.dev/compose.URL)');
+		expect(message).toContain('THREE (asked for by envtier.dev/compose.TOP)');
+		expect(message).toContain('SELF (asked for by envtier.dev/compose.SELF)');
+		expect(message).toContain('MISSING (asked for by envtier.dev/require)');
 		expect(pod.files()).toEqual({});
 	});
 
@@ -284,12 +287,12 @@ describe.each([
 		await put(`${ORG}/NUL`, 'NUL \0 inside');
 		const unfit = await fetch({ ENVTIER_FORMAT: 'shell', ENVTIER_COMPOSE_OUT: 'x${NUL}' });
 		expect(unfit.code).toBe(27);
-		expect(unfit.words).toContain('OUT (composed) holds a NUL byte');
+		expect(unfit.message).toContain('OUT (composed) holds a NUL byte');
 		const broken = await fetch({ ENVTIER_COMPOSE_OUT: 'sensitive $' });
 		expect(broken.code).toBe(20);
-		expect(broken.words).toContain('ENVTIER_COMPOSE_OUT must be a template');
-		expect(broken.words).toContain('the "$" at character 11 begins none of them');
-		expect(broken.words).not.toContain('sensitive');
+		expect(broken.message).toContain('ENVTIER_COMPOSE_OUT must be a template');
+		expect(broken.message).toContain('the "$" at character 11 begins none of them');
+		expect(broken.message).not.toContain('sensitive');
 	});
 
 	test.each([
@@ -305,11 +308,11 @@ describe.each([
 		await put(`${ORG}/ODD`, 'below');
 		await put(`${SERVICE}/ODD`, 'to be replaced');
 		await putFields(vault, `${SERVICE}/ODD`, fields);
-		const { code, words } = await fetch();
+		const { code, message } = await fetch();
 		expect(code).toBe(27);
-		expect(words).toContain(`ODD of the service tier ${why}`);
+		expect(message).toContain(`ODD of the service tier ${why}`);
 		if (why !== 'has an empty field "value"')
-			expect(words).toContain(
+			expect(message).toContain(
 				`What to do: store it again: vault kv put -mount=secret ${SERVICE}/ODD value=…`,
 			);
 		expect(pod.files()).toEqual({});
@@ -325,13 +328,13 @@ describe.each([
 			['NODE_OPTIONS', 'of the service tier', 'makes Node.js load modules or take options'],
 			['PS4', '(composed)', 'makes shells run commands'],
 		])
-			expect(refused.words).toContain(`${key} ${where} ${effect}`);
-		expect(refused.words).toContain('name the variable in envtier.dev/allow');
-		expect(refused.stdout + refused.words).not.toContain('evil');
+			expect(refused.message).toContain(`${key} ${where} ${effect}`);
+		expect(refused.message).toContain('name the variable in envtier.dev/allow');
+		expect(refused.stdout + refused.message).not.toContain('evil');
 		expect(pod.files()).toEqual({});
 		const one = await fetch({ ENVTIER_ALLOW: 'NODE_OPTIONS' });
 		expect(one.code).toBe(31);
-		expect(one.words).not.toContain('NODE_OPTIONS of');
+		expect(one.message).not.toContain('NODE_OPTIONS of');
 		const both = await fetch({ ENVTIER_ALLOW: 'NODE_OPTIONS,LD_PRELOAD' });
 		expect(both.code).toBe(0);
 		expect(pod.files()).toEqual({
@@ -342,9 +345,9 @@ describe.each([
 
 	test('a prefix that makes such a variable is told of with the key that it comes from', async () => {
 		await put(`${SERVICE}/APP_PATH`, '/tmp');
-		const { code, words } = await fetch({ ENVTIER_PREFIX: '=APP_' });
+		const { code, message } = await fetch({ ENVTIER_PREFIX: '=APP_' });
 		expect(code).toBe(31);
-		expect(words).toContain(
+		expect(message).toContain(
 			'APP_PATH of the service tier becomes PATH, which says where programs are searched for',
 		);
 	});
@@ -355,7 +358,7 @@ describe.each([
 		await putEmpty(`${DEPLOYMENT}/ALONE`);
 		const refused = await fetch();
 		expect(refused.code).toBe(27);
-		expect(refused.words).toBe(
+		expect(refused.message).toBe(
 			'secret-unusable: ALONE of the deployment tier has an empty field "value" and OVERRIDDEN of the service tier has an empty field "value". What to do: give it a value, or say in envtier.dev/empty what becomes of empty ones: "skip" or "keep"',
 		);
 		expect(pod.files()).toEqual({});
@@ -380,7 +383,7 @@ describe.each([
 
 	test('an empty value that is skipped counts as missing for require, env and templates', async () => {
 		await putEmpty(`${ORG}/ALONE`);
-		const { code, words } = await fetch({
+		const { code, message } = await fetch({
 			ENVTIER_EMPTY: 'skip',
 			ENVTIER_REQUIRE: 'ALONE',
 			ENVTIER_ENV_KEYS: 'ALONE',
@@ -388,32 +391,32 @@ describe.each([
 		});
 		expect(code).toBe(23);
 		for (const by of ['require', 'env', 'compose.URL'])
-			expect(words).toContain(`ALONE (asked for by envtier.dev/${by})`);
+			expect(message).toContain(`ALONE (asked for by envtier.dev/${by})`);
 	});
 
 	test('an empty value that is kept cannot be a native variable: the kubelet takes it for missing', async () => {
 		await putEmpty(`${ORG}/ALONE`);
-		const { code, words } = await fetch({
+		const { code, message } = await fetch({
 			ENVTIER_EMPTY: 'keep',
 			ENVTIER_ENV_KEYS: 'ALONE',
 			ENVTIER_FORMAT: 'none',
 		});
 		expect(code).toBe(27);
-		expect(words).toContain('ALONE of the org tier is empty, which the kubelet takes for missing');
+		expect(message).toContain('ALONE of the org tier is empty, which the kubelet takes for missing');
 	});
 
 	test('every secret that cannot be handed over is named at once', async () => {
 		for (const key of ['ONE', 'TWO']) await put(`${ORG}/${key}`, 'NUL \0 inside');
 		await put(`${ORG}/UID`, '5');
-		const { code, words } = await fetch({ ENVTIER_FORMAT: 'shell,dotenv' });
+		const { code, message } = await fetch({ ENVTIER_FORMAT: 'shell,dotenv' });
 		expect(code).toBe(27);
-		expect(words).toContain(
+		expect(message).toContain(
 			'ONE of the org tier holds a NUL byte, which no environment variable can (format shell)',
 		);
-		expect(words).toContain(
+		expect(message).toContain(
 			'TWO of the org tier holds a NUL byte, which no environment variable can (format dotenv)',
 		);
-		expect(words).toContain('UID of the org tier is a variable that shells keep for themselves');
+		expect(message).toContain('UID of the org tier is a variable that shells keep for themselves');
 	});
 
 	test('KV version 1', async () => {
@@ -435,11 +438,11 @@ describe.each([
 
 	test('the kubernetes auth method takes the same login', async () => {
 		await put(`${ORG}/KEY`, 'x');
-		const { code, words } = await fetch({ ENVTIER_VAULT_AUTH_MOUNT: 'kubernetes' });
+		const { code, message } = await fetch({ ENVTIER_VAULT_AUTH_MOUNT: 'kubernetes' });
 		if (real) {
 			// It asks an API server for a TokenReview, and there is none here; the cluster tests have one.
 			expect(code).toBe(21);
-			expect(words).toMatch(
+			expect(message).toMatch(
 				/^login-refused: Vault does not say why.* Vault could not have the token reviewed/,
 			);
 		} else {
@@ -453,38 +456,38 @@ describe.each([
 			what: 'a role that does not exist',
 			env: { ENVTIER_VAULT_ROLE: 'nobody' },
 			claims: {},
-			words: /role "nobody" of auth mount "\w+" does not exist/,
+			message: /role "nobody" of auth mount "\w+" does not exist/,
 		},
 		{
 			what: 'a role of another service account',
 			env: { ENVTIER_VAULT_ROLE: 'other' },
 			claims: {},
-			words: /role "other" of auth mount "\w+" is not bound to service account "shop\/web" .*to do: add it/,
+			message: /role "other" of auth mount "\w+" is not bound to service account "shop\/web" .*to do: add it/,
 		},
 		{
 			what: 'another audience',
 			env: {},
 			claims: { aud: ['kubernetes'] },
-			words:
+			message:
 				/does not accept the audience "kubernetes" of the pod’s token .*to do: make the role’s audience and .*ENVTIER_TOKEN_AUDIENCE/,
 		},
 		{
 			what: 'a token that has expired',
 			env: {},
 			claims: { exp: 1_700_000_000 },
-			words: /the pod’s token has expired \(at 2023-11-14T22:13:20.000Z\) by Vault’s clock/,
+			message: /the pod’s token has expired \(at 2023-11-14T22:13:20.000Z\) by Vault’s clock/,
 		},
-	])('$what: the refusal of the login says so, on both auth methods', async ({ env, claims, words }) => {
+	])('$what: the refusal of the login says so, on both auth methods', async ({ env, claims, message }) => {
 		const stranger = await makePod(vault.jwt(claims));
 		for (const mount of ['jwt', 'kubernetes']) {
 			const run = await runFetcher(fetcher, stranger, {
 				...{ ...vaultEnv(vault), ENVTIER_VAULT_AUTH_MOUNT: mount },
 				...env,
 			});
-			expect({ mount, code: run.code, words: run.words }).toEqual({
+			expect({ mount, code: run.code, message: run.message }).toEqual({
 				mount,
 				code: 21,
-				words: expect.stringMatching(words),
+				message: expect.stringMatching(message),
 			});
 			expect(stranger.files()).toEqual({});
 		}
@@ -513,10 +516,10 @@ describe.each([
 			const at = `${type}-issuer`;
 			await enableAuth(vault, type, { at, config: configs[type] });
 			await writeRole(vault, at, 'web', roles[type]);
-			const { code, words } = await fetch({ ENVTIER_VAULT_AUTH_MOUNT: at });
-			expect({ code, words }).toEqual({
+			const { code, message } = await fetch({ ENVTIER_VAULT_AUTH_MOUNT: at });
+			expect({ code, message }).toEqual({
 				code: 21,
-				words: expect.stringMatching(
+				message: expect.stringMatching(
 					/^login-refused: auth mount "\w+-issuer" expects another issuer than the token’s: the pod’s token has "https:\/\/kubernetes.default.svc.cluster.local" \(Vault: .*\)\. What to do: in auth\/\w+-issuer\/config, .*set bound_issuer .*disable_iss_validation/,
 				),
 			});
@@ -527,14 +530,14 @@ describe.each([
 	test('an auth mount or a Vault namespace that does not exist', async () => {
 		const mount = await fetch({ ENVTIER_VAULT_AUTH_MOUNT: 'nowhere' });
 		expect(mount.code).toBe(21);
-		expect(mount.words).toContain('one of: no auth method is mounted at "nowhere"; role "web"');
+		expect(mount.message).toContain('one of: no auth method is mounted at "nowhere"; role "web"');
 		const namespace = await fetch({ ENVTIER_VAULT_NAMESPACE: 'nobody' });
 		expect(namespace.code).toBe(21);
-		expect(namespace.words).toMatch(/Vault namespace "nobody" does not exist|Vault does not say why/);
+		expect(namespace.message).toMatch(/Vault namespace "nobody" does not exist|Vault does not say why/);
 	});
 
 	test('a tier that no policy opens: the message has the lines to add', async () => {
-		const { code, words } = await fetch({ ENVTIER_VAULT_ROLE: 'stranger' });
+		const { code, message } = await fetch({ ENVTIER_VAULT_ROLE: 'stranger' });
 		expect(code).toBe(22);
 		for (const line of [
 			`path "secret/metadata/${DEPLOYMENT}/" { capabilities = ["list"] }`,
@@ -542,12 +545,12 @@ describe.each([
 			`path "secret/metadata/${SERVICE}/" { capabilities = ["list"] }`,
 			`path "secret/data/${SERVICE}/+" { capabilities = ["read"] }`,
 		])
-			expect(words).toContain(line);
-		expect(words).not.toContain(`secret/metadata/${ORG}`);
-		expect(words).toContain(
+			expect(message).toContain(line);
+		expect(message).not.toContain(`secret/metadata/${ORG}`);
+		expect(message).toContain(
 			'to list the deployment tier of "shop" at "secret/metadata/deployments/shop/secrets" and the service tier of "web"',
 		);
-		expect(words).toContain(
+		expect(message).toContain(
 			': are envtier.dev/deployment and envtier.dev/service right? What to do: if so, a policy of the role "stranger" needs: path',
 		);
 	});
@@ -562,7 +565,7 @@ describe.each([
 		await policy([other]);
 		const refused = await fetch(role);
 		expect(refused.code).toBe(22);
-		const lines = [...refused.words.matchAll(/path "[^"]+" \{ capabilities = \["\w+"\] \}/g)].map(
+		const lines = [...refused.message.matchAll(/path "[^"]+" \{ capabilities = \["\w+"\] \}/g)].map(
 			([line]) => line,
 		);
 		expect(lines).toHaveLength(6);
@@ -581,17 +584,17 @@ describe.each([
 	test('a tier that may be listed but not read', async () => {
 		await put(`${ORG}/KEY`, 'x');
 		await put(`${SERVICE}/KEY`, 'x');
-		const { code, words } = await fetch({ ENVTIER_VAULT_ROLE: 'narrow' });
+		const { code, message } = await fetch({ ENVTIER_VAULT_ROLE: 'narrow' });
 		expect(code).toBe(22);
-		expect(words).toContain('to read keys of the service tier of "web"');
-		expect(words).toContain(`path "secret/data/${SERVICE}/+" { capabilities = ["read"] }`);
+		expect(message).toContain('to read keys of the service tier of "web"');
+		expect(message).toContain(`path "secret/data/${SERVICE}/+" { capabilities = ["read"] }`);
 		expect(pod.files()).toEqual({});
 	});
 
 	test('a KV mount that does not exist, where the policy allows everything', async () => {
 		const mount = await fetch({ ENVTIER_VAULT_ROLE: 'wide', ENVTIER_VAULT_KV_MOUNT: 'nowhere' });
 		expect(mount.code).toBe(28);
-		expect(mount.words).toMatch(
+		expect(mount.message).toMatch(
 			/"nowhere\/metadata\/.*secrets" with 404: no handler for route .*to do: correct ENVTIER_VAULT_KV_MOUNT in/,
 		);
 		expect(pod.files()).toEqual({});
@@ -603,13 +606,13 @@ describe.each([
 	])('a KV mount of $what, whatever the policy allows', async ({ mount, version, real }) => {
 		await put(`${ORG}/KEY`, 'x');
 		for (const role of ['web', 'wide']) {
-			const { code, words } = await fetch({
+			const { code, message } = await fetch({
 				...{ ENVTIER_VAULT_ROLE: role, ENVTIER_VAULT_KV_MOUNT: mount },
 				ENVTIER_VAULT_KV_VERSION: version,
 			});
-			expect({ role, code, words }).toEqual({
+			expect({ role, code, message }).toEqual({
 				...{ role, code: 28 },
-				words: `bad-answer: "${mount}/" is KV version ${real}, but ENVTIER_VAULT_KV_VERSION is ${version}. What to do: correct ENVTIER_VAULT_KV_VERSION in the webhook’s ConfigMap (its name begins with "envtier-settings"), to "${real}", then create the pod again`,
+				message: `bad-answer: "${mount}/" is KV version ${real}, but ENVTIER_VAULT_KV_VERSION is ${version}. What to do: correct ENVTIER_VAULT_KV_VERSION in the webhook’s ConfigMap (its name begins with "envtier-settings"), to "${real}", then create the pod again`,
 			});
 		}
 		expect(pod.files()).toEqual({});
@@ -617,10 +620,10 @@ describe.each([
 
 	test.each(['secret/data', 'secret/metadata'])('a path below the mount as the mount: %s', async (mount) => {
 		for (const role of ['web', 'wide']) {
-			const { code, words } = await fetch({ ENVTIER_VAULT_ROLE: role, ENVTIER_VAULT_KV_MOUNT: mount });
-			expect({ role, code, words }).toEqual({
+			const { code, message } = await fetch({ ENVTIER_VAULT_ROLE: role, ENVTIER_VAULT_KV_MOUNT: mount });
+			expect({ role, code, message }).toEqual({
 				...{ role, code: 28 },
-				words: expect.stringMatching(
+				message: expect.stringMatching(
 					new RegExp(
 						`^bad-answer: ENVTIER_VAULT_KV_MOUNT is "${mount}", but the KV mount there is "secret"\\. What to do: correct ENVTIER_VAULT_KV_MOUNT .*, to "secret",`,
 					),
@@ -630,9 +633,9 @@ describe.each([
 	});
 
 	testOnReal('an engine of another kind as the KV mount', async () => {
-		const { code, words } = await fetch({ ENVTIER_VAULT_KV_MOUNT: 'transit' });
+		const { code, message } = await fetch({ ENVTIER_VAULT_KV_MOUNT: 'transit' });
 		expect(code).toBe(28);
-		expect(words).toMatch(/^bad-answer: "transit\/" is a secrets engine of type transit, not kv/);
+		expect(message).toMatch(/^bad-answer: "transit\/" is a secrets engine of type transit, not kv/);
 	});
 
 	test('one secret with all keys in the place of a tier is refused with the way to write it', async () => {
@@ -647,9 +650,9 @@ describe.each([
 			const fields = { A: 'first-4711', B: 'second-4711' };
 			await must(vault, 'POST', path, { body: kv === 'secret' ? { data: fields } : fields });
 			const refused = await fetch({ ...env, ENVTIER_REQUIRE: 'A' });
-			expect({ code: refused.code, words: refused.words }).toEqual({
+			expect({ code: refused.code, message: refused.message }).toEqual({
 				code: 27,
-				words: `secret-unusable: the deployment tier of "shop" has one secret at "${path}" with the fields "A" and "B", of which a pod gets nothing: each key must be a secret of its own. What to do: for each key: vault kv put -mount=${kv} ${DEPLOYMENT}/A value=…`,
+				message: `secret-unusable: the deployment tier of "shop" has one secret at "${path}" with the fields "A" and "B", of which a pod gets nothing: each key must be a secret of its own. What to do: for each key: vault kv put -mount=${kv} ${DEPLOYMENT}/A value=…`,
 			});
 			expect(refused.stdout).not.toContain('4711');
 			// As the message says; the old secret may stay.
@@ -660,7 +663,7 @@ describe.each([
 			expect((await fetch({ ...env, ENVTIER_REQUIRE: 'A' })).code).toBe(0);
 			// Beside other keys a missing one is looked for there as well.
 			const missing = await fetch({ ...env, ENVTIER_REQUIRE: 'A,C' });
-			expect(missing).toMatchObject({ code: 27, words: refused.words });
+			expect(missing).toMatchObject({ code: 27, message: refused.message });
 			expect(pod.files()['env']).toContain("export A='first-4711'\nexport B='second-4711'\n");
 			for (const old of [path, `${path}/A`, `${path}/B`])
 				await must(vault, 'DELETE', old.replace('secret/data/', 'secret/metadata/'));
@@ -679,7 +682,7 @@ describe.each([
 		expect(warned.last?.['empty']).toEqual(['deployment']);
 		const missing = await fetch({ ...env, ENVTIER_REQUIRE: 'KEY,MISSING' });
 		expect(missing.code).toBe(23);
-		expect(missing.words).toContain(
+		expect(missing.message).toContain(
 			'has MISSING (asked for by envtier.dev/require); empty: the deployment tier of "shopp" at "secret/metadata/deployments/shopp/secrets"; is envtier.dev/deployment right? What to do: ',
 		);
 	});
@@ -697,10 +700,10 @@ describe.each([
 		const role = { role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'], token_policies: ['web'] };
 		for (const uses of [1, 2, 4, 5]) {
 			await writeRole(vault, 'jwt', 'counted', { ...role, token_num_uses: uses });
-			const { code, words } = await fetch({ ENVTIER_VAULT_ROLE: 'counted' });
-			expect({ uses, code, words }).toEqual({
+			const { code, message } = await fetch({ ENVTIER_VAULT_ROLE: 'counted' });
+			expect({ uses, code, message }).toEqual({
 				...{ uses, code: 22 },
-				words: expect.stringMatching(
+				message: expect.stringMatching(
 					new RegExp(
 						`its token is used up, for the role "counted" allows ${uses} uses? \\(token_num_uses\\)\\. What to do: set token_num_uses of auth/jwt/role/counted to 0`,
 					),
@@ -719,7 +722,7 @@ describe.each([
 		await vault.seal();
 		const sealed = await fetch({ ENVTIER_DEADLINE: '1' });
 		expect(sealed.code).toBe(25);
-		expect(sealed.words).toContain('is sealed or not initialized; given up after 1 s (ENVTIER_DEADLINE)');
+		expect(sealed.message).toContain('is sealed or not initialized; given up after 1 s (ENVTIER_DEADLINE)');
 		expect(sealed.ms).toBeLessThan(2_500);
 		expect(pod.files()).toEqual({});
 		const running = await startFetcher(fetcher, pod, vaultEnv(vault));

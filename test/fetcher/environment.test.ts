@@ -41,7 +41,7 @@ const fetch = (env: Readonly<Record<string, string>>, args: readonly string[] = 
 
 /** It did its work, said nothing besides its log, and nothing else ran. */
 function expectAsEver(run: Run): void {
-	expect([run.code, run.words, run.stderr]).toEqual([0, '', '']);
+	expect([run.code, run.message, run.stderr]).toEqual([0, '', '']);
 	expect(run.log).toHaveLength(1);
 	expect(pod.files()).toEqual({ env: "export COLOUR='red'\n" });
 	expect(existsSync(flag())).toBe(false);

@@ -4,37 +4,37 @@ import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startScriptedVault } from '../support/scripted-vault.ts';
 import { makeAuthority } from '../support/tls.ts';
-import { vaultEnv } from './support/backends.ts';
-import { makePod, runFetcher } from './support/fetcher.ts';
-import { ANSWERED } from './weathers/answers.ts';
-import { CHANGES } from './weathers/changes.ts';
-import { CLUSTER } from './weathers/cluster.ts';
-import { MALFORMED } from './weathers/http1.ts';
-import { NAMES } from './weathers/names.ts';
-import { NETWORK } from './weathers/network.ts';
-import { TRUST } from './weathers/trust.ts';
+import { CHANGES } from './faults/changes.ts';
+import { CLUSTER } from './faults/cluster.ts';
 import {
 	type Case,
 	type Expected,
-	endure,
+	expectOutcome,
+	type FaultFixture,
+	type FaultTarget,
+	failsAtOnce,
 	HARMLESS,
-	type Place,
 	reasonOf,
 	scripted,
 	served,
-	startWeather,
-	stays,
-	type Weather,
-} from './weathers/weather.ts';
+	startFaultFixture,
+} from './faults/fault.ts';
+import { MALFORMED } from './faults/http1.ts';
+import { NAMES } from './faults/names.ts';
+import { NETWORK } from './faults/network.ts';
+import { ANSWERED } from './faults/responses.ts';
+import { TRUST } from './faults/trust.ts';
+import { vaultEnv } from './support/backends.ts';
+import { makePod, runFetcher } from './support/fetcher.ts';
 
-let weather: Weather;
+let fixture: FaultFixture;
 beforeAll(async () => {
-	weather = await startWeather();
+	fixture = await startFaultFixture();
 });
-afterAll(() => weather[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 /** By the headings of the table in the documentation. */
-const WEATHERS: Readonly<Record<string, readonly Case[]>> = {
+const FAULTS: Readonly<Record<string, readonly Case[]>> = {
 	'The network': NETWORK,
 	Names: NAMES,
 	TLS: TRUST,
@@ -47,12 +47,12 @@ const WEATHERS: Readonly<Record<string, readonly Case[]>> = {
 const outcome = ({ code, retried }: Expected): string =>
 	`${retried ? 'tried again' : 'not tried again'}, ${code === 0 ? 'all is written' : `exit code ${code}`}`;
 
-describe.each(Object.keys(WEATHERS))('%s', (heading) => {
-	for (const { what, at, root, alone, expected, place, also } of WEATHERS[heading] ?? []) {
+describe.each(Object.keys(FAULTS))('%s', (heading) => {
+	for (const { what, at, root, alone, expected, target, also } of FAULTS[heading] ?? []) {
 		const title = `${what}${at === undefined ? '' : ` (${at})`}: ${outcome(expected)}`;
 		const skip = root === true && process.getuid?.() !== 0;
 		test(title, { concurrent: alone !== true, skip }, async () => {
-			const run = await endure(weather, await place(weather), expected);
+			const run = await expectOutcome(fixture, await target(fixture), expected);
 			also?.(run);
 		});
 	}
@@ -71,7 +71,7 @@ function rowsOf(cases: readonly Case[]): readonly string[] {
 	});
 }
 
-const tables = Object.entries(WEATHERS).map(([heading, cases]) =>
+const tables = Object.entries(FAULTS).map(([heading, cases]) =>
 	[
 		`**${heading}**\n`,
 		...['| what happens | during | tried again | ends with |', '| --- | --- | --- | --- |'],
@@ -82,7 +82,7 @@ const tables = Object.entries(WEATHERS).map(([heading, cases]) =>
 test('the table in docs/troubleshooting.md says what these tests show', () => {
 	const file = join(import.meta.dirname, '../../docs/troubleshooting.md');
 	const page = readFileSync(file, 'utf8');
-	const begin = '<!-- every weather: written by UPDATE=1 vitest run test/fetcher/faults -->';
+	const begin = '<!-- every fault: written by UPDATE=1 vitest run test/fetcher/faults -->';
 	const end = '<!-- end -->';
 	const [before = '', rest = ''] = page.split(begin);
 	const [told = '', after = ''] = rest.split(end);
@@ -96,22 +96,22 @@ test('the table in docs/troubleshooting.md says what these tests show', () => {
 describe('besides', () => {
 	const open = async (
 		tls: boolean,
-	): Promise<{ place: Place; proxy: Awaited<ReturnType<typeof startScriptedVault>> }> => {
+	): Promise<{ target: FaultTarget; proxy: Awaited<ReturnType<typeof startScriptedVault>> }> => {
 		const proxy = await startScriptedVault({
-			...{ upstream: weather.vault, script: () => undefined, http1Only: true },
-			...(tls ? { tls: await weather.authority.issue() } : {}),
+			...{ upstream: fixture.vault, script: () => undefined, http1Only: true },
+			...(tls ? { tls: await fixture.authority.issue() } : {}),
 		});
-		const place: Place = {
-			env: { ENVTIER_VAULT_ADDR: proxy.addr, ENVTIER_VAULT_CA: weather.authority.certPem },
+		const target: FaultTarget = {
+			env: { ENVTIER_VAULT_ADDR: proxy.addr, ENVTIER_VAULT_CA: fixture.authority.certPem },
 			tries: () => 0,
 			[Symbol.asyncDispose]: () => Promise.resolve(),
 		};
-		return { place, proxy };
+		return { target, proxy };
 	};
 
 	test.concurrent('over HTTP/1.1 everything works, over two connections after the one that offered HTTP/2', async () => {
-		const { place, proxy } = await open(true);
-		const run = await endure(weather, place, HARMLESS);
+		const { target, proxy } = await open(true);
+		const run = await expectOutcome(fixture, target, HARMLESS);
 		expect(proxy.connections()).toBeLessThanOrEqual(3);
 		expect(run.last).toMatchObject({ protocol: 'http/1.1' });
 		await proxy[Symbol.asyncDispose]();
@@ -121,15 +121,15 @@ describe('besides', () => {
 		'in front of Vault stands a proxy with a header table of %d bytes: one connection for everything',
 		async (headerTableSize) => {
 			const proxy = await startScriptedVault({
-				...{ upstream: weather.vault, script: () => undefined, headerTableSize },
-				tls: await weather.authority.issue(),
+				...{ upstream: fixture.vault, script: () => undefined, headerTableSize },
+				tls: await fixture.authority.issue(),
 			});
-			const place: Place = {
-				env: { ENVTIER_VAULT_ADDR: proxy.addr, ENVTIER_VAULT_CA: weather.authority.certPem },
+			const target: FaultTarget = {
+				env: { ENVTIER_VAULT_ADDR: proxy.addr, ENVTIER_VAULT_CA: fixture.authority.certPem },
 				tries: () => 0,
 				[Symbol.asyncDispose]: () => Promise.resolve(),
 			};
-			const run = await endure(weather, place, HARMLESS);
+			const run = await expectOutcome(fixture, target, HARMLESS);
 			expect([proxy.connections(), run.last?.['protocol']]).toEqual([1, 'h2']);
 			await proxy[Symbol.asyncDispose]();
 		},
@@ -143,7 +143,7 @@ describe('besides', () => {
 			const { promise, resolve } = Promise.withResolvers<void>();
 			return { prefix, size, arrived: 0, all: promise, resolve };
 		});
-		const place = await scripted(weather, async ({ path }) => {
+		const target = await scripted(fixture, async ({ path }) => {
 			const wave = waves.find(({ prefix }) => path.startsWith(prefix));
 			if (wave === undefined) return undefined;
 			wave.arrived += 1;
@@ -151,26 +151,30 @@ describe('besides', () => {
 			await wave.all;
 			return undefined;
 		});
-		await endure(weather, place, HARMLESS);
+		await expectOutcome(fixture, target, HARMLESS);
 		expect(waves.map(({ arrived }) => arrived)).toEqual([3, 3]);
 	});
 
 	test.concurrent('without TLS only where that was said to be wanted', async () => {
-		const { place, proxy } = await open(false);
-		await endure(weather, place, stays(20, /ENVTIER_VAULT_ADDR must start with https:\/\/ unless/));
+		const { target, proxy } = await open(false);
+		await expectOutcome(
+			fixture,
+			target,
+			failsAtOnce(20, /ENVTIER_VAULT_ADDR must start with https:\/\/ unless/),
+		);
 		expect(proxy.requests).toEqual([]);
-		const insecure = { ...place.env, ENVTIER_VAULT_INSECURE_HTTP: 'true' };
-		await endure(weather, { ...place, env: insecure }, HARMLESS);
+		const insecure = { ...target.env, ENVTIER_VAULT_INSECURE_HTTP: 'true' };
+		await expectOutcome(fixture, { ...target, env: insecure }, HARMLESS);
 		await proxy[Symbol.asyncDispose]();
 	});
 
 	test.concurrent('no environment variable of Node’s switches the verification of certificates off', async () => {
-		const place = await served(weather, {}, { trusted: await makeAuthority() });
-		const env = { ...vaultEnv(weather.vault), ...place.env, NODE_OPTIONS: '--tls-min-v1.0' };
-		const pod = await makePod(weather.vault.jwt());
-		const run = await runFetcher(weather.file, pod, { ...env, NODE_TLS_REJECT_UNAUTHORIZED: '0' });
+		const target = await served(fixture, {}, { trusted: await makeAuthority() });
+		const env = { ...vaultEnv(fixture.vault), ...target.env, NODE_OPTIONS: '--tls-min-v1.0' };
+		const pod = await makePod(fixture.vault.jwt());
+		const run = await runFetcher(fixture.file, pod, { ...env, NODE_TLS_REJECT_UNAUTHORIZED: '0' });
 		expect(run.code).toBe(29);
-		await place[Symbol.asyncDispose]();
+		await target[Symbol.asyncDispose]();
 		await pod.scratch.remove();
 	});
 });

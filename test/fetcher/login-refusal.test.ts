@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { identityOf } from '../../fetcher/identity.ts';
 import { explainRefusal, type RefusedLogin } from '../../fetcher/login-refusal.ts';
 import type { Wanted } from '../../fetcher/role-command.ts';
+import { tokenClaimsOf } from '../../fetcher/token-claims.ts';
 import { makeJwtSigner, serviceAccountClaims } from '../support/jwt.ts';
 
 const { sign } = makeJwtSigner();
-const identity = identityOf(sign(serviceAccountClaims('shop', 'web', { exp: 1_900_000_000 })));
+const claims = tokenClaimsOf(sign(serviceAccountClaims('shop', 'web', { exp: 1_900_000_000 })));
 
 const wanted: Wanted = {
 	scope: { org: 'acme', deployment: 'shop', service: 'web' },
@@ -13,7 +13,7 @@ const wanted: Wanted = {
 	kv: { mount: 'secret', version: 2 },
 	transit: undefined,
 };
-const login = { mount: 'kubernetes', role: 'web', namespace: 'team', identity, wanted };
+const login = { mount: 'kubernetes', role: 'web', namespace: 'team', claims, wanted };
 
 const explain = (status: number, ...errors: readonly string[]): string =>
 	explainRefusal({ status, errors, ...login }).message;
@@ -52,13 +52,13 @@ describe('for a role that does not exist the cure is the command that creates it
 		[
 			'of a token for another audience',
 			KUBERNETES,
-			{ identity: { ...identity, audiences: ['https://kubernetes.default.svc'] } },
+			{ claims: { ...claims, audiences: ['https://kubernetes.default.svc'] } },
 			'--service web --audience https://kubernetes.default.svc,',
 		],
 		[
 			'of a token that does not say whose it is, and whose audience is no word',
 			KUBERNETES,
-			{ identity: { ...identity, serviceAccount: undefined, audiences: ['a b'] } },
+			{ claims: { ...claims, serviceAccount: undefined, audiences: ['a b'] } },
 			'role web --namespace NAMESPACE --account ACCOUNT --org acme --deployment shop --service web,',
 		],
 	])('%s', (_what, error, over, command) => {
@@ -134,11 +134,11 @@ test.each<readonly [status: number, error: string, words: string]>([
 });
 
 const cureOf = (mount: string, ...errors: readonly string[]) =>
-	explainRefusal({ status: 403, errors, mount, role: 'web', namespace: undefined, identity, wanted }).cure;
+	explainRefusal({ status: 403, errors, mount, role: 'web', namespace: undefined, claims, wanted }).cure;
 
 test('a mount that begins with "auth/" is named as the likely cause', () => {
 	const login = { status: 403, errors: ['permission denied'], mount: 'auth/kubernetes', role: 'web' };
-	const { message } = explainRefusal({ ...login, namespace: undefined, identity, wanted });
+	const { message } = explainRefusal({ ...login, namespace: undefined, claims, wanted });
 	expect(message).toContain('"auth/auth/kubernetes/login", most likely because no auth method is mounted');
 	for (const said of ['permission denied', 'no handler for route "auth/auth/kubernetes/login"'])
 		expect(cureOf('auth/kubernetes', said)).toMatch(
@@ -175,5 +175,5 @@ test.each<readonly [string, string, object]>([
 	['a payload that is no JSON', 'eyJ4.AAAA.BBBB', { serviceAccount: undefined, audiences: [] }],
 	['no JWT at all', 'junk', { serviceAccount: undefined, audiences: [] }],
 ])('what a token says of itself: %s', (_what, jwt, expected) => {
-	expect(identityOf(jwt)).toMatchObject(expected);
+	expect(tokenClaimsOf(jwt)).toMatchObject(expected);
 });

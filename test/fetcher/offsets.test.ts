@@ -34,7 +34,7 @@ async function openLane(options: TcpProxyOptions) {
 		proxy,
 		files: pod.files,
 		/** One fetch. */
-		fetch: async () => expect(await runFetcher(fetcher, pod, env)).toMatchObject({ code: 0, words: '' }),
+		fetch: async () => expect(await runFetcher(fetcher, pod, env)).toMatchObject({ code: 0, message: '' }),
 		close: async () => {
 			await proxy[Symbol.asyncDispose]();
 			await pod.scratch.remove();
@@ -119,14 +119,14 @@ describe.each(['reset', 'end'] as const)('a connection that is cut (%s)', (kind)
 	test.each<readonly [string, (caPem: string) => TcpProxyOptions]>([
 		['TLS and HTTP/2', () => ({})],
 		['plain HTTP/1.1', (unwrap) => ({ unwrap })],
-	])('anywhere in %s: the fetch heals, and gives the same', async (_what, options) => {
+	])('anywhere in %s: the fetch retryable, and gives the same', async (_what, options) => {
 		// A TLS record that is not whole says nothing, wherever it is cut; the step has no factor in common with any length.
 		const bytes = await cutEverywhere(kind, 97, options(vault.caPem));
 		expect(bytes).toBeGreaterThan(2_000);
 	});
 
 	test.each(REQUESTS)(
-		'at each byte of the answer to a %s: nothing is taken for an answer, and it heals',
+		'at each byte of the answer to a %s: nothing is taken for an answer, and the retry succeeds',
 		async (_what, head, body) => {
 			const bytes = await answerOf(head, body());
 			await using replay = await startReplay(bytes, kind);

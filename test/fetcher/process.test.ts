@@ -51,8 +51,8 @@ const forbidden = (): readonly string[] => [
 	'canary-claim',
 ];
 
-function expectSilence(run: Pick<Run, 'stdout' | 'stderr' | 'words'>): void {
-	const said = run.stdout + run.stderr + run.words;
+function expectSilence(run: Pick<Run, 'stdout' | 'stderr' | 'message'>): void {
+	const said = run.stdout + run.stderr + run.message;
 	for (const secret of forbidden()) expect(said).not.toContain(secret);
 	// What OpenBao's tokens look like.
 	expect(said).not.toMatch(/\b[sb]\.[A-Za-z0-9]{20,}/);
@@ -94,7 +94,7 @@ describe('no value, token or JWT is told', () => {
 		const run = await fetch({ ...env, ENVTIER_LOG_LEVEL: 'trace' });
 		expect(run.code).toBe(code);
 		expectSilence(run);
-		expect(run.words).not.toBe('');
+		expect(run.message).not.toBe('');
 	});
 
 	test('after a defect, whatever its error says: exit code 70, the kind of error and places in the code', async () => {
@@ -105,7 +105,7 @@ describe('no value, token or JWT is told', () => {
 		const run = await runWithDefect(defect, pod, vaultEnv(vault));
 		expect(run.code).toBe(70);
 		expectSilence(run);
-		expect(run.words).toBe('internal: a defect of Envtier (RangeError); please report it with the log');
+		expect(run.message).toBe('internal: a defect of Envtier (RangeError); please report it with the log');
 		expect(run.last?.['places']).toEqual(
 			expect.arrayContaining([expect.stringMatching(/^at .*fetcher\/\w+\.ts:\d+:\d+\)?$/)]),
 		);
@@ -124,7 +124,7 @@ describe('no value, token or JWT is told', () => {
 		const run = await runWithDefect(defect, pod, vaultEnv(vault));
 		expect(run.code).toBe(70);
 		expectSilence(run);
-		expect(run.words).toContain('(TypeError)');
+		expect(run.message).toContain('(TypeError)');
 		expect(run.stderr).toBe('');
 	});
 });
@@ -155,9 +155,9 @@ describe('what Vault’s name is given for', () => {
 			DEBUG: '*',
 		};
 		const run = await runFetcher(fetcher, pod, { ...vaultEnv(vault), ...recorded, ...foreign });
-		expect({ code: run.code, words: run.words, stderr: run.stderr }).toEqual({
+		expect({ code: run.code, message: run.message, stderr: run.stderr }).toEqual({
 			code: 0,
-			words: '',
+			message: '',
 			stderr: '',
 		});
 		expectSilence(run);
@@ -197,7 +197,7 @@ test('the token is on its way back while the files are made', async () => {
 		process.getBuiltinModule('node:module').syncBuiltinESMExports();`;
 	const env = { ENVTIER_VAULT_ADDR: proxy.addr, ENVTIER_VAULT_CA: authority.certPem, FLAG: flag };
 	const run = await runWithDefect(defect, pod, { ...vaultEnv(vault), ...env });
-	expect([run.code, run.words]).toEqual([0, '']);
+	expect([run.code, run.message]).toEqual([0, '']);
 	await proxy[Symbol.asyncDispose]();
 });
 
@@ -260,7 +260,7 @@ describe('the surroundings', () => {
 	test('settings that are wrong: exit code 20, all of them named', async () => {
 		const run = await fetch({ ENVTIER_VAULT_ADDR: 'vault', ENVTIER_DEADLINE: 'soon' });
 		expect(run.code).toBe(20);
-		expect(run.words).toMatch(
+		expect(run.message).toMatch(
 			/^settings: ENVTIER_VAULT_ADDR must be .*; ENVTIER_DEADLINE must be .*\. What to do: look at/,
 		);
 	});
@@ -273,7 +273,7 @@ describe('the surroundings', () => {
 		] as const) {
 			const run = await fetch({ ENVTIER_VAULT_CA: pem });
 			expect(run.code).toBe(20);
-			expect(run.words).toContain(`ENVTIER_VAULT_CA must be PEM text of certificates: ${which}`);
+			expect(run.message).toContain(`ENVTIER_VAULT_CA must be PEM text of certificates: ${which}`);
 		}
 	});
 
@@ -289,12 +289,12 @@ describe('the surroundings', () => {
 			(file) => writeFileSync(file, 'hunter2-canary'),
 			/names holds no service-account token \(a JWT\)/,
 		],
-	])('a token file that is %s', async (_what, spoil, words) => {
+	])('a token file that is %s', async (_what, spoil, message) => {
 		spoil(pod.tokenFile);
 		const run = await fetch();
 		expect(run.code).toBe(20);
-		expect(run.words).toMatch(words);
-		expect(run.stdout + run.words).not.toContain('hunter2');
+		expect(run.message).toMatch(message);
+		expect(run.stdout + run.message).not.toContain('hunter2');
 	});
 
 	test('a token with a newline at its end is a token', async () => {
@@ -315,13 +315,13 @@ describe('the surroundings', () => {
 		expect(filesBelow(pod.scratch.dir)).not.toHaveProperty('none');
 	});
 
-	test('last words are cut to the 4096 bytes that the kubelet keeps, and replace earlier ones', async () => {
+	test('the termination message is cut to the 4096 bytes that the kubelet keeps, and replaces an earlier one', async () => {
 		writeFileSync(pod.terminationLog, 'x'.repeat(10_000));
 		const keys = Array.from({ length: 10 }, (_, i) => `KEY_${String(i).repeat(1_000)}`);
 		const run = await fetch({ ENVTIER_REQUIRE: keys.join(',') });
 		expect(run.code).toBe(23);
-		expect(run.words).toMatch(/^required-missing: /);
-		expect(Buffer.byteLength(run.words)).toBe(4096);
+		expect(run.message).toMatch(/^required-missing: /);
+		expect(Buffer.byteLength(run.message)).toBe(4096);
 	});
 
 	test('lines have pino’s shape, and the level is obeyed', async () => {

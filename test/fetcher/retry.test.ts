@@ -7,7 +7,7 @@ import { openLog } from '../../fetcher/log.ts';
 import { attemptTimeout, backoff, makeRetry } from '../../fetcher/retry.ts';
 
 const busy = (text = 'busy', retryAfter?: number): Failure =>
-	new Failure('unreachable', text, { heals: true, ...(retryAfter === undefined ? {} : { retryAfter }) });
+	new Failure('unreachable', text, { retryable: true, ...(retryAfter === undefined ? {} : { retryAfter }) });
 
 /** An attempt that runs `work` with the number of this try. */
 const attempt = <T>(work: (tries: number, timeout: number) => T | Promise<T>) => {
@@ -30,12 +30,12 @@ test('what works at once is not tried again', async () => {
 	expect(works.tries()).toBe(1);
 });
 
-test('what heals is tried until it works', async () => {
-	const heals = attempt((tries) => {
+test('a retryable failure is retried until it succeeds', async () => {
+	const retried = attempt((tries) => {
 		if (tries < 4) throw busy();
 		return tries;
 	});
-	expect(await quiet()(heals.run, deadlineAfter(60_000))).toBe(4);
+	expect(await quiet()(retried.run, deadlineAfter(60_000))).toBe(4);
 });
 
 test.each([
@@ -52,7 +52,7 @@ test.each([
 test('at the deadline the last failure is told with its reason, and the deadline holds', async () => {
 	const start = performance.now();
 	const fails = attempt(() => {
-		throw new Failure('sealed', 'Vault is sealed', { heals: true });
+		throw new Failure('sealed', 'Vault is sealed', { retryable: true });
 	});
 	await expect(quiet()(fails.run, deadlineAfter(700))).rejects.toMatchObject({
 		reason: 'sealed',
@@ -102,10 +102,10 @@ describe('Retry-After', () => {
 test('a failure is warned of once, not on every try', async () => {
 	const lines: string[] = [];
 	const log = openLog('info', (line) => void lines.push(line));
-	const heals = attempt((tries) => {
+	const retried = attempt((tries) => {
 		if (tries < 6) throw busy(tries < 4 ? 'refused' : 'sealed');
 	});
-	await makeRetry({ log, random: () => 0 })(heals.run, deadlineAfter(60_000));
+	await makeRetry({ log, random: () => 0 })(retried.run, deadlineAfter(60_000));
 	const messages = lines.map((line) => JSON.parse(line).msg);
 	expect(messages).toEqual(['refused; trying again', 'sealed; trying again']);
 });

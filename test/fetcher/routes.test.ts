@@ -112,7 +112,7 @@ describe('Vault below a path', () => {
 			ENVTIER_VAULT_ADDR: `https://127.0.0.1:${front.port}${path}`,
 			ENVTIER_VAULT_CA: authority.certPem,
 		});
-		expect([run.code, run.words]).toEqual([0, '']);
+		expect([run.code, run.message]).toEqual([0, '']);
 		expect(front.seen.every(({ url }) => url.startsWith(`${path.replace(/\/$/, '')}/v1/`))).toBe(true);
 	});
 
@@ -124,7 +124,7 @@ describe('Vault below a path', () => {
 			ENVTIER_DEADLINE: '5',
 		});
 		expect(run.code).not.toBe(0);
-		expect(run.words).toContain(`Vault at https://127.0.0.1:${front.port}`);
+		expect(run.message).toContain(`Vault at https://127.0.0.1:${front.port}`);
 	});
 });
 
@@ -137,7 +137,7 @@ describe('a certificate for another name than the host', () => {
 			ENVTIER_VAULT_ADDR: `https://127.0.0.1:${front.port}`,
 			ENVTIER_VAULT_CA: authority.certPem,
 		});
-		expect([run.code, run.words]).toEqual([
+		expect([run.code, run.message]).toEqual([
 			29,
 			expect.stringContaining('its certificate is for other names'),
 		]);
@@ -150,7 +150,7 @@ describe('a certificate for another name than the host', () => {
 			ENVTIER_VAULT_CA: authority.certPem,
 			ENVTIER_VAULT_TLS_NAME: NAME,
 		});
-		expect([run.code, run.words]).toEqual([0, '']);
+		expect([run.code, run.message]).toEqual([0, '']);
 		expect(front.seen.at(-1)?.serverName).toBe(NAME);
 	});
 
@@ -171,7 +171,7 @@ describe('a proxy', () => {
 	test('connects to Vault, and TLS is with Vault itself: over HTTP/1.1, with two connections at most', async () => {
 		await using proxy = await startProxy();
 		const run = await fetch({ ENVTIER_VAULT_PROXY: proxy.url });
-		expect([run.code, run.words]).toEqual([0, '']);
+		expect([run.code, run.message]).toEqual([0, '']);
 		expect(new Set(proxy.asked)).toEqual(new Set([at()]));
 		expect(proxy.asked.length).toBeLessThanOrEqual(2);
 	});
@@ -184,7 +184,7 @@ describe('a proxy', () => {
 			ENVTIER_VAULT_CA: authority.certPem,
 			ENVTIER_VAULT_PROXY: proxy.url,
 		});
-		expect([run.code, run.words]).toEqual([0, '']);
+		expect([run.code, run.message]).toEqual([0, '']);
 		// The name is the proxy's to resolve.
 		expect(new Set(proxy.asked)).toEqual(new Set([`vault.example:${front.port}`]));
 	});
@@ -211,7 +211,7 @@ describe('a proxy', () => {
 			number < 4 ? 'HTTP/1.1 502 Bad Gateway\r\n\r\n' : undefined,
 		);
 		const run = await fetch({ ENVTIER_VAULT_PROXY: proxy.url });
-		expect([run.code, run.words]).toEqual([0, '']);
+		expect([run.code, run.message]).toEqual([0, '']);
 		expect(run.log[0]?.msg).toMatch(
 			/the proxy \S+ does not connect to \S+: HTTP 502 Bad Gateway; trying again/,
 		);
@@ -228,14 +228,14 @@ describe('a proxy', () => {
 			'does not answer as an HTTP proxy does',
 		],
 		['writes escapes', 'HTTP/1.1 403 \u001b[2J\r\n\r\n', 'HTTP 403'],
-	])('that %s: said at once, with the setting', async ([, head, words]) => {
+	])('that %s: said at once, with the setting', async ([, head, message]) => {
 		await using proxy = await startProxy(() => head);
 		const run = await fetch({ ENVTIER_VAULT_PROXY: proxy.url });
 		expect(run.code).toBe(24);
-		expect(run.words).toContain(`the proxy ${proxy.url} `);
-		expect(run.words).toContain(words);
-		expect(run.words).toContain('ENVTIER_VAULT_PROXY');
-		expect(run.words).not.toContain('\u001b');
+		expect(run.message).toContain(`the proxy ${proxy.url} `);
+		expect(run.message).toContain(message);
+		expect(run.message).toContain('ENVTIER_VAULT_PROXY');
+		expect(run.message).not.toContain('\u001b');
 		// Asked a second time for what it says.
 		expect(proxy.asked.length).toBeLessThanOrEqual(2);
 	});
@@ -243,7 +243,7 @@ describe('a proxy', () => {
 	test('that is not there: tried until the deadline', async () => {
 		const run = await fetch({ ENVTIER_VAULT_PROXY: 'http://127.0.0.1:1', ENVTIER_DEADLINE: '3' });
 		expect(run.code).toBe(24);
-		expect(run.words).toContain('the proxy http://127.0.0.1:1 cannot be reached (ECONNREFUSED)');
+		expect(run.message).toContain('the proxy http://127.0.0.1:1 cannot be reached (ECONNREFUSED)');
 	});
 
 	test('that the environment names is not used', async () => {
@@ -252,6 +252,6 @@ describe('a proxy', () => {
 			...Object.fromEntries(proxies.map((name) => [name, 'http://127.0.0.1:1'])),
 			NODE_USE_ENV_PROXY: '1',
 		});
-		expect([run.code, run.words]).toEqual([0, '']);
+		expect([run.code, run.message]).toEqual([0, '']);
 	});
 });

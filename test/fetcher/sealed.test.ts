@@ -36,14 +36,14 @@ describe.each([
 	test('open in the scopes that they were sealed for, beside the tiers and over them', async () => {
 		await putSecret(vault, `${SECRET}/OVER`, 'of the service');
 		await putSecret(vault, `${SECRET}/PLAIN`, 'plain');
-		const { code, words, last } = await fetch({
+		const { code, message, last } = await fetch({
 			ENVTIER_SEALED_OVER: await seal(vault, 'sealed é\n', 'deployment', HERE),
 			ENVTIER_SEALED_WIDE: await seal(vault, 'of the namespace', 'namespace', HERE),
 			ENVTIER_SEALED_WIDEST: await seal(vault, 'of the cluster', 'cluster', HERE),
 			ENVTIER_REQUIRE: 'OVER,WIDE',
 			ENVTIER_COMPOSE_ALL: '${PLAIN}:${OVER:url}',
 		});
-		expect([code, words]).toEqual([0, '']);
+		expect([code, message]).toEqual([0, '']);
 		expect(written()).toEqual({
 			ALL: 'plain:sealed%20%C3%A9%0A',
 			OVER: 'sealed é\n',
@@ -73,56 +73,59 @@ describe.each([
 		expect(last?.['requests']).toBe(6 + 1 + 3);
 	});
 
-	test.each<{ what: string; scope: SealScope; from: typeof HERE; words: RegExp }>([
+	test.each<{ what: string; scope: SealScope; from: typeof HERE; message: RegExp }>([
 		{
 			what: 'another deployment of the namespace',
 			scope: 'deployment',
 			from: { namespace: 'shop', deployment: 'blog' },
-			words: /COPIED does not open for deployment "shop" of namespace "shop": it was sealed for another/,
+			message: /COPIED does not open for deployment "shop" of namespace "shop": it was sealed for another/,
 		},
 		{
 			what: 'the same deployment in another namespace',
 			scope: 'deployment',
 			from: { namespace: 'blog', deployment: 'shop' },
-			words: /COPIED does not open for deployment "shop" of namespace "shop": it was sealed for another/,
+			message: /COPIED does not open for deployment "shop" of namespace "shop": it was sealed for another/,
 		},
 		{
 			what: 'another namespace',
 			scope: 'namespace',
 			from: { namespace: 'blog', deployment: 'shop' },
-			words: /COPIED does not open for namespace "shop": it was sealed for another/,
+			message: /COPIED does not open for namespace "shop": it was sealed for another/,
 		},
-	])('copied from $what do not open, and the message says which and why', async ({ scope, from, words }) => {
-		// Both keys are there, so that it is not for want of one.
-		const own = await seal(vault, 'own', scope, HERE);
-		const copied = await seal(vault, 'stolen', scope, from);
-		const run = await fetch({ ENVTIER_SEALED_OWN: own, ENVTIER_SEALED_COPIED: copied });
-		expect(run.code).toBe(30);
-		expect(run.words).toMatch(words);
-		expect(run.words).not.toContain('OWN');
-		expect(run.words).toContain('seal the value again with "envtier seal"');
-		expect(`${run.stdout}${run.words}`).not.toContain('stolen');
-		expect(pod.files()).toEqual({});
-	});
+	])(
+		'copied from $what do not open, and the message says which and why',
+		async ({ scope, from, message }) => {
+			// Both keys are there, so that it is not for want of one.
+			const own = await seal(vault, 'own', scope, HERE);
+			const copied = await seal(vault, 'stolen', scope, from);
+			const run = await fetch({ ENVTIER_SEALED_OWN: own, ENVTIER_SEALED_COPIED: copied });
+			expect(run.code).toBe(30);
+			expect(run.message).toMatch(message);
+			expect(run.message).not.toContain('OWN');
+			expect(run.message).toContain('seal the value again with "envtier seal"');
+			expect(`${run.stdout}${run.message}`).not.toContain('stolen');
+			expect(pod.files()).toEqual({});
+		},
+	);
 
 	test('of another scope than they say do not open', async () => {
 		await seal(vault, 'x', 'namespace', HERE);
 		const narrow = await seal(vault, 'x', 'deployment', HERE);
-		const { code, words } = await fetch({ ENVTIER_SEALED_KEY: `namespace:${narrow}` });
+		const { code, message } = await fetch({ ENVTIER_SEALED_KEY: `namespace:${narrow}` });
 		expect(code).toBe(30);
-		expect(words).toContain('KEY does not open for namespace "shop": it was sealed for another');
+		expect(message).toContain('KEY does not open for namespace "shop": it was sealed for another');
 	});
 
 	test('that were altered do not open', async () => {
 		const sealed = await seal(vault, 'value', 'deployment', HERE);
 		const at = sealed.length - 8;
 		const altered = `${sealed.slice(0, at)}${sealed[at] === 'A' ? 'B' : 'A'}${sealed.slice(at + 1)}`;
-		const { code, words } = await fetch({ ENVTIER_SEALED_KEY: altered });
+		const { code, message } = await fetch({ ENVTIER_SEALED_KEY: altered });
 		expect(code).toBe(30);
-		expect(words).toContain('KEY does not open for deployment "shop"');
+		expect(message).toContain('KEY does not open for deployment "shop"');
 		const newer = await fetch({ ENVTIER_SEALED_KEY: sealed.replace('vault:v1:', 'vault:v7:') });
 		expect(newer.code).toBe(30);
-		expect(newer.words).toContain(
+		expect(newer.message).toContain(
 			'KEY was sealed for deployment "shop" of namespace "shop" with a version of the key',
 		);
 	});
@@ -130,11 +133,11 @@ describe.each([
 	test('a policy that does not open them: the message has the line to add, and it is the one', async () => {
 		const sealed = await seal(vault, 'value', 'deployment', HERE);
 		const env = { ENVTIER_SEALED_KEY: sealed, ENVTIER_VAULT_ROLE: 'stranger', ENVTIER_TIERS: 'org' };
-		const { code, words } = await fetch(env);
+		const { code, message } = await fetch(env);
 		expect(code).toBe(22);
 		const line = 'path "transit/decrypt/envtier-deployment_shop_shop" { capabilities = ["update"] }';
-		expect(words).toContain('to open KEY (sealed for deployment "shop" of namespace "shop")');
-		expect(words).toContain(line);
+		expect(message).toContain('to open KEY (sealed for deployment "shop" of namespace "shop")');
+		expect(message).toContain(line);
 		expect(pod.files()).toEqual({});
 		if (name !== 'OpenBao') return;
 		const policy = `${line}\npath "secret/metadata/orgs/acme/secrets/" { capabilities = ["list"] }`;
@@ -144,13 +147,13 @@ describe.each([
 
 	test('where nothing was ever sealed, that is said', async () => {
 		const sealed = await seal(vault, 'value', 'deployment', HERE);
-		const { code, words } = await fetch({
+		const { code, message } = await fetch({
 			ENVTIER_SEALED_KEY: sealed,
 			ENVTIER_DEPLOYMENT: 'empty',
 			ENVTIER_VAULT_ROLE: 'wide',
 		});
 		expect(code).toBe(30);
-		expect(words).toContain(
+		expect(message).toContain(
 			'nothing was ever sealed for deployment "empty" of namespace "shop" in this Vault (no key "envtier-deployment_shop_empty" in "transit"), so KEY cannot be opened',
 		);
 	});
@@ -158,9 +161,9 @@ describe.each([
 	test('that hold no text cannot be handed over', async () => {
 		const bytes = await seal(vault, Buffer.from([0xff, 0xfe]), 'deployment', HERE);
 		const empty = await seal(vault, '', 'deployment', HERE);
-		const { code, words } = await fetch({ ENVTIER_SEALED_BYTES: bytes, ENVTIER_SEALED_EMPTY: empty });
+		const { code, message } = await fetch({ ENVTIER_SEALED_BYTES: bytes, ENVTIER_SEALED_EMPTY: empty });
 		expect(code).toBe(27);
-		expect(words).toContain(
+		expect(message).toContain(
 			'BYTES (sealed) is no UTF-8 text and EMPTY (sealed) is empty: give it a value, or say',
 		);
 	});
@@ -182,10 +185,10 @@ describe.each([
 	});
 
 	test('what is none is a wrong setting, and is not repeated', async () => {
-		const { code, words } = await fetch({ ENVTIER_SEALED_KEY: 'hunter2' });
+		const { code, message } = await fetch({ ENVTIER_SEALED_KEY: 'hunter2' });
 		expect(code).toBe(20);
-		expect(words).toContain('ENVTIER_SEALED_KEY must be what "envtier seal" prints');
-		expect(words).not.toContain('hunter2');
+		expect(message).toContain('ENVTIER_SEALED_KEY must be what "envtier seal" prints');
+		expect(message).not.toContain('hunter2');
 	});
 });
 

@@ -207,9 +207,9 @@ test.each<readonly [string, Env, string]>([
 		{ ENVTIER_LOG_LEVEL: 'verbose' },
 		'ENVTIER_LOG_LEVEL must be one of trace, debug, info',
 	],
-])('%s is refused, naming the variable and what is accepted', (_what, env, words) => {
+])('%s is refused, naming the variable and what is accepted', (_what, env, message) => {
 	const result = read(env);
-	expect(result.ok ? [] : result.error).toEqual([expect.stringContaining(words)]);
+	expect(result.ok ? [] : result.error).toEqual([expect.stringContaining(message)]);
 });
 
 test('everything that is wrong is told at once, and no value is repeated', () => {
@@ -225,7 +225,7 @@ test('everything that is wrong is told at once, and no value is repeated', () =>
 	expect(JSON.stringify(result)).not.toContain(secret);
 });
 
-test('where the last words go is known even when nothing else is', () => {
+test('the path of the termination message is known even when nothing else is', () => {
 	expect(terminationLog({})).toBe('/dev/termination-log');
 	expect(terminationLog({ ENVTIER_TERMINATION_LOG: '/tmp/words' })).toBe('/tmp/words');
 });

@@ -124,12 +124,12 @@ describe('links in the volume', () => {
 });
 
 describe('what can’t be written is a failure that says why, and changes nothing', () => {
-	const unchanged = (work: () => void, words: RegExp): void => {
+	const unchanged = (work: () => void, message: RegExp): void => {
 		const before = filesBelow(out);
 		const failure = failureOf(work);
-		expect({ reason: failure.reason, words: failure.message }).toEqual({
+		expect({ reason: failure.reason, message: failure.message }).toEqual({
 			reason: 'write-failed',
-			words: expect.stringMatching(words),
+			message: expect.stringMatching(message),
 		});
 		expect(filesBelow(out)).toEqual(before);
 	};

@@ -21,7 +21,7 @@ export const REPORTS: readonly Report[] = [
 		report:
 			'after an upgrade of Kubernetes every login ends in status 500, `claim "iss" is invalid`, again and again',
 		here: 'ends at once, naming the auth mount’s issuer and the setting',
-		shownBy: { file: 'test/fetcher/weathers/answers.ts', test: '500 that says that the issuer is another' },
+		shownBy: { file: 'test/fetcher/faults/responses.ts', test: '500 that says that the issuer is another' },
 		sentence: 'auth mount "…" expects another issuer than the token’s',
 	},
 	{
@@ -96,7 +96,7 @@ export const REPORTS: readonly Report[] = [
 		source: 'external-secrets/external-secrets#3389',
 		report: '`x509: certificate signed by unknown authority` without a word on where the CA goes',
 		here: 'names the setting that must hold the CA',
-		shownBy: { file: 'test/fetcher/weathers/trust.ts', test: 'an unknown CA' },
+		shownBy: { file: 'test/fetcher/faults/trust.ts', test: 'an unknown CA' },
 		sentence: 'ENVTIER_VAULT_CA must hold the CA that issued it',
 	},
 	{
@@ -110,14 +110,14 @@ export const REPORTS: readonly Report[] = [
 		source: 'bank-vaults/bank-vaults#864',
 		report: '`no such host` for an address that another setting overrides',
 		here: 'names the host, the setting and the ConfigMap',
-		shownBy: { file: 'test/fetcher/weathers/names.ts', test: 'a name that is not in DNS' },
+		shownBy: { file: 'test/fetcher/faults/names.ts', test: 'a name that is not in DNS' },
 		sentence: 'its name "…" is not in DNS',
 	},
 	{
 		source: 'hashicorp/vault-k8s#29',
 		report: 'the init container cannot connect while a mesh’s proxy has not started',
 		here: 'tried again until the deadline; native sidecars may start first (envtier.dev/init-order)',
-		shownBy: { file: 'test/fetcher/weathers/network.ts', test: 'nothing listens at first' },
+		shownBy: { file: 'test/fetcher/faults/network.ts', test: 'nothing listens at first' },
 		sentence: 'nothing listens there (connection refused); trying again',
 	},
 	{
@@ -210,7 +210,7 @@ export const REPORTS: readonly Report[] = [
 type Elsewhere = readonly [report: string, here: string, file: string, test: string];
 
 const RECONCILE = 'test/webhook/reconcile.test.ts';
-const CHANGES = 'test/fetcher/weathers/changes.ts';
+const CHANGES = 'test/fetcher/faults/changes.ts';
 
 const ELSEWHERE: readonly Elsewhere[] = [
 	[
@@ -252,13 +252,13 @@ const ELSEWHERE: readonly Elsewhere[] = [
 	[
 		'one key that answers 500 is told as a matter of DNS',
 		'key and path are named',
-		'test/fetcher/weathers/answers.ts',
+		'test/fetcher/faults/responses.ts',
 		'500 for one key alone',
 	],
 	[
 		'the issuer is another: tried again until the deadline',
 		'ends at once, naming the setting',
-		'test/fetcher/weathers/answers.ts',
+		'test/fetcher/faults/responses.ts',
 		'403 that says that the issuer is another',
 	],
 	[

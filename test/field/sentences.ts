@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { runHere } from '../cli/support/world.ts';
-import { NAMES } from '../fetcher/weathers/names.ts';
+import { NAMES } from '../fetcher/faults/names.ts';
 import { putFields, putSecret, removeSecret } from '../support/openbao-setup.ts';
 import { freePort } from '../support/ports.ts';
 import { makeAuthority } from '../support/tls.ts';
@@ -38,12 +38,12 @@ async function withFields(
 }
 
 /** Runs a fetch with what a case of the faults makes. */
-async function inWeather(parts: Parts, what: string): Promise<string> {
-	const place = await NAMES.find((one) => one.what === what)?.place(parts);
-	if (place === undefined) throw new Error(`no case "${what}"`);
-	const { env, launcher = [] } = place;
+async function runWithFault(parts: Parts, what: string): Promise<string> {
+	const target = await NAMES.find((one) => one.what === what)?.target(parts);
+	if (target === undefined) throw new Error(`no case "${what}"`);
+	const { env, launcher = [] } = target;
 	const said = await logged(parts, { env: { ENVTIER_DEADLINE: '3', ...env }, launcher });
-	await place[Symbol.asyncDispose]();
+	await target[Symbol.asyncDispose]();
 	return said;
 }
 
@@ -121,7 +121,7 @@ export const MISCONFIGURATIONS: readonly Misconfiguration[] = [
 	{
 		case: 'Vault’s name is not in DNS',
 		place: 'log',
-		see: (parts) => inWeather(parts, 'a name that is not in DNS'),
+		see: (parts) => runWithFault(parts, 'a name that is not in DNS'),
 		sentence:
 			/its name "vault\.envtier\.test" is not in DNS .*What to do: .*correct ENVTIER_VAULT_ADDR in the webhook’s ConfigMap \(its name begins with "envtier-settings"\)/,
 		root: true,

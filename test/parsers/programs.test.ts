@@ -4,7 +4,7 @@ import { parseKeyFile } from '../../api/auth/key-file.ts';
 import { readDocuments } from '../../cli/explain/documents.ts';
 import { parseSettingsFile } from '../../cli/explain/settings.ts';
 import { whyRefused } from '../../cli/remote/refused-token.ts';
-import { identityOf } from '../../fetcher/identity.ts';
+import { tokenClaimsOf } from '../../fetcher/token-claims.ts';
 import { refusal } from '../../webhook/kubernetes/failure.ts';
 import { EVENT_LIMIT, type WatchEvent, watchEvents } from '../../webhook/kubernetes/watch-events.ts';
 import { parseStatus } from '../../webhook/status.ts';
@@ -95,7 +95,7 @@ const CLAIMS: Readonly<Record<string, (size: number) => string>> = {
 };
 
 describe('the token of a pod, read for a message', () =>
-	testHostile({ limit: 256 * 1024, parse: identityOf, texts: CLAIMS }));
+	testHostile({ limit: 256 * 1024, parse: tokenClaimsOf, texts: CLAIMS }));
 describe('a token that the API refuses, read for a message', () =>
 	testHostile({
 		limit: 256 * 1024,

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { type SealPlace, type SealScope, sealContext, sealedText, sealKey } from '../../contract/sealed.ts';
+import { type SealOwner, type SealScope, sealContext, sealedText, sealKey } from '../../contract/sealed.ts';
 import { type BaoCall, expectOk, type OpenBao, type VaultApi } from './openbao.ts';
 
 /** Where a helper works; `secret` and no namespace unless given. */
@@ -122,7 +122,7 @@ export async function seal(
 	vault: VaultApi,
 	value: string | Buffer,
 	scope: SealScope,
-	place: SealPlace,
+	place: SealOwner,
 ): Promise<string> {
 	const body = {
 		plaintext: Buffer.from(value).toString('base64'),

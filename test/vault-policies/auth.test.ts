@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
-import { type SealPlace, type SealScope, sealContext, sealKey } from '../../contract/sealed.ts';
+import { type SealOwner, type SealScope, sealContext, sealKey } from '../../contract/sealed.ts';
 import { call } from '../support/http.ts';
 import { seal } from '../support/openbao-setup.ts';
 import { until } from '../support/until.ts';
@@ -106,8 +106,8 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 		const own = (kind: string): readonly string[] => ['--own', kind, ...at];
 
 		test('the pod that the role is bound to reads its three tiers', async () => {
-			const { code, words, files } = await fetch(WEB);
-			expect([code, words]).toEqual([0, '']);
+			const { code, message, files } = await fetch(WEB);
+			expect([code, message]).toEqual([0, '']);
 			expect(JSON.parse(files['env.json'] ?? '')).toEqual({
 				PLACE: 'test of deployments/shop/services/web',
 				...Object.fromEntries(
@@ -124,21 +124,23 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				{ who: 'another service account of the namespace', account: WORKER },
 				{ who: 'the same name in another namespace', account: BLOG },
 			])('$who', async ({ account }) => {
-				const { code, words, files } = await fetch(account);
+				const { code, message, files } = await fetch(account);
 				expect([code, files]).toEqual([EXIT_CODES['login-refused'].code, {}]);
 				const who = `"${account.namespace}/${account.name}"`;
-				expect(words).toContain(`role "web" of auth mount "${mount}" is not bound to service account ${who}`);
+				expect(message).toContain(
+					`role "web" of auth mount "${mount}" is not bound to service account ${who}`,
+				);
 			});
 
 			test('a token for another audience', async () => {
-				const { code, words, files } = await house.fetch(WEB, env(), 'elsewhere');
+				const { code, message, files } = await house.fetch(WEB, env(), 'elsewhere');
 				expect([code, files]).toEqual([EXIT_CODES['login-refused'].code, {}]);
-				expect(words).toContain('does not accept the audience "elsewhere" of the pod’s token');
+				expect(message).toContain('does not accept the audience "elsewhere" of the pod’s token');
 			});
 
 			test('a role that does not exist', async () => {
-				const { code, words } = await fetch(WEB, { ENVTIER_VAULT_ROLE: 'nobody' });
-				expect([code, words]).toEqual([
+				const { code, message } = await fetch(WEB, { ENVTIER_VAULT_ROLE: 'nobody' });
+				expect([code, message]).toEqual([
 					EXIT_CODES['login-refused'].code,
 					expect.stringContaining('role "nobody" of auth mount'),
 				]);
@@ -146,8 +148,8 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 
 			test('a role that does not exist, with the command that creates it', async () => {
 				const missing = { ENVTIER_VAULT_ROLE: 'missing' };
-				const { words } = await fetch(WEB, missing);
-				const [, command = ''] = /deploy\/vault\/setup\.sh (role missing .*?), or name/.exec(words) ?? [];
+				const { message } = await fetch(WEB, missing);
+				const [, command = ''] = /deploy\/vault\/setup\.sh (role missing .*?), or name/.exec(message) ?? [];
 				await house.mustSetup(...command.split(' '));
 				expect([command, (await fetch(WEB, missing)).code]).toEqual([command, 0]);
 			});
@@ -192,9 +194,9 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				},
 				{ what: 'another organization', more: { ENVTIER_ORG: 'globex' }, path: 'orgs/globex/secrets' },
 			])('$what', async ({ more, path }) => {
-				const { code, words, files } = await fetch(WEB, more);
+				const { code, message, files } = await fetch(WEB, more);
 				expect([code, files]).toEqual([EXIT_CODES['read-refused'].code, {}]);
-				expect(words).toContain(`path "secret/metadata/${path}/"`);
+				expect(message).toContain(`path "secret/metadata/${path}/"`);
 			});
 		});
 
@@ -246,8 +248,8 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				'$namespace/$name reads its own deployment and service',
 				async (account) => {
 					const names = { ENVTIER_DEPLOYMENT: account.namespace, ENVTIER_SERVICE: account.name };
-					const { code, words, files } = await as(account, names);
-					expect([code, words]).toEqual([0, '']);
+					const { code, message, files } = await as(account, names);
+					expect([code, message]).toEqual([0, '']);
 					const { PLACE } = JSON.parse(files['env.json'] ?? '');
 					expect(PLACE).toBe(`test of deployments/${account.namespace}/services/${account.name}`);
 				},
@@ -270,14 +272,14 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 					path: 'orgs/globex/secrets',
 				},
 			])('no pod reads $what', async ({ more, path }) => {
-				const { code, words, files } = await as(BLOG, more);
+				const { code, message, files } = await as(BLOG, more);
 				expect([code, files]).toEqual([EXIT_CODES['read-refused'].code, {}]);
-				expect(words).toContain(`path "secret/metadata/${path}/"`);
+				expect(message).toContain(`path "secret/metadata/${path}/"`);
 			});
 		});
 
 		describe('opens sealed values', () => {
-			const sealed = async (value: string, scope: SealScope, place: SealPlace) => ({
+			const sealed = async (value: string, scope: SealScope, place: SealOwner) => ({
 				ENVTIER_SEALED_TOKEN: await seal(house.bao, value, scope, place),
 			});
 			const SHOP = { namespace: 'shop', deployment: 'shop' };
@@ -294,22 +296,22 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 			test.each<SealScope>(['deployment', 'namespace', 'cluster'])(
 				'of scope %s, for whom they are',
 				async (scope) => {
-					const { code, words, files } = await fetch(WEB, {
+					const { code, message, files } = await fetch(WEB, {
 						...shared,
 						...(await sealed('mine', scope, SHOP)),
 					});
-					expect([code, words]).toEqual([0, '']);
+					expect([code, message]).toEqual([0, '']);
 					expect(JSON.parse(files['env.json'] ?? '').TOKEN).toBe('mine');
 				},
 			);
 
 			test('of the deployment named like the namespace, with one policy for all namespaces', async () => {
 				const own = { ENVTIER_VAULT_ROLE: 'sealed-own', ENVTIER_TIERS: 'deployment' };
-				const { code, words, files } = await fetch(WEB, {
+				const { code, message, files } = await fetch(WEB, {
 					...own,
 					...(await sealed('own', 'deployment', SHOP)),
 				});
-				expect([code, words]).toEqual([0, '']);
+				expect([code, message]).toEqual([0, '']);
 				expect(JSON.parse(files['env.json'] ?? '').TOKEN).toBe('own');
 			});
 
@@ -317,21 +319,21 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				'but not in another namespace, where a copy of scope %s stays closed',
 				async (scope) => {
 					await sealed('its own', scope, BLOGS);
-					const { code, words, files } = await fetch(BLOG, {
+					const { code, message, files } = await fetch(BLOG, {
 						...shared,
 						...(await sealed('mine', scope, SHOP)),
 					});
 					expect([code, files]).toEqual([EXIT_CODES['not-opened'].code, {}]);
-					expect(words).toContain('TOKEN does not open for');
+					expect(message).toContain('TOKEN does not open for');
 				},
 			);
 
 			test('but not for another deployment of the namespace', async () => {
 				const env = { ENVTIER_DEPLOYMENT: 'blog', ENVTIER_VAULT_ROLE: 'sealed', ENVTIER_TIERS: 'deployment' };
 				await sealed('its own', 'deployment', { namespace: 'shop', deployment: 'blog' });
-				const { code, words } = await fetch(WEB, { ...env, ...(await sealed('mine', 'deployment', SHOP)) });
+				const { code, message } = await fetch(WEB, { ...env, ...(await sealed('mine', 'deployment', SHOP)) });
 				expect(code).toBe(EXIT_CODES['read-refused'].code);
-				expect(words).toContain('deployments/blog/secrets');
+				expect(message).toContain('deployments/blog/secrets');
 			});
 
 			test('whatever context somebody chooses who asks Vault without the fetcher', async () => {
@@ -371,8 +373,8 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				});
 
 			test('a pod reads the deployment of its namespace and account, with any of its services', async () => {
-				const { code, words, files } = await as(SHOP, 'blog.shop');
-				expect([code, words]).toEqual([0, '']);
+				const { code, message, files } = await as(SHOP, 'blog.shop');
+				expect([code, message]).toEqual([0, '']);
 				expect(JSON.parse(files['env.json'] ?? '').PLACE).toBe('test of deployments/blog.shop/services/api');
 			});
 
@@ -382,9 +384,9 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				['the deployment of another account of the namespace', BLOG, 'blog.shop'],
 				['the deployment of the same account in another namespace', SHOP, 'shop.shop'],
 			] as const)('no pod reads %s', async (_sentence, account, deployment) => {
-				const { code, words, files } = await as(account, deployment);
+				const { code, message, files } = await as(account, deployment);
 				expect([code, files]).toEqual([EXIT_CODES['read-refused'].code, {}]);
-				expect(words).toContain(`path "secret/metadata/deployments/${deployment}/secrets/"`);
+				expect(message).toContain(`path "secret/metadata/deployments/${deployment}/secrets/"`);
 			});
 
 			test('an account with a dot in its name has a deployment that no other account has', async () => {
@@ -449,8 +451,8 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 		const at = ['--mount', 'own', '--audience', API_AUDIENCE, '--deployment', 'shop'];
 		await house.mustSetup('role', 'lone', '--namespace', lone.namespace, '--account', 'default', ...at);
 		const env = { ENVTIER_VAULT_AUTH_MOUNT: 'own', ENVTIER_VAULT_ROLE: 'lone', ENVTIER_DEPLOYMENT: 'shop' };
-		const { code, words } = await house.fetch(lone, env, API_AUDIENCE);
-		expect([code, words]).toEqual([
+		const { code, message } = await house.fetch(lone, env, API_AUDIENCE);
+		expect([code, message]).toEqual([
 			EXIT_CODES['login-refused'].code,
 			expect.stringContaining('could not have the token reviewed'),
 		]);
@@ -460,8 +462,8 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 		const at = ['--mount', 'own', '--audience', 'vault', '--deployment', 'shop'];
 		await house.mustSetup('role', 'narrow', '--namespace', 'shop', '--account', 'web', ...at);
 		const env = { ENVTIER_VAULT_AUTH_MOUNT: 'own', ENVTIER_VAULT_ROLE: 'narrow', ENVTIER_DEPLOYMENT: 'shop' };
-		const { code, words } = await house.fetch(WEB, env, 'vault');
-		expect([code, words]).toEqual([
+		const { code, message } = await house.fetch(WEB, env, 'vault');
+		expect([code, message]).toEqual([
 			EXIT_CODES['login-refused'].code,
 			expect.stringContaining('could not have the token reviewed'),
 		]);

@@ -66,11 +66,11 @@ test.each([
 		const [, namespace, kv, other] = row;
 		const said = await setUp(namespace, kv);
 		expect(said).toContain(`envtier_deployment_${kv.replaceAll('/', '.')}_shop`);
-		const { code, words, files } = await fetch(namespace, kv);
-		expect([code, words]).toEqual([0, '']);
+		const { code, message, files } = await fetch(namespace, kv);
+		expect([code, message]).toEqual([0, '']);
 		expect(JSON.parse(files['env.json'] ?? '')).toEqual({ PLACE: 'of team-a' });
 		const refused = await fetch(namespace, other);
 		expect([refused.code, refused.files]).toEqual([EXIT_CODES['read-refused'].code, {}]);
-		expect(refused.words).toContain(`path "${other}/metadata/deployments/shop/secrets/"`);
+		expect(refused.message).toContain(`path "${other}/metadata/deployments/shop/secrets/"`);
 	},
 );

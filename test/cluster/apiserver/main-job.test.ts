@@ -68,7 +68,7 @@ describeWithServers('the main job', ({ cluster, vault, setupVault }) => {
 		}
 	});
 
-	test('a pod of another service account is refused by Vault, and the last words say why', async () => {
+	test('a pod of another service account is refused by Vault, and the termination message says why', async () => {
 		const namespace = await cluster.createNamespace({ prefix: 'shop-' });
 		await cluster.createServiceAccount(namespace, 'intruder');
 		const role = ['role', namespace, '--namespace', namespace, '--account', 'web'];

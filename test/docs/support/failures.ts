@@ -108,7 +108,7 @@ export const MISHAPS: Readonly<Record<string, Mishap>> = {
 export interface Ending {
 	readonly code: number | null;
 	/** The termination message, with the address of the documentation’s Vault and the paths of a pod. */
-	readonly words: string;
+	readonly message: string;
 }
 
 /** Lets a mishap happen to the fetcher. */
@@ -130,15 +130,15 @@ export async function happen(mishap: Mishap): Promise<Ending> {
 			...mishap.env,
 			...(await mishap.late?.(vault)),
 		};
-		const { code, words } = await runFetcher(await buildFetcher(), pod, env);
-		return { code, words: asInAPod(words, pod, env.ENVTIER_VAULT_ADDR) };
+		const { code, message } = await runFetcher(await buildFetcher(), pod, env);
+		return { code, message: asInAPod(message, pod, env.ENVTIER_VAULT_ADDR) };
 	} finally {
 		await pod.scratch.remove();
 	}
 }
 
-function asInAPod(words: string, pod: Pod, address: string): string {
-	return words
+function asInAPod(message: string, pod: Pod, address: string): string {
+	return message
 		.replaceAll(address, 'https://vault.vault.svc:8200')
 		.replaceAll(new URL(address).host, 'vault.vault.svc:8200')
 		.replaceAll(pod.out, '/secrets')

@@ -50,11 +50,11 @@ async function environmentOf(
 	return env;
 }
 
-/** What came of a pod: the fetcher's last words, or what its containers printed. */
+/** What came of a pod: the fetcher's termination message, or what its containers printed. */
 export interface PodRun {
 	/** Each line with its container's name before it. */
 	readonly printed: string;
-	/** Exit code and last words of the first fetcher that failed. */
+	/** Exit code and termination message of the first fetcher that failed. */
 	readonly failed: string | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Sends GET requests with the fetcher's own transport, one after another, and prints what became of each as JSON: a status, `retryable`, or the
- * sentence of a failure that no retry heals. Runs on Bun: `bun ask.ts ADDRESS PATH…`.
+ * sentence of a failure that is not retryable. Runs on Bun: `bun ask.ts ADDRESS PATH…`.
  */
 import process from 'node:process';
 import { Failure } from '../../../fetcher/failure.ts';
@@ -21,7 +21,7 @@ for (const path of paths) {
 		outcomes.push(status);
 	} catch (thrown) {
 		if (!(thrown instanceof Failure)) throw thrown;
-		outcomes.push(thrown.heals ? 'retryable' : thrown.message);
+		outcomes.push(thrown.retryable ? 'retryable' : thrown.message);
 	}
 }
 process.stdout.write(JSON.stringify(outcomes));

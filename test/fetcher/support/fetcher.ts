@@ -37,7 +37,7 @@ async function hashOf(...paths: readonly string[]): Promise<string> {
 
 /**
  * Sends GET requests with the fetcher's transport on Bun, one after another. Gives for each a status, `retryable`, or the sentence of a failure
- * that no retry heals.
+ * that is not retryable.
  */
 export async function askWithTransport(
 	address: string,
@@ -73,7 +73,7 @@ export interface LogLine {
 	readonly [field: string]: unknown;
 }
 
-/** A pod's surroundings: its volume, its token, the file for its last words. */
+/** A pod's surroundings: its volume, its token, the file for its termination message. */
 export interface Pod {
 	readonly scratch: Scratch;
 	readonly out: string;
@@ -125,7 +125,7 @@ export interface Run {
 	readonly stdout: string;
 	readonly stderr: string;
 	/** The termination message. */
-	readonly words: string;
+	readonly message: string;
 	readonly ms: number;
 }
 
@@ -165,6 +165,6 @@ export async function runFetcher(
 		.split('\n')
 		.filter((line) => line !== '')
 		.map((line) => JSON.parse(line) as LogLine);
-	const words = readFileSync(pod.terminationLog, 'utf8');
-	return { ...exit, stdout, stderr, log, last: log.at(-1), words, ms };
+	const message = readFileSync(pod.terminationLog, 'utf8');
+	return { ...exit, stdout, stderr, log, last: log.at(-1), message, ms };
 }

@@ -1,16 +1,16 @@
 import { admit } from '../../../webhook/admit.ts';
+import { type FaultFixture, startFaultFixture } from '../../fetcher/faults/fault.ts';
 import { vaultEnv } from '../../fetcher/support/backends.ts';
 import { makePod, type Run, runFetcher } from '../../fetcher/support/fetcher.ts';
-import { startWeather, type Weather } from '../../fetcher/weathers/weather.ts';
 import { podOf } from '../../webhook/support/pods.ts';
 import { request } from '../../webhook/support/request.ts';
 import { settings } from '../../webhook/support/settings.ts';
 
 /** A built fetcher, a real OpenBao with two keys in the tiers of organization acme and deployment shop, and a CA. */
-export type Parts = Weather;
+export type Parts = FaultFixture;
 
 /** Starts what the rows of a table share. */
-export const startParts = startWeather;
+export const startParts = startFaultFixture;
 
 /** What differs from a fetch that ends well. */
 export interface FetchOptions {
@@ -30,9 +30,9 @@ export async function fetchIn(parts: Parts, options: FetchOptions = {}): Promise
 	return run;
 }
 
-/** The last words of a fetch, which `kubectl describe pod` shows. */
+/** The termination message of a fetch, which `kubectl describe pod` shows. */
 export async function described(parts: Parts, options: FetchOptions = {}): Promise<string> {
-	return (await fetchIn(parts, options)).words;
+	return (await fetchIn(parts, options)).message;
 }
 
 /** The messages of the log, which `kubectl logs` shows. */

@@ -18,7 +18,7 @@ export async function buildBundles(): Promise<void> {
 export interface Fetched extends Finished {
 	/** The directory that stands for the pod's volume. */
 	readonly out: string;
-	/** The last words, as `kubectl describe pod` would show them. */
+	/** The termination message, as `kubectl describe pod` would show them. */
 	readonly terminationMessageFile: string;
 	/** Removes the directory. */
 	clean(): Promise<void>;

@@ -4,7 +4,13 @@ import { expect } from 'vitest';
 import { type DnsServer, type DnsWord, startDns } from '../../support/dns.ts';
 import { scratch } from '../../support/scratch.ts';
 import { startScriptedVault } from '../../support/scripted-vault.ts';
-import { type Case, HEALS, lasts, type Place, type Weather } from './weather.ts';
+import {
+	type Case,
+	type FaultFixture,
+	type FaultTarget,
+	failsAtDeadline,
+	SUCCEEDS_ON_RETRY,
+} from './fault.ts';
 
 const NAME = 'vault.envtier.test';
 
@@ -17,8 +23,11 @@ function resolvingBy(dns: DnsServer, dir: string): readonly string[] {
 }
 
 /** A Vault that is called by a name, and a name server that says this of it. */
-async function named({ vault, authority }: Weather, say: (number: number) => DnsWord): Promise<Place> {
-	const [dns, place, tls] = await Promise.all([
+async function named(
+	{ vault, authority }: FaultFixture,
+	say: (number: number) => DnsWord,
+): Promise<FaultTarget> {
+	const [dns, directory, tls] = await Promise.all([
 		startDns(say),
 		scratch('names'),
 		authority.issue({ names: [NAME] }),
@@ -31,9 +40,9 @@ async function named({ vault, authority }: Weather, say: (number: number) => Dns
 			PATH: process.env['PATH'] ?? '',
 		},
 		tries: dns.questions,
-		launcher: resolvingBy(dns, place.dir),
+		launcher: resolvingBy(dns, directory.dir),
 		[Symbol.asyncDispose]: async () => {
-			await Promise.all([proxy[Symbol.asyncDispose](), dns[Symbol.asyncDispose](), place.remove()]);
+			await Promise.all([proxy[Symbol.asyncDispose](), dns[Symbol.asyncDispose](), directory.remove()]);
 		},
 	};
 }
@@ -44,32 +53,35 @@ const ADDRESS = { a: '127.0.0.1' } as const;
 export const NAMES: readonly Case[] = [
 	{
 		what: 'a name that is not in DNS',
-		expected: lasts(
+		expected: failsAtDeadline(
 			24,
 			/its name "vault\.envtier\.test" is not in DNS \(ENOTFOUND\).*to do: if the name is wrong, correct ENVTIER_VAULT_ADDR in the webhook’s ConfigMap \(its name begins with "envtier-settings"\)/,
 		),
 		root: true,
-		place: (weather) => named(weather, () => 'NXDOMAIN'),
+		target: (fixture) => named(fixture, () => 'NXDOMAIN'),
 	},
 	{
 		what: 'DNS that fails',
-		expected: lasts(24, /DNS does not answer for its name "vault\.envtier\.test" \(EAI_AGAIN\).*port 53/),
+		expected: failsAtDeadline(
+			24,
+			/DNS does not answer for its name "vault\.envtier\.test" \(EAI_AGAIN\).*port 53/,
+		),
 		root: true,
-		place: (weather) => named(weather, () => 'SERVFAIL'),
+		target: (fixture) => named(fixture, () => 'SERVFAIL'),
 	},
 	{
-		what: 'DNS that fails and heals',
-		expected: HEALS,
+		what: 'DNS that fails and then recovers',
+		expected: SUCCEEDS_ON_RETRY,
 		root: true,
-		place: (weather) => named(weather, (number) => (number <= 2 ? 'SERVFAIL' : ADDRESS)),
+		target: (fixture) => named(fixture, (number) => (number <= 2 ? 'SERVFAIL' : ADDRESS)),
 		also: ({ log }) =>
 			expect(log[0]?.msg).toContain(`DNS does not answer for its name "${NAME}" (EAI_AGAIN); trying again`),
 	},
 	{
 		what: 'a name that comes into DNS later',
-		expected: HEALS,
+		expected: SUCCEEDS_ON_RETRY,
 		root: true,
-		place: (weather) => named(weather, (number) => (number <= 2 ? 'NXDOMAIN' : ADDRESS)),
+		target: (fixture) => named(fixture, (number) => (number <= 2 ? 'NXDOMAIN' : ADDRESS)),
 		also: ({ log }) =>
 			expect(log[0]?.msg).toContain(`its name "${NAME}" is not in DNS (ENOTFOUND); trying again`),
 	},

@@ -5,7 +5,7 @@ import { enumerate, quoted } from './text.ts';
  * Who a service-account token says it is. None of this is secret (the signature is), and none of it is verified: it is for
  * messages only.
  */
-export interface Identity {
+export interface TokenClaims {
 	/** `namespace/name` */
 	readonly serviceAccount: string | undefined;
 	readonly audiences: readonly string[];
@@ -35,7 +35,7 @@ function claimsOf(jwt: string): Readonly<Record<string, unknown>> {
 }
 
 /** Reads what a token says of itself. */
-export function identityOf(jwt: string): Identity {
+export function tokenClaimsOf(jwt: string): TokenClaims {
 	const { sub, aud, iss, exp } = claimsOf(jwt);
 	const subject = typeof sub === 'string' ? SUBJECT.exec(sub) : null;
 	const audiences = (Array.isArray(aud) ? aud : [aud]).filter((one) => typeof one === 'string');
@@ -48,12 +48,12 @@ export function identityOf(jwt: string): Identity {
 }
 
 /** `service account "shop/web"`, or what can be said when the token doesn't tell. */
-export function subjectText({ serviceAccount }: Identity): string {
+export function subjectText({ serviceAccount }: TokenClaims): string {
 	return serviceAccount === undefined ? 'the pod’s token' : `service account ${quoted(serviceAccount)}`;
 }
 
 /** The audiences, quoted. */
-export function audienceText({ audiences }: Identity): string {
+export function audienceText({ audiences }: TokenClaims): string {
 	return audiences.length === 0
 		? 'no audience'
 		: `the audience ${enumerate(audiences.map((one) => quoted(one)))}`;

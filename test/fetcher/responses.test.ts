@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { errorsOf, retryAfter, saysNothingThere } from '../../fetcher/answers.ts';
+import { errorsOf, isNotFound, retryAfter } from '../../fetcher/responses.ts';
 
 describe('Retry-After', () => {
 	const now = Date.parse('2030-01-01T00:00:00Z');
@@ -33,7 +33,7 @@ describe('a 404 that means "nothing there"', () => {
 		['not even Vault', 404, { message: 'no route matched' }, false],
 		['another status', 403, { errors: [] }, false],
 	])('%s', (_what, status, body, nothing) => {
-		expect(saysNothingThere({ status, body: body as Record<string, unknown> })).toBe(nothing);
+		expect(isNotFound({ status, body: body as Record<string, unknown> })).toBe(nothing);
 	});
 });
 
@@ -52,7 +52,7 @@ describe('Vault’s sentences', () => {
 		['endless', ['x'.repeat(1_000)], [`${'x'.repeat(300)}…`]],
 		['none', undefined, []],
 		['of another kind', [1, null, { a: 1 }, 'text'], ['text']],
-	])('%s', (_what, errors, words) => {
-		expect(errorsOf({ errors })).toEqual(words);
+	])('%s', (_what, errors, message) => {
+		expect(errorsOf({ errors })).toEqual(message);
 	});
 });

@@ -4,7 +4,14 @@ import { must } from '../../support/openbao-setup.ts';
 import { until } from '../../support/until.ts';
 import type { Cluster } from '../support/cluster.ts';
 import { atTheFirstList } from './changes.ts';
-import { type Case, HARMLESS, HEALS, lasts, type Place, type Weather } from './weather.ts';
+import {
+	type Case,
+	type FaultFixture,
+	type FaultTarget,
+	failsAtDeadline,
+	HARMLESS,
+	SUCCEEDS_ON_RETRY,
+} from './fault.ts';
 
 type Standby = 'reading' | 'passing';
 
@@ -16,11 +23,11 @@ async function loginAt(member: Member, jwt: string): Promise<number> {
 
 /** Points the fetcher at a standby, once `before` is done; `after` brings everything back. */
 async function at(
-	{ cluster }: Pick<Weather, 'cluster'>,
+	{ cluster }: Pick<FaultFixture, 'cluster'>,
 	which: Standby,
 	before: (cluster: Cluster) => unknown = () => undefined,
 	after: (cluster: Cluster) => unknown = () => undefined,
-): Promise<Place> {
+): Promise<FaultTarget> {
 	const all = await cluster();
 	const member = all[which];
 	await before(all);
@@ -46,19 +53,19 @@ async function deposed({ active, ...members }: Cluster, which: Standby): Promise
 }
 
 /** The active node steps down when the fetcher has logged in at a standby. */
-async function deposedMidway(weather: Weather, which: Standby): Promise<Place> {
-	const cluster = await weather.cluster();
+async function deposedMidway(fixture: FaultFixture, which: Standby): Promise<FaultTarget> {
+	const cluster = await fixture.cluster();
 	const { addr, caPem } = cluster[which];
 	const upstream = { ...cluster.active, addr, caPem };
-	const [place, standby] = await Promise.all([
-		atTheFirstList(weather, upstream, () => deposed(cluster, which)),
-		at(weather, which),
+	const [target, standby] = await Promise.all([
+		atTheFirstList(fixture, upstream, () => deposed(cluster, which)),
+		at(fixture, which),
 	]);
 	return {
-		...place,
+		...target,
 		vault: cluster.active,
 		[Symbol.asyncDispose]: async () => {
-			await place[Symbol.asyncDispose]();
+			await target[Symbol.asyncDispose]();
 			await standby[Symbol.asyncDispose]();
 		},
 	};
@@ -76,16 +83,16 @@ export const CLUSTER: readonly Case[] = [
 			what,
 			alone: true,
 			expected: HARMLESS,
-			place: (weather) => at(weather, which),
+			target: (fixture) => at(fixture, which),
 			also: ({ last }) => expect(last).toMatchObject({ protocol: 'h2' }),
 		},
 		{
 			what: `${what}, sealed`,
 			alone: true,
-			expected: lasts(25, /^sealed: .*is sealed or not initialized; given up after 3 s/),
-			place: (weather) =>
+			expected: failsAtDeadline(25, /^sealed: .*is sealed or not initialized; given up after 3 s/),
+			target: (fixture) =>
 				at(
-					weather,
+					fixture,
 					which,
 					(cluster) => cluster[which].restart(),
 					(cluster) => cluster[which].unseal(),
@@ -95,8 +102,8 @@ export const CLUSTER: readonly Case[] = [
 	{
 		what: 'a standby, while no node is active',
 		alone: true,
-		expected: HEALS,
-		place: (weather) => at(weather, 'reading', (cluster) => deposed(cluster, 'reading')),
+		expected: SUCCEEDS_ON_RETRY,
+		target: (fixture) => at(fixture, 'reading', (cluster) => deposed(cluster, 'reading')),
 		// Nobody else was asked, although the standby says who was active last.
 		also: ({ last, log }) => {
 			expect(last).toMatchObject({ protocol: 'h2' });
@@ -106,7 +113,7 @@ export const CLUSTER: readonly Case[] = [
 	{
 		what: 'a standby, and the active node steps down between login and list',
 		alone: true,
-		expected: HEALS,
-		place: (weather) => deposedMidway(weather, 'passing'),
+		expected: SUCCEEDS_ON_RETRY,
+		target: (fixture) => deposedMidway(fixture, 'passing'),
 	},
 ];

@@ -3,32 +3,32 @@ import { EXIT_CODES, type ExitReason } from '../contract/exit-codes.ts';
 import { Failure } from './failure.ts';
 import { printable } from './text.ts';
 
-/** How the fetch ended badly. */
-export interface Ending {
+/** Why the fetcher failed. */
+export interface Termination {
 	readonly reason: ExitReason;
-	/** What happened, what it means and what to do: fit for a log and for a termination message. */
-	readonly words: string;
-	/** Where in our own code a defect showed: places, no texts. */
+	/** What failed and what to do, for the log and the termination message. */
+	readonly message: string;
+	/** Stack frames of a defect, without its message. */
 	readonly places: readonly string[];
 }
 
-/** The kubelet keeps no more of a termination message (Kubernetes API: terminationMessagePath). */
+/** The kubelet's limit for a termination message, in bytes (Kubernetes API: terminationMessagePath). */
 const MESSAGE_LIMIT = 4096;
 
-const PLACE = /^\s+at .*(?:\.[mc]?[jt]s|node:[\w/]+):\d+(?::\d+)?\)?$/;
+const STACK_FRAME = /^\s+at .*(?:\.[mc]?[jt]s|node:[\w/]+):\d+(?::\d+)?\)?$/;
 
 /**
- * Puts whatever was thrown into last words. Of anything but a `Failure` only its kind, its code and the places of its stack
- * are told: its message could quote a secret.
+ * Converts anything thrown to a termination. Of anything but a `Failure` it keeps the class, the code and the stack frames
+ * only, because the message could quote a secret.
  */
-export function endingOf(thrown: unknown): Ending {
+export function terminationOf(thrown: unknown): Termination {
 	if (thrown instanceof Failure) {
 		const cure = thrown.cure ?? EXIT_CODES[thrown.reason].cure;
 		const sentence = thrown.message.replace(/\.$/, '');
 		const advice = cure === '' ? '' : `${sentence.endsWith('?') ? '' : '.'} What to do: ${cure}`;
 		return {
 			reason: thrown.reason,
-			words: `${thrown.reason}: ${sentence}${advice}`,
+			message: `${thrown.reason}: ${sentence}${advice}`,
 			places: [],
 		};
 	}
@@ -36,10 +36,10 @@ export function endingOf(thrown: unknown): Ending {
 	const error = thrown instanceof Error ? thrown : undefined;
 	const code = error !== undefined && 'code' in error ? printable(String(error.code), 60) : '';
 	const kind = printable(error?.constructor.name ?? typeof thrown, 60);
-	const places = (error?.stack ?? '').split('\n').filter((line) => PLACE.test(line));
+	const places = (error?.stack ?? '').split('\n').filter((line) => STACK_FRAME.test(line));
 	return {
 		reason: 'internal',
-		words: `internal: ${meaning} (${[kind, code].filter((part) => part !== '').join(' ')}); ${cure}`,
+		message: `internal: ${meaning} (${[kind, code].filter((part) => part !== '').join(' ')}); ${cure}`,
 		places: places.slice(0, 10).map((line) => printable(line)),
 	};
 }
@@ -54,17 +54,20 @@ function cutToBytes(text: string, limit: number): Buffer {
 	return bytes.subarray(0, end);
 }
 
-/** Leaves last words for `kubectl describe pod`, if the kubelet has made the file for them; gives false when it has not. */
-export function leaveWords(path: string, words: string): boolean {
+/**
+ * Writes the termination message that `kubectl describe pod` shows. Returns false if the kubelet has not created the file or
+ * it cannot be written.
+ */
+export function writeTerminationMessage(path: string, message: string): boolean {
 	let file: number;
 	try {
 		file = openSync(path, constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW);
 	} catch {
-		// Outside Kubernetes there is none; the words are in the log as well.
+		// Outside Kubernetes the file does not exist. The log has the message too.
 		return false;
 	}
 	try {
-		writeSync(file, cutToBytes(words, MESSAGE_LIMIT));
+		writeSync(file, cutToBytes(message, MESSAGE_LIMIT));
 		return true;
 	} catch {
 		return false;

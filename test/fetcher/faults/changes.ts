@@ -3,30 +3,30 @@ import { expect } from 'vitest';
 import { enableAuth, must, writeRole } from '../../support/openbao-setup.ts';
 import { json, type ScriptedAnswer } from '../../support/scripted-vault.ts';
 import { type Backend, startReal } from '../support/backends.ts';
-import { STAGES } from './answers.ts';
 import {
 	type Case,
+	type FaultFixture,
+	type FaultTarget,
+	failsAtDeadline,
+	failsAtOnce,
 	fillTiers,
 	HARMLESS,
-	HEALS,
-	lasts,
-	type Place,
+	SUCCEEDS_ON_RETRY,
 	scripted,
-	stays,
-	type Weather,
-} from './weather.ts';
+} from './fault.ts';
+import { STAGES } from './responses.ts';
 
 /** Each request gets this answer first, and Vault's own from then on. */
-function once(weather: Weather, answer: () => ScriptedAnswer): Promise<Place> {
+function once(fixture: FaultFixture, answer: () => ScriptedAnswer): Promise<FaultTarget> {
 	const seen = new Set<string>();
 	let again = false;
-	return scripted(weather, ({ path }) => {
+	return scripted(fixture, ({ path }) => {
 		if (path.includes('revoke')) return undefined;
 		again ||= seen.has(path);
 		if (seen.has(path)) return undefined;
 		seen.add(path);
 		return answer();
-	}).then((place) => ({ ...place, tries: () => (again ? 2 : 1) }));
+	}).then((target) => ({ ...target, tries: () => (again ? 2 : 1) }));
 }
 
 const inSeconds = (clock: number, seconds: number): Record<string, string> => ({
@@ -52,14 +52,17 @@ const FIRST: readonly (readonly [string, () => ScriptedAnswer])[] = [
 ];
 
 /** Answers the login once with this; `waited` gives the pause before the next try. */
-async function quietFor(weather: Weather, answer: ScriptedAnswer): Promise<Place & { waited(): number }> {
+async function quietFor(
+	fixture: FaultFixture,
+	answer: ScriptedAnswer,
+): Promise<FaultTarget & { waited(): number }> {
 	const times: number[] = [];
-	const place = await scripted(weather, ({ path }) => {
+	const target = await scripted(fixture, ({ path }) => {
 		if (!STAGES.login(path)) return undefined;
 		times.push(performance.now());
 		return times.length === 1 ? answer : undefined;
 	});
-	return { ...place, tries: () => times.length, waited: () => (times[1] ?? 0) - (times[0] ?? 0) };
+	return { ...target, tries: () => times.length, waited: () => (times[1] ?? 0) - (times[0] ?? 0) };
 }
 
 const RETRY_AFTER: readonly Case[] = [
@@ -71,73 +74,76 @@ const RETRY_AFTER: readonly Case[] = [
 	] as const,
 ].map(([what, answer]) => ({
 	what: `${what}, as the first answer`,
-	expected: HEALS,
-	place: async (weather) => {
-		const place = await quietFor(weather, answer);
+	expected: SUCCEEDS_ON_RETRY,
+	target: async (fixture) => {
+		const target = await quietFor(fixture, answer);
 		const dispose = async (): Promise<void> => {
-			await place[Symbol.asyncDispose]();
+			await target[Symbol.asyncDispose]();
 			// Up to as long again, so that pods that were told so together don't come back together.
-			expect(place.waited()).toBeGreaterThanOrEqual(995);
-			expect(place.waited()).toBeLessThan(10_000);
+			expect(target.waited()).toBeGreaterThanOrEqual(995);
+			expect(target.waited()).toBeLessThan(10_000);
 		};
-		return { ...place, [Symbol.asyncDispose]: dispose };
+		return { ...target, [Symbol.asyncDispose]: dispose };
 	},
 }));
 
 /** The Vault of a test's own, in front of which `when` is told of the first list. */
 export async function atTheFirstList(
-	weather: Weather,
+	fixture: FaultFixture,
 	vault: Backend,
 	when: (token: string) => Promise<void>,
 	stage: 'list' | 'read' = 'list',
-): Promise<Place> {
+): Promise<FaultTarget> {
 	const seen = new Map<string, number>();
 	let told: Promise<void> | undefined;
-	const place = await scripted({ vault, authority: weather.authority }, async ({ path, headers }) => {
+	const target = await scripted({ vault, authority: fixture.authority }, async ({ path, headers }) => {
 		if (!STAGES[stage](path)) return undefined;
 		seen.set(path, (seen.get(path) ?? 0) + 1);
 		told ??= when(String(headers['x-vault-token']));
 		await told;
 		return undefined;
 	});
-	return { ...place, tries: () => Math.max(0, ...seen.values()) };
+	return { ...target, tries: () => Math.max(0, ...seen.values()) };
 }
 
 const revokedAt = (stage: 'list' | 'read'): Case => ({
 	what: 'the token is revoked midway',
 	at: stage,
-	expected: stays(22, /it does not know the token any more that it gave at the login: the token was revoked/),
-	place: (weather) =>
+	expected: failsAtOnce(
+		22,
+		/it does not know the token any more that it gave at the login: the token was revoked/,
+	),
+	target: (fixture) =>
 		atTheFirstList(
-			weather,
-			weather.vault,
-			async (token) => void (await must(weather.vault, 'POST', 'auth/token/revoke-self', { token })),
+			fixture,
+			fixture.vault,
+			async (token) => void (await must(fixture.vault, 'POST', 'auth/token/revoke-self', { token })),
 			stage,
 		),
 });
 
 /** Vault dies at the first list and comes back by and by, sealed at first. */
-async function restarted(weather: Weather): Promise<Place> {
+async function restarted(fixture: FaultFixture): Promise<FaultTarget> {
 	const vault = await startReal({ durable: true });
 	await fillTiers(vault);
 	let back: Promise<void> | undefined;
-	const place = await atTheFirstList(weather, vault, async () => {
+	const target = await atTheFirstList(fixture, vault, async () => {
 		await vault.kill();
 		back = vault.start();
 	});
 	return {
-		...place,
+		...target,
 		vault,
 		[Symbol.asyncDispose]: async () => {
 			await back;
-			await place[Symbol.asyncDispose]();
+			await target[Symbol.asyncDispose]();
 			await vault[Symbol.asyncDispose]();
 		},
 	};
 }
 
 /** Vault's own limit on logins: one in four seconds, and none left. */
-async function limited({ vault }: Weather): Promise<Place> {
+async function limited({ vault }: FaultFixture): Promise<FaultTarget> {
 	const mount = 'limited';
 	await enableAuth(vault, 'jwt', { at: mount });
 	const config = await must(vault, 'GET', 'auth/jwt/config');
@@ -166,11 +172,11 @@ async function limited({ vault }: Weather): Promise<Place> {
 
 /** A redirect to another host, which must hear of nobody; to the same path there, as standbys do, or to another. */
 async function redirecting(
-	weather: Weather,
+	fixture: FaultFixture,
 	status: number,
 	at: 'login' | 'list' | 'read',
 	to: 'the same' | 'another' = 'another',
-): Promise<Place> {
+): Promise<FaultTarget> {
 	let heard = 0;
 	const other = createServer(() => {
 		heard += 1;
@@ -180,13 +186,13 @@ async function redirecting(
 	const port = typeof address === 'object' ? address?.port : 0;
 	const location = (path: string) =>
 		`https://127.0.0.2:${port}/v1/${to === 'the same' ? path : 'sys/health'}`;
-	const place = await scripted(weather, ({ path }) =>
+	const target = await scripted(fixture, ({ path }) =>
 		STAGES[at](path) ? { status, headers: { location: location(path) }, body: '' } : undefined,
 	);
 	return {
-		...place,
+		...target,
 		[Symbol.asyncDispose]: async () => {
-			await place[Symbol.asyncDispose]();
+			await target[Symbol.asyncDispose]();
 			await new Promise((resolve) => other.close(resolve));
 			expect(heard).toBe(0);
 		},
@@ -198,24 +204,24 @@ export const CHANGES: readonly Case[] = [
 	...FIRST.map(
 		([what, answer]): Case => ({
 			what: `${what}, as the first answer to every request`,
-			expected: HEALS,
-			place: (weather) => once(weather, answer),
+			expected: SUCCEEDS_ON_RETRY,
+			target: (fixture) => once(fixture, answer),
 		}),
 	),
 	...RETRY_AFTER,
 	{
 		what: 'Retry-After beyond the deadline',
-		expected: stays(24, /it asks for 3600 s of quiet, longer than the \d+(\.\d)? s left/),
-		place: async (weather) => {
+		expected: failsAtOnce(24, /it asks for 3600 s of quiet, longer than the \d+(\.\d)? s left/),
+		target: async (fixture) => {
 			const answer = json(429, { errors: [] }, { 'retry-after': '3600' });
-			return await scripted(weather, ({ path }) => (STAGES.login(path) ? answer : undefined));
+			return await scripted(fixture, ({ path }) => (STAGES.login(path) ? answer : undefined));
 		},
 		also: ({ ms }) => expect(ms).toBeLessThan(30_000),
 	},
 	{
 		what: 'a rate limit of Vault’s own (429)',
-		expected: HEALS,
-		place: limited,
+		expected: SUCCEEDS_ON_RETRY,
+		target: limited,
 		also: ({ log }) => expect(log[0]?.msg).toMatch(/asks for fewer requests \(429/),
 	},
 	...[301, 302, 303, 307, 308].flatMap((status) =>
@@ -223,11 +229,11 @@ export const CHANGES: readonly Case[] = [
 			(at): Case => ({
 				what: `a redirect to another host (${status})`,
 				at,
-				expected: stays(
+				expected: failsAtOnce(
 					28,
 					new RegExp(`a redirect \\(${status}\\) to https://127.0.0.2:\\d+; Envtier follows none`),
 				),
-				place: (weather) => redirecting(weather, status, at),
+				target: (fixture) => redirecting(fixture, status, at),
 			}),
 		),
 	),
@@ -235,39 +241,39 @@ export const CHANGES: readonly Case[] = [
 		(at): Case => ({
 			what: 'a redirect to the same path of another host (307), as standbys give it',
 			at,
-			expected: lasts(
+			expected: failsAtDeadline(
 				24,
 				/is a standby that cannot pass requests on now but redirects them to https:\/\/127.0.0.2:\d+; Envtier follows none/,
 			),
-			place: (weather) => redirecting(weather, 307, at, 'the same'),
+			target: (fixture) => redirecting(fixture, 307, at, 'the same'),
 		}),
 	),
 	revokedAt('list'),
 	revokedAt('read'),
 	{
 		what: 'Vault is restarted between login and list, and keeps its data',
-		expected: HEALS,
-		place: restarted,
+		expected: SUCCEEDS_ON_RETRY,
+		target: restarted,
 	},
 	{
 		what: 'Vault’s clock is ahead: the pod’s token has expired',
-		expected: stays(21, /the pod’s token has expired .* by Vault’s clock/),
-		place: () => skewed({ exp: 1_700_000_000, iat: 1_699_999_000, nbf: 1_699_999_000 }),
+		expected: failsAtOnce(21, /the pod’s token has expired .* by Vault’s clock/),
+		target: () => skewed({ exp: 1_700_000_000, iat: 1_699_999_000, nbf: 1_699_999_000 }),
 	},
 	{
 		what: 'Vault’s clock is behind: the pod’s token is not valid yet',
-		expected: stays(21, /the pod’s token is not valid yet by Vault’s clock/),
-		place: () => skewed({ nbf: 4_000_000_000, exp: 4_000_001_000 }),
+		expected: failsAtOnce(21, /the pod’s token is not valid yet by Vault’s clock/),
+		target: () => skewed({ nbf: 4_000_000_000, exp: 4_000_001_000 }),
 	},
 	{
 		what: 'Vault’s clock is behind by less than a minute',
 		expected: HARMLESS,
-		place: () => skewed({ nbf: Math.floor(Date.now() / 1000) + 45 }),
+		target: () => skewed({ nbf: Math.floor(Date.now() / 1000) + 45 }),
 	},
 ];
 
 /** The pod's token says this. */
-function skewed(claims: Readonly<Record<string, unknown>>): Promise<Place> {
+function skewed(claims: Readonly<Record<string, unknown>>): Promise<FaultTarget> {
 	const nothing = () => Promise.resolve();
 	return Promise.resolve({ env: {}, claims, tries: () => 1, [Symbol.asyncDispose]: nothing });
 }

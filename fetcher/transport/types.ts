@@ -1,5 +1,5 @@
-/** One request to Vault. */
-export interface Request {
+/** One HTTP request to Vault. */
+export interface HttpRequest {
 	readonly method: string;
 	/** From `/v1` on. */
 	readonly path: string;
@@ -7,19 +7,19 @@ export interface Request {
 	readonly body: Buffer | undefined;
 }
 
-/** One complete answer. */
-export interface Answer {
+/** One complete HTTP response. */
+export interface HttpResponse {
 	readonly status: number;
 	readonly contentType: string;
 	readonly retryAfter: string | undefined;
-	/** The server's clock. */
+	/** The header Date: the server's clock. */
 	readonly date: string | undefined;
 	readonly location: string | undefined;
 	readonly body: Buffer;
 }
 
 /**
- * More than ten thousand names, or the largest entry that Vault stores (1 MiB unless set otherwise) with every byte of it escaped, take; and
- * little enough for a container of 128 MiB.
+ * Maximum size of a body, in bytes. A list of 10,000 names fits, and so does Vault's largest entry (1 MiB by default) with
+ * every byte escaped. It is small enough for a container with 128 MiB.
  */
 export const BODY_LIMIT = 8 * 1024 * 1024;

@@ -25,23 +25,27 @@ const PATIENCE = { ENVTIER_DEADLINE: '60' } as const;
 export interface Expected {
 	/** 0: it healed, and everything was written. */
 	readonly code: number;
-	/** Matches the last words. */
-	readonly words?: RegExp;
+	/** Matches the termination message. */
+	readonly message?: RegExp;
 	/** Whether the request, or the connection, that met the fault was made again. */
 	readonly retried: boolean;
 }
 
-/** What waiting doesn't change ends the fetch at once. */
-export const stays = (code: number, words: RegExp): Expected => ({ code, words, retried: false });
-/** What could heal, but does not before the deadline. */
-export const lasts = (code: number, words: RegExp): Expected => ({ code, words, retried: true });
-/** What heals. */
-export const HEALS: Expected = { code: 0, retried: true };
-/** What does no harm. */
+/** A fault that is not retryable. */
+export const failsAtOnce = (code: number, message: RegExp): Expected => ({ code, message, retried: false });
+/** A retryable fault that lasts beyond the deadline. */
+export const failsAtDeadline = (code: number, message: RegExp): Expected => ({
+	code,
+	message,
+	retried: true,
+});
+/** A fault that a retry survives. */
+export const SUCCEEDS_ON_RETRY: Expected = { code: 0, retried: true };
+/** A fault without effect. */
 export const HARMLESS: Expected = { code: 0, retried: false };
 
 /** Where the fetcher of one case goes, and how often it went. */
-export interface Place extends AsyncDisposable {
+export interface FaultTarget extends AsyncDisposable {
 	readonly env: Readonly<Record<string, string>>;
 	/** How often the faulty request, or connection, was made. */
 	tries(run: Run): number;
@@ -54,7 +58,7 @@ export interface Place extends AsyncDisposable {
 }
 
 /** A bundle, a real OpenBao with two keys in each of two tiers, and a CA for what stands in front of it. */
-export interface Weather extends AsyncDisposable {
+export interface FaultFixture extends AsyncDisposable {
 	readonly file: string;
 	readonly vault: Backend & OpenBao;
 	readonly authority: Authority;
@@ -63,7 +67,7 @@ export interface Weather extends AsyncDisposable {
 }
 
 /** Starts what all cases share. */
-export async function startWeather(): Promise<Weather> {
+export async function startFaultFixture(): Promise<FaultFixture> {
 	const [fetcher, vault, authority] = await Promise.all([buildFetcher(), startReal(), makeAuthority()]);
 	await fillTiers(vault);
 	let cluster: Promise<Cluster> | undefined;
@@ -88,33 +92,33 @@ export async function fillTiers(vault: Backend): Promise<void> {
 		for (const key of ['A', 'B']) await putSecret(vault, `${folder}/${key}`, VALUE);
 }
 
-/** Runs the fetcher in a place and checks all that must hold; gives the run, for what else there is to see. */
-export async function endure(
-	weather: Pick<Weather, 'file' | 'vault'>,
-	place: Place,
-	{ code, words, retried }: Expected,
+/** Runs the fetcher in a target and checks all that must hold; gives the run, for what else there is to see. */
+export async function expectOutcome(
+	fixture: Pick<FaultFixture, 'file' | 'vault'>,
+	target: FaultTarget,
+	{ code, message, retried }: Expected,
 ): Promise<Run> {
-	const { vault = weather.vault, launcher = [] } = place;
-	const jwt = vault.jwt(place.claims);
+	const { vault = fixture.vault, launcher = [] } = target;
+	const jwt = vault.jwt(target.claims);
 	const pod = await makePod(jwt);
 	// What is tried again until the deadline; all else ends by itself, whenever a busy machine comes to it.
 	const deadline = retried && code !== 0 ? { ENVTIER_DEADLINE: String(SECONDS) } : PATIENCE;
-	const env = { ...vaultEnv(vault), ...deadline, ...place.env };
-	const run = await runFetcher(weather.file, pod, env, { launcher });
-	await place[Symbol.asyncDispose]();
+	const env = { ...vaultEnv(vault), ...deadline, ...target.env };
+	const run = await runFetcher(fixture.file, pod, env, { launcher });
+	await target[Symbol.asyncDispose]();
 	const files = pod.files();
 	await pod.scratch.remove();
-	expect({ code: run.code, words: run.words, stderr: run.stderr }).toEqual({
+	expect({ code: run.code, message: run.message, stderr: run.stderr }).toEqual({
 		code,
-		words: code === 0 ? '' : expect.stringMatching(words ?? /^$/),
+		message: code === 0 ? '' : expect.stringMatching(message ?? /^$/),
 		stderr: '',
 	});
-	if (words !== undefined) expect(run.words).toMatch(new RegExp(`^${reasonOf(code)}: `));
+	if (message !== undefined) expect(run.message).toMatch(new RegExp(`^${reasonOf(code)}: `));
 	expect(files).toEqual(code === 0 ? { env: `export A='${VALUE}'\nexport B='${VALUE}'\n` } : {});
-	const said = `${run.stdout}${run.stderr}${run.words}`;
+	const said = `${run.stdout}${run.stderr}${run.message}`;
 	for (const secret of [VALUE, jwt, jwt.split('.')[2] ?? jwt]) expect(said).not.toContain(secret);
 	expect(said).not.toMatch(/\b[sb]\.[A-Za-z0-9]{20,}/);
-	expect(place.tries(run) > 1).toBe(retried);
+	expect(target.tries(run) > 1).toBe(retried);
 	// By the process's own clock: how long a busy machine takes to start one says nothing about it.
 	const seconds = Number(env.ENVTIER_DEADLINE);
 	expect(Number(run.last?.['durationMs'])).toBeLessThan((seconds + 1) * 1_000);
@@ -131,7 +135,7 @@ export async function scripted(
 	{ vault, authority }: { readonly vault: Pick<Backend, 'addr' | 'caPem'>; readonly authority: Authority },
 	script: Script,
 	options: Partial<ScriptedOptions> = {},
-): Promise<Place> {
+): Promise<FaultTarget> {
 	const tries = new Map<string, number>();
 	const counting: Script = async (request) => {
 		const answer = await script(request);
@@ -149,10 +153,10 @@ export async function scripted(
 
 /** Something that passes everything on to the real server, with a certificate of its own; `tries` counts what the log says. */
 export async function served(
-	{ vault, authority }: Pick<Weather, 'vault' | 'authority'>,
+	{ vault, authority }: Pick<FaultFixture, 'vault' | 'authority'>,
 	leaf: Parameters<Authority['issue']>[0],
 	options: { readonly maxVersion?: 'TLSv1.1'; readonly trusted?: Authority; readonly plain?: true } = {},
-): Promise<Place> {
+): Promise<FaultTarget> {
 	const { maxVersion, trusted = authority, plain } = options;
 	const versions = maxVersion === undefined ? {} : ({ minVersion: 'TLSv1', maxVersion } as const);
 	const tls = plain ? {} : { tls: { ...(await authority.issue(leaf)), ...versions } };
@@ -176,15 +180,15 @@ export async function wired(
 	vault: Pick<Backend, 'addr'>,
 	fault: (number: number) => TcpFault,
 	options: TcpProxyOptions = {},
-): Promise<{ readonly proxy: TcpProxy; readonly place: Place }> {
+): Promise<{ readonly proxy: TcpProxy; readonly target: FaultTarget }> {
 	const proxy = await startTcpProxy(Number(new URL(vault.addr).port), options);
 	proxy.setFault(fault);
-	const place: Place = {
+	const target: FaultTarget = {
 		env: { ENVTIER_VAULT_ADDR: `https://127.0.0.1:${proxy.port}` },
 		tries: () => proxy.connections(),
 		[Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
 	};
-	return { proxy, place };
+	return { proxy, target };
 }
 
 /** One thing that can be in the way, and what comes of it. */
@@ -199,7 +203,7 @@ export interface Case {
 	/** Not beside others, whom it would disturb. */
 	readonly alone?: true;
 	/** Brings it about. */
-	readonly place: (weather: Weather) => Promise<Place>;
+	readonly target: (fixture: FaultFixture) => Promise<FaultTarget>;
 	/** What else must hold. */
 	readonly also?: (run: Run) => void;
 }

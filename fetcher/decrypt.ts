@@ -3,7 +3,7 @@ import type { EmptyPolicy } from '../contract/empty.ts';
 import {
 	SEAL_SCOPES,
 	type Sealed,
-	type SealPlace,
+	type SealOwner,
 	type SealScope,
 	sealContext,
 	sealKey,
@@ -12,35 +12,35 @@ import { Failure } from './failure.ts';
 import { enumerate } from './text.ts';
 import type { Secret } from './tiers.ts';
 import { EMPTY_CURE } from './unusable.ts';
-import type { Opened, Vault } from './vault.ts';
+import type { Decryption, Vault } from './vault.ts';
 
-/** Where sealed values are opened, and for whom. */
-export interface SealedPlace {
+/** Input of a decryption. */
+export interface DecryptContext {
 	readonly vault: Vault;
 	/** Mount of the transit engine. */
 	readonly transit: string;
-	readonly place: SealPlace;
+	readonly owner: SealOwner;
 	readonly empty: EmptyPolicy;
-	/** Makes the failure of a request that Vault refused: what was to be done, and the lines of a policy that allow it. */
+	/** Creates the failure for a refused request, from what was tried and the policy lines that allow it. */
 	readonly refused: (what: string, rules: readonly string[]) => Promise<Failure>;
 }
 
-/** What was to be opened with one transit key, and what Vault said to it. */
+/** The values sealed with one transit key, and Vault's result. */
 interface Attempt {
 	readonly scope: SealScope;
 	readonly keys: readonly string[];
-	readonly opened: Opened;
+	readonly decryption: Decryption;
 }
 
-/** Whose values of a scope are, for messages. */
-function owner(scope: SealScope, { namespace, deployment }: SealPlace): string {
+/** The owner of a scope's key, for messages. */
+function ownerText(scope: SealScope, { namespace, deployment }: SealOwner): string {
 	if (scope === 'cluster') return 'the cluster';
 	return scope === 'namespace'
 		? `namespace "${namespace}"`
 		: `deployment "${deployment}" of namespace "${namespace}"`;
 }
 
-/** What Vault's transit engine says of a ciphertext, and what it means: finishes the sentence "KEY …". */
+/** The meaning of an error of the transit engine. Completes the sentence "KEY …". */
 function meaningOf(said: string, whose: string): string {
 	if (/authentication failed|invalid ciphertext length/.test(said))
 		return `does not open for ${whose}: it was sealed for another namespace, deployment or scope, or has been altered`;
@@ -50,12 +50,12 @@ function meaningOf(said: string, whose: string): string {
 }
 
 /**
- * Opens the sealed values of a pod with its own login, those of one scope in one request, all scopes at the same time. Everything that is wrong is
- * found out before it is told.
+ * Decrypts the sealed values of a pod with its own token: one request for each scope, in parallel. The failure names every
+ * value that is wrong.
  */
-export async function openSealed(
+export async function decryptSealed(
 	sealed: ReadonlyMap<string, Sealed>,
-	{ vault, transit, place, empty, refused }: SealedPlace,
+	{ vault, transit, owner, empty, refused }: DecryptContext,
 ): Promise<readonly Secret[]> {
 	const groups = SEAL_SCOPES.map((scope) => ({
 		scope,
@@ -63,24 +63,26 @@ export async function openSealed(
 	})).filter(({ keys }) => keys.length > 0);
 	const attempts = await Promise.all(
 		groups.map(async ({ scope, keys }): Promise<Attempt> => {
-			const context = Buffer.from(sealContext(scope, place)).toString('base64');
+			const context = Buffer.from(sealContext(scope, owner)).toString('base64');
 			const batch = keys.map((key) => ({ ciphertext: sealed.get(key)?.ciphertext ?? '', context }));
 			return {
 				scope,
 				keys,
-				opened: await vault.decrypt(`${transit}/decrypt/${sealKey(scope, place)}`, batch),
+				decryption: await vault.decrypt(`${transit}/decrypt/${sealKey(scope, owner)}`, batch),
 			};
 		}),
 	);
-	const closed = attempts.filter(({ opened }) => opened.kind === 'refused');
+	const closed = attempts.filter(({ decryption }) => decryption.kind === 'refused');
 	if (closed.length > 0) {
-		const names = closed.map(({ scope, keys }) => `${enumerate(keys)} (sealed for ${owner(scope, place)})`);
+		const names = closed.map(
+			({ scope, keys }) => `${enumerate(keys)} (sealed for ${ownerText(scope, owner)})`,
+		);
 		const rules = closed.map(
-			({ scope }) => `path "${transit}/decrypt/${sealKey(scope, place)}" { capabilities = ["update"] }`,
+			({ scope }) => `path "${transit}/decrypt/${sealKey(scope, owner)}" { capabilities = ["update"] }`,
 		);
 		throw await refused(`to open ${enumerate(names)}`, rules);
 	}
-	const results = attempts.flatMap((attempt) => resultsOf(attempt, transit, place, empty));
+	const results = attempts.flatMap((attempt) => resultsOf(attempt, transit, owner, empty));
 	const wrong = results.flatMap((one) => ('wrong' in one ? [one.wrong] : []));
 	if (wrong.length > 0) throw new Failure('not-opened', enumerate(wrong));
 	const unfit = results.flatMap((one) => ('unfit' in one ? [one.unfit] : []));
@@ -91,21 +93,21 @@ export async function openSealed(
 type OneResult = { readonly secret: Secret } | { readonly wrong: string } | { readonly unfit: string };
 
 function resultsOf(
-	{ scope, keys, opened }: Attempt,
+	{ scope, keys, decryption }: Attempt,
 	transit: string,
-	place: SealPlace,
+	owner: SealOwner,
 	empty: EmptyPolicy,
 ): readonly OneResult[] {
-	const whose = owner(scope, place);
-	if (opened.kind === 'absent')
+	const whose = ownerText(scope, owner);
+	if (decryption.kind === 'absent')
 		return [
 			{
-				wrong: `nothing was ever sealed for ${whose} in this Vault (no key "${sealKey(scope, place)}" in "${transit}"), so ${enumerate(keys)} cannot be opened`,
+				wrong: `nothing was ever sealed for ${whose} in this Vault (no key "${sealKey(scope, owner)}" in "${transit}"), so ${enumerate(keys)} cannot be opened`,
 			},
 		];
-	if (opened.kind === 'refused') return [];
+	if (decryption.kind === 'refused') return [];
 	return keys.flatMap((key, i): readonly OneResult[] => {
-		const result = opened.results[i];
+		const result = decryption.results[i];
 		if (result === undefined || !result.ok)
 			return [{ wrong: `${key} ${meaningOf(result?.error ?? 'nothing', whose)}` }];
 		const bytes = Buffer.from(result.value, 'base64');

@@ -3,8 +3,8 @@ import { Failure } from '../failure.ts';
 import { object } from '../json.ts';
 import { printable, quoted } from '../text.ts';
 
-/** What went wrong below HTTP, in words, by Node's code; all of these heal. */
-const HEALING: Readonly<Record<string, readonly [words: string, obstacle: Obstacle]>> = {
+/** Errors below HTTP by Node's code. All of them are retryable. */
+const RETRYABLE: Readonly<Record<string, readonly [text: string, obstacle: Obstacle]>> = {
 	ECONNREFUSED: ['nothing listens there (connection refused)', 'refused'],
 	ECONNRESET: ['the connection was reset', 'broken'],
 	EPIPE: ['the connection was closed', 'broken'],
@@ -17,22 +17,22 @@ const HEALING: Readonly<Record<string, readonly [words: string, obstacle: Obstac
 	EAI_AGAIN: ['DNS does not answer for its name {name}', 'dns'],
 };
 
-/** What a connection waits for when its time is over. */
+/** The stage of a connection at its timeout. */
 const STAGES = {
 	dns: ['DNS gave no address for its name {name}', 'dns'],
 	connect: ['no answer to the connection attempt', 'network'],
 	proxy: ['the proxy (ENVTIER_VAULT_PROXY) gave no connection', 'tunnel'],
 	tls: ['no TLS handshake', 'network'],
 	answer: ['no complete answer', 'slow'],
-} as const satisfies Readonly<Record<string, readonly [words: string, obstacle: Obstacle]>>;
+} as const satisfies Readonly<Record<string, readonly [text: string, obstacle: Obstacle]>>;
 
 /** A key of that table. */
 export type Stage = keyof typeof STAGES;
 
-const naming = (words: string, address: string): string =>
-	words.replace('{name}', quoted(new URL(address).hostname));
+const withHostName = (text: string, address: string): string =>
+	text.replace('{name}', quoted(new URL(address).hostname));
 
-/** Verdicts on certificates whose code says too little. */
+/** Texts for the codes of certificate errors. */
 const CERTIFICATE: Readonly<Record<string, string>> = {
 	CERT_HAS_EXPIRED: 'its certificate has expired',
 	CERT_NOT_YET_VALID: 'its certificate is not valid yet',
@@ -61,12 +61,12 @@ const TRUST = new Set([
 	'CERT_SIGNATURE_FAILURE',
 ]);
 
-/** OpenSSL's verdicts on a chain, Node's on a name, and alerts of the handshake. */
+/** Codes of OpenSSL for a chain, of Node for a name, and of alerts of the handshake. */
 const TLS_CODE =
 	/^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_|ERR_SSL_|HOSTNAME_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|CRL_|ERROR_IN_CERT_|EPROTO$)/;
 
-/** Bun's codes for answers that are not as HTTP has them. */
-const NO_HTTP = new Set([
+/** Bun's codes for malformed HTTP responses. */
+const MALFORMED_HTTP = new Set([
 	...['Malformed_HTTP_Response', 'InvalidHTTPResponse', 'InvalidContentLength', 'ResponseHeadersTooLarge'],
 	...['UnsupportedTransferEncoding', 'UnexpectedData', 'UnrequestedUpgrade', 'HTTP2CompressionError'],
 	...[
@@ -88,26 +88,30 @@ export function codeOf(thrown: unknown): string {
 	return thrown instanceof Error ? text(thrown, 'code') : '';
 }
 
-/** The names of the certificate that came, which Node hangs on its error. */
+/** The names of the server's certificate, which Node adds to its error. */
 function namesIn(error: Error): string {
 	const names = 'cert' in error ? object(error.cert)?.['subjectaltname'] : undefined;
 	return typeof names === 'string' ? printable(names) : 'it has none';
 }
 
 function tlsFailure(error: Error, code: string, at: string): Failure {
-	const verdict = CERTIFICATE[code] ?? `the TLS handshake failed (${printable(text(error, 'message'), 120)})`;
+	const description =
+		CERTIFICATE[code] ?? `the TLS handshake failed (${printable(text(error, 'message'), 120)})`;
 	const details = [
 		code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? namesIn(error) : '',
 		CLOCK.has(code) ? `the clock here says ${new Date().toISOString()}` : '',
 		TRUST.has(code) ? 'ENVTIER_VAULT_CA must hold the CA that issued it' : '',
 		code,
 	];
-	return new Failure('tls', `${at}: ${verdict} (${details.filter((detail) => detail !== '').join('; ')})`);
+	return new Failure(
+		'tls',
+		`${at}: ${description} (${details.filter((detail) => detail !== '').join('; ')})`,
+	);
 }
 
 /**
- * Puts an error of Node's network modules into words and says whether it heals. An error without a code is a defect of our
- * own: it comes back as it is.
+ * Converts an error of Node's network modules to a `Failure`. Returns an error without a code unchanged: it is a defect of
+ * our own.
  */
 export function explain(thrown: unknown, address: string): unknown {
 	if (thrown instanceof Failure || !(thrown instanceof Error)) return thrown;
@@ -115,23 +119,23 @@ export function explain(thrown: unknown, address: string): unknown {
 	const at = `Vault at ${address}`;
 	if (code === '') return thrown;
 	if (TLS_CODE.test(code)) return tlsFailure(thrown, code, at);
-	if (NO_HTTP.has(code))
+	if (MALFORMED_HTTP.has(code))
 		return new Failure('bad-answer', `${at}: what answers there does not speak HTTP (${code})`);
-	const [words, obstacle] = HEALING[code] ?? ['the connection failed', 'broken'];
-	return new Failure('unreachable', `${at}: ${naming(words, address)} (${code})`, {
-		heals: true,
+	const [description, obstacle] = RETRYABLE[code] ?? ['the connection failed', 'broken'];
+	return new Failure('unreachable', `${at}: ${withHostName(description, address)} (${code})`, {
+		retryable: true,
 		cure: UNREACHABLE[obstacle],
 	});
 }
 
-/** Nothing complete came within the time of one attempt. */
+/** The failure for an attempt without a complete response within its timeout. */
 export function timedOut(address: string, timeout: number, stage: Stage): Failure {
-	const [words, obstacle] = STAGES[stage];
-	const sentence = `Vault at ${address}: ${naming(words, address)} within ${Math.round(timeout)} ms`;
-	return new Failure('unreachable', sentence, { heals: true, cure: UNREACHABLE[obstacle] });
+	const [description, obstacle] = STAGES[stage];
+	const sentence = `Vault at ${address}: ${withHostName(description, address)} within ${Math.round(timeout)} ms`;
+	return new Failure('unreachable', sentence, { retryable: true, cure: UNREACHABLE[obstacle] });
 }
 
-/** More came than any answer of Vault holds. */
+/** The failure for a response that is larger than any of Vault's. */
 export function tooLarge(address: string, limit: number): Failure {
 	return new Failure('bad-answer', `Vault at ${address}: an answer is larger than ${limit >> 20} MiB`);
 }

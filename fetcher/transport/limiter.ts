@@ -1,9 +1,9 @@
-/** Lets at most so many pieces of work run at a time. */
-export type Gate = <T>(work: () => Promise<T>) => Promise<T>;
+/** Runs at most a fixed number of tasks at a time. */
+export type Limiter = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** Makes a gate for `places` at a time; whoever comes later waits in line. */
-export function makeGate(places: number): Gate {
-	let free = places;
+/** Creates a limiter for `maximum` tasks at a time. Others wait in order. */
+export function makeLimiter(maximum: number): Limiter {
+	let free = maximum;
 	const waiting: (() => void)[] = [];
 	return async (work) => {
 		if (free > 0) free -= 1;
