@@ -9,7 +9,6 @@ const DEFAULT_POLICY: Policy = new Map([
 	['auth/token/lookup-self', ['read']],
 	['auth/token/renew-self', ['update']],
 	['auth/token/revoke-self', ['update']],
-	['sys/capabilities-self', ['update']],
 	['sys/internal/ui/mounts/*', ['read']],
 ] satisfies [string, Capability[]][]);
 
@@ -26,7 +25,7 @@ export function isAllowed(
 }
 
 /** The capabilities of a token on a path of a namespace. Policies apply to the token's own namespace and those below it. */
-export function capabilitiesOn(
+function capabilitiesOn(
 	state: VaultState,
 	token: Token,
 	namespace: Namespace,
