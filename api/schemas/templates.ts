@@ -7,7 +7,24 @@ const MOST_SECRETS = 500;
 
 const DeclaredSecret = z.strictObject({ key, description: description.default('') });
 
-const Service = z.strictObject({
+const asWritten = z
+	.unknown()
+	.optional()
+	.meta({ description: 'kept and given back as it was written, never used' });
+
+/** Fields of a service in Docker Compose that hold no values (Compose specification, services). A template keeps and ignores them. */
+const ComposeFields = z.strictObject({
+	ports: asWritten,
+	expose: asWritten,
+	depends_on: asWritten,
+	networks: asWritten,
+	volumes: asWritten,
+	restart: asWritten,
+});
+/** The names of these fields. */
+export const COMPOSE_FIELDS = Object.keys(ComposeFields.shape) as readonly string[];
+
+const Service = ComposeFields.extend({
 	name,
 	image: z.string().max(512).regex(/^\S*$/, { error: 'must be the name of an image' }).default(''),
 	secrets: z
@@ -36,7 +53,7 @@ export const StoredTemplate = z.strictObject({
 	force,
 });
 
-const IGNORED = 'other fields, such as those of Docker Compose, are ignored with a warning';
+const IGNORED = 'other fields, such as environment, are left out with a warning';
 
 /** A template as people write it, for the OpenAPI document. */
 export const NewTemplate = z

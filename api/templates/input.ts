@@ -2,20 +2,22 @@ import leven from 'leven';
 import { ok, type Result } from '../../contract/result.ts';
 import { type Problem, refuse } from '../problem.ts';
 import { validationMessage } from '../schemas/common.ts';
-import { StoredTemplate, TemplateQuery, type TemplateService } from '../schemas/templates.ts';
+import { COMPOSE_FIELDS, StoredTemplate, TemplateQuery, type TemplateService } from '../schemas/templates.ts';
 
 /** A template as a person wrote it, checked. */
 export interface TemplateInput {
 	readonly name: string;
 	readonly services: readonly TemplateService[];
 	readonly force: boolean;
-	/** A sentence for each service with fields that are ignored. */
+	/** A sentence for each service with fields that are ignored or left out. */
 	readonly warnings: readonly string[];
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 const SERVICE_FIELDS = ['name', 'image', 'secrets'];
+/** Bytes of JSON that a service keeps beside those. */
+const MOST_KEPT = 4096;
 /** What a file of Docker Compose has beside its services (Compose specification, top-level elements). */
 const TOP_LEVEL = new Set(['version', 'networks', 'volumes', 'configs', 'secrets']);
 const isExtension = (field: string): boolean => field.startsWith('x-');
@@ -24,8 +26,8 @@ const MOST_WARNINGS = 20;
 const MOST_FIELDS = 5;
 
 /**
- * Reads a template out of a body and the query `?name=`. Fields of a service that a template does not keep are left out, for they may
- * hold values (`environment`); the warnings name them. Other unknown fields are refused.
+ * Reads a template out of a body and the query `?name=`. Fields of a service that hold no values (`ports`) are kept, all others are left
+ * out, for they may hold some (`environment`); the warnings name both. Other unknown fields are refused.
  */
 export function readTemplate(raw: unknown): Result<TemplateInput, Problem> {
 	const { query, body } = raw as { query: unknown; body: unknown };
@@ -54,8 +56,25 @@ function withoutIgnored(body: Fields): Fields {
 	const kept = select(body, (field) => !TOP_LEVEL.has(field) && !isExtension(field));
 	const { services } = kept;
 	if (!Array.isArray(services)) return kept;
-	const known = (field: string): boolean => SERVICE_FIELDS.includes(field);
-	return { ...kept, services: services.map((one: unknown) => (isFields(one) ? select(one, known) : one)) };
+	return {
+		...kept,
+		services: services.map((one: unknown) => {
+			if (!isFields(one)) return one;
+			const { kept: fields } = sorted(one);
+			return select(one, (field) => SERVICE_FIELDS.includes(field) || fields.includes(field));
+		}),
+	};
+}
+
+/** The names of a service's other fields, and what becomes of each. */
+function sorted(service: Fields): Readonly<Record<'kept' | 'tooLong' | 'others', readonly string[]>> {
+	const names = Object.keys(service).filter((field) => !SERVICE_FIELDS.includes(field));
+	const [known, others] = [
+		names.filter((field) => COMPOSE_FIELDS.includes(field)),
+		names.filter((field) => !COMPOSE_FIELDS.includes(field)),
+	];
+	const bytes = Buffer.byteLength(JSON.stringify(select(service, (field) => known.includes(field))));
+	return bytes > MOST_KEPT ? { kept: [], tooLong: known, others } : { kept: known, tooLong: [], others };
 }
 
 function warningsOf(body: Fields): readonly string[] {
@@ -63,16 +82,26 @@ function warningsOf(body: Fields): readonly string[] {
 	const warnings = top.length > 0 ? [`${listed(top)} of the template: ignored`] : [];
 	const services = (Array.isArray(body['services']) ? body['services'] : []) as readonly Fields[];
 	for (const service of services) {
-		const unknown = Object.keys(service).filter((field) => !SERVICE_FIELDS.includes(field));
-		if (unknown.length > 0)
-			warnings.push(
-				`${listed(unknown)} of the service ${service['name']}: ignored, a template keeps name, image and secrets${guess(unknown)}`,
-			);
+		const warning = warningOf(service);
+		if (warning !== undefined) warnings.push(warning);
 	}
 	const more = warnings.length - MOST_WARNINGS;
 	return more > 0
 		? [...warnings.slice(0, MOST_WARNINGS), `${more} more services have such fields`]
 		: warnings;
+}
+
+function warningOf(service: Fields): string | undefined {
+	const { kept, tooLong, others } = sorted(service);
+	const outcomes: readonly (readonly [readonly string[], string])[] = [
+		[kept, 'kept and ignored'],
+		[tooLong, `left out, for together they have more than ${MOST_KEPT} bytes`],
+		[others, `left out, for they may hold values${guess(others)}`],
+	];
+	const [first, ...rest] = outcomes.filter(([fields]) => fields.length > 0);
+	if (first === undefined) return undefined;
+	const more = rest.map(([fields, outcome]) => `; ${listed(fields)}: ${outcome}`);
+	return `${listed(first[0])} of the service ${service['name']}: ${first[1]}${more.join('')}`;
 }
 
 function listed(fields: readonly string[]): string {

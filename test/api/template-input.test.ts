@@ -68,6 +68,32 @@ describe('a template as people write it', () => {
 		expect([answer.status, answer.text]).toEqual([status, expect.stringContaining(part)]);
 	});
 
+	test('fields of a service that hold no values are kept, and given back as they were written', async () => {
+		const kept = {
+			ports: ['80:80', { target: 443, published: '8443' }],
+			expose: [8080],
+			depends_on: { postgres: { condition: 'service_healthy' } },
+			networks: ['front'],
+			volumes: ['data:/var/lib/data'],
+			restart: 'always',
+		};
+		const made = await put('POST', '?name=with-ports', { services: [{ name: 'web', ...kept }] });
+		expect([made.status, made.json]).toMatchObject([
+			201,
+			{
+				services: [{ name: 'web', ...kept }],
+				warnings: [
+					'"ports", "expose", "depends_on", "networks", "volumes" and 1 more of the service web: kept and ignored',
+				],
+			},
+		]);
+		const shown = await api.send('GET', '/api/templates/with-ports', { as: alice });
+		expect(shown.json).toMatchObject({ services: [{ name: 'web', ...kept }] });
+		const { services } = shown.json as { services: object[] };
+		const again = await put('PUT', '?name=with-ports', { services });
+		expect([again.status, again.json]).toMatchObject([200, { services }]);
+	});
+
 	test('other fields of a service are left out with a warning that names them and no value', async () => {
 		const body = `version: "3.8"
 x-common: &common
@@ -78,6 +104,7 @@ services:
     ports: ["80:80"]
     environment:
       PASSWORD: test-only-value
+    command: serve --password test-only-value
     image: web:1
   - name: worker
     sercets:
@@ -88,18 +115,31 @@ networks: {}
 		expect(made.status).toBe(201);
 		expect((made.json as { warnings: unknown }).warnings).toEqual([
 			'"version", "x-common", "networks" of the template: ignored',
-			'"restart", "ports", "environment" of the service web: ignored, a template keeps name, image and secrets',
-			'"sercets" of the service worker: ignored, a template keeps name, image and secrets; did you mean "secrets"?',
+			'"restart", "ports" of the service web: kept and ignored; "environment", "command": left out, for they may hold values',
+			'"sercets" of the service worker: left out, for they may hold values; did you mean "secrets"?',
 		]);
 		const shown = await api.send('GET', '/api/templates/with-others', { as: alice });
-		expect(shown.json).toMatchObject({
-			services: [
-				{ name: 'web', image: 'web:1', secrets: [] },
-				{ name: 'worker', image: '', secrets: [] },
-			],
-		});
+		expect((shown.json as { services: unknown }).services).toEqual([
+			{ name: 'web', image: 'web:1', secrets: [], ports: ['80:80'], restart: 'always' },
+			{ name: 'worker', image: '', secrets: [] },
+		]);
 		expect(shown.json).not.toHaveProperty('warnings');
 		expect(made.text + shown.text + api.output()).not.toContain('test-only-value');
+	});
+
+	test('a service keeps 4 KiB of such fields at most', async () => {
+		const web = (size: number) => ({ services: [{ name: 'web', restart: 'x'.repeat(size) }] });
+		const most = 4096 - JSON.stringify({ restart: '' }).length;
+		expect((await put('POST', '?name=long-field', web(most))).json).toMatchObject(web(most));
+		const more = await put('PUT', '?name=long-field', web(most + 1));
+		expect([more.status, more.json]).toMatchObject([
+			200,
+			{
+				services: [{ name: 'web', image: '', secrets: [] }],
+				warnings: ['"restart" of the service web: left out, for together they have more than 4096 bytes'],
+			},
+		]);
+		expect(more.text).not.toContain('xxx');
 	});
 
 	test('a field of a secret that nobody knows, such as its value, is refused', async () => {
@@ -140,7 +180,11 @@ test('whatever is sent is read or refused, never with other fields in it', () =>
 			const read = readTemplate({ query: { name: 'a' }, body: { services } });
 			if (!read.ok) return;
 			for (const one of read.value.services)
-				expect(Object.keys(one).sort()).toEqual(['image', 'name', 'secrets']);
+				expect(
+					Object.keys(one)
+						.filter((name) => name !== 'ports')
+						.sort(),
+				).toEqual(['image', 'name', 'secrets']);
 		}),
 	);
 });

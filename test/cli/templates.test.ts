@@ -82,7 +82,7 @@ describe.each(['memory', 'vault (a real OpenBao, the shipped policy)'])(
 				expect.stringContaining('created the template composed: 1 services, 1 secrets'),
 			]);
 			expect(stderr).toBe(
-				'warning: "version" of the template: ignored\nwarning: "ports" of the service web: ignored, a template keeps name, image and secrets\n',
+				'warning: "version" of the template: ignored\nwarning: "ports" of the service web: kept and ignored\n',
 			);
 			const updated = await desk.run(
 				['templates', 'update', '-f', '-', '--name', 'composed', '--output', 'json'],

@@ -121,15 +121,13 @@ test('several documents are read in their order', () => {
 });
 
 test('what the library writes is read back', () => {
-	const value = fc
-		.jsonValue({ maxDepth: 4, noUnicodeString: false })
-		.filter((json) => !/__proto__|<</.test(JSON.stringify(json)));
+	const text = fc.json({ maxDepth: 4, noUnicodeString: false }).filter((json) => !/__proto__|<</.test(json));
 	fc.assert(
-		fc.property(value, (json) => {
-			expect(parseYaml(stringify(json, { aliasDuplicateObjects: false }))).toEqual({
-				ok: true,
-				value: JSON.parse(JSON.stringify(json)),
-			});
+		fc.property(text, (json) => {
+			// YAML knows -0, and fast-check makes it; JSON.stringify writes it as 0.
+			const value: unknown = JSON.parse(json);
+			expect(parseYaml(stringify(value, { aliasDuplicateObjects: false }))).toEqual({ ok: true, value });
 		}),
+		{ examples: [['{"":-0}']] },
 	);
 });
