@@ -40,7 +40,7 @@ export interface ServerParts {
 	readonly tls: ServerTls | undefined;
 	/** What differs from `SERVER_LIMITS`. */
 	readonly limits?: Partial<ServerLimits> | undefined;
-	/** Answers what is not HTTP; undefined: as Node does. */
+	/** Answers what is not HTTP; undefined: as Node does. It need not close the connection. */
 	readonly onClientError?: ((error: Error, socket: Duplex) => void) | undefined;
 	/** Hears of failed TLS handshakes, with the client's address. */
 	readonly onHandshakeError?: ((error: Error, address: string) => void) | undefined;
@@ -58,7 +58,7 @@ export async function startServer(parts: ServerParts): Promise<Result<Running>> 
 		tls === undefined
 			? createHttpServer(times, guarded)
 			: overTls(guarded, tls, { handshakeTimeout, ...times });
-	if (onClientError !== undefined) server.on('clientError', onClientError);
+	if (onClientError !== undefined) answerErrors(server, onClientError);
 	if (onHandshakeError !== undefined)
 		server.on('tlsClientError', (error: Error, socket: TLSSocket) =>
 			onHandshakeError(error, socket.remoteAddress ?? ''),
@@ -68,6 +68,29 @@ export async function startServer(parts: ServerParts): Promise<Result<Running>> 
 	const problem = await listening(server, at);
 	if (problem !== undefined) return err(`cannot listen on ${written(at)} (${setting}): ${problem}`);
 	return ok({ address: server.address() as AddressInfo, stop });
+}
+
+/** Milliseconds that a client has to read what it is told of its error. */
+const READING = 2_000;
+
+/**
+ * Has `answer` say what is wrong with bytes that are not HTTP, and closes the connection. Node leaves both to whoever listens, also where no
+ * handshake was finished: then there is nobody to answer, and what is written to such a socket waits for ever.
+ */
+function answerErrors(server: Server, answer: (error: Error, socket: Duplex) => void): void {
+	const withoutHandshake = new WeakSet<Duplex>();
+	// Before Node's own listener, which makes a client error of it.
+	server.prependListener('tlsClientError', (_error: Error, socket: TLSSocket) =>
+		withoutHandshake.add(socket),
+	);
+	server.on('clientError', (error: Error, socket: Duplex) => {
+		if (withoutHandshake.has(socket)) {
+			socket.destroy();
+			return;
+		}
+		answer(error, socket);
+		setTimeout(() => socket.destroy(), READING).unref();
+	});
 }
 
 function overTls(

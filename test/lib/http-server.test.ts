@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { get as httpGet, type IncomingMessage, type RequestListener } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ServerLimits } from '../../lib/http/limits.ts';
@@ -32,13 +33,18 @@ const app: RequestListener = (request, response) => {
 	});
 };
 
-async function serve(tls: boolean, limits?: Partial<ServerLimits>): Promise<Served> {
+async function serve(
+	tls: boolean,
+	limits?: Partial<ServerLimits>,
+	onClientError?: (error: Error, socket: Duplex) => void,
+): Promise<Served> {
 	const started = await startServer({
 		app,
 		at: { host: '127.0.0.1', port: 0 },
 		setting: 'TEST',
 		tls: tls ? { context: { cert: LEAF.certPem, key: LEAF.keyPem }, onChange: () => undefined } : undefined,
 		limits,
+		onClientError,
 	});
 	if (!started.ok) throw new Error(started.error);
 	const running: Running = started.value;
@@ -155,8 +161,29 @@ describe.for([
 	});
 });
 
-test('a client that never begins its TLS handshake is closed when the time is over', async () => {
-	await using server = await serve(true, { handshakeTimeout: 100 });
-	expect(await readAll(await tcp(server))).toBe('');
-	await isAnswered(server);
+/** Says what is wrong, and leaves the connection to the client. */
+const answerErrors = (_error: Error, socket: Duplex): void => void socket.end('wrong');
+
+test.for([
+	['Node does', undefined],
+	['an application that answers them', answerErrors],
+] as const)(
+	'a client that never begins its TLS handshake is closed when the time is over, with errors handled as %s',
+	async ([, handler]) => {
+		await using server = await serve(true, { handshakeTimeout: 100 }, handler);
+		expect(await readAll(await tcp(server))).toBe('');
+		await isAnswered(server);
+	},
+);
+
+test('a client that is told of its error and keeps its side open is closed all the same', async () => {
+	const served: Duplex[] = [];
+	await using server = await serve(false, {}, (error, socket) => {
+		served.push(socket);
+		answerErrors(error, socket);
+	});
+	const socket = keep(connect({ host: '127.0.0.1', port: server.port, allowHalfOpen: true }));
+	socket.write('no HTTP\r\n\r\n');
+	expect(String(await once(socket, 'data'))).toBe('wrong');
+	await until('the connection to be closed', () => served[0]?.destroyed === true, { timeoutMs: 10_000 });
 });
