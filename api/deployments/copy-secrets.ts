@@ -1,0 +1,113 @@
+import { VALUE_FIELD } from '../../contract/tiers.ts';
+import type { RecordStep } from '../audit/steps.ts';
+import { mapAtMost } from '../concurrency.ts';
+import { folderOf, pathOf, type SecretLocation, type SecretRef } from '../secrets/secret-location.ts';
+import { initialMetadata, newStamp, putNew, refsIn, type SecretSummary } from '../secrets/secrets.ts';
+import type { Store } from '../store/store.ts';
+import { locationsOf } from '../templates/templates.ts';
+import { type AttemptContext, UNDO_ACTION } from './attempt.ts';
+
+/** Requests to the store at a time. */
+const AT_ONCE = 8;
+
+/** One secret of a template, and the secret of the deployment that it is copied to. */
+export interface SecretCopy {
+	readonly from: SecretSummary;
+	readonly to: SecretRef;
+}
+
+/** The result of one copy: `kept` if the deployment has the key, `gone` if the template's secret was deleted. */
+export type CopyResult = 'copied' | 'kept' | 'gone';
+
+const STATUS_OF: Readonly<Record<CopyResult, number>> = { copied: 201, kept: 409, gone: 404 };
+
+/** The service of a secret; empty for a secret that all services share. */
+export const serviceOf = (location: SecretLocation): string =>
+	'service' in location ? (location.service ?? '') : '';
+
+/** The location of a deployment's secrets, or of one of its services. */
+export function deploymentLocation(deployment: string, service: string): SecretLocation {
+	return service === '' ? { kind: 'deployment', deployment } : { kind: 'deployment', deployment, service };
+}
+
+/** The copies that bring a template's secrets to a deployment. */
+export function copiesTo(deployment: string, secrets: readonly SecretSummary[]): readonly SecretCopy[] {
+	return secrets.map((from) => ({
+		from,
+		to: { key: from.key, location: deploymentLocation(deployment, serviceOf(from.location)) },
+	}));
+}
+
+/** Paths below a deployment that hold a live secret. A soft-deleted secret may be overwritten. */
+export async function existingPaths(store: Store, deployment: string): Promise<ReadonlySet<string>> {
+	const locations = await locationsOf(store, 'deployment', deployment);
+	const refs = (await mapAtMost(AT_ONCE, locations, (location) => refsIn(store, location))).flat();
+	const live = await mapAtMost(AT_ONCE, refs, async (ref) => (await store.head(pathOf(ref)))?.live === true);
+	return new Set(refs.filter((_, i) => live[i]).map(pathOf));
+}
+
+/**
+ * Copies secrets, each audited by itself, and returns a result for each. `removeCopies` undoes it.
+ *
+ * @param template the template's name, for the metadata of the copies
+ */
+export function copySecrets(
+	store: Store,
+	copies: readonly SecretCopy[],
+	template: string,
+	context: AttemptContext,
+): Promise<readonly CopyResult[]> {
+	return mapAtMost(AT_ONCE, copies, (copy) =>
+		context.step(
+			'deployments.create',
+			{ scope: folderOf(copy.to.location), key: copy.to.key },
+			() => copyOne(store, copy, template, context),
+			(result) => STATUS_OF[result],
+		),
+	);
+}
+
+async function copyOne(
+	store: Store,
+	{ from, to }: SecretCopy,
+	template: string,
+	context: AttemptContext,
+): Promise<CopyResult> {
+	const value = (await store.read(pathOf(from)))?.[VALUE_FIELD];
+	if (value === undefined || context.attempt.expired()) return 'gone';
+	if ((await putNew(store, pathOf(to), value)) === 'conflict') return 'kept';
+	await store.describe(pathOf(to), {
+		...initialMetadata(to, newStamp(), context),
+		owner: context.subject,
+		description: from.description || null,
+		updated_by: null,
+		updated_at: null,
+		copied_from: template,
+		copy: context.attempt.id,
+	});
+	return 'copied';
+}
+
+/** Undoes `copySecrets`: removes what this attempt wrote at `paths`, and nothing that another caller wrote there. */
+export async function removeCopies(
+	store: Store,
+	paths: readonly string[],
+	attempt: string,
+	step: RecordStep,
+): Promise<void> {
+	// Two passes: a write whose response was lost may take effect during the first pass.
+	for (let pass = 0; pass < 2; pass += 1)
+		await mapAtMost(AT_ONCE, paths, (path) => removeCopy(store, path, attempt, step));
+}
+
+async function removeCopy(store: Store, path: string, attempt: string, step: RecordStep): Promise<void> {
+	const head = await store.head(path);
+	if (head === undefined || !head.live) return;
+	const { copy, created_by: createdBy } = head.metadata;
+	// Without metadata it was written and not described before the failure: it belongs to nobody yet.
+	const undescribed = createdBy === undefined;
+	if (copy !== attempt && !undescribed) return;
+	const end = path.lastIndexOf('/');
+	const note = { scope: path.slice(0, end), key: path.slice(end + 1) };
+	await step(UNDO_ACTION, note, () => store.remove(path));
+}
