@@ -83,7 +83,7 @@ export function httpCall(call: HttpCall): Promise<Result<HttpAnswer, HttpFailure
 const SAID_LIMIT = 1_000;
 
 /** What a server said, on one line, so that no part of it passes for a line of the command's own; at most 1,000 characters. */
-export function saidBy(text: string): string {
+export function oneLineMessage(text: string): string {
 	const line = text
 		.slice(0, 4 * SAID_LIMIT)
 		.replace(/\s+/g, ' ')

@@ -28,12 +28,12 @@ export function createProgram(context: Context) {
 		completeCommand(context, () => program as CommandUnknownOpts),
 		{ hidden: true },
 	);
-	settle(program as CommandUnknownOpts, context);
+	configureCommand(program as CommandUnknownOpts, context);
 	return program;
 }
 
 /** Gives a command and those below it the streams, the endings and the words that all have in common. */
-function settle(command: CommandUnknownOpts, context: Context): void {
+function configureCommand(command: CommandUnknownOpts, context: Context): void {
 	const { stdout, stderr } = context;
 	command
 		.exitOverride()
@@ -46,7 +46,7 @@ function settle(command: CommandUnknownOpts, context: Context): void {
 				write(`${stderr.paint('bad', 'error:')} ${message.replace(/^error: /, '')}`),
 		});
 	if (command.commands.length > 0) command.helpCommand('help [command]', 'show help on a command');
-	for (const child of command.commands) settle(child, context);
+	for (const child of command.commands) configureCommand(child, context);
 }
 
 function commandPath(command: { name(): string; parent: unknown }): string {
@@ -55,10 +55,10 @@ function commandPath(command: { name(): string; parent: unknown }): string {
 }
 
 /** Runs one command line (without the program's own name); gives the exit code. Throws defects only. */
-export async function run(args: readonly string[], world: Omit<Context, 'end'>): Promise<number> {
+export async function run(args: readonly string[], processContext: Omit<Context, 'end'>): Promise<number> {
 	let ending: Ending = 'ok';
 	const context: Context = {
-		...world,
+		...processContext,
 		end: (how) => {
 			ending = how;
 		},

@@ -30,7 +30,7 @@ export function completionCommand(context: Context) {
 /** `envtier __complete`, which the scripts call. */
 export function completeCommand(context: Context, program: () => CommandUnknownOpts) {
 	return new Command('__complete').argument('[word...]').action(async (words) => {
-		const { complete, told } = await import('../completion/complete.ts');
-		context.stdout.write(told(complete(program(), words)));
+		const { complete, candidateLines } = await import('../completion/complete.ts');
+		context.stdout.write(candidateLines(complete(program(), words)));
 	});
 }

@@ -92,7 +92,7 @@ function prefixed(candidates: Candidates, prefix: string): Candidates {
 }
 
 /** As the shells' scripts read it: a word and its meaning a line, a tab between them, or `:files`. */
-export function told(candidates: Candidates): string {
+export function candidateLines(candidates: Candidates): string {
 	if (candidates === 'files') return ':files\n';
 	return candidates.map(({ word, meaning }) => `${word}\t${meaning}\n`).join('');
 }

@@ -6,7 +6,7 @@ import { type HttpAnswer, type HttpFailure, httpCall } from '../http.ts';
 import { redacted } from './check.ts';
 
 /** Where Vault is, for pods and for us. */
-export interface VaultPlace {
+export interface VaultTarget {
 	readonly address: string;
 	/** PEM text; the system's roots unless given. */
 	readonly ca: string | undefined;
@@ -25,7 +25,7 @@ export type VaultRequest = (
 ) => Promise<Result<HttpAnswer, HttpFailure>>;
 
 /** A connection to Vault that trusts what pods trust. */
-export function vaultRequest(place: VaultPlace): VaultRequest {
+export function vaultRequest(place: VaultTarget): VaultRequest {
 	const { address, ca, namespace } = place;
 	const options: RequestOptions = { ...(ca === undefined ? {} : { ca }), ...detour(place) };
 	return (method, path, { token, body } = {}) =>
@@ -43,7 +43,7 @@ export function vaultRequest(place: VaultPlace): VaultRequest {
 }
 
 /** Connects elsewhere if told to, but asks for, and checks, the name that pods use. */
-function detour({ address, via, tlsName }: VaultPlace): RequestOptions {
+function detour({ address, via, tlsName }: VaultTarget): RequestOptions {
 	if (via === undefined && tlsName === undefined) return {};
 	const { hostname, host } = new URL(address);
 	const name = tlsName ?? hostname.replace(/^\[|\]$/g, '');

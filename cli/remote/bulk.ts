@@ -4,12 +4,17 @@ import { json, type Output } from '../output.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
 import { type Entry, parseEnvFile } from './env-file.ts';
 import { openProgress } from './progress.ts';
-import { type KnownSecret, type Scope, type ScopeOptions, scopeOf } from './secret-location.ts';
+import {
+	type LocationOptions,
+	locationOf,
+	type SecretLocation,
+	type SecretSummary,
+} from './secret-location.ts';
 import { type Change, create, creation, secretsIn, update } from './secrets.ts';
 import { failed, withApi } from './session.ts';
 
 /** What the commands of many take. */
-interface BulkOptions extends ScopeOptions {
+interface BulkOptions extends LocationOptions {
 	/** Creates keys although they are named like variables by which programs run code. */
 	readonly force?: true | undefined;
 	readonly output: Output;
@@ -18,20 +23,20 @@ interface BulkOptions extends ScopeOptions {
 /** Calls on their way at one time. */
 const AT_ONCE = 4;
 
-/** Reads a file of many secrets and gives them, with what is there already, to `work`. */
+/** Reads a file of many secrets and gives them, with the secrets that exist already, to `work`. */
 async function withEntries(
 	file: string,
-	options: ScopeOptions,
+	options: LocationOptions,
 	context: Context,
 	work: (
 		call: ApiCall,
-		scope: Scope,
+		location: SecretLocation,
 		entries: readonly Entry[],
-		there: readonly KnownSecret[],
+		existing: readonly SecretSummary[],
 	) => Promise<void>,
 ): Promise<void> {
-	const scope = scopeOf(options);
-	if (!scope.ok) return fail(context, 'usage', scope.error);
+	const location = locationOf(options);
+	if (!location.ok) return fail(context, 'usage', location.error);
 	const text = await readInput(file, context.stdin);
 	if (!text.ok) return fail(context, 'usage', text.error);
 	const entries = parseEnvFile(text.value);
@@ -43,50 +48,50 @@ async function withEntries(
 			'nothing was changed',
 		);
 	await withApi(context, async ({ call }) => {
-		const there = await secretsIn(call, scope.value);
-		if (!there.ok) return failed(context, there.error);
-		await work(call, scope.value, entries.value, there.value);
+		const existing = await secretsIn(call, location.value);
+		if (!existing.ok) return failed(context, existing.error);
+		await work(call, location.value, entries.value, existing.value);
 	});
 }
 
 /** `envtier secrets create --from-env-file FILE`: all of them, or none. */
 export function createMany(file: string, options: BulkOptions, context: Context): Promise<void> {
-	return withEntries(file, options, context, async (call, scope, entries, there) => {
-		const known = new Set(there.map(({ key }) => key));
+	return withEntries(file, options, context, async (call, location, entries, existing) => {
+		const known = new Set(existing.map(({ key }) => key));
 		const taken = entries.filter(({ key }) => known.has(key));
 		if (taken.length > 0)
 			return fail(
 				context,
 				'conflict',
-				`${scope.title} has ${taken.map(({ key }) => key).join(', ')} already; nothing was changed. \`envtier secrets set\` gives them other values`,
+				`${location.title} has ${taken.map(({ key }) => key).join(', ')} already; nothing was changed. \`envtier secrets set\` gives them other values`,
 			);
-		const { done, failures } = await each(entries, context, (entry) =>
-			create(call, scope, { ...entry, force: options.force }),
+		const { done, failures } = await forEachEntry(entries, context, (entry) =>
+			create(call, location, { ...entry, force: options.force }),
 		);
 		if (failures.length === 0) {
-			const changes = inOrder(entries, done.map(createdOf));
-			return tell(changes, `${entries.length} created in ${scope.title}`, options, context);
+			const changes = inFileOrder(entries, done.map(createdOf));
+			return printChanges(changes, `${entries.length} created in ${location.title}`, options, context);
 		}
-		await undo(call, scope, done, failures, context);
+		await undo(call, location, done, failures, context);
 	});
 }
 
 /** An entry that was dealt with, and what the API answered. */
-interface Done {
+interface Completed {
 	readonly entry: Entry;
 	readonly answer: unknown;
 }
 
-const createdOf = ({ answer }: Done): Change => creation(answer);
+const createdOf = ({ answer }: Completed): Change => creation(answer);
 const updatedOf = (key: string, id: string): Change => ({ id, key, status: 'updated' });
 
 /** Calls end in any order; the file has one. */
-function inOrder(entries: readonly Entry[], changes: readonly Change[]): readonly Change[] {
+function inFileOrder(entries: readonly Entry[], changes: readonly Change[]): readonly Change[] {
 	const byKey = new Map(changes.map((change) => [change.key, change]));
 	return entries.flatMap(({ key }) => byKey.get(key) ?? []);
 }
 
-function tell(
+function printChanges(
 	changes: readonly Change[],
 	counts: string,
 	{ output }: BulkOptions,
@@ -105,14 +110,14 @@ interface Failure {
 /** Takes back what was created before one failed; says what could not be. */
 async function undo(
 	call: ApiCall,
-	scope: Scope,
-	done: readonly Done[],
+	location: SecretLocation,
+	done: readonly Completed[],
 	failures: readonly Failure[],
 	context: Context,
 ): Promise<void> {
 	const left: string[] = [];
-	for (const { key, id } of [...done.map(idOf), ...(await uncertain(call, scope, failures))]) {
-		const deleted = id === undefined ? undefined : await call('DELETE', scope.path, { id });
+	for (const { key, id } of [...done.map(idOf), ...(await findUncertain(call, location, failures))]) {
+		const deleted = id === undefined ? undefined : await call('DELETE', location.path, { id });
 		if (deleted === undefined || (!deleted.ok && deleted.error.ending !== 'absent')) left.push(key);
 	}
 	const end =
@@ -122,48 +127,51 @@ async function undo(
 }
 
 /** What may have to be taken back; without an id nobody knows how. */
-interface Undoable {
+interface CreatedSecret {
 	readonly key: string;
 	readonly id: string | undefined;
 }
 
-function idOf({ entry, answer }: Done): Undoable {
-	return { key: entry.key, id: (answer as KnownSecret).id };
+function idOf({ entry, answer }: Completed): CreatedSecret {
+	return { key: entry.key, id: (answer as SecretSummary).id };
 }
 
-/** Those whose answers were lost: they were not there before us, so what is now is ours. */
-async function uncertain(
+/** Secrets whose creation got no answer. They did not exist before, so those that exist now are ours. */
+async function findUncertain(
 	call: ApiCall,
-	scope: Scope,
+	location: SecretLocation,
 	failures: readonly Failure[],
-): Promise<readonly Undoable[]> {
+): Promise<readonly CreatedSecret[]> {
 	const keys = failures.filter(({ error }) => error.uncertain).map(({ entry }) => entry.key);
 	if (keys.length === 0) return [];
-	const there = await secretsIn(call, scope);
-	if (!there.ok) return keys.map((key) => ({ key, id: undefined }));
-	return there.value.filter(({ key }) => keys.includes(key)).map(({ key, id }) => ({ key, id }));
+	const existing = await secretsIn(call, location);
+	if (!existing.ok) return keys.map((key) => ({ key, id: undefined }));
+	return existing.value.filter(({ key }) => keys.includes(key)).map(({ key, id }) => ({ key, id }));
 }
 
 /**
- * `envtier secrets set --from-env-file FILE`. A value that was there cannot be had back, so what was updated stays: everything is
+ * `envtier secrets set --from-env-file FILE`. An overwritten value cannot be restored, so what was updated stays: everything is
  * checked before the first call, new ones are created first, and what was done is told. Running it again completes it.
  */
 export function setMany(file: string, options: BulkOptions, context: Context): Promise<void> {
-	return withEntries(file, options, context, async (call, scope, entries, there) => {
-		const ids = new Map(there.map(({ key, id }) => [key, id]));
+	return withEntries(file, options, context, async (call, location, entries, existing) => {
+		const ids = new Map(existing.map(({ key, id }) => [key, id]));
 		const fresh = entries.filter(({ key }) => !ids.has(key));
 		const old = entries.filter(({ key }) => ids.has(key));
-		const created = await each(fresh, context, (entry) =>
-			create(call, scope, { ...entry, force: options.force }),
+		const created = await forEachEntry(fresh, context, (entry) =>
+			create(call, location, { ...entry, force: options.force }),
 		);
-		if (created.failures.length > 0) return await undo(call, scope, created.done, created.failures, context);
-		const updated = await each(old, context, (entry) => update(call, scope, ids.get(entry.key) ?? '', entry));
+		if (created.failures.length > 0)
+			return await undo(call, location, created.done, created.failures, context);
+		const updated = await forEachEntry(old, context, (entry) =>
+			update(call, location, ids.get(entry.key) ?? '', entry),
+		);
 		const changes = [
-			...inOrder(fresh, created.done.map(createdOf)),
+			...inFileOrder(fresh, created.done.map(createdOf)),
 			...updated.done.map(({ entry: { key } }) => updatedOf(key, ids.get(key) ?? '')),
 		];
-		const counts = `${fresh.length} created, ${updated.done.length} updated in ${scope.title}`;
-		tell(changes, counts, options, context);
+		const counts = `${fresh.length} created, ${updated.done.length} updated in ${location.title}`;
+		printChanges(changes, counts, options, context);
 		const [failure] = updated.failures;
 		if (failure === undefined) return;
 		const { entry, error } = failure;
@@ -177,14 +185,14 @@ export function setMany(file: string, options: BulkOptions, context: Context): P
 	});
 }
 
-/** Does something for each entry, a few at a time; begins nothing new once one has failed. */
-async function each(
+/** Runs `work` for each entry, a few at a time. Starts nothing new after a failure. */
+async function forEachEntry(
 	entries: readonly Entry[],
 	context: Context,
 	work: (entry: Entry) => ReturnType<ApiCall>,
-): Promise<{ readonly done: readonly Done[]; readonly failures: readonly Failure[] }> {
+): Promise<{ readonly done: readonly Completed[]; readonly failures: readonly Failure[] }> {
 	const progress = openProgress(context.stderr, entries.length);
-	const done: Done[] = [];
+	const done: Completed[] = [];
 	const failures: Failure[] = [];
 	const queue = entries.values();
 	const worker = async (): Promise<void> => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { Ending } from '../exit-codes.ts';
-import { type HttpAnswer, type HttpFailure, httpCall, saidBy } from '../http.ts';
+import { type HttpAnswer, type HttpFailure, httpCall, oneLineMessage } from '../http.ts';
 import { whyRefused } from './refused-token.ts';
 import type { ApiSettings } from './settings.ts';
 
@@ -83,7 +83,9 @@ function outcome(
 	return err({
 		ending: ENDINGS[status] ?? 'unavailable',
 		message:
-			typeof said === 'string' ? `${saidBy(said)}${hint(status, said, settings, deployment())}` : foreign,
+			typeof said === 'string'
+				? `${oneLineMessage(said)}${hint(status, said, settings, deployment())}`
+				: foreign,
 		uncertain: status >= 500,
 	});
 }

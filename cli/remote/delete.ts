@@ -2,20 +2,20 @@ import { createInterface } from 'node:readline/promises';
 import { type Context, fail } from '../context.ts';
 import { json, type Output } from '../output.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
-import { type Scope, type ScopeOptions, scopeOf } from './secret-location.ts';
+import { type LocationOptions, locationOf, type SecretLocation } from './secret-location.ts';
 import { type Change, secretsIn } from './secrets.ts';
 import { failed, withApi } from './session.ts';
 
 /** `envtier secrets delete KEY…`: all of them must be there, else none is deleted. */
 export async function deleteSecrets(
 	keys: readonly string[],
-	options: ScopeOptions & { readonly yes?: boolean | undefined; readonly output: Output },
+	options: LocationOptions & { readonly yes?: boolean | undefined; readonly output: Output },
 	context: Context,
 ): Promise<void> {
-	const scope = scopeOf(options);
-	if (!scope.ok) return fail(context, 'usage', scope.error);
+	const location = locationOf(options);
+	if (!location.ok) return fail(context, 'usage', location.error);
 	await withApi(context, async ({ call }) => {
-		const there = await secretsIn(call, scope.value);
+		const there = await secretsIn(call, location.value);
 		if (!there.ok) return failed(context, there.error);
 		const ids = new Map(there.value.map(({ key, id }) => [key, id]));
 		const wanted = [...new Set(keys)];
@@ -24,16 +24,16 @@ export async function deleteSecrets(
 			return fail(
 				context,
 				'absent',
-				`${scope.value.title}: there is no ${missing.join(', ')}; nothing was deleted`,
+				`${location.value.title}: there is no ${missing.join(', ')}; nothing was deleted`,
 			);
 		if (
 			!options.yes &&
-			!(await confirmed(`Delete ${wanted.join(', ')} of ${scope.value.title}, all versions`, context))
+			!(await confirmed(`Delete ${wanted.join(', ')} of ${location.value.title}, all versions`, context))
 		)
 			return fail(context, 'failed', 'nothing was deleted');
-		const { changes, failure } = await deleteEach(call, scope.value, ids, wanted);
+		const { changes, failure } = await deleteEach(call, location.value, ids, wanted);
 		// With a failure too: what is gone is gone.
-		const lines = changes.map(({ key }) => `deleted ${key} of ${scope.value.title}\n`).join('');
+		const lines = changes.map(({ key }) => `deleted ${key} of ${location.value.title}\n`).join('');
 		context.stdout.write(options.output === 'json' ? json(changes) : lines);
 		if (failure !== undefined) failed(context, failure);
 	});
@@ -41,7 +41,7 @@ export async function deleteSecrets(
 
 async function deleteEach(
 	call: ApiCall,
-	{ path }: Scope,
+	{ path }: SecretLocation,
 	ids: ReadonlyMap<string, string>,
 	keys: readonly string[],
 ): Promise<{ readonly changes: readonly Change[]; readonly failure: ApiFailure | undefined }> {

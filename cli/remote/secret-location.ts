@@ -2,7 +2,7 @@ import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 
 /** What the options of a command say about where secrets belong. */
-export interface ScopeOptions {
+export interface LocationOptions {
 	readonly deployment?: string | undefined;
 	readonly service?: string | undefined;
 	readonly template?: string | undefined;
@@ -10,7 +10,7 @@ export interface ScopeOptions {
 }
 
 /** Where secrets belong, in the API's words. */
-export interface Scope {
+export interface SecretLocation {
 	/** `/api/secrets` or `/api/org/secrets`. */
 	readonly path: '/api/secrets' | '/api/org/secrets';
 	/** Empty for one's own, and for the organization. */
@@ -21,7 +21,7 @@ export interface Scope {
 }
 
 /** Takes the options of a command; the error says which of them contradict one another. */
-export function scopeOf({ deployment, service, template, org }: ScopeOptions): Result<Scope> {
+export function locationOf({ deployment, service, template, org }: LocationOptions): Result<SecretLocation> {
 	const problem = contradiction({ deployment, service, template, org });
 	if (problem !== undefined) return err(problem);
 	if (org === true)
@@ -39,7 +39,7 @@ export function scopeOf({ deployment, service, template, org }: ScopeOptions): R
 	});
 }
 
-function contradiction({ deployment, service, template, org }: ScopeOptions): string | undefined {
+function contradiction({ deployment, service, template, org }: LocationOptions): string | undefined {
 	const named = [deployment !== undefined, template !== undefined, org === true].filter(Boolean).length;
 	if (named > 1)
 		return '--deployment, --template and --org exclude one another: a secret belongs to one of them';
@@ -53,7 +53,7 @@ function contradiction({ deployment, service, template, org }: ScopeOptions): st
 }
 
 /** What the API tells of a secret. */
-export interface KnownSecret {
+export interface SecretSummary {
 	readonly id: string;
 	readonly key: string;
 	readonly deploymentName?: string;
@@ -61,13 +61,13 @@ export interface KnownSecret {
 	readonly description: string;
 }
 
-/** True for a secret of exactly this scope. */
-export function within({ deploymentName, serviceName }: Scope, secret: KnownSecret): boolean {
+/** True for a secret of exactly this location. */
+export function isAt({ deploymentName, serviceName }: SecretLocation, secret: SecretSummary): boolean {
 	return (secret.deploymentName ?? '') === deploymentName && (secret.serviceName ?? '') === serviceName;
 }
 
 /** Where a secret belongs, for people. */
-export function belongsTo({ deploymentName = '', serviceName = '' }: KnownSecret, org: boolean): string {
+export function ownerLabel({ deploymentName = '', serviceName = '' }: SecretSummary, org: boolean): string {
 	if (org) return 'organization';
 	if (deploymentName === '') return 'your own';
 	return serviceName === '' ? deploymentName : `${deploymentName}/${serviceName}`;

@@ -4,18 +4,18 @@ import { json, type Output } from '../output.ts';
 import { table } from '../table.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
 import {
-	belongsTo,
-	type KnownSecret,
-	type Scope,
-	type ScopeOptions,
-	scopeOf,
-	within,
+	isAt,
+	type LocationOptions,
+	locationOf,
+	ownerLabel,
+	type SecretLocation,
+	type SecretSummary,
 } from './secret-location.ts';
 import { failed, type Session, withApi } from './session.ts';
 import { readValue, type ValueOptions } from './value.ts';
 
 /** A secret with what it is to become. */
-export interface Wanted {
+export interface SecretInput {
 	readonly key: string;
 	readonly value: string;
 	readonly description?: string | undefined;
@@ -23,21 +23,25 @@ export interface Wanted {
 	readonly force?: true | undefined;
 }
 
-/** The secrets of exactly one scope. */
+/** The secrets of exactly one location. */
 export async function secretsIn(
 	call: ApiCall,
-	scope: Scope,
-): Promise<Result<readonly KnownSecret[], ApiFailure>> {
+	location: SecretLocation,
+): Promise<Result<readonly SecretSummary[], ApiFailure>> {
 	const query =
-		scope.path === '/api/secrets' ? `?deployment=${encodeURIComponent(scope.deploymentName)}` : '';
-	const answer = await call('GET', scope.path + query);
+		location.path === '/api/secrets' ? `?deployment=${encodeURIComponent(location.deploymentName)}` : '';
+	const answer = await call('GET', location.path + query);
 	if (!answer.ok) return answer;
-	return ok((answer.value as readonly KnownSecret[]).filter((secret) => within(scope, secret)));
+	return ok((answer.value as readonly SecretSummary[]).filter((secret) => isAt(location, secret)));
 }
 
 /** Creates one. */
-export function create(call: ApiCall, scope: Scope, wanted: Wanted): Promise<Result<unknown, ApiFailure>> {
-	const { path, deploymentName, serviceName } = scope;
+export function create(
+	call: ApiCall,
+	location: SecretLocation,
+	wanted: SecretInput,
+): Promise<Result<unknown, ApiFailure>> {
+	const { path, deploymentName, serviceName } = location;
 	const where = path === '/api/secrets' ? { deploymentName, serviceName } : {};
 	return call('POST', path, { ...wanted, ...where });
 }
@@ -45,25 +49,25 @@ export function create(call: ApiCall, scope: Scope, wanted: Wanted): Promise<Res
 /** Gives one that exists another value, and another description if there is one. */
 export function update(
 	call: ApiCall,
-	scope: Scope,
+	location: SecretLocation,
 	id: string,
-	{ value, description }: Wanted,
+	{ value, description }: SecretInput,
 ): Promise<Result<unknown, ApiFailure>> {
-	return call('PUT', scope.path, { id, value, ...(description === undefined ? {} : { description }) });
+	return call('PUT', location.path, { id, value, ...(description === undefined ? {} : { description }) });
 }
 
 /** `envtier secrets list` */
 export async function listSecrets(
-	options: ScopeOptions & { readonly output: Output },
+	options: LocationOptions & { readonly output: Output },
 	context: Context,
 ): Promise<void> {
-	const scope = scopeOf(options);
-	if (!scope.ok) return fail(context, 'usage', scope.error);
+	const location = locationOf(options);
+	if (!location.ok) return fail(context, 'usage', location.error);
 	await withApi(context, async ({ call }) => {
 		const { org = false, output } = options;
-		const listed = await visible(call, scope.value, options);
+		const listed = await listAt(call, location.value, options);
 		if (!listed.ok) return failed(context, listed.error);
-		const rows = listed.value.map((one) => [one.key, belongsTo(one, org), one.description]);
+		const rows = listed.value.map((one) => [one.key, ownerLabel(one, org), one.description]);
 		context.stdout.write(
 			output === 'json'
 				? json(listed.value)
@@ -72,20 +76,20 @@ export async function listSecrets(
 	});
 }
 
-/** Without a service all of a deployment is meant; without any scope, all that is the caller's. */
-async function visible(
+/** Without a service all of a deployment is meant; without any location, all that is the caller's. */
+async function listAt(
 	call: ApiCall,
-	scope: Scope,
-	{ service, org }: ScopeOptions,
-): Promise<Result<readonly KnownSecret[], ApiFailure>> {
-	const all = scope.deploymentName === '' && org !== true;
+	location: SecretLocation,
+	{ service, org }: LocationOptions,
+): Promise<Result<readonly SecretSummary[], ApiFailure>> {
+	const all = location.deploymentName === '' && org !== true;
 	const answer = await call(
 		'GET',
-		org || all ? scope.path : `${scope.path}?deployment=${encodeURIComponent(scope.deploymentName)}`,
+		org || all ? location.path : `${location.path}?deployment=${encodeURIComponent(location.deploymentName)}`,
 	);
 	if (!answer.ok) return answer;
-	const secrets = answer.value as readonly KnownSecret[];
-	return ok(service === undefined ? secrets : secrets.filter((one) => within(scope, one)));
+	const secrets = answer.value as readonly SecretSummary[];
+	return ok(service === undefined ? secrets : secrets.filter((one) => isAt(location, one)));
 }
 
 /** What became of one secret. */
@@ -96,7 +100,7 @@ export interface Change {
 }
 
 /** What `create` and `set` share. */
-export interface WriteOptions extends ScopeOptions, ValueOptions {
+export interface WriteOptions extends LocationOptions, ValueOptions {
 	readonly description?: string | undefined;
 	readonly force?: true | undefined;
 	readonly output: Output;
@@ -104,66 +108,71 @@ export interface WriteOptions extends ScopeOptions, ValueOptions {
 
 /** `envtier secrets create KEY` */
 export async function createSecret(key: string, options: WriteOptions, context: Context): Promise<void> {
-	await writing(options, context, async ({ call }, scope, value) => {
+	await writing(options, context, async ({ call }, location, value) => {
 		const { description, force } = options;
-		const created = await create(call, scope, { key, value, description, force });
+		const created = await create(call, location, { key, value, description, force });
 		if (!created.ok && created.error.ending === 'conflict')
 			return failed(context, {
 				...created.error,
-				message: `${created.error.message} (${scope.title}): \`envtier secrets set\` gives it another value`,
+				message: `${created.error.message} (${location.title}): \`envtier secrets set\` gives it another value`,
 			});
 		if (!created.ok) return failed(context, created.error);
-		tell(creation(created.value), scope, options, context);
+		printChange(creation(created.value), location, options, context);
 	});
 }
 
 /** `envtier secrets set KEY`: creates it where it is not there yet. */
 export async function setSecret(key: string, options: WriteOptions, context: Context): Promise<void> {
-	await writing(options, context, async ({ call }, scope, value) => {
+	await writing(options, context, async ({ call }, location, value) => {
 		const { description, force } = options;
-		const done = await set(call, scope, { key, value, description, force });
+		const done = await set(call, location, { key, value, description, force });
 		if (!done.ok) return failed(context, done.error);
-		tell(done.value, scope, options, context);
+		printChange(done.value, location, options, context);
 	});
 }
 
-function tell(change: Change, { title }: Scope, { output }: WriteOptions, { stdout }: Context): void {
+function printChange(
+	change: Change,
+	{ title }: SecretLocation,
+	{ output }: WriteOptions,
+	{ stdout }: Context,
+): void {
 	stdout.write(output === 'json' ? json([change]) : `${change.status} ${change.key} in ${title}\n`);
 }
 
 /** Of what the API answers when it has created one. */
 export function creation(answer: unknown): Change {
-	const { id, key } = answer as KnownSecret;
+	const { id, key } = answer as SecretSummary;
 	return { id, key, status: 'created' };
 }
 
 /** Someone else may create or delete it in between: then once more, the other way. */
 async function set(
 	call: ApiCall,
-	scope: Scope,
-	wanted: Wanted,
+	location: SecretLocation,
+	wanted: SecretInput,
 	attempts = 3,
 ): Promise<Result<Change, ApiFailure>> {
-	const there = await secretsIn(call, scope);
+	const there = await secretsIn(call, location);
 	if (!there.ok) return there;
 	const { key } = wanted;
 	const id = there.value.find((one) => one.key === key)?.id;
-	const done = await (id === undefined ? create(call, scope, wanted) : update(call, scope, id, wanted));
+	const done = await (id === undefined ? create(call, location, wanted) : update(call, location, id, wanted));
 	if (done.ok) return ok(id === undefined ? creation(done.value) : { id, key, status: 'updated' });
 	const overtaken = done.error.ending === (id === undefined ? 'conflict' : 'absent');
-	return overtaken && attempts > 1 ? await set(call, scope, wanted, attempts - 1) : done;
+	return overtaken && attempts > 1 ? await set(call, location, wanted, attempts - 1) : done;
 }
 
 async function writing(
 	options: WriteOptions,
 	context: Context,
-	work: (session: Session, scope: Scope, value: string) => Promise<void>,
+	work: (session: Session, location: SecretLocation, value: string) => Promise<void>,
 ): Promise<void> {
-	const scope = scopeOf(options);
-	if (!scope.ok) return fail(context, 'usage', scope.error);
+	const location = locationOf(options);
+	if (!location.ok) return fail(context, 'usage', location.error);
 	await withApi(context, async (session) => {
 		const value = await readValue(options, context);
 		if (!value.ok) return fail(context, 'usage', value.error);
-		await work(session, scope.value, value.value);
+		await work(session, location.value, value.value);
 	});
 }

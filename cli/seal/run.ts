@@ -11,7 +11,7 @@ import {
 } from '../../contract/sealed.ts';
 import { parseVaultPath } from '../../contract/values.ts';
 import { type Context, fail } from '../context.ts';
-import { type HttpAnswer, httpCall, saidBy } from '../http.ts';
+import { type HttpAnswer, httpCall, oneLineMessage } from '../http.ts';
 import { readValue } from '../remote/value.ts';
 import { type AdminSettings, readAdminSettings } from '../vault/settings.ts';
 
@@ -26,7 +26,7 @@ export interface SealOptions {
 }
 
 /** What is to be sealed for whom, checked. */
-interface Plan {
+interface SealTarget {
 	readonly scope: SealScope;
 	readonly place: SealOwner;
 	/** The transit engine's path that encrypts. */
@@ -40,7 +40,7 @@ const NEEDS: Readonly<Record<SealScope, readonly ('namespace' | 'deployment')[]>
 	cluster: [],
 };
 
-function planOf(key: string, options: SealOptions): Result<Plan> {
+function sealTargetOf(key: string, options: SealOptions): Result<SealTarget> {
 	if (!isKey(key)) return err(`the key must be ${KEY_RULE}`);
 	const { scope, transit } = options;
 	const names = { namespace: '', deployment: '' };
@@ -62,15 +62,15 @@ function planOf(key: string, options: SealOptions): Result<Plan> {
 
 /** `envtier seal` */
 export async function sealValue(key: string, options: SealOptions, context: Context): Promise<void> {
-	const plan = planOf(key, options);
-	if (!plan.ok) return fail(context, 'usage', plan.error);
+	const target = sealTargetOf(key, options);
+	if (!target.ok) return fail(context, 'usage', target.error);
 	const settings = await readAdminSettings(context.env, context.stdin, 'sealing');
 	if (!settings.ok) return fail(context, 'usage', settings.error);
 	const { fromFile } = options;
 	const piped = fromFile === undefined && !context.stdin.isTTY;
 	const value = await readValue({ fromFile, valueStdin: piped }, context);
 	if (!value.ok) return fail(context, 'usage', value.error);
-	const { scope, place, path } = plan.value;
+	const { scope, place, path } = target.value;
 	const body = {
 		plaintext: Buffer.from(value.value).toString('base64'),
 		context: Buffer.from(sealContext(scope, place)).toString('base64'),
@@ -109,7 +109,7 @@ function ciphertextOf({ status, body }: HttpAnswer): string | undefined {
 function refused({ status, body }: HttpAnswer, path: string, context: Context): void {
 	const errors = (body as { errors?: unknown } | undefined)?.errors;
 	const said = Array.isArray(errors) ? errors.filter((one) => typeof one === 'string').join('; ') : '';
-	const what = `Vault answers ${status}${said === '' ? '' : ` ${saidBy(said)}`}`;
+	const what = `Vault answers ${status}${said === '' ? '' : ` ${oneLineMessage(said)}`}`;
 	const cures: Readonly<Record<number, string>> = {
 		403: `a policy of the token needs: path "${path}" { capabilities = ["create", "update"] }`,
 		404: 'is there a transit engine? deploy/vault/setup.sh sealing mounts it',

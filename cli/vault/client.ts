@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { Ending } from '../exit-codes.ts';
-import { type HttpAnswer, httpCall, saidBy } from '../http.ts';
+import { type HttpAnswer, httpCall, oneLineMessage } from '../http.ts';
 import type { AdminSettings } from './settings.ts';
 
 /** Why Vault was not changed as planned. */
@@ -58,7 +58,7 @@ export function refused({ status, body }: HttpAnswer, what: string): ApplyFailur
 		: '';
 	return {
 		ending: status === 403 ? 'denied' : status >= 500 ? 'unavailable' : 'failed',
-		message: `${what}: Vault answers ${status}${said === '' ? '' : ` ${saidBy(said)}`}${mount}`,
+		message: `${what}: Vault answers ${status}${said === '' ? '' : ` ${oneLineMessage(said)}`}${mount}`,
 	};
 }
 
