@@ -1,0 +1,26 @@
+import type { Logger } from 'pino';
+import type { AuditSink } from '../audit/lines.ts';
+import type { Access } from '../auth/access.ts';
+import type { Limits } from './limits.ts';
+import type { Metrics } from './metrics.ts';
+import type { OpenApiDocument } from './openapi.ts';
+import type { Operation, Services } from './operation.ts';
+
+/** What the routes need; `wiring.ts` provides it. */
+export interface AppDependencies {
+	readonly operations: readonly Operation[];
+	readonly openApi: OpenApiDocument;
+	/** Undefined when no store is configured. */
+	readonly services: Services | undefined;
+	readonly access: Access;
+	readonly limits: Limits;
+	readonly metrics: Metrics;
+	readonly audit: AuditSink;
+	readonly log: Logger;
+	readonly bodyLimit: number;
+	/** True when a proxy in front sets X-Forwarded-For to the caller's address. */
+	readonly trustProxy: boolean;
+	/** Why the API is not ready; undefined when it is ready. */
+	readonly notReady: () => Promise<string | undefined>;
+	readonly now: () => Date;
+}

@@ -1,0 +1,84 @@
+import type { Request, Response } from 'express';
+import { ok, type Result } from '../../contract/result.ts';
+import { beforeChanges } from '../audit/trail.ts';
+import { type Problem, refuse } from '../problem.ts';
+import { StoreFailure } from '../store/store.ts';
+import { authenticateCall, type RequestContext } from './authenticate-call.ts';
+import type { ReadBody } from './body.ts';
+import { trailOf } from './call-trail.ts';
+import type { AppDependencies } from './dependencies.ts';
+import type { Operation, Reply } from './operation.ts';
+import { send } from './send.ts';
+
+/** Runs one operation and sends its reply. An error becomes a 500 that names the request id. */
+export async function runOperation(
+	parts: AppDependencies,
+	readBody: ReadBody,
+	operation: Operation,
+	request: Request,
+	response: Response,
+): Promise<void> {
+	const trail = trailOf(response);
+	trail.audit.action = operation.id;
+	trail.working = true;
+	try {
+		const result = await reply(parts, readBody, operation, { request, response, audit: trail.audit });
+		// A reply that shows data needs an intent line too.
+		if (result.ok) trail.audit.intend();
+		send(response, result);
+	} catch (thrown) {
+		const { requestId } = trail.audit;
+		if (thrown instanceof StoreFailure) {
+			parts.log.error({ requestId, code: thrown.code, problem: thrown.message }, 'the store failed');
+			send(response, refuse(500, `the secret store failed; the log says why under request id ${requestId}`));
+			return;
+		}
+		// The error itself is not logged: the message of another library may hold anything.
+		const { name, stack } = thrown instanceof Error ? thrown : { name: 'unknown', stack: '' };
+		const at = stack?.split('\n').filter((line) => /^\s+at /.test(line));
+		parts.log.error({ requestId, name, at }, 'a defect: the call failed');
+		send(response, refuse(500, `a defect of the API; the log says more under request id ${requestId}`));
+	} finally {
+		trail.working = false;
+		trail.finish();
+	}
+}
+
+/** Authenticates, authorizes, then runs the operation: in this order, so that no caller learns more than allowed. */
+async function reply(
+	parts: AppDependencies,
+	readBody: ReadBody,
+	operation: Operation,
+	context: RequestContext,
+): Promise<Result<Reply, Problem>> {
+	const { access, services, now } = parts;
+	const { request, response, audit } = context;
+	if (services === undefined)
+		return refuse(503, 'no store is configured: the operator must set ENVTIER_API_STORE');
+	const authenticated = await authenticateCall(parts, context);
+	if (!authenticated.ok) return authenticated;
+	const caller = authenticated.value;
+	audit.caller = caller;
+	// With a name in the body, RBAC is asked once the body is read.
+	const later = operation.named && caller.user !== undefined;
+	const allowed = later ? ok(undefined) : await access.authorize(caller, operation.permission);
+	if (!allowed.ok) return allowed;
+	const query = { ...request.query };
+	const body =
+		operation.body === undefined ? undefined : await readBody(request, response, operation.yaml === true);
+	if (body?.ok === false) return body;
+	return operation.run(
+		{
+			...services,
+			store: beforeChanges(services.store, audit.intend),
+			caller,
+			auditStamp: { subject: caller.subject, at: now() },
+			name: String(request.params['name'] ?? ''),
+			authorize: (permission, name) => access.authorize(caller, permission, name),
+			note: audit.note,
+			step: audit.step,
+			requestId: audit.requestId,
+		},
+		body === undefined ? query : operation.query === undefined ? body.value : { query, body: body.value },
+	);
+}

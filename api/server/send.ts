@@ -1,0 +1,11 @@
+import type { Response } from 'express';
+import type { Result } from '../../contract/result.ts';
+import type { Problem } from '../problem.ts';
+import type { Reply } from './operation.ts';
+
+/** Sends a reply, or a problem as `{ "error": SENTENCE }`. Does nothing when a response was sent already. */
+export function send(response: Response, result: Result<Reply, Problem>): void {
+	if (response.headersSent) return;
+	if (result.ok) response.status(result.value.status).json(result.value.body);
+	else response.status(result.error.status).json({ error: result.error.message });
+}
