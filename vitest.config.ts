@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/support/reporter.ts';
 
@@ -16,7 +17,13 @@ export default defineConfig({
 		projects: [
 			{
 				extends: true,
-				test: { name: 'plain', include: ['test/**/*.test.ts'], exclude: ['test/cluster/**'] },
+				test: {
+					name: 'plain',
+					include: ['test/**/*.test.ts'],
+					exclude: ['test/cluster/**'],
+					// Most of these wait for processes that they start: a worker more than two cores have keeps both busy.
+					maxWorkers: Math.max(3, availableParallelism()),
+				},
 			},
 			{
 				extends: true,
@@ -24,6 +31,8 @@ export default defineConfig({
 					name: 'apiserver',
 					include: ['test/cluster/apiserver/**/*.test.ts'],
 					globalSetup: ['test/cluster/apiserver/setup.ts'],
+					// Some change what holds for the whole API server that all of them share.
+					fileParallelism: false,
 					testTimeout: 180_000,
 				},
 			},
