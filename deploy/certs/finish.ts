@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatBundle, isTrusted, only, overlap } from '../../pki/bundle.ts';
+import { type Context, type Outcome, settle, type Timeouts } from './context.ts';
 import { CertsFailure } from './failure.ts';
-import { type Outcome, type Pace, type Parts, settle } from './parts.ts';
 import type { Replica } from './replicas.ts';
 import type { StoredPair } from './secret.ts';
 import type { WebhookConfigurationStore } from './webhook-configuration.ts';
@@ -14,8 +14,8 @@ const LOOK_EVERY_MS = 1_000;
  *
  * @param unseen take it on trust that every replica shows it
  */
-export async function finish(parts: Parts, pace: Pace, unseen = false): Promise<Outcome> {
-	const { secret, webhookConfiguration, say } = parts;
+export async function finish(context: Context, timeouts: Timeouts, unseen = false): Promise<Outcome> {
+	const { secret, webhookConfiguration, say } = context;
 	const { certificate, ca } = pairOf(await secret.read());
 	const registered = await webhookConfiguration.read();
 	if (registered === undefined)
@@ -25,15 +25,15 @@ export async function finish(parts: Parts, pace: Pace, unseen = false): Promise<
 	if (!isTrusted(certificate, registered.trusted)) {
 		await webhookConfiguration.setBundle((now) => formatBundle(overlap(now.trusted, [ca], new Date())));
 		say('the webhook configuration trusts the CA of the Secret');
-		await settle(pace.settle, say);
+		await settle(timeouts.settle, say);
 	}
 	const done: Outcome = { finished: true, next: undefined, certificate };
 	const left = (next: string): Outcome => ({ finished: false, next, certificate });
 	// With nothing else to be served before, and nothing else trusted, nobody needs to be waited for.
 	if ((await others(webhookConfiguration, ca)).length === 0) return done;
 	if (!unseen) {
-		if (pace.wait === undefined) return left(NEXT);
-		const behind = await waitFor(certificate, () => parts.replicas(registered), pace.wait, say);
+		if (timeouts.wait === undefined) return left(NEXT);
+		const behind = await waitFor(certificate, () => context.replicas(registered), timeouts.wait, say);
 		if (behind.length > 0) return left(`${behind.join('; ')}. The old CA stays trusted. ${NEXT}`);
 	}
 	await webhookConfiguration.setBundle((now) => {

@@ -11,7 +11,7 @@ export interface Issued {
 }
 
 /** What to issue. */
-export interface Order {
+export interface IssueOptions {
 	/** The Service that serves with it: its name tells a person what they look at. */
 	readonly service: string;
 	/** DNS names and IP addresses, the name of the Service first. */
@@ -24,7 +24,7 @@ export interface Order {
 const DAY_MS = 24 * 3_600_000;
 
 /** Makes a CA and a serving certificate, both of the same life. */
-export async function issue({ service, names, days, now }: Order): Promise<Issued> {
+export async function issue({ service, names, days, now }: IssueOptions): Promise<Issued> {
 	const validity = validityFrom(now, days * DAY_MS);
 	const authority = await makeAuthority(service, now, validity, false);
 	const leaf = await authority.issue(names, validity);

@@ -1,13 +1,13 @@
 import { X509Certificate } from 'node:crypto';
 import { formatBundle, overlap, readable } from '../../pki/bundle.ts';
+import { type Context, type Outcome, settle, type Timeouts } from './context.ts';
 import { CertsFailure } from './failure.ts';
 import { finish } from './finish.ts';
 import { issue } from './issue.ts';
-import { type Outcome, type Pace, type Parts, settle } from './parts.ts';
 
-/** What to make. */
-export interface Wish {
-	/** Whose certificate it is. */
+/** What to issue. */
+export interface CertificateRequest {
+	/** The Service. */
 	readonly service: string;
 	readonly names: readonly string[];
 	readonly days: number;
@@ -19,26 +19,32 @@ export interface Wish {
  * Makes a new CA and certificate and puts them in force so that at no time a replica shows what the API servers don't trust:
  * first both CAs are trusted, then the new certificate is handed out, and once all replicas show it the old CA goes.
  */
-export async function rotate(parts: Parts, wish: Wish, pace: Pace): Promise<Outcome> {
-	const { secret, webhookConfiguration, say } = parts;
+export async function rotate(
+	context: Context,
+	request: CertificateRequest,
+	timeouts: Timeouts,
+): Promise<Outcome> {
+	const { secret, webhookConfiguration, say } = context;
 	const previous = await secret.read();
 	const registered = await webhookConfiguration.read();
-	if (registered === undefined && !wish.secretOnly)
+	if (registered === undefined && !request.secretOnly)
 		throw new CertsFailure(
 			'there is no webhook configuration to tell the CA to: apply deploy/manifests first (the pods wait for the certificate), name ' +
 				'another by --webhook-configuration, or write the Secret alone by --secret-only',
 		);
-	const issued = await issue({ ...wish, now: new Date() });
-	say(`made a CA and a certificate for ${wish.names.join(', ')}, valid to ${issued.notAfter.toISOString()}`);
+	const issued = await issue({ ...request, now: new Date() });
+	say(
+		`made a CA and a certificate for ${request.names.join(', ')}, valid to ${issued.notAfter.toISOString()}`,
+	);
 	if (registered !== undefined) {
 		const added = [...readable(previous?.caPem ?? ''), new X509Certificate(issued.caPem)];
 		await webhookConfiguration.setBundle((now) => formatBundle(overlap(now.trusted, added, new Date())));
 		say('the webhook configuration trusts the new CA beside what it trusted already');
-		if (previous !== undefined) await settle(pace.settle, say);
+		if (previous !== undefined) await settle(timeouts.settle, say);
 	}
 	await secret.write(issued, previous);
 	say(previous === undefined ? 'wrote the Secret' : 'the Secret holds the new certificate');
-	if (registered !== undefined) return await finish(parts, pace);
+	if (registered !== undefined) return await finish(context, timeouts);
 	return {
 		finished: false,
 		next: 'apply deploy/manifests, then run this with --finish so that the webhook configuration trusts the certificate',

@@ -1,10 +1,10 @@
-import { replaceAlone } from './alone.ts';
+import type { Context, Outcome, Timeouts } from './context.ts';
 import { finish } from './finish.ts';
 import { openKubeconfig } from './kubeconfig.ts';
 import type { CertsOptions } from './options.ts';
-import type { Outcome, Pace, Parts } from './parts.ts';
 import { serviceReplicas, urlReplica } from './replicas.ts';
 import { rotate } from './rotate.ts';
+import { rotateUnregistered } from './rotate-unregistered.ts';
 import { secretStore } from './secret.ts';
 import { webhookConfigurationStore } from './webhook-configuration.ts';
 
@@ -18,9 +18,9 @@ export async function runInCluster(
 	const config = openKubeconfig(options.kubeconfig, options.context);
 	say(`cluster ${config.getCurrentCluster()?.server} (context ${config.getCurrentContext()})`);
 	const store = secretStore(config, { namespace, name: secret });
-	const wish = { service, names, days: options.days, secretOnly: options.secretOnly === true };
-	if (options.for === 'api') return await replaceAlone(store, wish, say);
-	const parts: Parts = {
+	const request = { service, names, days: options.days, secretOnly: options.secretOnly === true };
+	if (options.for === 'api') return await rotateUnregistered(store, request, say);
+	const context: Context = {
 		secret: store,
 		webhookConfiguration: webhookConfigurationStore(config, {
 			name: webhookConfiguration,
@@ -31,10 +31,10 @@ export async function runInCluster(
 			urls.length > 0 ? urls.map(urlReplica) : await serviceReplicas(config, namespace, service),
 		say,
 	};
-	const pace: Pace = {
+	const timeouts: Timeouts = {
 		settle: options.settle * 1000,
 		wait: options.look ? options.wait * 1000 : undefined,
 	};
-	if (options.finish === true) return await finish(parts, pace, !options.look);
-	return await rotate(parts, wish, pace);
+	if (options.finish === true) return await finish(context, timeouts, !options.look);
+	return await rotate(context, request, timeouts);
 }

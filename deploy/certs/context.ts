@@ -4,27 +4,27 @@ import type { Replica } from './replicas.ts';
 import type { SecretStore } from './secret.ts';
 import type { WebhookConfiguration, WebhookConfigurationStore } from './webhook-configuration.ts';
 
-/** What the steps work on. */
-export interface Parts {
+/** Dependencies of the steps. */
+export interface Context {
 	readonly secret: SecretStore;
 	readonly webhookConfiguration: WebhookConfigurationStore;
-	/** Who serves now. */
+	/** The replicas that serve now. */
 	replicas(webhookConfiguration: WebhookConfiguration): Promise<readonly Replica[]>;
-	/** Hears what is being done. */
+	/** Prints progress. */
 	say(line: string): void;
 }
 
-/** How much time the steps are given, in milliseconds. */
-export interface Pace {
+/** Timeouts of the steps, in ms. */
+export interface Timeouts {
 	/** For every API server to see a changed caBundle. */
 	readonly settle: number;
 	/** For every replica to serve a changed certificate; undefined: they are not looked at. */
 	readonly wait: number | undefined;
 }
 
-/** Where things stand in the end. */
+/** The result of a run. */
 export interface Outcome {
-	/** False while something is left to be done: `next` says what. */
+	/** False if a step is left; `next` describes it. */
 	readonly finished: boolean;
 	readonly next: string | undefined;
 	/** The certificate in the Secret. */

@@ -1,16 +1,16 @@
 import { X509Certificate } from 'node:crypto';
+import type { Context, Outcome } from './context.ts';
 import { issue } from './issue.ts';
-import type { Outcome, Parts } from './parts.ts';
-import type { Wish } from './rotate.ts';
+import type { CertificateRequest } from './rotate.ts';
 
 /**
- * Makes a certificate that nobody is registered to trust: the secrets API's, whose callers are people and pipelines. A new one has a new CA,
- * which they then have to take from the Secret.
+ * Issues a certificate without a webhook configuration: that of the secrets API. Its clients trust the CA in the Secret,
+ * which changes with every rotation.
  */
-export async function replaceAlone(
-	secret: Parts['secret'],
-	{ service, names, days }: Wish,
-	say: Parts['say'],
+export async function rotateUnregistered(
+	secret: Context['secret'],
+	{ service, names, days }: CertificateRequest,
+	say: Context['say'],
 ): Promise<Outcome> {
 	const previous = await secret.read();
 	const issued = await issue({ service, names, days, now: new Date() });
