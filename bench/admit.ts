@@ -1,7 +1,7 @@
 /** What deciding costs: `admit()` on a typical pod beside parsing the same body, alternating in one process. */
 import process from 'node:process';
-import { admit } from '../webhook/admit.ts';
-import { decodeReview, encodeReview } from '../webhook/review.ts';
+import { admit } from '../webhook/admission/admit.ts';
+import { decodeReview, encodeReview } from '../webhook/admission/review.ts';
 import { readSettings } from '../webhook/settings.ts';
 import { ASKING, reviewOf, typicalPod } from './support/review.ts';
 import { median } from './support/stats.ts';

@@ -250,7 +250,7 @@ export const VARIABLES = {
 } as const satisfies Record<`ENVTIER_${string}`, Variable>;
 
 /** Settings that come once for each key: what stands behind the name is the key. */
-export const FAMILIES = {
+export const KEYED_ANNOTATIONS = {
 	ENVTIER_SEALED_: {
 		readBy: fetcher,
 		meaning: 'sealed value of that key, which Vault opens (envtier.dev/sealed.KEY)',
@@ -262,7 +262,7 @@ export const FAMILIES = {
 } as const satisfies Record<`ENVTIER_${string}_`, Variable>;
 
 /** The beginning of such a setting's name. */
-export type FamilyName = keyof typeof FAMILIES;
+export type KeyedAnnotationName = keyof typeof KEYED_ANNOTATIONS;
 
 /** The name of a setting. */
 export type VariableName = keyof typeof VARIABLES;

@@ -18,7 +18,12 @@ import {
 	parseVaultPath,
 	wholeNumber,
 } from '../contract/values.ts';
-import { type FamilyName, VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
+import {
+	type KeyedAnnotationName,
+	VARIABLES,
+	type Variable,
+	type VariableName,
+} from '../contract/variables.ts';
 
 /** How to reach Vault, and where in it things are. */
 export interface VaultSettings {
@@ -126,7 +131,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		return undefined;
 	};
 	/** The variables of a family by what stands behind its name: a key. */
-	const family = <T>(name: FamilyName, parse: Parse<T>): ReadonlyMap<string, T> => {
+	const family = <T>(name: KeyedAnnotationName, parse: Parse<T>): ReadonlyMap<string, T> => {
 		const members = new Map<string, T>();
 		for (const [variable, value] of Object.entries(env)) {
 			const key = variable.slice(name.length);

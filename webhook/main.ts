@@ -1,19 +1,19 @@
 import process from 'node:process';
 import manifest from '../package.json' with { type: 'json' };
-import { createApp } from './app.ts';
+import type { OrgLabelMode } from './admission/org-label.ts';
+import { isAmbiguousRole } from './admission/role-template.ts';
 import { openCertificates } from './certificates/open.ts';
 import { warnOfEnd } from './certificates/warning.ts';
-import { askVersion, followVersion } from './cluster-version.ts';
 import { happeningOf } from './events/event.ts';
 import { eventReporter } from './events/reporter.ts';
-import { handshakeLog } from './handshakes.ts';
 import { openKubernetes } from './kubernetes/client.ts';
+import { askVersion, followVersion } from './kubernetes/cluster-version.ts';
+import { followNamespaces, type Namespaces } from './kubernetes/namespaces.ts';
 import { openLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
-import { followNamespaces, type Namespaces } from './namespaces.ts';
-import type { OrgLabelMode } from './organization.ts';
-import { isAmbiguousRole } from './role-template.ts';
-import { serve } from './server.ts';
+import { createApp } from './server/app.ts';
+import { handshakeLog } from './server/handshakes.ts';
+import { serve } from './server/https.ts';
 import { readSettings } from './settings.ts';
 
 /** Milliseconds for calls in flight; with LINGER and the 5 s of preStop less than the 30 s after which Kubernetes kills. */

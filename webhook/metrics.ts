@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { type Decision, injectReason } from './decision.ts';
+import { type Decision, injectReason } from './admission/decision.ts';
+import { INJECT_REASONS, REJECT_REASONS, SKIP_REASONS } from './admission/reasons.ts';
 import { EVENT_RESULTS, type EventResult } from './events/reporter.ts';
-import { INJECT_REASONS, REJECT_REASONS, SKIP_REASONS } from './reasons.ts';
 
 /** What is counted while the webhook works. No label ever comes from a caller or a pod: every series is known beforehand. */
 export interface Metrics {

@@ -11,14 +11,14 @@ import {
 	wholeNumber,
 } from '../contract/values.ts';
 import { VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
-import { type Callers, parseCallerNames } from './callers.ts';
+import type { NativeEnvSupport } from './admission/native-env.ts';
+import { ORG_LABEL_MODES, type OrgLabel, type OrgLabelMode } from './admission/org-label.ts';
 import { parseBundle } from './certificates/bundle.ts';
-import { type CertificateSettings, readCertificates } from './certificates/wishes.ts';
+import { type CertificateSettings, readCertificates } from './certificates/settings.ts';
 import type { ClusterAccess } from './kubernetes/client.ts';
 import { LOG_FORMATS, type LogFormat } from './log.ts';
-import type { NativeEnvSupport } from './native-env.ts';
-import { ORG_LABEL_MODES, type OrgLabel, type OrgLabelMode } from './organization.ts';
-import { exceeding, parseQuantities, parseQuantity, type Quantities } from './quantities.ts';
+import { exceeding, parseQuantities, parseQuantity, type Quantities } from './pod/quantities.ts';
+import { type ClientAuth, parseClientNames } from './server/client-auth.ts';
 
 /** Where and how the fetchers reach Vault. The webhook itself never talks to it. */
 export interface VaultSettings {
@@ -72,7 +72,7 @@ export interface Settings {
 	readonly certificates: CertificateSettings;
 	readonly logLevel: string;
 	/** Undefined: anybody may call. */
-	readonly callers: Callers | undefined;
+	readonly callers: ClientAuth | undefined;
 	readonly logFormat: LogFormat;
 	/** Whether refusals are told of in the cluster. */
 	readonly events: boolean;
@@ -190,7 +190,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 			`ENVTIER_FETCHER_REQUESTS must not ask for more ${over} than ENVTIER_FETCHER_LIMITS allows`,
 		);
 	const clientCa = optional('ENVTIER_CLIENT_CA', parseBundle);
-	const clientNames = optional('ENVTIER_CLIENT_NAMES', parseCallerNames);
+	const clientNames = optional('ENVTIER_CLIENT_NAMES', parseClientNames);
 	if (clientNames !== undefined && !env['ENVTIER_CLIENT_CA'])
 		problems.push(
 			'ENVTIER_CLIENT_NAMES must have ENVTIER_CLIENT_CA beside it: without it nobody is asked for a certificate',

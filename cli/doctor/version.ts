@@ -1,4 +1,4 @@
-import { nativeEnvOf } from '../../webhook/native-env.ts';
+import { nativeEnvOf } from '../../webhook/admission/native-env.ts';
 import { bad, type Check, good, warn } from './check.ts';
 
 /** matchConditions are stable, and always on, from this one on (KEP-3716). */

@@ -2,7 +2,7 @@ import { parseEnv } from 'node:util';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { VARIABLES, type VariableName } from '../../contract/variables.ts';
 import { parseYaml } from '../../lib/parse/yaml.ts';
-import { nativeEnvOf } from '../../webhook/native-env.ts';
+import { nativeEnvOf } from '../../webhook/admission/native-env.ts';
 import { type InjectionSettings, readSettings } from '../../webhook/settings.ts';
 import { object } from './json.ts';
 

@@ -1,13 +1,13 @@
 import jsonpatch from 'fast-json-patch';
 import { ANNOTATION_PREFIX, INJECTED, ORG_LABEL } from '../../contract/names.ts';
 import { ok } from '../../contract/result.ts';
-import { admit } from '../../webhook/admit.ts';
-import { asked } from '../../webhook/asked.ts';
-import type { Decision } from '../../webhook/decision.ts';
-import { podAnnotations } from '../../webhook/pod.ts';
-import { REJECT_REASONS, SKIP_REASONS } from '../../webhook/reasons.ts';
-import { decodeReview } from '../../webhook/review.ts';
-import { quoted } from '../../webhook/shape.ts';
+import { admit } from '../../webhook/admission/admit.ts';
+import type { Decision } from '../../webhook/admission/decision.ts';
+import { REJECT_REASONS, SKIP_REASONS } from '../../webhook/admission/reasons.ts';
+import { quoted } from '../../webhook/admission/redact.ts';
+import { decodeReview } from '../../webhook/admission/review.ts';
+import { parseAnnotations } from '../../webhook/annotations/parse-annotations.ts';
+import { podAnnotations } from '../../webhook/pod/pod.ts';
 import { WEBHOOK_CONFIGURATION } from '../webhook-configuration.ts';
 import { type Json, object } from './json.ts';
 import { lookAlikes } from './look-alikes.ts';
@@ -121,7 +121,7 @@ function ofAnnotations(subject: Subject, at: string): Verdict {
 			...{ ...nothing, decision: 'skip', reason: 'not-requested', cure: undefined },
 			message: SKIP_REASONS['not-requested'].meaning,
 		};
-	const read = annotations.ok ? asked(annotations.value ?? new Map()) : undefined;
+	const read = annotations.ok ? parseAnnotations(annotations.value ?? new Map()) : undefined;
 	if (read !== undefined && !read.ok) {
 		const { reason, message } = read.error;
 		return { ...nothing, decision: 'reject', reason, message, cure: REJECT_REASONS[reason].cure };
@@ -177,12 +177,12 @@ function decide({ pod, namespace, orgLabel }: Subject, settings: ExplainSettings
 function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind: 'inject' }>): Injection {
 	const pod = structuredClone(subject.pod);
 	return {
-		role: plan.reading.role,
-		tiers: plan.reading.tiers,
-		allow: plan.reading.allow,
-		empty: plan.reading.empty,
-		sealed: [...plan.reading.sealed.keys()],
-		composed: [...plan.reading.templates.keys()],
+		role: plan.fetchSpec.role,
+		tiers: plan.fetchSpec.tiers,
+		allow: plan.fetchSpec.allow,
+		empty: plan.fetchSpec.empty,
+		sealed: [...plan.fetchSpec.sealed.keys()],
+		composed: [...plan.fetchSpec.templates.keys()],
 		fetchers: plan.fetchers.map(({ container, identity }) => ({ container, user: identity.user })),
 		patch,
 		// Both are cloned: applying moves a patch's values into the document.
@@ -209,7 +209,7 @@ function hintsOnInjection(
 	{ plan }: Extract<Decision, { kind: 'inject' }>,
 	{ assumesVersion }: ExplainSettings,
 ): readonly string[] {
-	if (!assumesVersion || plan.reading.variables.length === 0) return [];
+	if (!assumesVersion || plan.fetchSpec.variables.length === 0) return [];
 	return [
 		`${ANNOTATION_PREFIX}env needs Kubernetes 1.35, which is assumed here: --kubernetes-version says what your cluster has`,
 	];

@@ -1,6 +1,6 @@
 import { ANNOTATION_PREFIX } from '../../contract/names.ts';
-import { ANNOTATIONS, STATUS_ANNOTATION } from '../../webhook/annotations.ts';
-import { FAMILIES } from '../../webhook/families.ts';
+import { ANNOTATIONS, STATUS_ANNOTATION } from '../../webhook/annotations/annotations.ts';
+import { KEYED_ANNOTATIONS } from '../../webhook/annotations/keyed-annotations.ts';
 import { blocks, bullets, code, prose, table } from './markdown.ts';
 
 /** What the table says of an annotation. */
@@ -14,7 +14,7 @@ interface Row {
 const entries: readonly (readonly [string, Row])[] = Object.entries(ANNOTATIONS);
 
 /** Those that come once for each key, with the place of the key in their name. */
-const families = Object.entries(FAMILIES).map(
+const families = Object.entries(KEYED_ANNOTATIONS).map(
 	([name, { member, example, ...family }]): readonly [string, Row] => [
 		`${name}.${member}`,
 		{ ...family, example: `${ANNOTATION_PREFIX}${name}.${example[0]}: ${JSON.stringify(example[1])}` },

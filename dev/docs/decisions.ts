@@ -1,4 +1,4 @@
-import { INJECT_REASONS, REJECT_REASONS, SKIP_REASONS } from '../../webhook/reasons.ts';
+import { INJECT_REASONS, REJECT_REASONS, SKIP_REASONS } from '../../webhook/admission/reasons.ts';
 import { blocks, code, prose, table } from './markdown.ts';
 
 /** The reference's part on what the webhook answers. */

@@ -1,5 +1,5 @@
 import { INJECTED } from '../../contract/names.ts';
-import { FETCHER_FIELDS, type FieldRule, SECURITY_FIELDS } from '../../webhook/fetcher-fields.ts';
+import { FETCHER_FIELDS, type FieldRule, SECURITY_FIELDS } from '../../webhook/patch/fetcher-fields.ts';
 import { blocks, code, prose, table } from './markdown.ts';
 
 /** The reference's part on the names that a pod must leave free. */

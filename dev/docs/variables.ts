@@ -1,10 +1,10 @@
 import { API_VARIABLES, type ApiVariable, SHARED_VARIABLES } from '../../api/settings/variables.ts';
-import { FAMILIES, VARIABLES, type Variable } from '../../contract/variables.ts';
+import { KEYED_ANNOTATIONS, VARIABLES, type Variable } from '../../contract/variables.ts';
 import { blocks, code, prose, table } from './markdown.ts';
 
 const entries: readonly (readonly [string, Variable])[] = [
 	...Object.entries(VARIABLES),
-	...Object.entries(FAMILIES).map(([name, variable]) => [`${name}KEY`, variable] as const),
+	...Object.entries(KEYED_ANNOTATIONS).map(([name, variable]) => [`${name}KEY`, variable] as const),
 ];
 
 function fallback({ default: value, required }: Variable): string {

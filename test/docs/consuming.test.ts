@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { DevVaultOptions } from '../../dev/vault/start.ts';
 import { type DevVault, startDevVault } from '../../dev/vault/start.ts';
-import { admit } from '../../webhook/admit.ts';
+import { admit } from '../../webhook/admission/admit.ts';
 import { envtier } from '../cli/support/command.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { applied, request } from '../webhook/support/request.ts';

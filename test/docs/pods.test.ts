@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { admit } from '../../webhook/admit.ts';
+import { admit } from '../../webhook/admission/admit.ts';
 import { request } from '../webhook/support/request.ts';
 import { settings } from '../webhook/support/settings.ts';
 import { blocksOf, pageOf, pages, ROOT } from './support/pages.ts';

@@ -8,8 +8,8 @@ import { TIERS } from '../../contract/tiers.ts';
 import { VARIABLES } from '../../contract/variables.ts';
 import { prose, table } from '../../dev/docs/markdown.ts';
 import { referencePage } from '../../dev/docs/reference.ts';
-import { ANNOTATIONS } from '../../webhook/annotations.ts';
-import { REJECT_REASONS, SKIP_REASONS } from '../../webhook/reasons.ts';
+import { REJECT_REASONS, SKIP_REASONS } from '../../webhook/admission/reasons.ts';
+import { ANNOTATIONS } from '../../webhook/annotations/annotations.ts';
 import { ROOT } from './support/pages.ts';
 
 const page = readFileSync(join(ROOT, 'docs/reference.md'), 'utf8');

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { EXIT_CODES, type ExitReason } from '../../contract/exit-codes.ts';
 import { err } from '../../contract/result.ts';
-import { admit } from '../../webhook/admit.ts';
-import type { Decision } from '../../webhook/decision.ts';
-import { REJECT_REASONS, type RejectReason } from '../../webhook/reasons.ts';
+import { admit } from '../../webhook/admission/admit.ts';
+import type { Decision } from '../../webhook/admission/decision.ts';
+import { REJECT_REASONS, type RejectReason } from '../../webhook/admission/reasons.ts';
 import { goldenCases } from '../golden/cases.ts';
 import {
 	FAILED_FETCHES,

@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
-import { admit } from '../../webhook/admit.ts';
-import { decodeReview } from '../../webhook/review.ts';
+import { admit } from '../../webhook/admission/admit.ts';
+import { decodeReview } from '../../webhook/admission/review.ts';
 import { HOSTILE, LARGEST } from '../webhook/support/hostile.ts';
 import { settings } from '../webhook/support/settings.ts';
 import { testHostile } from './cpu.ts';

@@ -1,7 +1,7 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { admit } from '../../webhook/admit.ts';
-import { ANNOTATIONS, type AnnotationName } from '../../webhook/annotations.ts';
+import { admit } from '../../webhook/admission/admit.ts';
+import { ANNOTATIONS, type AnnotationName } from '../../webhook/annotations/annotations.ts';
 import { ASKS, type Asks, podOf, WEB } from './support/pods.ts';
 import { applied, request } from './support/request.ts';
 import { type Env, settings } from './support/settings.ts';

@@ -2,8 +2,8 @@ import { PassThrough } from 'node:stream';
 import pino from 'pino';
 import { describe, expect, test } from 'vitest';
 import { err, ok } from '../../contract/result.ts';
-import { followVersion } from '../../webhook/cluster-version.ts';
-import type { NativeEnvSupport } from '../../webhook/native-env.ts';
+import type { NativeEnvSupport } from '../../webhook/admission/native-env.ts';
+import { followVersion } from '../../webhook/kubernetes/cluster-version.ts';
 import { until } from '../support/until.ts';
 
 /** Follows what `ask` answers; collects what is told and what is logged. */

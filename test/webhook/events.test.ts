@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { buckets } from '../../webhook/events/buckets.ts';
 import { eventFor } from '../../webhook/events/event.ts';
-import { Recent } from '../../webhook/events/recent.ts';
+import { LruMap } from '../../webhook/events/lru.ts';
+import { tokenBuckets } from '../../webhook/events/token-bucket.ts';
 
 const TARGET = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'u-1' };
 const REFUSED = { event: 'PodRefused', reason: 'bad-annotation', message: 'so it is' } as const;
@@ -11,7 +11,7 @@ const NOW = new Date('2026-01-02T03:04:05Z');
 
 describe('an allowance', () => {
 	test('gives the burst at once and then one each refill, key by key', () => {
-		const take = buckets({ burst: 2, refill: 1_000, keys: 10 });
+		const take = tokenBuckets({ burst: 2, refill: 1_000, keys: 10 });
 		expect([take('a', 0), take('a', 1), take('a', 2), take('b', 3)]).toEqual([true, true, false, true]);
 		expect([take('a', 500), take('a', 1_001), take('a', 1_002)]).toEqual([false, true, false]);
 	});
@@ -19,7 +19,7 @@ describe('an allowance', () => {
 	test('never gives more than the burst and one a refill, whatever the times', () => {
 		fc.assert(
 			fc.property(fc.array(fc.nat(500), { minLength: 1, maxLength: 300 }), (pauses) => {
-				const take = buckets({ burst: 3, refill: 100, keys: 5 });
+				const take = tokenBuckets({ burst: 3, refill: 100, keys: 5 });
 				let now = 0;
 				let taken = 0;
 				for (const pause of pauses) {
@@ -33,7 +33,7 @@ describe('an allowance', () => {
 });
 
 test('what is remembered is bounded, and what was set longest ago goes first', () => {
-	const recent = new Recent<number>(3);
+	const recent = new LruMap<number>(3);
 	for (const [i, key] of ['a', 'b', 'c', 'a', 'd'].entries()) recent.set(key, i);
 	expect(['a', 'b', 'c', 'd'].map((key) => recent.get(key))).toEqual([3, undefined, 2, 4]);
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseTemplate, parseTemplateVariable, templateVariable } from '../../contract/compose.ts';
 import { parseSealed, sealedVariable } from '../../contract/sealed.ts';
-import { admit } from '../../webhook/admit.ts';
+import { admit } from '../../webhook/admission/admit.ts';
 import { readSettings } from '../../webhook/settings.ts';
 import { askingPods } from './support/arbitrary-pods.ts';
 import { podOf } from './support/pods.ts';

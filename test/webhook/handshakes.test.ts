@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { handshakeLog } from '../../webhook/handshakes.ts';
+import { handshakeLog } from '../../webhook/server/handshakes.ts';
 import { collectLogs } from './support/logs.ts';
 
 const REJECTED = 'TLS handshake failed: the caller rejects the certificate';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { admit } from '../../webhook/admit.ts';
-import { MOST_ADDED, MOST_PIECES, MOST_USERS } from '../../webhook/limits.ts';
-import { encodeReview } from '../../webhook/review.ts';
+import { admit } from '../../webhook/admission/admit.ts';
+import { MOST_ADDED, MOST_PIECES, MOST_USERS } from '../../webhook/admission/limits.ts';
+import { encodeReview } from '../../webhook/admission/review.ts';
 import { ASKS, podOf } from './support/pods.ts';
 import { request } from './support/request.ts';
 import { settings } from './support/settings.ts';

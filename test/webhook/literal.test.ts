@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { admit } from '../../webhook/admit.ts';
+import { admit } from '../../webhook/admission/admit.ts';
 import { anyValue } from '../fetcher/support/values.ts';
 import { buildKubeletHelper } from '../support/kubernetes/go-helper.ts';
 import { runProcess } from '../support/process.ts';

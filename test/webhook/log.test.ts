@@ -2,8 +2,8 @@ import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import type { Logger } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { logDecision } from '../../webhook/decision-log.ts';
 import { type LogFormat, openLog } from '../../webhook/log.ts';
+import { logDecision } from '../../webhook/server/decision-log.ts';
 import { until } from '../support/until.ts';
 import { request } from './support/request.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { admit } from '../../webhook/admit.ts';
+import { admit } from '../../webhook/admission/admit.ts';
 import { prefixed } from './support/pods.ts';
 import { request } from './support/request.ts';
 import { settings } from './support/settings.ts';
@@ -139,7 +139,7 @@ describe('the Vault role that is made from the service account', () => {
 	const made = (serviceAccountName: string, template: string) => {
 		const pod = withSpec({ containers: [{}], serviceAccountName });
 		const decision = admit(request(pod), settings({ ENVTIER_DEFAULT_ROLE: template }).injection);
-		return decision.kind === 'inject' ? decision.plan.reading.role : decision;
+		return decision.kind === 'inject' ? decision.plan.fetchSpec.role : decision;
 	};
 
 	test('holds what the placeholders stand for, wherever and however often they stand', () => {

@@ -1,6 +1,6 @@
 import type { V1Volume, V1VolumeMount } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { admit } from '../../webhook/admit.ts';
+import { admit } from '../../webhook/admission/admit.ts';
 import { ASKS, podOf, WEB } from './support/pods.ts';
 import { request } from './support/request.ts';
 import { settings } from './support/settings.ts';

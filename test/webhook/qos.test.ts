@@ -1,6 +1,6 @@
 import type { V1PodSpec, V1ResourceRequirements } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { admit } from '../../webhook/admit.ts';
+import { admit } from '../../webhook/admission/admit.ts';
 import { ASKS, podOf, WEB } from './support/pods.ts';
 import { applied, request } from './support/request.ts';
 import { type Env, settings } from './support/settings.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { amountOf, exceeding, sameAmount } from '../../webhook/quantities.ts';
+import { amountOf, exceeding, sameAmount } from '../../webhook/pod/quantities.ts';
 
 describe('an amount', () => {
 	test.each([

@@ -1,7 +1,7 @@
 import type { V1Container, V1EnvVar, V1Pod } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { admit } from '../../webhook/admit.ts';
-import type { Decision } from '../../webhook/decision.ts';
+import { admit } from '../../webhook/admission/admit.ts';
+import type { Decision } from '../../webhook/admission/decision.ts';
 import { ASKS, type Asks, podOf, prefixed, WEB } from './support/pods.ts';
 import { whole } from './support/reconciled.ts';
 import { applied, request } from './support/request.ts';

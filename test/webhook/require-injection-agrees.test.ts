@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { V1ValidatingAdmissionPolicy } from '@kubernetes/client-node';
 import { expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { DECIDING_VARIABLES } from '../../webhook/fetcher-fields.ts';
+import { DECIDING_VARIABLES } from '../../webhook/patch/fetcher-fields.ts';
 
 const DEPLOY = join(import.meta.dirname, '../../deploy');
 const text = readFileSync(join(DEPLOY, 'manifests/base/require-injection.yaml'), 'utf8');

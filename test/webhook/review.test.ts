@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeReview, encodeReview } from '../../webhook/review.ts';
+import { decodeReview, encodeReview } from '../../webhook/admission/review.ts';
 import { review } from './support/request.ts';
 
 const POD = { metadata: { name: 'web' } };

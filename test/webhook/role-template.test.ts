@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isAmbiguousRole } from '../../webhook/role-template.ts';
+import { isAmbiguousRole } from '../../webhook/admission/role-template.ts';
 
 const filled = (template: string, namespace: string, account: string): string =>
 	template.replaceAll('{namespace}', namespace).replaceAll('{serviceAccount}', account).toLowerCase();

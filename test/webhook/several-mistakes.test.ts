@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { admit } from '../../webhook/admit.ts';
+import { admit } from '../../webhook/admission/admit.ts';
 import { ASKS, type Asks, podOf } from './support/pods.ts';
 import { request } from './support/request.ts';
 import { settings } from './support/settings.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { admit } from '../../webhook/admit.ts';
+import { admit } from '../../webhook/admission/admit.ts';
 import { ASKS, podOf } from './support/pods.ts';
 import { request } from './support/request.ts';
 import { settings } from './support/settings.ts';

@@ -1,6 +1,6 @@
 import type { V1Container, V1NodeSelectorRequirement, V1PodSpec } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { admit } from '../../webhook/admit.ts';
+import { admit } from '../../webhook/admission/admit.ts';
 import { podOf } from './support/pods.ts';
 import { request } from './support/request.ts';
 import { settings } from './support/settings.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { parsePair } from './pair.ts';
+import { parseKeyPair } from './key-pair.ts';
 import { type CertificateSource, isValidAt, type Pair } from './source.ts';
 
 /** Which files hold the pair, and how often they are looked at. */
@@ -74,7 +74,7 @@ class FileSource implements CertificateSource {
 			this.#refused = '';
 			return;
 		}
-		const read = parsePair(certificate, key, new Date());
+		const read = parseKeyPair(certificate, key, new Date());
 		if (!read.ok) {
 			this.#refuse(read.error);
 			return;
@@ -100,6 +100,6 @@ export function openCertificateFiles(files: CertificateFiles, log: Logger): Resu
 	} catch (error) {
 		return err(unreadable(error));
 	}
-	const pair = parsePair(...texts, new Date());
+	const pair = parseKeyPair(...texts, new Date());
 	return pair.ok ? { ok: true, value: new FileSource(files, pair.value, log) } : pair;
 }

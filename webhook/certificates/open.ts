@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { openCertificateFiles } from './files.ts';
+import type { CertificateSettings } from './settings.ts';
 import type { CertificateSource } from './source.ts';
-import type { CertificateSettings } from './wishes.ts';
 
 /** Milliseconds between looks at files. */
 const RELOAD_INTERVAL = 10_000;
@@ -17,6 +17,6 @@ export async function openCertificates(
 	if (settings.kind === 'files') return openCertificateFiles({ ...settings, interval: RELOAD_INTERVAL }, log);
 	if (kubernetes === undefined) return err('there is no API server to keep it with');
 	// What makes certificates is some megabytes that a webhook with files need not have.
-	const { openSelfManaged } = await import('./self/source.ts');
+	const { openSelfManaged } = await import('./self-managed/source.ts');
 	return ok(await openSelfManaged(kubernetes, settings, log));
 }

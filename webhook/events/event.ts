@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { CoreV1Event } from '@kubernetes/client-node';
-import type { Decision } from '../decision.ts';
-import type { Owner } from '../owner.ts';
+import type { Decision } from '../admission/decision.ts';
+import type { Owner } from '../pod/owner-reference.ts';
 
 /** What happened to a pod, as it is told to whoever looks at its workload. Nothing in it holds a value of an annotation. */
 export type Happening =

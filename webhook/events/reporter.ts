@@ -2,11 +2,11 @@ import type { Logger } from 'pino';
 import { ok, type Result } from '../../contract/result.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { ApiFailure } from '../kubernetes/failure.ts';
-import type { Owner } from '../owner.ts';
-import { type Allowance, buckets } from './buckets.ts';
+import type { Owner } from '../pod/owner-reference.ts';
 import { eventFor, type Happening } from './event.ts';
-import { Recent } from './recent.ts';
+import { LruMap } from './lru.ts';
 import { isBetween, targetFinder } from './target.ts';
+import { type Allowance, tokenBuckets } from './token-bucket.ts';
 import { writeEvent } from './write.ts';
 
 /** What can become of something that might be told. */
@@ -84,10 +84,14 @@ export function eventReporter(
 	limits: EventLimits = LIMITS,
 ): EventReporter {
 	const targets = targetFinder(client);
-	const [forOwner, forTarget, forAll] = [buckets(limits.each), buckets(limits.each), buckets(limits.all)];
-	const [forCaller, forCallers] = [buckets(limits.questions), buckets(limits.allQuestions)];
-	const untold = new Recent<number>(COUNTED);
-	const warned = new Recent<true>(WARNED);
+	const [forOwner, forTarget, forAll] = [
+		tokenBuckets(limits.each),
+		tokenBuckets(limits.each),
+		tokenBuckets(limits.all),
+	];
+	const [forCaller, forCallers] = [tokenBuckets(limits.questions), tokenBuckets(limits.allQuestions)];
+	const untold = new LruMap<number>(COUNTED);
+	const warned = new LruMap<true>(WARNED);
 	const queue: Waiting[] = [];
 	let working: Promise<void> | undefined;
 	let closed = false;

@@ -1,8 +1,8 @@
 import { ok, type Result } from '../../contract/result.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { ApiFailure } from '../kubernetes/failure.ts';
-import { controllerOf, type Owner } from '../owner.ts';
-import { Recent } from './recent.ts';
+import { controllerOf, type Owner } from '../pod/owner-reference.ts';
+import { LruMap } from './lru.ts';
 
 /**
  * What stands between a pod and what people look at. Every other controller of Kubernetes makes pods itself and reports a refusal on itself
@@ -35,7 +35,7 @@ const keyOf = (namespace: string, { apiVersion, kind, name, uid }: Owner): strin
 
 /** Makes a finder that remembers what it found. */
 export function targetFinder(client: KubernetesClient): TargetFinder {
-	const known = new Recent<Owner | undefined>(REMEMBERED);
+	const known = new LruMap<Owner | undefined>(REMEMBERED);
 	const ask = async (namespace: string, owner: Owner): Promise<Result<Owner | undefined, ApiFailure>> => {
 		const path = BETWEEN[`${owner.apiVersion} ${owner.kind}`];
 		if (path === undefined) return ok(undefined);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openKubernetes } from '../../../webhook/kubernetes/client.ts';
-import { followNamespaces } from '../../../webhook/namespaces.ts';
+import { followNamespaces } from '../../../webhook/kubernetes/namespaces.ts';
 import { startTcpProxy } from '../../support/fault-proxy.ts';
 import { call } from '../../support/http.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';

@@ -1,4 +1,4 @@
-import { admit } from '../../../webhook/admit.ts';
+import { admit } from '../../../webhook/admission/admit.ts';
 import { type FaultFixture, startFaultFixture } from '../../fetcher/faults/fault.ts';
 import { vaultEnv } from '../../fetcher/support/backends.ts';
 import { makePod, type Run, runFetcher } from '../../fetcher/support/fetcher.ts';

@@ -1,8 +1,8 @@
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { admit } from '../../../webhook/admit.ts';
-import { STATUS_ANNOTATION } from '../../../webhook/annotations.ts';
+import { admit } from '../../../webhook/admission/admit.ts';
+import { STATUS_ANNOTATION } from '../../../webhook/annotations/annotations.ts';
 import { type ArbitraryPod, askingPods } from '../support/arbitrary-pods.ts';
 import { applied, request } from '../support/request.ts';
 import { settings } from '../support/settings.ts';

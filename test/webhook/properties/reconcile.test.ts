@@ -1,8 +1,8 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isAddedVolume, isFetcherName } from '../../../webhook/added-names.ts';
-import { admit } from '../../../webhook/admit.ts';
+import { admit } from '../../../webhook/admission/admit.ts';
+import { isAddedVolume, isFetcherName } from '../../../webhook/pod/added-names.ts';
 import { askingPods } from '../support/arbitrary-pods.ts';
 import { forgedPods, stripped } from '../support/forged-pods.ts';
 import { ofInjection, whole } from '../support/reconciled.ts';

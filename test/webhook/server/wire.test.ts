@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { admit } from '../../../webhook/admit.ts';
+import { admit } from '../../../webhook/admission/admit.ts';
 import { type GoldenCase, goldenCases } from '../../golden/cases.ts';
 import { ASKS, podOf } from '../support/pods.ts';
 import { patched, request, review } from '../support/request.ts';

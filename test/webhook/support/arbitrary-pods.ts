@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { ANNOTATION_PREFIX } from '../../../contract/names.ts';
-import { ANNOTATIONS } from '../../../webhook/annotations.ts';
+import { ANNOTATIONS } from '../../../webhook/annotations/annotations.ts';
 
 /** A pod as decoded JSON: what the API server sends has these shapes, and fields that Envtier knows nothing of. */
 export type ArbitraryPod = {

@@ -1,10 +1,10 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import fc, { type Arbitrary } from 'fast-check';
-import { isAddedVolume, isFetcherName } from '../../../webhook/added-names.ts';
-import { STATUS_ANNOTATION } from '../../../webhook/annotations.ts';
-import type { ContainerFacts } from '../../../webhook/container.ts';
-import { type EarlierParts, takeOut } from '../../../webhook/earlier.ts';
-import { podAnnotations, podFacts } from '../../../webhook/pod.ts';
+import { STATUS_ANNOTATION } from '../../../webhook/annotations/annotations.ts';
+import { isAddedVolume, isFetcherName } from '../../../webhook/pod/added-names.ts';
+import type { ContainerFacts } from '../../../webhook/pod/container.ts';
+import { type EarlierParts, takeOut } from '../../../webhook/pod/earlier-injection.ts';
+import { podAnnotations, podFacts } from '../../../webhook/pod/pod.ts';
 import { type ArbitraryContainer, type ArbitraryPod, anyJson, askingPods } from './arbitrary-pods.ts';
 
 const status = fc.oneof(

@@ -36,7 +36,7 @@ const envelopes = fc
 const reviewed = (pods: Arbitrary<unknown>): Arbitrary<Buffer> => pods.map((pod) => text(review(pod)));
 
 /** What bodies are made of, by name. */
-const FAMILIES = {
+const KEYED_ANNOTATIONS = {
 	bytes: fc.uint8Array({ maxLength: 2000 }).map((bytes) => Buffer.from(bytes)),
 	'damaged reviews': damaged,
 	'any JSON': anyJson.map(text),
@@ -55,7 +55,7 @@ export interface Batch {
 
 /** `count` bodies of all families in turns, in batches of at most a hundred. */
 export function* fuzzed(count: number, seed: number): Generator<Batch> {
-	const families = Object.entries<Arbitrary<Buffer>>(FAMILIES);
+	const families = Object.entries<Arbitrary<Buffer>>(KEYED_ANNOTATIONS);
 	const size = Math.min(100, Math.ceil(count / families.length));
 	for (let made = 0, round = 0; made < count; round += 1) {
 		const [family, bodies] = families[round % families.length] ?? ['', fc.constant(GOOD)];

@@ -1,7 +1,7 @@
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
-import { isAddedVolume, isFetcherName } from '../../../webhook/added-names.ts';
-import { STATUS_ANNOTATION } from '../../../webhook/annotations.ts';
-import { FETCHER_FIELDS, isDeciding, SECURITY_FIELDS } from '../../../webhook/fetcher-fields.ts';
+import { STATUS_ANNOTATION } from '../../../webhook/annotations/annotations.ts';
+import { FETCHER_FIELDS, isDeciding, SECURITY_FIELDS } from '../../../webhook/patch/fetcher-fields.ts';
+import { isAddedVolume, isFetcherName } from '../../../webhook/pod/added-names.ts';
 
 const byText = (a: unknown, b: unknown): number => JSON.stringify(a).localeCompare(JSON.stringify(b));
 

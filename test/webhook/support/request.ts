@@ -1,7 +1,7 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import jsonpatch from 'fast-json-patch';
-import type { Decision } from '../../../webhook/decision.ts';
-import { type AdmissionRequest, decodeReview } from '../../../webhook/review.ts';
+import type { Decision } from '../../../webhook/admission/decision.ts';
+import { type AdmissionRequest, decodeReview } from '../../../webhook/admission/review.ts';
 
 /** What a test may say of a request besides its pod. */
 export interface RequestOverrides {

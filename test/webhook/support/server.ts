@@ -1,9 +1,9 @@
-import { type AppParts, createApp } from '../../../webhook/app.ts';
+import type { Rejection } from '../../../webhook/admission/rejection.ts';
+import type { AdmissionRequest } from '../../../webhook/admission/review.ts';
 import { openCertificateFiles } from '../../../webhook/certificates/files.ts';
-import type { Rejection } from '../../../webhook/decision.ts';
 import { createMetrics } from '../../../webhook/metrics.ts';
-import type { AdmissionRequest } from '../../../webhook/review.ts';
-import { serve } from '../../../webhook/server.ts';
+import { type AppParts, createApp } from '../../../webhook/server/app.ts';
+import { serve } from '../../../webhook/server/https.ts';
 import type { InjectionSettings } from '../../../webhook/settings.ts';
 import { type Authority, makeAuthority } from '../../support/tls.ts';
 import { type KubeletVolume, kubeletVolume } from './kubelet-volume.ts';

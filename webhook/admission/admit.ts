@@ -1,0 +1,122 @@
+import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import { err, type Result } from '../../contract/result.ts';
+import { type PodOptions, STATUS_ANNOTATION } from '../annotations/annotations.ts';
+import { parseAnnotations } from '../annotations/parse-annotations.ts';
+import { fetcherEnv } from '../patch/injected-objects.ts';
+import { changesFor } from '../patch/patch.ts';
+import { revertedChanges } from '../patch/reverted-changes.ts';
+import { countOf, NO_PARTS, takeOut } from '../pod/earlier-injection.ts';
+import { type PodFacts, podAnnotations, podFacts } from '../pod/pod.ts';
+import type { InjectionSettings } from '../settings.ts';
+import type { Decision } from './decision.ts';
+import { type FetchSpec, fetchSpecOf } from './fetch-spec.ts';
+import { tooManyEarlierParts, tooManyPieces, tooMuchText, tooMuchToParse } from './limits.ts';
+import { type Planned, planFor } from './plan.ts';
+import { type Rejection, reject } from './rejection.ts';
+import type { AdmissionRequest } from './review.ts';
+import { earlierReaders, parseStatus, sinceInjection, statusOf } from './status.ts';
+
+/**
+ * Decides what happens to the pod of an admission request. Pure: it does no I/O and never throws, whatever the pod looks like.
+ * Only the creation of a pod is ever changed; an update, a subresource or another kind is left alone, for a pod's containers cannot change later.
+ */
+export function admit(request: AdmissionRequest, settings: InjectionSettings): Decision {
+	if (request.operation !== 'CREATE' || request.kind !== 'Pod' || request.subResource !== '')
+		return { kind: 'skip', reason: 'not-a-pod-creation' };
+	if (request.excess !== undefined) return tooMuchToParse(request.excess);
+	// A pod that asks for nothing is none of our business, however odd the rest of it may be.
+	const annotations = podAnnotations(request.object);
+	if (!annotations.ok) return malformed(annotations.error);
+	if (!annotations.value?.size) return { kind: 'skip', reason: 'not-requested' };
+	const large = tooManyPieces(request.object);
+	if (large !== undefined) return large;
+	const pod = podFacts(request.object, annotations.value);
+	return pod.ok ? decide(pod.value, request.namespace, settings) : malformed(pod.error);
+}
+
+function malformed(error: string): Rejection {
+	return reject('malformed-pod', `this is not a pod as the Kubernetes API has it: ${error}`);
+}
+
+function decide(pod: PodFacts, namespace: string, settings: InjectionSettings): Decision {
+	const annotations = pod.annotations ?? new Map<string, string>();
+	if (annotations.get(`${ANNOTATION_PREFIX}inject`) === 'false') return { kind: 'skip', reason: 'opted-out' };
+	const read = parseAnnotations(annotations);
+	if (!read.ok) return read.error;
+	const { deployment } = read.value;
+	if (deployment === undefined)
+		return reject(
+			'deployment-missing',
+			`the pod has annotations under ${ANNOTATION_PREFIX} but not ${ANNOTATION_PREFIX}deployment, which says whose secrets it gets: add it, or set ${ANNOTATION_PREFIX}inject to "false"`,
+		);
+	const fetchSpec = fetchSpecOf({ ...read.value, deployment }, pod.serviceAccount, namespace, settings);
+	if (!fetchSpec.ok) return fetchSpec.error;
+	const status = annotations.get(STATUS_ANNOTATION);
+	return status === undefined
+		? inject(pod, read.value, fetchSpec.value, settings)
+		: reconcile(pod, status, read.value, fetchSpec.value, settings);
+}
+
+/** A pod that was not injected before. */
+function inject(
+	pod: PodFacts,
+	asks: PodOptions,
+	fetchSpec: FetchSpec,
+	settings: InjectionSettings,
+): Decision {
+	const planned = plan(pod, asks, fetchSpec, settings);
+	if (!planned.ok) return planned.error;
+	const status = statusOf(planned.value.plan, asks, settings);
+	const from = { pod, parts: NO_PARTS, plan: planned.value.plan, settings, earlierImage: undefined, status };
+	const patch = changesFor(from).flatMap(({ operations }) => operations);
+	return { kind: 'inject', ...planned.value, patch, reconciled: [] };
+}
+
+/**
+ * A pod that says it was injected: reinvocation, or a copy of a running pod. It is planned for as if it had not been, and what it has
+ * with our names is brought to that plan, whoever has put it there (ADR 53).
+ */
+function reconcile(
+	pod: PodFacts,
+	text: string,
+	asks: PodOptions,
+	fetchSpec: FetchSpec,
+	settings: InjectionSettings,
+): Decision {
+	const { pod: bare, parts } = takeOut(pod);
+	const many = tooManyEarlierParts(countOf(parts));
+	if (many !== undefined) return many;
+	const said = parseStatus(text);
+	const readers = asks.containers ?? earlierReaders(said, bare, parts, asks);
+	const planned = plan(
+		bare,
+		readers === undefined ? asks : { ...asks, containers: readers },
+		fetchSpec,
+		settings,
+	);
+	if (!planned.ok) return sinceInjection(planned.error);
+	const status = statusOf(planned.value.plan, asks, settings);
+	const from = { pod, parts, plan: planned.value.plan, settings, earlierImage: said.image, status };
+	const changes = changesFor(from);
+	if (changes.length === 0) return { kind: 'skip', reason: 'already-injected' };
+	return {
+		kind: 'inject',
+		plan: planned.value.plan,
+		warnings: [...planned.value.warnings, ...revertedChanges(changes)],
+		patch: changes.flatMap(({ operations }) => operations),
+		reconciled: changes.map(({ what }) => what),
+	};
+}
+
+function plan(
+	pod: PodFacts,
+	asks: PodOptions,
+	fetchSpec: FetchSpec,
+	settings: InjectionSettings,
+): Result<Planned, Rejection> {
+	const planned = planFor(pod, asks, fetchSpec, settings);
+	if (!planned.ok) return planned;
+	const { fetchers } = planned.value.plan;
+	const long = tooMuchText(fetchers.map(({ volumes }) => fetcherEnv(fetchSpec, volumes, settings)));
+	return long === undefined ? planned : err(long);
+}

@@ -1,0 +1,22 @@
+import type { Operation } from '../patch/json-patch.ts';
+import type { Plan } from './injection-plan.ts';
+import type { InjectReason, SkipReason } from './reasons.ts';
+import type { Rejection } from './rejection.ts';
+
+/** What is to happen to one pod. */
+export type Decision =
+	| {
+			readonly kind: 'inject';
+			readonly plan: Plan;
+			readonly patch: readonly Operation[];
+			readonly warnings: readonly string[];
+			/** What was changed of an earlier injection, as people would say it; empty for a pod that was not injected before. */
+			readonly reconciled: readonly string[];
+	  }
+	| { readonly kind: 'skip'; readonly reason: SkipReason }
+	| Rejection;
+
+/** What an injection is counted and logged under. */
+export function injectReason({ reconciled }: Extract<Decision, { kind: 'inject' }>): InjectReason {
+	return reconciled.length === 0 ? 'requested' : 'reconciled';
+}

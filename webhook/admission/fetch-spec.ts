@@ -1,0 +1,143 @@
+import { composeOrder, type Template } from '../../contract/compose.ts';
+import type { EmptyPolicy } from '../../contract/empty.ts';
+import type { Format } from '../../contract/formats.ts';
+import { ANNOTATION_PREFIX, parseRole } from '../../contract/names.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { type Scope, TIERS, type Tier, tierPath } from '../../contract/tiers.ts';
+import type { PodOptions } from '../annotations/annotations.ts';
+import { needsFiles } from '../annotations/selections.ts';
+import type { InjectionSettings } from '../settings.ts';
+import { tooManyOfKeys } from './limits.ts';
+import type { NativeVariable } from './native-env.ts';
+import { organizationOf } from './organization.ts';
+import { quoted } from './redact.ts';
+import { type Rejection, reject } from './rejection.ts';
+
+/** What the fetchers of one pod read, and as whom. */
+export interface FetchSpec {
+	readonly scope: Scope;
+	readonly tiers: readonly Tier[];
+	readonly require: readonly string[];
+	readonly empty: EmptyPolicy;
+	/** Variables by which programs run code that may be handed over. */
+	readonly allow: readonly string[];
+	/** Empty when no container reads a file. */
+	readonly formats: readonly Format[];
+	/** Handed over by the kubelet; their keys are required. */
+	readonly variables: readonly NativeVariable[];
+	/** Templates as they were written, by the key that is composed. */
+	readonly templates: ReadonlyMap<string, string>;
+	/** Sealed values as they were written, by key. */
+	readonly sealed: ReadonlyMap<string, string>;
+	readonly role: string;
+}
+
+/** What a pod reads: its annotations, filled up with the settings' defaults. */
+export function fetchSpecOf(
+	options: PodOptions & { readonly deployment: string },
+	serviceAccount: string,
+	namespace: string,
+	settings: InjectionSettings,
+): Result<FetchSpec, Rejection> {
+	const org = organizationOf(options.org, namespace, settings);
+	if (!org.ok) return org;
+	const scope = scopeOf(options, org.value);
+	const tiers = chosenTiers(options, scope);
+	if (!tiers.ok) return tiers;
+	const role = roleOf(options.role ?? settings.defaultRole, serviceAccount, namespace);
+	if (!role.ok) return role;
+	const variables = options.env ?? [];
+	const formats = formatsOf(options);
+	if (!formats.ok) return formats;
+	const many = tooManyOfKeys(options.each.compose.size + options.each.sealed.size);
+	if (many !== undefined) return err(many);
+	const composed = [...options.each.compose];
+	const circle = composedInCircle(new Map(composed.map(([key, { template }]) => [key, template])));
+	if (circle !== undefined) return err(circle);
+	return ok({
+		scope,
+		tiers: tiers.value,
+		require: [...new Set([...(options.require ?? []), ...variables.map(({ key }) => key)])],
+		empty: options.empty ?? settings.empty,
+		allow: options.allow ?? [],
+		formats: formats.value,
+		variables,
+		templates: new Map(composed.map(([key, { text }]) => [key, text])),
+		sealed: options.each.sealed,
+		role: role.value,
+	});
+}
+
+/** Which files are written: what the pod says, else one to source unless nothing but native variables is asked for. */
+function formatsOf(options: PodOptions): Result<readonly Format[], Rejection> {
+	const { format, env = [] } = options;
+	const filed = needsFiles(options);
+	const formats = format ?? (env.length === 0 || filed !== undefined ? ['shell'] : []);
+	if (formats.length > 0) return ok(formats);
+	if (filed !== undefined) return err(noFiles(filed));
+	return env.length === 0 ? err(nothing()) : ok([]);
+}
+
+/** The composed values that need one another in a circle, none of which could be the first. */
+function composedInCircle(templates: ReadonlyMap<string, Template>): Rejection | undefined {
+	const order = composeOrder(templates);
+	if (order.ok) return undefined;
+	const [first = ''] = order.error;
+	return reject(
+		'bad-annotation',
+		`annotation ${quoted(`${ANNOTATION_PREFIX}compose.${first}`)} must not refer to itself by way of others: ${order.error.map((key) => quoted(key)).join(' needs ')}`,
+	);
+}
+
+function noFiles(annotation: string): Rejection {
+	return reject(
+		'nothing-to-deliver',
+		`annotation ${ANNOTATION_PREFIX}${annotation} is about files, but with ${ANNOTATION_PREFIX}format "none" there are none: remove one of the two`,
+	);
+}
+
+function nothing(): Rejection {
+	return reject(
+		'nothing-to-deliver',
+		`annotation ${ANNOTATION_PREFIX}format is "none", so the pod would get nothing: remove it, or name keys in ${ANNOTATION_PREFIX}env`,
+	);
+}
+
+function scopeOf(options: PodOptions & { readonly deployment: string }, org: string | undefined): Scope {
+	return {
+		deployment: options.deployment,
+		...(org === undefined ? {} : { org }),
+		...(options.service === undefined ? {} : { service: options.service }),
+	};
+}
+
+/** The tiers to read: those asked for, each of which must have its name, else all whose name is known. */
+function chosenTiers(options: PodOptions, scope: Scope): Result<readonly Tier[], Rejection> {
+	if (options.tiers === undefined) return ok(TIERS.filter((tier) => tierPath(tier, scope) !== undefined));
+	const nameless = options.tiers.find((tier) => tierPath(tier, scope) === undefined);
+	if (nameless === undefined) return ok(options.tiers);
+	return err(
+		reject(
+			'tier-without-name',
+			`annotation ${ANNOTATION_PREFIX}tiers asks for the tier "${nameless}", but nothing says which: set ${ANNOTATION_PREFIX}${nameless}`,
+		),
+	);
+}
+
+/**
+ * The Vault role, its placeholders filled in. The name of a service account that exists is always fit for a role's name; only the
+ * length can go wrong. Webhooks are asked before the API server has validated the pod, so any text may stand there.
+ */
+function roleOf(template: string, serviceAccount: string, namespace: string): Result<string, Rejection> {
+	const role = template.replace(/\{(serviceAccount|namespace)\}/g, (_, placeholder) =>
+		placeholder === 'namespace' ? namespace : serviceAccount,
+	);
+	const parsed = parseRole(role);
+	if (parsed.ok) return parsed;
+	return err(
+		reject(
+			'bad-annotation',
+			`the Vault role made from "${template}" for service account ${quoted(serviceAccount)} must be ${parsed.error}: name a role in ${ANNOTATION_PREFIX}role`,
+		),
+	);
+}

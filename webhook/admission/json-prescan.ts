@@ -1,0 +1,234 @@
+/**
+ * One pass over the bytes of a review, before JSON.parse: what it would cost to parse is told for a few nanoseconds a byte, and so is where the costly parts lie, so
+ * that the rest can be parsed without them. Bytes that are no JSON get some answer; JSON.parse refuses them afterwards.
+ */
+
+/** The most that is parsed. */
+export interface Bounds {
+	/** Lists and objects in each other. */
+	readonly depth: number;
+	/** Lists, objects, and commas between what is in them. Each costs up to a third of a microsecond. */
+	readonly values: number;
+	/** Different names of members; each costs up to a microsecond more than one that was there before. */
+	readonly names: number;
+}
+
+/** A bound that a body goes beyond. */
+export type Excess = keyof Bounds;
+
+/** What one pass has found. */
+export interface PrescanResult {
+	/** Undefined: the body without `ignored` is within all bounds. */
+	readonly excess: Excess | undefined;
+	/** Where what nobody looks at lies: `request.object.metadata.managedFields`, half of a large pod. */
+	readonly ignored: readonly Range[];
+	/** Where the long members of the review, its request, its object and that object's metadata lie, one after the other and none in another. */
+	readonly long: readonly Range[];
+}
+
+/** Bytes from `start` to before `end`. */
+export interface Range {
+	readonly start: number;
+	readonly end: number;
+}
+
+/** From the whole to the metadata: only members of these are told apart. */
+const PATH = ['request', 'object', 'metadata'].map((name) => Buffer.from(name));
+const MANAGED = Buffer.from('managedFields');
+/** Bytes; what is shorter is parsed soon enough whatever it is. */
+const LONG = 4096;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const LIST = 0x5b;
+const OBJECT = 0x7b;
+const LIST_END = 0x5d;
+const OBJECT_END = 0x7d;
+const BLANK = 0x20;
+/** By the code of a sign, whether it means something outside of strings: one look where six comparisons take three times as long. */
+const SIGNS: Uint8Array = new Uint8Array(256);
+for (const sign of [QUOTE, COMMA, LIST, OBJECT, LIST_END, OBJECT_END]) SIGNS[sign] = 1;
+
+/** Looks at a body once; takes time in proportion to its length and little memory, whatever is in it. */
+export function prescan(body: Buffer, bounds: Bounds): PrescanResult {
+	const reader = new Reader(body, bounds);
+	reader.read();
+	return reader;
+}
+
+/** The state of one pass. A class, for state in one object of one shape is what makes the pass fast. */
+class Reader implements PrescanResult {
+	excess: Excess | undefined;
+	readonly ignored: Range[] = [];
+	readonly long: Range[] = [];
+	private readonly body: Buffer;
+	private readonly bounds: Bounds;
+	private readonly names = new Names();
+	private values = 0;
+	private depth = 0;
+	/** How many objects on PATH are open, the whole among them; one that lies on it is as deep as its number says. */
+	private on = 0;
+	/** Of the member that is being read of an object on PATH: its name, and where its value starts; -1: none is being read. */
+	private name: Range = { start: 0, end: 0 };
+	private start = -1;
+	private isIgnored = false;
+	/** False within what is ignored, and when it is known that there is too much: then it only matters where things end. */
+	private counts = true;
+
+	constructor(body: Buffer, bounds: Bounds) {
+		this.body = body;
+		this.bounds = bounds;
+	}
+
+	read(): void {
+		const { body } = this;
+		const { length } = body;
+		const signs = SIGNS;
+		for (let i = 0; i < length; i += 1) {
+			// A loop within the loop: the engine makes it three times as fast as a `continue`.
+			while (i < length && signs[body[i] ?? 0] === 0) i += 1;
+			const sign = body[i];
+			if (sign === undefined) break;
+			i = !this.counts && this.depth > this.on ? this.skip(i) : this.take(sign, i);
+		}
+		// What breaks off was not counted, perhaps, so it must not be parsed either.
+		this.depth = this.on;
+		this.over(length);
+	}
+
+	/** Takes one sign that means something; gives where it, or what it begins, ends. */
+	private take(sign: number, at: number): number {
+		if (sign === QUOTE) return this.string(at);
+		if (sign === COMMA) this.comma(at);
+		else if (sign === OBJECT || sign === LIST) this.open(sign);
+		else this.close(at);
+		return at;
+	}
+
+	/** Where what is open below the objects on PATH ends, or the body; nothing in it matters from `from` on. A loop of its own, for brackets by the million. */
+	private skip(from: number): number {
+		const { body } = this;
+		const { length } = body;
+		let deep = this.depth - this.on;
+		const signs = SIGNS;
+		let i = from;
+		for (; i < length; i += 1) {
+			while (i < length && signs[body[i] ?? 0] === 0) i += 1;
+			const sign = body[i];
+			if (sign === QUOTE) i = endOfString(body, i + 1);
+			else if (sign === OBJECT || sign === LIST) deep += 1;
+			else if (sign === OBJECT_END || sign === LIST_END) deep -= 1;
+			if (deep === 0) break;
+		}
+		this.depth = this.on;
+		return i;
+	}
+
+	private open(sign: number): void {
+		if (this.counts) this.value();
+		if (sign === OBJECT && this.depth === this.on && this.isNext()) {
+			this.on += 1;
+			this.start = -1;
+		}
+		this.depth += 1;
+		if (this.depth > this.bounds.depth) this.beyond('depth');
+	}
+
+	private value(): void {
+		this.values += 1;
+		if (this.values > this.bounds.values) this.beyond('values');
+	}
+
+	private beyond(excess: Excess): void {
+		this.excess ??= excess;
+		this.counts = false;
+	}
+
+	/** Whether the object that opens is the next on PATH. */
+	private isNext(): boolean {
+		if (this.on === 0) return true;
+		const name = PATH[this.on - 1];
+		return this.start >= 0 && name !== undefined && this.isNamed(name);
+	}
+
+	private isNamed(name: Buffer): boolean {
+		const { start, end } = this.name;
+		return end - start === name.length && this.body.compare(name, 0, name.length, start, end) === 0;
+	}
+
+	private close(at: number): void {
+		this.over(at);
+		if (this.depth === this.on && this.on > 0) this.on -= 1;
+		if (this.depth > 0) this.depth -= 1;
+	}
+
+	private comma(at: number): void {
+		this.over(at);
+		if (this.counts) this.value();
+	}
+
+	/** A member of an object on PATH may end here. */
+	private over(end: number): void {
+		const { start } = this;
+		if (start < 0 || this.depth !== this.on) return;
+		this.start = -1;
+		if (this.isIgnored) this.ignored.push({ start, end });
+		if (end - start > LONG) this.long.push({ start, end });
+		this.isIgnored = false;
+		this.counts = this.excess === undefined;
+	}
+
+	/** Where the string ends that begins at `from`, or the colon that stands behind it. */
+	private string(from: number): number {
+		const { body } = this;
+		const end = endOfString(body, from + 1);
+		let next = end + 1;
+		for (let sign = body[next]; sign !== undefined && sign <= BLANK; sign = body[next]) next += 1;
+		if (body[next] !== COLON) return next - 1;
+		if (this.counts && this.names.add(body, from + 1, end) > this.bounds.names) this.beyond('names');
+		if (this.depth === this.on && this.on > 0) this.member({ start: from + 1, end }, next + 1);
+		return next;
+	}
+
+	private member(name: Range, start: number): void {
+		this.name = name;
+		this.start = start;
+		this.isIgnored = this.on > PATH.length && this.isNamed(MANAGED);
+		this.counts = this.excess === undefined && !this.isIgnored;
+	}
+}
+
+/** Where the string ends whose text begins at `from`. */
+function endOfString(body: Buffer, from: number): number {
+	let at = from;
+	for (let sign = body[at]; sign !== undefined && sign !== QUOTE; sign = body[at])
+		at += sign === BACKSLASH ? 2 : 1;
+	return at;
+}
+
+/** Counts names by what they are hashed to, a few too little. Each body has a hash of its own, so that nobody can look for names that hash alike beforehand. */
+class Names {
+	private readonly basis = Math.floor(Math.random() * 2 ** 32);
+	private count = 0;
+	private readonly marks = new Uint8Array(2 ** 18);
+
+	/** Gives how many there are with this one. */
+	add(body: Buffer, start: number, end: number): number {
+		const mark = hash(this.basis, body, start, Math.min(end, start + HASHED)) & (this.marks.length - 1);
+		this.count += 1 - (this.marks[mark] ?? 0);
+		this.marks[mark] = 1;
+		return this.count;
+	}
+}
+
+/** Bytes of a name that count; the longest of Kubernetes have 317. */
+const HASHED = 512;
+
+/** FNV-1a with a basis of one's own, folded. */
+function hash(basis: number, body: Buffer, start: number, end: number): number {
+	let value = basis;
+	for (let i = start; i < end; i += 1) value = Math.imul(value ^ (body[i] ?? 0), 0x01000193);
+	return value ^ (value >>> 15);
+}

@@ -1,0 +1,17 @@
+import type { Result } from '../../contract/result.ts';
+import type { RejectReason } from './reasons.ts';
+
+/**
+ * How the organization label of a namespace is used: not at all; for pods that name no organization; for all pods, which
+ * must not name another one.
+ */
+export const ORG_LABEL_MODES = ['ignore', 'default', 'enforce'] as const;
+
+/** One of ORG_LABEL_MODES. */
+export type OrgLabelMode = (typeof ORG_LABEL_MODES)[number];
+
+/** The label's value, undefined for a namespace without it; or why it is not known. */
+export type OrgLabel = Result<
+	string | undefined,
+	Extract<RejectReason, 'namespace-unknown' | 'namespace-outdated'>
+>;

@@ -1,0 +1,38 @@
+const SHOWN = 5;
+/** Annotations may hold 256 KiB; what is odd about a value shows early. */
+const SCANNED = 4096;
+
+const KINDS: readonly (readonly [RegExp, string])[] = [
+	[/[A-Z]/, 'upper-case letters'],
+	[/ /, 'blanks'],
+	[/\s/, 'line breaks or other white space'],
+	[/\p{C}/u, 'control characters'],
+	[/[^!-~]/, 'letters or signs outside ASCII'],
+];
+
+function kindOf(character: string): string {
+	return KINDS.find(([pattern]) => pattern.test(character))?.[1] ?? `"${character}"`;
+}
+
+/**
+ * Describes a refused value without repeating it: people paste secrets into wrong places, and a refusal is seen by many.
+ * `9 characters, with upper-case letters and "/"`.
+ */
+export function redact(value: string): string {
+	if (value === '') return 'empty';
+	const odd = [...value.slice(0, SCANNED)].filter((character) => !/[a-z0-9]/.test(character));
+	const kinds = [...new Set(odd.map(kindOf))];
+	const length = value.length === 1 ? '1 character' : `${value.length} characters`;
+	if (kinds.length === 0) return `${length}, lower-case letters and digits only`;
+	const seen = kinds.length > SHOWN ? [...kinds.slice(0, SHOWN), 'others'] : kinds;
+	const last = seen.pop();
+	return `${length}, with ${seen.length === 0 ? last : `${seen.join(', ')} and ${last}`}`;
+}
+
+const NAME_SHOWN = 63;
+
+/** A name that someone typed, fit for one line of a message: what is invisible or turns the writing round is replaced, long ones are cut. */
+export function quoted(name: string): string {
+	const cut = name.length > NAME_SHOWN ? `${name.slice(0, NAME_SHOWN)}…` : name;
+	return JSON.stringify(cut).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
+}

@@ -1,0 +1,168 @@
+import { err, ok, type Result } from '../../contract/result.ts';
+import type { Operation } from '../patch/json-patch.ts';
+import { summaryOf } from '../patch/reverted-changes.ts';
+import { controllerOf, type Owner } from '../pod/owner-reference.ts';
+import type { Decision } from './decision.ts';
+import { type Excess, prescan, type Range } from './json-prescan.ts';
+import { BODY_BOUNDS, excessOf, MOST_UNSEEN } from './limits.ts';
+import type { RejectReason } from './reasons.ts';
+
+/** What Kubernetes asks (`admission.k8s.io/v1`, AdmissionReview.request), as far as a decision needs it. */
+export interface AdmissionRequest {
+	readonly uid: string;
+	readonly operation: string;
+	readonly kind: string;
+	/** Empty for the resource itself. */
+	readonly subResource: string;
+	readonly namespace: string;
+	/** The pod's name, or what the API server will make one from; empty when it has neither. */
+	readonly name: string;
+	readonly dryRun: boolean;
+	/** The controller that creates the pod, as the pod says. */
+	readonly owner: Owner | undefined;
+	/** Undefined as well where there is an `excess`: then it was not parsed. */
+	readonly object: unknown;
+	/** What the review has too much of to be parsed, if anything. */
+	readonly excess: Excess | undefined;
+}
+
+/** What is answered (`admission.k8s.io/v1`, AdmissionReview.response). */
+interface AdmissionResponse {
+	readonly uid: string;
+	readonly allowed: boolean;
+	readonly patchType?: 'JSONPatch';
+	/** JSON Patch, base64. */
+	readonly patch?: string;
+	readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
+	readonly warnings?: readonly string[];
+	/** The API server puts the webhook's name before each key. */
+	readonly auditAnnotations: Readonly<Record<string, string>>;
+}
+
+const VERSION = 'admission.k8s.io/v1';
+/** What a uid may be: the API server sends UUIDs; whatever is echoed is bounded. */
+const UID_MAX = 128;
+/** The longest name that Kubernetes allows; what is longer does not come from the API server and is not worth a log line. */
+const NAME_MAX = 253;
+
+type Member = Readonly<Record<string, unknown>>;
+
+function member(value: unknown): Member | undefined {
+	return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Member) : undefined;
+}
+
+function string(value: unknown): string {
+	return typeof value === 'string' ? value.slice(0, NAME_MAX) : '';
+}
+
+/** What can be parsed of a body, and what the rest has too much of. */
+interface Readable {
+	readonly text: string;
+	readonly excess: Excess | undefined;
+}
+
+/** Of a long body the part that is parsed: all but what nobody looks at, or, where that is too much, all but what is long. */
+function readable(body: Buffer): Result<Readable> {
+	if (body.length <= MOST_UNSEEN) return ok({ text: textOf(body), excess: undefined });
+	const { excess, ignored, long } = prescan(body, BODY_BOUNDS);
+	const rest = without(body, excess === undefined ? ignored : long);
+	if (excess !== undefined && rest.length > MOST_UNSEEN) return err(`the body ${excessOf(excess)}`);
+	return ok({ text: textOf(rest), excess });
+}
+
+function textOf(body: Buffer): string {
+	const text = body.toString();
+	return text.startsWith('\ufeff') ? text.slice(1) : text;
+}
+
+const NULL = Buffer.from('null');
+
+/** The body with a null in the place of each of these values. */
+function without(body: Buffer, ranges: readonly Range[]): Buffer {
+	if (ranges.length === 0) return body;
+	const kept = ranges.flatMap(({ start }, i) => [body.subarray(ranges[i - 1]?.end ?? 0, start), NULL]);
+	return Buffer.concat([...kept, body.subarray(ranges.at(-1)?.end)]);
+}
+
+/**
+ * Decodes the body of a call. The error says what is wrong with the envelope, for whoever calls by hand: the API server does not get it wrong.
+ */
+export function decodeReview(body: Buffer): Result<AdmissionRequest> {
+	const part = readable(body);
+	if (!part.ok) return part;
+	const { text, excess } = part.value;
+	let parsed: unknown;
+	try {
+		parsed = JSON.parse(text);
+	} catch {
+		// The parser's message quotes the body, and the body may hold anything.
+		return err('the body is not JSON');
+	}
+	const review = member(parsed);
+	if (review?.['kind'] !== 'AdmissionReview' || review['apiVersion'] !== VERSION)
+		return err(`the body is not an AdmissionReview of ${VERSION}`);
+	const request = member(review['request']);
+	if (request === undefined) return err('the AdmissionReview has no request');
+	const uid = string(request['uid']);
+	if (uid === '' || uid.length > UID_MAX)
+		return err(`request.uid must be a string of 1 to ${UID_MAX} characters`);
+	const metadata = member(member(request['object'])?.['metadata']);
+	return ok({
+		uid,
+		operation: string(request['operation']),
+		kind: string(member(request['kind'])?.['kind']),
+		subResource: string(request['subResource']),
+		namespace: string(request['namespace']),
+		name: string(request['name']) || string(metadata?.['name']) || string(metadata?.['generateName']),
+		dryRun: request['dryRun'] === true,
+		owner: controllerOf(metadata),
+		object: excess === undefined ? request['object'] : undefined,
+		excess,
+	});
+}
+
+/** 403 is what Kubernetes' own admission answers for a pod that policy forbids. */
+const REFUSED = { code: 403, reason: 'Forbidden' } as const;
+/** For what will be different in a moment. */
+const NOT_NOW = { code: 503, reason: 'ServiceUnavailable' } as const;
+const TEMPORARY: ReadonlySet<RejectReason> = new Set(['namespace-unknown', 'namespace-outdated']);
+
+/** Encodes a decision as the AdmissionReview to answer with. */
+export function encodeReview(uid: string, decision: Decision): string {
+	return JSON.stringify({ apiVersion: VERSION, kind: 'AdmissionReview', response: response(uid, decision) });
+}
+
+function response(uid: string, decision: Decision): AdmissionResponse {
+	switch (decision.kind) {
+		case 'skip':
+			return { uid, allowed: true, auditAnnotations: { decision: 'skip', reason: decision.reason } };
+		case 'reject':
+			return {
+				uid,
+				allowed: false,
+				status: { ...(TEMPORARY.has(decision.reason) ? NOT_NOW : REFUSED), message: decision.message },
+				auditAnnotations: { decision: 'reject', reason: decision.reason },
+			};
+		case 'inject':
+			return {
+				uid,
+				allowed: true,
+				patchType: 'JSONPatch',
+				patch: encodePatch(decision.patch),
+				...(decision.warnings.length === 0 ? {} : { warnings: decision.warnings }),
+				auditAnnotations: {
+					decision: 'inject',
+					role: decision.plan.fetchSpec.role,
+					tiers: decision.plan.fetchSpec.tiers.join(','),
+					fetchers: decision.plan.fetchers.map((fetcher) => fetcher.container).join(','),
+					...(decision.reconciled.length === 0 ? {} : { reconciled: summaryOf(decision.reconciled) }),
+				},
+			};
+		default:
+			return decision satisfies never;
+	}
+}
+
+function encodePatch(patch: readonly Operation[]): string {
+	return Buffer.from(JSON.stringify(patch)).toString('base64');
+}

@@ -1,0 +1,72 @@
+import type { PodOptions } from '../annotations/annotations.ts';
+import { STATUS_ANNOTATION } from '../annotations/annotations.ts';
+import type { EarlierParts } from '../pod/earlier-injection.ts';
+import type { PodFacts } from '../pod/pod.ts';
+import type { InjectionSettings } from '../settings.ts';
+import type { Plan } from './injection-plan.ts';
+import type { Rejection } from './rejection.ts';
+
+/** What the status annotation says; anyone can type it, so nothing but the choice of containers rests on it. */
+export interface Status {
+	/** The image that the fetchers were given. */
+	readonly image: string | undefined;
+	/** The containers that were given secrets because the pod names none. */
+	readonly containers: readonly string[];
+}
+
+/** More names than this are not written down, so that the annotation stays short; then mounts tell who is meant. */
+const MOST_NAMES = 200;
+
+/** The status annotation's value: which init containers were added, of which image, and for whom where the pod does not say. */
+export function statusOf(plan: Plan, options: PodOptions, settings: InjectionSettings): string {
+	const readers = plan.fetchers.flatMap((fetcher) => fetcher.readers.map(({ name }) => name));
+	return JSON.stringify({
+		fetchers: plan.fetchers.map((fetcher) => fetcher.container),
+		image: settings.image,
+		containers: options.containers === undefined && readers.length <= MOST_NAMES ? readers : undefined,
+	});
+}
+
+const NOTHING: Status = { image: undefined, containers: [] };
+
+/** Reads a status annotation; what is not as injection writes it says nothing. */
+export function parseStatus(text: string): Status {
+	let parsed: unknown;
+	try {
+		parsed = JSON.parse(text);
+	} catch {
+		return NOTHING;
+	}
+	if (typeof parsed !== 'object' || parsed === null) return NOTHING;
+	const { image, containers } = parsed as Record<string, unknown>;
+	return {
+		image: typeof image === 'string' ? image : undefined,
+		containers: Array.isArray(containers) ? containers.filter((name) => typeof name === 'string') : [],
+	};
+}
+
+/**
+ * The containers that get secrets at a further review of a pod that names none: those of the first review. Others that are there now
+ * were added since, by webhooks that come after us. Undefined: all, as for a pod that was never injected.
+ */
+export function earlierReaders(
+	status: Status,
+	pod: PodFacts,
+	parts: EarlierParts,
+	options: PodOptions,
+): readonly string[] | undefined {
+	if (parts.fetchers.length + parts.volumes.length + parts.holders.length === 0) return undefined;
+	const { keys, prefix, wrap } = options.each;
+	const meant = new Set([...status.containers, ...keys.keys(), ...prefix.keys(), ...wrap.keys()]);
+	for (const { list, name } of parts.holders) if (list === 'containers') meant.add(name);
+	const readers = pod.containers.map(({ name }) => name).filter((name) => meant.has(name));
+	return readers.length === 0 ? undefined : readers;
+}
+
+/** The refusal of a pod that was injected before: what stands in the way was not there at the first review. */
+export function sinceInjection(rejection: Rejection): Rejection {
+	return {
+		...rejection,
+		message: `${rejection.message} (the pod was injected before, as ${STATUS_ANNOTATION} says: another webhook has changed it since, or it is a copy that was changed)`,
+	};
+}

@@ -1,0 +1,66 @@
+import { FORMAT_PATHS } from '../../contract/formats.ts';
+import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import type { PodOptions } from '../annotations/annotations.ts';
+import { isToBeWrapped, sourced } from '../annotations/selections.ts';
+import type { ContainerFacts } from '../pod/container.ts';
+import type { FetchSpec } from './fetch-spec.ts';
+import { quoted } from './redact.ts';
+import { type Rejection, reject } from './rejection.ts';
+
+/** What the shell calls itself in its complaints; also how a container that is wrapped already is known. */
+const NAME = 'envtier-wrap';
+
+/**
+ * What stands before the command of a container that is wrapped. The shell gets the container's own command and arguments as its parameters,
+ * so none of it is ever read by a shell; `exec` makes the program the first process, which gets the signals. The kubelet leaves
+ * "$@" as it is, and expands $(NAME) in what follows as before.
+ *
+ * @param path where the container sees its files (`parsePath`: nothing that a shell would take for its own)
+ */
+export function wrapper(path: string): readonly string[] {
+	return ['sh', '-c', `. ${path}/${FORMAT_PATHS.shell} && exec "$@"`, NAME];
+}
+
+/** Whether a command goes through the wrapper of that path, also when others have put something before it. */
+export function isWrapped(command: readonly string[], path: string): boolean {
+	const words = wrapper(path);
+	return command.some((_, at) => words.every((word, i) => command[at + i] === word));
+}
+
+/** How many words a wrapper has. */
+export const WRAPPER_LENGTH = 4;
+
+const SCRIPT = /^\. \/[^\s;|&$`]* && exec "\$@"$/;
+
+/** Where in a command wrappers begin, of whatever path. */
+export function wrappersIn(command: readonly string[]): readonly number[] {
+	return command.flatMap((word, i) => {
+		const at = i - (WRAPPER_LENGTH - 1);
+		if (word !== NAME || at < 0) return [];
+		const [shell, option, script = ''] = command.slice(at, i);
+		return shell === 'sh' && option === '-c' && SCRIPT.test(script) ? [at] : [];
+	});
+}
+
+/** Why one of the containers cannot be started through a shell. */
+export function wrapProblem(
+	readers: readonly ContainerFacts[],
+	options: PodOptions,
+	{ formats }: FetchSpec,
+): Rejection | undefined {
+	const annotation = sourced(options);
+	if (annotation === undefined) return undefined;
+	if (!formats.includes('shell'))
+		return reject(
+			'cannot-wrap',
+			`annotation ${ANNOTATION_PREFIX}${annotation} needs a file that a shell sources, but ${ANNOTATION_PREFIX}format does not name "shell": add it`,
+		);
+	const bare = readers.find(
+		({ name, command }) => isToBeWrapped(name, options) && (command === undefined || command.length === 0),
+	);
+	if (bare === undefined) return undefined;
+	return reject(
+		'cannot-wrap',
+		`container ${quoted(bare.name)} is to be wrapped but has no command, and the entry point of its image cannot be seen from here: write the command into the pod, or leave the container out with ${ANNOTATION_PREFIX}wrap.${bare.name} "false"`,
+	);
+}

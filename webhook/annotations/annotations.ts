@@ -1,0 +1,204 @@
+import { parseCodeVariables } from '../../contract/code-variables.ts';
+import { type EmptyPolicy, parseEmptyPolicy } from '../../contract/empty.ts';
+import { FORMATS, type Format, parseFormats } from '../../contract/formats.ts';
+import { parseKeys } from '../../contract/keys.ts';
+import { ANNOTATION_PREFIX, parseName, parseRole } from '../../contract/names.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { parsePrefixes, parseSelectedKeys } from '../../contract/selection.ts';
+import { parseTiers, TIERS, type Tier } from '../../contract/tiers.ts';
+import { type NativeVariable, parseNativeEnv } from '../admission/native-env.ts';
+import { CONTAINER_NAME, type KeyedOptions, listed, notSwitch, parseBoolean } from './keyed-annotations.ts';
+
+/** One annotation: how its value is read and what the reference says of it. */
+interface Annotation<T> {
+	/** The value, or what is accepted. */
+	readonly parse: (text: string) => Result<T>;
+	readonly meaning: string;
+	/** What holds without it, as the reference says it. */
+	readonly default: string;
+	readonly example: string;
+}
+
+/** 2³¹−1, the largest user or group id that Kubernetes accepts. */
+const ID_MAX = 2 ** 31 - 1;
+
+function parseOrder(text: string): Result<'first' | 'last'> {
+	return text === 'first' || text === 'last' ? ok(text) : err('"first" or "last"');
+}
+
+/** Root is no choice here: the fetcher never runs as root. */
+function parseUser(text: string): Result<number> {
+	const user = /^[1-9][0-9]{0,9}$/.test(text) ? Number(text) : Number.NaN;
+	return user <= ID_MAX ? ok(user) : err(`a whole number from 1 to ${ID_MAX}`);
+}
+
+function parseGroup(text: string): Result<number> {
+	const group = /^(?:0|[1-9][0-9]{0,9})$/.test(text) ? Number(text) : Number.NaN;
+	return group <= ID_MAX ? ok(group) : err(`a whole number from 0 to ${ID_MAX}`);
+}
+
+function parseContainers(text: string): Result<readonly string[]> {
+	const names = text.split(',').map((part) => part.trim());
+	if (names.some((name) => !CONTAINER_NAME.test(name)))
+		return err('a comma-separated list of container names of this pod');
+	if (new Set(names).size !== names.length)
+		return err('a comma-separated list of container names, each named once');
+	return ok(names);
+}
+
+/** In every container the kubelet mounts three of them into the first. */
+const KUBELETS_OWN = ['/etc', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
+
+/** Kubernetes forbids ":" and ".." in mount paths; the kernel's own file systems are no place for files. */
+function parsePath(text: string): Result<string> {
+	const rule =
+		'an absolute directory such as /secrets: letters, digits, "-", "_", "." and "/", no "..", no slash at the end, not below /proc, /sys or /dev, not /etc itself, at most 512 characters';
+	if (text.length > 512 || !/^(?:\/[-A-Za-z0-9_.]+)+$/.test(text)) return err(rule);
+	if (KUBELETS_OWN.includes(text)) return err(rule);
+	const segments = text.slice(1).split('/');
+	if (segments.some((segment) => /^\.+$/.test(segment))) return err(rule);
+	return ['proc', 'sys', 'dev'].includes(segments[0] ?? '') ? err(rule) : ok(text);
+}
+
+/**
+ * What a pod may say, by the name after the prefix. The one place for it: decisions read it, the reference in docs/ is
+ * made from it. There is none for Vault's address, CA, namespace or auth mount: those are the operator's, for a pod that
+ * chose where its token goes could choose a thief.
+ */
+export const ANNOTATIONS = {
+	deployment: {
+		parse: parseName,
+		meaning: 'the deployment whose secrets the pod gets; its presence asks for injection',
+		default: 'none: the pod is left as it is',
+		example: 'shop',
+	} as Annotation<string>,
+	service: {
+		parse: parseName,
+		meaning: 'the service within that deployment',
+		default: 'none: the service tier is not read',
+		example: 'web',
+	} as Annotation<string>,
+	inject: {
+		parse: parseBoolean,
+		meaning: '"false" opts the pod out, whatever else it says',
+		default: '"true"',
+		example: 'false',
+	} as Annotation<boolean>,
+	org: {
+		parse: parseName,
+		meaning: 'the organization whose secrets lie below all others',
+		default:
+			'the label of the same name on the namespace (ENVTIER_ORG_LABEL), else ENVTIER_DEFAULT_ORG; with neither, the organization tier is not read',
+		example: 'acme',
+	} as Annotation<string>,
+	role: {
+		parse: parseRole,
+		meaning: 'the Vault role to log in with',
+		default: 'ENVTIER_DEFAULT_ROLE, which is `{namespace}_{serviceAccount}` unless set',
+		example: 'shop_web',
+	} as Annotation<string>,
+	tiers: {
+		parse: parseTiers,
+		meaning: `which tiers to read, any of ${TIERS.join(', ')}; later ones in that order override earlier ones`,
+		default: 'every tier whose name is known',
+		example: 'deployment,service',
+	} as Annotation<readonly Tier[]>,
+	require: {
+		parse: notSwitch(parseKeys),
+		meaning: 'keys that must exist after the merge; without one of them the pod does not start',
+		default: 'none',
+		example: 'DATABASE_URL, SESSION_KEY',
+	} as Annotation<readonly string[]>,
+	allow: {
+		parse: parseCodeVariables,
+		meaning:
+			'variables by which programs run code (LD_PRELOAD, NODE_OPTIONS, PATH, …) that may come from secrets: whoever may write such a secret then runs code in this pod',
+		default: 'none: such a variable keeps the pod from starting',
+		example: 'NODE_OPTIONS',
+	} as Annotation<readonly string[]>,
+	empty: {
+		parse: parseEmptyPolicy,
+		meaning:
+			'what becomes of a secret whose value is empty: refuse (the pod does not start), skip (the key counts as missing in that tier, so the tier below shows through) or keep (an empty text is handed over)',
+		default: 'ENVTIER_EMPTY, which is refuse unless set',
+		example: 'keep',
+	} as Annotation<EmptyPolicy>,
+	containers: {
+		parse: parseContainers,
+		meaning: 'which containers get the files; an init container may be named too',
+		default: 'all containers, no init containers',
+		example: 'web, worker',
+	} as Annotation<readonly string[]>,
+	path: {
+		parse: parsePath,
+		meaning: 'the directory at which the files appear in these containers',
+		default: '/secrets',
+		example: '/run/envtier',
+	} as Annotation<string>,
+	format: {
+		parse: parseFormats,
+		meaning: `what to write, any of ${FORMATS.join(', ')}; or none`,
+		default: 'shell; none where envtier.dev/env is set',
+		example: 'shell, json',
+	} as Annotation<readonly Format[]>,
+	env: {
+		parse: notSwitch(parseNativeEnv),
+		meaning:
+			'keys to hand over as native environment variables, each KEY or VARIABLE=KEY; needs Kubernetes 1.35, but neither a shell nor a mount nor a UID of the image',
+		default: 'none',
+		example: 'DATABASE_URL, PGPASSWORD=POSTGRES_PASSWORD',
+	} as Annotation<readonly NativeVariable[]>,
+	keys: {
+		parse: notSwitch(listed(parseSelectedKeys)),
+		meaning:
+			'which keys the files of a container hold, each KEY or NAME=KEY to give it another name; each must exist',
+		default: 'all keys',
+		example: 'DATABASE_URL, TOKEN=WEB_TOKEN',
+	} as Annotation<string>,
+	prefix: {
+		parse: notSwitch(listed(parsePrefixes)),
+		meaning:
+			'the same by the beginning of keys: PREFIX, or OTHER=PREFIX to put OTHER in its place, or =PREFIX to leave it out',
+		default: 'all keys',
+		example: 'DB_, PG=POSTGRES_',
+	} as Annotation<string>,
+	wrap: {
+		parse: parseBoolean,
+		meaning:
+			'"true" starts each container that gets the files through a shell which sources them, so that neither image nor command need to be changed; each needs a command in the pod, and a shell in its image',
+		default: '"false"',
+		example: 'true',
+	} as Annotation<boolean>,
+	'run-as-user': {
+		parse: parseUser,
+		meaning: 'the UID that must be able to read the files, for containers whose UID the pod does not say',
+		default: 'ENVTIER_DEFAULT_UID, with a warning',
+		example: '1000',
+	} as Annotation<number>,
+	'run-as-group': {
+		parse: parseGroup,
+		meaning: 'the GID that the files belong to, for containers whose GID the pod does not say',
+		default: 'the same number as the UID',
+		example: '1000',
+	} as Annotation<number>,
+	'init-order': {
+		parse: parseOrder,
+		meaning: 'whether the fetcher runs before or after the pod’s other init containers and native sidecars',
+		default: 'first',
+		example: 'last',
+	} as Annotation<'first' | 'last'>,
+} as const;
+
+/** An annotation's name after the prefix. */
+export type AnnotationName = keyof typeof ANNOTATIONS;
+
+/** What a pod asks for: every annotation that it has, read. */
+export type PodOptions = {
+	readonly [K in AnnotationName]?: (typeof ANNOTATIONS)[K] extends Annotation<infer T> ? T : never;
+} & {
+	/** Those that come once for each key or container. */
+	readonly each: KeyedOptions;
+};
+
+/** Set by the webhook on every pod that it injects: what it decided, as JSON. Not for people to write. */
+export const STATUS_ANNOTATION = `${ANNOTATION_PREFIX}status`;

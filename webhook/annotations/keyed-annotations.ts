@@ -1,0 +1,134 @@
+import { holdsForeignReference, parseTemplate, type Template } from '../../contract/compose.ts';
+import { isKey, KEY_RULE } from '../../contract/keys.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { parseSealed } from '../../contract/sealed.ts';
+import { listText, parsePrefixes, parseSelectedKeys, type Selection } from '../../contract/selection.ts';
+
+/** Annotations of one family, `envtier.dev/FAMILY.MEMBER`: how each is read and what the reference says of them. */
+interface KeyedAnnotation<T> {
+	/** What stands behind the dot, as the reference writes it. */
+	readonly member: 'KEY' | 'CONTAINER';
+	readonly isMember: (text: string) => boolean;
+	/** What a member must be, for messages. */
+	readonly memberRule: string;
+	/** The value, or what is accepted. */
+	readonly parse: (text: string) => Result<T>;
+	readonly meaning: string;
+	/** What holds without it, as the reference says it. */
+	readonly default: string;
+	/** A member and its value. */
+	readonly example: readonly [string, string];
+}
+
+/** What a container's name must be: a DNS label (RFC 1123), as Kubernetes asks. */
+export const CONTAINER_NAME = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+
+const NAMED = {
+	member: 'CONTAINER',
+	isMember: (text: string) => CONTAINER_NAME.test(text),
+	memberRule: 'the name of a container',
+} as const;
+
+const KEYED = { member: 'KEY', isMember: isKey, memberRule: `a key: ${KEY_RULE}` } as const;
+
+/** Checks a value and keeps it as it was written: the fetcher reads it again. */
+const checked =
+	(parse: (text: string) => Result<unknown>) =>
+	(text: string): Result<string> => {
+		const parsed = parse(text);
+		return parsed.ok ? ok(text) : parsed;
+	};
+
+/**
+ * Reads a list of keys with `parse`, but not "true" or "false" alone: whoever writes that takes the annotation for a switch, and it would pass as a
+ * list of one key of that name.
+ */
+export const notSwitch =
+	<T>(parse: (text: string) => Result<T>) =>
+	(text: string): Result<T> => {
+		const parsed = parse(text);
+		if (!parsed.ok || !/^\s*(?:true|false)\s*$/i.test(text)) return parsed;
+		const rule = parse('');
+		return err(
+			`${rule.ok ? 'a list of keys' : rule.error}; "true" and "false" switch nothing on or off here`,
+		);
+	};
+
+/** Reads a list and writes it in one way of several, so that two that mean the same are the same. */
+export const listed =
+	(parse: (text: string) => Result<Selection['keys']>) =>
+	(text: string): Result<string> => {
+		const parsed = parse(text);
+		return parsed.ok ? ok(listText(parsed.value)) : parsed;
+	};
+
+/** A template as it was written, for the fetcher, and as it was read. */
+interface Written {
+	readonly text: string;
+	readonly template: Template;
+}
+
+function parseWritten(text: string): Result<Written> {
+	if (holdsForeignReference(text))
+		return err(
+			`a template without "\${vault:" and "\${bao:", which the webhook of another tool (Bank-Vaults) would replace: give that key another name`,
+		);
+	const template = parseTemplate(text);
+	return template.ok ? ok({ text, template: template.value }) : template;
+}
+
+/** Takes "true" or "false". */
+export function parseBoolean(text: string): Result<boolean> {
+	return text === 'true' || text === 'false' ? ok(text === 'true') : err('"true" or "false"');
+}
+
+/** What a pod may say of single keys or containers, by the name before the dot. */
+export const KEYED_ANNOTATIONS = {
+	compose: {
+		...KEYED,
+		parse: parseWritten,
+		meaning:
+			'a value composed of secrets, delivered under that key; url, base64, json and shell encode a secret for the place where it stands',
+		default: 'none',
+		example: ['DATABASE_URL', `postgres://\${DB_USER:url}:\${DB_PASSWORD:url}@db/\${DB_NAME}`],
+	} as KeyedAnnotation<Written>,
+	sealed: {
+		...KEYED,
+		parse: checked(parseSealed),
+		meaning:
+			'a value that "envtier seal" has encrypted, so that it may be kept in git; Vault opens it for the pod that it was sealed for',
+		default: 'none',
+		example: ['API_TOKEN', 'vault:v1:8SDd3WHDOjf7mq69CyCqYjBXAiQQAVZRkFM13ok481zoCmHnSeDX9vyf7w=='],
+	} as KeyedAnnotation<string>,
+	keys: {
+		...NAMED,
+		parse: notSwitch(listed(parseSelectedKeys)),
+		meaning: 'the same for one container, in place of what the pod says for all',
+		default: 'envtier.dev/keys and envtier.dev/prefix',
+		example: ['worker', 'QUEUE_URL, TOKEN=WORKER_TOKEN'],
+	} as KeyedAnnotation<string>,
+	prefix: {
+		...NAMED,
+		parse: notSwitch(listed(parsePrefixes)),
+		meaning: 'the same for one container, in place of what the pod says for all',
+		default: 'envtier.dev/keys and envtier.dev/prefix',
+		example: ['worker', 'WORKER_'],
+	} as KeyedAnnotation<string>,
+	wrap: {
+		...NAMED,
+		parse: parseBoolean,
+		meaning: 'the same for one container',
+		default: 'envtier.dev/wrap',
+		example: ['proxy', 'false'],
+	} as KeyedAnnotation<boolean>,
+} as const;
+
+/** The name of a family. */
+export type KeyedAnnotationName = keyof typeof KEYED_ANNOTATIONS;
+
+/** What a pod says of single keys or containers: the annotations of each family by what stands behind the dot. */
+export type KeyedOptions = {
+	readonly [K in KeyedAnnotationName]: (typeof KEYED_ANNOTATIONS)[K] extends KeyedAnnotation<infer T>
+		? ReadonlyMap<string, T>
+		: never;
+};

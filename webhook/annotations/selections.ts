@@ -1,0 +1,60 @@
+import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import { quoted } from '../admission/redact.ts';
+import { type Rejection, reject } from '../admission/rejection.ts';
+import type { PodOptions } from './annotations.ts';
+
+/** Which keys a container gets, in the words in which the fetcher is told; two that mean the same are the same. */
+export interface SelectionText {
+	readonly keys: string | undefined;
+	readonly prefix: string | undefined;
+}
+
+/** What a container gets, by its name: what is said of it alone, else what is said of all; undefined: everything. */
+export function selectionFor(
+	container: string,
+	{ each, keys, prefix }: PodOptions,
+): SelectionText | undefined {
+	const own = { keys: each.keys.get(container), prefix: each.prefix.get(container) };
+	const said = own.keys !== undefined || own.prefix !== undefined ? own : { keys, prefix };
+	return said.keys === undefined && said.prefix === undefined ? undefined : said;
+}
+
+/** Whether a container is to be started through a shell. */
+export function isToBeWrapped(container: string, { each, wrap }: PodOptions): boolean {
+	return each.wrap.get(container) ?? wrap ?? false;
+}
+
+/** The first annotation of the pod by which files would hold a part of the secrets, or be sourced. */
+export function needsFiles(options: PodOptions): string | undefined {
+	const { each, keys, prefix } = options;
+	const [ofKeys] = each.keys.keys();
+	const [ofPrefix] = each.prefix.keys();
+	if (keys !== undefined) return 'keys';
+	if (prefix !== undefined) return 'prefix';
+	if (ofKeys !== undefined) return `keys.${ofKeys}`;
+	if (ofPrefix !== undefined) return `prefix.${ofPrefix}`;
+	return sourced(options);
+}
+
+/** The first annotation of the pod by which a file would be sourced. */
+export function sourced({ each, wrap }: PodOptions): string | undefined {
+	if (wrap) return 'wrap';
+	const named = [...each.wrap].find(([, wrapped]) => wrapped);
+	return named === undefined ? undefined : `wrap.${named[0]}`;
+}
+
+/** An annotation about a container that gets no secrets, most often a typo. */
+export function saidOfNobody({ each }: PodOptions, readers: ReadonlySet<string>): Rejection | undefined {
+	for (const family of ['keys', 'prefix', 'wrap'] as const) {
+		for (const name of each[family].keys()) {
+			if (readers.has(name)) continue;
+			return reject(
+				'unknown-container',
+				`annotation ${ANNOTATION_PREFIX}${family}.${name} is about ${quoted(name)}, which is none of the containers that get secrets: ${[...readers].slice(0, LISTED).map(quoted).join(', ')}${readers.size > LISTED ? ` and ${readers.size - LISTED} more` : ''}`,
+			);
+		}
+	}
+	return undefined;
+}
+
+const LISTED = 10;

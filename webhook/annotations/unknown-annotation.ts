@@ -1,0 +1,54 @@
+import leven from 'leven';
+import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import { quoted } from '../admission/redact.ts';
+import { type Rejection, reject } from '../admission/rejection.ts';
+import { ANNOTATIONS } from './annotations.ts';
+import { KEYED_ANNOTATIONS, type KeyedAnnotationName } from './keyed-annotations.ts';
+
+/** The names of all families. */
+export const KEYED_ANNOTATION_NAMES = Object.keys(KEYED_ANNOTATIONS) as readonly KeyedAnnotationName[];
+
+/** Every name that may stand after the prefix, as people would write it. */
+const NAMES = [
+	...Object.keys(ANNOTATIONS),
+	...KEYED_ANNOTATION_NAMES.map((name) => `${name}.${KEYED_ANNOTATIONS[name].member}`),
+];
+
+/** All names, for a message about one that is like none of them. */
+export const KNOWN = `known are ${NAMES.map((known) => `${ANNOTATION_PREFIX}${known}`).join(', ')}`;
+
+/** Beyond half the letters wrong a guess helps nobody; distances over long names cost time and mean nothing. */
+function nearest(name: string): string | undefined {
+	const [head = '', ...rest] = name.split('.');
+	if (head.length > 32) return undefined;
+	const ranked = NAMES.map((known) => {
+		const [first = '', behind] = known.split('.');
+		// Of two that begin alike, the one that is like it in this as well.
+		const tie = (behind === undefined) === (rest.length === 0) ? 0 : 0.5;
+		return { known, first, distance: leven(first, head.toLowerCase()) + tie };
+	});
+	const best = ranked.reduce((a, b) => (b.distance < a.distance ? b : a));
+	if (best.distance > Math.ceil(best.first.length / 2)) return undefined;
+	const member = rest.join('.');
+	return best.known !== best.first && isMember(best.first, member) ? `${best.first}.${member}` : best.known;
+}
+
+function isMember(family: string, member: string): boolean {
+	return KEYED_ANNOTATION_NAMES.some((name) => name === family && KEYED_ANNOTATIONS[name].isMember(member));
+}
+
+/** The refusal of an annotation with a name that does not exist, with the nearest one that does, or all of them. */
+export function unknown(name: string): Rejection {
+	const guess = nearest(name);
+	const hint = guess === undefined ? KNOWN : `did you mean ${ANNOTATION_PREFIX}${guess}?`;
+	return reject('unknown-annotation', `annotation ${quoted(ANNOTATION_PREFIX + name)} is unknown: ${hint}`);
+}
+
+/** The refusal of an annotation whose prefix has capital letters. Its name is not looked at: that comes with the next try. */
+export function inCapitals(annotation: string): Rejection {
+	const name = annotation.slice(ANNOTATION_PREFIX.length);
+	return reject(
+		'unknown-annotation',
+		`annotation ${quoted(annotation)} has capital letters before the slash: write ${quoted(ANNOTATION_PREFIX + name)}`,
+	);
+}

@@ -1,0 +1,57 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import { parseCaBundle } from '../../contract/pem.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { isValidAt, type Pair } from './source.ts';
+
+/**
+ * Checks that two PEM texts make a pair that a server can show at `time`: they make a pair (`readPair`), and the certificate is in its dates. The error
+ * never quotes the key, and is the same each time for the same pair.
+ */
+export function parseKeyPair(certificate: string, key: string, time: Date): Result<Pair> {
+	const read = readKeyPair(certificate, key);
+	if (!read.ok || isValidAt(read.value, time)) return read;
+	const { notBefore, notAfter } = read.value;
+	return err(
+		time < notBefore
+			? `the certificate is valid from ${notBefore.toISOString()} on, which is still to come`
+			: `the certificate was valid until ${notAfter.toISOString()}, which has passed: renew it (node deploy/certs/main.ts, or whatever wrote the Secret)`,
+	);
+}
+
+/** Checks that two PEM texts make a pair, whatever its dates: both parse, the key belongs to the (first) certificate, and TLS takes them. */
+export function readKeyPair(given: string, key: string): Result<Pair> {
+	const certificate = chainOf(given);
+	let leaf: X509Certificate;
+	try {
+		leaf = new X509Certificate(certificate);
+	} catch {
+		return err('the certificate file holds no PEM certificate');
+	}
+	try {
+		if (!leaf.checkPrivateKey(createPrivateKey(key)))
+			return err('the private key does not belong to the certificate');
+	} catch {
+		return err('the key file holds no PEM private key without a passphrase');
+	}
+	const unusable = tlsProblem(certificate, key);
+	if (unusable !== undefined) return err(unusable);
+	return ok({ certificate, key, notBefore: leaf.validFromDate, notAfter: leaf.validToDate });
+}
+
+/** The chain in the form that OpenSSL reads to its end: of blocks joined without a line break it takes the first alone. */
+function chainOf(given: string): string {
+	const chain = parseCaBundle(given);
+	return chain.ok ? chain.value : given;
+}
+
+/** What OpenSSL has against the pair: the rest of the chain may be broken, the key too short for its security level. */
+function tlsProblem(cert: string, key: string): string | undefined {
+	try {
+		createSecureContext({ cert, key });
+		return undefined;
+	} catch (error) {
+		const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+		return `TLS cannot use the certificate with its chain and key: ${code}`;
+	}
+}

@@ -1,0 +1,23 @@
+import { holds, type KnownCertificate, type Trust, trusts } from './state.ts';
+
+/** A serving certificate and the CA that signed it. */
+export interface Signed {
+	readonly leaf: KnownCertificate;
+	/** Of the CA. */
+	readonly caId: string;
+}
+
+/**
+ * Whether a replica that shows `shown` is to show `stored` from now on. A good certificate gives way only to one that API servers trust; where there is no good one,
+ * any that holds is better.
+ */
+export function takesUp(
+	shown: Signed | undefined,
+	stored: Signed,
+	trust: Trust | undefined,
+	now: number,
+): boolean {
+	if (stored.leaf.id === shown?.leaf.id || !holds(stored.leaf, now)) return false;
+	if (shown === undefined || !holds(shown.leaf, now) || trust === undefined) return true;
+	return trusts(trust, stored.caId) || !trusts(trust, shown.caId);
+}

@@ -1,0 +1,47 @@
+import { type KeyPair, makeAuthority, openAuthority, validityFrom } from '../../../pki/authority.ts';
+import type { Policy, SecretAction } from './decide.ts';
+import {
+	type Data,
+	type DecodedSecret,
+	withLeaf,
+	withNext,
+	withoutEnded,
+	withPromoted,
+} from './secret-codec.ts';
+
+/** The name of the webhook's Service in the manifests, for people who look at a certificate. */
+const SERVICE = 'envtier-webhook';
+
+/** Makes what an action asks for and gives the Secret as it is to be. `stored` is what `data` says. */
+export async function applyAction(
+	action: SecretAction,
+	data: Data,
+	stored: DecodedSecret,
+	names: readonly string[],
+	policy: Policy,
+	now: Date,
+): Promise<Data> {
+	// Names that another replica asked for stay: two that are configured differently, as while a Deployment rolls, must not take turns.
+	const all = [...new Set([...names, ...stored.names])];
+	const leafOf = async (ca: KeyPair, caEnds = Number.POSITIVE_INFINITY): Promise<KeyPair> => {
+		const { notBefore, notAfter } = validityFrom(now, policy.leafLife);
+		const authority = await openAuthority(SERVICE, ca);
+		return authority.issue(all, { notBefore, notAfter: new Date(Math.min(notAfter.getTime(), caEnds)) });
+	};
+	switch (action) {
+		case 'prepare': {
+			const authority = await makeAuthority(SERVICE, now, validityFrom(now, policy.caLife), true);
+			return withNext(data, { certPem: authority.certPem, keyPem: await authority.exportKey() });
+		}
+		case 'promote':
+			if (stored.next === undefined) throw new Error('there is no next CA to promote');
+			return withPromoted(data, stored.next, await leafOf(stored.next, stored.state.next?.until), now);
+		case 'renew':
+			if (stored.current === undefined) throw new Error('there is no CA to renew with');
+			return withLeaf(data, await leafOf(stored.current, stored.state.current?.until));
+		case 'tidy':
+			return withoutEnded(data, now);
+		default:
+			return action satisfies never;
+	}
+}

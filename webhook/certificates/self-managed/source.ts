@@ -1,0 +1,76 @@
+import type { Logger } from 'pino';
+import { makeAuthority, validityFrom } from '../../../pki/authority.ts';
+import type { KubernetesClient } from '../../kubernetes/client.ts';
+import { readKeyPair } from '../key-pair.ts';
+import { type CertificateSource, isValidAt, type Pair } from '../source.ts';
+import { followObjects, type Places } from './cluster.ts';
+import type { Policy } from './decide.ts';
+import { keep, type Reconciler } from './reconciler.ts';
+
+/** How the webhook keeps its certificate by itself. */
+export interface SelfManaged extends Places, Omit<Policy, 'jitter'> {
+	/** DNS names and addresses that the certificate is for. */
+	readonly names: readonly string[];
+}
+
+/** The certificate in the Secret, which this replica keeps together with all others. */
+class SelfSource implements CertificateSource {
+	readonly #keeper: Reconciler;
+	readonly #close: () => void;
+	readonly #log: Logger;
+	#pair: Pair;
+	#listeners: ((pair: Pair) => void)[] = [];
+
+	constructor(client: KubernetesClient, settings: SelfManaged, first: Pair, log: Logger) {
+		this.#pair = first;
+		this.#log = log;
+		const objects = followObjects(client, settings, () => this.#keeper?.wake(), log);
+		const policy = { ...settings, jitter: Math.random() };
+		const show = (pair: Pair): void => this.#show(pair);
+		this.#keeper = keep({ objects, names: settings.names, policy, show, log });
+		this.#close = () => {
+			this.#keeper.close();
+			objects.close();
+		};
+	}
+
+	current(): Pair {
+		return this.#pair;
+	}
+
+	problem(now: Date): string | undefined {
+		if (isValidAt(this.#pair, now)) return undefined;
+		return `there is no valid certificate: ${this.#keeper.problem() ?? 'it is being made'}`;
+	}
+
+	onChange(listener: (pair: Pair) => void): void {
+		this.#listeners.push(listener);
+	}
+
+	close(): void {
+		this.#close();
+	}
+
+	#show(pair: Pair): void {
+		this.#pair = pair;
+		this.#log.info({ notAfter: pair.notAfter }, 'certificate changed');
+		for (const listener of this.#listeners) listener(pair);
+	}
+}
+
+/**
+ * Begins to keep the certificate. Until there is one, `current` is one that has ended already and that nobody trusts: probes need something to
+ * shake hands with, so that readiness can say what is missing.
+ */
+export async function openSelfManaged(
+	client: KubernetesClient,
+	settings: SelfManaged,
+	log: Logger,
+): Promise<CertificateSource> {
+	const now = new Date();
+	const authority = await makeAuthority('envtier-webhook', now, validityFrom(now, 0), false);
+	const leaf = await authority.issue(['envtier-webhook.invalid'], validityFrom(now, 0));
+	const first = readKeyPair(leaf.certPem, leaf.keyPem);
+	if (!first.ok) throw new Error(`a certificate of our own making: ${first.error}`);
+	return new SelfSource(client, settings, first.value, log);
+}

@@ -1,0 +1,51 @@
+/** What decisions know of a certificate. Times are milliseconds since 1970. */
+export interface KnownCertificate {
+	/** SHA-256 of the whole certificate. */
+	readonly id: string;
+	/** It holds from here on, and before `until`. */
+	readonly from: number;
+	readonly until: number;
+}
+
+/** A CA in the Secret. */
+export interface Signer extends KnownCertificate {
+	/** True when its private key is there as well. */
+	readonly signs: boolean;
+}
+
+/** A CA that signs no more, and is trusted for as long as something that it signed may be shown. */
+export interface Retired extends KnownCertificate {
+	/** The end of the last certificate that it signed. */
+	readonly neededUntil: number;
+}
+
+/** What the Secret says. What cannot be used – broken, without its key, for other names – counts as absent. */
+export interface State {
+	/** The CA that signed `leaf`. */
+	readonly current: Signer | undefined;
+	/** The CA that will sign once every API server trusts it. */
+	readonly next: Signer | undefined;
+	readonly leaf: KnownCertificate | undefined;
+	readonly retired: readonly Retired[];
+}
+
+/** What the webhook configuration trusts: for each webhook in it, its `caBundle`. */
+export type Trust = readonly (readonly KnownCertificate[])[];
+
+/** True when every webhook of the webhook configuration trusts `id`. */
+export function trusts(trust: Trust, id: string): boolean {
+	return trust.every((bundle) => bundle.some((one) => one.id === id));
+}
+
+/**
+ * What must be trusted, the newest first. Whether something has ended is for the Secret to say: replicas whose clocks differ must not quarrel
+ * over it.
+ */
+export function needed({ next, current, retired }: State): readonly KnownCertificate[] {
+	return [next, current, ...retired].filter((one) => one !== undefined);
+}
+
+/** True while `one` may be shown. */
+export function holds({ from, until }: KnownCertificate, now: number): boolean {
+	return from <= now && now < until;
+}

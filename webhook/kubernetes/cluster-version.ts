@@ -1,0 +1,45 @@
+import type { Logger } from 'pino';
+import { err, type Result } from '../../contract/result.ts';
+import { type NativeEnvSupport, nativeEnvOf, type ServerVersion } from '../admission/native-env.ts';
+import type { KubernetesClient } from './client.ts';
+
+/** Asks the API server. Needs no rights: every service account may read its version. */
+export async function askVersion(client: KubernetesClient): Promise<Result<ServerVersion>> {
+	const answer = await client.call<ServerVersion>({ method: 'GET', path: '/version' });
+	return answer.ok ? answer : err(answer.error.message);
+}
+
+const HOUR = 3_600_000;
+const RETRY = 5_000;
+
+/** Milliseconds between two questions: often until the version is known, rarely after, for clusters get upgraded. */
+const nextQuestion = (known: boolean): number => (known ? HOUR : RETRY);
+
+/**
+ * Follows the API server's version and calls `changed` with what it means for native variables. A question that fails leaves
+ * what is known as it is. Gives a function that ends it.
+ */
+export function followVersion(
+	ask: () => Promise<Result<ServerVersion>>,
+	changed: (support: NativeEnvSupport) => void,
+	log: Logger,
+): () => void {
+	let timer: NodeJS.Timeout | undefined;
+	let ended = false;
+	let lastProblem = '';
+	const question = async (known: boolean): Promise<void> => {
+		const answer = await ask();
+		if (ended) return;
+		if (answer.ok) changed(nativeEnvOf(answer.value));
+		else if (answer.error !== lastProblem)
+			log.warn({ problem: answer.error }, 'the API server did not tell its version');
+		lastProblem = answer.ok ? '' : answer.error;
+		const knows = known || answer.ok;
+		timer = setTimeout(() => void question(knows), nextQuestion(knows)).unref();
+	};
+	void question(false);
+	return () => {
+		ended = true;
+		clearTimeout(timer);
+	};
+}

@@ -1,0 +1,179 @@
+import type { V1Container, V1EnvVar, V1Volume, V1VolumeMount } from '@kubernetes/client-node';
+import { templateVariable } from '../../contract/compose.ts';
+import { NATIVE_ENV_PATH } from '../../contract/formats.ts';
+import { INJECTED } from '../../contract/names.ts';
+import { parseSealed, sealedVariable } from '../../contract/sealed.ts';
+import type { KeyedAnnotationName, VariableName } from '../../contract/variables.ts';
+import type { FetchSpec } from '../admission/fetch-spec.ts';
+import type { FetcherPlan, Plan, VolumePlan } from '../admission/injection-plan.ts';
+import type { SelectionText } from '../annotations/selections.ts';
+import type { InjectionSettings } from '../settings.ts';
+
+/** The shortest life that Kubernetes gives a projected token; the fetcher needs it for seconds. */
+const TOKEN_SECONDS = 600;
+
+/** A variable of a family, such as `ENVTIER_COMPOSE_DATABASE_URL`. */
+type MemberName = `${KeyedAnnotationName}${string}`;
+
+function members(
+	family: KeyedAnnotationName,
+	values: ReadonlyMap<string, string>,
+	write: (text: string) => string,
+): Record<MemberName, string> {
+	return Object.fromEntries([...values].map(([key, value]) => [`${family}${key}`, write(value)]));
+}
+
+/** A sealed value, which was read before, as a variable has it. */
+function sealedText(text: string): string {
+	const sealed = parseSealed(text);
+	return sealed.ok ? sealedVariable(sealed.value) : text;
+}
+
+/** The kubelet takes `$(NAME)` in a variable's value for a reference and `$$` for one `$` (Kubernetes API: EnvVar). */
+function literal(value: string): string {
+	return value.replaceAll('$', () => '$$');
+}
+
+/** What a fetcher is told of one volume: where it is and which keys it gets. */
+export interface Destination {
+	readonly out: string;
+	readonly selection: SelectionText | undefined;
+}
+
+/** The variables of the `i`th volume (from 0). */
+function destinationEnv({ out, selection }: Destination, i: number): Record<string, string | undefined> {
+	const suffix = i === 0 ? '' : `_${i + 1}`;
+	return {
+		[`ENVTIER_OUT${suffix}`]: out,
+		[`ENVTIER_KEYS${suffix}`]: selection?.keys,
+		[`ENVTIER_PREFIX${suffix}`]: selection?.prefix,
+	};
+}
+
+/** The variables of an init container, plain text for `kubectl describe pod`. */
+export function fetcherEnv(
+	fetchSpec: FetchSpec,
+	destinations: readonly Destination[],
+	settings: InjectionSettings,
+): V1EnvVar[] {
+	const { vault } = settings;
+	const keys = [...new Set(fetchSpec.variables.map(({ key }) => key))];
+	const values: Partial<Record<VariableName | MemberName, string | undefined>> &
+		Record<string, string | undefined> = {
+		ENVTIER_VAULT_ADDR: vault.address,
+		ENVTIER_VAULT_TLS_NAME: vault.tlsName,
+		ENVTIER_VAULT_PROXY: vault.proxy,
+		ENVTIER_VAULT_INSECURE_HTTP: vault.insecureHttp ? 'true' : undefined,
+		ENVTIER_VAULT_CA: vault.ca,
+		ENVTIER_VAULT_NAMESPACE: vault.namespace,
+		ENVTIER_VAULT_AUTH_MOUNT: vault.authMount,
+		ENVTIER_VAULT_KV_MOUNT: vault.kvMount,
+		ENVTIER_VAULT_KV_VERSION: String(vault.kvVersion),
+		ENVTIER_VAULT_ROLE: fetchSpec.role,
+		ENVTIER_TOKEN_FILE: `${INJECTED.tokenDir}/${INJECTED.tokenFile}`,
+		ENVTIER_ORG: fetchSpec.scope.org,
+		ENVTIER_DEPLOYMENT: fetchSpec.scope.deployment,
+		ENVTIER_SERVICE: fetchSpec.scope.service,
+		ENVTIER_TIERS: fetchSpec.tiers.join(','),
+		ENVTIER_REQUIRE: fetchSpec.require.length === 0 ? undefined : fetchSpec.require.join(','),
+		ENVTIER_FORMAT: fetchSpec.formats.length === 0 ? 'none' : fetchSpec.formats.join(','),
+		ENVTIER_ENV_KEYS: keys.length === 0 ? undefined : keys.join(','),
+		ENVTIER_ALLOW: fetchSpec.allow.length === 0 ? undefined : fetchSpec.allow.join(','),
+		// Only where it is not the default, so that the pods of everybody else stay as they were.
+		ENVTIER_EMPTY: fetchSpec.empty === 'refuse' ? undefined : fetchSpec.empty,
+		...Object.assign({}, ...destinations.map(destinationEnv)),
+		ENVTIER_DEADLINE: String(settings.deadline),
+		ENVTIER_LOG_LEVEL: settings.logLevel,
+		// Only where it is needed, so that the pods of everybody else stay as they were.
+		ENVTIER_VAULT_TRANSIT_MOUNT: fetchSpec.sealed.size > 0 ? vault.transitMount : undefined,
+		...members('ENVTIER_SEALED_', fetchSpec.sealed, sealedText),
+		...members('ENVTIER_COMPOSE_', fetchSpec.templates, templateVariable),
+	};
+	return Object.entries(values).flatMap(([name, value]) =>
+		value === undefined ? [] : [{ name, value: literal(value) }],
+	);
+}
+
+/** The init container of one fetcher; passes Pod Security "restricted" whatever the pod around it says. */
+export function fetcherContainer(plan: Plan, fetcher: FetcherPlan, settings: InjectionSettings): V1Container {
+	return {
+		name: fetcher.container,
+		image: settings.image,
+		...(settings.pullPolicy === undefined ? {} : { imagePullPolicy: settings.pullPolicy }),
+		env: fetcherEnv(plan.fetchSpec, fetcher.volumes, settings),
+		...resources(plan, settings),
+		securityContext: {
+			runAsNonRoot: true,
+			runAsUser: fetcher.identity.user,
+			runAsGroup: fetcher.identity.group,
+			allowPrivilegeEscalation: false,
+			readOnlyRootFilesystem: true,
+			capabilities: { drop: ['ALL'] },
+			seccompProfile: { type: 'RuntimeDefault' },
+		},
+		// Last words come from the fetcher; where it died before it could speak, its log says more than nothing.
+		terminationMessagePolicy: 'FallbackToLogsOnError',
+		volumeMounts: [
+			...fetcher.volumes.map(({ name, out }) => ({ name, mountPath: out })),
+			{ name: INJECTED.tokenVolume, mountPath: INJECTED.tokenDir, readOnly: true },
+		],
+	};
+}
+
+function resources(plan: Plan, settings: InjectionSettings): Pick<V1Container, 'resources'> {
+	switch (plan.qos) {
+		case 'pod-level':
+			return {};
+		case 'guaranteed': {
+			// Of a resource that has no limit, what is requested is the limit: without one the pod would lose its class.
+			const both = { ...settings.requests, ...settings.limits };
+			return { resources: { requests: both, limits: both } };
+		}
+		case 'other':
+			return { resources: { requests: settings.requests, limits: settings.limits } };
+		default:
+			return plan.qos satisfies never;
+	}
+}
+
+/** The volumes of a plan: one in memory for each fetcher, and the token that all of them log in with. */
+export function volumes(plan: Plan, settings: InjectionSettings): V1Volume[] {
+	return [
+		...volumesOf(plan).map(({ name }) => ({
+			name,
+			emptyDir: { medium: 'Memory', sizeLimit: settings.volumeSize },
+		})),
+		{
+			name: INJECTED.tokenVolume,
+			projected: {
+				sources: [
+					{
+						serviceAccountToken: {
+							audience: settings.tokenAudience,
+							expirationSeconds: TOKEN_SECONDS,
+							path: INJECTED.tokenFile,
+						},
+					},
+				],
+			},
+		},
+	];
+}
+
+/** The volumes that readers see. */
+export function volumesOf({ fetchers }: Plan): readonly VolumePlan[] {
+	return fetchers.flatMap(({ volumes }) => volumes);
+}
+
+/** How a reader sees its volume. */
+export function readerMount({ path }: Plan, { name }: VolumePlan): V1VolumeMount {
+	return { name, mountPath: path, readOnly: true };
+}
+
+/** The variables of a reader, which the kubelet reads from its volume when the container starts (KEP-3721). */
+export function readerVariables(plan: Plan, volume: VolumePlan): V1EnvVar[] {
+	return plan.fetchSpec.variables.map(({ name, key }) => ({
+		name,
+		valueFrom: { fileKeyRef: { volumeName: volume.name, path: NATIVE_ENV_PATH, key } },
+	}));
+}

@@ -1,0 +1,24 @@
+import { INJECTED } from '../../contract/names.ts';
+
+/** The name of the volume for the `i`th part (from 0) of what one fetcher writes; `first` is that of the first. */
+export function volumeName(first: string, i: number): string {
+	return i === 0 ? first : `${first}-part-${i + 1}`;
+}
+
+/** Where the fetcher sees that volume. */
+export function outDirectory(i: number): string {
+	return i === 0 ? INJECTED.outDir : `${INJECTED.outDir}-${i + 1}`;
+}
+
+const FETCHER = new RegExp(`^${INJECTED.container}(?:-[0-9]+)?$`);
+const VOLUME = new RegExp(`^(?:${INJECTED.volume}(?:-[0-9]+)?(?:-part-[0-9]+)?|${INJECTED.tokenVolume})$`);
+
+/** Whether an init container of this name is a fetcher, if the pod was injected. */
+export function isFetcherName(name: string): boolean {
+	return FETCHER.test(name);
+}
+
+/** Whether a volume of this name is one that injection adds, if the pod was injected. */
+export function isAddedVolume(name: string): boolean {
+	return VOLUME.test(name);
+}

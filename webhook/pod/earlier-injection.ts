@@ -1,0 +1,91 @@
+import { WRAPPER_LENGTH, wrappersIn } from '../admission/wrap.ts';
+import { isAddedVolume } from './added-names.ts';
+import type { ContainerFacts, FileVariable, Mount } from './container.ts';
+import type { PodFacts, VolumeFacts } from './pod.ts';
+
+/** What an earlier injection added to one container of the application. */
+export interface PartsOfContainer {
+	readonly mounts: readonly Mount[];
+	readonly variables: readonly FileVariable[];
+	/** Where in the command a wrapper begins. */
+	readonly wrappers: readonly number[];
+}
+
+/** What bears the names of an earlier injection, whoever has put it there. */
+export interface EarlierParts {
+	readonly fetchers: readonly ContainerFacts[];
+	readonly volumes: readonly VolumeFacts[];
+	readonly of: (container: ContainerFacts) => PartsOfContainer;
+	/** The containers of the application that have any, as they came. */
+	readonly holders: readonly ContainerFacts[];
+}
+
+const NONE: PartsOfContainer = { mounts: [], variables: [], wrappers: [] };
+
+/** Of a pod that was not injected before: whatever it has is its own. */
+export const NO_PARTS: EarlierParts = { fetchers: [], volumes: [], of: () => NONE, holders: [] };
+
+function partsOf(container: ContainerFacts): PartsOfContainer {
+	return {
+		mounts: (container.mounts ?? []).filter(({ volume }) => isAddedVolume(volume)),
+		variables: container.fromFiles.filter(({ volume }) => isAddedVolume(volume)),
+		wrappers: wrappersIn(container.command ?? []),
+	};
+}
+
+/** The container as it was before the injection. Indexes stay those of the pod as it came. */
+function without(
+	container: ContainerFacts,
+	{ mounts, variables, wrappers }: PartsOfContainer,
+): ContainerFacts {
+	const taken = new Set<Mount | FileVariable>([...mounts, ...variables]);
+	const indexes = new Set(variables.map(({ index }) => index));
+	const words = new Set(wrappers.flatMap((at) => Array.from({ length: WRAPPER_LENGTH }, (_, i) => at + i)));
+	return {
+		...container,
+		mounts: container.mounts?.filter((mount) => !taken.has(mount)),
+		env: container.env?.filter((_, i) => !indexes.has(i)),
+		fromFiles: container.fromFiles.filter((variable) => !taken.has(variable)),
+		command: container.command?.filter((_, i) => !words.has(i)),
+	};
+}
+
+/** Tells what an earlier injection added to a pod from the rest of it, which is what a plan is made for. */
+export function takeOut(pod: PodFacts): { readonly pod: PodFacts; readonly parts: EarlierParts } {
+	const inits = pod.initContainers ?? [];
+	const fetchers = inits.filter(({ raw }) => raw !== undefined);
+	const others = [...pod.containers, ...inits.filter(({ raw }) => raw === undefined)];
+	const found = new Map(others.map((container) => [keyOf(container), partsOf(container)]));
+	const of = (container: ContainerFacts): PartsOfContainer => found.get(keyOf(container)) ?? NONE;
+	const bare = (container: ContainerFacts): ContainerFacts => without(container, of(container));
+	return {
+		pod: {
+			...pod,
+			containers: pod.containers.map(bare),
+			initContainers: pod.initContainers?.filter(({ raw }) => raw === undefined).map(bare),
+			volumes: pod.volumes?.filter(({ name }) => !isAddedVolume(name)),
+		},
+		parts: {
+			fetchers,
+			volumes: (pod.volumes ?? []).filter(({ name }) => isAddedVolume(name)),
+			of,
+			holders: others.filter((container) => hasParts(of(container))),
+		},
+	};
+}
+
+/** How many parts these are. */
+export function countOf({ fetchers, volumes, holders, of }: EarlierParts): number {
+	return holders.reduce((sum, holder) => {
+		const { mounts, variables, wrappers } = of(holder);
+		return sum + mounts.length + variables.length + wrappers.length;
+	}, fetchers.length + volumes.length);
+}
+
+function keyOf({ list, index }: ContainerFacts): string {
+	return `${list}/${index}`;
+}
+
+function hasParts({ mounts, variables, wrappers }: PartsOfContainer): boolean {
+	return mounts.length + variables.length + wrappers.length > 0;
+}

@@ -1,0 +1,158 @@
+import { ANNOTATION_PREFIX, isUnderPrefix } from '../../contract/names.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { quoted } from '../admission/redact.ts';
+import { isAddedVolume } from './added-names.ts';
+import { type ContainerFacts, containerFacts } from './container.ts';
+import { id, item, type Json, list, Malformed, object, text, texts } from './json.ts';
+import { runsOnWindows } from './windows.ts';
+
+/** What a decision needs to know of one volume. */
+export interface VolumeFacts {
+	readonly name: string;
+	/** Where it stands in the pod's `volumes`. */
+	readonly index: number;
+	/** True when no container can write to it, however it is mounted. */
+	readonly readOnly: boolean;
+	/** The whole volume as decoded from JSON; set for those with the name of one that injection adds alone. */
+	readonly raw: Json | undefined;
+}
+
+/** What a decision needs to know of one pod; everything else in it is never looked at. */
+export interface PodFacts {
+	/** Those under our prefix alone, as they are written; undefined when the pod has no annotations map at all. */
+	readonly annotations: ReadonlyMap<string, string> | undefined;
+	readonly serviceAccount: string;
+	readonly user: number | undefined;
+	readonly group: number | undefined;
+	readonly windows: boolean;
+	/** The mirror of a static pod: the kubelet made it, and changing it has no effect on what runs. */
+	readonly mirror: boolean;
+	readonly containers: readonly ContainerFacts[];
+	/** Undefined when the pod has no `initContainers` at all. */
+	readonly initContainers: readonly ContainerFacts[] | undefined;
+	readonly ephemeralNames: readonly string[];
+	/** Undefined when the pod has no `volumes` at all. */
+	readonly volumes: readonly VolumeFacts[] | undefined;
+	/** Names of its image pull secrets; undefined when the pod has no such list. */
+	readonly pullSecrets: readonly string[] | undefined;
+	/** True when the pod as a whole carries requests or limits (KEP-2837). */
+	readonly podLevelResources: boolean;
+}
+
+/** Twice what the API server takes as all annotations of an object together: it checks that after us. */
+const MOST_ANNOTATIONS = 512 * 1024;
+
+/** The annotations under our prefix, in capitals or not. Those of others are not looked at: there may be hundreds of thousands. */
+function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined {
+	if (metadata['annotations'] === undefined || metadata['annotations'] === null) return undefined;
+	const all = object(metadata['annotations'], 'metadata.annotations');
+	const ours = new Map<string, string>();
+	let size = 0;
+	for (const name of Object.keys(all)) {
+		if (!isUnderPrefix(name)) continue;
+		const value = annotationText(name, all[name]);
+		ours.set(name, value);
+		size += name.length + value.length;
+	}
+	if (size > MOST_ANNOTATIONS)
+		throw new Malformed(
+			`metadata.annotations has more than ${MOST_ANNOTATIONS} characters under ${ANNOTATION_PREFIX}`,
+		);
+	return ours;
+}
+
+/** The value of an annotation. Without quotes YAML makes a boolean of `true` and a number of `5432`. */
+function annotationText(name: string, value: unknown): string {
+	if (typeof value === 'boolean' || typeof value === 'number')
+		throw new Malformed(`annotation ${quoted(name)} is not a string: put its value in quotes`);
+	return text(value, `annotation ${quoted(name)}`) ?? '';
+}
+
+/** The kubelet's mark on the mirror of a static pod. */
+function isMirror(metadata: Json): boolean {
+	return Object.hasOwn(
+		object(metadata['annotations'], 'metadata.annotations'),
+		'kubernetes.io/config.mirror',
+	);
+}
+
+/** Kinds of volumes that the kubelet mounts read-only, whatever the mount says. */
+const READ_ONLY = ['configMap', 'secret', 'projected', 'downwardAPI', 'image'] as const;
+
+function volumeFacts(value: unknown, path: string, index: number): VolumeFacts {
+	const raw = item(value, path);
+	const name = text(raw['name'], `${path}.name`) ?? '';
+	return {
+		name,
+		index,
+		raw: isAddedVolume(name) ? raw : undefined,
+		readOnly: READ_ONLY.some((kind) => raw[kind] !== undefined && raw[kind] !== null),
+	};
+}
+
+/** True when the pod as a whole says anything about its resources. */
+function hasResources(resources: Json): boolean {
+	return ['requests', 'limits'].some(
+		(field) => Object.keys(object(resources[field], `spec.resources.${field}`)).length > 0,
+	);
+}
+
+function containersOf(spec: Json): readonly ContainerFacts[] {
+	const containers = list(spec['containers'], 'spec.containers') ?? [];
+	if (containers.length === 0) throw new Malformed('spec.containers is empty');
+	return containers.map((container, i) => containerFacts(container, 'containers', i));
+}
+
+function facts(pod: unknown, annotations: PodFacts['annotations']): PodFacts {
+	const raw = object(pod, 'the pod');
+	const metadata = object(raw['metadata'], 'metadata');
+	const spec = object(raw['spec'], 'spec');
+	const security = object(spec['securityContext'], 'spec.securityContext');
+	return {
+		annotations,
+		serviceAccount:
+			text(spec['serviceAccountName'], 'spec.serviceAccountName') ||
+			text(spec['serviceAccount'], 'spec.serviceAccount') ||
+			'default',
+		user: id(security['runAsUser'], 'spec.securityContext.runAsUser'),
+		group: id(security['runAsGroup'], 'spec.securityContext.runAsGroup'),
+		windows: runsOnWindows(spec),
+		mirror: isMirror(metadata),
+		containers: containersOf(spec),
+		initContainers: list(spec['initContainers'], 'spec.initContainers')?.map((c, i) =>
+			containerFacts(c, 'initContainers', i),
+		),
+		ephemeralNames: texts(spec['ephemeralContainers'], 'name', 'spec.ephemeralContainers') ?? [],
+		volumes: list(spec['volumes'], 'spec.volumes')?.map((volume, i) =>
+			volumeFacts(volume, `spec.volumes[${i}]`, i),
+		),
+		pullSecrets: texts(spec['imagePullSecrets'], 'name', 'spec.imagePullSecrets'),
+		podLevelResources: hasResources(object(spec['resources'], 'spec.resources')),
+	};
+}
+
+/** Gives what a reader of JSON gives, or the message of what is malformed. */
+function attempt<T>(read: () => T): Result<T> {
+	try {
+		return ok(read());
+	} catch (error) {
+		if (error instanceof Malformed) return err(error.message);
+		throw error;
+	}
+}
+
+/** The annotations of a pod, as decoded from JSON, under our prefix; nothing else of it is looked at. Undefined when it has no map of them. */
+export function podAnnotations(pod: unknown): Result<ReadonlyMap<string, string> | undefined> {
+	return attempt(() => annotationsOf(object(object(pod, 'the pod')['metadata'], 'metadata')));
+}
+
+/**
+ * Reads the facts that decisions rest on out of a pod, as decoded from JSON. The API server sends well-formed pods;
+ * whatever else may reach the endpoint, only a pod whose looked-at fields have the API's types gets through.
+ * The error names the first field that does not.
+ *
+ * @param annotations what `podAnnotations` has found
+ */
+export function podFacts(pod: unknown, annotations: PodFacts['annotations']): Result<PodFacts> {
+	return attempt(() => facts(pod, annotations));
+}

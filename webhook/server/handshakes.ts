@@ -1,0 +1,61 @@
+import type { Logger } from 'pino';
+import { type CertificateSource, isValidAt } from '../certificates/source.ts';
+
+/** Alerts by which a client says that it rejects our certificate (RFC 8446, section 6.2), in OpenSSL's words. */
+const REJECTED =
+	/ALERT_(?:BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_(?:EXPIRED|UNKNOWN|REVOKED)|UNSUPPORTED_CERTIFICATE)$/;
+
+/** Milliseconds between two lines: anybody can fail handshakes. */
+const EVERY = 60_000;
+
+/** How the certificate is kept: what renews it differs. */
+export type CertificateKind = 'files' | 'self';
+
+const RENEW: Readonly<Record<CertificateKind, string>> = {
+	files: 'renew it with "node deploy/certs/main.ts", or have cert-manager do so (docs/certificates.md)',
+	self: 'the webhook renews it itself: look in this log for "certificate"',
+};
+
+const TRUST: Readonly<Record<CertificateKind, string>> = {
+	files:
+		'write the CA of the Secret into the caBundle of the MutatingWebhookConfiguration: "node deploy/certs/main.ts" does; cert-manager does with the annotation cert-manager.io/inject-ca-from',
+	self: 'the webhook writes the caBundle itself: look in this log for "certificate", and whether somebody else writes it, too',
+};
+
+/**
+ * Makes the listener for failed TLS handshakes. Where a client rejects the certificate, most often the API server, one line a minute at most says
+ * so with the likely cause: only the API server knows of it otherwise, and tells whoever creates pods. Other failures are
+ * at level debug.
+ */
+export function handshakeLog(
+	source: CertificateSource,
+	kind: CertificateKind,
+	log: Logger,
+	every = EVERY,
+): (error: Error, address: string) => void {
+	let told = Number.NEGATIVE_INFINITY;
+	let failures = 0;
+	return (error, address) => {
+		const code = 'code' in error ? String(error.code) : '';
+		if (!REJECTED.test(code)) {
+			log.debug({ code, address }, 'TLS handshake failed');
+			return;
+		}
+		failures += 1;
+		if (performance.now() - told < every) return;
+		told = performance.now();
+		const { notBefore, notAfter } = source.current();
+		const valid = isValidAt(source.current(), new Date());
+		log.warn(
+			{
+				...{ code, address, failures, notBefore, notAfter },
+				likelyCause: valid
+					? 'the caBundle of the webhook configuration does not hold the CA of this certificate, or the certificate is for another name'
+					: 'the certificate is not valid now',
+				whatToDo: valid ? TRUST[kind] : RENEW[kind],
+			},
+			'TLS handshake failed: the caller rejects the certificate',
+		);
+		failures = 0;
+	};
+}

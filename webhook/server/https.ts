@@ -1,0 +1,55 @@
+import type { SecureContextOptions } from 'node:tls';
+import type { Express } from 'express';
+import type { Result } from '../../contract/result.ts';
+import type { ServerLimits } from '../../lib/http/limits.ts';
+import { type Running, startServer } from '../../lib/http/server.ts';
+import type { CertificateSource, Pair } from '../certificates/source.ts';
+import type { ClientAuth } from './client-auth.ts';
+
+/** What differs from the limits of every server: the API server gives a call 5 s and keeps its connections. */
+const LIMITS: Partial<ServerLimits> = {
+	requestTimeout: 15_000,
+	keepAliveTimeout: 120_000,
+	// An API server has a few hundred calls of all kinds in flight, and a connection for each.
+	connections: 2000,
+};
+
+function context({ certificate, key }: Pair, clientCa: string | undefined): SecureContextOptions {
+	const own: SecureContextOptions = { cert: certificate, key };
+	return clientCa === undefined ? own : { ...own, ca: clientCa };
+}
+
+/**
+ * Serves `app` over TLS with whatever pair is current; a new pair takes effect without dropping a connection. The error says why it
+ * cannot listen.
+ */
+export function serve(
+	app: Express,
+	certificates: CertificateSource,
+	at: At,
+	limits: Partial<ServerLimits> = {},
+): Promise<Result<Running>> {
+	const clientCa = at.callers?.ca;
+	return startServer({
+		app,
+		at,
+		setting: 'ENVTIER_LISTEN',
+		tls: {
+			context: context(certificates.current(), clientCa),
+			onChange: (listener) => certificates.onChange((pair) => listener(context(pair, clientCa))),
+			// Asked for, not insisted on: the kubelet's probes and Prometheus have none, and may look at the other paths.
+			requestCert: clientCa !== undefined,
+		},
+		limits: { ...LIMITS, ...limits },
+		onHandshakeError: at.onHandshakeError,
+	});
+}
+
+interface At {
+	readonly host: string;
+	readonly port: number;
+	/** Set: clients are asked for a certificate of these CAs; the application sees to what comes of it. */
+	readonly callers?: ClientAuth | undefined;
+	/** Hears of failed TLS handshakes, with the client's address. */
+	readonly onHandshakeError?: ((error: Error, address: string) => void) | undefined;
+}
