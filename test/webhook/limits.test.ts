@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { admit } from '../../webhook/admission/admit.ts';
-import { MOST_ADDED, MOST_PIECES, MOST_USERS } from '../../webhook/admission/limits.ts';
+import { MAX_ADDED, MAX_PIECES, MAX_USERS } from '../../webhook/admission/bounds.ts';
 import { encodeReview } from '../../webhook/admission/review.ts';
 import { ASKS, podOf } from './support/pods.ts';
 import { request } from './support/request.ts';
@@ -25,13 +25,13 @@ function answer(env: string | undefined, n: number, users = 1): { outcome: strin
 
 describe('a small pod cannot ask for a large answer', () => {
 	test.for<readonly [sentence: string, env: string | undefined, n: number, users: number, outcome: string]>([
-		['as many users as are possible', undefined, 100, MOST_USERS, 'inject'],
-		['one user more', undefined, 100, MOST_USERS + 1, 'too-large'],
+		['as many users as are possible', undefined, 100, MAX_USERS, 'inject'],
+		['one user more', undefined, 100, MAX_USERS + 1, 'too-large'],
 		['twenty thousand users', undefined, 20_000, 20_000, 'too-large'],
-		['as many mounts as are possible', undefined, MOST_ADDED, 1, 'inject'],
-		['one mount more', undefined, MOST_ADDED + 1, 1, 'too-large'],
-		['as many variables as are possible', keys(MOST_ADDED / 10), 10, 1, 'inject'],
-		['one variable more in each container', keys(MOST_ADDED / 10 + 1), 10, 1, 'too-large'],
+		['as many mounts as are possible', undefined, MAX_ADDED, 1, 'inject'],
+		['one mount more', undefined, MAX_ADDED + 1, 1, 'too-large'],
+		['as many variables as are possible', keys(MAX_ADDED / 10), 10, 1, 'inject'],
+		['one variable more in each container', keys(MAX_ADDED / 10 + 1), 10, 1, 'too-large'],
 		['thousands of variables in thousands of containers', keys(3000), 5000, 1, 'too-large'],
 	])('%s', ([, env, n, users, outcome]) => {
 		const found = answer(env, n, users);
@@ -40,27 +40,27 @@ describe('a small pod cannot ask for a large answer', () => {
 	});
 
 	test.for<readonly [sentence: string, spec: object, reason: string]>([
-		['more volumes than are looked at', { volumes: Array(MOST_PIECES).fill({ name: 'v' }) }, 'too-large'],
+		['more volumes than are looked at', { volumes: Array(MAX_PIECES).fill({ name: 'v' }) }, 'too-large'],
 		[
 			'more mounts than are looked at, in all containers together',
 			{
 				containers: Array(101).fill({
 					name: 'c',
-					volumeMounts: Array(MOST_PIECES / 100).fill({ name: 'v', mountPath: '/v' }),
+					volumeMounts: Array(MAX_PIECES / 100).fill({ name: 'v', mountPath: '/v' }),
 				}),
 			},
 			'too-large',
 		],
 		[
 			'more variables than are looked at, in an init container',
-			{ initContainers: [{ name: 'i', env: Array(MOST_PIECES).fill({ name: 'A' }) }] },
+			{ initContainers: [{ name: 'i', env: Array(MAX_PIECES).fill({ name: 'A' }) }] },
 			'too-large',
 		],
 		[
 			'more capabilities than are looked at',
 			{
 				containers: [
-					{ name: 'c', securityContext: { capabilities: { drop: Array(MOST_PIECES).fill('NET_RAW') } } },
+					{ name: 'c', securityContext: { capabilities: { drop: Array(MAX_PIECES).fill('NET_RAW') } } },
 				],
 			},
 			'too-large',

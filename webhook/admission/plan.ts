@@ -22,39 +22,25 @@ export interface Planned {
 	readonly warnings: readonly string[];
 }
 
-/** Where a pod gets what it reads. Names in a plan are fixed by the order of the pod's containers. */
+/**
+ * Plans what is added to a pod, or refuses it for the first reason found. Nothing is planned before its size is known to be
+ * within bounds. Names in a plan follow the order of the pod's containers.
+ */
 export function planFor(
 	pod: PodFacts,
 	options: PodOptions,
 	fetchSpec: FetchSpec,
 	settings: InjectionSettings,
 ): Result<Planned, Rejection> {
-	if (pod.windows)
-		return err(
-			reject(
-				'windows',
-				'pods on Windows get no secrets: the fetcher and its in-memory volume need Linux; this one can only run there, by spec.os, its node selector, its required node affinity, or host processes',
-			),
-		);
-	if (pod.mirror)
-		return err(
-			reject('static-pod', 'a static pod gets no secrets: it has no service account to log in to Vault with'),
-		);
+	const unsupported = unsupportedPod(pod);
+	if (unsupported !== undefined) return err(unsupported);
 
-	const order = options['init-order'] ?? 'first';
-	const chosen = chosenContainers(pod, options.containers, order);
-	if (!chosen.ok) return chosen;
-	const much = tooMuchAdded(chosen.value, fetchSpec.variables.length, fetchSpec.formats.length > 0);
-	if (much !== undefined) return err(much);
-	const nobody = saidOfNobody(options, new Set(chosen.value.map(({ name }) => name)));
-	if (nobody !== undefined) return err(nobody);
-	const bare = wrapProblem(chosen.value, options, fetchSpec);
-	if (bare !== undefined) return err(bare);
-	const unavailable = nativeEnvProblem(fetchSpec.variables, settings.nativeEnv, chosen.value);
-	if (unavailable !== undefined) return err(unavailable);
-	const code = codeVariableProblem(fetchSpec);
-	if (code !== undefined) return err(code);
-	const grouping = groupReaders(chosen.value, fetchSpec, {
+	const readers = chosenContainers(pod, options.containers, options['init-order'] ?? 'first');
+	if (!readers.ok) return readers;
+	const refused = readersProblem(readers.value, options, fetchSpec, settings);
+	if (refused !== undefined) return err(refused);
+
+	const grouping = groupReaders(readers.value, fetchSpec, {
 		podUser: pod.user,
 		podGroup: pod.group,
 		askedUser: options['run-as-user'],
@@ -65,13 +51,59 @@ export function planFor(
 	const many = tooManyUsers(grouping.value);
 	if (many !== undefined) return err(many);
 
+	const plan = assemble(pod, options, fetchSpec, readers.value, grouping.value);
+	const selections = plan.fetchers.reduce((sum, { volumes }) => sum + volumes.length, 0);
+	const problem = tooManyParts(selections) ?? collision(pod, plan);
+	return problem === undefined ? ok({ plan, warnings: grouping.value.warnings }) : err(problem);
+}
+
+/** Why a pod of this kind gets no secrets, whatever its annotations say. */
+function unsupportedPod({ windows, mirror }: PodFacts): Rejection | undefined {
+	if (windows)
+		return reject(
+			'windows',
+			'pods on Windows get no secrets: the fetcher and its in-memory volume need Linux; this one can only run there, by spec.os, its node selector, its required node affinity, or host processes',
+		);
+	if (mirror)
+		return reject(
+			'static-pod',
+			'a static pod gets no secrets: it has no service account to log in to Vault with',
+		);
+	return undefined;
+}
+
+/** Why these containers cannot get what the annotations ask for. The size comes first: the other checks take time in proportion. */
+function readersProblem(
+	readers: readonly ContainerFacts[],
+	options: PodOptions,
+	fetchSpec: FetchSpec,
+	settings: InjectionSettings,
+): Rejection | undefined {
+	const { variables, formats } = fetchSpec;
+	return (
+		tooMuchAdded(readers, variables.length, formats.length > 0) ??
+		saidOfNobody(options, new Set(readers.map(({ name }) => name))) ??
+		wrapProblem(readers, options, fetchSpec) ??
+		nativeEnvProblem(variables, settings.nativeEnv, readers) ??
+		codeVariableProblem(fetchSpec)
+	);
+}
+
+/** One fetcher for each group of readers; the first has no suffix in its names. */
+function assemble(
+	pod: PodFacts,
+	options: PodOptions,
+	fetchSpec: FetchSpec,
+	readers: readonly ContainerFacts[],
+	grouping: Grouping,
+): Plan {
 	const path = options.path ?? INJECTED.outDir;
-	const plan: Plan = {
+	return {
 		fetchSpec,
 		path,
-		order,
+		order: options['init-order'] ?? 'first',
 		qos: qosOf(pod),
-		fetchers: grouping.value.readers.map(({ identity, containers }, i) => {
+		fetchers: grouping.readers.map(({ identity, containers }, i) => {
 			const suffix = i === 0 ? '' : `-${identity.user}`;
 			return {
 				container: `${INJECTED.container}${suffix}`,
@@ -80,14 +112,10 @@ export function planFor(
 				volumes: volumesFor(containers, `${INJECTED.volume}${suffix}`, options),
 			};
 		}),
-		wrapped: chosen.value.filter(
+		wrapped: readers.filter(
 			({ name, command = [] }) => isToBeWrapped(name, options) && !isWrapped(command, path),
 		),
 	};
-	const parts = tooManyParts(plan.fetchers.reduce((sum, { volumes }) => sum + volumes.length, 0));
-	if (parts !== undefined) return err(parts);
-	const taken = collision(pod, plan);
-	return taken === undefined ? ok({ plan, warnings: grouping.value.warnings }) : err(taken);
 }
 
 /** Containers that get the same part of the secrets share a volume. */

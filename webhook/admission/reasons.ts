@@ -1,3 +1,19 @@
+import {
+	BODY_BOUNDS,
+	MAX_ADDED,
+	MAX_ANNOTATIONS_LENGTH,
+	MAX_FETCHER_TEXT,
+	MAX_KEYED_VALUES,
+	MAX_PIECES,
+	MAX_SELECTIONS,
+	MAX_UNSCANNED_BODY,
+	MAX_USERS,
+} from './bounds.ts';
+
+const count = (n: number): string => n.toLocaleString('en-US');
+
+const kib = (bytes: number): string => `${count(bytes / 1024)} KiB`;
+
 /** One reason for a decision, as the reference explains it. The message of a decision says what holds in this very case. */
 interface Reason {
 	readonly meaning: string;
@@ -114,8 +130,7 @@ export const REJECT_REASONS = {
 		cure: 'write the container’s command into the pod, or take the container out with envtier.dev/wrap.CONTAINER "false"',
 	},
 	'too-large': {
-		meaning:
-			'the pod has more pieces than the webhook looks at (6,500), a review of more than 64 KiB more values (40,000), different names of members (1,000) or levels (200) than it parses, managedFields left out; or the pod would get more than it adds: 16 fetchers, 3000 mounts and variables, 32 different parts of the secrets, 256 composed and sealed values, 1 MiB of text in the fetchers’ variables; or its annotations of ours hold more than 128 KiB',
+		meaning: `the pod has more pieces than the webhook looks at (${count(MAX_PIECES)}), a review of more than ${kib(MAX_UNSCANNED_BODY)} more values (${count(BODY_BOUNDS.values)}), different names of members (${count(BODY_BOUNDS.names)}) or levels (${BODY_BOUNDS.depth}) than it parses, managedFields left out; or the pod would get more than it adds: ${MAX_USERS} fetchers, ${count(MAX_ADDED)} mounts and variables, ${MAX_SELECTIONS} different parts of the secrets, ${MAX_KEYED_VALUES} composed and sealed values, ${kib(MAX_FETCHER_TEXT)} of text in the fetchers’ variables; or its annotations of ours hold more than ${kib(MAX_ANNOTATIONS_LENGTH)}`,
 		cure: 'ask for less: the message says of what',
 	},
 	windows: {

@@ -2,9 +2,10 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import type { Operation } from '../patch/json-patch.ts';
 import { summaryOf } from '../patch/reverted-changes.ts';
 import { controllerOf, type Owner } from '../pod/owner-reference.ts';
+import { BODY_BOUNDS, MAX_UNSCANNED_BODY } from './bounds.ts';
 import type { Decision } from './decision.ts';
 import { type Excess, prescan, type Range } from './json-prescan.ts';
-import { BODY_BOUNDS, excessOf, MOST_UNSEEN } from './limits.ts';
+import { excessOf } from './limits.ts';
 import type { RejectReason } from './reasons.ts';
 
 /** What Kubernetes asks (`admission.k8s.io/v1`, AdmissionReview.request), as far as a decision needs it. */
@@ -63,10 +64,10 @@ interface Readable {
 
 /** Of a long body the part that is parsed: all but what nobody looks at, or, where that is too much, all but what is long. */
 function readable(body: Buffer): Result<Readable> {
-	if (body.length <= MOST_UNSEEN) return ok({ text: textOf(body), excess: undefined });
+	if (body.length <= MAX_UNSCANNED_BODY) return ok({ text: textOf(body), excess: undefined });
 	const { excess, ignored, long } = prescan(body, BODY_BOUNDS);
 	const rest = without(body, excess === undefined ? ignored : long);
-	if (excess !== undefined && rest.length > MOST_UNSEEN) return err(`the body ${excessOf(excess)}`);
+	if (excess !== undefined && rest.length > MAX_UNSCANNED_BODY) return err(`the body ${excessOf(excess)}`);
 	return ok({ text: textOf(rest), excess });
 }
 
