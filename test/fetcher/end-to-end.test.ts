@@ -793,7 +793,11 @@ test('ten thousand keys, and a value of a MiB', async () => {
 	const { code, last } = await runFetcher(fetcher, pod, env);
 	expect(code).toBe(0);
 	// One login, three lists, two empty tiers, and a revocation besides.
-	expect(last).toMatchObject({ requests: keys.length + 1 + 7, protocol: 'h2' });
+	const least = keys.length + 1 + 7;
+	// Node's server ends a connection after some 1,000 streams (ADR 80); what was under way then is asked again on the next one.
+	expect(Number(last?.['requests'])).toBeGreaterThanOrEqual(least);
+	expect(Number(last?.['requests'])).toBeLessThan(least * 1.1);
+	expect(last).toMatchObject({ protocol: 'h2' });
 	const { KEY_BIG, ...written } = JSON.parse(readFileSync(join(pod.out, 'env.json'), 'utf8'));
 	expect(KEY_BIG).toBe(big);
 	expect(written).toEqual(secrets);
