@@ -112,18 +112,12 @@ export const CODE_VARIABLES: readonly CodeVariables[] = [
 			'.NET, host-startup-hook.md, "Set up a profiling environment"; ASP.NET Core, "Hosting startup assemblies"',
 		names: [
 			...['DOTNET_STARTUP_HOOKS', 'DOTNET_ADDITIONAL_DEPS', 'DOTNET_SHARED_STORE', 'DOTNET_ROOT'],
-			...[
-				'CORECLR_PROFILER',
-				'CORECLR_PROFILER_PATH',
-				'CORECLR_PROFILER_PATH_32',
-				'CORECLR_PROFILER_PATH_64',
-			],
-			...[
-				'CORECLR_PROFILER_PATH_ARM32',
-				'CORECLR_PROFILER_PATH_ARM64',
-				'ASPNETCORE_HOSTINGSTARTUPASSEMBLIES',
-				'DOTNET_HOSTINGSTARTUPASSEMBLIES',
-			],
+			...['ASPNETCORE_HOSTINGSTARTUPASSEMBLIES', 'DOTNET_HOSTINGSTARTUPASSEMBLIES'],
+			// The runtime takes the newer prefix as well.
+			...['CORECLR_PROFILER', 'DOTNET_PROFILER'].flatMap((name) => [
+				name,
+				...['PATH', 'PATH_32', 'PATH_64', 'PATH_ARM32', 'PATH_ARM64'].map((end) => `${name}_${end}`),
+			]),
 		],
 	},
 	{
