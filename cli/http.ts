@@ -1,6 +1,7 @@
 import { type RequestOptions as HttpOptions, request as httpRequest } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { err, ok, type Result } from '../contract/result.ts';
+import { readResponse } from '../lib/http/response.ts';
 import { ANSWER_LIMITS, parseJson } from '../lib/parse/json.ts';
 
 /** One request; its body, if any, goes as JSON. */
@@ -36,47 +37,28 @@ export interface HttpFailure {
 const BODY_LIMIT = 16 * 1024 * 1024;
 
 /** Sends one request on a connection of its own. Redirects are answers: a token must not follow them. */
-export function httpCall(call: HttpCall): Promise<Result<HttpAnswer, HttpFailure>> {
+export async function httpCall(call: HttpCall): Promise<Result<HttpAnswer, HttpFailure>> {
 	const { method, url, headers = {}, options = {}, timeoutMs = 15_000 } = call;
-	const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+	const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
 	const all: RequestOptions & HttpOptions = {
 		...options,
 		method,
 		headers: {
 			accept: 'application/json',
-			...(body === undefined
-				? {}
-				: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+			...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
 			...options.headers,
 			...headers,
 		},
 		signal: AbortSignal.timeout(timeoutMs),
 	};
-	return new Promise((resolve) => {
-		const failed = (error: unknown): void => resolve(err(failureOf(error, timeoutMs)));
-		const outgoing = url.protocol === 'http:' ? httpRequest(url, all) : httpsRequest(url, all);
-		outgoing.on('error', failed);
-		outgoing.on('response', (incoming) => {
-			const chunks: Buffer[] = [];
-			let size = 0;
-			incoming.on('data', (chunk: Buffer) => {
-				size += chunk.length;
-				if (size > BODY_LIMIT) incoming.destroy(new Error(`sends more than ${BODY_LIMIT} bytes`));
-				else chunks.push(chunk);
-			});
-			incoming.on('error', failed);
-			incoming.on('end', () =>
-				resolve(
-					ok({
-						status: incoming.statusCode ?? 0,
-						body: decoded(Buffer.concat(chunks).toString('utf8')),
-						headers: incoming.headers,
-					}),
-				),
-			);
-		});
-		outgoing.end(body);
-	});
+	const tooLarge = (limit: number): Error => new Error(`sends more than ${limit} bytes`);
+	const outgoing = url.protocol === 'http:' ? httpRequest(url, all) : httpsRequest(url, all);
+	try {
+		const response = await readResponse(outgoing, body, tooLarge, BODY_LIMIT);
+		return ok({ status: response.status, body: decoded(response.text), headers: response.headers });
+	} catch (error) {
+		return err(failureOf(error, timeoutMs));
+	}
 }
 
 /** Longer sentences of a server are cut: nobody reads them, and a terminal's history should not be theirs. */

@@ -1,41 +1,47 @@
-import type { ClientRequest } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders } from 'node:http';
 
-/** More than keys of an issuer or reviews of an API server come to. */
+/** Default limit of a response's body, in bytes: enough for an issuer's keys or a review of an API server. */
 const LIMIT = 1024 * 1024;
 
-/** One answer, read to its end. */
+/** A response that was read to its end. */
 export interface BoundedResponse {
 	readonly status: number;
+	readonly headers: IncomingHttpHeaders;
+	/** The body as UTF-8 text; empty when there was none. */
 	readonly text: string;
 }
 
 /**
- * Ends a request with `body` and reads its answer. Rejects with what goes wrong on the way, and with what `tooLarge` makes of an answer
- * of more than `limit` bytes.
+ * Sends a request with `body` and reads its response. Rejects with the error of the connection, with
+ * `ECONNRESET` when the connection ends inside the body, and with the error that `tooLarge` makes when the
+ * body is larger than `limit` bytes.
  */
 export function readResponse(
-	sent: ClientRequest,
+	request: ClientRequest,
 	body: Buffer | undefined,
 	tooLarge: (limit: number) => Error,
 	limit = LIMIT,
 ): Promise<BoundedResponse> {
 	return new Promise((resolve, reject) => {
-		sent.on('error', reject);
-		sent.on('response', (answer) => {
+		request.on('error', reject);
+		request.on('response', (response) => {
 			const chunks: Buffer[] = [];
 			let size = 0;
-			answer.on('error', reject);
-			answer.on('data', (chunk: Buffer) => {
+			response.on('error', reject);
+			response.on('data', (chunk: Buffer) => {
 				chunks.push(chunk);
 				size += chunk.length;
-				if (size > limit) sent.destroy(tooLarge(limit));
+				if (size > limit) request.destroy(tooLarge(limit));
 			});
-			answer.on('end', () =>
-				resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+			response.on('end', () =>
+				resolve({
+					status: response.statusCode ?? 0,
+					headers: response.headers,
+					text: Buffer.concat(chunks).toString('utf8'),
+				}),
 			);
-			// A connection that ends in the middle of a body.
-			answer.on('close', () => reject(Object.assign(new Error('cut off'), { code: 'ECONNRESET' })));
+			response.on('close', () => reject(Object.assign(new Error('cut off'), { code: 'ECONNRESET' })));
 		});
-		sent.end(body);
+		request.end(body);
 	});
 }
