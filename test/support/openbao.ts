@@ -210,16 +210,16 @@ function config(
 	};
 }
 
-interface House {
+interface Fixture {
 	readonly binary: BaoBinary;
 	readonly authority: Authority;
 	readonly files: Scratch;
 }
 
 /** Initializes and unseals a fresh server and mounts KV v2 at `secret/`. */
-async function prepare(server: Server, house: House): Promise<OpenBao> {
+async function prepare(server: Server, fixture: Fixture): Promise<OpenBao> {
 	const { addr } = server;
-	const { authority, files } = house;
+	const { authority, files } = fixture;
 	const { dir } = files;
 	const caPem = authority.certPem;
 	const state = { process: server.process };
@@ -242,7 +242,7 @@ async function prepare(server: Server, house: House): Promise<OpenBao> {
 		expectOk(await request('POST', 'sys/mounts/secret', { body: kv }), 'sys/mounts/secret');
 		await until('KV v2 to be ready', async () => (await request('GET', 'secret/config')).status === 200);
 		return {
-			...{ addr, caPem, caFile: join(dir, 'ca.pem'), authority, binary: house.binary, dir, rootToken },
+			...{ addr, caPem, caFile: join(dir, 'ca.pem'), authority, binary: fixture.binary, dir, rootToken },
 			unsealKey: keys[0] ?? '',
 			request,
 			pid: () => state.process.pid,

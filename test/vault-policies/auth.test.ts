@@ -4,7 +4,7 @@ import { type SealOwner, type SealScope, sealContext, sealKey } from '../../cont
 import { call } from '../support/http.ts';
 import { seal } from '../support/openbao-setup.ts';
 import { until } from '../support/until.ts';
-import { type Account, describeInHouse, fillTiers, type House, keyOf, REVIEWER } from './support.ts';
+import { type Account, describeInHouse, fillTiers, type Fixture, keyOf, REVIEWER } from './support.ts';
 
 const WEB: Account = { namespace: 'shop', name: 'web' };
 const WORKER: Account = { namespace: 'shop', name: 'worker' };
@@ -20,11 +20,11 @@ const WAYS = [
 		reviewed: true,
 		type: 'kubernetes',
 		audience: 'vault',
-		prepare: async (house: House) => {
-			await house.apply('reviewer.yaml');
-			const token = await house.cluster.token(REVIEWER.namespace, REVIEWER.name, [], 3600);
-			const reviewer = await house.file('reviewer-token', `${token}\n`);
-			await house.mustSetup('auth-kubernetes', ...(await apiServer(house)), '--reviewer-token', reviewer);
+		prepare: async (fixture: Fixture) => {
+			await fixture.apply('reviewer.yaml');
+			const token = await fixture.cluster.token(REVIEWER.namespace, REVIEWER.name, [], 3600);
+			const reviewer = await fixture.file('reviewer-token', `${token}\n`);
+			await fixture.mustSetup('auth-kubernetes', ...(await apiServer(fixture)), '--reviewer-token', reviewer);
 		},
 	},
 	{
@@ -33,10 +33,10 @@ const WAYS = [
 		reviewed: true,
 		type: 'kubernetes',
 		audience: API_AUDIENCE,
-		prepare: async (house: House) => {
-			await house.apply('own-token.yaml');
-			await house.apply('own-token.yaml', { shop: 'blog' });
-			await house.mustSetup('auth-kubernetes', ...(await apiServer(house)), '--own-token', '--mount', 'own');
+		prepare: async (fixture: Fixture) => {
+			await fixture.apply('own-token.yaml');
+			await fixture.apply('own-token.yaml', { shop: 'blog' });
+			await fixture.mustSetup('auth-kubernetes', ...(await apiServer(fixture)), '--own-token', '--mount', 'own');
 		},
 	},
 	{
@@ -45,31 +45,31 @@ const WAYS = [
 		reviewed: false,
 		type: 'jwt',
 		audience: 'vault',
-		prepare: async (house: House) => {
-			const { url, caPem } = house.cluster;
+		prepare: async (fixture: Fixture) => {
+			const { url, caPem } = fixture.cluster;
 			const keys = { url: `${url}/openid/v1/jwks`, caPem };
 			expect((await call(keys)).status).toBe(403);
-			await house.apply('public-keys.yaml');
+			await fixture.apply('public-keys.yaml');
 			await until('the keys to be public', async () => (await call(keys)).status === 200);
-			const at = ['--jwks-url', `${url}/openid/v1/jwks`, '--ca', await house.file('ca.crt', caPem)];
-			await house.mustSetup('auth-jwt', '--issuer', 'https://kubernetes.default.svc', ...at);
+			const at = ['--jwks-url', `${url}/openid/v1/jwks`, '--ca', await fixture.file('ca.crt', caPem)];
+			await fixture.mustSetup('auth-jwt', '--issuer', 'https://kubernetes.default.svc', ...at);
 		},
 	},
 ] as const;
 
-async function apiServer({ cluster, file }: House): Promise<readonly string[]> {
+async function apiServer({ cluster, file }: Fixture): Promise<readonly string[]> {
 	return ['--host', cluster.url, '--ca', await file('ca.crt', cluster.caPem)];
 }
 
-await describeInHouse('deploy/vault on a real OpenBao and a real API server', (house) => {
+await describeInHouse('deploy/vault on a real OpenBao and a real API server', (fixture) => {
 	beforeAll(async () => {
-		for (const name of ['vault', 'shop', 'blog']) await house.cluster.createNamespace({ name });
+		for (const name of ['vault', 'shop', 'blog']) await fixture.cluster.createNamespace({ name });
 		for (const { namespace, name } of [WEB, WORKER, BLOG])
-			await house.cluster.createServiceAccount(namespace, name);
-		await house.cluster.createServiceAccount('blog', 'shop');
-		await fillTiers(house);
+			await fixture.cluster.createServiceAccount(namespace, name);
+		await fixture.cluster.createServiceAccount('blog', 'shop');
+		await fillTiers(fixture);
 	});
-	afterAll(() => house[Symbol.asyncDispose]());
+	afterAll(() => fixture[Symbol.asyncDispose]());
 
 	describe.each(WAYS)('$name', ({ mount, type, audience, reviewed, prepare }) => {
 		const at = ['--type', type, '--mount', mount, '--audience', audience];
@@ -84,13 +84,13 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 			...more,
 		});
 		const fetch = (account: Account, more: Readonly<Record<string, string>> = {}) =>
-			house.fetch(account, env(more), audience);
+			fixture.fetch(account, env(more), audience);
 
 		beforeAll(async () => {
-			await prepare(house);
+			await prepare(fixture);
 			const grants = ['--org', 'acme', '--deployment', 'shop', '--service', 'web'];
-			await house.mustSetup('role', 'web', '--namespace', 'shop', '--account', 'web', ...grants, ...at);
-			await house.mustSetup(
+			await fixture.mustSetup('role', 'web', '--namespace', 'shop', '--account', 'web', ...grants, ...at);
+			await fixture.mustSetup(
 				'role',
 				'acme',
 				'--namespace',
@@ -101,7 +101,7 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				'acme',
 				...own('namespace'),
 			);
-			await house.mustSetup('role', 'team', '--namespace', 'blog', '--account', '*', ...own('account'));
+			await fixture.mustSetup('role', 'team', '--namespace', 'blog', '--account', '*', ...own('account'));
 		});
 		const own = (kind: string): readonly string[] => ['--own', kind, ...at];
 
@@ -133,7 +133,7 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 			});
 
 			test('a token for another audience', async () => {
-				const { code, message, files } = await house.fetch(WEB, env(), 'elsewhere');
+				const { code, message, files } = await fixture.fetch(WEB, env(), 'elsewhere');
 				expect([code, files]).toEqual([EXIT_CODES['login-refused'].code, {}]);
 				expect(message).toContain('does not accept the audience "elsewhere" of the pod’s token');
 			});
@@ -150,7 +150,7 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				const missing = { ENVTIER_VAULT_ROLE: 'missing' };
 				const { message } = await fetch(WEB, missing);
 				const [, command = ''] = /deploy\/vault\/setup\.sh (role missing .*?), or name/.exec(message) ?? [];
-				await house.mustSetup(...command.split(' '));
+				await fixture.mustSetup(...command.split(' '));
 				expect([command, (await fetch(WEB, missing)).code]).toEqual([command, 0]);
 			});
 		});
@@ -158,8 +158,8 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 		test(`a token whose service account is deleted is ${reviewed ? 'refused' : 'accepted until it expires'}`, async () => {
 			const gone: Account = { namespace: 'shop', name: `gone-${mount}` };
 			const path = `/api/v1/namespaces/shop/serviceaccounts/${gone.name}`;
-			await house.cluster.createServiceAccount(gone.namespace, gone.name);
-			await house.mustSetup(
+			await fixture.cluster.createServiceAccount(gone.namespace, gone.name);
+			await fixture.mustSetup(
 				'role',
 				'gone',
 				'--namespace',
@@ -170,11 +170,11 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				'acme',
 				...at,
 			);
-			const token = await house.cluster.token(gone.namespace, gone.name, [audience]);
+			const token = await fixture.cluster.token(gone.namespace, gone.name, [audience]);
 			const login = () =>
-				house.bao.request('POST', `auth/${mount}/login`, { token: '', body: { role: 'gone', jwt: token } });
+				fixture.bao.request('POST', `auth/${mount}/login`, { token: '', body: { role: 'gone', jwt: token } });
 			expect((await login()).status).toBe(200);
-			expect((await house.cluster.request('DELETE', path)).status).toBe(200);
+			expect((await fixture.cluster.request('DELETE', path)).status).toBe(200);
 			// The API server remembers for some seconds which tokens are good.
 			if (reviewed) await until('the login to be refused', async () => (await login()).status === 403);
 			else expect((await login()).status).toBe(200);
@@ -227,16 +227,16 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				{ method: 'POST', path: 'auth/token/create', status: 403 },
 				{ method: 'GET', path: 'sys/mounts', status: 403 },
 			])('$method $path is answered with $status', async ({ method, path, status }) => {
-				const token = await house.login(WEB, mount, 'web', audience);
+				const token = await fixture.login(WEB, mount, 'web', audience);
 				const body = method === 'POST' ? { body: { data: { value: 'x' } } } : {};
-				const answer = await house.bao.request(method, path, { token, ...body });
+				const answer = await fixture.bao.request(method, path, { token, ...body });
 				expect(answer.status).toBe(status);
 			});
 
 			test('a token gives itself back, and is gone', async () => {
-				const token = await house.login(WEB, mount, 'web', audience);
-				expect((await house.bao.request('POST', 'auth/token/revoke-self', { token })).status).toBe(204);
-				expect((await house.bao.request('GET', `secret/data/${shop}/PLACE`, { token })).status).toBe(403);
+				const token = await fixture.login(WEB, mount, 'web', audience);
+				expect((await fixture.bao.request('POST', 'auth/token/revoke-self', { token })).status).toBe(204);
+				expect((await fixture.bao.request('GET', `secret/data/${shop}/PLACE`, { token })).status).toBe(403);
 			});
 		});
 
@@ -280,17 +280,17 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 
 		describe('opens sealed values', () => {
 			const sealed = async (value: string, scope: SealScope, place: SealOwner) => ({
-				ENVTIER_SEALED_TOKEN: await seal(house.bao, value, scope, place),
+				ENVTIER_SEALED_TOKEN: await seal(fixture.bao, value, scope, place),
 			});
 			const SHOP = { namespace: 'shop', deployment: 'shop' };
 			const BLOGS = { namespace: 'blog', deployment: 'shop' };
 			/** Two namespaces share a role, and a deployment's name. */
 			const shared = { ENVTIER_VAULT_ROLE: 'sealed', ENVTIER_TIERS: 'deployment' };
 			beforeAll(async () => {
-				await house.mustSetup('sealing', '--namespace', 'shop,blog');
+				await fixture.mustSetup('sealing', '--namespace', 'shop,blog');
 				const both = ['--namespace', 'shop,blog', '--account', '*', '--sealed', ...at];
-				await house.mustSetup('role', 'sealed', '--deployment', 'shop', ...both);
-				await house.mustSetup('role', 'sealed-own', '--own', 'namespace', ...both);
+				await fixture.mustSetup('role', 'sealed', '--deployment', 'shop', ...both);
+				await fixture.mustSetup('role', 'sealed-own', '--own', 'namespace', ...both);
 			});
 
 			test.each<SealScope>(['deployment', 'namespace', 'cluster'])(
@@ -340,24 +340,24 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 				const { ENVTIER_SEALED_TOKEN: ciphertext } = await sealed('mine', 'deployment', SHOP);
 				const context = Buffer.from(sealContext('deployment', SHOP)).toString('base64');
 				const ask = async (account: Account) =>
-					house.bao.request('POST', `transit/decrypt/${sealKey('deployment', SHOP)}`, {
-						token: await house.login(account, mount, 'sealed', audience),
+					fixture.bao.request('POST', `transit/decrypt/${sealKey('deployment', SHOP)}`, {
+						token: await fixture.login(account, mount, 'sealed', audience),
 						body: { ciphertext, context },
 					});
 				expect((await ask(WEB)).status).toBe(200);
 				expect((await ask(BLOG)).status).toBe(403);
 				const path = `transit/decrypt/${sealKey('deployment', { namespace: 'shop', deployment: 'blog' })}`;
-				const token = await house.login(WEB, mount, 'sealed', audience);
-				expect((await house.bao.request('POST', path, { token, body: { ciphertext, context } })).status).toBe(
+				const token = await fixture.login(WEB, mount, 'sealed', audience);
+				expect((await fixture.bao.request('POST', path, { token, body: { ciphertext, context } })).status).toBe(
 					403,
 				);
 			});
 
 			test('and seals none', async () => {
-				const token = await house.login(WEB, mount, 'sealed', audience);
+				const token = await fixture.login(WEB, mount, 'sealed', audience);
 				const body = { plaintext: 'eA==', context: 'eA==' };
 				const path = `transit/encrypt/${sealKey('deployment', SHOP)}`;
-				expect((await house.bao.request('POST', path, { token, body })).status).toBe(403);
+				expect((await fixture.bao.request('POST', path, { token, body })).status).toBe(403);
 			});
 		});
 
@@ -391,7 +391,7 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 
 			test('an account with a dot in its name has a deployment that no other account has', async () => {
 				const dotted: Account = { namespace: 'blog', name: 'shop.web' };
-				await house.cluster.createServiceAccount(dotted.namespace, dotted.name).catch(() => undefined);
+				await fixture.cluster.createServiceAccount(dotted.namespace, dotted.name).catch(() => undefined);
 				expect((await as(dotted, 'blog.shop.web')).code).toBe(0);
 				expect((await as(SHOP, 'blog.shop.web')).code).toBe(EXIT_CODES['read-refused'].code);
 				expect((await as(dotted, 'blog.shop')).code).toBe(EXIT_CODES['read-refused'].code);
@@ -402,19 +402,19 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 			});
 
 			test('opens what is sealed for that deployment, and nothing sealed for another account’s', async () => {
-				await house.mustSetup('sealing', '--namespace', 'blog');
+				await fixture.mustSetup('sealing', '--namespace', 'blog');
 				const all = ['--namespace', 'blog', '--account', '*', '--sealed', '--replace'];
-				await house.mustSetup('role', 'sealed-team', ...all, ...own('account'));
+				await fixture.mustSetup('role', 'sealed-team', ...all, ...own('account'));
 				const open = async (account: Account, deployment: string) => {
 					const place = { namespace: 'blog', deployment: 'blog.shop' };
-					const token = await house.login(account, mount, 'sealed-team', audience);
-					const ciphertext = (await seal(house.bao, 'mine', 'deployment', place)).replace(
+					const token = await fixture.login(account, mount, 'sealed-team', audience);
+					const ciphertext = (await seal(fixture.bao, 'mine', 'deployment', place)).replace(
 						/^.*:vault/,
 						'vault',
 					);
 					const context = Buffer.from(sealContext('deployment', place)).toString('base64');
 					const path = `transit/decrypt/${sealKey('deployment', { ...place, deployment })}`;
-					return (await house.bao.request('POST', path, { token, body: { ciphertext, context } })).status;
+					return (await fixture.bao.request('POST', path, { token, body: { ciphertext, context } })).status;
 				};
 				expect(await open(SHOP, 'blog.shop')).toBe(200);
 				expect(await open(BLOG, 'blog.shop')).toBe(403);
@@ -426,17 +426,17 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 	// docs/vault-setup.md, "Who must be trusted": this is what --namespace '*' means.
 	test("with --namespace '*', whoever creates a namespace gets the deployment of its name, or what begins with it", async () => {
 		const made: Account = { namespace: 'web', name: 'worker' };
-		await house.cluster.createNamespace({ name: made.namespace });
-		await house.cluster.createServiceAccount(made.namespace, made.name);
+		await fixture.cluster.createNamespace({ name: made.namespace });
+		await fixture.cluster.createServiceAccount(made.namespace, made.name);
 		for (const own of ['namespace', 'account'])
-			await house.mustSetup('role', `all-${own}`, '--namespace', '*', '--account', '*', '--own', own);
+			await fixture.mustSetup('role', `all-${own}`, '--namespace', '*', '--account', '*', '--own', own);
 		const read = async (own: string, deployment: string) => {
 			const env = {
 				ENVTIER_VAULT_ROLE: `all-${own}`,
 				ENVTIER_TIERS: 'deployment',
 				ENVTIER_DEPLOYMENT: deployment,
 			};
-			return (await house.fetch(made, env)).code;
+			return (await fixture.fetch(made, env)).code;
 		};
 		expect(await read('namespace', 'web')).toBe(0);
 		expect(await read('namespace', 'shop')).toBe(EXIT_CODES['read-refused'].code);
@@ -447,11 +447,11 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 	});
 
 	test('a pod whose account may not ask for a review cannot log in with its own token', async () => {
-		const lone: Account = { namespace: await house.cluster.createNamespace(), name: 'default' };
+		const lone: Account = { namespace: await fixture.cluster.createNamespace(), name: 'default' };
 		const at = ['--mount', 'own', '--audience', API_AUDIENCE, '--deployment', 'shop'];
-		await house.mustSetup('role', 'lone', '--namespace', lone.namespace, '--account', 'default', ...at);
+		await fixture.mustSetup('role', 'lone', '--namespace', lone.namespace, '--account', 'default', ...at);
 		const env = { ENVTIER_VAULT_AUTH_MOUNT: 'own', ENVTIER_VAULT_ROLE: 'lone', ENVTIER_DEPLOYMENT: 'shop' };
-		const { code, message } = await house.fetch(lone, env, API_AUDIENCE);
+		const { code, message } = await fixture.fetch(lone, env, API_AUDIENCE);
 		expect([code, message]).toEqual([
 			EXIT_CODES['login-refused'].code,
 			expect.stringContaining('could not have the token reviewed'),
@@ -460,9 +460,9 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (h
 
 	test('a token for Vault alone cannot be reviewed by itself: that way needs the API server’s audience', async () => {
 		const at = ['--mount', 'own', '--audience', 'vault', '--deployment', 'shop'];
-		await house.mustSetup('role', 'narrow', '--namespace', 'shop', '--account', 'web', ...at);
+		await fixture.mustSetup('role', 'narrow', '--namespace', 'shop', '--account', 'web', ...at);
 		const env = { ENVTIER_VAULT_AUTH_MOUNT: 'own', ENVTIER_VAULT_ROLE: 'narrow', ENVTIER_DEPLOYMENT: 'shop' };
-		const { code, message } = await house.fetch(WEB, env, 'vault');
+		const { code, message } = await fixture.fetch(WEB, env, 'vault');
 		expect([code, message]).toEqual([
 			EXIT_CODES['login-refused'].code,
 			expect.stringContaining('could not have the token reviewed'),

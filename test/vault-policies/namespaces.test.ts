@@ -10,11 +10,11 @@ import { makeVaultHouse, type VaultHouse } from './support.ts';
 const SCRIPT = join(import.meta.dirname, '../../deploy/vault/setup.sh');
 const signer = makeJwtSigner();
 
-let house: VaultHouse;
+let fixture: VaultHouse;
 let fetcher: string;
 beforeAll(async () => {
-	[house, fetcher] = await Promise.all([makeVaultHouse(), buildFetcher()]);
-	const { bao } = house;
+	[fixture, fetcher] = await Promise.all([makeVaultHouse(), buildFetcher()]);
+	const { bao } = fixture;
 	await createNamespace(bao, 'platform');
 	for (const name of ['team-a', 'team-b']) {
 		await createNamespace(bao, name, { namespace: 'platform' });
@@ -26,7 +26,7 @@ beforeAll(async () => {
 	await enableAuth(bao, 'jwt', { config, namespace: 'platform' });
 });
 afterAll(async () => {
-	await house?.[Symbol.asyncDispose]();
+	await fixture?.[Symbol.asyncDispose]();
 });
 
 /** Runs setup.sh in a Vault namespace; undefined is the root. */
@@ -35,7 +35,7 @@ async function setUp(namespace: string | undefined, kv: string): Promise<string>
 	const { code, stdout, stderr } = await runProcess({
 		command: 'sh',
 		args: [SCRIPT, 'role', 'shop_web', '--replace', '--type', 'jwt', ...what, '--kv', kv],
-		env: { ...house.env, ...(namespace && { VAULT_NAMESPACE: namespace }) },
+		env: { ...fixture.env, ...(namespace && { VAULT_NAMESPACE: namespace }) },
 	});
 	expect([code, stderr]).toEqual([0, '']);
 	return stdout;
@@ -43,7 +43,7 @@ async function setUp(namespace: string | undefined, kv: string): Promise<string>
 
 async function fetch(namespace: string | undefined, kv: string) {
 	const pod = await makePod(signer.sign(serviceAccountClaims('shop', 'web')));
-	const { addr, caPem } = house.bao;
+	const { addr, caPem } = fixture.bao;
 	try {
 		const run = await runFetcher(fetcher, pod, {
 			...{ ENVTIER_VAULT_ADDR: addr, ENVTIER_VAULT_CA: caPem, ENVTIER_DEADLINE: '20' },

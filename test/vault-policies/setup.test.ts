@@ -8,17 +8,17 @@ import { makeVaultHouse, type VaultHouse } from './support.ts';
 
 const ROLE = ['role', 'web', '--type', 'jwt', '--namespace', 'shop', '--account', 'web'] as const;
 
-let house: VaultHouse;
+let fixture: VaultHouse;
 const signer = makeJwtSigner();
 beforeAll(async () => {
-	house = await makeVaultHouse();
-	await enableAuth(house.bao, 'jwt', { config: { jwt_validation_pubkeys: [signer.publicKeyPem] } });
+	fixture = await makeVaultHouse();
+	await enableAuth(fixture.bao, 'jwt', { config: { jwt_validation_pubkeys: [signer.publicKeyPem] } });
 });
-afterAll(() => house[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 /** All that setup.sh may have written. */
 async function state(): Promise<unknown> {
-	const read = async (method: string, path: string) => (await house.bao.request(method, path)).json;
+	const read = async (method: string, path: string) => (await fixture.bao.request(method, path)).json;
 	const { data } = (await read('LIST', 'sys/policies/acl')) as { data: { keys: string[] } };
 	const policies = await Promise.all(data.keys.map((name) => read('GET', `sys/policies/acl/${name}`)));
 	const texts = policies.map((answer) => {
@@ -59,7 +59,7 @@ describe('wrong usage changes nothing and says what is wrong:', () => {
 		{ args: ['auth-jwt', '--issuer', 'https://a'], says: 'needs --jwks-url' },
 	])('$args', async ({ args, says }) => {
 		const before = await state();
-		const { code, stdout, stderr } = await house.setup(...args);
+		const { code, stdout, stderr } = await fixture.setup(...args);
 		expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(says)]);
 		expect(await state()).toEqual(before);
 	});
@@ -94,14 +94,14 @@ describe('a value that could leave its place is refused:', () => {
 		const before = await state();
 		const grants = option === '--org' ? [] : ['--org', 'acme'];
 		for (const value of values) {
-			const { code, stderr } = await house.setup(...ROLE, ...grants, option, value);
+			const { code, stderr } = await fixture.setup(...ROLE, ...grants, option, value);
 			expect([value, code, stderr]).toEqual([value, 2, expect.stringContaining(option)]);
 		}
 		expect(await state()).toEqual(before);
 	});
 
 	test.each(['../web', 'a/b', 'a b', '', 'a"b'])('as the name of a role, "%s"', async (role) => {
-		const { code } = await house.setup('role', role, '--namespace', 'a', '--account', 'b', '--org', 'acme');
+		const { code } = await fixture.setup('role', role, '--namespace', 'a', '--account', 'b', '--org', 'acme');
 		expect(code).toBe(2);
 	});
 });
@@ -109,19 +109,19 @@ describe('a value that could leave its place is refused:', () => {
 test('run again, it gives the same', async () => {
 	const what = ['--org', 'acme', '--deployment', 'shop', '--service', 'web', '--service', 'api'];
 	const args = [...ROLE, '--replace', ...what];
-	const said = await house.mustSetup(...args);
+	const said = await fixture.mustSetup(...args);
 	expect(said).toContain(
 		'envtier_session,envtier_org_secret_acme,envtier_deployment_secret_shop,envtier_service_secret_shop_web,envtier_service_secret_shop_api',
 	);
 	const first = await state();
-	await house.mustSetup(...args);
+	await fixture.mustSetup(...args);
 	expect(await state()).toEqual(first);
 });
 
 test.each(['dash', 'busybox'])('it runs under %s', async (shell) => {
 	if (onPath(shell) === undefined) throw new Error(`${shell} is not on PATH: run make prepare`);
 	const before = await state();
-	const { code } = await house.setupUnder(
+	const { code } = await fixture.setupUnder(
 		shell,
 		...ROLE,
 		'--replace',
@@ -137,28 +137,28 @@ test.each(['dash', 'busybox'])('it runs under %s', async (shell) => {
 test('what --print prints does the same when it is run, and printing does nothing', async () => {
 	const args = [...ROLE, '--org', 'initech', '--own', 'namespace', '--audience', 'vault.example'];
 	const before = await state();
-	const printed = await house.mustSetup('--print', ...args);
+	const printed = await fixture.mustSetup('--print', ...args);
 	expect(await state()).toEqual(before);
-	const { code, stderr } = await runProcess({ command: 'sh', input: printed, env: house.env });
+	const { code, stderr } = await runProcess({ command: 'sh', input: printed, env: fixture.env });
 	expect([code, stderr]).toEqual([0, '']);
 	const after = await state();
 	expect(after).not.toEqual(before);
-	await house.mustSetup(...args);
+	await fixture.mustSetup(...args);
 	expect(await state()).toEqual(after);
 });
 
 test('--print keeps the reviewer’s token to itself', async () => {
-	const token = await house.file('token', 'a-test-token-of-the-reviewer');
-	const at = ['--host', 'https://10.0.0.1:6443', '--ca', house.bao.caFile];
-	const printed = await house.mustSetup('--print', 'auth-kubernetes', ...at, '--reviewer-token', token);
+	const token = await fixture.file('token', 'a-test-token-of-the-reviewer');
+	const at = ['--host', 'https://10.0.0.1:6443', '--ca', fixture.bao.caFile];
+	const printed = await fixture.mustSetup('--print', 'auth-kubernetes', ...at, '--reviewer-token', token);
 	expect(printed).toContain('BEGIN CERTIFICATE');
 	expect(printed).not.toContain('a-test-token');
 });
 
 test('a mount of another type is left alone', async () => {
-	const token = await house.file('token', 'a-test-token');
-	const at = ['--host', 'https://10.0.0.1:6443', '--ca', house.bao.caFile, '--reviewer-token', token];
-	const { code, stderr } = await house.setup('auth-kubernetes', ...at, '--mount', 'jwt');
+	const token = await fixture.file('token', 'a-test-token');
+	const at = ['--host', 'https://10.0.0.1:6443', '--ca', fixture.bao.caFile, '--reviewer-token', token];
+	const { code, stderr } = await fixture.setup('auth-kubernetes', ...at, '--mount', 'jwt');
 	expect([code, stderr]).toEqual([
 		1,
 		expect.stringContaining('the mount jwt is of type jwt, not kubernetes'),
@@ -166,15 +166,15 @@ test('a mount of another type is left alone', async () => {
 });
 
 test('sealing: the engine once, a policy for each namespace, which seals there alone and opens nothing', async () => {
-	const said = await house.mustSetup('sealing', '--namespace', 'shop,blog', '--transit', 'seals');
+	const said = await fixture.mustSetup('sealing', '--namespace', 'shop,blog', '--transit', 'seals');
 	expect(said).toContain('envtier_sealer_seals_shop,envtier_sealer_seals_blog');
 	const first = await state();
-	await house.mustSetup('sealing', '--namespace', 'shop,blog', '--transit', 'seals');
+	await fixture.mustSetup('sealing', '--namespace', 'shop,blog', '--transit', 'seals');
 	expect(await state()).toEqual(first);
-	const token = await createToken(house.bao, ['envtier_sealer_seals_shop']);
+	const token = await createToken(fixture.bao, ['envtier_sealer_seals_shop']);
 	const ask = async (path: string) => {
 		const body = { plaintext: 'eA==', context: 'eA==', ciphertext: 'vault:v1:AAAA' };
-		return (await house.bao.request('POST', `seals/${path}`, { token, body })).status;
+		return (await fixture.bao.request('POST', `seals/${path}`, { token, body })).status;
 	};
 	for (const path of ['encrypt/envtier-deployment_shop_web', 'encrypt/envtier-namespace_shop'])
 		expect([path, await ask(path)]).toEqual([path, 200]);
@@ -184,26 +184,26 @@ test('sealing: the engine once, a policy for each namespace, which seals there a
 		...['decrypt/envtier-deployment_shop_web', 'decrypt/envtier-namespace_shop', 'keys/other'],
 	])
 		expect([path, await ask(path)]).toEqual([path, 403]);
-	const { code, stderr } = await house.setup('sealing', '--namespace', 'shop', '--transit', 'secret');
+	const { code, stderr } = await fixture.setup('sealing', '--namespace', 'shop', '--transit', 'secret');
 	expect([code, stderr]).toEqual([1, expect.stringContaining('the mount secret is of type kv, not transit')]);
 });
 
 test('api: a role for its account and the policy that ships, for the mount that is named; run again, the same', async () => {
-	await mountKv(house.bao, 'teams/kv', 2);
+	await mountKv(fixture.bao, 'teams/kv', 2);
 	const args = ['api', '--type', 'jwt', '--kv', 'teams/kv'] as const;
-	expect(await house.mustSetup(...args)).toContain(
+	expect(await fixture.mustSetup(...args)).toContain(
 		'role envtier-api of auth/jwt grants envtier_api_teams.kv\n',
 	);
 	const role = async () => {
-		const { json } = await house.bao.request('GET', 'auth/jwt/role/envtier-api');
+		const { json } = await fixture.bao.request('GET', 'auth/jwt/role/envtier-api');
 		return (json as { data: object }).data;
 	};
 	const first = [await state(), await role()];
-	await house.mustSetup(...args);
+	await fixture.mustSetup(...args);
 	expect([await state(), await role()]).toEqual(first);
 	const login = (namespace: string, account: string) => {
 		const jwt = signer.sign(serviceAccountClaims(namespace, account));
-		return house.bao.request('POST', 'auth/jwt/login', { token: '', body: { role: 'envtier-api', jwt } });
+		return fixture.bao.request('POST', 'auth/jwt/login', { token: '', body: { role: 'envtier-api', jwt } });
 	};
 	expect((await login('shop', 'envtier-api')).status).toBe(400);
 	expect((await login('envtier-system', 'envtier-webhook')).status).toBe(400);
@@ -213,29 +213,29 @@ test('api: a role for its account and the policy that ships, for the mount that 
 	expect([auth.token_policies, auth.lease_duration]).toEqual([['envtier_api_teams.kv'], 3600]);
 	const as = { token: auth.client_token };
 	const value = { ...as, body: { data: { value: 'of the test' } } };
-	expect((await house.bao.request('POST', 'teams/kv/data/orgs/acme/secrets/KEY', value)).status).toBe(200);
-	expect((await house.bao.request('GET', 'teams/kv/data/orgs/acme/secrets/KEY', as)).status).toBe(403);
-	expect((await house.bao.request('POST', 'secret/data/orgs/acme/secrets/KEY', value)).status).toBe(403);
+	expect((await fixture.bao.request('POST', 'teams/kv/data/orgs/acme/secrets/KEY', value)).status).toBe(200);
+	expect((await fixture.bao.request('GET', 'teams/kv/data/orgs/acme/secrets/KEY', as)).status).toBe(403);
+	expect((await fixture.bao.request('POST', 'secret/data/orgs/acme/secrets/KEY', value)).status).toBe(403);
 });
 
 test('what Vault refuses is shown', async () => {
-	const { code, stderr } = await house.setup(...ROLE, '--org', 'acme', '--mount', 'nowhere');
+	const { code, stderr } = await fixture.setup(...ROLE, '--org', 'acme', '--mount', 'nowhere');
 	expect([code, stderr]).toEqual([1, expect.stringMatching(/no handler for route|unsupported path/)]);
 });
 
 // Why a capital letter in ENVTIER_DEFAULT_ROLE parts nothing (ADR 46).
 test('Vault keeps names of roles of kubernetes auth in lower case', async () => {
-	await enableAuth(house.bao, 'kubernetes', { at: 'lower-case' });
+	await enableAuth(fixture.bao, 'kubernetes', { at: 'lower-case' });
 	const who = ['--namespace', 'shop', '--account', 'web', '--org', 'acme', '--mount', 'lower-case'];
-	await house.mustSetup('role', 'aXb', ...who);
-	expect((await house.bao.request('GET', 'auth/lower-case/role/axb')).status).toBe(200);
+	await fixture.mustSetup('role', 'aXb', ...who);
+	expect((await fixture.bao.request('GET', 'auth/lower-case/role/axb')).status).toBe(200);
 });
 
 test('deployments and services whose names run together have policies of their own', async () => {
-	await house.mustSetup(...ROLE, '--replace', '--deployment', 'a-b', '--service', 'c');
-	await house.mustSetup(...ROLE, '--replace', '--deployment', 'a', '--service', 'b-c');
+	await fixture.mustSetup(...ROLE, '--replace', '--deployment', 'a-b', '--service', 'c');
+	await fixture.mustSetup(...ROLE, '--replace', '--deployment', 'a', '--service', 'b-c');
 	const text = async (name: string): Promise<string> => {
-		const { data } = (await must(house.bao, 'GET', `sys/policies/acl/${name}`)) as {
+		const { data } = (await must(fixture.bao, 'GET', `sys/policies/acl/${name}`)) as {
 			data: { policy: string };
 		};
 		return data.policy;
@@ -245,15 +245,15 @@ test('deployments and services whose names run together have policies of their o
 });
 
 test('in KV version 1 the same policies hold', async () => {
-	await mountKv(house.bao, 'legacy', 1);
-	await must(house.bao, 'POST', 'legacy/deployments/shop/secrets/KEY', { body: { value: 'of the test' } });
-	await must(house.bao, 'POST', 'legacy/deployments/blog/secrets/KEY', { body: { value: 'of the test' } });
-	await house.mustSetup(...ROLE, '--replace', '--deployment', 'shop', '--kv', 'legacy', '--kv-version', '1');
+	await mountKv(fixture.bao, 'legacy', 1);
+	await must(fixture.bao, 'POST', 'legacy/deployments/shop/secrets/KEY', { body: { value: 'of the test' } });
+	await must(fixture.bao, 'POST', 'legacy/deployments/blog/secrets/KEY', { body: { value: 'of the test' } });
+	await fixture.mustSetup(...ROLE, '--replace', '--deployment', 'shop', '--kv', 'legacy', '--kv-version', '1');
 	const jwt = signer.sign(serviceAccountClaims('shop', 'web'));
-	const login = await house.bao.request('POST', 'auth/jwt/login', { token: '', body: { role: 'web', jwt } });
+	const login = await fixture.bao.request('POST', 'auth/jwt/login', { token: '', body: { role: 'web', jwt } });
 	const { client_token: token } = (login.json as { auth: { client_token: string } }).auth;
 	const status = async (method: string, path: string) =>
-		(await house.bao.request(method, `legacy/${path}`, { token })).status;
+		(await fixture.bao.request(method, `legacy/${path}`, { token })).status;
 	expect(await status('LIST', 'deployments/shop/secrets')).toBe(200);
 	expect(await status('GET', 'deployments/shop/secrets/KEY')).toBe(200);
 	expect(await status('PUT', 'deployments/shop/secrets/KEY')).toBe(403);
@@ -268,12 +268,12 @@ describe('docs/vault-setup.md shows commands that the script takes:', () => {
 	test('it shows some', () => expect(commands.length).toBeGreaterThan(4));
 
 	test.each(commands)('%s', async (command) => {
-		const ca = house.bao.caFile;
-		const token = await house.file('token', 'a-test-token');
+		const ca = fixture.bao.caFile;
+		const token = await fixture.file('token', 'a-test-token');
 		const known = command.replace(' ca.crt', ` ${ca}`).replace(' reviewer.jwt', ` ${token}`);
 		const args = known.replace('"$issuer"', 'https://kubernetes.default.svc').replaceAll("'", '').split(' ');
-		await house.bao.request('POST', 'sys/auth/kubernetes', { body: { type: 'kubernetes' } });
-		const { code, stdout, stderr } = await house.setup('--print', ...args);
+		await fixture.bao.request('POST', 'sys/auth/kubernetes', { body: { type: 'kubernetes' } });
+		const { code, stdout, stderr } = await fixture.setup('--print', ...args);
 		expect([code, stderr, stdout]).toEqual([0, '', expect.stringMatching(/ write auth\/|enable/)]);
 	});
 });

@@ -29,7 +29,7 @@ export interface VaultHouse extends AsyncDisposable {
 }
 
 /** An API server and an OpenBao that know nothing of each other yet, and the fetcher as it ships. */
-export interface House extends VaultHouse {
+export interface Fixture extends VaultHouse {
 	readonly cluster: ApiServer;
 	/** Applies a manifest of deploy/vault/rbac; `replace` puts another text in the place of each key. */
 	apply(file: string, replace?: Readonly<Record<string, string>>): Promise<void>;
@@ -50,15 +50,15 @@ export interface Fetched extends Run {
 	readonly files: Readonly<Record<string, string>>;
 }
 
-/** A `describe` on such a house; skipped with the reason where there is no API server. */
-export async function describeInHouse(name: string, body: (house: House) => void): Promise<void> {
+/** A `describe` on such a fixture; skipped with the reason where there is no API server. */
+export async function describeInHouse(name: string, body: (fixture: Fixture) => void): Promise<void> {
 	const started = await startApiServer();
 	if (!started.ok) {
 		describe.skip(name, () => test(`needs an API server: ${started.error}`));
 		return;
 	}
-	const house = await makeHouse(started.value);
-	describe(name, () => body(house));
+	const fixture = await makeHouse(started.value);
+	describe(name, () => body(fixture));
 }
 
 /** Starts an OpenBao to be set up. */
@@ -85,7 +85,7 @@ export async function makeVaultHouse(): Promise<VaultHouse> {
 	};
 }
 
-async function makeHouse(cluster: ApiServer): Promise<House> {
+async function makeHouse(cluster: ApiServer): Promise<Fixture> {
 	const vault = await makeVaultHouse();
 	const { bao } = vault;
 	const fetcher = await buildFetcher();
@@ -144,7 +144,7 @@ async function applyObject(cluster: ApiServer, object: KubernetesObject): Promis
 }
 
 /** Fills the tiers of two organizations and two deployments, and a template; every value tells where it lies. */
-export async function fillTiers({ bao }: House): Promise<void> {
+export async function fillTiers({ bao }: Fixture): Promise<void> {
 	for (const folder of [
 		...['orgs/acme', 'orgs/globex', 'templates/web', 'templates/web/services/api'],
 		...['shop', 'blog', 'web', 'blog.shop', 'blog.shop.web', 'shop.shop'].flatMap((name) => [

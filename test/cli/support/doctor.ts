@@ -24,7 +24,7 @@ const CANARY = 'canary-7f3b-value-of-a-secret';
 const COLLECTION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 
 /** A cluster with Envtier, and the Vault of its pods, which a test may break as it likes. */
-export interface House {
+export interface Fixture {
 	readonly cluster: ApiServer;
 	readonly bao: OpenBao;
 	readonly webhook: RunningWebhook;
@@ -51,8 +51,8 @@ export const TIER_FOLDERS = [
 	'deployments/shop/services/web/secrets',
 ];
 
-/** A whole house, of its own. */
-export async function startHouse(): Promise<House> {
+/** A cluster, a Vault and a webhook for one test file. */
+export async function startFixture(): Promise<Fixture> {
 	const started = await startApiServer();
 	if (!started.ok) throw new Error(started.error);
 	const cluster = started.value;
@@ -122,13 +122,13 @@ export interface Diagnosis {
 	readonly stderr: string;
 }
 
-/** Calls the doctor for the house's own service account. */
+/** Calls the doctor for the fixture's own service account. */
 export async function diagnose(
-	house: House,
+	fixture: Fixture,
 	args: readonly string[] = [],
 	bundle?: string,
 ): Promise<Diagnosis> {
-	const { cluster, namespace } = house;
+	const { cluster, namespace } = fixture;
 	const ended = await envtier(
 		[
 			...['doctor', '--json', '--kubeconfig', cluster.kubeconfig, '--namespace', namespace],
@@ -187,8 +187,8 @@ export async function impostor(pair: KeyPair): Promise<{ readonly url: string; s
 }
 
 /** Writes a kubeconfig for a token instead of the administrator's certificate; gives its path. */
-export async function kubeconfigFor(house: House, token: string, url = house.cluster.url): Promise<string> {
-	const { caPem, kubeconfig } = house.cluster;
+export async function kubeconfigFor(fixture: Fixture, token: string, url = fixture.cluster.url): Promise<string> {
+	const { caPem, kubeconfig } = fixture.cluster;
 	const file = join(kubeconfig, `../${randomUUID()}.kubeconfig`);
 	const data = Buffer.from(caPem).toString('base64');
 	const config = {

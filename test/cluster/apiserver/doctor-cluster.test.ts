@@ -6,11 +6,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bundleCommand, envtier } from '../../cli/support/command.ts';
 import {
 	diagnose,
-	type House,
+	type Fixture,
 	impostor,
 	kubeconfigFor,
 	lineOf,
-	startHouse,
+	startFixture,
 } from '../../cli/support/doctor.ts';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import { describeWithServers } from '../../support/servers.ts';
@@ -21,17 +21,17 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 // Servers of its own: what the doctor is to find wrong must be broken first.
 describeWithServers('envtier doctor on a cluster', () => {
-	let house: House;
+	let fixture: Fixture;
 	beforeAll(async () => {
-		house = await startHouse();
+		fixture = await startFixture();
 	});
-	afterAll(() => house?.stop());
+	afterAll(() => fixture?.stop());
 
 	/** The API server takes a moment to follow a changed webhook configuration: the doctor is called until it says so. */
 	const eventually = async (id: string, wanted: RegExp, args: readonly string[] = []) => {
 		let last = '';
 		const found = await until(`the doctor to say ${id}: ${wanted}`, async () => {
-			const diagnosis = await diagnose(house, args);
+			const diagnosis = await diagnose(fixture, args);
 			last = lineOf(diagnosis, id);
 			return wanted.test(last) ? diagnosis : undefined;
 		}).catch((error) => {
@@ -41,7 +41,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 	};
 
 	test('finds nothing wrong where nothing is', async () => {
-		await house.register();
+		await fixture.register();
 		const diagnosis = await eventually('admission', /^ok/);
 		expect(diagnosis.checks.filter(({ status }) => status === 'fail' || status === 'warn')).toEqual([]);
 		expect(diagnosis.code).toBe(0);
@@ -68,14 +68,14 @@ describeWithServers('envtier doctor on a cluster', () => {
 	});
 
 	test('shows the same to people, a line each, without colours in a pipe', async () => {
-		await house.register();
+		await fixture.register();
 		const { stdout, code } = await until('the webhook configuration', async () => {
 			const ended = await envtier([
 				'doctor',
 				'--kubeconfig',
-				house.cluster.kubeconfig,
+				fixture.cluster.kubeconfig,
 				'--namespace',
-				house.namespace,
+				fixture.namespace,
 			]);
 			return ended.stdout.includes('ok    admission: ') ? ended : undefined;
 		});
@@ -88,19 +88,19 @@ describeWithServers('envtier doctor on a cluster', () => {
 	});
 
 	test('the bundled command says the same, with a certificate and with a token to sign in', async () => {
-		await house.register();
+		await fixture.register();
 		const before = await eventually('admission', /^ok/);
 		await using folder = await mkdtempDisposable(join(tmpdir(), 'envtier-bundle-'));
 		const bundle = await bundleCommand(folder.path);
-		const { checks, code } = await diagnose(house, [], bundle);
+		const { checks, code } = await diagnose(fixture, [], bundle);
 		expect([checks, code]).toEqual([before.checks, 0]);
-		const token = await kubeconfigFor(house, await house.cluster.token(house.namespace, 'web'));
-		const limited = await diagnose(house, ['--kubeconfig', token], bundle);
+		const token = await kubeconfigFor(fixture, await fixture.cluster.token(fixture.namespace, 'web'));
+		const limited = await diagnose(fixture, ['--kubeconfig', token], bundle);
 		expect(lineOf(limited, 'cluster')).toMatch(/^ok/);
 	}, 180_000);
 
 	test('the webhook is not registered', async () => {
-		await house.register('none');
+		await fixture.register('none');
 		const diagnosis = await eventually(
 			'admission',
 			/^fail: .*refused by the policy that requires injection: the webhook was not asked/,
@@ -115,24 +115,24 @@ describeWithServers('envtier doctor on a cluster', () => {
 	test('the policy that requires injection is gone, or only tells', async () => {
 		const path =
 			'/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/envtier-require-injection';
-		const { body: binding } = await house.cluster.request<{ spec: object; metadata: { name: string } }>(
+		const { body: binding } = await fixture.cluster.request<{ spec: object; metadata: { name: string } }>(
 			'GET',
 			path,
 		);
-		await house.cluster.request('DELETE', path);
-		await house.register('none');
+		await fixture.cluster.request('DELETE', path);
+		await fixture.register('none');
 		const gone = await eventually('admission', /^fail: .*created without them: the webhook was not asked/);
 		expect(lineOf(gone, 'require-injection')).toMatch(/^warn: there is no net.*apply it/);
 		const make = (validationActions: readonly string[]) =>
-			house.cluster.request('POST', path.replace(/\/envtier-require-injection$/, ''), {
+			fixture.cluster.request('POST', path.replace(/\/envtier-require-injection$/, ''), {
 				...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding' },
 				...{ metadata: { name: 'envtier-require-injection' }, spec: { ...binding.spec, validationActions } },
 			});
 		expectStatus(await make(['Audit']), 201, 'a binding that only tells');
-		expect(lineOf(await diagnose(house), 'require-injection')).toMatch(/^warn: .*refuses nothing/);
-		await house.cluster.request('DELETE', path);
+		expect(lineOf(await diagnose(fixture), 'require-injection')).toMatch(/^warn: .*refuses nothing/);
+		await fixture.cluster.request('DELETE', path);
 		expectStatus(await make(['Deny', 'Audit']), 201, 'the binding as it was');
-		expect(lineOf(await diagnose(house), 'require-injection')).toMatch(/^ok/);
+		expect(lineOf(await diagnose(fixture), 'require-injection')).toMatch(/^ok/);
 	});
 
 	const changed: readonly (readonly [string, (webhook: V1MutatingWebhook) => void, string, RegExp])[] = [
@@ -189,7 +189,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 		[
 			'the namespace that is asked about among the excluded ones',
 			(webhook) => {
-				webhook.namespaceSelector?.matchExpressions?.[0]?.values?.push(house.namespace);
+				webhook.namespaceSelector?.matchExpressions?.[0]?.values?.push(fixture.namespace);
 			},
 			'webhook-configuration-namespaces',
 			/^fail: namespace \S+ is excluded: its pods start without their secrets/,
@@ -244,24 +244,24 @@ describeWithServers('envtier doctor on a cluster', () => {
 		],
 	];
 	test.each(changed)('%s', async (_sentence, change, id, wanted) => {
-		await house.register(change);
-		const diagnosis = await diagnose(house);
+		await fixture.register(change);
+		const diagnosis = await diagnose(fixture);
 		expect(lineOf(diagnosis, id)).toMatch(wanted);
 		if (lineOf(diagnosis, id).startsWith('fail')) expect(diagnosis.code).toBe(1);
 	});
 
 	test('--strict fails on what is only to be looked at', async () => {
-		await house.register((webhook) => {
+		await fixture.register((webhook) => {
 			webhook.timeoutSeconds = 10;
 		});
 		const lax = await eventually('admission', /^ok/);
 		expect(lax.code).toBe(0);
-		expect((await diagnose(house, ['--strict'])).code).toBe(1);
+		expect((await diagnose(fixture, ['--strict'])).code).toBe(1);
 	});
 
 	test('the caBundle is of another CA', async () => {
 		const other = await makeAuthority();
-		await house.register((webhook) => {
+		await fixture.register((webhook) => {
 			webhook.clientConfig.caBundle = base64(other.certPem);
 		});
 		const diagnosis = await eventually(
@@ -297,7 +297,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 		const authority = await makeAuthority();
 		const server = await impostor(await authority.issue(leaf));
 		try {
-			await house.register((webhook) => {
+			await fixture.register((webhook) => {
 				webhook.clientConfig = { url: `${server.url}/mutate`, caBundle: base64(authority.certPem) };
 			});
 			const diagnosis = await eventually('admission', admission);
@@ -311,7 +311,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 		const authority = await makeAuthority();
 		const server = await impostor(await authority.issue());
 		await server.stop();
-		await house.register((webhook) => {
+		await fixture.register((webhook) => {
 			webhook.clientConfig = { url: `${server.url}/mutate`, caBundle: base64(authority.certPem) };
 		});
 		const diagnosis = await eventually(
@@ -322,9 +322,9 @@ describeWithServers('envtier doctor on a cluster', () => {
 	});
 
 	test('a webhook configuration that calls a Service: its Secret, its Service, its endpoints', async () => {
-		const namespace = await house.cluster.createNamespace({ prefix: 'system-' });
+		const namespace = await fixture.cluster.createNamespace({ prefix: 'system-' });
 		const authority = await makeAuthority();
-		await house.register((webhook) => {
+		await fixture.register((webhook) => {
 			webhook.clientConfig = {
 				service: { namespace, name: 'hook', path: '/mutate' },
 				caBundle: base64(authority.certPem),
@@ -339,14 +339,14 @@ describeWithServers('envtier doctor on a cluster', () => {
 
 		const core = `/api/v1/namespaces/${namespace}`;
 		const service = { metadata: { name: 'hook' }, spec: { ports: [{ name: 'https', port: 443 }] } };
-		expectStatus(await house.cluster.request('POST', `${core}/services`, service), 201, 'the Service');
+		expectStatus(await fixture.cluster.request('POST', `${core}/services`, service), 201, 'the Service');
 		const pair = await authority.issue({ names: [`hook.${namespace}.svc`] });
 		const secret = {
 			metadata: { name: 'envtier-webhook-tls' },
 			type: 'kubernetes.io/tls',
 			data: { 'tls.crt': base64(pair.certPem), 'tls.key': base64(pair.keyPem) },
 		};
-		expectStatus(await house.cluster.request('POST', `${core}/secrets`, secret), 201, 'the Secret');
+		expectStatus(await fixture.cluster.request('POST', `${core}/secrets`, secret), 201, 'the Secret');
 		const empty = await eventually('webhook-endpoints', /^fail: .*no ready endpoint \(0 in all\)/);
 		expect(lineOf(empty, 'serving-certificate')).toMatch(
 			/^ok: the certificate in Secret .* is signed by the caBundle/,
@@ -360,17 +360,17 @@ describeWithServers('envtier doctor on a cluster', () => {
 			ports: [{ name: 'https', port: 8443 }],
 		};
 		const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
-		expectStatus(await house.cluster.request('POST', slices, slice), 201, 'the EndpointSlice');
-		expect(lineOf(await diagnose(house), 'webhook-endpoints')).toMatch(
+		expectStatus(await fixture.cluster.request('POST', slices, slice), 201, 'the EndpointSlice');
+		expect(lineOf(await diagnose(fixture), 'webhook-endpoints')).toMatch(
 			/^warn: .*1 of 2 endpoints ready.*two replicas/,
 		);
 	});
 
 	test('a user without rights learns what could not be looked at', async () => {
-		await house.register();
+		await fixture.register();
 		await eventually('admission', /^ok/);
-		const nobody = await kubeconfigFor(house, await house.cluster.token(house.namespace, 'web'));
-		const { checks, code } = await diagnose(house, ['--kubeconfig', nobody]);
+		const nobody = await kubeconfigFor(fixture, await fixture.cluster.token(fixture.namespace, 'web'));
+		const { checks, code } = await diagnose(fixture, ['--kubeconfig', nobody]);
 		expect(checks.map(({ id, status }) => `${id} ${status}`)).toEqual([
 			'cluster ok',
 			'kubernetes-version ok',
@@ -384,21 +384,21 @@ describeWithServers('envtier doctor on a cluster', () => {
 	});
 
 	test('a service account and a namespace that do not exist', async () => {
-		const account = await diagnose(house, ['--service-account', 'nobody']);
+		const account = await diagnose(fixture, ['--service-account', 'nobody']);
 		expect(lineOf(account, 'admission')).toMatch(/^fail: .*nobody.*not found.*--service-account/);
-		const namespace = await diagnose(house, ['--namespace', 'nowhere']);
+		const namespace = await diagnose(fixture, ['--namespace', 'nowhere']);
 		expect(lineOf(namespace, 'admission')).toMatch(/^fail: .*nowhere.* not found/);
 	});
 
 	test('an API server that does not answer, and one that does not know us', async () => {
-		const stranger = await kubeconfigFor(house, 'not-a-token');
-		const unknown = await diagnose(house, ['--kubeconfig', stranger]);
+		const stranger = await kubeconfigFor(fixture, 'not-a-token');
+		const unknown = await diagnose(fixture, ['--kubeconfig', stranger]);
 		expect([lineOf(unknown, 'cluster'), unknown.code]).toEqual([
 			expect.stringMatching(/^fail: .*Unauthorized/),
 			1,
 		]);
-		const dead = await kubeconfigFor(house, 'not-a-token', 'https://127.0.0.1:1');
-		const away = await diagnose(house, ['--kubeconfig', dead]);
+		const dead = await kubeconfigFor(fixture, 'not-a-token', 'https://127.0.0.1:1');
+		const away = await diagnose(fixture, ['--kubeconfig', dead]);
 		expect([lineOf(away, 'cluster'), away.code]).toEqual([
 			expect.stringMatching(/^fail: .*refuses the connection.*check the kubeconfig/),
 			1,

@@ -3,10 +3,10 @@ import { type SealScope, sealKey } from '../../../contract/sealed.ts';
 import { envtier } from '../../cli/support/command.ts';
 import {
 	diagnose,
-	type House,
+	type Fixture,
 	lineOf,
 	setUpVault,
-	startHouse,
+	startFixture,
 	TIER_FOLDERS,
 	tierPolicy,
 } from '../../cli/support/doctor.ts';
@@ -27,20 +27,20 @@ import { startWebhook, type WebhookEnv } from '../../support/webhook.ts';
 
 // Servers of its own: what the doctor is to find wrong must be broken first.
 describeWithServers('envtier doctor on Vault', () => {
-	let house: House;
+	let fixture: Fixture;
 	beforeAll(async () => {
-		house = await startHouse();
-		await house.register();
+		fixture = await startFixture();
+		await fixture.register();
 		await until('the webhook configuration', async () =>
-			lineOf(await diagnose(house), 'admission').startsWith('ok'),
+			lineOf(await diagnose(fixture), 'admission').startsWith('ok'),
 		);
 	});
-	afterAll(() => house?.stop());
+	afterAll(() => fixture?.stop());
 
 	const role = (over: object) =>
-		writeRole(house.bao, 'kubernetes', 'web', {
+		writeRole(fixture.bao, 'kubernetes', 'web', {
 			bound_service_account_names: ['web'],
-			bound_service_account_namespaces: [house.namespace],
+			bound_service_account_namespaces: [fixture.namespace],
 			audience: 'vault',
 			token_policies: ['shop-web'],
 			...over,
@@ -68,7 +68,7 @@ describeWithServers('envtier doctor on Vault', () => {
 		],
 		[
 			'the role does not exist',
-			() => house.bao.request('DELETE', 'auth/kubernetes/role/web'),
+			() => fixture.bao.request('DELETE', 'auth/kubernetes/role/web'),
 			'vault-login',
 			/^fail: .*role "web".* does not exist/,
 		],
@@ -80,7 +80,7 @@ describeWithServers('envtier doctor on Vault', () => {
 		],
 		[
 			'the deployment tier cannot be listed',
-			() => writePolicy(house.bao, 'shop-web', tierPolicy([org, service])),
+			() => writePolicy(fixture.bao, 'shop-web', tierPolicy([org, service])),
 			'tier-deployment',
 			/^fail: the deployment tier of "shop" cannot be listed at .*: is envtier.dev\/deployment right\?.*if so, add to a policy of the role "web": path "secret\/metadata\/deployments\/shop\/secrets\/" \{ capabilities = \["list"\] \}/,
 		],
@@ -88,7 +88,7 @@ describeWithServers('envtier doctor on Vault', () => {
 			'the service tier can be listed but not read',
 			() =>
 				writePolicy(
-					house.bao,
+					fixture.bao,
 					'shop-web',
 					`${tierPolicy([org, deployment])}\npath "secret/metadata/${service}/" { capabilities = ["list"] }`,
 				),
@@ -98,9 +98,9 @@ describeWithServers('envtier doctor on Vault', () => {
 		[
 			'an empty tier that could not be read either',
 			async () => {
-				await removeSecret(house.bao, `${org}/DATABASE_URL`);
+				await removeSecret(fixture.bao, `${org}/DATABASE_URL`);
 				await writePolicy(
-					house.bao,
+					fixture.bao,
 					'shop-web',
 					`${tierPolicy([deployment, service])}\npath "secret/metadata/${org}/" { capabilities = ["list"] }`,
 				);
@@ -116,7 +116,7 @@ describeWithServers('envtier doctor on Vault', () => {
 		],
 		[
 			'a key that no pod gets',
-			() => putSecret(house.bao, `${deployment}/my.secret`, 'x'),
+			() => putSecret(fixture.bao, `${deployment}/my.secret`, 'x'),
 			'tier-deployment',
 			/^warn: .*1 that no variable can be named for.*"my\.secret"/,
 		],
@@ -124,27 +124,27 @@ describeWithServers('envtier doctor on Vault', () => {
 	test.each(broken)('%s', async (_sentence, breakIt, id, wanted) => {
 		await breakIt();
 		try {
-			const diagnosis = await diagnose(house);
+			const diagnosis = await diagnose(fixture);
 			expect(lineOf(diagnosis, id)).toMatch(wanted);
 			expect(diagnosis.code).toBe(wanted.source.startsWith('^warn') ? 0 : 1);
 		} finally {
-			await removeSecret(house.bao, `${deployment}/my.secret`);
-			await setUpVault(house.bao, house.namespace);
+			await removeSecret(fixture.bao, `${deployment}/my.secret`);
+			await setUpVault(fixture.bao, fixture.namespace);
 		}
 	});
 
 	describe('sealed values', () => {
 		const SCOPES = ['deployment', 'namespace', 'cluster'] as const;
-		const sealed = () => diagnose(house, ['--sealed', SCOPES.join(',')]);
-		const place = () => ({ namespace: house.namespace, deployment: 'shop' });
+		const sealed = () => diagnose(fixture, ['--sealed', SCOPES.join(',')]);
+		const place = () => ({ namespace: fixture.namespace, deployment: 'shop' });
 		const decrypt = (scope: SealScope) =>
 			`path "transit/decrypt/${sealKey(scope, place())}" { capabilities = ["update"] }`;
 		const grant = (...scopes: readonly SealScope[]) =>
-			writePolicy(house.bao, 'shop-web', [tierPolicy(TIER_FOLDERS), ...scopes.map(decrypt)].join('\n'));
-		afterAll(() => setUpVault(house.bao, house.namespace));
+			writePolicy(fixture.bao, 'shop-web', [tierPolicy(TIER_FOLDERS), ...scopes.map(decrypt)].join('\n'));
+		afterAll(() => setUpVault(fixture.bao, fixture.namespace));
 
 		test('are not looked at unless asked for', async () => {
-			const { checks } = await diagnose(house);
+			const { checks } = await diagnose(fixture);
 			expect(checks.map(({ id }) => id).filter((id) => /transit|sealed/.test(id))).toEqual([]);
 		});
 
@@ -154,15 +154,15 @@ describeWithServers('envtier doctor on Vault', () => {
 				/^fail: there is no secrets engine at "transit\/".*setup\.sh sealing.*envtier vault setup … --sealed/,
 			);
 			expect(missing.code).toBe(1);
-			await mountKv(house.bao, 'transit', 2);
+			await mountKv(fixture.bao, 'transit', 2);
 			await grant(...SCOPES);
 			expect(lineOf(await sealed(), 'vault-transit')).toMatch(
 				/^fail: "transit\/" is of type kv, not transit .*ENVTIER_VAULT_TRANSIT_MOUNT/,
 			);
-			await must(house.bao, 'DELETE', 'sys/mounts/transit');
-			await mountTransit(house.bao);
+			await must(fixture.bao, 'DELETE', 'sys/mounts/transit');
+			await mountTransit(fixture.bao);
 			for (const scope of ['deployment', 'cluster'] as const)
-				await seal(house.bao, 'of the test', scope, place());
+				await seal(fixture.bao, 'of the test', scope, place());
 			await grant('deployment', 'namespace');
 			const some = await sealed();
 			expect(lineOf(some, 'vault-transit')).toBe('ok: "transit/" is a transit engine // ');
@@ -176,7 +176,7 @@ describeWithServers('envtier doctor on Vault', () => {
 				/^fail: .*add to a policy of the role "web": path "transit\/decrypt\/envtier-cluster" \{ capabilities = \["update"\] \}/,
 			);
 			expect(some.code).toBe(1);
-			await seal(house.bao, 'of the test', 'namespace', place());
+			await seal(fixture.bao, 'of the test', 'namespace', place());
 			await grant(...SCOPES);
 			const well = await sealed();
 			for (const scope of SCOPES) expect(lineOf(well, `sealed-${scope}`)).toMatch(/^ok: /);
@@ -184,7 +184,7 @@ describeWithServers('envtier doctor on Vault', () => {
 		});
 
 		test('what the command sets up is what the doctor is content with', async () => {
-			const { bao, namespace } = house;
+			const { bao, namespace } = fixture;
 			const env = { VAULT_ADDR: bao.addr, VAULT_TOKEN: bao.rootToken, VAULT_CACERT: bao.caFile };
 			const whom = ['--namespace', namespace, '--service-account', 'web'];
 			const what = ['--org', 'acme', '--deployment', 'shop', '--service', 'web', '--sealed'];
@@ -199,9 +199,9 @@ describeWithServers('envtier doctor on Vault', () => {
 	});
 
 	test('a deployment without any secret: its name may be wrong', async () => {
-		for (const folder of [deployment, service]) await removeSecret(house.bao, `${folder}/DATABASE_URL`);
-		const diagnosis = await diagnose(house);
-		await setUpVault(house.bao, house.namespace);
+		for (const folder of [deployment, service]) await removeSecret(fixture.bao, `${folder}/DATABASE_URL`);
+		const diagnosis = await diagnose(fixture);
+		await setUpVault(fixture.bao, fixture.namespace);
 		expect(lineOf(diagnosis, 'tier-deployment')).toMatch(
 			/^warn: the deployment tier of "shop" and the service tier of "web" are empty: are envtier.dev\/deployment and envtier.dev\/service right\? Looked for at .*vault kv put -mount=secret deployments\/shop\/secrets\/KEY value=/,
 		);
@@ -210,52 +210,52 @@ describeWithServers('envtier doctor on Vault', () => {
 
 	test('a role whose tokens may be used a few times only', async () => {
 		await role({ token_num_uses: 50 });
-		const diagnosis = await diagnose(house);
-		await setUpVault(house.bao, house.namespace);
+		const diagnosis = await diagnose(fixture);
+		await setUpVault(fixture.bao, fixture.namespace);
 		expect(lineOf(diagnosis, 'vault-login')).toMatch(/^warn: .*tokens for 50 uses \(token_num_uses\)/);
 	});
 
 	test('an empty tier is nothing wrong', async () => {
-		await removeSecret(house.bao, `${org}/DATABASE_URL`);
-		const diagnosis = await diagnose(house);
-		await setUpVault(house.bao, house.namespace);
+		await removeSecret(fixture.bao, `${org}/DATABASE_URL`);
+		const diagnosis = await diagnose(fixture);
+		await setUpVault(fixture.bao, fixture.namespace);
 		expect(lineOf(diagnosis, 'tier-org')).toMatch(/^ok: the org tier is empty/);
 	});
 
 	test('what `envtier vault setup --apply` makes is all that it wants', async () => {
-		const { addr, caFile, rootToken } = house.bao;
+		const { addr, caFile, rootToken } = fixture.bao;
 		const made = await envtier(
 			[
-				...['vault', 'setup', 'web', '--namespace', house.namespace, '--service-account', 'web'],
+				...['vault', 'setup', 'web', '--namespace', fixture.namespace, '--service-account', 'web'],
 				...['--org', 'acme', '--deployment', 'shop', '--service', 'web', '--apply', '--replace'],
 			],
 			{ env: { VAULT_ADDR: addr, VAULT_CACERT: caFile, VAULT_TOKEN: rootToken } },
 		);
 		expect(made.code, made.stderr).toBe(0);
-		const diagnosis = await diagnose(house);
-		await setUpVault(house.bao, house.namespace);
+		const diagnosis = await diagnose(fixture);
+		await setUpVault(fixture.bao, fixture.namespace);
 		expect(diagnosis.checks.filter(({ status }) => status === 'fail' || status === 'warn')).toEqual([]);
 		expect(lineOf(diagnosis, 'vault-login')).toContain('policies: envtier_deployment_secret_shop');
 	});
 
 	test('the token that it got from Vault is given back', async () => {
 		const count = async (): Promise<number> => {
-			const { json } = await house.bao.request('GET', 'auth/token/accessors?list=true');
+			const { json } = await fixture.bao.request('GET', 'auth/token/accessors?list=true');
 			return (json as { data: { keys: string[] } }).data.keys.length;
 		};
 		const before = await count();
-		expect((await diagnose(house)).code).toBe(0);
+		expect((await diagnose(fixture)).code).toBe(0);
 		expect(await count()).toBe(before);
 	});
 
 	test('Vault is sealed', async () => {
-		await house.bao.seal();
+		await fixture.bao.seal();
 		try {
-			const diagnosis = await diagnose(house);
+			const diagnosis = await diagnose(fixture);
 			expect(lineOf(diagnosis, 'vault')).toMatch(/^fail: .*is sealed.*unseal Vault/);
 			expect(diagnosis.code).toBe(1);
 		} finally {
-			await house.bao.unseal();
+			await fixture.bao.unseal();
 		}
 	});
 
@@ -267,24 +267,24 @@ describeWithServers('envtier doctor on Vault', () => {
 		args: readonly string[] = [],
 	): Promise<void> => {
 		const webhook = await startWebhook({
-			ENVTIER_VAULT_ADDR: house.bao.addr,
-			ENVTIER_VAULT_CA: house.bao.caPem,
+			ENVTIER_VAULT_ADDR: fixture.bao.addr,
+			ENVTIER_VAULT_CA: fixture.bao.caPem,
 			ENVTIER_DEFAULT_ROLE: '{serviceAccount}',
 			...env,
 		});
 		try {
-			await house.register((registered) => {
+			await fixture.register((registered) => {
 				registered.clientConfig = {
 					url: `${webhook.url}/mutate`,
 					caBundle: Buffer.from(webhook.caPem).toString('base64'),
 				};
 			});
 			await until(`the doctor to say ${wanted}`, async () =>
-				wanted.test(lineOf(await diagnose(house, args), id)),
+				wanted.test(lineOf(await diagnose(fixture, args), id)),
 			);
 		} finally {
 			await webhook.stop();
-			await house.register();
+			await fixture.register();
 		}
 	};
 
@@ -308,20 +308,20 @@ describeWithServers('envtier doctor on Vault', () => {
 		));
 
 	test('whether Vault has an audit device is asked where the login may, else skipped; none is a warning', async () => {
-		await setUpVault(house.bao, house.namespace);
-		const seen = async () => lineOf(await diagnose(house), 'vault-audit');
+		await setUpVault(fixture.bao, fixture.namespace);
+		const seen = async () => lineOf(await diagnose(fixture), 'vault-audit');
 		expect(await seen()).toMatch(
 			/^skip: .*nobody here may ask.*"sys\/audit" \{ capabilities = \["read", "sudo"\] \}/,
 		);
-		await writePolicy(house.bao, 'may-ask', 'path "sys/audit" { capabilities = ["read", "sudo"] }');
+		await writePolicy(fixture.bao, 'may-ask', 'path "sys/audit" { capabilities = ["read", "sudo"] }');
 		await role({ token_policies: ['shop-web', 'may-ask'] });
 		expect(await seen()).toMatch(/^warn: Vault has no audit device.*vault audit enable file/);
-		await must(house.bao, 'PUT', 'sys/audit/file', {
-			body: { type: 'file', options: { file_path: `${house.bao.dir}/audit.log` } },
+		await must(fixture.bao, 'PUT', 'sys/audit/file', {
+			body: { type: 'file', options: { file_path: `${fixture.bao.dir}/audit.log` } },
 		});
 		expect(await seen()).toBe('ok: Vault keeps an audit log: file/ // ');
-		await must(house.bao, 'DELETE', 'sys/audit/file');
-		await setUpVault(house.bao, house.namespace);
+		await must(fixture.bao, 'DELETE', 'sys/audit/file');
+		await setUpVault(fixture.bao, fixture.namespace);
 	});
 
 	test('the tiers are not looked at where the KV version is another', () =>
@@ -331,7 +331,7 @@ describeWithServers('envtier doctor on Vault', () => {
 		misled({ ENVTIER_VAULT_AUTH_MOUNT: 'elsewhere' }, 'vault-login', /^fail: .*"elsewhere"/));
 
 	test('a name known inside the cluster alone: --vault-via connects elsewhere and checks the certificate as pods do', async () => {
-		const { host } = new URL(house.bao.addr);
+		const { host } = new URL(fixture.bao.addr);
 		const inside = `https://localhost:1`;
 		await misled({ ENVTIER_VAULT_ADDR: inside }, 'tier-service', /^ok/, ['--vault-via', host]);
 		await misled(

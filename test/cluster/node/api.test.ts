@@ -12,7 +12,7 @@ import { runPod } from '../../support/kubernetes/run-pod.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
 import { runProcess } from '../../support/process.ts';
 import { create } from './support/observe.ts';
-import { type Forwarded, forwardApi } from './support/people.ts';
+import { type Forwarded, forwardApi } from './support/port-forward.ts';
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const SECRETS = '/api/v1/namespaces/envtier-system/secrets/envtier-api-tls';

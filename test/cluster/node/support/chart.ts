@@ -14,7 +14,7 @@ import { runPod } from '../../../support/kubernetes/run-pod.ts';
 import type { NodeServers } from '../../../support/node-servers.ts';
 import { removeSecret } from '../../../support/openbao-setup.ts';
 import { until } from '../../../support/until.ts';
-import { forwardApi } from './people.ts';
+import { forwardApi } from './port-forward.ts';
 import type { Tenant } from './tenant.ts';
 
 const NAMESPACE = 'envtier-system';
