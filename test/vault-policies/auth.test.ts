@@ -4,7 +4,7 @@ import { type SealOwner, type SealScope, sealContext, sealKey } from '../../cont
 import { call } from '../support/http.ts';
 import { seal } from '../support/openbao-setup.ts';
 import { until } from '../support/until.ts';
-import { type Account, describeInHouse, fillTiers, type Fixture, keyOf, REVIEWER } from './support.ts';
+import { type Account, describeWithFixture, type Fixture, fillTiers, keyOf, REVIEWER } from './support.ts';
 
 const WEB: Account = { namespace: 'shop', name: 'web' };
 const WORKER: Account = { namespace: 'shop', name: 'worker' };
@@ -36,7 +36,13 @@ const WAYS = [
 		prepare: async (fixture: Fixture) => {
 			await fixture.apply('own-token.yaml');
 			await fixture.apply('own-token.yaml', { shop: 'blog' });
-			await fixture.mustSetup('auth-kubernetes', ...(await apiServer(fixture)), '--own-token', '--mount', 'own');
+			await fixture.mustSetup(
+				'auth-kubernetes',
+				...(await apiServer(fixture)),
+				'--own-token',
+				'--mount',
+				'own',
+			);
 		},
 	},
 	{
@@ -61,7 +67,7 @@ async function apiServer({ cluster, file }: Fixture): Promise<readonly string[]>
 	return ['--host', cluster.url, '--ca', await file('ca.crt', cluster.caPem)];
 }
 
-await describeInHouse('deploy/vault on a real OpenBao and a real API server', (fixture) => {
+await describeWithFixture('deploy/vault on a real OpenBao and a real API server', (fixture) => {
 	beforeAll(async () => {
 		for (const name of ['vault', 'shop', 'blog']) await fixture.cluster.createNamespace({ name });
 		for (const { namespace, name } of [WEB, WORKER, BLOG])
@@ -348,9 +354,9 @@ await describeInHouse('deploy/vault on a real OpenBao and a real API server', (f
 				expect((await ask(BLOG)).status).toBe(403);
 				const path = `transit/decrypt/${sealKey('deployment', { namespace: 'shop', deployment: 'blog' })}`;
 				const token = await fixture.login(WEB, mount, 'sealed', audience);
-				expect((await fixture.bao.request('POST', path, { token, body: { ciphertext, context } })).status).toBe(
-					403,
-				);
+				expect(
+					(await fixture.bao.request('POST', path, { token, body: { ciphertext, context } })).status,
+				).toBe(403);
 			});
 
 			test('and seals none', async () => {

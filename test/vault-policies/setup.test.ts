@@ -248,9 +248,21 @@ test('in KV version 1 the same policies hold', async () => {
 	await mountKv(fixture.bao, 'legacy', 1);
 	await must(fixture.bao, 'POST', 'legacy/deployments/shop/secrets/KEY', { body: { value: 'of the test' } });
 	await must(fixture.bao, 'POST', 'legacy/deployments/blog/secrets/KEY', { body: { value: 'of the test' } });
-	await fixture.mustSetup(...ROLE, '--replace', '--deployment', 'shop', '--kv', 'legacy', '--kv-version', '1');
+	await fixture.mustSetup(
+		...ROLE,
+		'--replace',
+		'--deployment',
+		'shop',
+		'--kv',
+		'legacy',
+		'--kv-version',
+		'1',
+	);
 	const jwt = signer.sign(serviceAccountClaims('shop', 'web'));
-	const login = await fixture.bao.request('POST', 'auth/jwt/login', { token: '', body: { role: 'web', jwt } });
+	const login = await fixture.bao.request('POST', 'auth/jwt/login', {
+		token: '',
+		body: { role: 'web', jwt },
+	});
 	const { client_token: token } = (login.json as { auth: { client_token: string } }).auth;
 	const status = async (method: string, path: string) =>
 		(await fixture.bao.request(method, `legacy/${path}`, { token })).status;

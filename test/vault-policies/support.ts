@@ -51,7 +51,7 @@ export interface Fetched extends Run {
 }
 
 /** A `describe` on such a fixture; skipped with the reason where there is no API server. */
-export async function describeInHouse(name: string, body: (fixture: Fixture) => void): Promise<void> {
+export async function describeWithFixture(name: string, body: (fixture: Fixture) => void): Promise<void> {
 	const started = await startApiServer();
 	if (!started.ok) {
 		describe.skip(name, () => test(`needs an API server: ${started.error}`));

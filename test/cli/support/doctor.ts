@@ -187,7 +187,11 @@ export async function impostor(pair: KeyPair): Promise<{ readonly url: string; s
 }
 
 /** Writes a kubeconfig for a token instead of the administrator's certificate; gives its path. */
-export async function kubeconfigFor(fixture: Fixture, token: string, url = fixture.cluster.url): Promise<string> {
+export async function kubeconfigFor(
+	fixture: Fixture,
+	token: string,
+	url = fixture.cluster.url,
+): Promise<string> {
 	const { caPem, kubeconfig } = fixture.cluster;
 	const file = join(kubeconfig, `../${randomUUID()}.kubeconfig`);
 	const data = Buffer.from(caPem).toString('base64');
