@@ -68,7 +68,7 @@ const get = operation(
 			there.some(
 				(one) => one.key === key && ('service' in one.location ? one.location.service : '') === service,
 			);
-		return reply(200, { ...publicTemplate(template.value), missing: missingOf(template.value, has) });
+		return reply(200, { ...publicTemplate(template.value, caller), missing: missingOf(template.value, has) });
 	},
 );
 

@@ -12,7 +12,7 @@ const asWritten = z
 	.optional()
 	.meta({ description: 'kept and given back as it was written, never used' });
 
-/** Fields of a service in Docker Compose that hold no values (Compose specification, services). A template keeps and ignores them. */
+/** Fields of a service in Docker Compose that hold no values (Compose specification, services): shown to all who may see a template. */
 const ComposeFields = z.strictObject({
 	ports: asWritten,
 	expose: asWritten,
@@ -24,7 +24,8 @@ const ComposeFields = z.strictObject({
 /** The names of these fields. */
 export const COMPOSE_FIELDS = Object.keys(ComposeFields.shape) as readonly string[];
 
-const Service = ComposeFields.extend({
+const Service = z.looseObject({
+	...ComposeFields.shape,
 	name,
 	image: z.string().max(512).regex(/^\S*$/, { error: 'must be the name of an image' }).default(''),
 	secrets: z
@@ -53,7 +54,7 @@ export const StoredTemplate = z.strictObject({
 	force,
 });
 
-const IGNORED = 'other fields, such as environment, are left out with a warning';
+const IGNORED = 'other fields, such as environment, are kept for the owner and ignored, with a warning';
 
 /** A template as people write it, for the OpenAPI document. */
 export const NewTemplate = z

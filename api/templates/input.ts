@@ -2,7 +2,7 @@ import leven from 'leven';
 import { ok, type Result } from '../../contract/result.ts';
 import { type Problem, refuse } from '../problem.ts';
 import { validationMessage } from '../schemas/common.ts';
-import { COMPOSE_FIELDS, StoredTemplate, TemplateQuery, type TemplateService } from '../schemas/templates.ts';
+import { StoredTemplate, TemplateQuery, type TemplateService } from '../schemas/templates.ts';
 
 /** A template as a person wrote it, checked. */
 export interface TemplateInput {
@@ -26,8 +26,8 @@ const MOST_WARNINGS = 20;
 const MOST_FIELDS = 5;
 
 /**
- * Reads a template out of a body and the query `?name=`. Fields of a service that hold no values (`ports`) are kept, all others are left
- * out, for they may hold some (`environment`); the warnings name both. Other unknown fields are refused.
+ * Reads a template out of a body and the query `?name=`. Other fields of a service (`ports`, `environment`) are kept and ignored; the warnings
+ * name them. Other unknown fields are refused.
  */
 export function readTemplate(raw: unknown): Result<TemplateInput, Problem> {
 	const { query, body } = raw as { query: unknown; body: unknown };
@@ -66,15 +66,11 @@ function withoutIgnored(body: Fields): Fields {
 	};
 }
 
-/** The names of a service's other fields, and what becomes of each. */
-function sorted(service: Fields): Readonly<Record<'kept' | 'tooLong' | 'others', readonly string[]>> {
+/** The names of a service's other fields: kept, unless together they are too long. */
+function sorted(service: Fields): Readonly<Record<'kept' | 'tooLong', readonly string[]>> {
 	const names = Object.keys(service).filter((field) => !SERVICE_FIELDS.includes(field));
-	const [known, others] = [
-		names.filter((field) => COMPOSE_FIELDS.includes(field)),
-		names.filter((field) => !COMPOSE_FIELDS.includes(field)),
-	];
-	const bytes = Buffer.byteLength(JSON.stringify(select(service, (field) => known.includes(field))));
-	return bytes > MOST_KEPT ? { kept: [], tooLong: known, others } : { kept: known, tooLong: [], others };
+	const bytes = Buffer.byteLength(JSON.stringify(select(service, (field) => names.includes(field))));
+	return bytes > MOST_KEPT ? { kept: [], tooLong: names } : { kept: names, tooLong: [] };
 }
 
 function warningsOf(body: Fields): readonly string[] {
@@ -92,16 +88,15 @@ function warningsOf(body: Fields): readonly string[] {
 }
 
 function warningOf(service: Fields): string | undefined {
-	const { kept, tooLong, others } = sorted(service);
+	const { kept, tooLong } = sorted(service);
 	const outcomes: readonly (readonly [readonly string[], string])[] = [
-		[kept, 'kept and ignored'],
+		[kept, `kept and ignored${guess(kept)}`],
 		[tooLong, `left out, for together they have more than ${MOST_KEPT} bytes`],
-		[others, `left out, for they may hold values${guess(others)}`],
 	];
-	const [first, ...rest] = outcomes.filter(([fields]) => fields.length > 0);
-	if (first === undefined) return undefined;
-	const more = rest.map(([fields, outcome]) => `; ${listed(fields)}: ${outcome}`);
-	return `${listed(first[0])} of the service ${service['name']}: ${first[1]}${more.join('')}`;
+	const [first] = outcomes.filter(([fields]) => fields.length > 0);
+	return first === undefined
+		? undefined
+		: `${listed(first[0])} of the service ${service['name']}: ${first[1]}`;
 }
 
 function listed(fields: readonly string[]): string {

@@ -3,7 +3,7 @@ import { ok, type Result } from '../../contract/result.ts';
 import type { RecordStep } from '../audit/steps.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
-import type { TemplateService } from '../schemas/templates.ts';
+import { COMPOSE_FIELDS, type TemplateService } from '../schemas/templates.ts';
 import { type SecretLocation, servicesFolderOf, userSegment } from '../secrets/secret-location.ts';
 import { type AuditStamp, listSecrets, newStamp, type SecretSummary } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
@@ -112,7 +112,7 @@ export async function templatesOf(store: Store, viewer: Viewer): Promise<readonl
 	const names = [...new Set(lists.flat())].filter((name) => parseName(name).ok).sort();
 	const found = await mapAtMost(AT_ONCE, names, (name) => findTemplate(store, name));
 	return found.flatMap((template) =>
-		template !== undefined && mayUse(template, viewer) ? [publicTemplate(template)] : [],
+		template !== undefined && mayUse(template, viewer) ? [publicTemplate(template, viewer)] : [],
 	);
 }
 
@@ -146,7 +146,7 @@ export async function createTemplate(
 		await removeIndexEntries(store, template, await storedTemplate(store, name));
 		return taken;
 	}
-	return ok(publicTemplate(template));
+	return ok(publicTemplate(template, viewer));
 }
 
 /** Takes back index entries that lead to someone else's template. */
@@ -174,7 +174,9 @@ export async function changeTemplate(
 		if (current?.stamp !== template.stamp || (current.deleting && change.deleting !== true))
 			return refuse(403, NOT_YOUR_TEMPLATE);
 		const changed = { ...current, ...change };
-		if ((await store.put(path, encode(changed), version)) === 'written') return ok(publicTemplate(changed));
+		// Only the owner changes it.
+		if ((await store.put(path, encode(changed), version)) === 'written')
+			return ok(publicTemplate(changed, { subject: changed.owner, org: undefined }));
 	}
 }
 
@@ -182,9 +184,20 @@ function encode({ name: _, ...rest }: StoredTemplate): { definition: string } {
 	return { definition: JSON.stringify(rest) };
 }
 
-/** What callers are told of a template. */
-export function publicTemplate({ name, owner, org, shared, services, createdAt }: Template): Template {
-	return { name, owner, org, shared, services, createdAt };
+/**
+ * What a viewer is told of a template. Fields of a service that Envtier does not use may hold values (`environment`): the owner alone, who wrote
+ * them, gets them back.
+ */
+export function publicTemplate(template: Template, viewer: Viewer): Template {
+	const { name, owner, org, shared, services, createdAt } = template;
+	const shown = owner === viewer.subject ? services : services.map(withoutValues);
+	return { name, owner, org, shared, services: shown, createdAt };
+}
+
+function withoutValues(service: TemplateService): TemplateService {
+	const fields = ['name', 'image', 'secrets', ...COMPOSE_FIELDS];
+	const kept = Object.entries(service).filter(([field]) => fields.includes(field));
+	return Object.fromEntries(kept) as TemplateService;
 }
 
 /** Every location below a deployment or template: the shared one, and one a service that holds secrets. */

@@ -4,9 +4,10 @@ import { readTemplate } from '../../api/templates/input.ts';
 import { type ApiUnderTest, caller, startApi } from './support/api.ts';
 
 const alice = caller('user:alice');
+const colleague = caller('user:bob');
 let api: ApiUnderTest;
 beforeAll(async () => {
-	api = await startApi({ callers: [alice] });
+	api = await startApi({ callers: [alice, colleague] });
 });
 afterAll(() => api?.[Symbol.asyncDispose]());
 
@@ -94,7 +95,7 @@ describe('a template as people write it', () => {
 		expect([again.status, again.json]).toMatchObject([200, { services }]);
 	});
 
-	test('other fields of a service are left out with a warning that names them and no value', async () => {
+	test('other fields of a service are kept and ignored, with a warning that names them and no value; the owner alone gets them back', async () => {
 		const body = `version: "3.8"
 x-common: &common
   restart: always
@@ -115,16 +116,30 @@ networks: {}
 		expect(made.status).toBe(201);
 		expect((made.json as { warnings: unknown }).warnings).toEqual([
 			'"version", "x-common", "networks" of the template: ignored',
-			'"restart", "ports" of the service web: kept and ignored; "environment", "command": left out, for they may hold values',
-			'"sercets" of the service worker: left out, for they may hold values; did you mean "secrets"?',
+			'"restart", "ports", "environment", "command" of the service web: kept and ignored',
+			'"sercets" of the service worker: kept and ignored; did you mean "secrets"?',
 		]);
 		const shown = await api.send('GET', '/api/templates/with-others', { as: alice });
+		const free = { name: 'web', image: 'web:1', secrets: [], ports: ['80:80'], restart: 'always' };
 		expect((shown.json as { services: unknown }).services).toEqual([
-			{ name: 'web', image: 'web:1', secrets: [], ports: ['80:80'], restart: 'always' },
+			{
+				...free,
+				environment: { PASSWORD: 'test-only-value' },
+				command: 'serve --password test-only-value',
+			},
+			{ name: 'worker', image: '', secrets: [], sercets: [{ key: 'A' }] },
+		]);
+		await api.send('PUT', '/api/templates/with-others', { as: alice, body: { shared: true } });
+		const forOthers = await api.send('GET', '/api/templates/with-others', { as: colleague });
+		expect((forOthers.json as { services: unknown }).services).toEqual([
+			free,
 			{ name: 'worker', image: '', secrets: [] },
 		]);
+		const inList = await api.send('GET', '/api/templates', { as: colleague });
+		expect(inList.text).toContain('with-others');
 		expect(shown.json).not.toHaveProperty('warnings');
-		expect(made.text + shown.text + api.output()).not.toContain('test-only-value');
+		const { warnings } = made.json as { warnings: readonly string[] };
+		expect(warnings.join() + forOthers.text + inList.text + api.output()).not.toContain('test-only-value');
 	});
 
 	test('a service keeps 4 KiB of such fields at most', async () => {
@@ -164,7 +179,7 @@ test('warnings are few and short whatever a template holds', () => {
 	expect(JSON.stringify(warnings).length).toBeLessThan(12_000);
 });
 
-test('whatever is sent is read or refused, never with other fields in it', () => {
+test('whatever is sent is read or refused; other fields of a service stay as they were sent', () => {
 	fc.assert(
 		fc.property(fc.record({ query: fc.jsonValue(), body: fc.jsonValue() }), (raw) => {
 			expect(typeof readTemplate(raw).ok).toBe('boolean');
@@ -179,12 +194,12 @@ test('whatever is sent is read or refused, never with other fields in it', () =>
 		fc.property(fc.array(service, { maxLength: 3 }), (services) => {
 			const read = readTemplate({ query: { name: 'a' }, body: { services } });
 			if (!read.ok) return;
-			for (const one of read.value.services)
-				expect(
-					Object.keys(one)
-						.filter((name) => name !== 'ports')
-						.sort(),
-				).toEqual(['image', 'name', 'secrets']);
+			for (const [i, one] of read.value.services.entries()) {
+				expect(Object.getPrototypeOf(one)).toBe(Object.prototype);
+				expect(Object.keys(one)).toEqual(expect.arrayContaining(['image', 'name', 'secrets']));
+				const { name: _, image: __, secrets: ___, ...others } = one;
+				for (const [field, value] of Object.entries(others)) expect(services[i]?.[field]).toEqual(value);
+			}
 		}),
 	);
 });
