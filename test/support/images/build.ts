@@ -30,6 +30,9 @@ const BASE = 'docker.io/library/node:26-bookworm-slim';
 
 const MINUTES = 60_000;
 
+/** buildah copies its own program into memory before each step; now and then the kernel still holds the copy open (fcntl(2), F_ADD_SEALS: EBUSY). */
+const BUSY_MEMFD = /sealing memfd copy: Device or resource busy/;
+
 /**
  * Finds what this machine builds images with: docker or podman where an engine runs, which pull the base from its registry, else buildah
  * on a stand-in for the base. ENVTIER_TEST_BUILDER (docker, podman or buildah) chooses another. The error says what is missing.
@@ -90,7 +93,7 @@ async function buildWithBuildah(build: Build, to: string, work: string): Promise
 	const storage = createHash('sha256').update(packages).update(base.key).digest('hex').slice(0, 12);
 	await mkdir(storages, { recursive: true });
 	await mkdir(join(work, 'tmp'), { recursive: true });
-	await mustRun({
+	const building = {
 		name: `buildah build --file ${basename(build.dockerfile)}`,
 		command: 'flock',
 		args: [
@@ -117,6 +120,11 @@ async function buildWithBuildah(build: Build, to: string, work: string): Promise
 			CA_FILE: (await ownCaFile()) ?? '',
 		},
 		timeoutMs: 30 * MINUTES,
+	};
+	await mustRun(building).catch((thrown: unknown) => {
+		if (!BUSY_MEMFD.test(String(thrown))) throw thrown;
+		// What was built so far is kept in layers.
+		return mustRun(building);
 	});
 	await rm(work, { recursive: true, force: true });
 }
