@@ -1,5 +1,6 @@
+import { parseVaultAddress } from '../../contract/values.ts';
 import { type Check, good, skipped, warn } from './check.ts';
-import type { VaultRequest } from './vault.ts';
+import type { VaultRequest, VaultTarget } from './vault.ts';
 import { unanswered } from './vault-checks.ts';
 
 const ID = 'vault-audit';
@@ -8,16 +9,30 @@ const NOT_ASKED = 'whether Vault has an audit device, nobody here may ask';
 /** Where an administrator's token may go to. */
 export interface AdminToken {
 	readonly token: string;
-	/** The origin that it is for: what `VAULT_ADDR` says. */
+	/** The address that it is for, with its path: what `VAULT_ADDR` says, as `parseVaultAddress` gives it. */
 	readonly address: string;
 }
 
 /** The administrator's token of an environment, as the `vault` and `bao` commands find it; undefined where there is none. */
 export function adminTokenOf(env: Readonly<Record<string, string | undefined>>): AdminToken | undefined {
 	const token = env['VAULT_TOKEN'] || env['BAO_TOKEN'];
-	const address = env['VAULT_ADDR'] || env['BAO_ADDR'] || '';
-	if (!token || !/^[!-~]+$/.test(token) || !URL.canParse(address)) return undefined;
-	return { token, address: new URL(address).origin };
+	const address = parseVaultAddress(env['VAULT_ADDR'] || env['BAO_ADDR'] || '');
+	if (!token || !/^[!-~]+$/.test(token) || !address.ok) return undefined;
+	return { token, address: address.value };
+}
+
+/**
+ * The addresses that mean the Vault of the pods: theirs, and with `--vault-via` the same with that host and port. The path counts:
+ * another path of the same host may be somebody else's Vault.
+ */
+export function ownAddresses({ address, via }: Pick<VaultTarget, 'address' | 'via'>): readonly string[] {
+	const own = parseVaultAddress(address);
+	if (!own.ok) return [];
+	if (via === undefined) return [own.value];
+	const { origin, protocol } = new URL(own.value);
+	const host = via.host.includes(':') ? `[${via.host}]` : via.host;
+	const near = parseVaultAddress(`${protocol}//${host}:${via.port}${own.value.slice(origin.length)}`);
+	return near.ok ? [own.value, near.value] : [own.value];
 }
 
 /**
@@ -26,7 +41,7 @@ export function adminTokenOf(env: Readonly<Record<string, string | undefined>>):
  *
  * @param request to Vault's root namespace, where audit devices are
  * @param login the token of the pod's login, if there is one
- * @param admin goes to the addresses in `own` alone: which Vault pods use is said by the cluster, and it must not get tokens of others
+ * @param admin its token goes to the addresses of `own` alone (`ownAddresses`): which Vault pods use is said by the cluster, and it must not get tokens of others
  */
 export async function auditCheck(
 	request: VaultRequest,

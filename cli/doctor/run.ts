@@ -2,7 +2,7 @@ import type { V1Pod } from '@kubernetes/client-node';
 import type { SealScope } from '../../contract/sealed.ts';
 import { type Context, fail } from '../context.ts';
 import { json } from '../output.ts';
-import { type AdminToken, adminTokenOf, auditCheck } from './audit.ts';
+import { type AdminToken, adminTokenOf, auditCheck, ownAddresses } from './audit.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, openCluster, statusMessage } from './cluster.ts';
 import { clusterChecks } from './cluster-checks.ts';
@@ -75,9 +75,8 @@ async function vaultSection(
 		];
 	const request = vaultRequest({ ...handed, via: options.vaultVia });
 	const audit = (login: string | undefined): Promise<Check> => {
-		const via = options.vaultVia;
-		const own = [handed.address, ...(via === undefined ? [] : [`https://${via.host}:${via.port}`])];
-		return auditCheck(vaultRequest({ ...handed, namespace: undefined, via }), login, admin, own);
+		const root = { ...handed, namespace: undefined, via: options.vaultVia };
+		return auditCheck(vaultRequest(root), login, admin, ownAddresses(root));
 	};
 	const health = await healthCheck(request, handed);
 	if (health.status === 'fail') return [health];

@@ -1,6 +1,6 @@
 /** Whether Vault has an audit device, asked of a real OpenBao. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { adminTokenOf, auditCheck } from '../../cli/doctor/audit.ts';
+import { adminTokenOf, auditCheck, ownAddresses } from '../../cli/doctor/audit.ts';
 import { type VaultRequest, vaultRequest } from '../../cli/doctor/vault.ts';
 import { type OpenBao, startOpenBao } from '../support/openbao.ts';
 import { createToken, must, writePolicy } from '../support/openbao-setup.ts';
@@ -70,6 +70,31 @@ test('an administrator’s token goes to no Vault but the one that it is for', a
 	).toMatchObject({
 		status: 'ok',
 	});
+});
+
+test('an administrator’s token goes to a Vault below a path, and to no other path of that host', async () => {
+	const ask = (mine: string, ofPods: string, via?: { host: string; port: number }) => {
+		const admin = adminTokenOf({ VAULT_ADDR: mine, VAULT_TOKEN: auditor });
+		return auditCheck(request, undefined, admin, ownAddresses({ address: ofPods, via }));
+	};
+	const there = 'https://example.com/vault';
+	const via = { host: 'localhost', port: 8200 };
+	for (const mine of [there, `${there}/`, 'https://EXAMPLE.com:443/vault'])
+		expect((await ask(mine, there)).status, mine).toBe('ok');
+	expect((await ask('https://localhost:8200/vault', there, via)).status).toBe('ok');
+	expect((await ask(there, there, via)).status).toBe('ok');
+	expect(ownAddresses({ address: there, via: { host: '::1', port: 8200 } })).toContain(
+		'https://[::1]:8200/vault',
+	);
+	sent.length = 0;
+	for (const mine of ['https://example.com', 'https://example.com/other', 'https://localhost:8200/vault'])
+		expect(await ask(mine, there), mine).toMatchObject({
+			status: 'skip',
+			message: expect.stringContaining(`VAULT_ADDR (${mine}) is not the Vault of the pods`),
+		});
+	expect((await ask('https://localhost:8200', there, via)).status).toBe('skip');
+	expect((await ask('https://localhost:8200/vault', 'http://example.com/vault', via)).status).toBe('skip');
+	expect(sent).toEqual([]);
 });
 
 test.each([
