@@ -54,10 +54,7 @@ function setupCommand(context: Context) {
 	return new Command('setup')
 		.summary('print or apply the role and policies that a deployment needs')
 		.description('Prints, or applies, the auth role and the policies that a deployment needs.')
-		.argument(
-			'<role>',
-			'name of the role; pods log in with that of their service account unless told otherwise',
-		)
+		.argument('<role>', 'name of the role; pods log in to NAMESPACE_ACCOUNT unless told otherwise')
 		.option('-n, --namespace <names>', 'namespace of the pods; several with commas', add, [])
 		.option('--service-account <names>', 'their service account; several with commas, * for all', add, [])
 		.option('--org <name>', 'grant the organization’s tier')
