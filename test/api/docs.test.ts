@@ -5,8 +5,9 @@ import { marked, type Tokens } from 'marked';
 import { expect, test } from 'vitest';
 import { makeJwtSigner, serviceAccountClaims } from '../support/jwt.ts';
 import { startOpenBao } from '../support/openbao.ts';
-import { auditRequests, enableAuth, must, writePolicy, writeRole } from '../support/openbao-setup.ts';
+import { auditRequests, enableAuth, must, writeRole } from '../support/openbao-setup.ts';
 import { onPath, runProcess } from '../support/process.ts';
+import { vaultSetup } from '../support/vault-setup.ts';
 import { caller, startApi } from './support/api.ts';
 import { vaultEnv } from './support/both.ts';
 import { startApiProcess } from './support/process.ts';
@@ -66,10 +67,8 @@ test.skipIf(onPath('jq') === undefined)(
 		await auditRequests(bao);
 		const signer = makeJwtSigner();
 		await enableAuth(bao, 'jwt', { config: { jwt_validation_pubkeys: [signer.publicKeyPem] } });
-		await writePolicy(bao, 'shop', 'path "secret/data/deployments/shop/*" { capabilities = ["read"] }');
-		const role = { role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'] };
-		const bound_subject = 'system:serviceaccount:shop:web';
-		await writeRole(bao, 'jwt', 'web', { ...role, bound_subject, token_policies: ['shop'] });
+		const pods = ['--type', 'jwt', '--namespace', 'shop', '--account', 'web'];
+		await vaultSetup(bao)('role', 'web', ...pods, '--deployment', 'shop');
 		const login = async (name: string, namespace: string): Promise<string> => {
 			const jwt = signer.sign(serviceAccountClaims(namespace, name));
 			const answer = await must(bao, 'POST', 'auth/jwt/login', { body: { role: name, jwt }, token: '' });
@@ -83,7 +82,8 @@ test.skipIf(onPath('jq') === undefined)(
 		const body = { key: 'DATABASE_URL', value: 'canary-of-the-story', deploymentName: 'shop' };
 		expect((await api.send('POST', '/api/secrets', { as: alice, body })).status).toBe(201);
 		await must(bao, 'GET', read, { token: await login('web', 'shop') });
-		// Another account, whose role has no policy of this deployment.
+		// Another account, whose role has no policy of this deployment and names no service account.
+		const role = { role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'] };
 		await writeRole(bao, 'jwt', 'other', { ...role, bound_subject: 'system:serviceaccount:else:other' });
 		const stranger = await login('other', 'else');
 		const denied = await bao.request('GET', read, { token: stranger });
@@ -114,7 +114,7 @@ test.skipIf(onPath('jq') === undefined)(
 			expect.objectContaining({ who: 'user:alice', what: 'deployments.create ', result: 'done' }),
 			expect.objectContaining({ who: 'user:alice', what: 'secrets.create DATABASE_URL', result: 'done' }),
 			expect.objectContaining({
-				who: 'role web of jwt-system:serviceaccount:shop:web',
+				who: 'role web of shop/web',
 				what: `read ${read}`,
 				result: 'done',
 			}),
