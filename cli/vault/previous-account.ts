@@ -4,24 +4,38 @@ import { type ApplyFailure, type Ask, dataOf, readData } from './client.ts';
 /** At most so many roles are looked at. */
 const ROLES_LIMIT = 200;
 
-/** The policy that earlier versions wrote for `--own account`. */
-const earlierOwnAccount = (mount: string): string => `envtier-own-account-${mount.replaceAll('/', '_')}`;
-
 /**
  * Looks for the policy that earlier versions wrote for `--own account`. It grants the deployment named like the service account
  * alone, so whoever may create service accounts in the namespace of the role reads any deployment by it.
  *
  * @param mount path of the auth method, without `auth/`
- * @returns the message with the way to migrate; undefined when that policy is not there
+ * @returns the policy's name; undefined when that policy is not there
  */
-export async function earlierOwnAccountProblem(
+export async function earlierOwnAccountPolicy(
 	mount: string,
 	ask: Ask,
 ): Promise<Result<string | undefined, ApplyFailure>> {
-	const policy = earlierOwnAccount(mount);
+	const policy = `envtier-own-account-${mount.replaceAll('/', '_')}`;
 	const there = await readData(ask, `sys/policies/acl/${policy}`);
 	if (!there.ok) return there;
-	if (there.value === undefined) return ok(undefined);
+	return ok(there.value === undefined ? undefined : policy);
+}
+
+/** What is said of that policy with --replace, which leaves it to the roles that grant it. */
+export function earlierPolicyNote(policy: string): string {
+	return `${policy} of an earlier version is still there; when no role grants it: vault policy delete ${policy}`;
+}
+
+/**
+ * Why nothing is changed while that policy is there, and how to migrate.
+ *
+ * @param mount path of the auth method, without `auth/`
+ */
+export async function earlierPolicyProblem(
+	policy: string,
+	mount: string,
+	ask: Ask,
+): Promise<Result<string, ApplyFailure>> {
 	const roles = await rolesWith(policy, mount, ask);
 	if (!roles.ok) return err(roles.error);
 	return ok(

@@ -1,11 +1,11 @@
 import { type Context, fail } from '../context.ts';
 import { json } from '../output.ts';
 import { apply } from './apply.ts';
-import { accessorOf, vaultClient } from './client.ts';
+import { type Ask, accessorOf, vaultClient } from './client.ts';
 import { commandsOf } from './commands.ts';
 import { type ApiOptions, apiProblem, type SetupOptions, setupProblem } from './options.ts';
 import { apiPlan, type SetupPlan, setupPlan } from './plan.ts';
-import { earlierOwnAccountProblem } from './previous-account.ts';
+import { earlierOwnAccountPolicy, earlierPolicyNote, earlierPolicyProblem } from './previous-account.ts';
 import { type AdminSettings, readAdminSettings } from './settings.ts';
 
 /** What becomes of a plan. */
@@ -31,12 +31,33 @@ export async function setup(options: SetupOptions & Ending, context: Context): P
 	const { type, mount = type } = options;
 	const accessor = await accessorOf(mount, ask);
 	if (!accessor.ok) return fail(context, accessor.error.ending, accessor.error.message);
-	if (options.own === 'account' && !options.replace) {
-		const earlier = await earlierOwnAccountProblem(mount, ask);
-		if (!earlier.ok) return fail(context, earlier.error.ending, earlier.error.message);
-		if (earlier.value !== undefined) return fail(context, 'conflict', earlier.value);
-	}
+	if (options.own === 'account' && (await earlierPolicyStops(mount, options, ask, context))) return;
 	return end(setupPlan(options, accessor.value), options, context);
+}
+
+/** Looks for the policy of earlier versions and says that it is there; true when nothing may be changed because of it. */
+async function earlierPolicyStops(
+	mount: string,
+	{ replace }: Ending,
+	ask: Ask,
+	context: Context,
+): Promise<boolean> {
+	const found = await earlierOwnAccountPolicy(mount, ask);
+	if (!found.ok) {
+		fail(context, found.error.ending, found.error.message);
+		return true;
+	}
+	const policy = found.value;
+	if (policy === undefined) return false;
+	if (replace) {
+		const { stderr } = context;
+		stderr.write(`${stderr.paint('warning', 'warning:')} ${earlierPolicyNote(policy)}\n`);
+		return false;
+	}
+	const problem = await earlierPolicyProblem(policy, mount, ask);
+	if (problem.ok) fail(context, 'conflict', problem.value);
+	else fail(context, problem.error.ending, problem.error.message);
+	return true;
 }
 
 /** `envtier vault setup-api` */

@@ -256,9 +256,14 @@ describe('envtier vault setup', () => {
 			expect(stderr).toContain('roles of auth/clusters/two that grant it: team\n');
 			expect(stderr).toContain('copy the secrets of deployments/ACCOUNT to deployments/NAMESPACE.ACCOUNT');
 		}
-		const done = await setup([...args, '--apply', '--replace'], access());
-		expect([done.code, done.stderr]).toEqual([0, '']);
-		expect(done.stdout).toContain('policy envtier_own-account_clusters.two_secret: created\n');
+		for (const change of ['created', 'there already']) {
+			const done = await setup([...args, '--apply', '--replace'], access());
+			expect([done.code, done.stderr]).toEqual([
+				0,
+				`warning: ${old} of an earlier version is still there; when no role grants it: vault policy delete ${old}\n`,
+			]);
+			expect(done.stdout).toContain(`policy envtier_own-account_clusters.two_secret: ${change}\n`);
+		}
 		await bao.request('DELETE', `sys/policies/acl/${old}`);
 		const again = await setup([...args, '--apply'], access());
 		expect([again.code, again.stderr]).toEqual([0, '']);
