@@ -9,6 +9,7 @@ const DEFAULT_POLICY: Policy = new Map([
 	['auth/token/lookup-self', ['read']],
 	['auth/token/renew-self', ['update']],
 	['auth/token/revoke-self', ['update']],
+	['sys/capabilities-self', ['update']],
 	['sys/internal/ui/mounts/*', ['read']],
 ] satisfies [string, Capability[]][]);
 
@@ -25,7 +26,7 @@ export function isAllowed(
 }
 
 /** The capabilities of a token on a path of a namespace. Policies apply to the token's own namespace and those below it. */
-function capabilitiesOn(
+export function capabilitiesOn(
 	state: VaultState,
 	token: Token,
 	namespace: Namespace,

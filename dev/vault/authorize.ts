@@ -26,7 +26,7 @@ export function authorizeAndAnswer(state: VaultState, request: VaultRequest): Re
 	const token = state.tokens.find(request.token, state.now());
 	if (token === undefined) return badToken;
 	if (!isAllowed(state, token, namespace, request, path)) return forbidden;
-	if (path.startsWith('sys/')) return answerSystem(state, namespace, request, path);
+	if (path.startsWith('sys/')) return answerSystem(state, token, namespace, request, path);
 	return (
 		answerTokenSelf(state, token, { ...request, path }) ??
 		answerEngine(state, namespace, request, path) ??

@@ -1,5 +1,5 @@
 import { listFolder } from './list-folder.ts';
-import { absent, done, envelope, type Reply, refuse } from './reply.ts';
+import { absent, done, envelope, type Reply, refuse, unsupported } from './reply.ts';
 import type { VaultRequest } from './request.ts';
 import type { SecretData } from './secret-data.ts';
 
@@ -24,6 +24,8 @@ export function answerKv1(secrets: Map<string, SecretData>, path: string, reques
 		case 'delete':
 			secrets.delete(path);
 			return done;
+		case 'patch':
+			return unsupported;
 		default:
 			return request.verb satisfies never;
 	}

@@ -1,10 +1,14 @@
 import type { Kv2Request } from './kv2-request.ts';
 import { listFolder } from './list-folder.ts';
-import { absent, done, ok, type Reply, unsupported } from './reply.ts';
+import { mergePatch } from './merge-patch.ts';
+import { readSettings } from './parameters.ts';
+import { absent, done, ok, type Reply, refuse, refuseOne } from './reply.ts';
+import { isObject, type VaultRequest } from './request.ts';
+import { newSecret, type Secret, withSettings } from './versions.ts';
 import { metadataView } from './views.ts';
 
-/** Answers requests to `metadata/`: lists, the metadata of all versions, and the deletion of a secret. */
-export function answerMetadata({ secrets, path, request }: Kv2Request): Reply {
+/** Answers requests to `metadata/`: lists, and what is known of a secret as a whole. */
+export function answerMetadata({ secrets, path, request, now }: Kv2Request): Reply {
 	const secret = secrets.get(path);
 	switch (request.verb) {
 		case 'list':
@@ -15,8 +19,26 @@ export function answerMetadata({ secrets, path, request }: Kv2Request): Reply {
 			secrets.delete(path);
 			return done;
 		case 'write':
-			return unsupported;
+		case 'patch': {
+			const base = secret ?? newSecret(now);
+			const patching = request.verb === 'patch';
+			const settings = readSettings(patching ? withPatchedCustom(base, request.body) : request.body);
+			if (!settings.ok) return refuseSettings(settings.error);
+			if (Object.keys(settings.value).length === 0) return done;
+			if (patching && secret === undefined) return { status: 404 };
+			secrets.set(path, withSettings(base, settings.value, now));
+			return done;
+		}
 		default:
 			return request.verb satisfies never;
 	}
+}
+
+function withPatchedCustom(secret: Secret, body: VaultRequest['body']): VaultRequest['body'] {
+	const patch = body['custom_metadata'];
+	return isObject(patch) ? { ...body, custom_metadata: mergePatch(secret.custom, patch) } : body;
+}
+
+function refuseSettings(error: string): Reply {
+	return error.startsWith('custom_metadata') ? refuseOne(400, error) : refuse(400, error);
 }

@@ -1,10 +1,11 @@
-import { answerData } from './kv2-data.ts';
+import { answerData, readVersion } from './kv2-data.ts';
 import { answerMetadata } from './kv2-metadata.ts';
 import type { Kv2Request } from './kv2-request.ts';
 import { readVersions } from './parameters.ts';
-import { done, envelope, type Reply, refuse, unsupported } from './reply.ts';
+import { done, envelope, ok, type Reply, refuse, unsupported } from './reply.ts';
 import type { VaultRequest } from './request.ts';
-import { destroy, type Secret, softDelete, undelete } from './versions.ts';
+import { destroy, newSecret, type Secret, softDelete, undelete } from './versions.ts';
+import { settingsView } from './views.ts';
 
 /** Answers a request to a KV v2 engine. `path` is the part inside the mount, `data/orgs/acme/secrets/KEY`. */
 export function answerKv2(
@@ -15,6 +16,7 @@ export function answerKv2(
 ): Reply {
 	const [part = '', ...rest] = path.split('/');
 	const kv2Request: Kv2Request = { secrets, path: rest.join('/'), request, now };
+	if (part === 'config') return request.verb === 'read' ? ok(settingsView(newSecret(now))) : unsupported;
 	const answer = HANDLERS.get(part);
 	if (answer === undefined) return notVersioned(request);
 	if (rest.length === 0) return atRoot();
@@ -27,12 +29,13 @@ export function answerKv2(
 /** True when a write to `path` creates a secret. All other writes are updates. */
 export function isKv2Create(secrets: Kv2Request['secrets'], path: string): boolean {
 	const [part, ...rest] = path.split('/');
-	return part === 'data' && !secrets.has(rest.join('/'));
+	return (part === 'data' || part === 'metadata') && !secrets.has(rest.join('/'));
 }
 
 const HANDLERS: ReadonlyMap<string, (request: Kv2Request) => Reply> = new Map([
 	['data', answerData],
 	['metadata', answerMetadata],
+	['subkeys', (sent) => (sent.request.verb === 'read' ? readVersion(sent, true) : unsupported)],
 	[
 		'delete',
 		(sent) => changeVersions(sent, 'No', (secret, numbers) => softDelete(secret, numbers, sent.now)),
@@ -55,7 +58,7 @@ function changeVersions(
 	return done;
 }
 
-const COMMANDS = { read: 'get', list: 'list', write: 'put', delete: 'delete' } as const;
+const COMMANDS = { read: 'get', list: 'list', write: 'put', patch: 'patch', delete: 'delete' } as const;
 
 /** The response to a KV v1 client. */
 function notVersioned(request: VaultRequest): Reply {

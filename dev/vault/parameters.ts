@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '../../contract/result.ts';
+import type { SecretSettings } from './versions.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -22,7 +23,7 @@ export function readVersions(value: unknown): Result<readonly number[]> {
 	return ok(numbers);
 }
 
-/** Reads `options.cas` of a write; undefined if it is absent. */
+/** Reads `options.cas` of a write; undefined when the writer does not care. */
 export function readCas(body: Body): Result<number | undefined> {
 	const options = body['options'] ?? {};
 	if (typeof options !== 'object' || Array.isArray(options)) return err(invalid('options', 'an object'));
@@ -31,7 +32,77 @@ export function readCas(body: Body): Result<number | undefined> {
 	return cas === undefined ? err('error parsing check-and-set parameter') : ok(cas);
 }
 
-/** Reads seconds from a number or from Go's notation (`1h30m`, `90s`); undefined if it is neither or negative. */
+/** Reads what a write to `metadata/` sets; what it does not name stays as it is. */
+export function readSettings(body: Body): Result<Partial<SecretSettings>> {
+	const readers: Readonly<Record<string, (value: unknown) => Result<Partial<SecretSettings>>>> = {
+		cas_required: (value) => {
+			const flag = typeof value === 'string' ? FLAGS.get(value.toLowerCase()) : value;
+			return typeof flag === 'boolean'
+				? ok({ casRequired: flag })
+				: err(invalid('cas_required', 'a boolean'));
+		},
+		max_versions: (value) => {
+			const number = toInteger(value);
+			return number === undefined ? err(invalid('max_versions', 'a number')) : ok({ maxVersions: number });
+		},
+		delete_version_after: (value) => {
+			const seconds = readDuration(value);
+			return seconds === undefined
+				? err(invalid('delete_version_after', 'a duration'))
+				: ok({ deleteAfterSeconds: seconds });
+		},
+		custom_metadata: readCustom,
+	};
+	let settings: Partial<SecretSettings> = {};
+	for (const [name, read] of Object.entries(readers)) {
+		const value = body[name];
+		if (value === undefined || value === null) continue;
+		const read1 = read(value);
+		if (!read1.ok) return read1;
+		settings = { ...settings, ...read1.value };
+	}
+	return ok(settings);
+}
+
+const FLAGS: ReadonlyMap<string, boolean> = new Map([
+	['true', true],
+	['1', true],
+	['false', false],
+	['0', false],
+]);
+
+/** Vault's limits on custom metadata. */
+const CUSTOM = { entries: 64, keyLength: 128, valueLength: 512 };
+
+function readCustom(value: unknown): Result<Pick<SecretSettings, 'custom'>> {
+	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+		return err(invalid('custom_metadata', 'an object'));
+	}
+	const entries = Object.entries(value);
+	if (entries.some(([, item]) => typeof item === 'object')) {
+		return err('custom_metadata validation failed: values must be text');
+	}
+	const custom = entries.map(([key, item]) => [key, String(item)] as const);
+	const fault = customFault(custom);
+	if (fault !== undefined) return err(`custom_metadata validation failed: ${fault}`);
+	return ok({ custom: custom.length === 0 ? null : Object.fromEntries(custom) });
+}
+
+function customFault(entries: readonly (readonly [string, string])[]): string | undefined {
+	if (entries.length > CUSTOM.entries) {
+		return `payload must contain at most ${CUSTOM.entries} keys, provided ${entries.length}`;
+	}
+	for (const [key, value] of entries) {
+		if (key.length === 0 || key.length > CUSTOM.keyLength) return `length of key "${key}" is ${key.length}`;
+		if (value.length === 0 || value.length > CUSTOM.valueLength) {
+			return `length of value for key "${key}" is ${value.length} but must be 0 < len(value) <= ${CUSTOM.valueLength}`;
+		}
+		if (/\p{Cc}/u.test(key + value)) return `key or value of "${key}" contains unprintable characters`;
+	}
+	return undefined;
+}
+
+/** Reads seconds from a number or from Go's notation (`1h30m`, `90s`); undefined when it is neither or negative. */
 export function readDuration(value: unknown): number | undefined {
 	const number = toInteger(value);
 	if (number !== undefined) return number >= 0 ? number : undefined;
@@ -39,6 +110,14 @@ export function readDuration(value: unknown): number | undefined {
 	if (match === null || match[0] === '') return undefined;
 	const [hours, minutes, seconds] = match.slice(1).map((part) => Number(part ?? 0));
 	return (hours ?? 0) * 3600 + (minutes ?? 0) * 60 + (seconds ?? 0);
+}
+
+/** Writes seconds in Go's notation: `0s`, `1m30s`, `1h30m0s`. */
+export function writeDuration(total: number): string {
+	const hours = Math.floor(total / 3600);
+	const minutes = Math.floor(total / 60) % 60;
+	const head = hours > 0 ? `${hours}h${minutes}m` : minutes > 0 ? `${minutes}m` : '';
+	return `${head}${total % 60}s`;
 }
 
 function invalid(field: string, expected: string): string {

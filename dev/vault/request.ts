@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { type Reply, refuse } from './reply.ts';
 
 /** The operation on a path. A write is a create or an update; only the engine can tell which. */
-type Verb = 'read' | 'list' | 'write' | 'delete';
+type Verb = 'read' | 'list' | 'write' | 'patch' | 'delete';
 
 /** A request, decoded. */
 export interface VaultRequest {
@@ -33,8 +33,11 @@ const VERBS: ReadonlyMap<string, Verb> = new Map([
 	['LIST', 'list'],
 	['POST', 'write'],
 	['PUT', 'write'],
+	['PATCH', 'patch'],
 	['DELETE', 'delete'],
 ]);
+
+const MERGE_PATCH = 'application/merge-patch+json';
 
 /** Decodes an HTTP request. The error is the response to send. */
 export function decode(raw: RawRequest): Result<VaultRequest, Reply> {
@@ -86,7 +89,11 @@ function listOrRead(query: URLSearchParams): Result<Verb, Reply> {
 }
 
 function decodeBody(verb: Verb, raw: RawRequest): Result<Readonly<Record<string, unknown>>, Reply> {
-	if (verb !== 'write') return ok({});
+	if (verb !== 'write' && verb !== 'patch') return ok({});
+	const type = (raw.header('content-type') ?? '').split(';')[0]?.trim();
+	if (verb === 'patch' && type !== MERGE_PATCH) {
+		return err(refuse(415, `PATCH requires Content-Type of ${MERGE_PATCH}, provided ${type}`));
+	}
 	if (raw.body.trim() === '') return ok({});
 	try {
 		const value: unknown = JSON.parse(raw.body);

@@ -35,7 +35,7 @@ interface LoggedRequest {
 	readonly method: string;
 	/** After `/v1/`, without its query. */
 	readonly path: string;
-	/** `read`, `list`, `write` or `delete`; '' when it could not be decoded. */
+	/** `read`, `list`, `write`, `patch` or `delete`; '' when it could not be decoded. */
 	readonly operation: string;
 	readonly namespace: string;
 	readonly status: number;

@@ -1,7 +1,9 @@
+import { capabilitiesOn } from './access.ts';
 import { findMount } from './mounts.ts';
-import { done, envelope, forbidden, type Reply, refuse, refuseOne } from './reply.ts';
+import { done, envelope, forbidden, ok, type Reply, refuse, refuseOne } from './reply.ts';
 import type { VaultRequest } from './request.ts';
 import type { Namespace, VaultState } from './state.ts';
+import { ROOT_POLICY, type Token } from './tokens.ts';
 
 /** The version this server reports. It is not a Vault version. */
 const VERSION = 'envtier-development';
@@ -21,6 +23,7 @@ export function answerWithoutToken(state: VaultState, request: VaultRequest): Re
 /** Answers the other paths below `sys/`. The token has been authorized. */
 export function answerSystem(
 	state: VaultState,
+	token: Token,
 	namespace: Namespace,
 	request: VaultRequest,
 	path: string,
@@ -28,6 +31,9 @@ export function answerSystem(
 	if (path === 'sys/seal' && request.verb === 'write') {
 		state.seal.sealed = true;
 		return done;
+	}
+	if (path === 'sys/capabilities-self' && request.verb === 'write') {
+		return capabilities(state, token, namespace, request);
 	}
 	const mount = /^sys\/internal\/ui\/mounts\/(.+)$/.exec(path)?.[1];
 	if (mount !== undefined && request.verb === 'read') return mountView(namespace, mount);
@@ -71,6 +77,22 @@ function unseal(state: VaultState, request: VaultRequest): Reply {
 	if (key !== state.seal.key) return refuse(400, 'unable to retrieve stored keys: invalid key');
 	state.seal.sealed = false;
 	return sealStatus(state);
+}
+
+function capabilities(state: VaultState, token: Token, namespace: Namespace, request: VaultRequest): Reply {
+	const asked = request.body['paths'] ?? request.body['path'];
+	const paths = (Array.isArray(asked) ? asked : [asked]).filter((path) => typeof path === 'string');
+	if (paths.length === 0) return refuse(400, 'paths must be supplied');
+	const found = Object.fromEntries(
+		paths.map((path) => {
+			if (token.policies.includes(ROOT_POLICY)) return [path, [ROOT_POLICY]];
+			const names = [...capabilitiesOn(state, token, namespace, path)].sort();
+			return [path, names.length === 0 ? ['deny'] : names];
+		}),
+	);
+	const only = paths.length === 1 ? { capabilities: found[paths[0] ?? ''] } : {};
+	const answer = ok({ ...only, ...found });
+	return { ...answer, body: { ...answer.body, ...only, ...found } };
 }
 
 /** The KV version of a mount, which the `bao` and `vault` commands look up first. */

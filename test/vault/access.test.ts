@@ -76,6 +76,14 @@ describeOnBoth('what a policy lets a token do', (vault) => {
 		});
 	});
 
+	test('tells a token what it may do', async () => {
+		const paths = ['secret/data/deployments/shop/x', 'secret/data/deployments/other/x'];
+		const { json } = await send('POST', 'sys/capabilities-self', { paths });
+		expect(json).toMatchObject({ data: { [paths[0] ?? '']: ['read'], [paths[1] ?? '']: ['deny'] } });
+		const root = await vault().request('POST', 'sys/capabilities-self', { body: { paths } });
+		expect(root.json).toMatchObject({ data: { [paths[1] ?? '']: ['root'] } });
+	});
+
 	test('tells the command-line client which version a mount is', async () => {
 		for (const [mount, version] of [
 			['secret', '2'],

@@ -25,11 +25,18 @@ const fields = fc.dictionary(fc.constantFrom('value', 'other', 'third'), value);
 const options = fc.option(fc.record({ cas: fc.oneof(version, fc.constant('1'), fc.constant('x')) }), {
 	nil: undefined,
 });
+const MERGE_PATCH = { 'content-type': 'application/merge-patch+json' };
 
 /** Requests to KV v2 that mean something to each other: few paths, few versions. */
 const kv2 = fc.oneof(
 	fc.record({
 		method: fc.constant('POST'),
+		to: fc.constant('data'),
+		path,
+		body: fc.record({ data: fields, options }),
+	}),
+	fc.record({
+		method: fc.constant('PATCH'),
 		to: fc.constant('data'),
 		path,
 		body: fc.record({ data: fields, options }),
@@ -41,6 +48,19 @@ const kv2 = fc.oneof(
 		to: fc.constantFrom('delete', 'undelete', 'destroy'),
 		path,
 		body: fc.record({ versions: fc.array(version, { maxLength: 3 }) }),
+	}),
+	fc.record({
+		method: fc.constantFrom('POST', 'PATCH'),
+		to: fc.constant('metadata'),
+		path,
+		body: fc.record(
+			{
+				max_versions: version,
+				cas_required: fc.boolean(),
+				custom_metadata: fc.dictionary(fc.constantFrom('owner', 'x'), fc.constantFrom('me', 'you')),
+			},
+			{ requiredKeys: [] },
+		),
 	}),
 );
 
@@ -60,8 +80,9 @@ describe('the embedded Vault and OpenBao, asked the same', () => {
 		await Promise.all([embedded?.[Symbol.asyncDispose](), real?.[Symbol.asyncDispose]()]);
 	});
 	const answerAlike = async (method: string, where: string, body: unknown): Promise<void> => {
+		const headers = method === 'PATCH' ? MERGE_PATCH : {};
 		const [ours, theirs] = await Promise.all(
-			[embedded, real].map((vault) => vault.request(method, where, { body })),
+			[embedded, real].map((vault) => vault.request(method, where, { body, headers })),
 		);
 		expect(ours && essence(ours), `${method} ${where} ${JSON.stringify(body)}`).toEqual(
 			theirs && essence(theirs),

@@ -71,6 +71,17 @@ describe('the clock it is given', () => {
 		now += 2_000;
 		expect((await look()).status).toBe(403);
 	});
+
+	test('ends versions that delete themselves', async () => {
+		let now = Date.now();
+		const vault = await started({ now: () => now });
+		await send(vault, 'POST', 'secret/metadata/brief', { delete_version_after: '10s' });
+		await send(vault, 'POST', 'secret/data/brief', { data: { value: 'x' } });
+		expect((await send(vault, 'GET', 'secret/data/brief')).status).toBe(200);
+		now += 10_001;
+		const gone = await send(vault, 'GET', 'secret/data/brief');
+		expect(gone).toMatchObject({ status: 404, json: { data: { data: null, metadata: { version: 1 } } } });
+	});
 });
 
 describe('the requests that it counts', () => {
@@ -230,8 +241,9 @@ describe('the bao command', () => {
 		expect(await bao('kv', 'metadata', 'get', '-mount=secret', url)).toMatchObject({
 			json: { data: { current_version: 2 } },
 		});
+		expect((await bao('kv', 'patch', '-mount=secret', url, 'more=x')).code).toBe(0);
 		expect(await bao('kv', 'get', '-mount=secret', url)).toMatchObject({
-			json: { data: { data: { value: 'other' }, metadata: { version: 2 } } },
+			json: { data: { data: { value: 'other', more: 'x' }, metadata: { version: 3 } } },
 		});
 		expect(await bao('token', 'lookup')).toMatchObject({ json: { data: { policies: ['root'] } } });
 		expect((await bao('status')).code).toBe(0);

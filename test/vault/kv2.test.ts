@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { describeOnBoth } from './support/backends.ts';
 import { enveloped, NOTHING_THERE, TIME, UNSUPPORTED, versionOf } from './support/shapes.ts';
 
+const MERGE_PATCH = { 'content-type': 'application/merge-patch+json' };
+
 describeOnBoth('KV version 2', (vault) => {
 	const send = (method: string, path: string, body?: unknown, headers = {}) =>
 		vault().request(method, `secret/${path}`, { body, headers });
@@ -80,6 +82,13 @@ describeOnBoth('KV version 2', (vault) => {
 			expect(text).toContain('"__proto__":"a"');
 			expect(await send('GET', 'constructor/x')).toMatchObject({ status: 404 });
 		});
+
+		test('the names of a secret’s fields can be read without their values', async () => {
+			await send('POST', 'data/rw/subkeys', { data: { a: 'x', b: { c: 'y' } } });
+			const subkeys = { a: null, b: { c: null } };
+			const { json } = await send('GET', 'subkeys/rw/subkeys');
+			expect(json).toEqual(enveloped({ data: { subkeys, metadata: versionOf(1) } }));
+		});
 	});
 
 	describe('check-and-set', () => {
@@ -109,6 +118,15 @@ describeOnBoth('KV version 2', (vault) => {
 			await send('DELETE', 'data/cas/c');
 			expect(await send('POST', 'data/cas/c', cas(0))).toMatchObject({ status: 400 });
 			expect(await send('POST', 'data/cas/c', cas(1))).toMatchObject({ status: 200 });
+		});
+
+		test('a secret may demand it', async () => {
+			await send('POST', 'metadata/cas/d', { cas_required: true });
+			expect(await send('POST', 'data/cas/d', { data: {} })).toMatchObject({
+				status: 400,
+				json: { errors: ['check-and-set parameter required for this call'] },
+			});
+			expect(await send('POST', 'data/cas/d', cas(0))).toMatchObject({ status: 200 });
 		});
 
 		test('of twenty creates at once one succeeds', async () => {
@@ -266,6 +284,116 @@ describeOnBoth('KV version 2', (vault) => {
 			const { json } = await send('GET', 'metadata/meta/a');
 			expect(json).toEqual(enveloped({ data: { ...fresh, current_version: 3, versions } }));
 		});
+
+		test('can be written before there is a version', async () => {
+			const custom_metadata = { owner: 'team-a' };
+			const settings = { custom_metadata, max_versions: 2, delete_version_after: '90s' };
+			expect(await send('POST', 'metadata/meta/b', settings)).toMatchObject({ status: 204, text: '' });
+			const { json } = await send('GET', 'metadata/meta/b');
+			const rest = { current_metadata_version: 1, current_version: 0, versions: {} };
+			const expected = { ...fresh, custom_metadata, max_versions: 2, delete_version_after: '1m30s', ...rest };
+			expect(json).toEqual(enveloped({ data: expected }));
+			expect(await send('GET', 'data/meta/b')).toMatchObject(NOTHING_THERE);
+			expect((await send('LIST', 'metadata/meta')).json).toMatchObject({
+				data: { keys: expect.arrayContaining(['b']) },
+			});
+		});
+
+		test('custom metadata come with every read; what a write does not name stays', async () => {
+			await write('meta/c', 'a');
+			await send('POST', 'metadata/meta/c', { custom_metadata: { owner: 'me', n: 1 } });
+			await send('POST', 'metadata/meta/c', { max_versions: 3 });
+			const metadata = versionOf(1, { custom_metadata: { owner: 'me', n: '1' } });
+			expect((await send('GET', 'data/meta/c')).json).toEqual(
+				enveloped({ data: { data: { value: 'a' }, metadata } }),
+			);
+			await send('POST', 'metadata/meta/c', { custom_metadata: {} });
+			expect((await send('GET', 'metadata/meta/c')).json).toMatchObject({
+				data: { custom_metadata: null, max_versions: 3 },
+			});
+		});
+
+		test('custom metadata are patched by JSON Merge Patch, and only by that', async () => {
+			await send('POST', 'metadata/meta/d', { custom_metadata: { a: '1', b: '2' } });
+			const patch = { custom_metadata: { a: null, c: '3' } };
+			expect(await send('PATCH', 'metadata/meta/d', patch, MERGE_PATCH)).toMatchObject({ status: 204 });
+			expect((await send('GET', 'metadata/meta/d')).json).toMatchObject({
+				data: { custom_metadata: { b: '2', c: '3' } },
+			});
+			expect(await send('PATCH', 'metadata/meta/d', patch)).toMatchObject({ status: 415 });
+			expect(await send('PATCH', 'metadata/meta/never', patch, MERGE_PATCH)).toMatchObject({
+				status: 404,
+				text: '',
+			});
+		});
+
+		test('fewer versions are kept where the metadata say so', async () => {
+			await send('POST', 'metadata/meta/e', { max_versions: 2 });
+			await write('meta/e', 'a', 'b', 'c', 'd');
+			const { json } = await send('GET', 'metadata/meta/e');
+			expect(json).toMatchObject({ data: { oldest_version: 3, versions: { '3': live, '4': live } } });
+			expect(await send('GET', 'data/meta/e?version=2')).toMatchObject(NOTHING_THERE);
+		});
+
+		test('a version that deletes itself says when', async () => {
+			await send('POST', 'metadata/meta/f', { delete_version_after: '1h' });
+			const written = await send('POST', 'data/meta/f', { data: { value: 'x' } });
+			expect(written.json).toEqual(enveloped({ data: versionOf(1, { deletion_time: TIME }) }));
+			expect((await send('GET', 'data/meta/f')).status).toBe(200);
+		});
+
+		test.each([
+			[{ custom_metadata: 'x' }, /^error converting input for field "custom_metadata"/],
+			[{ custom_metadata: { a: {} } }, /custom_metadata validation failed/],
+			[{ custom_metadata: { a: '' } }, /custom_metadata validation failed/],
+			[{ custom_metadata: { a: 'x'.repeat(513) } }, /custom_metadata validation failed/],
+			[{ custom_metadata: { ['k'.repeat(129)]: 'x' } }, /custom_metadata validation failed/],
+			[{ custom_metadata: { a: 'line\nbreak' } }, /custom_metadata validation failed/],
+			[{ max_versions: 'x' }, /^error converting input for field "max_versions"/],
+			[{ cas_required: 'x' }, /^error converting input for field "cas_required"/],
+			[{ delete_version_after: 'soon' }, /^error converting input for field "delete_version_after"/],
+			[{ delete_version_after: '-1s' }, /^error converting input for field "delete_version_after"/],
+		])('%j is refused', async (body, error) => {
+			expect(await send('POST', 'metadata/meta/refused', body)).toMatchObject({
+				status: 400,
+				json: { errors: [expect.stringMatching(error)] },
+			});
+			expect(await send('GET', 'metadata/meta/refused')).toMatchObject(NOTHING_THERE);
+		});
+	});
+
+	describe('patching', () => {
+		test('merges fields into a new version', async () => {
+			await send('POST', 'data/patch/a', { data: { a: '1', b: '2', c: { d: '3', e: '4' } } });
+			const patch = { data: { a: null, c: { d: null }, f: '5' } };
+			expect((await send('PATCH', 'data/patch/a', patch, MERGE_PATCH)).json).toEqual(
+				enveloped({ data: versionOf(2) }),
+			);
+			expect((await send('GET', 'data/patch/a')).json).toMatchObject({
+				data: { data: { b: '2', c: { e: '4' }, f: '5' } },
+			});
+		});
+
+		test('needs a version that is there', async () => {
+			const patch = { data: { a: '1' } };
+			expect(await send('PATCH', 'data/patch/never', patch, MERGE_PATCH)).toMatchObject({
+				status: 404,
+				text: '',
+			});
+			await write('patch/b', 'a');
+			await send('DELETE', 'data/patch/b');
+			const gone = await send('PATCH', 'data/patch/b', patch, MERGE_PATCH);
+			expect(gone.status).toBe(404);
+			expect(gone.json).toEqual(enveloped({ data: versionOf(1, { deletion_time: TIME }) }));
+		});
+
+		test('minds check-and-set, needs data, and is 415 as plain JSON', async () => {
+			await write('patch/c', 'a');
+			const wrong = { data: { a: '1' }, options: { cas: 9 } };
+			expect(await send('PATCH', 'data/patch/c', wrong, MERGE_PATCH)).toMatchObject({ status: 400 });
+			expect(await send('PATCH', 'data/patch/c', {}, MERGE_PATCH)).toMatchObject({ status: 400 });
+			expect(await send('PATCH', 'data/patch/c', { data: { a: '1' } })).toMatchObject({ status: 415 });
+		});
 	});
 
 	describe('asked as if it were version 1', () => {
@@ -288,6 +416,14 @@ describeOnBoth('KV version 2', (vault) => {
 				expect((await send('GET', path)).status).toBe(404);
 			}
 			expect(await send('POST', 'data/', { data: {} })).toMatchObject({ status: 400 });
+			expect((await send('GET', 'config')).json).toEqual(
+				enveloped({
+					data: {
+						...{ cas_required: false, delete_version_after: '0s' },
+						...{ max_versions: 0, metadata_cas_required: false },
+					},
+				}),
+			);
 		});
 	});
 });
