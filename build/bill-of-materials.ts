@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 /** A package of npm. */
@@ -16,12 +15,19 @@ export interface Package {
  */
 export async function packagesIn(files: readonly string[]): Promise<readonly Package[]> {
 	const folders = files.flatMap((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []);
-	const bun = createRequire(import.meta.url).resolve('bun/package.json');
-	const manifests = [...new Set(folders)].map((folder) => join(folder, 'package.json'));
+	const lock = JSON.parse(await readFile(join(import.meta.dirname, '../package-lock.json'), 'utf8')) as Lock;
+	// Bun's packages are one a platform, all of the same version; the executable holds the program itself.
+	const { version = '', license = '' } = lock.packages['node_modules/@oven/bun-linux-x64'] ?? {};
 	const packages = await Promise.all(
-		[...manifests, bun].map(async (file) => JSON.parse(await readFile(file, 'utf8')) as Package),
+		[...new Set(folders)].map(
+			async (folder) => JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Package,
+		),
 	);
-	return packages.sort((a, b) => (a.name < b.name ? -1 : 1));
+	return [...packages, { name: 'bun', version, license }].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+interface Lock {
+	readonly packages: Readonly<Record<string, { readonly version: string; readonly license: string }>>;
 }
 
 /** What is in an executable, as CycloneDX 1.6 in JSON: scanners cannot look into it. */

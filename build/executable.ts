@@ -1,7 +1,6 @@
 /** Makes an executable of a bundle: Bun, the bundle and its bytecode in one file (docs/adr: the fetcher's runtime). */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -55,16 +54,10 @@ function ownPackage(): string {
 	return `@oven/bun-${platform === 'win32' ? 'windows' : platform}-${arch === 'arm64' ? 'aarch64' : arch}`;
 }
 
-/**
- * The path of Bun's program for this machine, among the installed packages. The install script of the package `bun`, where it runs, moves the
- * program there from the platform's own package.
- */
+/** The path of Bun's program for this machine, among the installed packages. */
 export function installedBun(): string {
-	const folderOf = (name: string): string =>
-		dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
-	const moved = join(folderOf('bun'), 'bin/bun.exe');
-	// Without the script a note of a few bytes is there.
-	return statSync(moved).size > 1_000_000 ? moved : join(folderOf(ownPackage()), 'bin/bun');
+	const manifest = createRequire(import.meta.url).resolve(`${ownPackage()}/package.json`);
+	return join(dirname(manifest), 'bin/bun');
 }
 
 /** Bun's program for another architecture, which npm does not install here: downloaded, and compared with package-lock.json. */

@@ -111,13 +111,13 @@ test('beyond the limit valid credentials wait for their turn, and are remembered
 		for (const end of ends.splice(0)) end();
 		await new Promise((resolve) => setImmediate(resolve));
 	}
-	expect(await valid).toMatchObject({ kind: 'checked', identified: { ok: true } });
+	expect(await valid).toMatchObject({ kind: 'checked', authenticated: { ok: true } });
 	await Promise.all(wrong);
 	const more = Array.from({ length: 20 }, (_, i) => login('192.0.2.1', `more ${i}`, check(false)));
 	// While others hold all places it is checked at once.
 	await until('all places to be taken', () => ends.length === 4);
 	const again = login('192.0.2.1', 'valid', async () => ok(CALLER));
-	expect(await again).toMatchObject({ kind: 'checked', identified: { ok: true } });
+	expect(await again).toMatchObject({ kind: 'checked', authenticated: { ok: true } });
 	const done = Promise.all(more);
 	let over = false;
 	void done.then(() => {
