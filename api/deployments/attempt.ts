@@ -2,12 +2,25 @@ import { randomUUID } from 'node:crypto';
 import type { RecordStep } from '../audit/steps.ts';
 import { refuse } from '../problem.ts';
 import type { AuditStamp } from '../secrets/secrets.ts';
+import { StoreFailure } from '../store/store.ts';
+
+/**
+ * The time that an attempt, or the undo of one, may take. Vault cannot remove an entry on condition that it is
+ * unchanged. So each request that could damage a later attempt must start within the limit; others take over
+ * only after the last such request has ended.
+ */
+export interface TimeLimit {
+	/** The time now: the start, and what has elapsed since. */
+	readonly now: () => Date;
+	/** True once the work must stop. Another process may take it over some time after that. */
+	readonly expired: () => boolean;
+	/** Throws a `StoreFailure` once the limit has expired. */
+	readonly check: () => void;
+}
 
 /** One attempt to create a deployment. Its id marks the journal and each copied secret. */
-export interface Attempt {
+export interface Attempt extends TimeLimit {
 	readonly id: string;
-	/** True once the attempt must give up. Another process may undo it some time after that. */
-	readonly expired: () => boolean;
 }
 
 /** Who creates a deployment, in which attempt, and where each step of it is audited. */
@@ -17,18 +30,49 @@ export interface AttemptContext extends AuditStamp {
 	readonly attempt: Attempt;
 }
 
+/** What the steps of an undo share: the id of the attempt that is undone, their time limit and their audit. */
+export interface UndoSteps {
+	readonly attempt: string;
+	readonly limit: TimeLimit;
+	readonly step: RecordStep;
+}
+
 /** The action of the audit lines that an undo writes. */
 export const UNDO_ACTION = 'deployments.undo';
 
-/** Milliseconds after which an attempt gives up. Its requests end before another process undoes it. */
-const ATTEMPT_TIME = 60_000;
+/** Milliseconds after which an attempt or an undo stops. Its last request ends before another takes over. */
+const TIME_LIMIT = 60_000;
 
-/** Starts an attempt with a random id. */
-export function startAttempt(): Attempt {
+/**
+ * Starts an attempt with a random id.
+ *
+ * @param at the time now, by the caller's clock: the journal has it as the start of the attempt
+ */
+export function startAttempt(at: Date): Attempt {
+	return { id: randomUUID(), ...startTimeLimit(at) };
+}
+
+/**
+ * Starts the time limit of an attempt or an undo.
+ *
+ * @param at the time now, by the caller's clock
+ */
+export function startTimeLimit(at: Date): TimeLimit {
 	const started = { wall: Date.now(), steady: performance.now() };
 	// The steady clock stops while a machine is suspended. The wall clock may be set back.
 	const elapsed = () => Math.max(Date.now() - started.wall, performance.now() - started.steady);
-	return { id: randomUUID(), expired: () => elapsed() > ATTEMPT_TIME };
+	const expired = () => elapsed() > TIME_LIMIT;
+	return {
+		now: () => new Date(at.getTime() + elapsed()),
+		expired,
+		check: () => {
+			if (expired())
+				throw new StoreFailure(
+					'unavailable',
+					`the store was too slow: after ${TIME_LIMIT / 1000} s nothing more is changed; what is unfinished is undone later`,
+				);
+		},
+	};
 }
 
 /** Refuses because another attempt or an undo has the name. */

@@ -1,8 +1,7 @@
 import { err, ok, type Result } from '../../contract/result.ts';
-import type { RecordStep } from '../audit/steps.ts';
 import type { Problem } from '../problem.ts';
 import type { Store } from '../store/store.ts';
-import { refuseBusy, UNDO_ACTION } from './attempt.ts';
+import { refuseBusy, UNDO_ACTION, type UndoSteps } from './attempt.ts';
 import type { UndoLock } from './journal.ts';
 import { claim, findDeployment, isOccupied, markerOf, type NameState } from './registry.ts';
 
@@ -63,9 +62,10 @@ export async function releaseName(
 	store: Store,
 	name: string,
 	{ lock, state }: { readonly lock: UndoLock; readonly state: NameState },
-	step: RecordStep,
+	{ limit, step }: UndoSteps,
 ): Promise<void> {
 	if (!isClaimOf(lock, state)) return;
+	limit.check();
 	await step(UNDO_ACTION, { scope: `deployments/${name}` }, () => store.remove(markerOf(name)));
 }
 

@@ -1,11 +1,10 @@
 import { VALUE_FIELD } from '../../contract/tiers.ts';
-import type { RecordStep } from '../audit/steps.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { folderOf, pathOf, type SecretLocation, type SecretRef } from '../secrets/secret-location.ts';
 import { initialMetadata, newStamp, putNew, refsIn, type SecretSummary } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { locationsOf } from '../templates/templates.ts';
-import { type AttemptContext, UNDO_ACTION } from './attempt.ts';
+import { type AttemptContext, UNDO_ACTION, type UndoSteps } from './attempt.ts';
 
 /** Requests to the store at a time. */
 const AT_ONCE = 8;
@@ -76,6 +75,7 @@ async function copyOne(
 	const value = (await store.read(pathOf(from)))?.[VALUE_FIELD];
 	if (value === undefined || context.attempt.expired()) return 'gone';
 	if ((await putNew(store, pathOf(to), value)) === 'conflict') return 'kept';
+	context.attempt.check();
 	await store.describe(pathOf(to), {
 		...initialMetadata(to, newStamp(), context),
 		owner: context.subject,
@@ -92,21 +92,21 @@ async function copyOne(
 export async function removeCopies(
 	store: Store,
 	paths: readonly string[],
-	attempt: string,
-	step: RecordStep,
+	context: UndoSteps,
 ): Promise<void> {
 	// Two passes: a write whose response was lost may take effect during the first pass.
 	for (let pass = 0; pass < 2; pass += 1)
-		await mapAtMost(AT_ONCE, paths, (path) => removeCopy(store, path, attempt, step));
+		await mapAtMost(AT_ONCE, paths, (path) => removeCopy(store, path, context));
 }
 
-async function removeCopy(store: Store, path: string, attempt: string, step: RecordStep): Promise<void> {
+async function removeCopy(store: Store, path: string, { attempt, limit, step }: UndoSteps): Promise<void> {
 	const head = await store.head(path);
 	if (head === undefined || !head.live) return;
 	const { copy, created_by: createdBy } = head.metadata;
 	// Without metadata it was written and not described before the failure: it belongs to nobody yet.
 	const undescribed = createdBy === undefined;
 	if (copy !== attempt && !undescribed) return;
+	limit.check();
 	const end = path.lastIndexOf('/');
 	const note = { scope: path.slice(0, end), key: path.slice(end + 1) };
 	await step(UNDO_ACTION, note, () => store.remove(path));

@@ -1,8 +1,7 @@
 import { ok, type Result } from '../../contract/result.ts';
-import type { RecordStep } from '../audit/steps.ts';
 import { NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
 import { pathOf } from '../secrets/secret-location.ts';
-import type { AuditStamp, SecretSummary } from '../secrets/secrets.ts';
+import type { SecretSummary } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import {
 	type DeclaredSecret,
@@ -11,7 +10,7 @@ import {
 	type StoredTemplate,
 	templateSecrets,
 } from '../templates/templates.ts';
-import { type AttemptContext, refuseBusy, startAttempt } from './attempt.ts';
+import { type AttemptContext, refuseBusy } from './attempt.ts';
 import { checkAvailable, claimName, type NameUnavailable } from './claim-name.ts';
 import {
 	type CopyResult,
@@ -43,16 +42,11 @@ export interface DeploymentRequest {
 	readonly adopt: boolean;
 }
 
-/** Who creates a deployment, and where each step of it is audited. */
-interface CallContext extends AuditStamp {
-	readonly step: RecordStep;
-	readonly requestId: string;
-}
-
 /**
  * Registers a deployment and copies a template's secrets to it. This is a saga: each step has an undo beside
  * it, and the last step alone makes the deployment visible to its owner. When a step fails, `undo` runs the
- * undos: in this call if the store answers, else later from the undo queue, or in another process.
+ * undos: in this call if the store answers, else later from the undo queue, or in another process. The caller
+ * starts the attempt together with its call, so that its time limit covers all that comes before the first step.
  *
  * | step                              | undo              |
  * | --------------------------------- | ----------------- |
@@ -65,23 +59,24 @@ interface CallContext extends AuditStamp {
 export async function createDeployment(
 	store: Store,
 	request: DeploymentRequest,
-	call: CallContext,
+	context: AttemptContext,
 	undoQueue: UndoQueue,
 ): Promise<Result<CreatedDeployment, Problem | NameUnavailable>> {
 	const { template, adopt } = request;
 	const { name } = request.deployment;
+	const { attempt, step } = context;
 	await undoQueue.settle(name);
-	if (!(await isIdle(store, name, call))) return refuseBusy();
+	if (!(await isIdle(store, name, context))) return refuseBusy();
 	const available = await checkAvailable(store, { name, adopt });
 	if (!available.ok) return available;
 	const secrets = template === undefined ? [] : await templateSecrets(store, template.name);
-	const attempt = startAttempt();
+	if (attempt.expired()) return refuseBusy();
 	const undoAttempt = async (): Promise<void> => {
-		const undone = undo(store, name, attempt.id, { by: attempt.id, now: call.at, step: call.step });
+		const undone = undo(store, name, attempt.id, { by: attempt.id, now: attempt.now, step });
 		if ((await undone.catch(() => 'locked')) === 'locked') undoQueue.add(name, attempt.id);
 	};
 	try {
-		const created = await runSteps(store, request, secrets, { ...call, attempt });
+		const created = await runSteps(store, request, secrets, context);
 		if (!created.ok) await undoAttempt();
 		// The deployment exists. Its journal must still go, so that nobody takes it for an unfinished attempt.
 		else if (!(await tryRemoveJournal(store, name))) undoQueue.add(name, attempt.id);
@@ -94,9 +89,9 @@ export async function createDeployment(
 }
 
 /** True when no attempt has a journal of that name. An abandoned attempt is undone first. */
-async function isIdle(store: Store, name: string, { at, step }: CallContext): Promise<boolean> {
+async function isIdle(store: Store, name: string, { attempt, step }: AttemptContext): Promise<boolean> {
 	if ((await readJournal(store, name)) === undefined) return true;
-	await undoAbandoned(store, name, at, step);
+	await undoAbandoned(store, name, attempt.now, step);
 	return (await readJournal(store, name)) === undefined;
 }
 
@@ -113,6 +108,7 @@ async function runSteps(
 	const journal = newJournal(owner, context);
 	if (!(await openJournal(store, name, journal))) return refuseBusy();
 
+	context.attempt.check();
 	const claimed = await claimName(store, { name, adopt }, context.at);
 	if (!claimed.ok) return claimed;
 
@@ -120,6 +116,7 @@ async function runSteps(
 	const existing = await existingPaths(store, name);
 	const copies = copiesTo(name, secrets);
 	const paths = copies.map(({ to }) => pathOf(to)).filter((path) => !existing.has(path));
+	context.attempt.check();
 	if (!(await completeJournal(store, name, { ...journal, claim: claimed.value, paths }))) return refuseBusy();
 
 	const results = await copySecrets(store, copies, template?.name ?? '', context);
@@ -127,10 +124,11 @@ async function runSteps(
 	if (template !== undefined && !(await isStillUsable(store, template, { subject: owner, org })))
 		return refuse(403, NOT_YOUR_TEMPLATE);
 
+	context.attempt.check();
 	await addToIndex(store, owner, 'deployments', name);
 
 	// An attempt that is too slow gives up: another process may be undoing it.
-	if (context.attempt.expired() || !(await complete(store, deployment, claimed.value))) return refuseBusy();
+	if (!(await complete(store, deployment, claimed.value, context.attempt))) return refuseBusy();
 	return ok(summaryOf(request, existing, copies, results));
 }
 

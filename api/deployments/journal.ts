@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseName } from '../../contract/names.ts';
 import type { Store } from '../store/store.ts';
+import type { TimeLimit } from './attempt.ts';
 import { isAbandoned } from './registry.ts';
 
 /**
@@ -67,15 +68,17 @@ export async function takeOver(
 	store: Store,
 	name: string,
 	attempt: string,
-	{ by, now }: { readonly by: string; readonly now: Date },
+	{ by, limit }: { readonly by: string; readonly limit: TimeLimit },
 ): Promise<UndoLock | 'none' | 'locked'> {
 	const head = await store.head(journalOf(name));
 	const journal = await readJournal(store, name);
 	if (head === undefined || journal?.attempt !== attempt) return 'none';
+	const now = limit.now();
 	const { undoing } = journal;
 	if (undoing !== undefined && undoing.by !== by && !isAbandoned(new Date(undoing.since), now))
 		return 'locked';
 	const mine = { ...journal, undoing: { by, since: now.toISOString() } };
+	limit.check();
 	const outcome = await store.put(journalOf(name), encode(mine), head.version);
 	return outcome === 'written' ? { journal, openedAt: head.createdAt } : 'locked';
 }

@@ -35,7 +35,7 @@ export function startRecovery(
 	let busy = false;
 	let lastSweep = Number.NEGATIVE_INFINITY;
 	const undoNow = async (name: string, attempt: string): Promise<void> => {
-		const state = await undo(store, name, attempt, { by: attempt, now: now(), step: await stepsOf(name) });
+		const state = await undo(store, name, attempt, { by: attempt, now, step: await stepsOf(name) });
 		if (state === 'locked') return;
 		pending.delete(attempt);
 		const left = state === 'completed' ? 'finished' : 'undone';
@@ -53,7 +53,7 @@ export function startRecovery(
 		for (const name of new Set([...pending.values()].map((one) => one.name))) await settle(name);
 		if (performance.now() < lastSweep + sweep) return;
 		for (const name of await journaledNames(store))
-			await undoAbandoned(store, name, now(), await stepsOf(name));
+			await undoAbandoned(store, name, now, await stepsOf(name));
 		lastSweep = performance.now();
 	};
 	const tick = async (): Promise<void> => {

@@ -2,6 +2,7 @@ import { parseName } from '../../contract/names.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { userSegment } from '../secrets/secret-location.ts';
 import type { Head, Store } from '../store/store.ts';
+import type { TimeLimit } from './attempt.ts';
 
 /** A deployment that someone registered. */
 export interface Deployment {
@@ -127,13 +128,19 @@ export function isAbandoned(started: Date, now: Date): boolean {
 	return now.getTime() - started.getTime() >= ABANDONED_AFTER;
 }
 
-/** Makes a claimed name its owner's: the one step that turns an attempt into a deployment. False when the claim was lost meanwhile. */
+/**
+ * Makes a claimed name its owner's: the one step that turns an attempt into a deployment. False when the claim
+ * was lost meanwhile, or the time limit expired.
+ */
 export async function complete(
 	store: Store,
 	{ name, owner, org, template, createdAt }: Deployment,
 	stamp: string,
+	limit: TimeLimit,
 ): Promise<boolean> {
 	if (stampOf(await store.head(markerOf(name))) !== stamp) return false;
+	// The stamp is of no use once an undo may have released the name.
+	if (limit.expired()) return false;
 	const patch = { owner, org, template: template || null, created_at: createdAt };
 	return await store.describe(markerOf(name), patch);
 }

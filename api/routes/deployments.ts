@@ -1,5 +1,6 @@
 import { parseName } from '../../contract/names.ts';
 import { err, type Result } from '../../contract/result.ts';
+import { startAttempt } from '../deployments/attempt.ts';
 import { createDeployment } from '../deployments/create-deployment.ts';
 import { mayRegister } from '../deployments/name-rules.ts';
 import { type Deployment, deploymentsOf, findDeployment } from '../deployments/registry.ts';
@@ -84,6 +85,7 @@ const create = operation(
 	},
 	NewDeployment,
 	async ({ store, undoQueue, nameRules, caller, auditStamp, input, note, step, requestId, authorize }) => {
+		const attempt = startAttempt(auditStamp.at);
 		const { name, org, template: templateName, adopt } = input;
 		note({ scope: `deployments/${name}` });
 		if (org !== caller.org)
@@ -102,7 +104,8 @@ const create = operation(
 			createdAt: auditStamp.at.toISOString(),
 		};
 		const wanted = { deployment, template: template?.value, adopt };
-		const make = () => createDeployment(store, wanted, { ...auditStamp, step, requestId }, undoQueue);
+		const context = { ...auditStamp, step, requestId, attempt };
+		const make = () => createDeployment(store, wanted, context, undoQueue);
 		const statusOf = ({ ok }: { readonly ok: boolean }): number => (ok ? 201 : 409);
 		const made = adopt
 			? await step('deployments.adopt', { scope: `deployments/${name}` }, make, statusOf)

@@ -1,10 +1,15 @@
 /** Two attempts at one name: whatever fails in one of them, and whenever, takes nothing away from the other. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import pino from 'pino';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { startAttempt, startTimeLimit } from '../../api/deployments/attempt.ts';
 import { type CreatedDeployment, createDeployment } from '../../api/deployments/create-deployment.ts';
-import { completeJournal, openJournal, takeOver } from '../../api/deployments/journal.ts';
-import { type Recovery, startRecovery } from '../../api/deployments/recovery.ts';
+import { completeJournal, openJournal, readJournal, takeOver } from '../../api/deployments/journal.ts';
+import { startRecovery, type UndoQueue } from '../../api/deployments/recovery.ts';
+import { indexEntries } from '../../api/deployments/registry.ts';
+import { undoAbandoned } from '../../api/deployments/undo.ts';
 import { createSecret } from '../../api/secrets/secrets.ts';
+import { createMemoryStore } from '../../api/store/memory.ts';
 import { type Store, StoreFailure } from '../../api/store/store.ts';
 import {
 	changeTemplate,
@@ -19,6 +24,23 @@ const KEYS = ['A', 'B', 'C'];
 const ALICE = { subject: 'user:alice', org: 'acme' };
 const now = (): Date => new Date();
 
+/** A store whose operations are done by `run`, which is told what each is. */
+function around(store: Store, run: <R>(work: () => Promise<R>, what: string) => Promise<R>): Store {
+	const wrap =
+		<A extends unknown[], R>(operation: string, work: (...args: A) => Promise<R>) =>
+		(...args: A): Promise<R> =>
+			run(() => work(...args), `${operation} ${String(args[0])}`);
+	return {
+		...store,
+		put: wrap('put', store.put),
+		describe: wrap('describe', store.describe),
+		head: wrap('head', store.head),
+		list: wrap('list', store.list),
+		remove: wrap('remove', store.remove),
+		read: wrap('read', store.read),
+	};
+}
+
 /** A store that tells of each operation before it is done, and may fail instead of it or after it. */
 function watched(
 	store: Store,
@@ -26,29 +48,18 @@ function watched(
 	failing: Failing | undefined,
 ): Store {
 	let count = 0;
-	const wrap =
-		<A extends unknown[], R>(work: (...args: A) => Promise<R>) =>
-		async (...args: A): Promise<R> => {
-			count += 1;
-			const number = count;
-			await before(number);
-			const last = failing?.once === true ? failing.from : Number.POSITIVE_INFINITY;
-			const fails = failing !== undefined && number >= failing.from && number <= last;
-			if (fails && !(failing.answerLost && number === failing.from))
-				throw new StoreFailure('unreachable', 'made by the test');
-			const outcome = await work(...args);
-			if (fails) throw new StoreFailure('unreachable', 'made by the test: the answer is lost');
-			return outcome;
-		};
-	return {
-		...store,
-		put: wrap(store.put),
-		describe: wrap(store.describe),
-		head: wrap(store.head),
-		list: wrap(store.list),
-		remove: wrap(store.remove),
-		read: wrap(store.read),
-	};
+	return around(store, async (work) => {
+		count += 1;
+		const number = count;
+		await before(number);
+		const last = failing?.once === true ? failing.from : Number.POSITIVE_INFINITY;
+		const fails = failing !== undefined && number >= failing.from && number <= last;
+		if (fails && !(failing.answerLost && number === failing.from))
+			throw new StoreFailure('unreachable', 'made by the test');
+		const outcome = await work();
+		if (fails) throw new StoreFailure('unreachable', 'made by the test: the answer is lost');
+		return outcome;
+	});
 }
 
 interface Failing {
@@ -67,13 +78,16 @@ const FAILURES = [
 	{ answerLost: true, once: false },
 ];
 
+const unaudited = <T>(_: string, __: object, work: () => Promise<T>): Promise<T> => work();
+
 /** An attempt of one caller. */
-async function attempt(store: Store, recovery: Recovery, name: string, owner: string) {
+async function attempt(store: Store, recovery: UndoQueue, name: string, owner: string) {
 	const deployment = { name, owner, org: 'acme', template: TEMPLATE, createdAt: now().toISOString() };
 	const by = {
 		subject: owner,
 		at: now(),
-		step: <T>(_: string, __: object, work: () => Promise<T>) => work(),
+		step: unaudited,
+		attempt: startAttempt(now()),
 	};
 	const template = await usableTemplate(store, TEMPLATE, { subject: owner, org: 'acme' });
 	if (!template.ok) throw new Error(template.error.message);
@@ -196,7 +210,7 @@ describe.each(Object.entries(BACKENDS).filter(([name]) => !name.includes('namesp
 			};
 			expect(await openJournal(store, 'shared', journal)).toBe(true);
 			const take = (by: string, attempt = 'a', when = at) =>
-				takeOver(store, 'shared', attempt, { by, now: when });
+				takeOver(store, 'shared', attempt, { by, limit: startTimeLimit(when) });
 			const callers = ['one', 'two', 'three'];
 			const taken = await Promise.all(callers.map((by) => take(by)));
 			expect(taken.filter((one) => one === 'locked')).toHaveLength(2);
@@ -204,10 +218,134 @@ describe.each(Object.entries(BACKENDS).filter(([name]) => !name.includes('namesp
 			expect(await take(winner)).toMatchObject({ journal: { attempt: 'a' } });
 			expect(await take('four')).toBe('locked');
 			expect(await take('four', 'another attempt')).toBe('none');
-			const later = new Date(at.getTime() + 120_000);
-			expect(await take('four', 'a', later)).toMatchObject({ journal: { attempt: 'a' } });
+			const startPlus = (seconds: number) => new Date(at.getTime() + seconds * 1000);
+			expect(await take('four', 'a', startPlus(100))).toBe('locked');
+			expect(await take('four', 'a', startPlus(130))).toMatchObject({ journal: { attempt: 'a' } });
 			// Whoever made the attempt notices, and does not go on.
 			expect(await completeJournal(store, 'shared', journal)).toBe(false);
 		});
 	},
 );
+
+/** Only the clock is the test's: it is what two minutes depend on. */
+describe('a store that takes minutes', () => {
+	const START = new Date('2026-01-01T00:00:00Z');
+	const NAME = 'slow';
+	const MARKER = `registry/deployments/${NAME}`;
+	const QUEUE: UndoQueue = { add: () => undefined, settle: () => Promise.resolve() };
+	const wait = (seconds: number): void => void vi.setSystemTime(Date.now() + seconds * 1000);
+
+	beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: START }));
+	afterEach(() => void vi.useRealTimers());
+
+	/** Everything in the store that belongs to the name. */
+	async function everything(store: Store): Promise<object> {
+		const copies = KEYS.map((key) => store.head(`deployments/${NAME}/secrets/${key}`));
+		return {
+			journal: await readJournal(store, NAME),
+			marker: await store.head(MARKER),
+			index: await indexEntries(store, 'user:first', 'deployments'),
+			copies: await Promise.all(copies),
+		};
+	}
+
+	/**
+	 * The answer to operation number `at` of an attempt takes two minutes. Meanwhile another process undoes the
+	 * attempt, and the same owner creates the name. This second attempt waits at its operation number `pause`
+	 * until the first one has ended.
+	 */
+	async function overtake(at: number, pause: number, fails: boolean) {
+		vi.setSystemTime(START);
+		const store = createMemoryStore();
+		await makeTemplate(store);
+		const [paused, resume] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+		let operations = 0;
+		let before: object | undefined;
+		let second: Promise<Told> | undefined;
+		const meanwhile = async (): Promise<void> => {
+			wait(121);
+			await undoAbandoned(store, NAME, now, unaudited);
+			const pausing = async (number: number): Promise<void> => {
+				if (number !== pause) return;
+				paused.resolve();
+				await resume.promise;
+			};
+			second = tell(attempt(watched(store, pausing, undefined), QUEUE, NAME, 'user:first'));
+			await Promise.race([paused.promise, second]);
+			// What the second attempt does beside the operation that waits is done by then.
+			await nextTurn();
+			before = await everything(store);
+		};
+		const slow = around(store, async (work, what) => {
+			if (fails && what === `describe ${MARKER}`) throw new StoreFailure('unavailable', 'made by the test');
+			const outcome = await work();
+			operations += 1;
+			if (operations === at) await meanwhile();
+			return outcome;
+		});
+		const first = await tell(attempt(slow, QUEUE, NAME, 'user:first'));
+		const after = await everything(store);
+		resume.resolve();
+		return { first, second: await second, before, after, operations, end: await everything(store) };
+	}
+
+	test.each([
+		['an attempt', false],
+		['an undo', true],
+	])('%s that was taken over changes nothing more', { timeout: 120_000 }, async (_what, fails) => {
+		const alone = await overtake(-1, 0, fails);
+		expect(alone.operations).toBeGreaterThan(fails ? 30 : 20);
+		for (let at = 1; at <= alone.operations; at += 1)
+			for (let pause = 0; pause <= 30; pause += 3) {
+				const { first, second, before, after, end } = await overtake(at, pause, fails);
+				const what = JSON.stringify({ at, pause, first, second });
+				expect(before, what).toBeDefined();
+				expect(after, what).toEqual(before);
+				const made = [first, second].filter((one) => typeof one === 'object');
+				expect(made, what).toHaveLength(1);
+				const copy = expect.objectContaining({ live: true });
+				expect(end, what).toMatchObject({
+					journal: undefined,
+					marker: { metadata: { owner: 'user:first', created_at: made[0]?.deployment.createdAt } },
+					index: [NAME],
+					copies: [copy, copy, copy],
+				});
+			}
+	});
+
+	test('an undo that starts late is not taken over early', async () => {
+		const store = createMemoryStore();
+		await makeTemplate(store);
+		const taken: unknown[] = [];
+		let undoing = false;
+		const slow = around(store, async (work, what) => {
+			if (what === `describe ${MARKER}`) {
+				wait(100);
+				undoing = true;
+				throw new StoreFailure('unavailable', 'made by the test');
+			}
+			if (undoing && what === `remove ${MARKER}`) {
+				wait(30);
+				const { attempt: id = '' } = (await readJournal(store, NAME)) ?? {};
+				taken.push(await takeOver(store, NAME, id, { by: 'another', limit: startTimeLimit(now()) }));
+			}
+			return await work();
+		});
+		expect(await tell(attempt(slow, QUEUE, NAME, 'user:first'))).toBe('failed');
+		expect(taken).toEqual(['locked']);
+		expect(await everything(store)).toMatchObject({ journal: undefined, marker: undefined, index: [] });
+	});
+
+	test('an attempt that waited too long for an undo does not begin', async () => {
+		const store = createMemoryStore();
+		await makeTemplate(store);
+		const queue: UndoQueue = { ...QUEUE, settle: () => Promise.resolve(wait(61)) };
+		const writes: string[] = [];
+		const recorded = around(store, (work, what) => {
+			if (/^(?:put|describe|remove) /.test(what)) writes.push(what);
+			return work();
+		});
+		expect(await tell(attempt(recorded, queue, NAME, 'user:first'))).toBe('refused');
+		expect(writes).toEqual([]);
+	});
+});

@@ -1,6 +1,7 @@
 /** What was decided on one template or deployment is not done to another one of the same name. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RecordStep } from '../../api/audit/steps.ts';
+import { startAttempt } from '../../api/deployments/attempt.ts';
 import { createDeployment } from '../../api/deployments/create-deployment.ts';
 import { requireOwned } from '../../api/routes/ownership.ts';
 import { createSecret } from '../../api/secrets/secrets.ts';
@@ -183,7 +184,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 				}
 				return await work();
 			};
-			const by = { subject: BOB.subject, at: at(), step, requestId: 'test' };
+			const by = { subject: BOB.subject, at: at(), step, requestId: 'test', attempt: startAttempt(at()) };
 			const undoing = { add: () => undefined, settle: () => Promise.resolve() };
 			const made = await createDeployment(store, wanted, by, undoing);
 			expect([happened, made.ok], what).toEqual([true, false]);

@@ -1,6 +1,7 @@
 /** A deployment's name is given away once, and never with what somebody else left below it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RecordStep } from '../../api/audit/steps.ts';
+import { startAttempt } from '../../api/deployments/attempt.ts';
 import { createDeployment } from '../../api/deployments/create-deployment.ts';
 import { type OpenBao, startOpenBao } from '../support/openbao.ts';
 import { deleteSecret, must, putSecret } from '../support/openbao-setup.ts';
@@ -29,7 +30,13 @@ describe.each(Object.entries(BACKENDS))('a name below which something lies, on %
 	const register = (name: string, adopt: boolean) => {
 		const deployment = { name, owner: 'user:alice', org: 'acme', template: '', createdAt: AT.toISOString() };
 		const wanted = { deployment, template: undefined, adopt };
-		const by = { subject: 'user:alice', at: new Date(), step: UNAUDITED, requestId: 'test' };
+		const by = {
+			subject: 'user:alice',
+			at: new Date(),
+			step: UNAUDITED,
+			requestId: 'test',
+			attempt: startAttempt(new Date()),
+		};
 		return createDeployment(under.store, wanted, by, UNDO_QUEUE);
 	};
 
