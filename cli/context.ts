@@ -1,5 +1,5 @@
+import type { Terminal } from '../lib/terminal.ts';
 import type { Ending } from './exit-codes.ts';
-import type { Terminal } from './terminal.ts';
 
 /** The world of one run of the command, given to it so that nothing else reaches for the process. */
 export interface Context {

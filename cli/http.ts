@@ -61,18 +61,6 @@ export async function httpCall(call: HttpCall): Promise<Result<HttpAnswer, HttpF
 	}
 }
 
-/** Longer sentences of a server are cut: nobody reads them, and a terminal's history should not be theirs. */
-const SAID_LIMIT = 1_000;
-
-/** What a server said, on one line, so that no part of it passes for a line of the command's own; at most 1,000 characters. */
-export function oneLineMessage(text: string): string {
-	const line = text
-		.slice(0, 4 * SAID_LIMIT)
-		.replace(/\s+/g, ' ')
-		.trim();
-	return line.length > SAID_LIMIT ? `${line.slice(0, SAID_LIMIT)}…` : line;
-}
-
 function decoded(text: string): unknown {
 	if (text === '') return undefined;
 	const parsed = parseJson(Buffer.from(text), ANSWER_LIMITS);

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import process from 'node:process';
+import { openTerminal } from '../lib/terminal.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { run } from './program.ts';
-import { openTerminal } from './terminal.ts';
 
 // A reader that has seen enough (`envtier … | head`) closes the pipe: nothing more to say, and no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,5 +1,5 @@
 import { Option } from '@commander-js/extra-typings';
-import { printableJson } from './terminal.ts';
+import { printableJson } from '../lib/terminal.ts';
 
 /** How lists and answers are shown. */
 export type Output = 'table' | 'json';

@@ -1,4 +1,4 @@
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../lib/terminal.ts';
 
 /** Columns under their names, as wide as they need to be; nothing trails. Foreign text is made fit to be shown. */
 export function table(

@@ -1,4 +1,4 @@
-import type { Style, Terminal } from '../terminal.ts';
+import type { Style, Terminal } from '../../lib/terminal.ts';
 import type { Check, Status } from './check.ts';
 
 /** Checks that belong together. */

@@ -1,6 +1,6 @@
 import { structuredPatch } from 'diff';
 import { stringify } from 'yaml';
-import type { Style } from '../terminal.ts';
+import type { Style } from '../../lib/terminal.ts';
 
 /** One line of a difference, and what it is. */
 export interface DiffLine {

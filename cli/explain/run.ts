@@ -1,8 +1,8 @@
 import { err, ok, type Result } from '../../contract/result.ts';
+import { isPrintable } from '../../lib/terminal.ts';
 import { type Context, fail } from '../context.ts';
 import { readInput, STDIN } from '../files.ts';
 import { json } from '../output.ts';
-import { isPrintable } from '../terminal.ts';
 import { yamlOf } from './diff.ts';
 import { readDocuments } from './documents.ts';
 import { report } from './report.ts';

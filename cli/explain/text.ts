@@ -1,4 +1,4 @@
-import type { Style, Terminal } from '../terminal.ts';
+import type { Style, Terminal } from '../../lib/terminal.ts';
 import { type DiffLine, podDiff } from './diff.ts';
 import type { ExplainSettings } from './settings.ts';
 import type { Subject } from './subjects.ts';

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { oneLineMessage } from '../../lib/terminal.ts';
 import type { Ending } from '../exit-codes.ts';
-import { type HttpAnswer, type HttpFailure, httpCall, oneLineMessage } from '../http.ts';
+import { type HttpAnswer, type HttpFailure, httpCall } from '../http.ts';
 import { whyRefused } from './refused-token.ts';
 import type { ApiSettings } from './settings.ts';
 

@@ -1,4 +1,4 @@
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../../lib/terminal.ts';
 
 /** How far a piece of work is, for a person who waits; nothing where nobody looks. */
 export interface Progress {

@@ -10,8 +10,9 @@ import {
 	sealKey,
 } from '../../contract/sealed.ts';
 import { parseVaultPath } from '../../contract/values.ts';
+import { oneLineMessage } from '../../lib/terminal.ts';
 import { type Context, fail } from '../context.ts';
-import { type HttpAnswer, httpCall, oneLineMessage } from '../http.ts';
+import { type HttpAnswer, httpCall } from '../http.ts';
 import { readValue } from '../remote/value.ts';
 import { type AdminSettings, readAdminSettings } from '../vault/settings.ts';
 

@@ -1,4 +1,5 @@
 import { ApiException } from '@kubernetes/client-node';
+import { oneLineMessage } from '../../lib/terminal.ts';
 import { CertsFailure } from './failure.ts';
 
 /** Runs calls of the API server; what goes wrong on the way becomes a sentence that begins with `doing`. */
@@ -32,11 +33,11 @@ function explain(thrown: unknown, server: string): string | undefined {
 	return undefined;
 }
 
-/** `Status.message`; the client gives some bodies as text. */
+/** `Status.message` on one line; the client gives some bodies as text. */
 function statusMessage(body: unknown): string {
 	const status: unknown = typeof body === 'string' ? parse(body) : body;
 	const found = typeof status === 'object' && status !== null && 'message' in status ? status.message : '';
-	return typeof found === 'string' && found !== '' ? found : 'it does not say why';
+	return typeof found === 'string' && found !== '' ? oneLineMessage(found) : 'it does not say why';
 }
 
 function parse(text: string): unknown {

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { openTerminal, printableJson } from '../../lib/terminal.ts';
 import { serviceNames } from '../../pki/names.ts';
 import { CertsFailure } from './failure.ts';
 import { issue } from './issue.ts';
@@ -6,11 +7,18 @@ import { type CertsOptions, certsCommand, completed } from './options.ts';
 
 const EXIT = { failed: 1, usage: 2, unfinished: 3 } as const;
 
-const command = certsCommand().exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT.usage));
+// Names and sentences of the kubeconfig and of the API server go to a terminal through these alone.
+const stdout = openTerminal(process.stdout);
+const stderr = openTerminal(process.stderr);
+const printJson = (value: unknown): void => stdout.write(`${printableJson(JSON.stringify(value))}\n`);
+
+const command = certsCommand()
+	.configureOutput({ writeOut: stdout.write, writeErr: stderr.write })
+	.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT.usage));
 command.parse();
 const written = command.opts();
 const say = (line: string): void => {
-	if (written.json !== true) process.stderr.write(`${line}\n`);
+	if (written.json !== true) stderr.write(`${line}\n`);
 };
 
 async function print(options: CertsOptions, names: readonly string[]): Promise<void> {
@@ -22,7 +30,7 @@ async function print(options: CertsOptions, names: readonly string[]): Promise<v
 		options.for === 'api'
 			? undefined
 			: { name: options.webhookConfiguration, webhooks: await shippedWebhooks() };
-	process.stdout.write(manifests(secret, webhookConfiguration, issued));
+	stdout.write(manifests(secret, webhookConfiguration, issued));
 }
 
 async function change(options: CertsOptions, names: readonly string[]): Promise<void> {
@@ -31,10 +39,9 @@ async function change(options: CertsOptions, names: readonly string[]): Promise<
 	const { finished, next, certificate } = await runInCluster(options, names, say);
 	const { fingerprint256: fingerprint, subjectAltName, validTo } = certificate;
 	const notAfter = new Date(validTo).toISOString();
-	if (options.json === true)
-		process.stdout.write(`${JSON.stringify({ finished, next, fingerprint, subjectAltName, notAfter })}\n`);
+	if (options.json === true) printJson({ finished, next, fingerprint, subjectAltName, notAfter });
 	else
-		process.stdout.write(
+		stdout.write(
 			`${finished ? 'Done' : `Not finished: ${next}`}. Certificate ${fingerprint}, valid to ${notAfter}.\n`,
 		);
 	if (!finished) process.exitCode = EXIT.unfinished;
@@ -46,7 +53,7 @@ try {
 	await (options.print === true ? print(options, names) : change(options, names));
 } catch (thrown) {
 	if (!(thrown instanceof CertsFailure)) throw thrown;
-	if (written.json === true) process.stdout.write(`${JSON.stringify({ error: thrown.message })}\n`);
-	process.stderr.write(`certs: ${thrown.message}\n`);
+	if (written.json === true) printJson({ error: thrown.message });
+	stderr.write(`certs: ${thrown.message}\n`);
 	process.exitCode = EXIT.failed;
 }

@@ -8,7 +8,7 @@ import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { json } from '../../cli/output.ts';
-import { openTerminal, type Screen } from '../../cli/terminal.ts';
+import { openTerminal, type Screen } from '../../lib/terminal.ts';
 import { podOf } from '../webhook/support/pods.ts';
 import { envtier } from './support/command.ts';
 import { runHere } from './support/world.ts';

@@ -1,6 +1,6 @@
 import { PassThrough, Readable } from 'node:stream';
 import { run } from '../../../cli/program.ts';
-import { openTerminal, type Terminal } from '../../../cli/terminal.ts';
+import { openTerminal, type Terminal } from '../../../lib/terminal.ts';
 
 /** What one run in this process came to. */
 interface Outcome {

@@ -16,7 +16,7 @@ const STYLES = {
 /** What a piece of text is, for the eye. */
 export type Style = keyof typeof STYLES;
 
-/** One of the command's two streams. Whatever is written goes through one function that makes it fit to be shown. */
+/** One of a program's two streams. Whatever is written goes through one function that makes it fit to be shown. */
 export interface Terminal {
 	/**
 	 * Writes text, a line or more. What a terminal would obey (escapes, other control characters) or what turns the writing round is
@@ -95,4 +95,16 @@ export function printableJson(text: string): string {
 			(_, i) => `\\u${found.charCodeAt(i).toString(16).padStart(4, '0')}`,
 		).join(''),
 	);
+}
+
+/** Longer sentences of a server are cut: nobody reads them, and a terminal's history should not be theirs. */
+const SAID_LIMIT = 1_000;
+
+/** What a server said, on one line, so that no part of it passes for a line of the program's own; at most 1,000 characters. */
+export function oneLineMessage(text: string): string {
+	const line = text
+		.slice(0, 4 * SAID_LIMIT)
+		.replace(/\s+/g, ' ')
+		.trim();
+	return line.length > SAID_LIMIT ? `${line.slice(0, SAID_LIMIT)}…` : line;
 }
