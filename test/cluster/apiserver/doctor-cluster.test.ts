@@ -122,7 +122,9 @@ describeWithServers('envtier doctor on a cluster', () => {
 		await fixture.cluster.request('DELETE', path);
 		await fixture.register('none');
 		const gone = await eventually('admission', /^fail: .*created without them: the webhook was not asked/);
-		expect(lineOf(gone, 'require-injection')).toMatch(/^warn: there is no net.*apply it/);
+		expect(lineOf(gone, 'require-injection')).toMatch(
+			/^warn: there is no policy that requires injection.*apply it/,
+		);
 		const make = (validationActions: readonly string[]) =>
 			fixture.cluster.request('POST', path.replace(/\/envtier-require-injection$/, ''), {
 				...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding' },
