@@ -87,10 +87,21 @@ find_cli() {
 	fail 'neither vault nor bao is on PATH; VAULT_CLI names another'
 }
 
+# harmless < TEXT: the text without what a terminal obeys: control characters (C0; C1 as UTF-8 become "?"). Line breaks and tabs stay.
+harmless() { LC_ALL=C tr -d '\000-\010\013-\037\177' | LC_ALL=C sed "s/$(printf '\302[\200-\237]')/?/g"; }
+
+# vault_cli ARGUMENTS…: runs the command of Vault. What it says on standard error, which may be a server's text, is shown harmless.
+vault_cli() {
+	status=0
+	"$cli" "$@" 2>"$work/said" || status=$?
+	harmless <"$work/said" >&2
+	return $status
+}
+
 # send ARGUMENTS… < STANDARD INPUT
 send() {
 	if [ -z "$print" ]; then
-		"$cli" "$@" >/dev/null || fail "\"$cli $*\" failed: what it said stands above"
+		vault_cli "$@" >/dev/null || fail "\"$cli $*\" failed: what it said stands above"
 		return
 	fi
 	printf '%s %s <<'\''END'\''\n' "$cli" "$*"
@@ -115,7 +126,7 @@ read_vault() {
 	if "$cli" read "$@" >"$work/there" 2>"$work/error"; then return; fi
 	# Only this sentence means that there is nothing: whoever may not read does not overwrite.
 	if grep -q 'No value found' "$work/error"; then return 1; fi
-	cat "$work/error" >&2
+	harmless <"$work/error" >&2
 	fail "\"$cli read $*\" failed: what it said stands above"
 }
 
@@ -145,7 +156,7 @@ compare() {
 		if ! cmp -s "$work/a" "$work/b"; then
 			state=different
 			{ diff -U 0 "$work/a" "$work/b" || :; } |
-				sed '1,2d; /^@@/d; s/^[-+]/& /' | LC_ALL=C tr -d '\000-\010\013-\037\177' >"$work/$1.difference"
+				sed '1,2d; /^@@/d; s/^[-+]/& /' | harmless >"$work/$1.difference"
 		fi
 	fi
 	printf '%s' "$state" >"$work/$1.state"
@@ -209,7 +220,7 @@ json_file() { printf '"%s"' "$(sed 's/\\/\\\\/g; s/"/\\"/g; s/-----END CERTIFICA
 
 enable_auth() {
 	if [ -z "$print" ]; then
-		type=$("$cli" read -field=type "sys/auth/$mount" 2>/dev/null) || type=
+		type=$("$cli" read -field=type "sys/auth/$mount" 2>/dev/null | harmless) || type=
 		[ "$type" = "$1" ] && return
 		[ -z "$type" ] || fail "the mount $mount is of type $type, not $1"
 	fi
@@ -283,7 +294,7 @@ refuse_earlier_own_account() {
 		return
 	fi
 	roles='' looked_at=0
-	for name in $("$cli" list -format=json "auth/$mount/role" 2>/dev/null | tr -d '[]", '); do
+	for name in $("$cli" list -format=json "auth/$mount/role" 2>/dev/null | tr -d '[]", ' | harmless); do
 		looked_at=$((looked_at + 1))
 		if [ $looked_at -gt 200 ]; then
 			roles="$roles … (the first 200 roles were looked at)"
@@ -337,7 +348,7 @@ role() {
 	case $own$sealed in
 		'') ;;
 		*)
-			accessor=$("$cli" read -field=accessor "sys/auth/$mount") || fail "there is no auth method at $mount: see auth-kubernetes and auth-jwt"
+			accessor=$(vault_cli read -field=accessor "sys/auth/$mount") || fail "there is no auth method at $mount: see auth-kubernetes and auth-jwt"
 			;;
 	esac
 	auth_field=$(encoded "$mount") kv_field=$(encoded "$kv") transit_field=$(encoded "$transit")
@@ -388,7 +399,7 @@ sealing() {
 	check_names --namespace "$namespaces"
 	check_mount --transit "$transit"
 	type=
-	[ -n "$print" ] || type=$("$cli" read -field=type "sys/mounts/$transit" 2>/dev/null) || type=
+	[ -n "$print" ] || type=$("$cli" read -field=type "sys/mounts/$transit" 2>/dev/null | harmless) || type=
 	case $type in
 		transit) ;;
 		'') send secrets enable "-path=$transit" transit </dev/null ;;
