@@ -73,6 +73,7 @@ check_text() { matches "$2" '[-A-Za-z0-9:/._@]+' || wrong "$1: \"$2\" holds char
 check_file() { [ -r "$2" ] || fail "$1: cannot read $2"; }
 check_names() {
 	[ "$2" = '*' ] && return
+	case ,$2, in *,,* | *[[:space:]]*) wrong "$1: \"$2\" must be names with one comma between them, without blanks" ;; esac
 	for name in $(printf '%s' "$2" | tr ',' ' '); do check_name "$1" "$name"; done
 }
 need() { [ -n "$2" ] || wrong "$command needs $1"; }

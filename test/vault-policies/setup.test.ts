@@ -53,6 +53,17 @@ describe('wrong usage changes nothing and says what is wrong:', () => {
 		{ args: ['api', '--kv-version', '1'], says: 'needs KV version 2' },
 		{ args: ['api', '--namespace', '*'], says: '"*" is not a name' },
 		{ args: ['api', '--account', 'a,b'], says: '"a,b" is not a name' },
+		...['shop,', ',shop', 'shop,,blog', ',', 'shop, blog', 'shop\nblog'].flatMap((names) => [
+			{
+				args: ['role', 'web', '--namespace', names, '--account', 'web', '--org', 'acme'],
+				says: '--namespace: "',
+			},
+			{
+				args: ['role', 'web', '--namespace', 'shop', '--account', names, '--org', 'acme'],
+				says: '--account: "',
+			},
+			{ args: ['sealing', '--namespace', names], says: 'one comma between them, without blanks' },
+		]),
 		{ args: ['sealing'], says: 'sealing needs --namespace' },
 		{ args: ['sealing', '--namespace', '*'], says: 'name the namespaces' },
 		{ args: ['auth-kubernetes', '--host', 'https://a'], says: 'needs --ca' },
