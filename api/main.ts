@@ -16,7 +16,7 @@ import { createApi } from './wiring.ts';
 
 /** Milliseconds for calls in flight; Kubernetes kills after 30 s unless told otherwise. */
 const GRACE = 20_000;
-/** Belt and braces: nothing that we log has these, but a library might. */
+/** Fields that the log leaves out. We log none of them; an object of a library might have one. */
 const REDACTED = ['token', 'authorization', 'value', 'password', 'jwt', 'body', 'headers'].flatMap((name) => [
 	name,
 	`*.${name}`,

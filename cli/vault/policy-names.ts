@@ -1,4 +1,8 @@
-/** What the text of each policy depends on besides its template. All of it stands in the policy's name. */
+/**
+ * The parts of each policy's name: what its text depends on besides its template. Two things that the text depends on too are left
+ * out, the KV version and the auth method's accessor: a mount has one of each at a time. When a mount is made anew with others, the
+ * policy is there with other contents, which is shown and not overwritten.
+ */
 export const POLICY_FIELDS = {
 	session: [],
 	org: ['kv', 'org'],
@@ -24,7 +28,7 @@ type Field = (typeof POLICY_FIELDS)[PolicyKind][number];
 const MOUNTS: ReadonlySet<string> = new Set<Field>(['auth', 'kv', 'transit']);
 
 /**
- * The name of a policy: `envtier_service_secret_shop_web`. Policies with different texts have different names (ADR 44):
+ * The name of a policy: `envtier_service_secret_shop_web`. Policies with different fields have different names (ADR 44):
  * "_" stands between the fields, and no field holds one.
  *
  * @throws RangeError when a field of the kind is missing
