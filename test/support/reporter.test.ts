@@ -18,6 +18,7 @@ describe('the end of a test run', () => {
 	test('names what did not run, and closes with the counts alone on a line', async () => {
 		const { code, stdout } = await runFixture({});
 		expect(code).toBe(0);
+		expect(stdout).toMatch(/SLOWEST of tests:\n {2}\d+\.\d s {2}one-of-each\.fixture\.ts › \S/);
 		expect(stdout).toContain('NOT RUN (2):\n  - one-of-each.fixture.ts › is skipped\n');
 		expect(stdout.trimEnd().split('\n').at(-1)).toBe('1 passed, 0 failed, 2 skipped');
 	});

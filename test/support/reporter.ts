@@ -24,14 +24,32 @@ function tally(modules: readonly TestModule[], outsideErrors: number): Tally {
 	return sum;
 }
 
+/** How many tests of each project are named as the slowest. */
+const SLOWEST = 3;
+
+/** The slowest tests of each project, a line each, the slowest first. */
+function slowest(modules: readonly TestModule[]): readonly string[] {
+	const byProject = Map.groupBy(modules, ({ project }) => project.name || 'tests');
+	return [...byProject].flatMap(([project, files]) => {
+		const tests = files.flatMap((file) =>
+			[...file.children.allTests()].map((test) => ({
+				name: `${file.relativeModuleId} › ${test.fullName}`,
+				ms: test.diagnostic()?.duration ?? 0,
+			})),
+		);
+		const top = tests.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST);
+		return [`SLOWEST of ${project}:`, ...top.map(({ name, ms }) => `  ${(ms / 1000).toFixed(1)} s  ${name}`)];
+	});
+}
+
 /**
- * Names every test that did not run, and ends with the line `N passed, N failed, N skipped`.
+ * Names the slowest tests and every test that did not run, and ends with the line `N passed, N failed, N skipped`.
  * Where CI=true a skipped test fails the run: a machine that lacks a real part must not look green.
  */
 export class ClosingLine implements Reporter {
 	onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
 		const { passed, failed, skipped } = tally(modules, errors.length);
-		const lines: string[] = [];
+		const lines = ['', ...slowest(modules)];
 		if (skipped.length > 0) {
 			lines.push('', `NOT RUN (${skipped.length}):`, ...skipped.map((name) => `  - ${name}`));
 			if (process.env['CI'] === 'true') {
