@@ -272,8 +272,9 @@ JSON
 	apply
 }
 
-# policy FILE [FIELD…]: adds a policy to the plan and to those of the role. Its name holds its file's name and everything that its
-# text depends on, so that no two texts share a name. SERVICE and NAMESPACE are filled in with the last field.
+# policy FILE [FIELD…]: adds a policy to the plan and to those of the role. Its name holds its file's name and
+# the fields that its text depends on, but for the KV version and the accessor, of which a mount has one at a time.
+# SERVICE and NAMESPACE are filled in with the last field.
 policy() {
 	file=$1 last='' policy=envtier_$1
 	shift
