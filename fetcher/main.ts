@@ -1,7 +1,6 @@
 import process from 'node:process';
 import { EXIT_CODES } from '../contract/exit-codes.ts';
 import { now } from './clock.ts';
-import { exitProcess } from './exit.ts';
 import { Failure } from './failure.ts';
 import { openLog } from './log.ts';
 import { run } from './run.ts';
@@ -19,7 +18,7 @@ function fail(thrown: unknown): never {
 	const durationMs = Math.round(now());
 	log.error(message, { reason, durationMs, ...(places.length > 0 ? { places } : {}) });
 	writeTerminationMessage(terminationMessagePath, message);
-	exitProcess(EXIT_CODES[reason].code);
+	process.exit(EXIT_CODES[reason].code);
 }
 
 process.on('uncaughtException', fail);
@@ -39,4 +38,4 @@ try {
 } catch (thrown) {
 	fail(thrown);
 }
-exitProcess(EXIT_CODES.ok.code);
+process.exit(EXIT_CODES.ok.code);
