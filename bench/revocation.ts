@@ -1,6 +1,6 @@
 /**
  * Whether a token is gone when a client sends its revocation and then ends, instead of waiting for the answer: how many of 100 tokens are
- * left, with Vault in memory and on raft, alone and beside busy clients. What ADR 68 decides by.
+ * left, with Vault in memory and on raft, alone and beside busy clients. What ADR 53 decides by.
  */
 import { once } from 'node:events';
 import process from 'node:process';

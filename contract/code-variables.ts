@@ -15,7 +15,7 @@ interface CodeVariables {
  * The list is not complete and cannot be; it holds what programs that are common in containers document.
  *
  * A name is in it when a program acts on it that did not ask for it: a loader, an interpreter, a shell, a library, a client. A name that
- * applications use as their own is not (ADR 76): `ENV`, `HOME`, `EDITOR`, `BROWSER`, `JAVA_OPTS`, `DJANGO_SETTINGS_MODULE`, and `LD_*` or
+ * applications use as their own is not (ADR 56): `ENV`, `HOME`, `EDITOR`, `BROWSER`, `JAVA_OPTS`, `DJANGO_SETTINGS_MODULE`, and `LD_*` or
  * `NODE_*` as families, for LaunchDarkly's programs read `LD_SDK_KEY` and `LD_ENV_…`. `BASH_FUNC_name%%`, by which bash takes functions, can be
  * no key. `DYLD_*` is read on macOS alone, and containers are Linux.
  */

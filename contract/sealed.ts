@@ -47,7 +47,7 @@ export function sealedVariable({ scope, ciphertext }: Sealed): string {
 
 /**
  * The name of the transit key that seals for a scope. Policies are about this name, so it is what keeps a pod from opening what is not meant
- * for it (ADR 63). No name holds an underscore, so none of these can be taken for another.
+ * for it (ADR 49). No name holds an underscore, so none of these can be taken for another.
  */
 export function sealKey(scope: SealScope, { namespace, deployment }: SealOwner): string {
 	switch (scope) {

@@ -26,7 +26,7 @@ export async function explainEmptyTiers(
 }
 
 /**
- * Looks for keys that are the fields of one secret at the tier's own path, beside its folder (ADR 73).
+ * Looks for keys that are the fields of one secret at the tier's own path, beside its folder (ADR 55).
  *
  * @throws Failure that names path and fields, if there is one
  */

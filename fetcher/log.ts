@@ -4,7 +4,7 @@ import type { LogLevel } from './settings.ts';
 /** Fields of a line besides its message. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Writes lines of pino's shape (pino itself would be a tenth of the fetcher's time: ADR 0004). */
+/** Writes lines of pino's shape (pino itself would be a tenth of the fetcher's time: ADR 4). */
 export type Log = Readonly<
 	Record<'debug' | 'info' | 'warn' | 'error', (message: string, fields?: Fields) => void>
 >;

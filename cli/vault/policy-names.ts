@@ -28,7 +28,7 @@ type Field = (typeof POLICY_FIELDS)[PolicyKind][number];
 const MOUNTS: ReadonlySet<string> = new Set<Field>(['auth', 'kv', 'transit']);
 
 /**
- * The name of a policy: `envtier_service_secret_shop_web`. Policies with different fields have different names (ADR 44):
+ * The name of a policy: `envtier_service_secret_shop_web`. Policies with different fields have different names (ADR 33):
  * "_" stands between the fields, and no field holds one.
  *
  * @throws RangeError when a field of the kind is missing

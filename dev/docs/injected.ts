@@ -38,7 +38,7 @@ const BECOMES: Readonly<Record<FieldRule['rule'], string>> = {
 	checked: 'in part',
 };
 
-/** What becomes of changes by others at a further review (ADR 53). */
+/** What becomes of changes by others at a further review (ADR 40). */
 function otherWebhooks(): readonly string[] {
 	const rows = (fields: Readonly<Record<string, FieldRule>>, before: string) =>
 		Object.entries(fields).map(([name, { rule, why }]) => [code(before + name), BECOMES[rule], prose(why)]);

@@ -26,7 +26,7 @@ const pythonIf = (condition: boolean): readonly string[] => (condition ? [PYTHON
 const BLANK_AT_END = /^[\p{Z}\ufeff]|[\p{Z}\ufeff]$/u;
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 
-/** In order of preference among those that the fewest readers misread (ADR 78). */
+/** In order of preference among those that the fewest readers misread (ADR 58). */
 const FORMS: readonly Form[] = [
 	{
 		// Readers that know no quotes (docker’s and podman’s --env-file) agree on this one as well.

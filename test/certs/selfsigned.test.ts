@@ -13,7 +13,7 @@ const IDENTIFIERS = [
 
 const ECDSA = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
 
-/** When this fails, `selfsigned` can issue what pki/ needs: see ADR 87. */
+/** When this fails, `selfsigned` can issue what pki/ needs: see ADR 61. */
 test('selfsigned writes no key identifiers, so OpenSSL’s strict checks refuse its certificates', async () => {
 	const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
 	onTestFinished(() => warn.mockRestore());

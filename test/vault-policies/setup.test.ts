@@ -234,7 +234,7 @@ test('what Vault refuses is shown', async () => {
 	expect([code, stderr]).toEqual([1, expect.stringMatching(/no handler for route|unsupported path/)]);
 });
 
-// Why a capital letter in ENVTIER_DEFAULT_ROLE parts nothing (ADR 46).
+// Why a capital letter in ENVTIER_DEFAULT_ROLE parts nothing (ADR 35).
 test('Vault keeps names of roles of kubernetes auth in lower case', async () => {
 	await enableAuth(fixture.bao, 'kubernetes', { at: 'lower-case' });
 	const who = ['--namespace', 'shop', '--account', 'web', '--org', 'acme', '--mount', 'lower-case'];

@@ -74,7 +74,7 @@ function inject(
 
 /**
  * A pod that says it was injected: reinvocation, or a copy of a running pod. It is planned for as if it had not been, and what it has
- * with our names is brought to that plan, whoever has put it there (ADR 53).
+ * with our names is brought to that plan, whoever has put it there (ADR 40).
  */
 function reconcile(
 	pod: PodFacts,

@@ -16,7 +16,7 @@ const IDENTITY = 'decides whether the application can read the files';
 const RIGHTS = 'Pod Security "restricted"';
 
 /**
- * The fields of a fetcher's container when a pod is reviewed again (ADR 53). The type checker names any field that a new version of
+ * The fields of a fetcher's container when a pod is reviewed again (ADR 40). The type checker names any field that a new version of
  * Kubernetes' types adds; docs/reference.md is generated from this table.
  */
 export const FETCHER_FIELDS = {

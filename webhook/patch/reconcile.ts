@@ -169,7 +169,7 @@ function operationsFor(
 	}
 }
 
-/** What must be changed in a container with a fetcher's name so that it is what injection would add now (ADR 53). */
+/** What must be changed in a container with a fetcher's name so that it is what injection would add now (ADR 40). */
 export function reconcileFetcher(reconciled: Reconciled): Change[] {
 	const { name, index } = reconciled.found;
 	const at = `/spec/initContainers/${index}`;
