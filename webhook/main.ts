@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { openKubernetes } from '../lib/kubernetes/client.ts';
 import manifest from '../package.json' with { type: 'json' };
 import type { OrgLabelMode } from './admission/org-label.ts';
 import { isAmbiguousRole } from './admission/role-template.ts';
@@ -6,7 +7,6 @@ import { openCertificates } from './certificates/open.ts';
 import { warnOfEnd } from './certificates/warning.ts';
 import { happeningOf } from './events/event.ts';
 import { eventReporter } from './events/reporter.ts';
-import { openKubernetes } from './kubernetes/client.ts';
 import { askVersion, followVersion } from './kubernetes/cluster-version.ts';
 import { followNamespaces, type Namespaces } from './kubernetes/namespaces.ts';
 import { openLog } from './log.ts';

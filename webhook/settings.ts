@@ -11,11 +11,11 @@ import {
 	wholeNumber,
 } from '../contract/values.ts';
 import { VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
+import type { ClusterAccess } from '../lib/kubernetes/client.ts';
 import type { NativeEnvSupport } from './admission/native-env.ts';
 import { ORG_LABEL_MODES, type OrgLabel, type OrgLabelMode } from './admission/org-label.ts';
 import { parseBundle } from './certificates/bundle.ts';
 import { type CertificateSettings, readCertificates } from './certificates/settings.ts';
-import type { ClusterAccess } from './kubernetes/client.ts';
 import { LOG_FORMATS, type LogFormat } from './log.ts';
 import { exceeding, parseQuantities, parseQuantity, type Quantities } from './pod/quantities.ts';
 import { type ClientAuth, parseClientNames } from './server/client-auth.ts';

@@ -5,9 +5,9 @@ import { readDocuments } from '../../cli/explain/documents.ts';
 import { parseSettingsFile } from '../../cli/explain/settings.ts';
 import { whyRefused } from '../../cli/remote/refused-token.ts';
 import { tokenClaimsOf } from '../../fetcher/token-claims.ts';
+import { refusal } from '../../lib/kubernetes/failure.ts';
+import { EVENT_LIMIT, type WatchEvent, watchEvents } from '../../lib/kubernetes/watch-events.ts';
 import { parseStatus } from '../../webhook/admission/status.ts';
-import { refusal } from '../../webhook/kubernetes/failure.ts';
-import { EVENT_LIMIT, type WatchEvent, watchEvents } from '../../webhook/kubernetes/watch-events.ts';
 import { repeated, testHostile } from './cpu.ts';
 
 const MIB = 1024 * 1024;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { CertificateSource, Pair } from '../../webhook/certificates/source.ts';
+import type { CertificateSource, Pair } from '../../lib/tls/certificate-source.ts';
 import { endsSoon, warnOfEnd } from '../../webhook/certificates/warning.ts';
 import { until } from '../support/until.ts';
 import { collectLogs } from './support/logs.ts';

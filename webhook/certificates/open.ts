@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../contract/result.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
-import { openCertificateFiles } from './files.ts';
+import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
+import { openCertificateFiles } from '../../lib/tls/certificate-files.ts';
+import type { CertificateSource } from '../../lib/tls/certificate-source.ts';
 import type { CertificateSettings } from './settings.ts';
-import type { CertificateSource } from './source.ts';
 
 /** Milliseconds between looks at files. */
 const RELOAD_INTERVAL = 10_000;

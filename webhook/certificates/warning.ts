@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { CertificateSource, Pair } from './source.ts';
+import type { CertificateSource, Pair } from '../../lib/tls/certificate-source.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { ok, type Result } from '../../contract/result.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
-import type { ApiFailure } from '../kubernetes/failure.ts';
+import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
+import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
 import type { Owner } from '../pod/owner-reference.ts';
 import { eventFor, type Happening } from './event.ts';
 import { LruMap } from './lru.ts';

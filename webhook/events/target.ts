@@ -1,6 +1,6 @@
 import { ok, type Result } from '../../contract/result.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
-import type { ApiFailure } from '../kubernetes/failure.ts';
+import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
+import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
 import { controllerOf, type Owner } from '../pod/owner-reference.ts';
 import { LruMap } from './lru.ts';
 

@@ -1,6 +1,6 @@
 import { ok, type Result } from '../../contract/result.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
-import type { ApiFailure } from '../kubernetes/failure.ts';
+import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
+import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
 import type { NewEvent } from './event.ts';
 
 /**

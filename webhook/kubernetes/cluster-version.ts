@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { err, type Result } from '../../contract/result.ts';
+import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
 import { type NativeEnvSupport, nativeEnvOf, type ServerVersion } from '../admission/native-env.ts';
-import type { KubernetesClient } from './client.ts';
 
 /** Asks the API server. Needs no rights: every service account may read its version. */
 export async function askVersion(client: KubernetesClient): Promise<Result<ServerVersion>> {

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { ORG_LABEL } from '../../contract/names.ts';
 import { err, ok } from '../../contract/result.ts';
+import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
+import { watchList } from '../../lib/kubernetes/watch.ts';
 import type { OrgLabel } from '../admission/org-label.ts';
-import type { KubernetesClient } from './client.ts';
-import { watchList } from './watch.ts';
 
 /** What is known of the cluster's namespaces, without asking anybody. */
 export interface Namespaces {

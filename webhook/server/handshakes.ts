@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type CertificateSource, isValidAt } from '../certificates/source.ts';
+import { type CertificateSource, isValidAt } from '../../lib/tls/certificate-source.ts';
 
 /** Alerts by which a client says that it rejects our certificate (RFC 8446, section 6.2), in OpenSSL's words. */
 const REJECTED =

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openKubernetes } from '../../../webhook/kubernetes/client.ts';
+import { openKubernetes } from '../../../lib/kubernetes/client.ts';
 import { followNamespaces } from '../../../webhook/kubernetes/namespaces.ts';
 import { startTcpProxy } from '../../support/fault-proxy.ts';
 import { call } from '../../support/http.ts';

@@ -1,6 +1,6 @@
+import { openCertificateFiles } from '../../../lib/tls/certificate-files.ts';
 import type { Rejection } from '../../../webhook/admission/rejection.ts';
 import type { AdmissionRequest } from '../../../webhook/admission/review.ts';
-import { openCertificateFiles } from '../../../webhook/certificates/files.ts';
 import { createMetrics } from '../../../webhook/metrics.ts';
 import { type AppParts, createApp } from '../../../webhook/server/app.ts';
 import { serve } from '../../../webhook/server/https.ts';

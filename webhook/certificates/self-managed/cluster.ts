@@ -1,9 +1,9 @@
 import type { V1MutatingWebhookConfiguration, V1Secret } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../../contract/result.ts';
-import type { KubernetesClient } from '../../kubernetes/client.ts';
-import type { ApiFailure } from '../../kubernetes/failure.ts';
-import { watchList } from '../../kubernetes/watch.ts';
+import type { KubernetesClient } from '../../../lib/kubernetes/client.ts';
+import type { ApiFailure } from '../../../lib/kubernetes/failure.ts';
+import { watchList } from '../../../lib/kubernetes/watch.ts';
 import {
 	bundlePatch,
 	type SecretSeen,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../../contract/result.ts';
-import type { Pair } from '../source.ts';
+import type { Pair } from '../../../lib/tls/certificate-source.ts';
 import { type Signed, takesUp } from './adoption.ts';
 import { applyAction } from './apply.ts';
 import type { CertificateObjects, Seen, Written } from './cluster.ts';

@@ -1,9 +1,9 @@
 import { createPrivateKey, type X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import type { Pair } from '../../../lib/tls/certificate-source.ts';
+import { readKeyPair } from '../../../lib/tls/key-pair.ts';
 import type { KeyPair } from '../../../pki/authority.ts';
 import { readable } from '../../../pki/bundle.ts';
-import { readKeyPair } from '../key-pair.ts';
-import type { Pair } from '../source.ts';
 import type { KnownCertificate, Retired, Signer, State } from './state.ts';
 
 /** What the Secret holds, by key; PEM text all of it. */

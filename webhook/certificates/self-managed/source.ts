@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
+import type { KubernetesClient } from '../../../lib/kubernetes/client.ts';
+import { type CertificateSource, isValidAt, type Pair } from '../../../lib/tls/certificate-source.ts';
+import { readKeyPair } from '../../../lib/tls/key-pair.ts';
 import { makeAuthority, validityFrom } from '../../../pki/authority.ts';
-import type { KubernetesClient } from '../../kubernetes/client.ts';
-import { readKeyPair } from '../key-pair.ts';
-import { type CertificateSource, isValidAt, type Pair } from '../source.ts';
 import { followObjects, type Places } from './cluster.ts';
 import type { Policy } from './decide.ts';
 import { keep, type Reconciler } from './reconciler.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type RequestOptions, request as send } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
+import { ANSWER_LIMITS, parseJson } from '../parse/json.ts';
 import { type ApiFailure, networkFailure, refusal, tooLate, unusable } from './failure.ts';
 
 /** Where the API server is, and as whom it is talked to. */

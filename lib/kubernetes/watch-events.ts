@@ -1,4 +1,4 @@
-import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
+import { ANSWER_LIMITS, parseJson } from '../parse/json.ts';
 
 /** What every object has of which a watch needs to know. */
 export interface Listed {

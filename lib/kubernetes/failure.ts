@@ -1,4 +1,4 @@
-import { parseJson } from '../../lib/parse/json.ts';
+import { parseJson } from '../parse/json.ts';
 
 /** Why a call came to nothing. */
 export interface ApiFailure {

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { type CertificateSource, isValidAt, type Pair } from './certificate-source.ts';
 import { parseKeyPair } from './key-pair.ts';
-import { type CertificateSource, isValidAt, type Pair } from './source.ts';
 
 /** Which files hold the pair, and how often they are looked at. */
 export interface CertificateFiles {

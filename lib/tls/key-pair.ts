@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { parseCaBundle } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { isValidAt, type Pair } from './source.ts';
+import { isValidAt, type Pair } from './certificate-source.ts';
 
 /**
  * Checks that two PEM texts make a pair that a server can show at `time`: they make a pair (`readPair`), and the certificate is in its dates. The error
