@@ -8,6 +8,7 @@ import { type Cluster, connect } from './cluster.ts';
 import { startEtcd } from './etcd.ts';
 import { administratorAccess, apiServerReady, startKubeApiserver } from './kube-apiserver.ts';
 import { preparePrograms } from './programs.ts';
+import { chosenKubernetes } from './versions.ts';
 
 /** A kube-apiserver with an etcd behind it, on loopback alone, without any controller. */
 export interface ApiServer extends Cluster {
@@ -22,11 +23,12 @@ const ATTEMPTS = 3;
 /**
  * Starts etcd and kube-apiserver; ready when this resolves, in about five seconds once the programs are built.
  * Fails with a sentence when this machine can't provide the programs; throws, with the server's log, when they don't start.
+ * ENVTIER_TEST_KUBERNETES chooses its version.
  *
  * @param extraArgs for the API server, after those that it gets anyway
  */
 export async function startApiServer(extraArgs: readonly string[] = []): Promise<Result<ApiServer>> {
-	const programs = await preparePrograms(['etcd', 'kube-apiserver']);
+	const programs = await preparePrograms(['etcd', 'kube-apiserver'], chosenKubernetes());
 	if (!programs.ok) return programs;
 	for (let attempt = 1; ; attempt += 1) {
 		try {

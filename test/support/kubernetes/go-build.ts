@@ -11,8 +11,9 @@ const SHOWN_LINES = 30;
 
 /** What is built, from which module, into which file. */
 export interface GoBuild {
-	/** Folder of a go.mod and go.sum that pin everything; the build may not change them. */
+	/** Folder of a go.mod and go.sum that pin everything; the build may not change them, unless they are `incomplete`. */
 	readonly moduleDir: string;
+	readonly incomplete?: boolean;
 	/** Import path of the main package. */
 	readonly package: string;
 	readonly linkFlags: string;
@@ -41,13 +42,14 @@ export async function copyFiles(
 /** Builds one program with the `go` command given; `tick` hears the seconds gone by, now and then. */
 export async function goBuild(
 	go: string,
-	{ moduleDir, package: mainPackage, linkFlags, output }: GoBuild,
+	{ moduleDir, incomplete = false, package: mainPackage, linkFlags, output }: GoBuild,
 	tick: (seconds: number) => void,
 ): Promise<Result<undefined>> {
 	const started = performance.now();
 	const timer = setInterval(() => tick(Math.round((performance.now() - started) / 1000)), TICK_MS);
 	try {
-		const flags = ['-mod=readonly', '-trimpath', '-buildvcs=false', '-ldflags', linkFlags];
+		const mod = incomplete ? '-mod=mod' : '-mod=readonly';
+		const flags = [mod, '-trimpath', '-buildvcs=false', '-ldflags', linkFlags];
 		const { code, stderr } = await runProcess({
 			command: go,
 			args: ['build', ...flags, '-o', output, mainPackage],

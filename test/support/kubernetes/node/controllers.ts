@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { FILES } from '../kube-apiserver.ts';
-import type { Program } from '../programs.ts';
+import type { Program } from '../sources.ts';
 import { NODE_NAME } from './kubelet.ts';
 import type { Namespaces } from './namespaces.ts';
 

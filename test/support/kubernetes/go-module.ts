@@ -1,0 +1,47 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { err, ok, type Result } from '../../../contract/result.ts';
+import { runProcess } from '../process.ts';
+import type { KubernetesRelease } from './versions.ts';
+
+const MODULE = 'k8s.io/kubernetes';
+
+/**
+ * Writes into the new folder `dir` a go.mod and a go.sum from which programs of a release of Kubernetes build, both made from
+ * those of the release. Its go.sum has no lines for Kubernetes' own modules: a build with `-mod=mod` adds them, as Go's
+ * checksum database has them. Fails when the release is not what its checksum says.
+ */
+export async function writeKubernetesModule(
+	go: string,
+	dir: string,
+	{ version, sum }: KubernetesRelease,
+): Promise<Result<undefined>> {
+	await mkdir(dir);
+	const { code, stdout, stderr } = await runProcess({
+		command: go,
+		args: ['mod', 'download', '-json', `${MODULE}@${version}`],
+		// Outside of any module.
+		cwd: dir,
+		env: { ...process.env, GOWORK: 'off' },
+		timeoutMs: 600_000,
+	});
+	if (code !== 0)
+		return err(`go mod download ${MODULE}@${version} failed: ${stderr.trim() || stdout.trim()}`);
+	const { Dir: source, Sum: found } = JSON.parse(stdout) as { readonly Dir: string; readonly Sum: string };
+	if (found !== sum) return err(`${MODULE} ${version} has the checksum ${found}, not ${sum}`);
+	await writeFile(join(dir, 'go.mod'), moduleFrom(await readFile(join(source, 'go.mod'), 'utf8'), version));
+	// Go keeps its modules read-only; this copy is written to.
+	await writeFile(join(dir, 'go.sum'), await readFile(join(source, 'go.sum')));
+	return ok(undefined);
+}
+
+/**
+ * A go.mod that requires a release of Kubernetes, from the release's own. That one replaces Kubernetes' other modules by
+ * folders of its repository, which the published module lacks; they are published as v0.x.y for v1.x.y.
+ */
+export function moduleFrom(goMod: string, version: string): string {
+	return goMod
+		.replace(/^module .*$/m, 'module envtier.dev/test/kubernetes')
+		.replaceAll(/=> \.\/staging\/src\/(\S+)$/gm, `=> $1 ${version.replace(/^v1\./, 'v0.')}`)
+		.concat(`\nrequire ${MODULE} ${version}\n`);
+}

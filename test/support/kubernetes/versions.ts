@@ -1,0 +1,36 @@
+import process from 'node:process';
+
+/** A release of Kubernetes beside the one that go/kubernetes/go.mod pins. */
+export interface KubernetesRelease {
+	readonly version: string;
+	/** What Go's checksum database has for the Go module; its own go.sum then pins everything that others made. */
+	readonly sum: string;
+}
+
+/** What go/kubernetes/go.mod pins, as major and minor. */
+export const PINNED_KUBERNETES = '1.35';
+
+/** Other versions whose API server the tests can run on: the oldest that Envtier supports to the newest. */
+export const OTHER_KUBERNETES: Readonly<Record<string, KubernetesRelease>> = {
+	'1.32': { version: 'v1.32.13', sum: 'h1:5TGYdZ6YZqdp6h/Rp1vX/4TIoybMPdgv97LCZCtPuNQ=' },
+	'1.33': { version: 'v1.33.13', sum: 'h1:bmH31xUdSzeA5vk0wZAK9MZp11mdLuzUSeKk0qN3hPQ=' },
+	'1.34': { version: 'v1.34.4', sum: 'h1:Yy6R4QB8C9kJPp25GFqEvX5XQwY5qzKeqD0Xx6oAcmk=' },
+	'1.36': { version: 'v1.36.3', sum: 'h1:qDQdoMiluAE2Eab6Fa52YV+WjiGz9mZFFoagEA6cI+o=' },
+	'1.37': { version: 'v1.37.2', sum: 'h1:A2VDEiObzkYqFTKhSsn0ZEb0RlLEXpHWj93gi2HqEwE=' },
+};
+
+/**
+ * The release that ENVTIER_TEST_KUBERNETES names by major and minor; undefined for the pinned one, which is also what holds
+ * where it is unset. Throws on a version that is not known here: a run on another one than meant would mislead.
+ */
+export function chosenKubernetes(
+	{ ENVTIER_TEST_KUBERNETES: chosen }: NodeJS.ProcessEnv = process.env,
+): KubernetesRelease | undefined {
+	if (!chosen || chosen === PINNED_KUBERNETES) return undefined;
+	const release = Object.hasOwn(OTHER_KUBERNETES, chosen) ? OTHER_KUBERNETES[chosen] : undefined;
+	if (release === undefined) {
+		const known = [...Object.keys(OTHER_KUBERNETES), PINNED_KUBERNETES].sort().join(', ');
+		throw new Error(`ENVTIER_TEST_KUBERNETES=${chosen} is not one of ${known}`);
+	}
+	return release;
+}
