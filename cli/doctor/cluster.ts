@@ -1,7 +1,8 @@
 import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { type HttpAnswer, type HttpFailure, httpCall } from '../http.ts';
+import type { NetworkError } from '../../lib/http/network-errors.ts';
+import { type HttpAnswer, httpCall } from '../http.ts';
 import { redacted } from './check.ts';
 
 /** Which cluster, and as whom. */
@@ -14,7 +15,7 @@ export interface ClusterChoice {
 /** The API server of one cluster. */
 export interface ClusterClient {
 	readonly server: string;
-	request(method: string, path: string, body?: unknown): Promise<Result<HttpAnswer, HttpFailure>>;
+	request(method: string, path: string, body?: unknown): Promise<Result<HttpAnswer, NetworkError>>;
 }
 
 /** Opens what a kubeconfig describes, with its ways to sign in (certificates, tokens, helper programs). Sends nothing yet. */
@@ -51,6 +52,6 @@ export function statusMessage({ status, body }: HttpAnswer): string {
 }
 
 /** Why an answer is not what was hoped for, to stand after a name. */
-export function why(answer: Result<HttpAnswer, HttpFailure>): string {
+export function why(answer: Result<HttpAnswer, NetworkError>): string {
 	return answer.ok ? `answers: ${statusMessage(answer.value)}` : answer.error.message;
 }

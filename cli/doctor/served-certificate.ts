@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { failureOf } from '../http.ts';
+import { networkErrorOf } from '../../lib/http/network-errors.ts';
 
 const TIMEOUT = 10_000;
 
@@ -12,7 +12,7 @@ export function shownCertificates(url: URL): Promise<Result<readonly X509Certifi
 		const socket = connect({ host, port: Number(url.port || 443), rejectUnauthorized: false });
 		const failed = (error: unknown): void => {
 			socket.destroy();
-			resolve(err(failureOf(error, TIMEOUT).message));
+			resolve(err(networkErrorOf(error, TIMEOUT).message));
 		};
 		socket.setTimeout(TIMEOUT, () => failed(Object.assign(new Error('timeout'), { name: 'TimeoutError' })));
 		socket.on('error', failed);

@@ -2,7 +2,8 @@ import type { Result } from '../../contract/result.ts';
 import { explainRefusal } from '../../fetcher/login-refusal.ts';
 import { mountMistake, mountPath } from '../../fetcher/mount.ts';
 import { tokenClaimsOf } from '../../fetcher/token-claims.ts';
-import type { HttpAnswer, HttpFailure } from '../http.ts';
+import type { NetworkError } from '../../lib/http/network-errors.ts';
+import type { HttpAnswer } from '../http.ts';
 import { bad, type Check, good, warn } from './check.ts';
 import type { Handed } from './probe.ts';
 import { type VaultRequest, vaultErrors } from './vault.ts';
@@ -170,6 +171,6 @@ export async function revokeCheck(request: VaultRequest, { role }: Handed, token
 }
 
 /** A check that the network has cut short. */
-export function unanswered(id: string, answer: Result<HttpAnswer, HttpFailure>): Check {
+export function unanswered(id: string, answer: Result<HttpAnswer, NetworkError>): Check {
 	return bad(id, `Vault ${answer.ok ? 'gave no answer' : answer.error.message}`, 'try again');
 }

@@ -2,7 +2,8 @@ import type { RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import type { Result } from '../../contract/result.ts';
-import { type HttpAnswer, type HttpFailure, httpCall } from '../http.ts';
+import type { NetworkError } from '../../lib/http/network-errors.ts';
+import { type HttpAnswer, httpCall } from '../http.ts';
 import { redacted } from './check.ts';
 
 /** Where Vault is, for pods and for us. */
@@ -22,7 +23,7 @@ export type VaultRequest = (
 	method: string,
 	path: string,
 	what?: { readonly token?: string; readonly body?: unknown },
-) => Promise<Result<HttpAnswer, HttpFailure>>;
+) => Promise<Result<HttpAnswer, NetworkError>>;
 
 /** A connection to Vault that trusts what pods trust. */
 export function vaultRequest(place: VaultTarget): VaultRequest {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
+import type { NetworkError } from '../../lib/http/network-errors.ts';
 import { oneLineMessage } from '../../lib/terminal.ts';
 import type { Ending } from '../exit-codes.ts';
-import { type HttpAnswer, type HttpFailure, httpCall } from '../http.ts';
+import { type HttpAnswer, httpCall } from '../http.ts';
 import { whyRefused } from './refused-token.ts';
 import type { ApiSettings } from './settings.ts';
 
@@ -109,7 +110,7 @@ function deploymentOf(path: string, body: unknown): string | undefined {
 }
 
 /** What makes the command trust a server. */
-function trustHint({ lacks }: HttpFailure, { ca }: ApiSettings): string {
+function trustHint({ lacks }: NetworkError, { ca }: ApiSettings): string {
 	if (lacks === 'trusted-ca')
 		return ca === undefined
 			? ': ENVTIER_API_CA is not set, so the CAs of the system are trusted; set it to the CA of the API (PEM text or a file)'
