@@ -1,3 +1,20 @@
+/** The namespace and the name of the service account that logged in, in a policy. */
+const NAMESPACE = '{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}';
+const ACCOUNT = '{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}';
+
+/** The rules that let a pod list and read the secrets of one folder. */
+const tierRules = (folder: string): string => `path "@METADATA@/${folder}/secrets/" {
+  capabilities = ["list"]
+}
+path "@DATA@/${folder}/secrets/+" {
+  capabilities = ["read"]
+}
+# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
+path "@DATA@/${folder}/secrets" {
+  capabilities = ["read"]
+}
+`;
+
 /**
  * The policies and roles of deploy/vault, letter by letter, so that the command needs no files beside it; a test compares them.
  * Words between "@" stand for what differs.
@@ -13,44 +30,14 @@ path "auth/token/lookup-self" {
 }
 `,
 	org: `# The organization's tier: what every deployment of @ORG@ shares.
-path "@METADATA@/orgs/@ORG@/secrets/" {
-  capabilities = ["list"]
-}
-path "@DATA@/orgs/@ORG@/secrets/+" {
-  capabilities = ["read"]
-}
-# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
-path "@DATA@/orgs/@ORG@/secrets" {
-  capabilities = ["read"]
-}
-`,
+${tierRules('orgs/@ORG@')}`,
 	deployment: `# The deployment's tier: what every service of @DEPLOYMENT@ shares.
-path "@METADATA@/deployments/@DEPLOYMENT@/secrets/" {
-  capabilities = ["list"]
-}
-path "@DATA@/deployments/@DEPLOYMENT@/secrets/+" {
-  capabilities = ["read"]
-}
-# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
-path "@DATA@/deployments/@DEPLOYMENT@/secrets" {
-  capabilities = ["read"]
-}
-`,
+${tierRules('deployments/@DEPLOYMENT@')}`,
 	service: `# The service's tier: what @SERVICE@ of @DEPLOYMENT@ alone reads.
-path "@METADATA@/deployments/@DEPLOYMENT@/services/@SERVICE@/secrets/" {
-  capabilities = ["list"]
-}
-path "@DATA@/deployments/@DEPLOYMENT@/services/@SERVICE@/secrets/+" {
-  capabilities = ["read"]
-}
-# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
-path "@DATA@/deployments/@DEPLOYMENT@/services/@SERVICE@/secrets" {
-  capabilities = ["read"]
-}
-`,
+${tierRules('deployments/@DEPLOYMENT@/services/@SERVICE@')}`,
 	sealed: `# Sealed values of the pod's own namespace, and of the cluster. The namespace comes from the login, so that no pod can claim another's; the name of the
 # transit key is what binds, for the context that a key is derived with is chosen by whoever asks.
-path "@TRANSIT@/decrypt/envtier-namespace_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}" {
+path "@TRANSIT@/decrypt/envtier-namespace_${NAMESPACE}" {
   capabilities = ["update"]
 }
 path "@TRANSIT@/decrypt/envtier-cluster" {
@@ -58,63 +45,23 @@ path "@TRANSIT@/decrypt/envtier-cluster" {
 }
 `,
 	'sealed-deployment': `# Values sealed for @DEPLOYMENT@ in the pod's own namespace.
-path "@TRANSIT@/decrypt/envtier-deployment_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}_@DEPLOYMENT@" {
+path "@TRANSIT@/decrypt/envtier-deployment_${NAMESPACE}_@DEPLOYMENT@" {
   capabilities = ["update"]
 }
 `,
 	'own-namespace': `# One policy for all: a pod reads the deployment that bears its namespace's name, and the service that bears its service account's.
 # Both names come from the login, so that no pod can claim another's.
-path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/secrets/" {
-  capabilities = ["list"]
-}
-path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/secrets/+" {
-  capabilities = ["read"]
-}
-# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
-path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/secrets" {
-  capabilities = ["read"]
-}
-path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/services/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/" {
-  capabilities = ["list"]
-}
-path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/services/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/+" {
-  capabilities = ["read"]
-}
-# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
-path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}/services/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets" {
-  capabilities = ["read"]
-}
-`,
+${tierRules(`deployments/${NAMESPACE}`)}${tierRules(`deployments/${NAMESPACE}/services/${ACCOUNT}`)}`,
 	'own-account': `# One policy for all: a pod reads the deployment NAMESPACE.ACCOUNT of its own namespace and service account, with all its services.
 # Both names come from the login, and no namespace holds a dot, so that no other namespace and account make the same name.
-path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/" {
-  capabilities = ["list"]
-}
-path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets/+" {
-  capabilities = ["read"]
-}
-# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
-path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/secrets" {
-  capabilities = ["read"]
-}
-path "@METADATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets/" {
-  capabilities = ["list"]
-}
-path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets/+" {
-  capabilities = ["read"]
-}
-# A secret in the folder's own place, of which pods get nothing: read so that a fetch can say how to write it instead.
-path "@DATA@/deployments/{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}/services/+/secrets" {
-  capabilities = ["read"]
-}
-`,
+${tierRules(`deployments/${NAMESPACE}.${ACCOUNT}`)}${tierRules(`deployments/${NAMESPACE}.${ACCOUNT}/services/+`)}`,
 	'sealed-own-namespace': `# Values sealed for the deployment that bears the pod's namespace's name, there.
-path "@TRANSIT@/decrypt/envtier-deployment_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}" {
+path "@TRANSIT@/decrypt/envtier-deployment_${NAMESPACE}_${NAMESPACE}" {
   capabilities = ["update"]
 }
 `,
 	'sealed-own-account': `# Values sealed for the deployment NAMESPACE.ACCOUNT of the pod's own namespace and service account, in that namespace.
-path "@TRANSIT@/decrypt/envtier-deployment_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}_{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_namespace}}.{{identity.entity.aliases.@ACCESSOR@.metadata.service_account_name}}" {
+path "@TRANSIT@/decrypt/envtier-deployment_${NAMESPACE}_${NAMESPACE}.${ACCOUNT}" {
   capabilities = ["update"]
 }
 `,
