@@ -4,8 +4,8 @@ import manifest from '../package.json' with { type: 'json' };
 import type { OrgLabelMode } from './admission/org-label.ts';
 import { isAmbiguousRole } from './admission/role-template.ts';
 import { openCertificates } from './certificates/open.ts';
-import { warnOfEnd } from './certificates/warning.ts';
-import { happeningOf } from './events/event.ts';
+import { warnBeforeExpiry } from './certificates/warning.ts';
+import { eventCauseOf } from './events/event.ts';
 import { eventReporter } from './events/reporter.ts';
 import { askVersion, followVersion } from './kubernetes/cluster-version.ts';
 import { followNamespaces, type Namespaces } from './kubernetes/namespaces.ts';
@@ -31,7 +31,7 @@ function fail(message: string): never {
 }
 
 /** Outside a cluster no namespace has a label: `enforce` is an error there. */
-function followed(mode: OrgLabelMode): Namespaces | undefined {
+function followNamespaceLabels(mode: OrgLabelMode): Namespaces | undefined {
 	if (mode === 'ignore') return undefined;
 	if (kubernetes !== undefined)
 		return followNamespaces(kubernetes, { most: mode === 'enforce' ? OUTDATED : undefined }, log);
@@ -48,7 +48,7 @@ const {
 	logFormat,
 	events,
 	cluster,
-	askVersion: asksVersion,
+	detectNativeEnv: asksVersion,
 	injection,
 	...at
 } = settings.value;
@@ -61,10 +61,10 @@ if (isAmbiguousRole(injection.defaultRole))
 const opened = cluster === undefined ? undefined : await openKubernetes(cluster);
 if (opened?.ok === false) fail(`no API server to talk to: ${opened.error}`);
 const kubernetes = opened?.value;
-const certified = await openCertificates(certificates, kubernetes, log);
-if (!certified.ok) fail(`no certificate to serve with: ${certified.error}`);
-const source = certified.value;
-const stopWarning = warnOfEnd(source, log);
+const openedCertificates = await openCertificates(certificates, kubernetes, log);
+if (!openedCertificates.ok) fail(`no certificate to serve with: ${openedCertificates.error}`);
+const source = openedCertificates.value;
+const stopWarning = warnBeforeExpiry(source, log);
 let nativeEnv = injection.nativeEnv;
 const stopFollowing =
 	asksVersion && kubernetes !== undefined
@@ -76,7 +76,7 @@ const stopFollowing =
 				log,
 			)
 		: () => undefined;
-const namespaces = followed(injection.orgLabelMode);
+const namespaces = followNamespaceLabels(injection.orgLabelMode);
 let draining = false;
 const notReady = (): string | undefined => {
 	if (draining) return 'shutting down';
@@ -89,19 +89,21 @@ const metrics = createMetrics({
 	namespacesAge: namespaces && (() => namespaces.age() / 1000),
 });
 const reporter =
-	events && kubernetes !== undefined ? eventReporter(kubernetes, { log, told: metrics.told }) : undefined;
+	events && kubernetes !== undefined
+		? eventReporter(kubernetes, { log, onResult: metrics.recordEvent })
+		: undefined;
 const app = createApp({
-	decided: (request, decision, address) => {
-		const happening = happeningOf(decision);
+	onDecision: (request, decision, address) => {
+		const cause = eventCauseOf(decision);
 		const caller = at.callers === undefined ? address : undefined;
-		if (happening !== undefined) reporter?.report({ ...request, caller }, happening);
+		if (cause !== undefined) reporter?.report({ ...request, caller }, cause);
 	},
 	settings: (namespace) => ({
 		...injection,
 		nativeEnv,
 		orgLabel: namespaces?.orgLabel(namespace) ?? injection.orgLabel,
 	}),
-	namespaceSeen: async (namespace, signal) => await namespaces?.seen(namespace, NAMESPACE_WAIT, signal),
+	namespaceKnown: async (namespace, signal) => await namespaces?.seen(namespace, NAMESPACE_WAIT, signal),
 	log,
 	metrics,
 	notReady,

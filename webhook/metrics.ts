@@ -6,13 +6,13 @@ import { EVENT_RESULTS, type EventResult } from './events/reporter.ts';
 /** What is counted while the webhook works. No label ever comes from a caller or a pod: every series is known beforehand. */
 export interface Metrics {
 	/** A call to `/mutate` has come; gives the function that is called once when it is over, however it ended. */
-	called(): () => void;
+	startCall(): () => void;
 	/** A review was decided. */
-	decided(decision: Decision): void;
+	recordDecision(decision: Decision): void;
 	/** A call came to no decision: it was answered with an HTTP status of its own, or the client gave up. */
-	failed(status: number | 'aborted'): void;
+	recordFailure(status: number | 'aborted'): void;
 	/** A refusal was told of in the cluster, or was not. */
-	told(result: EventResult): void;
+	recordEvent(result: EventResult): void;
 	/** Everything, in Prometheus' text format. */
 	text(): Promise<string>;
 	/** The content type of that text. */
@@ -20,7 +20,7 @@ export interface Metrics {
 }
 
 /** What the metrics tell about besides calls. */
-export interface Observed {
+export interface MetricSources {
 	readonly version: string;
 	/** When the certificate that is served now ends. */
 	readonly certificateEnds: () => Date;
@@ -37,7 +37,7 @@ const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 const FAILURES: readonly (number | 'aborted')[] = ['aborted', 400, 401, 403, 405, 413, 415, 500, 503];
 
 /** Makes a registry of the webhook's own, with the metrics of the process in it. */
-export function createMetrics({ version, certificateEnds, notReady, namespacesAge }: Observed): Metrics {
+export function createMetrics({ version, certificateEnds, notReady, namespacesAge }: MetricSources): Metrics {
 	const registry = new Registry();
 	const registers = [registry];
 	collectDefaultMetrics({ register: registry });
@@ -45,17 +45,17 @@ export function createMetrics({ version, certificateEnds, notReady, namespacesAg
 		version,
 		node: process.version,
 	}).set(1);
-	collected(
+	collectedGauge(
 		registers,
 		'envtier_webhook_certificate_expiry_timestamp_seconds',
 		'When the serving certificate ends, in seconds since 1970',
 		() => certificateEnds().getTime() / 1000,
 	);
-	collected(registers, 'envtier_webhook_ready', '1 while the webhook can take calls', () =>
+	collectedGauge(registers, 'envtier_webhook_ready', '1 while the webhook can take calls', () =>
 		notReady() === undefined ? 1 : 0,
 	);
 	if (namespacesAge !== undefined)
-		collected(
+		collectedGauge(
 			registers,
 			'envtier_webhook_namespaces_age_seconds',
 			'Time since the API server last confirmed what is known of the labels of namespaces',
@@ -69,7 +69,9 @@ export function createMetrics({ version, certificateEnds, notReady, namespacesAg
 	};
 }
 
-function callMetrics(registers: Registry[]): Pick<Metrics, 'called' | 'decided' | 'failed' | 'told'> {
+function callMetrics(
+	registers: Registry[],
+): Pick<Metrics, 'startCall' | 'recordDecision' | 'recordFailure' | 'recordEvent'> {
 	const decisions = new Counter({
 		name: 'envtier_webhook_decisions_total',
 		help: 'Reviews by decision and reason, as the reference lists them',
@@ -106,7 +108,7 @@ function callMetrics(registers: Registry[]): Pick<Metrics, 'called' | 'decided' 
 	for (const reason of Object.keys(REJECT_REASONS)) decisions.inc({ decision: 'reject', reason }, 0);
 	for (const status of [...FAILURES, 'other']) failures.inc({ status }, 0);
 	return {
-		called: () => {
+		startCall: () => {
 			const start = performance.now();
 			inFlight.inc();
 			return () => {
@@ -114,13 +116,13 @@ function callMetrics(registers: Registry[]): Pick<Metrics, 'called' | 'decided' 
 				durations.observe((performance.now() - start) / 1000);
 			};
 		},
-		decided: (decision) =>
+		recordDecision: (decision) =>
 			decisions.inc({
 				decision: decision.kind,
 				reason: decision.kind === 'inject' ? injectReason(decision) : decision.reason,
 			}),
-		told: (result) => events.inc({ result }),
-		failed: (status) => failures.inc({ status: FAILURES.includes(status) ? status : 'other' }),
+		recordEvent: (result) => events.inc({ result }),
+		recordFailure: (status) => failures.inc({ status: FAILURES.includes(status) ? status : 'other' }),
 	};
 }
 
@@ -129,7 +131,7 @@ function gauge(registers: Registry[], name: string, help: string, labels: Record
 }
 
 /** A gauge whose value is asked for when somebody looks. */
-function collected(registers: Registry[], name: string, help: string, value: () => number): void {
+function collectedGauge(registers: Registry[], name: string, help: string, value: () => number): void {
 	new Gauge({
 		name,
 		help,

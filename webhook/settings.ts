@@ -79,7 +79,7 @@ export interface Settings {
 	/** The API server to talk to; undefined outside a cluster, where there is none. */
 	readonly cluster: ClusterAccess | undefined;
 	/** True when the API server's version decides about `injection.nativeEnv`. */
-	readonly askVersion: boolean;
+	readonly detectNativeEnv: boolean;
 	readonly injection: InjectionSettings;
 }
 
@@ -89,8 +89,8 @@ const matching =
 		pattern.test(text) ? ok(text) : err(rule);
 
 function role(text: string): Result<string> {
-	const filled = text.replaceAll('{serviceAccount}', 'x').replaceAll('{namespace}', 'x');
-	const parsed = parseRole(filled);
+	const example = text.replaceAll('{serviceAccount}', 'x').replaceAll('{namespace}', 'x');
+	const parsed = parseRole(example);
 	return parsed.ok ? ok(text) : err(`${parsed.error}; {serviceAccount} and {namespace} may stand in it`);
 }
 
@@ -114,7 +114,7 @@ function parseSecretNames(text: string): Result<readonly string[]> {
 }
 
 /** `$(` in a container's variable is a reference to another one (Kubernetes API: EnvVar), so no setting may hold it. */
-function handedOver<T>(parse: Parse<T>): Parse<T> {
+function forFetcher<T>(parse: Parse<T>): Parse<T> {
 	return (text) => (text.includes('$(') ? err('text without "$("') : parse(text));
 }
 
@@ -151,16 +151,16 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 	);
 	const nativeEnv = required('ENVTIER_NATIVE_ENV', oneOf('auto', 'true', 'false'));
 	const vault: VaultSettings = {
-		address: required('ENVTIER_VAULT_ADDR', handedOver(parseVaultAddress)),
+		address: required('ENVTIER_VAULT_ADDR', forFetcher(parseVaultAddress)),
 		tlsName: optional('ENVTIER_VAULT_TLS_NAME', parseDnsName),
-		proxy: optional('ENVTIER_VAULT_PROXY', handedOver(parseProxy)),
+		proxy: optional('ENVTIER_VAULT_PROXY', forFetcher(parseProxy)),
 		insecureHttp: required('ENVTIER_VAULT_INSECURE_HTTP', oneOf('true', 'false')) === 'true',
-		ca: optional('ENVTIER_VAULT_CA', handedOver(parseBundle)),
-		namespace: optional('ENVTIER_VAULT_NAMESPACE', handedOver(parseVaultPath)),
-		authMount: required('ENVTIER_VAULT_AUTH_MOUNT', handedOver(parseVaultPath)),
-		kvMount: required('ENVTIER_VAULT_KV_MOUNT', handedOver(parseVaultPath)),
+		ca: optional('ENVTIER_VAULT_CA', forFetcher(parseBundle)),
+		namespace: optional('ENVTIER_VAULT_NAMESPACE', forFetcher(parseVaultPath)),
+		authMount: required('ENVTIER_VAULT_AUTH_MOUNT', forFetcher(parseVaultPath)),
+		kvMount: required('ENVTIER_VAULT_KV_MOUNT', forFetcher(parseVaultPath)),
 		kvVersion: required('ENVTIER_VAULT_KV_VERSION', oneOf('1', '2')) === '1' ? 1 : 2,
-		transitMount: required('ENVTIER_VAULT_TRANSIT_MOUNT', handedOver(parseVaultPath)),
+		transitMount: required('ENVTIER_VAULT_TRANSIT_MOUNT', forFetcher(parseVaultPath)),
 	};
 	if (vault.address?.startsWith('http:') && !vault.insecureHttp)
 		problems.push('ENVTIER_VAULT_ADDR must start with https:// unless ENVTIER_VAULT_INSECURE_HTTP is "true"');
@@ -210,7 +210,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		cluster,
 		logFormat,
 		events,
-		askVersion: nativeEnv === 'auto' && cluster !== undefined,
+		detectNativeEnv: nativeEnv === 'auto' && cluster !== undefined,
 		injection,
 	});
 }

@@ -183,7 +183,7 @@ function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind
 		empty: plan.fetchSpec.empty,
 		sealed: [...plan.fetchSpec.sealed.keys()],
 		composed: [...plan.fetchSpec.templates.keys()],
-		fetchers: plan.fetchers.map(({ container, identity }) => ({ container, user: identity.user })),
+		fetchers: plan.fetchers.map(({ container, userIds: identity }) => ({ container, user: identity.user })),
 		patch,
 		// Both are cloned: applying moves a patch's values into the document.
 		pod: jsonpatch.applyPatch(pod, structuredClone([...patch]), true).newDocument,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { type CertificateSource, isValidAt, type Pair } from './certificate-source.ts';
+import { type CertificateSource, isValidAt, type ServingCertificate } from './certificate-source.ts';
 import { parseKeyPair } from './key-pair.ts';
 
 /** Which files hold the pair, and how often they are looked at. */
@@ -18,19 +18,19 @@ class FileSource implements CertificateSource {
 	readonly #files: CertificateFiles;
 	readonly #log: Logger;
 	readonly #timer: NodeJS.Timeout;
-	#pair: Pair;
+	#pair: ServingCertificate;
 	#refused = '';
 	#closed = false;
-	#listeners: ((pair: Pair) => void)[] = [];
+	#listeners: ((pair: ServingCertificate) => void)[] = [];
 
-	constructor(files: CertificateFiles, pair: Pair, log: Logger) {
+	constructor(files: CertificateFiles, pair: ServingCertificate, log: Logger) {
 		this.#files = files;
 		this.#pair = pair;
 		this.#log = log;
 		this.#timer = setInterval(() => void this.#look(), files.interval).unref();
 	}
 
-	current(): Pair {
+	current(): ServingCertificate {
 		return this.#pair;
 	}
 
@@ -38,7 +38,7 @@ class FileSource implements CertificateSource {
 		return isValidAt(this.#pair, now) ? undefined : 'the serving certificate is not valid now';
 	}
 
-	onChange(listener: (pair: Pair) => void): void {
+	onChange(listener: (pair: ServingCertificate) => void): void {
 		this.#listeners.push(listener);
 	}
 

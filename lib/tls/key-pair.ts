@@ -2,13 +2,13 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { parseCaBundle } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { isValidAt, type Pair } from './certificate-source.ts';
+import { isValidAt, type ServingCertificate } from './certificate-source.ts';
 
 /**
  * Checks that two PEM texts make a pair that a server can show at `time`: they make a pair (`readPair`), and the certificate is in its dates. The error
  * never quotes the key, and is the same each time for the same pair.
  */
-export function parseKeyPair(certificate: string, key: string, time: Date): Result<Pair> {
+export function parseKeyPair(certificate: string, key: string, time: Date): Result<ServingCertificate> {
 	const read = readKeyPair(certificate, key);
 	if (!read.ok || isValidAt(read.value, time)) return read;
 	const { notBefore, notAfter } = read.value;
@@ -20,7 +20,7 @@ export function parseKeyPair(certificate: string, key: string, time: Date): Resu
 }
 
 /** Checks that two PEM texts make a pair, whatever its dates: both parse, the key belongs to the (first) certificate, and TLS takes them. */
-export function readKeyPair(given: string, key: string): Result<Pair> {
+export function readKeyPair(given: string, key: string): Result<ServingCertificate> {
 	const certificate = chainOf(given);
 	let leaf: X509Certificate;
 	try {

@@ -77,7 +77,7 @@ await describeOnApiServer(
 					.stdout()
 					.split('\n')
 					.find((text) => text.includes(logged)) ?? '';
-			expect(JSON.parse(line)).toMatchObject({ level: ERROR, msg: 'certificates need help' });
+			expect(JSON.parse(line)).toMatchObject({ level: ERROR, msg: 'certificate reconciliation failed' });
 			const { status, text } = await replica.readiness();
 			expect([status, text]).toEqual([503, expect.stringContaining(sentence)]);
 		}
@@ -131,7 +131,7 @@ await describeOnApiServer(
 			await untilReady(replica);
 			expect((await secret()).metadata?.labels).toMatchObject(OURS);
 			await until('its log to say so', () =>
-				replica.process.stdout().includes('certificates are well again'),
+				replica.process.stdout().includes('certificate reconciliation succeeded again'),
 			);
 		});
 

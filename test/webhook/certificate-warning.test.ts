@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { CertificateSource, Pair } from '../../lib/tls/certificate-source.ts';
-import { endsSoon, warnOfEnd } from '../../webhook/certificates/warning.ts';
+import type { CertificateSource, ServingCertificate } from '../../lib/tls/certificate-source.ts';
+import { expiresSoon, warnBeforeExpiry } from '../../webhook/certificates/warning.ts';
 import { until } from '../support/until.ts';
 import { collectLogs } from './support/logs.ts';
 
@@ -9,7 +9,7 @@ const NOW = new Date();
 const WARNING = 'the certificate ends soon and was not renewed';
 
 /** A pair of a life in days, of which so many are left. */
-const pairOf = (life: number, left: number): Pair => ({
+const pairOf = (life: number, left: number): ServingCertificate => ({
 	...{ certificate: '', key: '' },
 	notBefore: new Date(NOW.getTime() + (left - life) * DAY),
 	notAfter: new Date(NOW.getTime() + left * DAY),
@@ -23,7 +23,7 @@ test.each([
 	['24 days, with less than a quarter left', 24, 5.9, true],
 	['one that has ended', 90, -1, true],
 ])('%s', (_, life, left, soon) => {
-	expect(endsSoon(pairOf(life, left), NOW)).toBe(soon);
+	expect(expiresSoon(pairOf(life, left), NOW)).toBe(soon);
 });
 
 test('the log warns days ahead, once in a while, and is silent again after a renewal', async () => {
@@ -35,7 +35,7 @@ test('the log warns days ahead, once in a while, and is silent again after a ren
 		close: () => undefined,
 	};
 	const logs = collectLogs();
-	const end = warnOfEnd(source, logs.log, { look: 5, again: 40 });
+	const end = warnBeforeExpiry(source, logs.log, { look: 5, again: 40 });
 	try {
 		pair = pairOf(365, 5.5);
 		await until('two warnings', () => logs.with(WARNING).length >= 2);

@@ -3,7 +3,11 @@ import { symlink, unlink } from 'node:fs/promises';
 import { setInterval } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openCertificateFiles } from '../../lib/tls/certificate-files.ts';
-import { type CertificateSource, isValidAt, type Pair } from '../../lib/tls/certificate-source.ts';
+import {
+	type CertificateSource,
+	isValidAt,
+	type ServingCertificate,
+} from '../../lib/tls/certificate-source.ts';
 import { type KeyPair, makeAuthority } from '../support/tls.ts';
 import { until } from '../support/until.ts';
 import { type KubeletVolume, kubeletVolume } from './support/kubelet-volume.ts';
@@ -78,10 +82,10 @@ function openFiles() {
 }
 
 /** Follows the files; collects the pairs that are handed on. */
-function follow(): { source: CertificateSource; seen: Pair[] } {
+function follow(): { source: CertificateSource; seen: ServingCertificate[] } {
 	const opened = openFiles();
 	if (!opened.ok) throw new Error(opened.error);
-	const seen: Pair[] = [];
+	const seen: ServingCertificate[] = [];
 	opened.value.onChange((pair) => seen.push(pair));
 	return { source: opened.value, seen };
 }

@@ -6,7 +6,7 @@ import { tokenBuckets } from '../../webhook/events/token-bucket.ts';
 
 const TARGET = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'u-1' };
 const REFUSED = { event: 'PodRefused', reason: 'bad-annotation', message: 'so it is' } as const;
-const NOTICE = { namespace: 'shop', target: TARGET, happening: REFUSED };
+const NOTICE = { namespace: 'shop', target: TARGET, cause: REFUSED };
 const NOW = new Date('2026-01-02T03:04:05Z');
 
 describe('an allowance', () => {
@@ -54,9 +54,9 @@ describe('an event', () => {
 		const { name } = eventFor(NOTICE, NOW, 1).metadata;
 		expect(eventFor(NOTICE, new Date(), 9).metadata.name).toBe(name);
 		const others = [
-			{ ...NOTICE, happening: { ...REFUSED, message: 'otherwise' } },
-			{ ...NOTICE, happening: { ...REFUSED, reason: 'windows' } },
-			{ ...NOTICE, happening: { event: 'PodWarning', message: 'so it is' } as const },
+			{ ...NOTICE, cause: { ...REFUSED, message: 'otherwise' } },
+			{ ...NOTICE, cause: { ...REFUSED, reason: 'windows' } },
+			{ ...NOTICE, cause: { event: 'PodWarning', message: 'so it is' } as const },
 			{ ...NOTICE, target: { ...TARGET, uid: 'u-2' } },
 		];
 		for (const other of others) expect(eventFor(other, NOW, 1).metadata.name).not.toBe(name);
@@ -66,7 +66,7 @@ describe('an event', () => {
 		const long = {
 			...NOTICE,
 			target: { ...TARGET, name: 'w'.repeat(253) },
-			happening: { ...REFUSED, message: 'x'.repeat(9_000) },
+			cause: { ...REFUSED, message: 'x'.repeat(9_000) },
 		};
 		const { metadata, message } = eventFor(long, NOW, 1);
 		expect(metadata.name.length).toBeLessThanOrEqual(253);

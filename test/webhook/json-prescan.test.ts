@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Bounds, type PrescanResult, prescan } from '../../webhook/admission/json-prescan.ts';
+import { type PrescanResult, prescan, type ScanBounds } from '../../webhook/admission/json-prescan.ts';
 
-const NONE: Bounds = { depth: 1e9, values: 1e9, names: 1e9 };
-const scanned = (text: string, bounds: Partial<Bounds> = {}): PrescanResult =>
+const NONE: ScanBounds = { depth: 1e9, values: 1e9, names: 1e9 };
+const scanned = (text: string, bounds: Partial<ScanBounds> = {}): PrescanResult =>
 	prescan(Buffer.from(text), { ...NONE, ...bounds });
 const text = (value: unknown): string => JSON.stringify(value);
 
@@ -32,7 +32,7 @@ const anything = fc
 	.chain((value) => odd.map((name) => ({ [name]: [value, name] }) as unknown));
 
 describe('of any JSON it is told without parsing', () => {
-	const COUNTS: Readonly<Record<keyof Bounds, (value: unknown) => number>> = {
+	const COUNTS: Readonly<Record<keyof ScanBounds, (value: unknown) => number>> = {
 		depth: depthOf,
 		values: valuesIn,
 		names: (value) => new Set(namesIn(JSON.parse(text(value)))).size,

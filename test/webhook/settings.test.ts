@@ -273,7 +273,7 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 		],
 	},
 	ENVTIER_NATIVE_ENV: {
-		sees: ({ injection, askVersion }) => [injection.nativeEnv.ok, askVersion],
+		sees: ({ injection, detectNativeEnv: askVersion }) => [injection.nativeEnv.ok, askVersion],
 		default: [false, false],
 		accepts: [
 			['true', 'true', [true, false]],
@@ -548,7 +548,7 @@ test('a webhook that keeps its certificate itself needs an API server, and no fi
 test('the API server is asked for its version only inside a cluster and when nothing was said', () => {
 	const asks = (env: Record<string, string>): boolean => {
 		const result = readSettings({ ...ENV, ...env });
-		return result.ok && result.value.askVersion;
+		return result.ok && result.value.detectNativeEnv;
 	};
 	expect(asks({ KUBERNETES_SERVICE_HOST: '10.0.0.1' })).toBe(true);
 	expect(asks({ KUBERNETES_SERVICE_HOST: '10.0.0.1', ENVTIER_NATIVE_ENV: 'false' })).toBe(false);

@@ -11,7 +11,7 @@ function fetcherFor(securityContext: V1SecurityContext, asks = {}): string {
 	const decision = admit(request(pod), settings().injection);
 	if (decision.kind !== 'inject') return decision.reason;
 	const [fetcher] = decision.plan.fetchers;
-	return `${fetcher?.identity.user}:${fetcher?.identity.group}`;
+	return `${fetcher?.userIds.user}:${fetcher?.userIds.group}`;
 }
 
 const root = (capabilities?: V1SecurityContext['capabilities']): V1SecurityContext => ({

@@ -5,13 +5,13 @@ import { parseAnnotations } from '../annotations/parse-annotations.ts';
 import { fetcherEnv } from '../patch/injected-objects.ts';
 import { changesFor } from '../patch/patch.ts';
 import { revertedChanges } from '../patch/reverted-changes.ts';
-import { countOf, NO_PARTS, takeOut } from '../pod/earlier-injection.ts';
+import { countParts, NO_EARLIER_INJECTION, separateInjection } from '../pod/earlier-injection.ts';
 import { type PodFacts, podAnnotations, podFacts } from '../pod/pod.ts';
 import type { InjectionSettings } from '../settings.ts';
 import type { Decision } from './decision.ts';
 import { type FetchSpec, fetchSpecOf } from './fetch-spec.ts';
-import { tooManyEarlierParts, tooManyPieces, tooMuchText, tooMuchToParse } from './limits.ts';
-import { type Planned, planFor } from './plan.ts';
+import { tooManyInjectedParts, tooManyPieces, tooMuchText, tooMuchToParse } from './limits.ts';
+import { type PlanResult, planFor } from './plan.ts';
 import { type Rejection, reject } from './rejection.ts';
 import type { AdmissionRequest } from './review.ts';
 import { earlierReaders, parseStatus, sinceInjection, statusOf } from './status.ts';
@@ -60,14 +60,21 @@ function decide(pod: PodFacts, namespace: string, settings: InjectionSettings): 
 /** A pod that was not injected before. */
 function inject(
 	pod: PodFacts,
-	asks: PodOptions,
+	options: PodOptions,
 	fetchSpec: FetchSpec,
 	settings: InjectionSettings,
 ): Decision {
-	const planned = plan(pod, asks, fetchSpec, settings);
+	const planned = plan(pod, options, fetchSpec, settings);
 	if (!planned.ok) return planned.error;
-	const status = statusOf(planned.value.plan, asks, settings);
-	const from = { pod, parts: NO_PARTS, plan: planned.value.plan, settings, earlierImage: undefined, status };
+	const status = statusOf(planned.value.plan, options, settings);
+	const from = {
+		pod,
+		parts: NO_EARLIER_INJECTION,
+		plan: planned.value.plan,
+		settings,
+		earlierImage: undefined,
+		status,
+	};
 	const patch = changesFor(from).flatMap(({ operations }) => operations);
 	return { kind: 'inject', ...planned.value, patch, reconciled: [] };
 }
@@ -79,24 +86,24 @@ function inject(
 function reconcile(
 	pod: PodFacts,
 	text: string,
-	asks: PodOptions,
+	options: PodOptions,
 	fetchSpec: FetchSpec,
 	settings: InjectionSettings,
 ): Decision {
-	const { pod: bare, parts } = takeOut(pod);
-	const many = tooManyEarlierParts(countOf(parts));
+	const { pod: bare, parts } = separateInjection(pod);
+	const many = tooManyInjectedParts(countParts(parts));
 	if (many !== undefined) return many;
-	const said = parseStatus(text);
-	const readers = asks.containers ?? earlierReaders(said, bare, parts, asks);
+	const earlierStatus = parseStatus(text);
+	const readers = options.containers ?? earlierReaders(earlierStatus, bare, parts, options);
 	const planned = plan(
 		bare,
-		readers === undefined ? asks : { ...asks, containers: readers },
+		readers === undefined ? options : { ...options, containers: readers },
 		fetchSpec,
 		settings,
 	);
 	if (!planned.ok) return sinceInjection(planned.error);
-	const status = statusOf(planned.value.plan, asks, settings);
-	const from = { pod, parts, plan: planned.value.plan, settings, earlierImage: said.image, status };
+	const status = statusOf(planned.value.plan, options, settings);
+	const from = { pod, parts, plan: planned.value.plan, settings, earlierImage: earlierStatus.image, status };
 	const changes = changesFor(from);
 	if (changes.length === 0) return { kind: 'skip', reason: 'already-injected' };
 	return {
@@ -104,17 +111,17 @@ function reconcile(
 		plan: planned.value.plan,
 		warnings: [...planned.value.warnings, ...revertedChanges(changes)],
 		patch: changes.flatMap(({ operations }) => operations),
-		reconciled: changes.map(({ what }) => what),
+		reconciled: changes.map(({ part }) => part),
 	};
 }
 
 function plan(
 	pod: PodFacts,
-	asks: PodOptions,
+	options: PodOptions,
 	fetchSpec: FetchSpec,
 	settings: InjectionSettings,
-): Result<Planned, Rejection> {
-	const planned = planFor(pod, asks, fetchSpec, settings);
+): Result<PlanResult, Rejection> {
+	const planned = planFor(pod, options, fetchSpec, settings);
 	if (!planned.ok) return planned;
 	const { fetchers } = planned.value.plan;
 	const long = tooMuchText(fetchers.map(({ volumes }) => fetcherEnv(fetchSpec, volumes, settings)));

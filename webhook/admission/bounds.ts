@@ -1,4 +1,4 @@
-import type { Bounds } from './json-prescan.ts';
+import type { ScanBounds } from './json-prescan.ts';
 
 /**
  * What one pod may cost. Pods that ask for secrets come from everybody who may create pods, and the webhook sees them before the API server has
@@ -36,4 +36,4 @@ export const MAX_SELECTIONS = 32;
  * containers, the pieces that large pods have most of, each is 3 to 6 values, and no more than 6,500 of them are looked at.
  * The engine of Node keeps up to 1,536 ways on from one shape of objects; beyond that each further object takes several times as long, so there are fewer names.
  */
-export const BODY_BOUNDS: Bounds = { depth: 200, values: 40_000, names: 1_000 };
+export const BODY_BOUNDS: ScanBounds = { depth: 200, values: 40_000, names: 1_000 };

@@ -1,5 +1,5 @@
 import type { Operation } from '../patch/json-patch.ts';
-import type { Plan } from './injection-plan.ts';
+import type { InjectionPlan } from './injection-plan.ts';
 import type { InjectReason, SkipReason } from './reasons.ts';
 import type { Rejection } from './rejection.ts';
 
@@ -7,7 +7,7 @@ import type { Rejection } from './rejection.ts';
 export type Decision =
 	| {
 			readonly kind: 'inject';
-			readonly plan: Plan;
+			readonly plan: InjectionPlan;
 			readonly patch: readonly Operation[];
 			readonly warnings: readonly string[];
 			/** What was changed of an earlier injection, as people would say it; empty for a pod that was not injected before. */

@@ -7,7 +7,7 @@ import { type Scope, TIERS, type Tier, tierPath } from '../../contract/tiers.ts'
 import type { PodOptions } from '../annotations/annotations.ts';
 import { needsFiles } from '../annotations/selections.ts';
 import type { InjectionSettings } from '../settings.ts';
-import { tooManyOfKeys } from './limits.ts';
+import { tooManyKeyedValues } from './limits.ts';
 import type { NativeVariable } from './native-env.ts';
 import { organizationOf } from './organization.ts';
 import { quoted } from './redact.ts';
@@ -49,11 +49,11 @@ export function fetchSpecOf(
 	const variables = options.env ?? [];
 	const formats = formatsOf(options);
 	if (!formats.ok) return formats;
-	const many = tooManyOfKeys(options.each.compose.size + options.each.sealed.size);
+	const many = tooManyKeyedValues(options.each.compose.size + options.each.sealed.size);
 	if (many !== undefined) return err(many);
 	const composed = [...options.each.compose];
-	const circle = composedInCircle(new Map(composed.map(([key, { template }]) => [key, template])));
-	if (circle !== undefined) return err(circle);
+	const cycle = compositionCycle(new Map(composed.map(([key, { template }]) => [key, template])));
+	if (cycle !== undefined) return err(cycle);
 	return ok({
 		scope,
 		tiers: tiers.value,
@@ -71,15 +71,15 @@ export function fetchSpecOf(
 /** Which files are written: what the pod says, else one to source unless nothing but native variables is asked for. */
 function formatsOf(options: PodOptions): Result<readonly Format[], Rejection> {
 	const { format, env = [] } = options;
-	const filed = needsFiles(options);
-	const formats = format ?? (env.length === 0 || filed !== undefined ? ['shell'] : []);
+	const fileAnnotation = needsFiles(options);
+	const formats = format ?? (env.length === 0 || fileAnnotation !== undefined ? ['shell'] : []);
 	if (formats.length > 0) return ok(formats);
-	if (filed !== undefined) return err(noFiles(filed));
-	return env.length === 0 ? err(nothing()) : ok([]);
+	if (fileAnnotation !== undefined) return err(filesWithoutFormat(fileAnnotation));
+	return env.length === 0 ? err(nothingToDeliver()) : ok([]);
 }
 
 /** The composed values that need one another in a circle, none of which could be the first. */
-function composedInCircle(templates: ReadonlyMap<string, Template>): Rejection | undefined {
+function compositionCycle(templates: ReadonlyMap<string, Template>): Rejection | undefined {
 	const order = composeOrder(templates);
 	if (order.ok) return undefined;
 	const [first = ''] = order.error;
@@ -89,14 +89,14 @@ function composedInCircle(templates: ReadonlyMap<string, Template>): Rejection |
 	);
 }
 
-function noFiles(annotation: string): Rejection {
+function filesWithoutFormat(annotation: string): Rejection {
 	return reject(
 		'nothing-to-deliver',
 		`annotation ${ANNOTATION_PREFIX}${annotation} is about files, but with ${ANNOTATION_PREFIX}format "none" there are none: remove one of the two`,
 	);
 }
 
-function nothing(): Rejection {
+function nothingToDeliver(): Rejection {
 	return reject(
 		'nothing-to-deliver',
 		`annotation ${ANNOTATION_PREFIX}format is "none", so the pod would get nothing: remove it, or name keys in ${ANNOTATION_PREFIX}env`,

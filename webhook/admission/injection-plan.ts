@@ -1,13 +1,13 @@
 import type { SelectionText } from '../annotations/selections.ts';
 import type { ContainerFacts } from '../pod/container.ts';
 import type { Qos } from '../pod/qos.ts';
-import type { Identity } from '../pod/user-ids.ts';
+import type { UserIds } from '../pod/user-ids.ts';
 import type { FetchSpec } from './fetch-spec.ts';
 
 /** One init container, which writes what the containers of one user read. */
 export interface FetcherPlan {
 	readonly container: string;
-	readonly identity: Identity;
+	readonly userIds: UserIds;
 	readonly readers: readonly ContainerFacts[];
 	/** One for each part of the secrets that these containers get. */
 	readonly volumes: readonly VolumePlan[];
@@ -24,7 +24,7 @@ export interface VolumePlan {
 }
 
 /** All that is to be added to a pod, before it is put into Kubernetes' words. */
-export interface Plan {
+export interface InjectionPlan {
 	readonly fetchSpec: FetchSpec;
 	/** Where the readers see their volume. */
 	readonly path: string;

@@ -4,7 +4,7 @@
  */
 
 /** The most that is parsed. */
-export interface Bounds {
+export interface ScanBounds {
 	/** Lists and objects in each other. */
 	readonly depth: number;
 	/** Lists, objects, and commas between what is in them. Each costs up to a third of a microsecond. */
@@ -14,7 +14,7 @@ export interface Bounds {
 }
 
 /** A bound that a body goes beyond. */
-export type Excess = keyof Bounds;
+export type Excess = keyof ScanBounds;
 
 /** What one pass has found. */
 export interface PrescanResult {
@@ -48,28 +48,28 @@ const LIST_END = 0x5d;
 const OBJECT_END = 0x7d;
 const BLANK = 0x20;
 /** By the code of a sign, whether it means something outside of strings: one look where six comparisons take three times as long. */
-const SIGNS: Uint8Array = new Uint8Array(256);
-for (const sign of [QUOTE, COMMA, LIST, OBJECT, LIST_END, OBJECT_END]) SIGNS[sign] = 1;
+const IS_STRUCTURAL: Uint8Array = new Uint8Array(256);
+for (const sign of [QUOTE, COMMA, LIST, OBJECT, LIST_END, OBJECT_END]) IS_STRUCTURAL[sign] = 1;
 
 /** Looks at a body once; takes time in proportion to its length and little memory, whatever is in it. */
-export function prescan(body: Buffer, bounds: Bounds): PrescanResult {
-	const reader = new Reader(body, bounds);
+export function prescan(body: Buffer, bounds: ScanBounds): PrescanResult {
+	const reader = new Scan(body, bounds);
 	reader.read();
 	return reader;
 }
 
 /** The state of one pass. A class, for state in one object of one shape is what makes the pass fast. */
-class Reader implements PrescanResult {
+class Scan implements PrescanResult {
 	excess: Excess | undefined;
 	readonly ignored: Range[] = [];
 	readonly long: Range[] = [];
 	private readonly body: Buffer;
-	private readonly bounds: Bounds;
+	private readonly bounds: ScanBounds;
 	private readonly names = new Names();
 	private values = 0;
 	private depth = 0;
 	/** How many objects on PATH are open, the whole among them; one that lies on it is as deep as its number says. */
-	private on = 0;
+	private openOnPath = 0;
 	/** Of the member that is being read of an object on PATH: its name, and where its value starts; -1: none is being read. */
 	private name: Range = { start: 0, end: 0 };
 	private start = -1;
@@ -77,7 +77,7 @@ class Reader implements PrescanResult {
 	/** False within what is ignored, and when it is known that there is too much: then it only matters where things end. */
 	private counts = true;
 
-	constructor(body: Buffer, bounds: Bounds) {
+	constructor(body: Buffer, bounds: ScanBounds) {
 		this.body = body;
 		this.bounds = bounds;
 	}
@@ -85,16 +85,16 @@ class Reader implements PrescanResult {
 	read(): void {
 		const { body } = this;
 		const { length } = body;
-		const signs = SIGNS;
+		const signs = IS_STRUCTURAL;
 		for (let i = 0; i < length; i += 1) {
 			// A loop within the loop: the engine makes it three times as fast as a `continue`.
 			while (i < length && signs[body[i] ?? 0] === 0) i += 1;
 			const sign = body[i];
 			if (sign === undefined) break;
-			i = !this.counts && this.depth > this.on ? this.skip(i) : this.take(sign, i);
+			i = !this.counts && this.depth > this.openOnPath ? this.skip(i) : this.take(sign, i);
 		}
 		// What breaks off was not counted, perhaps, so it must not be parsed either.
-		this.depth = this.on;
+		this.depth = this.openOnPath;
 		this.over(length);
 	}
 
@@ -111,8 +111,8 @@ class Reader implements PrescanResult {
 	private skip(from: number): number {
 		const { body } = this;
 		const { length } = body;
-		let deep = this.depth - this.on;
-		const signs = SIGNS;
+		let deep = this.depth - this.openOnPath;
+		const signs = IS_STRUCTURAL;
 		let i = from;
 		for (; i < length; i += 1) {
 			while (i < length && signs[body[i] ?? 0] === 0) i += 1;
@@ -122,14 +122,14 @@ class Reader implements PrescanResult {
 			else if (sign === OBJECT_END || sign === LIST_END) deep -= 1;
 			if (deep === 0) break;
 		}
-		this.depth = this.on;
+		this.depth = this.openOnPath;
 		return i;
 	}
 
 	private open(sign: number): void {
 		if (this.counts) this.value();
-		if (sign === OBJECT && this.depth === this.on && this.isNext()) {
-			this.on += 1;
+		if (sign === OBJECT && this.depth === this.openOnPath && this.isNext()) {
+			this.openOnPath += 1;
 			this.start = -1;
 		}
 		this.depth += 1;
@@ -148,8 +148,8 @@ class Reader implements PrescanResult {
 
 	/** Whether the object that opens is the next on PATH. */
 	private isNext(): boolean {
-		if (this.on === 0) return true;
-		const name = PATH[this.on - 1];
+		if (this.openOnPath === 0) return true;
+		const name = PATH[this.openOnPath - 1];
 		return this.start >= 0 && name !== undefined && this.isNamed(name);
 	}
 
@@ -160,7 +160,7 @@ class Reader implements PrescanResult {
 
 	private close(at: number): void {
 		this.over(at);
-		if (this.depth === this.on && this.on > 0) this.on -= 1;
+		if (this.depth === this.openOnPath && this.openOnPath > 0) this.openOnPath -= 1;
 		if (this.depth > 0) this.depth -= 1;
 	}
 
@@ -172,7 +172,7 @@ class Reader implements PrescanResult {
 	/** A member of an object on PATH may end here. */
 	private over(end: number): void {
 		const { start } = this;
-		if (start < 0 || this.depth !== this.on) return;
+		if (start < 0 || this.depth !== this.openOnPath) return;
 		this.start = -1;
 		if (this.isIgnored) this.ignored.push({ start, end });
 		if (end - start > LONG) this.long.push({ start, end });
@@ -188,14 +188,15 @@ class Reader implements PrescanResult {
 		for (let sign = body[next]; sign !== undefined && sign <= BLANK; sign = body[next]) next += 1;
 		if (body[next] !== COLON) return next - 1;
 		if (this.counts && this.names.add(body, from + 1, end) > this.bounds.names) this.beyond('names');
-		if (this.depth === this.on && this.on > 0) this.member({ start: from + 1, end }, next + 1);
+		if (this.depth === this.openOnPath && this.openOnPath > 0)
+			this.member({ start: from + 1, end }, next + 1);
 		return next;
 	}
 
 	private member(name: Range, start: number): void {
 		this.name = name;
 		this.start = start;
-		this.isIgnored = this.on > PATH.length && this.isNamed(MANAGED);
+		this.isIgnored = this.openOnPath > PATH.length && this.isNamed(MANAGED);
 		this.counts = this.excess === undefined && !this.isIgnored;
 	}
 }
@@ -216,7 +217,7 @@ class Names {
 
 	/** Gives how many there are with this one. */
 	add(body: Buffer, start: number, end: number): number {
-		const mark = hash(this.basis, body, start, Math.min(end, start + HASHED)) & (this.marks.length - 1);
+		const mark = hash(this.basis, body, start, Math.min(end, start + MAX_HASHED)) & (this.marks.length - 1);
 		this.count += 1 - (this.marks[mark] ?? 0);
 		this.marks[mark] = 1;
 		return this.count;
@@ -224,7 +225,7 @@ class Names {
 }
 
 /** Bytes of a name that count; the longest of Kubernetes have 317. */
-const HASHED = 512;
+const MAX_HASHED = 512;
 
 /** FNV-1a with a basis of one's own, folded. */
 function hash(basis: number, body: Buffer, start: number, end: number): number {

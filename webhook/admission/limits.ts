@@ -39,7 +39,7 @@ export function tooMuchToParse(excess: Excess): Rejection {
 }
 
 /** Refuses a pod whose annotations under our prefix would take long to read. */
-export function tooMuchAsked(characters: number): Rejection | undefined {
+export function annotationsTooLong(characters: number): Rejection | undefined {
 	if (characters <= MAX_ANNOTATIONS_LENGTH) return undefined;
 	return reject(
 		'too-large',
@@ -91,14 +91,14 @@ export function tooMuchAdded(
 }
 
 /** Containers, volumes, mounts and variables with our names in a pod that says it was injected: more than injection adds. */
-const MOST_EARLIER = 2 * MAX_ADDED;
+const MAX_INJECTED_PARTS = 2 * MAX_ADDED;
 
 /** Refuses a pod that says it was injected and has so many parts with our names that to take them out would take long. */
-export function tooManyEarlierParts(count: number): Rejection | undefined {
-	if (count <= MOST_EARLIER) return undefined;
+export function tooManyInjectedParts(count: number): Rejection | undefined {
+	if (count <= MAX_INJECTED_PARTS) return undefined;
 	return reject(
 		'too-large',
-		`the pod says that it was injected, and has more than ${MOST_EARLIER} containers, volumes, mounts and variables with Envtier’s names: remove them and the annotation ${ANNOTATION_PREFIX}status`,
+		`the pod says that it was injected, and has more than ${MAX_INJECTED_PARTS} containers, volumes, mounts and variables with Envtier’s names: remove them and the annotation ${ANNOTATION_PREFIX}status`,
 	);
 }
 
@@ -112,7 +112,7 @@ export function tooManyUsers({ readers }: Grouping): Rejection | undefined {
 }
 
 /** Refuses a pod that asks for more composed and sealed values than that. */
-export function tooManyOfKeys(count: number): Rejection | undefined {
+export function tooManyKeyedValues(count: number): Rejection | undefined {
 	if (count <= MAX_KEYED_VALUES) return undefined;
 	return reject(
 		'too-large',
@@ -121,7 +121,7 @@ export function tooManyOfKeys(count: number): Rejection | undefined {
 }
 
 /** Refuses a pod whose containers take more different parts than that. */
-export function tooManyParts(count: number): Rejection | undefined {
+export function tooManySelections(count: number): Rejection | undefined {
 	if (count <= MAX_SELECTIONS) return undefined;
 	return reject(
 		'too-large',

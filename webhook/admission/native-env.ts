@@ -38,7 +38,7 @@ export function nativeEnvOf({ major, minor }: ServerVersion): NativeEnvSupport {
 }
 
 /** The longest key that the API server takes in a `fileKeyRef`. */
-const LONGEST_KEY = 128;
+const MAX_KEY_LENGTH = 128;
 
 /** Takes a comma-separated list of `KEY` or `VARIABLE=KEY`. */
 export function parseNativeEnv(text: string): Result<readonly NativeVariable[]> {
@@ -48,9 +48,9 @@ export function parseNativeEnv(text: string): Result<readonly NativeVariable[]> 
 	});
 	if (variables.some(({ name, key }) => !isKey(name) || !isKey(key)))
 		return err(`a comma-separated list of KEY or VARIABLE=KEY, each side ${KEY_RULE}`);
-	if (variables.some(({ key }) => key.length > LONGEST_KEY))
+	if (variables.some(({ key }) => key.length > MAX_KEY_LENGTH))
 		return err(
-			`a comma-separated list of KEY or VARIABLE=KEY, each key of at most ${LONGEST_KEY} characters`,
+			`a comma-separated list of KEY or VARIABLE=KEY, each key of at most ${MAX_KEY_LENGTH} characters`,
 		);
 	if (new Set(variables.map(({ name }) => name)).size !== variables.length)
 		return err('a comma-separated list of KEY or VARIABLE=KEY, each variable named once');
@@ -90,9 +90,9 @@ export function nativeEnvProblem(
 			'native-env-unavailable',
 			`${annotation} asks for native environment variables, but ${support.error}`,
 		);
-	const asked = new Set(variables.map(({ name }) => name));
+	const names = new Set(variables.map(({ name }) => name));
 	for (const container of readers) {
-		const taken = container.env?.find((name) => asked.has(name));
+		const taken = container.env?.find((name) => names.has(name));
 		if (taken !== undefined)
 			return reject(
 				'variable-taken',

@@ -1,24 +1,24 @@
 import { INJECTED } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { PodOptions } from '../annotations/annotations.ts';
-import { isToBeWrapped, saidOfNobody, selectionFor } from '../annotations/selections.ts';
+import { annotationOfNonReader, isWrapRequested, selectionFor } from '../annotations/selections.ts';
 import { outDirectory, volumeName } from '../pod/added-names.ts';
 import type { ContainerFacts } from '../pod/container.ts';
 import type { PodFacts } from '../pod/pod.ts';
 import { qosOf } from '../pod/qos.ts';
-import { type Grouping, groupByUser, type IdentityDefaults } from '../pod/user-ids.ts';
+import { type Grouping, groupByUser, type UserIdDefaults } from '../pod/user-ids.ts';
 import type { InjectionSettings } from '../settings.ts';
 import type { FetchSpec } from './fetch-spec.ts';
-import type { Plan, VolumePlan } from './injection-plan.ts';
-import { tooManyParts, tooManyUsers, tooMuchAdded } from './limits.ts';
+import type { InjectionPlan, VolumePlan } from './injection-plan.ts';
+import { tooManySelections, tooManyUsers, tooMuchAdded } from './limits.ts';
 import { codeVariableProblem, nativeEnvProblem } from './native-env.ts';
 import { chosenContainers, collision } from './pod-checks.ts';
 import { type Rejection, reject } from './rejection.ts';
 import { isWrapped, wrapProblem } from './wrap.ts';
 
 /** A plan, and what whoever wrote the pod should know. */
-export interface Planned {
-	readonly plan: Plan;
+export interface PlanResult {
+	readonly plan: InjectionPlan;
 	readonly warnings: readonly string[];
 }
 
@@ -31,7 +31,7 @@ export function planFor(
 	options: PodOptions,
 	fetchSpec: FetchSpec,
 	settings: InjectionSettings,
-): Result<Planned, Rejection> {
+): Result<PlanResult, Rejection> {
 	const unsupported = unsupportedPod(pod);
 	if (unsupported !== undefined) return err(unsupported);
 
@@ -43,8 +43,8 @@ export function planFor(
 	const grouping = groupReaders(readers.value, fetchSpec, {
 		podUser: pod.user,
 		podGroup: pod.group,
-		askedUser: options['run-as-user'],
-		askedGroup: options['run-as-group'],
+		annotatedUser: options['run-as-user'],
+		annotatedGroup: options['run-as-group'],
 		user: settings.defaultUser,
 	});
 	if (!grouping.ok) return grouping;
@@ -53,7 +53,7 @@ export function planFor(
 
 	const plan = assemble(pod, options, fetchSpec, readers.value, grouping.value);
 	const selections = plan.fetchers.reduce((sum, { volumes }) => sum + volumes.length, 0);
-	const problem = tooManyParts(selections) ?? collision(pod, plan);
+	const problem = tooManySelections(selections) ?? collision(pod, plan);
 	return problem === undefined ? ok({ plan, warnings: grouping.value.warnings }) : err(problem);
 }
 
@@ -82,7 +82,7 @@ function readersProblem(
 	const { variables, formats } = fetchSpec;
 	return (
 		tooMuchAdded(readers, variables.length, formats.length > 0) ??
-		saidOfNobody(options, new Set(readers.map(({ name }) => name))) ??
+		annotationOfNonReader(options, new Set(readers.map(({ name }) => name))) ??
 		wrapProblem(readers, options, fetchSpec) ??
 		nativeEnvProblem(variables, settings.nativeEnv, readers) ??
 		codeVariableProblem(fetchSpec)
@@ -96,24 +96,24 @@ function assemble(
 	fetchSpec: FetchSpec,
 	readers: readonly ContainerFacts[],
 	grouping: Grouping,
-): Plan {
+): InjectionPlan {
 	const path = options.path ?? INJECTED.outDir;
 	return {
 		fetchSpec,
 		path,
 		order: options['init-order'] ?? 'first',
 		qos: qosOf(pod),
-		fetchers: grouping.readers.map(({ identity, containers }, i) => {
-			const suffix = i === 0 ? '' : `-${identity.user}`;
+		fetchers: grouping.readers.map(({ userIds, containers }, i) => {
+			const suffix = i === 0 ? '' : `-${userIds.user}`;
 			return {
 				container: `${INJECTED.container}${suffix}`,
-				identity,
+				userIds,
 				readers: containers,
 				volumes: volumesFor(containers, `${INJECTED.volume}${suffix}`, options),
 			};
 		}),
 		wrapped: readers.filter(
-			({ name, command = [] }) => isToBeWrapped(name, options) && !isWrapped(command, path),
+			({ name, command = [] }) => isWrapRequested(name, options) && !isWrapped(command, path),
 		),
 	};
 }
@@ -137,12 +137,12 @@ function volumesFor(
 function groupReaders(
 	containers: readonly ContainerFacts[],
 	fetchSpec: FetchSpec,
-	defaults: IdentityDefaults,
+	defaults: UserIdDefaults,
 ): Result<Grouping, Rejection> {
 	if (fetchSpec.formats.length > 0) return groupByUser(containers, defaults);
-	const user = defaults.askedUser ?? defaults.user;
+	const user = defaults.annotatedUser ?? defaults.user;
 	return ok({
-		readers: [{ identity: { user, group: defaults.askedGroup ?? user }, containers }],
+		readers: [{ userIds: { user, group: defaults.annotatedGroup ?? user }, containers }],
 		warnings: [],
 	});
 }

@@ -3,8 +3,8 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { volumesOf } from '../patch/injected-objects.ts';
 import type { ContainerFacts } from '../pod/container.ts';
 import type { PodFacts } from '../pod/pod.ts';
-import type { Plan } from './injection-plan.ts';
-import { mountInTheWay } from './mount-checks.ts';
+import type { InjectionPlan } from './injection-plan.ts';
+import { mountConflict } from './mount-checks.ts';
 import { quoted } from './redact.ts';
 import { type Rejection, reject } from './rejection.ts';
 
@@ -47,14 +47,14 @@ function tooEarly(name: string): Rejection {
 }
 
 /** The first name or mount path of the pod that stands in the plan's way. */
-export function collision(pod: PodFacts, plan: Plan): Rejection | undefined {
+export function collision(pod: PodFacts, plan: InjectionPlan): Rejection | undefined {
 	const mounted = plan.fetchSpec.formats.length > 0;
 	return (
-		takenContainer(pod, plan) ?? takenVolume(pod, plan) ?? (mounted ? mountInTheWay(pod, plan) : undefined)
+		takenContainer(pod, plan) ?? takenVolume(pod, plan) ?? (mounted ? mountConflict(pod, plan) : undefined)
 	);
 }
 
-function takenContainer(pod: PodFacts, plan: Plan): Rejection | undefined {
+function takenContainer(pod: PodFacts, plan: InjectionPlan): Rejection | undefined {
 	const names = new Set([
 		...pod.containers.map(({ name }) => name),
 		...(pod.initContainers ?? []).map(({ name }) => name),
@@ -65,7 +65,7 @@ function takenContainer(pod: PodFacts, plan: Plan): Rejection | undefined {
 	return reject('name-taken', `the pod already has a container named "${taken.container}": rename it`);
 }
 
-function takenVolume(pod: PodFacts, plan: Plan): Rejection | undefined {
+function takenVolume(pod: PodFacts, plan: InjectionPlan): Rejection | undefined {
 	const ours = [INJECTED.tokenVolume, ...volumesOf(plan).map(({ name }) => name)];
 	const taken = ours.find((name) => pod.volumes?.some((volume) => volume.name === name));
 	if (taken !== undefined)

@@ -1,6 +1,6 @@
-const SHOWN = 5;
+const MAX_KINDS = 5;
 /** Annotations may hold 256 KiB; what is odd about a value shows early. */
-const SCANNED = 4096;
+const MAX_SCANNED = 4096;
 
 const KINDS: readonly (readonly [RegExp, string])[] = [
 	[/[A-Z]/, 'upper-case letters'],
@@ -20,19 +20,19 @@ function kindOf(character: string): string {
  */
 export function redact(value: string): string {
 	if (value === '') return 'empty';
-	const odd = [...value.slice(0, SCANNED)].filter((character) => !/[a-z0-9]/.test(character));
+	const odd = [...value.slice(0, MAX_SCANNED)].filter((character) => !/[a-z0-9]/.test(character));
 	const kinds = [...new Set(odd.map(kindOf))];
 	const length = value.length === 1 ? '1 character' : `${value.length} characters`;
 	if (kinds.length === 0) return `${length}, lower-case letters and digits only`;
-	const seen = kinds.length > SHOWN ? [...kinds.slice(0, SHOWN), 'others'] : kinds;
-	const last = seen.pop();
-	return `${length}, with ${seen.length === 0 ? last : `${seen.join(', ')} and ${last}`}`;
+	const shown = kinds.length > MAX_KINDS ? [...kinds.slice(0, MAX_KINDS), 'others'] : kinds;
+	const last = shown.pop();
+	return `${length}, with ${shown.length === 0 ? last : `${shown.join(', ')} and ${last}`}`;
 }
 
-const NAME_SHOWN = 63;
+const MAX_NAME_LENGTH = 63;
 
 /** A name that someone typed, fit for one line of a message: what is invisible or turns the writing round is replaced, long ones are cut. */
 export function quoted(name: string): string {
-	const cut = name.length > NAME_SHOWN ? `${name.slice(0, NAME_SHOWN)}…` : name;
+	const cut = name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name;
 	return JSON.stringify(cut).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
 }

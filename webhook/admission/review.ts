@@ -46,10 +46,12 @@ const UID_MAX = 128;
 /** The longest name that Kubernetes allows; what is longer does not come from the API server and is not worth a log line. */
 const NAME_MAX = 253;
 
-type Member = Readonly<Record<string, unknown>>;
+type JsonObject = Readonly<Record<string, unknown>>;
 
-function member(value: unknown): Member | undefined {
-	return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Member) : undefined;
+function member(value: unknown): JsonObject | undefined {
+	return typeof value === 'object' && value !== null && !Array.isArray(value)
+		? (value as JsonObject)
+		: undefined;
 }
 
 function string(value: unknown): string {
@@ -123,9 +125,9 @@ export function decodeReview(body: Buffer): Result<AdmissionRequest> {
 }
 
 /** 403 is what Kubernetes' own admission answers for a pod that policy forbids. */
-const REFUSED = { code: 403, reason: 'Forbidden' } as const;
+const FORBIDDEN = { code: 403, reason: 'Forbidden' } as const;
 /** For what will be different in a moment. */
-const NOT_NOW = { code: 503, reason: 'ServiceUnavailable' } as const;
+const UNAVAILABLE = { code: 503, reason: 'ServiceUnavailable' } as const;
 const TEMPORARY: ReadonlySet<RejectReason> = new Set(['namespace-unknown', 'namespace-outdated']);
 
 /** Encodes a decision as the AdmissionReview to answer with. */
@@ -141,7 +143,7 @@ function response(uid: string, decision: Decision): AdmissionResponse {
 			return {
 				uid,
 				allowed: false,
-				status: { ...(TEMPORARY.has(decision.reason) ? NOT_NOW : REFUSED), message: decision.message },
+				status: { ...(TEMPORARY.has(decision.reason) ? UNAVAILABLE : FORBIDDEN), message: decision.message },
 				auditAnnotations: { decision: 'reject', reason: decision.reason },
 			};
 		case 'inject':

@@ -1,13 +1,13 @@
 import type { PodOptions } from '../annotations/annotations.ts';
 import { STATUS_ANNOTATION } from '../annotations/annotations.ts';
-import type { EarlierParts } from '../pod/earlier-injection.ts';
+import type { EarlierInjection } from '../pod/earlier-injection.ts';
 import type { PodFacts } from '../pod/pod.ts';
 import type { InjectionSettings } from '../settings.ts';
-import type { Plan } from './injection-plan.ts';
+import type { InjectionPlan } from './injection-plan.ts';
 import type { Rejection } from './rejection.ts';
 
 /** What the status annotation says; anyone can type it, so nothing but the choice of containers rests on it. */
-export interface Status {
+export interface InjectionStatus {
 	/** The image that the fetchers were given. */
 	readonly image: string | undefined;
 	/** The containers that were given secrets because the pod names none. */
@@ -15,22 +15,22 @@ export interface Status {
 }
 
 /** More names than this are not written down, so that the annotation stays short; then mounts tell who is meant. */
-const MOST_NAMES = 200;
+const MAX_NAMES = 200;
 
 /** The status annotation's value: which init containers were added, of which image, and for whom where the pod does not say. */
-export function statusOf(plan: Plan, options: PodOptions, settings: InjectionSettings): string {
+export function statusOf(plan: InjectionPlan, options: PodOptions, settings: InjectionSettings): string {
 	const readers = plan.fetchers.flatMap((fetcher) => fetcher.readers.map(({ name }) => name));
 	return JSON.stringify({
 		fetchers: plan.fetchers.map((fetcher) => fetcher.container),
 		image: settings.image,
-		containers: options.containers === undefined && readers.length <= MOST_NAMES ? readers : undefined,
+		containers: options.containers === undefined && readers.length <= MAX_NAMES ? readers : undefined,
 	});
 }
 
-const NOTHING: Status = { image: undefined, containers: [] };
+const NOTHING: InjectionStatus = { image: undefined, containers: [] };
 
 /** Reads a status annotation; what is not as injection writes it says nothing. */
-export function parseStatus(text: string): Status {
+export function parseStatus(text: string): InjectionStatus {
 	let parsed: unknown;
 	try {
 		parsed = JSON.parse(text);
@@ -50,16 +50,16 @@ export function parseStatus(text: string): Status {
  * were added since, by webhooks that come after us. Undefined: all, as for a pod that was never injected.
  */
 export function earlierReaders(
-	status: Status,
+	status: InjectionStatus,
 	pod: PodFacts,
-	parts: EarlierParts,
+	parts: EarlierInjection,
 	options: PodOptions,
 ): readonly string[] | undefined {
-	if (parts.fetchers.length + parts.volumes.length + parts.holders.length === 0) return undefined;
+	if (parts.fetchers.length + parts.volumes.length + parts.containers.length === 0) return undefined;
 	const { keys, prefix, wrap } = options.each;
-	const meant = new Set([...status.containers, ...keys.keys(), ...prefix.keys(), ...wrap.keys()]);
-	for (const { list, name } of parts.holders) if (list === 'containers') meant.add(name);
-	const readers = pod.containers.map(({ name }) => name).filter((name) => meant.has(name));
+	const names = new Set([...status.containers, ...keys.keys(), ...prefix.keys(), ...wrap.keys()]);
+	for (const { list, name } of parts.containers) if (list === 'containers') names.add(name);
+	const readers = pod.containers.map(({ name }) => name).filter((name) => names.has(name));
 	return readers.length === 0 ? undefined : readers;
 }
 

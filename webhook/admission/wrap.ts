@@ -1,7 +1,7 @@
 import { FORMAT_PATHS } from '../../contract/formats.ts';
 import { ANNOTATION_PREFIX } from '../../contract/names.ts';
 import type { PodOptions } from '../annotations/annotations.ts';
-import { isToBeWrapped, sourced } from '../annotations/selections.ts';
+import { isWrapRequested, wrapAnnotation } from '../annotations/selections.ts';
 import type { ContainerFacts } from '../pod/container.ts';
 import type { FetchSpec } from './fetch-spec.ts';
 import { quoted } from './redact.ts';
@@ -48,7 +48,7 @@ export function wrapProblem(
 	options: PodOptions,
 	{ formats }: FetchSpec,
 ): Rejection | undefined {
-	const annotation = sourced(options);
+	const annotation = wrapAnnotation(options);
 	if (annotation === undefined) return undefined;
 	if (!formats.includes('shell'))
 		return reject(
@@ -56,7 +56,7 @@ export function wrapProblem(
 			`annotation ${ANNOTATION_PREFIX}${annotation} needs a file that a shell sources, but ${ANNOTATION_PREFIX}format does not name "shell": add it`,
 		);
 	const bare = readers.find(
-		({ name, command }) => isToBeWrapped(name, options) && (command === undefined || command.length === 0),
+		({ name, command }) => isWrapRequested(name, options) && (command === undefined || command.length === 0),
 	);
 	if (bare === undefined) return undefined;
 	return reject(

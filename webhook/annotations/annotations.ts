@@ -7,7 +7,13 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { parsePrefixes, parseSelectedKeys } from '../../contract/selection.ts';
 import { parseTiers, TIERS, type Tier } from '../../contract/tiers.ts';
 import { type NativeVariable, parseNativeEnv } from '../admission/native-env.ts';
-import { CONTAINER_NAME, type KeyedOptions, listed, notSwitch, parseBoolean } from './keyed-annotations.ts';
+import {
+	CONTAINER_NAME,
+	type KeyedOptions,
+	normalizedList,
+	notSwitch,
+	parseBoolean,
+} from './keyed-annotations.ts';
 
 /** One annotation: how its value is read and what the reference says of it. */
 interface Annotation<T> {
@@ -20,7 +26,7 @@ interface Annotation<T> {
 }
 
 /** 2³¹−1, the largest user or group id that Kubernetes accepts. */
-const ID_MAX = 2 ** 31 - 1;
+const MAX_ID = 2 ** 31 - 1;
 
 function parseOrder(text: string): Result<'first' | 'last'> {
 	return text === 'first' || text === 'last' ? ok(text) : err('"first" or "last"');
@@ -29,12 +35,12 @@ function parseOrder(text: string): Result<'first' | 'last'> {
 /** Root is no choice here: the fetcher never runs as root. */
 function parseUser(text: string): Result<number> {
 	const user = /^[1-9][0-9]{0,9}$/.test(text) ? Number(text) : Number.NaN;
-	return user <= ID_MAX ? ok(user) : err(`a whole number from 1 to ${ID_MAX}`);
+	return user <= MAX_ID ? ok(user) : err(`a whole number from 1 to ${MAX_ID}`);
 }
 
 function parseGroup(text: string): Result<number> {
 	const group = /^(?:0|[1-9][0-9]{0,9})$/.test(text) ? Number(text) : Number.NaN;
-	return group <= ID_MAX ? ok(group) : err(`a whole number from 0 to ${ID_MAX}`);
+	return group <= MAX_ID ? ok(group) : err(`a whole number from 0 to ${MAX_ID}`);
 }
 
 function parseContainers(text: string): Result<readonly string[]> {
@@ -47,14 +53,14 @@ function parseContainers(text: string): Result<readonly string[]> {
 }
 
 /** In every container the kubelet mounts three of them into the first. */
-const KUBELETS_OWN = ['/etc', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
+const KUBELET_PATHS = ['/etc', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
 
 /** Kubernetes forbids ":" and ".." in mount paths; the kernel's own file systems are no place for files. */
 function parsePath(text: string): Result<string> {
 	const rule =
 		'an absolute directory such as /secrets: letters, digits, "-", "_", "." and "/", no "..", no slash at the end, not below /proc, /sys or /dev, not /etc itself, at most 512 characters';
 	if (text.length > 512 || !/^(?:\/[-A-Za-z0-9_.]+)+$/.test(text)) return err(rule);
-	if (KUBELETS_OWN.includes(text)) return err(rule);
+	if (KUBELET_PATHS.includes(text)) return err(rule);
 	const segments = text.slice(1).split('/');
 	if (segments.some((segment) => /^\.+$/.test(segment))) return err(rule);
 	return ['proc', 'sys', 'dev'].includes(segments[0] ?? '') ? err(rule) : ok(text);
@@ -149,14 +155,14 @@ export const ANNOTATIONS = {
 		example: 'DATABASE_URL, PGPASSWORD=POSTGRES_PASSWORD',
 	} as Annotation<readonly NativeVariable[]>,
 	keys: {
-		parse: notSwitch(listed(parseSelectedKeys)),
+		parse: notSwitch(normalizedList(parseSelectedKeys)),
 		meaning:
 			'which keys the files of a container hold, each KEY or NAME=KEY to give it another name; each must exist',
 		default: 'all keys',
 		example: 'DATABASE_URL, TOKEN=WEB_TOKEN',
 	} as Annotation<string>,
 	prefix: {
-		parse: notSwitch(listed(parsePrefixes)),
+		parse: notSwitch(normalizedList(parsePrefixes)),
 		meaning:
 			'the same by the beginning of keys: PREFIX, or OTHER=PREFIX to put OTHER in its place, or =PREFIX to leave it out',
 		default: 'all keys',

@@ -23,16 +23,16 @@ interface KeyedAnnotation<T> {
 /** What a container's name must be: a DNS label (RFC 1123), as Kubernetes asks. */
 export const CONTAINER_NAME = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 
-const NAMED = {
+const BY_CONTAINER = {
 	member: 'CONTAINER',
 	isMember: (text: string) => CONTAINER_NAME.test(text),
 	memberRule: 'the name of a container',
 } as const;
 
-const KEYED = { member: 'KEY', isMember: isKey, memberRule: `a key: ${KEY_RULE}` } as const;
+const BY_KEY = { member: 'KEY', isMember: isKey, memberRule: `a key: ${KEY_RULE}` } as const;
 
 /** Checks a value and keeps it as it was written: the fetcher reads it again. */
-const checked =
+const validated =
 	(parse: (text: string) => Result<unknown>) =>
 	(text: string): Result<string> => {
 		const parsed = parse(text);
@@ -55,7 +55,7 @@ export const notSwitch =
 	};
 
 /** Reads a list and writes it in one way of several, so that two that mean the same are the same. */
-export const listed =
+export const normalizedList =
 	(parse: (text: string) => Result<Selection['keys']>) =>
 	(text: string): Result<string> => {
 		const parsed = parse(text);
@@ -63,12 +63,12 @@ export const listed =
 	};
 
 /** A template as it was written, for the fetcher, and as it was read. */
-interface Written {
+interface WrittenTemplate {
 	readonly text: string;
 	readonly template: Template;
 }
 
-function parseWritten(text: string): Result<Written> {
+function parseWrittenTemplate(text: string): Result<WrittenTemplate> {
 	if (holdsForeignReference(text))
 		return err(
 			`a template without "\${vault:" and "\${bao:", which the webhook of another tool (Bank-Vaults) would replace: give that key another name`,
@@ -85,37 +85,37 @@ export function parseBoolean(text: string): Result<boolean> {
 /** What a pod may say of single keys or containers, by the name before the dot. */
 export const KEYED_ANNOTATIONS = {
 	compose: {
-		...KEYED,
-		parse: parseWritten,
+		...BY_KEY,
+		parse: parseWrittenTemplate,
 		meaning:
 			'a value composed of secrets, delivered under that key; url, base64, json and shell encode a secret for the place where it stands',
 		default: 'none',
 		example: ['DATABASE_URL', `postgres://\${DB_USER:url}:\${DB_PASSWORD:url}@db/\${DB_NAME}`],
-	} as KeyedAnnotation<Written>,
+	} as KeyedAnnotation<WrittenTemplate>,
 	sealed: {
-		...KEYED,
-		parse: checked(parseSealed),
+		...BY_KEY,
+		parse: validated(parseSealed),
 		meaning:
 			'a value that "envtier seal" has encrypted, so that it may be kept in git; Vault opens it for the pod that it was sealed for',
 		default: 'none',
 		example: ['API_TOKEN', 'vault:v1:8SDd3WHDOjf7mq69CyCqYjBXAiQQAVZRkFM13ok481zoCmHnSeDX9vyf7w=='],
 	} as KeyedAnnotation<string>,
 	keys: {
-		...NAMED,
-		parse: notSwitch(listed(parseSelectedKeys)),
+		...BY_CONTAINER,
+		parse: notSwitch(normalizedList(parseSelectedKeys)),
 		meaning: 'the same for one container, in place of what the pod says for all',
 		default: 'envtier.dev/keys and envtier.dev/prefix',
 		example: ['worker', 'QUEUE_URL, TOKEN=WORKER_TOKEN'],
 	} as KeyedAnnotation<string>,
 	prefix: {
-		...NAMED,
-		parse: notSwitch(listed(parsePrefixes)),
+		...BY_CONTAINER,
+		parse: notSwitch(normalizedList(parsePrefixes)),
 		meaning: 'the same for one container, in place of what the pod says for all',
 		default: 'envtier.dev/keys and envtier.dev/prefix',
 		example: ['worker', 'WORKER_'],
 	} as KeyedAnnotation<string>,
 	wrap: {
-		...NAMED,
+		...BY_CONTAINER,
 		parse: parseBoolean,
 		meaning: 'the same for one container',
 		default: 'envtier.dev/wrap',

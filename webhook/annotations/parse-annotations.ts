@@ -1,11 +1,16 @@
 import { ANNOTATION_PREFIX, isUnderPrefix } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { tooMuchAsked } from '../admission/limits.ts';
+import { annotationsTooLong } from '../admission/limits.ts';
 import { quoted, redact } from '../admission/redact.ts';
 import { type Rejection, reject } from '../admission/rejection.ts';
 import { ANNOTATIONS, type AnnotationName, type PodOptions, STATUS_ANNOTATION } from './annotations.ts';
 import { KEYED_ANNOTATIONS, type KeyedAnnotationName, type KeyedOptions } from './keyed-annotations.ts';
-import { inCapitals, KEYED_ANNOTATION_NAMES, KNOWN, unknown } from './unknown-annotation.ts';
+import {
+	capitalLetters,
+	KEYED_ANNOTATION_NAMES,
+	KNOWN_NAMES,
+	unknownAnnotation,
+} from './unknown-annotation.ts';
 
 function isName(name: string): name is AnnotationName {
 	return Object.hasOwn(ANNOTATIONS, name);
@@ -23,39 +28,44 @@ function memberOf(
  * Values go to the fetcher as environment variables, and Linux starts no program with one of 128 KiB (MAX_ARG_STRLEN); two lists
  * of this length make one of those, and so does a template of nothing but dollar signs, each of which is doubled on the way.
  */
-const LONGEST = 32 * 1024;
+const MAX_VALUE_LENGTH = 32 * 1024;
 
 /** Makes the refusal of one annotation. Of thousands only some are shown: the others are counted and not put into words. */
-type Wrong = () => Rejection;
+type MakeRefusal = () => Rejection;
 
-function read<T>(annotation: string, value: string, parse: (text: string) => Result<T>): Result<T, Wrong> {
-	const parsed = value.length > LONGEST ? err(`at most ${LONGEST} characters long`) : parse(value);
+function parseValue<T>(
+	annotation: string,
+	value: string,
+	parse: (text: string) => Result<T>,
+): Result<T, MakeRefusal> {
+	const parsed =
+		value.length > MAX_VALUE_LENGTH ? err(`at most ${MAX_VALUE_LENGTH} characters long`) : parse(value);
 	if (parsed.ok) return parsed;
 	return err(() =>
 		reject('bad-annotation', `annotation ${annotation} (${redact(value)}) must be ${parsed.error}`),
 	);
 }
 
-type Writable = { readonly [K in KeyedAnnotationName]: Map<string, unknown> };
+type MutableKeyedOptions = { readonly [K in KeyedAnnotationName]: Map<string, unknown> };
 
 /** Reads one annotation into what was found so far. */
-function take(
+function parseOne(
 	annotation: string,
 	value: string,
 	found: Record<string, unknown>,
-	each: Writable,
-): Wrong | undefined {
-	if (!annotation.startsWith(ANNOTATION_PREFIX)) return () => inCapitals(annotation);
+	each: MutableKeyedOptions,
+): MakeRefusal | undefined {
+	if (!annotation.startsWith(ANNOTATION_PREFIX)) return () => capitalLetters(annotation);
 	const name = annotation.slice(ANNOTATION_PREFIX.length);
-	const belongs = memberOf(name);
+	const keyed = memberOf(name);
 	if (isName(name)) {
-		const parsed = read<unknown>(annotation, value, ANNOTATIONS[name].parse);
+		const parsed = parseValue<unknown>(annotation, value, ANNOTATIONS[name].parse);
 		if (!parsed.ok) return parsed.error;
 		found[name] = parsed.value;
 		return undefined;
 	}
-	if (belongs === undefined) return () => unknown(name);
-	const { family, member } = belongs;
+	if (keyed === undefined) return () => unknownAnnotation(name);
+	const { family, member } = keyed;
 	const { isMember, memberRule, parse } = KEYED_ANNOTATIONS[family];
 	if (!isMember(member))
 		return () =>
@@ -63,35 +73,39 @@ function take(
 				'bad-annotation',
 				`annotation ${quoted(annotation)} must have behind "${family}." ${memberRule}`,
 			);
-	const parsed = read<unknown>(annotation, value, parse);
+	const parsed = parseValue<unknown>(annotation, value, parse);
 	if (!parsed.ok) return parsed.error;
 	each[family].set(member, parsed.value);
 	return undefined;
 }
 
 /** Wrong annotations that one refusal shows. */
-const SHOWN = 10;
+const MAX_SHOWN = 10;
 
 /**
  * One refusal for all wrong annotations. A single one is put as it is; several are numbered. The reason is that of the first.
  *
- * @param wrong at least one, in the order of their names
+ * @param refusals at least one, in the order of their names
  */
-function together(wrong: readonly [Wrong, ...Wrong[]]): Rejection {
-	const first = wrong[0]();
-	if (wrong.length === 1) return first;
-	const others = wrong.slice(1, SHOWN).map((make) => make().message);
+function combinedRefusal(refusals: readonly [MakeRefusal, ...MakeRefusal[]]): Rejection {
+	const first = refusals[0]();
+	if (refusals.length === 1) return first;
+	const others = refusals.slice(1, MAX_SHOWN).map((make) => make().message);
 	let listed = false;
 	// The list of all names is long: once is enough.
 	const sentences = [first.message, ...others].map((sentence, i) => {
-		const lists = sentence.endsWith(KNOWN);
-		const text = lists && listed ? `${sentence.slice(0, -KNOWN.length)}no known name is like it` : sentence;
+		const lists = sentence.endsWith(KNOWN_NAMES);
+		const text =
+			lists && listed ? `${sentence.slice(0, -KNOWN_NAMES.length)}no known name is like it` : sentence;
 		listed ||= lists;
 		return `(${i + 1}) ${text}`;
 	});
-	const more = wrong.length - sentences.length;
+	const more = refusals.length - sentences.length;
 	const rest = more === 0 ? [] : [`and ${more} more`];
-	return reject(first.reason, `${wrong.length} annotations are wrong: ${[...sentences, ...rest].join('; ')}`);
+	return reject(
+		first.reason,
+		`${refusals.length} annotations are wrong: ${[...sentences, ...rest].join('; ')}`,
+	);
 }
 
 /**
@@ -99,17 +113,21 @@ function together(wrong: readonly [Wrong, ...Wrong[]]): Rejection {
  */
 export function parseAnnotations(annotations: ReadonlyMap<string, string>): Result<PodOptions, Rejection> {
 	const found: Record<string, unknown> = {};
-	const each = Object.fromEntries(KEYED_ANNOTATION_NAMES.map((name) => [name, new Map()])) as Writable;
+	const each = Object.fromEntries(
+		KEYED_ANNOTATION_NAMES.map((name) => [name, new Map()]),
+	) as MutableKeyedOptions;
 	const ours = [...annotations.keys()].filter(
 		(annotation) => isUnderPrefix(annotation) && annotation !== STATUS_ANNOTATION,
 	);
 	// What is too long is refused unread, so it does not count.
 	const lengths = ours.map((annotation) => annotations.get(annotation)?.length ?? 0);
-	const much = tooMuchAsked(lengths.reduce((sum, length) => sum + (length > LONGEST ? 0 : length), 0));
-	if (much !== undefined) return err(much);
+	const tooLong = annotationsTooLong(
+		lengths.reduce((sum, length) => sum + (length > MAX_VALUE_LENGTH ? 0 : length), 0),
+	);
+	if (tooLong !== undefined) return err(tooLong);
 	const [first, ...others] = ours
 		.sort()
-		.flatMap((annotation) => take(annotation, annotations.get(annotation) ?? '', found, each) ?? []);
-	if (first !== undefined) return err(together([first, ...others]));
+		.flatMap((annotation) => parseOne(annotation, annotations.get(annotation) ?? '', found, each) ?? []);
+	if (first !== undefined) return err(combinedRefusal([first, ...others]));
 	return ok({ ...found, each: each as KeyedOptions } as PodOptions);
 }

@@ -15,12 +15,12 @@ export function selectionFor(
 	{ each, keys, prefix }: PodOptions,
 ): SelectionText | undefined {
 	const own = { keys: each.keys.get(container), prefix: each.prefix.get(container) };
-	const said = own.keys !== undefined || own.prefix !== undefined ? own : { keys, prefix };
-	return said.keys === undefined && said.prefix === undefined ? undefined : said;
+	const selection = own.keys !== undefined || own.prefix !== undefined ? own : { keys, prefix };
+	return selection.keys === undefined && selection.prefix === undefined ? undefined : selection;
 }
 
 /** Whether a container is to be started through a shell. */
-export function isToBeWrapped(container: string, { each, wrap }: PodOptions): boolean {
+export function isWrapRequested(container: string, { each, wrap }: PodOptions): boolean {
 	return each.wrap.get(container) ?? wrap ?? false;
 }
 
@@ -33,28 +33,31 @@ export function needsFiles(options: PodOptions): string | undefined {
 	if (prefix !== undefined) return 'prefix';
 	if (ofKeys !== undefined) return `keys.${ofKeys}`;
 	if (ofPrefix !== undefined) return `prefix.${ofPrefix}`;
-	return sourced(options);
+	return wrapAnnotation(options);
 }
 
 /** The first annotation of the pod by which a file would be sourced. */
-export function sourced({ each, wrap }: PodOptions): string | undefined {
+export function wrapAnnotation({ each, wrap }: PodOptions): string | undefined {
 	if (wrap) return 'wrap';
 	const named = [...each.wrap].find(([, wrapped]) => wrapped);
 	return named === undefined ? undefined : `wrap.${named[0]}`;
 }
 
 /** An annotation about a container that gets no secrets, most often a typo. */
-export function saidOfNobody({ each }: PodOptions, readers: ReadonlySet<string>): Rejection | undefined {
+export function annotationOfNonReader(
+	{ each }: PodOptions,
+	readers: ReadonlySet<string>,
+): Rejection | undefined {
 	for (const family of ['keys', 'prefix', 'wrap'] as const) {
 		for (const name of each[family].keys()) {
 			if (readers.has(name)) continue;
 			return reject(
 				'unknown-container',
-				`annotation ${ANNOTATION_PREFIX}${family}.${name} is about ${quoted(name)}, which is none of the containers that get secrets: ${[...readers].slice(0, LISTED).map(quoted).join(', ')}${readers.size > LISTED ? ` and ${readers.size - LISTED} more` : ''}`,
+				`annotation ${ANNOTATION_PREFIX}${family}.${name} is about ${quoted(name)}, which is none of the containers that get secrets: ${[...readers].slice(0, MAX_LISTED).map(quoted).join(', ')}${readers.size > MAX_LISTED ? ` and ${readers.size - MAX_LISTED} more` : ''}`,
 			);
 		}
 	}
 	return undefined;
 }
 
-const LISTED = 10;
+const MAX_LISTED = 10;

@@ -15,7 +15,7 @@ const NAMES = [
 ];
 
 /** All names, for a message about one that is like none of them. */
-export const KNOWN = `known are ${NAMES.map((known) => `${ANNOTATION_PREFIX}${known}`).join(', ')}`;
+export const KNOWN_NAMES = `known are ${NAMES.map((known) => `${ANNOTATION_PREFIX}${known}`).join(', ')}`;
 
 /** Beyond half the letters wrong a guess helps nobody; distances over long names cost time and mean nothing. */
 function nearest(name: string): string | undefined {
@@ -38,14 +38,14 @@ function isMember(family: string, member: string): boolean {
 }
 
 /** The refusal of an annotation with a name that does not exist, with the nearest one that does, or all of them. */
-export function unknown(name: string): Rejection {
+export function unknownAnnotation(name: string): Rejection {
 	const guess = nearest(name);
-	const hint = guess === undefined ? KNOWN : `did you mean ${ANNOTATION_PREFIX}${guess}?`;
+	const hint = guess === undefined ? KNOWN_NAMES : `did you mean ${ANNOTATION_PREFIX}${guess}?`;
 	return reject('unknown-annotation', `annotation ${quoted(ANNOTATION_PREFIX + name)} is unknown: ${hint}`);
 }
 
 /** The refusal of an annotation whose prefix has capital letters. Its name is not looked at: that comes with the next try. */
-export function inCapitals(annotation: string): Rejection {
+export function capitalLetters(annotation: string): Rejection {
 	const name = annotation.slice(ANNOTATION_PREFIX.length);
 	return reject(
 		'unknown-annotation',

@@ -11,7 +11,7 @@ export type CertificateSettings =
 	| ({ readonly kind: 'self' } & SelfManaged);
 
 /** How the settings are read: each problem is told, and all of them before anything is done. */
-interface Reader {
+interface SettingsReader {
 	readonly optional: <T>(name: VariableName, parse: Parse<T>) => T | undefined;
 	readonly required: <T>(name: VariableName, parse: Parse<T>) => T;
 	readonly problems: string[];
@@ -38,7 +38,7 @@ function certificateNames(text: string): Result<readonly string[]> {
  * @param inCluster whether there is an API server to keep it with
  */
 export function readCertificates(
-	{ optional, required, problems }: Reader,
+	{ optional, required, problems }: SettingsReader,
 	inCluster: boolean,
 ): CertificateSettings {
 	const self = required('ENVTIER_CERTIFICATES', oneOf('files', 'self')) === 'self';
@@ -52,7 +52,7 @@ export function readCertificates(
 	} as const;
 	for (const name of ['ENVTIER_TLS_CERT_FILE', 'ENVTIER_TLS_KEY_FILE'] as const)
 		if (!self && needed[name] === '') problems.push(`${name} is not set: ${VARIABLES[name].meaning}`);
-	const kept: SelfManaged = {
+	const selfManaged: SelfManaged = {
 		secret: required('ENVTIER_CERTIFICATES_SECRET', objectName),
 		webhookConfiguration: required('ENVTIER_CERTIFICATES_WEBHOOK_CONFIGURATION', parseName),
 		names: required('ENVTIER_CERTIFICATES_NAMES', certificateNames),
@@ -60,11 +60,11 @@ export function readCertificates(
 		caLife: required('ENVTIER_CERTIFICATES_CA_LIFE', duration(10_000)),
 		settle: required('ENVTIER_CERTIFICATES_SETTLE', duration(0)),
 	};
-	if (kept.caLife < 2 * kept.leafLife)
+	if (selfManaged.caLife < 2 * selfManaged.leafLife)
 		problems.push('ENVTIER_CERTIFICATES_CA_LIFE must be at least twice ENVTIER_CERTIFICATES_LIFE');
 	if (self && !inCluster)
 		problems.push(
 			'ENVTIER_CERTIFICATES must be "files" outside a cluster, unless ENVTIER_KUBECONFIG names one',
 		);
-	return self ? { kind: 'self', ...kept } : { kind: 'files', ...files };
+	return self ? { kind: 'self', ...selfManaged } : { kind: 'files', ...files };
 }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { CertificateSource, Pair } from '../../lib/tls/certificate-source.ts';
+import type { CertificateSource, ServingCertificate } from '../../lib/tls/certificate-source.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -7,26 +7,26 @@ const DAY = 24 * HOUR;
 const EARLIEST = 14 * DAY;
 
 /** True when `pair` ends so soon that whatever renews it must have failed to: in two weeks, for short-lived ones in the last quarter of their lives. */
-export function endsSoon({ notBefore, notAfter }: Pair, now: Date): boolean {
+export function expiresSoon({ notBefore, notAfter }: ServingCertificate, now: Date): boolean {
 	const life = notAfter.getTime() - notBefore.getTime();
 	return notAfter.getTime() - now.getTime() < Math.min(EARLIEST, life / 4);
 }
 
 /** Has the log warn, once a day, of a certificate that ends soon. Gives the function that ends it. */
-export function warnOfEnd(
+export function warnBeforeExpiry(
 	source: CertificateSource,
 	log: Logger,
 	{ look, again } = { look: HOUR, again: DAY },
 ): () => void {
-	let told = Number.NEGATIVE_INFINITY;
+	let lastWarning = Number.NEGATIVE_INFINITY;
 	const timer = setInterval(() => {
 		const pair = source.current();
-		if (!endsSoon(pair, new Date())) {
-			told = Number.NEGATIVE_INFINITY;
+		if (!expiresSoon(pair, new Date())) {
+			lastWarning = Number.NEGATIVE_INFINITY;
 			return;
 		}
-		if (performance.now() - told < again) return;
-		told = performance.now();
+		if (performance.now() - lastWarning < again) return;
+		lastWarning = performance.now();
 		const days = Math.floor((pair.notAfter.getTime() - Date.now()) / DAY);
 		log.warn({ notAfter: pair.notAfter, days }, 'the certificate ends soon and was not renewed');
 	}, look).unref();

@@ -4,14 +4,14 @@ import type { Decision } from '../admission/decision.ts';
 import type { Owner } from '../pod/owner-reference.ts';
 
 /** What happened to a pod, as it is told to whoever looks at its workload. Nothing in it holds a value of an annotation. */
-export type Happening =
+export type EventCause =
 	/** It was refused: why, in one word and in the sentence of the refusal. */
 	| { readonly event: 'PodRefused'; readonly reason: string; readonly message: string }
 	/** It was injected, with a warning that the controller which created it shows to nobody. */
 	| { readonly event: 'PodWarning'; readonly message: string };
 
 /** What is worth telling about a decision, if anything is. */
-export function happeningOf(decision: Decision): Happening | undefined {
+export function eventCauseOf(decision: Decision): EventCause | undefined {
 	if (decision.kind === 'reject')
 		return { event: 'PodRefused', reason: decision.reason, message: decision.message };
 	if (decision.kind === 'skip' || decision.warnings.length === 0) return undefined;
@@ -19,22 +19,22 @@ export function happeningOf(decision: Decision): Happening | undefined {
 }
 
 /** What happened, and to whose pods. */
-export interface Notice {
+export interface PodNotice {
 	readonly namespace: string;
 	/** What people look at: the Deployment or CronJob. */
 	readonly target: Owner;
-	readonly happening: Happening;
+	readonly cause: EventCause;
 }
 
-function textOf(happening: Happening): string {
-	return happening.event === 'PodRefused'
-		? `Envtier refuses its pods (${happening.reason}): ${happening.message}`
-		: `Envtier injects its pods, but ${happening.message}`;
+function textOf(cause: EventCause): string {
+	return cause.event === 'PodRefused'
+		? `Envtier refuses its pods (${cause.reason}): ${cause.message}`
+		: `Envtier injects its pods, but ${cause.message}`;
 }
 
 /** The API takes more, but nobody reads it. */
-const LONGEST = 1024;
-const NAME_KEPT = 200;
+const MAX_MESSAGE_LENGTH = 1024;
+const MAX_NAME_LENGTH = 200;
 
 /** An Event as the API takes it. */
 export type NewEvent = Pick<
@@ -51,17 +51,17 @@ export type NewEvent = Pick<
  * The Event for a notice. Its name follows from what it says and of what, so that the same happening, whichever replica sees it, is one Event that is counted, not
  * many.
  */
-export function eventFor({ namespace, target, happening }: Notice, now: Date, count: number): NewEvent {
+export function eventFor({ namespace, target, cause }: PodNotice, now: Date, count: number): NewEvent {
 	const { apiVersion, kind, name, uid } = target;
 	const hash = createHash('sha256')
-		.update(JSON.stringify([uid, happening]))
+		.update(JSON.stringify([uid, cause]))
 		.digest('hex');
-	const text = textOf(happening);
+	const text = textOf(cause);
 	return {
-		metadata: { name: `${name.slice(0, NAME_KEPT)}.${hash.slice(0, 16)}`, namespace },
+		metadata: { name: `${name.slice(0, MAX_NAME_LENGTH)}.${hash.slice(0, 16)}`, namespace },
 		involvedObject: { apiVersion, kind, name, namespace, uid },
-		reason: happening.event,
-		message: text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text,
+		reason: cause.event,
+		message: text.length > MAX_MESSAGE_LENGTH ? `${text.slice(0, MAX_MESSAGE_LENGTH - 1)}…` : text,
 		type: 'Warning',
 		source: { component: 'envtier-webhook' },
 		reportingComponent: 'envtier-webhook',

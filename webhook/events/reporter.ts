@@ -3,9 +3,9 @@ import { ok, type Result } from '../../contract/result.ts';
 import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
 import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
 import type { Owner } from '../pod/owner-reference.ts';
-import { eventFor, type Happening } from './event.ts';
+import { type EventCause, eventFor } from './event.ts';
 import { LruMap } from './lru.ts';
-import { isBetween, targetFinder } from './target.ts';
+import { isIntermediate, targetFinder } from './target.ts';
 import { type Allowance, tokenBuckets } from './token-bucket.ts';
 import { writeEvent } from './write.ts';
 
@@ -16,7 +16,7 @@ export const EVENT_RESULTS = ['written', 'limited', 'failed'] as const;
 export type EventResult = (typeof EVENT_RESULTS)[number];
 
 /** Whose pod it is, and who says so. */
-export interface Subject {
+export interface PodSubject {
 	readonly namespace: string;
 	/** The pod's controller, as the review has it: nobody has checked it yet. */
 	readonly owner: Owner | undefined;
@@ -28,7 +28,7 @@ export interface Subject {
 /** Tells of pods where people look for them. */
 export interface EventReporter {
 	/** Takes note of what happened and returns at once. It never fails. */
-	report(subject: Subject, happening: Happening): void;
+	report(subject: PodSubject, cause: EventCause): void;
 	/** Takes nothing more, and gives what is being told two seconds. */
 	close(): Promise<void>;
 }
@@ -44,7 +44,7 @@ export interface EventLimits {
 	/** The same for all such callers. */
 	readonly allQuestions: Allowance;
 	/** What waits to be told. */
-	readonly waiting: number;
+	readonly notice: number;
 }
 
 /** A controller that tries for ever says it twice, then every five minutes; all together, one a second. */
@@ -53,20 +53,20 @@ const LIMITS: EventLimits = {
 	all: { burst: 25, refill: 1_000, keys: 1 },
 	questions: { burst: 50, refill: 500, keys: 500 },
 	allQuestions: { burst: 200, refill: 50, keys: 1 },
-	waiting: 100,
+	notice: 100,
 };
 /** Milliseconds that are left for what is being told when the process ends. */
-const LAST_WORDS = 2_000;
+const CLOSE_TIMEOUT = 2_000;
 /** Owners whose refusals since they were last told of are counted. */
-const COUNTED = 2_000;
+const MAX_COUNTED = 2_000;
 
 /** Targets that were told of a warning: once is enough. */
-const WARNED = 2_000;
+const MAX_WARNED = 2_000;
 
-interface Waiting {
+interface QueuedNotice {
 	readonly namespace: string;
 	readonly owner: Owner;
-	readonly happening: Happening;
+	readonly cause: EventCause;
 	/** Known, and taken from the allowance; undefined: the API server has to be asked first. */
 	readonly target: Owner | undefined;
 }
@@ -80,7 +80,7 @@ interface Waiting {
  */
 export function eventReporter(
 	client: KubernetesClient,
-	{ log, told }: { readonly log: Logger; readonly told: (result: EventResult) => void },
+	{ log, onResult }: { readonly log: Logger; readonly onResult: (result: EventResult) => void },
 	limits: EventLimits = LIMITS,
 ): EventReporter {
 	const targets = targetFinder(client);
@@ -90,9 +90,9 @@ export function eventReporter(
 		tokenBuckets(limits.all),
 	];
 	const [forCaller, forCallers] = [tokenBuckets(limits.questions), tokenBuckets(limits.allQuestions)];
-	const untold = new LruMap<number>(COUNTED);
-	const warned = new LruMap<true>(WARNED);
-	const queue: Waiting[] = [];
+	const unreported = new LruMap<number>(MAX_COUNTED);
+	const warned = new LruMap<true>(MAX_WARNED);
+	const queue: QueuedNotice[] = [];
 	let working: Promise<void> | undefined;
 	let closed = false;
 	/** What is wrong since an event was last written, and has been logged. */
@@ -104,74 +104,76 @@ export function eventReporter(
 		return caller === undefined || (forCaller(caller, time) && forCallers('', time));
 	};
 	/** Takes from the allowance for Events about a target that exists. */
-	const mayTell = (owner: Owner, target: Owner, happening: Happening): boolean => {
+	const mayWrite = (owner: Owner, target: Owner, cause: EventCause): boolean => {
 		const time = performance.now();
-		if (happening.event === 'PodWarning') {
+		if (cause.event === 'PodWarning') {
 			if (warned.has(target.uid)) return false;
 			const may = forAll('', time);
 			if (may) warned.set(target.uid, true);
 			return may;
 		}
-		untold.set(owner.uid, (untold.get(owner.uid) ?? 0) + 1);
+		unreported.set(owner.uid, (unreported.get(owner.uid) ?? 0) + 1);
 		return forOwner(owner.uid, time) && forAll('', time) && forTarget(target.uid, time);
 	};
 	/** The target that may be told; undefined: there is none. */
-	const targetOf = async (waiting: Waiting): Promise<Result<Owner | 'limited' | undefined, ApiFailure>> => {
-		if (waiting.target !== undefined) return ok(waiting.target);
-		const { namespace, owner, happening } = waiting;
+	const targetOf = async (
+		notice: QueuedNotice,
+	): Promise<Result<Owner | 'limited' | undefined, ApiFailure>> => {
+		if (notice.target !== undefined) return ok(notice.target);
+		const { namespace, owner, cause } = notice;
 		const found = await targets.find(namespace, owner);
 		if (!found.ok || found.value === undefined) return found;
-		return mayTell(owner, found.value, happening) ? found : ok('limited');
+		return mayWrite(owner, found.value, cause) ? found : ok('limited');
 	};
-	const tell = async (waiting: Waiting): Promise<Result<EventResult | undefined, ApiFailure>> => {
-		const target = await targetOf(waiting);
+	const writeNotice = async (notice: QueuedNotice): Promise<Result<EventResult | undefined, ApiFailure>> => {
+		const target = await targetOf(notice);
 		if (!target.ok) return target;
 		if (target.value === undefined || target.value === 'limited') return ok(target.value);
-		const { namespace, owner, happening } = waiting;
-		const count = happening.event === 'PodWarning' ? 1 : (untold.get(owner.uid) ?? 1);
+		const { namespace, owner, cause } = notice;
+		const count = cause.event === 'PodWarning' ? 1 : (unreported.get(owner.uid) ?? 1);
 		const written = await writeEvent(
 			client,
-			eventFor({ namespace, target: target.value, happening }, new Date(), count),
+			eventFor({ namespace, target: target.value, cause }, new Date(), count),
 		);
 		if (!written.ok) return written;
-		untold.delete(owner.uid);
+		unreported.delete(owner.uid);
 		return ok('written');
 	};
 	const failed = ({ reason, message }: ApiFailure): void => {
-		told('failed');
+		onResult('failed');
 		// By its kind: the sentence names a namespace, and every namespace would be a line of its own.
 		if (reason !== problem) log.warn({ problem: message }, 'an event could not be written');
 		problem = reason;
 	};
 	const work = async (): Promise<void> => {
 		for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-			const result = await tell(next);
+			const result = await writeNotice(next);
 			if (!result.ok) failed(result.error);
-			else if (result.value !== undefined) told(result.value);
+			else if (result.value !== undefined) onResult(result.value);
 			if (result.ok && result.value === 'written') problem = undefined;
 		}
 		working = undefined;
 	};
 	return {
-		report: ({ namespace, owner, dryRun, caller }, happening) => {
-			if (closed || dryRun || owner === undefined || !isBetween(owner)) return;
+		report: ({ namespace, owner, dryRun, caller }, cause) => {
+			if (closed || dryRun || owner === undefined || !isIntermediate(owner)) return;
 			const target = targets.remembered(namespace, owner);
 			if (target === undefined) return;
 			// Warnings come with every pod: most were told of already.
-			if (target !== 'unknown' && happening.event === 'PodWarning' && warned.has(target.uid)) return;
-			const may = target === 'unknown' ? mayAsk(caller) : mayTell(owner, target, happening);
-			if (!may || queue.length >= limits.waiting) {
-				told('limited');
+			if (target !== 'unknown' && cause.event === 'PodWarning' && warned.has(target.uid)) return;
+			const may = target === 'unknown' ? mayAsk(caller) : mayWrite(owner, target, cause);
+			if (!may || queue.length >= limits.notice) {
+				onResult('limited');
 				return;
 			}
-			queue.push({ namespace, owner, happening, target: target === 'unknown' ? undefined : target });
+			queue.push({ namespace, owner, cause, target: target === 'unknown' ? undefined : target });
 			working ??= work();
 		},
 		close: async () => {
 			closed = true;
 			queue.length = 0;
 			const over = Promise.withResolvers<void>();
-			const timer = setTimeout(over.resolve, LAST_WORDS);
+			const timer = setTimeout(over.resolve, CLOSE_TIMEOUT);
 			await Promise.race([working, over.promise]);
 			clearTimeout(timer);
 		},

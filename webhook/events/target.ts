@@ -8,18 +8,18 @@ import { LruMap } from './lru.ts';
  * What stands between a pod and what people look at. Every other controller of Kubernetes makes pods itself and reports a refusal on itself
  * (`FailedCreate`); so do these two, but nobody looks at them.
  */
-const BETWEEN: Readonly<Record<string, string>> = {
+const INTERMEDIATE_OWNERS: Readonly<Record<string, string>> = {
 	'apps/v1 ReplicaSet': '/apis/apps/v1/namespaces/{namespace}/replicasets/',
 	'batch/v1 Job': '/apis/batch/v1/namespaces/{namespace}/jobs/',
 };
 
 /** Whether the owner of a pod has, as a rule, an owner of its own. */
-export function isBetween({ apiVersion, kind }: Owner): boolean {
-	return `${apiVersion} ${kind}` in BETWEEN;
+export function isIntermediate({ apiVersion, kind }: Owner): boolean {
+	return `${apiVersion} ${kind}` in INTERMEDIATE_OWNERS;
 }
 
 /** Owners whose target is remembered. */
-const REMEMBERED = 500;
+const MAX_REMEMBERED = 500;
 
 /** Finds the owner of a pod's owner. Undefined stands for "none": there is no such owner, or nothing owns it. */
 export interface TargetFinder {
@@ -35,9 +35,9 @@ const keyOf = (namespace: string, { apiVersion, kind, name, uid }: Owner): strin
 
 /** Makes a finder that remembers what it found. */
 export function targetFinder(client: KubernetesClient): TargetFinder {
-	const known = new LruMap<Owner | undefined>(REMEMBERED);
-	const ask = async (namespace: string, owner: Owner): Promise<Result<Owner | undefined, ApiFailure>> => {
-		const path = BETWEEN[`${owner.apiVersion} ${owner.kind}`];
+	const cache = new LruMap<Owner | undefined>(MAX_REMEMBERED);
+	const request = async (namespace: string, owner: Owner): Promise<Result<Owner | undefined, ApiFailure>> => {
+		const path = INTERMEDIATE_OWNERS[`${owner.apiVersion} ${owner.kind}`];
 		if (path === undefined) return ok(undefined);
 		const answer = await client.call<{ readonly metadata: Readonly<Record<string, unknown>> }>({
 			method: 'GET',
@@ -52,13 +52,13 @@ export function targetFinder(client: KubernetesClient): TargetFinder {
 	return {
 		remembered: (namespace, owner) => {
 			const key = keyOf(namespace, owner);
-			return known.has(key) ? known.get(key) : 'unknown';
+			return cache.has(key) ? cache.get(key) : 'unknown';
 		},
 		find: async (namespace, owner) => {
 			const key = keyOf(namespace, owner);
-			if (known.has(key)) return ok(known.get(key));
-			const found = await ask(namespace, owner);
-			if (found.ok) known.set(key, found.value);
+			if (cache.has(key)) return ok(cache.get(key));
+			const found = await request(namespace, owner);
+			if (found.ok) cache.set(key, found.value);
 			return found;
 		},
 	};

@@ -11,12 +11,12 @@ export interface Allowance {
 
 /** Token buckets, one a key. Gives the function that takes a token at a time in milliseconds and says whether there was one. */
 export function tokenBuckets({ burst, refill, keys }: Allowance): (key: string, now: number) => boolean {
-	const known = new LruMap<{ readonly tokens: number; readonly at: number }>(keys);
+	const buckets = new LruMap<{ readonly tokens: number; readonly at: number }>(keys);
 	return (key, now) => {
-		const { tokens, at } = known.get(key) ?? { tokens: burst, at: now };
-		const filled = Math.min(burst, tokens + (now - at) / refill);
-		const taken = filled >= 1;
-		known.set(key, { tokens: taken ? filled - 1 : filled, at: now });
+		const { tokens, at } = buckets.get(key) ?? { tokens: burst, at: now };
+		const available = Math.min(burst, tokens + (now - at) / refill);
+		const taken = available >= 1;
+		buckets.set(key, { tokens: taken ? available - 1 : available, at: now });
 		return taken;
 	};
 }

@@ -79,7 +79,7 @@ export const SECURITY_FIELDS = {
  *
  * Sources: ld.so(8); glibc, sysdeps/generic/unsecvars.h; Node.js, "Command-line API"; OpenSSL, openssl-env(7).
  */
-export const DECIDING_VARIABLES: readonly string[] = [
+export const CONTROL_VARIABLES: readonly string[] = [
 	'NODE_OPTIONS',
 	'NODE_PATH',
 	'NODE_EXTRA_CA_CERTS',
@@ -104,11 +104,11 @@ export const DECIDING_VARIABLES: readonly string[] = [
 ];
 
 /** Our own, and those that Bun reads: the fetcher is an executable of Bun (Bun documentation, "Environment variables"). */
-const DECIDING_PREFIXES = ['ENVTIER_', 'BUN_'];
+const CONTROL_PREFIXES = ['ENVTIER_', 'BUN_'];
 
 /** Whether a variable decides what the fetcher does. */
-export function isDeciding(variable: string): boolean {
+export function controlsFetcher(variable: string): boolean {
 	return (
-		DECIDING_VARIABLES.includes(variable) || DECIDING_PREFIXES.some((prefix) => variable.startsWith(prefix))
+		CONTROL_VARIABLES.includes(variable) || CONTROL_PREFIXES.some((prefix) => variable.startsWith(prefix))
 	);
 }

@@ -1,9 +1,9 @@
 import type { V1Container } from '@kubernetes/client-node';
-import type { Plan } from '../admission/injection-plan.ts';
-import type { EarlierParts } from '../pod/earlier-injection.ts';
+import type { InjectionPlan } from '../admission/injection-plan.ts';
+import type { EarlierInjection } from '../pod/earlier-injection.ts';
 import type { PodFacts } from '../pod/pod.ts';
 import { add, move, type Operation, removeAt } from './json-patch.ts';
-import type { Change } from './reconcile.ts';
+import type { PodChange } from './reconcile.ts';
 
 const LIST = '/spec/initContainers';
 
@@ -14,69 +14,69 @@ const LIST = '/spec/initContainers';
  */
 export function placeFetchers(
 	pod: PodFacts,
-	parts: EarlierParts,
-	plan: Plan,
+	parts: EarlierInjection,
+	plan: InjectionPlan,
 	expected: readonly V1Container[],
-): Change[] {
+): PodChange[] {
 	if (pod.initContainers === undefined) return change([add(LIST, expected)]);
-	const wanted = new Set(expected.map(({ name }) => name));
+	const expectedNames = new Set(expected.map(({ name }) => name));
 	const names = pod.initContainers.map(({ name }) => name);
 	// Each is kept once.
-	const stale = parts.fetchers.filter(({ name }) => !wanted.delete(name)).map(({ index }) => index);
-	const gone = new Set(stale);
-	const now = names.filter((_, i) => !gone.has(i));
-	const there = new Set(parts.fetchers.filter(({ index }) => !gone.has(index)).map(({ name }) => name));
+	const stale = parts.fetchers.filter(({ name }) => !expectedNames.delete(name)).map(({ index }) => index);
+	const removed = new Set(stale);
+	const sequence = names.filter((_, i) => !removed.has(i));
+	const present = new Set(parts.fetchers.filter(({ index }) => !removed.has(index)).map(({ name }) => name));
 	const operations = [
 		...removeAt(LIST, stale),
-		...insert(now, expected, there, plan.order),
-		...(there.size === 0 ? [] : reorder(now, plan)),
+		...insert(sequence, expected, present, plan.order),
+		...(present.size === 0 ? [] : reorder(sequence, plan)),
 	];
 	return change(operations);
 }
 
 /** Adds the fetchers that are not there; `now` is kept up to date. */
 function insert(
-	now: string[],
+	sequence: string[],
 	expected: readonly V1Container[],
-	there: ReadonlySet<string>,
-	order: Plan['order'],
+	present: ReadonlySet<string>,
+	order: InjectionPlan['order'],
 ): Operation[] {
 	let next = 0;
 	return expected.flatMap((container) => {
-		if (there.has(container.name)) {
-			next = now.indexOf(container.name) + 1;
+		if (present.has(container.name)) {
+			next = sequence.indexOf(container.name) + 1;
 			return [];
 		}
-		const at = order === 'last' && next === 0 ? now.length : next;
-		now.splice(at, 0, container.name);
+		const at = order === 'last' && next === 0 ? sequence.length : next;
+		sequence.splice(at, 0, container.name);
 		next = at + 1;
-		return [add(`${LIST}/${at === now.length - 1 ? '-' : at}`, container)];
+		return [add(`${LIST}/${at === sequence.length - 1 ? '-' : at}`, container)];
 	});
 }
 
 /** Moves the fetchers that stand where they must not; `now` is kept up to date. */
-function reorder(now: string[], plan: Plan): Operation[] {
+function reorder(sequence: string[], plan: InjectionPlan): Operation[] {
 	const fetchers = plan.fetchers.map(({ container }) => container);
 	const readers = new Set(
 		plan.fetchers.flatMap((fetcher) =>
 			fetcher.readers.filter(({ list }) => list === 'initContainers').map(({ name }) => name),
 		),
 	);
-	const tail = new Set(now.slice(-fetchers.length));
+	const tail = new Set(sequence.slice(-fetchers.length));
 	if (plan.order === 'last' && fetchers.every((name) => tail.has(name))) return [];
 	return fetchers.flatMap((name) => {
-		const from = now.indexOf(name);
-		const first = now.findIndex((other) => readers.has(other));
-		const to = plan.order === 'last' ? now.length - 1 : first;
+		const from = sequence.indexOf(name);
+		const first = sequence.findIndex((other) => readers.has(other));
+		const to = plan.order === 'last' ? sequence.length - 1 : first;
 		if (to < 0 || (plan.order === 'first' && from < to) || from === to) return [];
-		now.splice(from, 1);
-		now.splice(to, 0, name);
+		sequence.splice(from, 1);
+		sequence.splice(to, 0, name);
 		return [move(LIST, from, to)];
 	});
 }
 
-function change(operations: readonly Operation[]): Change[] {
+function change(operations: readonly Operation[]): PodChange[] {
 	return operations.length === 0
 		? []
-		: [{ what: 'the order of init containers', foreign: false, operations }];
+		: [{ part: 'the order of init containers', foreign: false, operations }];
 }

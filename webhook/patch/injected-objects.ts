@@ -5,7 +5,7 @@ import { INJECTED } from '../../contract/names.ts';
 import { parseSealed, sealedVariable } from '../../contract/sealed.ts';
 import type { KeyedAnnotationName, VariableName } from '../../contract/variables.ts';
 import type { FetchSpec } from '../admission/fetch-spec.ts';
-import type { FetcherPlan, Plan, VolumePlan } from '../admission/injection-plan.ts';
+import type { FetcherPlan, InjectionPlan, VolumePlan } from '../admission/injection-plan.ts';
 import type { SelectionText } from '../annotations/selections.ts';
 import type { InjectionSettings } from '../settings.ts';
 
@@ -95,7 +95,11 @@ export function fetcherEnv(
 }
 
 /** The init container of one fetcher; passes Pod Security "restricted" whatever the pod around it says. */
-export function fetcherContainer(plan: Plan, fetcher: FetcherPlan, settings: InjectionSettings): V1Container {
+export function fetcherContainer(
+	plan: InjectionPlan,
+	fetcher: FetcherPlan,
+	settings: InjectionSettings,
+): V1Container {
 	return {
 		name: fetcher.container,
 		image: settings.image,
@@ -104,8 +108,8 @@ export function fetcherContainer(plan: Plan, fetcher: FetcherPlan, settings: Inj
 		...resources(plan, settings),
 		securityContext: {
 			runAsNonRoot: true,
-			runAsUser: fetcher.identity.user,
-			runAsGroup: fetcher.identity.group,
+			runAsUser: fetcher.userIds.user,
+			runAsGroup: fetcher.userIds.group,
 			allowPrivilegeEscalation: false,
 			readOnlyRootFilesystem: true,
 			capabilities: { drop: ['ALL'] },
@@ -120,7 +124,7 @@ export function fetcherContainer(plan: Plan, fetcher: FetcherPlan, settings: Inj
 	};
 }
 
-function resources(plan: Plan, settings: InjectionSettings): Pick<V1Container, 'resources'> {
+function resources(plan: InjectionPlan, settings: InjectionSettings): Pick<V1Container, 'resources'> {
 	switch (plan.qos) {
 		case 'pod-level':
 			return {};
@@ -137,7 +141,7 @@ function resources(plan: Plan, settings: InjectionSettings): Pick<V1Container, '
 }
 
 /** The volumes of a plan: one in memory for each fetcher, and the token that all of them log in with. */
-export function volumes(plan: Plan, settings: InjectionSettings): V1Volume[] {
+export function volumes(plan: InjectionPlan, settings: InjectionSettings): V1Volume[] {
 	return [
 		...volumesOf(plan).map(({ name }) => ({
 			name,
@@ -161,17 +165,17 @@ export function volumes(plan: Plan, settings: InjectionSettings): V1Volume[] {
 }
 
 /** The volumes that readers see. */
-export function volumesOf({ fetchers }: Plan): readonly VolumePlan[] {
+export function volumesOf({ fetchers }: InjectionPlan): readonly VolumePlan[] {
 	return fetchers.flatMap(({ volumes }) => volumes);
 }
 
 /** How a reader sees its volume. */
-export function readerMount({ path }: Plan, { name }: VolumePlan): V1VolumeMount {
+export function readerMount({ path }: InjectionPlan, { name }: VolumePlan): V1VolumeMount {
 	return { name, mountPath: path, readOnly: true };
 }
 
 /** The variables of a reader, which the kubelet reads from its volume when the container starts (KEP-3721). */
-export function readerVariables(plan: Plan, volume: VolumePlan): V1EnvVar[] {
+export function readerVariables(plan: InjectionPlan, volume: VolumePlan): V1EnvVar[] {
 	return plan.fetchSpec.variables.map(({ name, key }) => ({
 		name,
 		valueFrom: { fileKeyRef: { volumeName: volume.name, path: NATIVE_ENV_PATH, key } },

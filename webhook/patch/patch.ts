@@ -1,14 +1,14 @@
 import type { V1Container } from '@kubernetes/client-node';
-import type { Plan } from '../admission/injection-plan.ts';
+import type { InjectionPlan } from '../admission/injection-plan.ts';
 import { STATUS_ANNOTATION } from '../annotations/annotations.ts';
-import type { EarlierParts } from '../pod/earlier-injection.ts';
+import type { EarlierInjection } from '../pod/earlier-injection.ts';
 import type { PodFacts } from '../pod/pod.ts';
 import type { InjectionSettings } from '../settings.ts';
 import { placeFetchers } from './init-order.ts';
 import { fetcherContainer, volumes } from './injected-objects.ts';
 import { add, pointer } from './json-patch.ts';
 import { readerChanges } from './reader-patch.ts';
-import { type Change, reconcileFetcher } from './reconcile.ts';
+import { type PodChange, reconcileFetcher } from './reconcile.ts';
 import { volumeChanges } from './volume-patch.ts';
 
 /** What a patch starts from and leads to. */
@@ -16,8 +16,8 @@ export interface PatchParts {
 	/** The pod as it came. */
 	readonly pod: PodFacts;
 	/** What an earlier injection has added to it. */
-	readonly parts: EarlierParts;
-	readonly plan: Plan;
+	readonly parts: EarlierInjection;
+	readonly plan: InjectionPlan;
 	readonly settings: InjectionSettings;
 	/** The image that an earlier injection gave to its fetchers, if that is known. */
 	readonly earlierImage: string | undefined;
@@ -29,7 +29,7 @@ export interface PatchParts {
  * The changes that turn the pod into the one planned; everything that they do not name stays byte for byte. On a pod that was not
  * injected before, each of them only adds. Changes of containers come before those of lists, while the indexes of the pod as it came hold.
  */
-export function changesFor(patch: PatchParts): readonly Change[] {
+export function changesFor(patch: PatchParts): readonly PodChange[] {
 	const { pod, parts, plan, settings } = patch;
 	const expected = plan.fetchers.map((fetcher) => fetcherContainer(plan, fetcher, settings));
 	return [
@@ -43,7 +43,7 @@ export function changesFor(patch: PatchParts): readonly Change[] {
 }
 
 /** What is changed in the fetchers that are there already. */
-function fetcherChanges({ parts, earlierImage }: PatchParts, expected: readonly V1Container[]): Change[] {
+function fetcherChanges({ parts, earlierImage }: PatchParts, expected: readonly V1Container[]): PodChange[] {
 	const byName = new Map(expected.map((container) => [container.name, container]));
 	return parts.fetchers.flatMap((found) => {
 		const container = byName.get(found.name);
@@ -57,21 +57,21 @@ function fetcherChanges({ parts, earlierImage }: PatchParts, expected: readonly 
  * Adds to the pull secrets that the pod has. Those of its service account are among them: Kubernetes puts them there before it calls
  * webhooks, and only into pods that name none (ServiceAccount admission).
  */
-function pullSecretChanges(pod: PodFacts, names: readonly string[]): Change[] {
+function pullSecretChanges(pod: PodFacts, names: readonly string[]): PodChange[] {
 	const missing = names.filter((name) => !pod.pullSecrets?.includes(name)).map((name) => ({ name }));
 	if (missing.length === 0) return [];
 	const operations =
 		pod.pullSecrets === undefined
 			? [add('/spec/imagePullSecrets', missing)]
 			: missing.map((reference) => add('/spec/imagePullSecrets/-', reference));
-	return [{ what: 'imagePullSecrets', foreign: false, operations }];
+	return [{ part: 'imagePullSecrets', foreign: false, operations }];
 }
 
-function statusChanges(pod: PodFacts, status: string): Change[] {
+function statusChanges(pod: PodFacts, status: string): PodChange[] {
 	if (pod.annotations?.get(STATUS_ANNOTATION) === status) return [];
 	const operation =
 		pod.annotations === undefined
 			? add('/metadata/annotations', { [STATUS_ANNOTATION]: status })
 			: add(`/metadata/annotations/${pointer(STATUS_ANNOTATION)}`, status);
-	return [{ what: `annotation ${STATUS_ANNOTATION}`, foreign: false, operations: [operation] }];
+	return [{ part: `annotation ${STATUS_ANNOTATION}`, foreign: false, operations: [operation] }];
 }

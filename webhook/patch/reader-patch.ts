@@ -1,32 +1,32 @@
-import type { Plan, VolumePlan } from '../admission/injection-plan.ts';
+import type { InjectionPlan, VolumePlan } from '../admission/injection-plan.ts';
 import { WRAPPER_LENGTH, wrapper } from '../admission/wrap.ts';
 import type { ContainerFacts, FileVariable, Mount } from '../pod/container.ts';
-import type { EarlierParts, PartsOfContainer } from '../pod/earlier-injection.ts';
+import type { EarlierInjection, InjectedIntoContainer } from '../pod/earlier-injection.ts';
 import type { PodFacts } from '../pod/pod.ts';
 import { readerMount, readerVariables, volumesOf } from './injected-objects.ts';
 import { add, difference, type Operation, removeAt, replace } from './json-patch.ts';
-import type { Change } from './reconcile.ts';
+import type { PodChange } from './reconcile.ts';
 
 /** A container of the application, what it has of ours, and the volume that it is to get, if any. */
-interface Reader {
+interface ReaderContainer {
 	readonly container: ContainerFacts;
 	readonly path: string;
-	readonly parts: PartsOfContainer;
+	readonly parts: InjectedIntoContainer;
 	readonly volume: VolumePlan | undefined;
 }
 
 /** What must be changed in containers of the application: each reader has its variables, its mount and its wrapper, and nobody else has any. */
-export function readerChanges(pod: PodFacts, parts: EarlierParts, plan: Plan): Change[] {
+export function readerChanges(pod: PodFacts, parts: EarlierInjection, plan: InjectionPlan): PodChange[] {
 	const readers = new Map<ContainerFacts, VolumePlan | undefined>();
 	for (const volume of volumesOf(plan))
 		for (const { list, index } of volume.readers) {
 			const container = pod[list]?.[index];
 			if (container !== undefined) readers.set(container, volume);
 		}
-	for (const holder of parts.holders) if (!readers.has(holder)) readers.set(holder, undefined);
+	for (const holder of parts.containers) if (!readers.has(holder)) readers.set(holder, undefined);
 	const wrapped = new Set(plan.wrapped.map(({ list, index }) => `${list}/${index}`));
 	const all = [...readers].map(
-		([container, volume]): Reader => ({
+		([container, volume]): ReaderContainer => ({
 			container,
 			path: `/spec/${container.list}/${container.index}`,
 			parts: parts.of(container),
@@ -44,7 +44,7 @@ export function readerChanges(pod: PodFacts, parts: EarlierParts, plan: Plan): C
 }
 
 /** In front, so that the container's own variables, command and arguments can refer to them by `$(NAME)`. */
-function variables({ container, path, parts, volume }: Reader, plan: Plan): Operation[] {
+function variables({ container, path, parts, volume }: ReaderContainer, plan: InjectionPlan): Operation[] {
 	const list = `${path}/env`;
 	const expected = volume === undefined ? [] : readerVariables(plan, volume);
 	if (container.env === undefined) return expected.length === 0 ? [] : [add(list, expected)];
@@ -65,7 +65,7 @@ function variables({ container, path, parts, volume }: Reader, plan: Plan): Oper
 	];
 }
 
-function mounts({ container, path, parts, volume }: Reader, plan: Plan): Operation[] {
+function mounts({ container, path, parts, volume }: ReaderContainer, plan: InjectionPlan): Operation[] {
 	const list = `${path}/volumeMounts`;
 	const expected =
 		volume === undefined || plan.fetchSpec.formats.length === 0 ? [] : [readerMount(plan, volume)];
@@ -85,21 +85,29 @@ function mounts({ container, path, parts, volume }: Reader, plan: Plan): Operati
 }
 
 /** Word by word before the command that is there, which stays as it was, as do the arguments. */
-function wrappers({ container, path, parts }: Reader, plan: Plan, wanted: boolean): Operation[] {
+function wrappers(
+	{ container, path, parts }: ReaderContainer,
+	plan: InjectionPlan,
+	isWrapped: boolean,
+): Operation[] {
 	const list = `${path}/command`;
 	const words = wrapper(plan.path);
 	const [only, ...more] = parts.wrappers;
-	if (wanted && only !== undefined && more.length === 0) {
+	if (isWrapped && only !== undefined && more.length === 0) {
 		const command = container.command ?? [];
 		return words.flatMap((word, i) =>
 			command[only + i] === word ? [] : [replace(`${list}/${only + i}`, word)],
 		);
 	}
 	const stale = parts.wrappers.flatMap((at) => Array.from({ length: WRAPPER_LENGTH }, (_, i) => at + i));
-	return [...removeAt(list, stale), ...(wanted ? words.map((word, i) => add(`${list}/${i}`, word)) : [])];
+	return [...removeAt(list, stale), ...(isWrapped ? words.map((word, i) => add(`${list}/${i}`, word)) : [])];
 }
 
-function change({ container, volume }: Reader, field: string, operations: readonly Operation[]): Change[] {
+function change(
+	{ container, volume }: ReaderContainer,
+	field: string,
+	operations: readonly Operation[],
+): PodChange[] {
 	if (operations.length === 0) return [];
-	return [{ what: `container "${container.name}": ${field}`, foreign: volume === undefined, operations }];
+	return [{ part: `container "${container.name}": ${field}`, foreign: volume === undefined, operations }];
 }

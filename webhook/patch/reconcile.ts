@@ -4,29 +4,32 @@ import { obstructs } from '../admission/mount-checks.ts';
 import { isAddedVolume } from '../pod/added-names.ts';
 import type { ContainerFacts, Mount } from '../pod/container.ts';
 import type { Json } from '../pod/json.ts';
-import { FETCHER_FIELDS, type FieldRule, isDeciding, SECURITY_FIELDS } from './fetcher-fields.ts';
+import { controlsFetcher, FETCHER_FIELDS, type FieldRule, SECURITY_FIELDS } from './fetcher-fields.ts';
 import { add, difference, type Operation, remove, removeAt } from './json-patch.ts';
 
 /** What is changed back in one part of a pod. */
-export interface Change {
+export interface PodChange {
 	/** Where, as people would say it: `init container "envtier-fetch": env`. */
-	readonly what: string;
+	readonly part: string;
 	/** True for what injection never sets, whatever the settings: somebody else has put it there. */
 	readonly foreign: boolean;
 	readonly operations: readonly Operation[];
 }
 
 /** A container with a fetcher's name, what it should be, and the image that an earlier injection gave it, if that is known. */
-export interface Reconciled {
+export interface FetcherComparison {
 	readonly found: ContainerFacts & { readonly raw: Json };
 	readonly expected: V1Container;
 	readonly earlierImage: string | undefined;
 }
 
-type Checked<T> = { readonly [K in keyof T]: T[K] extends { rule: 'checked' } ? K : never }[keyof T];
+type CheckedFields<T> = { readonly [K in keyof T]: T[K] extends { rule: 'checked' } ? K : never }[keyof T];
 
 /** Operations below `path`; an empty list when all is well. */
-type Check = (reconciled: Reconciled, path: string) => { own: Operation[]; foreign?: Operation[] };
+type FieldCheck = (
+	reconciled: FetcherComparison,
+	path: string,
+) => { own: Operation[]; foreign?: Operation[] };
 
 /** Nothing, as the API server and other webhooks write it. */
 function isAbsent(value: unknown): boolean {
@@ -48,26 +51,26 @@ function program(image: string): string {
 	return name.slice(name.lastIndexOf('/') + 1).replace(/:.*$/s, '');
 }
 
-function image({ found, expected, earlierImage }: Reconciled, path: string) {
+function image({ found, expected, earlierImage }: FetcherComparison, path: string) {
 	const now = found.raw['image'];
 	const ours = expected.image ?? '';
 	const rewritten = typeof now === 'string' && now !== earlierImage && program(now) === program(ours);
 	return { own: now === ours || rewritten ? [] : [add(path, ours)] };
 }
 
-function env({ found, expected }: Reconciled, path: string) {
+function env({ found, expected }: FetcherComparison, path: string) {
 	const all = Array.isArray(found.raw['env']) ? (found.raw['env'] as readonly V1EnvVar[]) : undefined;
 	const ours = expected.env ?? [];
 	if (all === undefined) return { own: [add(path, ours)] };
-	const deciding = all
+	const controlling = all
 		.map((variable, index) => ({ variable, index }))
-		.filter(({ variable }) => isDeciding(variable.name));
-	const { wrong, missing } = difference(deciding, ours, {
+		.filter(({ variable }) => controlsFetcher(variable.name));
+	const { wrong, missing } = difference(controlling, ours, {
 		found: ({ variable: { name, value = '', valueFrom }, index }) =>
 			valueFrom || typeof value !== 'string' ? `${index}` : JSON.stringify([name, value]),
 		expected: ({ name, value }) => JSON.stringify([name, value]),
 	});
-	const strange = wrong.some(({ variable }) => !variable.name.startsWith('ENVTIER_'));
+	const hasForeign = wrong.some(({ variable }) => !variable.name.startsWith('ENVTIER_'));
 	const operations = [
 		...removeAt(
 			path,
@@ -75,23 +78,23 @@ function env({ found, expected }: Reconciled, path: string) {
 		),
 		...missing.map((variable) => add(`${path}/-`, variable)),
 	];
-	return strange ? { own: [], foreign: operations } : { own: operations };
+	return hasForeign ? { own: [], foreign: operations } : { own: operations };
 }
 
 const mountKey = (volume: string, path: string, readOnly: boolean): string =>
 	JSON.stringify([volume, path, readOnly]);
 
-function volumeMounts({ found, expected }: Reconciled, path: string) {
+function volumeMounts({ found, expected }: FetcherComparison, path: string) {
 	const ours = expected.volumeMounts ?? [];
 	if (found.mounts === undefined) return { own: [add(path, ours)] };
 	const places = ours.map(({ mountPath }) => mountPath);
-	const inTheWay = (mount: Mount) => places.some((place) => obstructs(mount, place));
-	const looked = found.mounts.filter((mount) => isAddedVolume(mount.volume) || inTheWay(mount));
-	const { wrong, missing } = difference<Mount, V1VolumeMount>(looked, ours, {
+	const isObstacle = (mount: Mount) => places.some((place) => obstructs(mount, place));
+	const relevant = found.mounts.filter((mount) => isAddedVolume(mount.volume) || isObstacle(mount));
+	const { wrong, missing } = difference<Mount, V1VolumeMount>(relevant, ours, {
 		found: (mount) => (mount.plain ? mountKey(mount.volume, mount.path, mount.readOnly) : `${mount.index}`),
 		expected: (mount) => mountKey(mount.name, mount.mountPath, mount.readOnly ?? false),
 	});
-	const strange = wrong.some(({ volume }) => !isAddedVolume(volume));
+	const hasForeign = wrong.some(({ volume }) => !isAddedVolume(volume));
 	const operations = [
 		...removeAt(
 			path,
@@ -99,10 +102,12 @@ function volumeMounts({ found, expected }: Reconciled, path: string) {
 		),
 		...missing.map((mount) => add(`${path}/-`, mount)),
 	];
-	return strange ? { own: [], foreign: operations } : { own: operations };
+	return hasForeign ? { own: [], foreign: operations } : { own: operations };
 }
 
-const SECURITY_CHECKS: { readonly [K in Checked<typeof SECURITY_FIELDS>]: (found: unknown) => boolean } = {
+const SECURITY_CHECKS: {
+	readonly [K in CheckedFields<typeof SECURITY_FIELDS>]: (found: unknown) => boolean;
+} = {
 	capabilities: (found) => {
 		const { add: added, drop } = (found ?? {}) as { add?: unknown; drop?: unknown };
 		return isAbsent(added) && Array.isArray(drop) && drop.includes('ALL');
@@ -117,7 +122,7 @@ function typeOf(profile: unknown): string {
 	return typeof type === 'string' ? type : '';
 }
 
-function securityContext({ found, expected }: Reconciled, path: string) {
+function securityContext({ found, expected }: FetcherComparison, path: string) {
 	const now = found.raw['securityContext'] as Json | undefined | null;
 	const ours: V1SecurityContext = expected.securityContext ?? {};
 	if (now === undefined || now === null) return { own: [add(path, ours)] };
@@ -135,12 +140,12 @@ function securityContext({ found, expected }: Reconciled, path: string) {
 
 const DEFAULT_TERMINATION_PATH = '/dev/termination-log';
 
-function terminationMessagePath({ found }: Reconciled, path: string) {
+function terminationMessagePath({ found }: FetcherComparison, path: string) {
 	const now = found.raw['terminationMessagePath'];
 	return { own: [], foreign: now === DEFAULT_TERMINATION_PATH ? [] : unset(path, now) };
 }
 
-const CHECKS: { readonly [K in Checked<typeof FETCHER_FIELDS>]: Check } = {
+const CHECKS: { readonly [K in CheckedFields<typeof FETCHER_FIELDS>]: FieldCheck } = {
 	image,
 	env,
 	volumeMounts,
@@ -150,7 +155,7 @@ const CHECKS: { readonly [K in Checked<typeof FETCHER_FIELDS>]: Check } = {
 
 function operationsFor(
 	field: keyof V1Container,
-	reconciled: Reconciled,
+	reconciled: FetcherComparison,
 	path: string,
 ): { own: readonly Operation[]; foreign?: readonly Operation[] } {
 	const { rule } = FETCHER_FIELDS[field];
@@ -170,13 +175,13 @@ function operationsFor(
 }
 
 /** What must be changed in a container with a fetcher's name so that it is what injection would add now (ADR 40). */
-export function reconcileFetcher(reconciled: Reconciled): Change[] {
+export function reconcileFetcher(reconciled: FetcherComparison): PodChange[] {
 	const { name, index } = reconciled.found;
 	const at = `/spec/initContainers/${index}`;
 	return (Object.keys(FETCHER_FIELDS) as (keyof V1Container)[]).flatMap((field) => {
 		const { own, foreign = [] } = operationsFor(field, reconciled, `${at}/${field}`);
 		const operations = [...own, ...foreign];
 		if (operations.length === 0) return [];
-		return [{ what: `init container "${name}": ${field}`, foreign: foreign.length > 0, operations }];
+		return [{ part: `init container "${name}": ${field}`, foreign: foreign.length > 0, operations }];
 	});
 }

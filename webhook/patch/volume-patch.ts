@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { V1Volume } from '@kubernetes/client-node';
-import type { EarlierParts } from '../pod/earlier-injection.ts';
+import type { EarlierInjection } from '../pod/earlier-injection.ts';
 import type { Json } from '../pod/json.ts';
 import type { PodFacts } from '../pod/pod.ts';
 import { sameAmount } from '../pod/quantities.ts';
 import { add, type Operation, removeAt, replace } from './json-patch.ts';
-import type { Change } from './reconcile.ts';
+import type { PodChange } from './reconcile.ts';
 
 const LIST = '/spec/volumes';
 
@@ -32,10 +32,14 @@ function isSame(raw: Json, expected: V1Volume): boolean {
 }
 
 /** What must be changed in the pod's volumes: ours are as they should be, each once, and there are no others with such names. */
-export function volumeChanges(pod: PodFacts, parts: EarlierParts, expected: readonly V1Volume[]): Change[] {
+export function volumeChanges(
+	pod: PodFacts,
+	parts: EarlierInjection,
+	expected: readonly V1Volume[],
+): PodChange[] {
 	if (pod.volumes === undefined) return [change('volumes', [add(LIST, expected)])];
 	const missing = new Map(expected.map((volume) => [volume.name, volume]));
-	const replaced: Change[] = [];
+	const replaced: PodChange[] = [];
 	const stale: number[] = [];
 	for (const { name, index, raw } of parts.volumes) {
 		const volume = missing.get(name);
@@ -48,6 +52,6 @@ export function volumeChanges(pod: PodFacts, parts: EarlierParts, expected: read
 	return [...replaced, ...(rest.length === 0 ? [] : [change('volumes', rest)])];
 }
 
-function change(what: string, operations: readonly Operation[]): Change {
-	return { what, foreign: false, operations };
+function change(part: string, operations: readonly Operation[]): PodChange {
+	return { part, foreign: false, operations };
 }

@@ -4,7 +4,7 @@ import type { ContainerFacts, FileVariable, Mount } from './container.ts';
 import type { PodFacts, VolumeFacts } from './pod.ts';
 
 /** What an earlier injection added to one container of the application. */
-export interface PartsOfContainer {
+export interface InjectedIntoContainer {
 	readonly mounts: readonly Mount[];
 	readonly variables: readonly FileVariable[];
 	/** Where in the command a wrapper begins. */
@@ -12,20 +12,25 @@ export interface PartsOfContainer {
 }
 
 /** What bears the names of an earlier injection, whoever has put it there. */
-export interface EarlierParts {
+export interface EarlierInjection {
 	readonly fetchers: readonly ContainerFacts[];
 	readonly volumes: readonly VolumeFacts[];
-	readonly of: (container: ContainerFacts) => PartsOfContainer;
+	readonly of: (container: ContainerFacts) => InjectedIntoContainer;
 	/** The containers of the application that have any, as they came. */
-	readonly holders: readonly ContainerFacts[];
+	readonly containers: readonly ContainerFacts[];
 }
 
-const NONE: PartsOfContainer = { mounts: [], variables: [], wrappers: [] };
+const NONE: InjectedIntoContainer = { mounts: [], variables: [], wrappers: [] };
 
 /** Of a pod that was not injected before: whatever it has is its own. */
-export const NO_PARTS: EarlierParts = { fetchers: [], volumes: [], of: () => NONE, holders: [] };
+export const NO_EARLIER_INJECTION: EarlierInjection = {
+	fetchers: [],
+	volumes: [],
+	of: () => NONE,
+	containers: [],
+};
 
-function partsOf(container: ContainerFacts): PartsOfContainer {
+function partsOf(container: ContainerFacts): InjectedIntoContainer {
 	return {
 		mounts: (container.mounts ?? []).filter(({ volume }) => isAddedVolume(volume)),
 		variables: container.fromFiles.filter(({ volume }) => isAddedVolume(volume)),
@@ -36,7 +41,7 @@ function partsOf(container: ContainerFacts): PartsOfContainer {
 /** The container as it was before the injection. Indexes stay those of the pod as it came. */
 function without(
 	container: ContainerFacts,
-	{ mounts, variables, wrappers }: PartsOfContainer,
+	{ mounts, variables, wrappers }: InjectedIntoContainer,
 ): ContainerFacts {
 	const taken = new Set<Mount | FileVariable>([...mounts, ...variables]);
 	const indexes = new Set(variables.map(({ index }) => index));
@@ -51,12 +56,15 @@ function without(
 }
 
 /** Tells what an earlier injection added to a pod from the rest of it, which is what a plan is made for. */
-export function takeOut(pod: PodFacts): { readonly pod: PodFacts; readonly parts: EarlierParts } {
+export function separateInjection(pod: PodFacts): {
+	readonly pod: PodFacts;
+	readonly parts: EarlierInjection;
+} {
 	const inits = pod.initContainers ?? [];
 	const fetchers = inits.filter(({ raw }) => raw !== undefined);
 	const others = [...pod.containers, ...inits.filter(({ raw }) => raw === undefined)];
 	const found = new Map(others.map((container) => [keyOf(container), partsOf(container)]));
-	const of = (container: ContainerFacts): PartsOfContainer => found.get(keyOf(container)) ?? NONE;
+	const of = (container: ContainerFacts): InjectedIntoContainer => found.get(keyOf(container)) ?? NONE;
 	const bare = (container: ContainerFacts): ContainerFacts => without(container, of(container));
 	return {
 		pod: {
@@ -69,13 +77,13 @@ export function takeOut(pod: PodFacts): { readonly pod: PodFacts; readonly parts
 			fetchers,
 			volumes: (pod.volumes ?? []).filter(({ name }) => isAddedVolume(name)),
 			of,
-			holders: others.filter((container) => hasParts(of(container))),
+			containers: others.filter((container) => hasParts(of(container))),
 		},
 	};
 }
 
 /** How many parts these are. */
-export function countOf({ fetchers, volumes, holders, of }: EarlierParts): number {
+export function countParts({ fetchers, volumes, containers: holders, of }: EarlierInjection): number {
 	return holders.reduce((sum, holder) => {
 		const { mounts, variables, wrappers } = of(holder);
 		return sum + mounts.length + variables.length + wrappers.length;
@@ -86,6 +94,6 @@ function keyOf({ list, index }: ContainerFacts): string {
 	return `${list}/${index}`;
 }
 
-function hasParts({ mounts, variables, wrappers }: PartsOfContainer): boolean {
+function hasParts({ mounts, variables, wrappers }: InjectedIntoContainer): boolean {
 	return mounts.length + variables.length + wrappers.length > 0;
 }

@@ -40,7 +40,7 @@ export interface PodFacts {
 }
 
 /** Twice what the API server takes as all annotations of an object together: it checks that after us. */
-const MOST_ANNOTATIONS = 512 * 1024;
+const MAX_ANNOTATIONS = 512 * 1024;
 
 /** The annotations under our prefix, in capitals or not. Those of others are not looked at: there may be hundreds of thousands. */
 function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined {
@@ -54,9 +54,9 @@ function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined 
 		ours.set(name, value);
 		size += name.length + value.length;
 	}
-	if (size > MOST_ANNOTATIONS)
+	if (size > MAX_ANNOTATIONS)
 		throw new Malformed(
-			`metadata.annotations has more than ${MOST_ANNOTATIONS} characters under ${ANNOTATION_PREFIX}`,
+			`metadata.annotations has more than ${MAX_ANNOTATIONS} characters under ${ANNOTATION_PREFIX}`,
 		);
 	return ours;
 }
@@ -132,7 +132,7 @@ function facts(pod: unknown, annotations: PodFacts['annotations']): PodFacts {
 }
 
 /** Gives what a reader of JSON gives, or the message of what is malformed. */
-function attempt<T>(read: () => T): Result<T> {
+function catchMalformed<T>(read: () => T): Result<T> {
 	try {
 		return ok(read());
 	} catch (error) {
@@ -143,7 +143,7 @@ function attempt<T>(read: () => T): Result<T> {
 
 /** The annotations of a pod, as decoded from JSON, under our prefix; nothing else of it is looked at. Undefined when it has no map of them. */
 export function podAnnotations(pod: unknown): Result<ReadonlyMap<string, string> | undefined> {
-	return attempt(() => annotationsOf(object(object(pod, 'the pod')['metadata'], 'metadata')));
+	return catchMalformed(() => annotationsOf(object(object(pod, 'the pod')['metadata'], 'metadata')));
 }
 
 /**
@@ -154,5 +154,5 @@ export function podAnnotations(pod: unknown): Result<ReadonlyMap<string, string>
  * @param annotations what `podAnnotations` has found
  */
 export function podFacts(pod: unknown, annotations: PodFacts['annotations']): Result<PodFacts> {
-	return attempt(() => facts(pod, annotations));
+	return catchMalformed(() => facts(pod, annotations));
 }

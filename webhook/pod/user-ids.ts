@@ -4,23 +4,23 @@ import { type Rejection, reject } from '../admission/rejection.ts';
 import type { ContainerFacts } from './container.ts';
 
 /** Who the fetcher runs as for some containers: their files are 0600, so only that user can read them. */
-export interface Identity {
+export interface UserIds {
 	readonly user: number;
 	readonly group: number;
 }
 
 /** Containers that can share one volume, because one user reads it. */
 export interface Readers {
-	readonly identity: Identity;
+	readonly userIds: UserIds;
 	readonly containers: readonly ContainerFacts[];
 }
 
 /** Where a container's user and group come from when it does not say. */
-export interface IdentityDefaults {
+export interface UserIdDefaults {
 	readonly podUser: number | undefined;
 	readonly podGroup: number | undefined;
-	readonly askedUser: number | undefined;
-	readonly askedGroup: number | undefined;
+	readonly annotatedUser: number | undefined;
+	readonly annotatedGroup: number | undefined;
 	/** The setting's, for pods in which nobody says it. */
 	readonly user: number;
 }
@@ -46,39 +46,42 @@ function unreadable(container: ContainerFacts): Rejection {
  */
 export function groupByUser(
 	containers: readonly ContainerFacts[],
-	defaults: IdentityDefaults,
+	defaults: UserIdDefaults,
 ): Result<Grouping, Rejection> {
-	const groups = new Map<number, { identity: Identity; containers: ContainerFacts[] }>();
+	const groups = new Map<number, { userIds: UserIds; containers: ContainerFacts[] }>();
 	const guessed: string[] = [];
 	for (const container of containers) {
-		const said = container.user ?? defaults.podUser;
-		if (said === ROOT && !container.overridesFileModes) return err(unreadable(container));
-		if (said === undefined && defaults.askedUser === undefined) guessed.push(container.name);
-		const identity = identityFor(container, said, defaults);
-		const known = groups.get(identity.user);
-		if (known === undefined) groups.set(identity.user, { identity, containers: [container] });
-		else known.containers.push(container);
+		const declaredUser = container.user ?? defaults.podUser;
+		if (declaredUser === ROOT && !container.overridesFileModes) return err(unreadable(container));
+		if (declaredUser === undefined && defaults.annotatedUser === undefined) guessed.push(container.name);
+		const userIds = userIdsFor(container, declaredUser, defaults);
+		const group = groups.get(userIds.user);
+		if (group === undefined) groups.set(userIds.user, { userIds, containers: [container] });
+		else group.containers.push(container);
 	}
 	return ok({
 		readers: [...groups.values()],
-		warnings: guessed.length === 0 ? [] : [imageDecides(guessed, defaults.user)],
+		warnings: guessed.length === 0 ? [] : [imageUserWarning(guessed, defaults.user)],
 	});
 }
 
-function identityFor(
+function userIdsFor(
 	container: ContainerFacts,
-	said: number | undefined,
-	defaults: IdentityDefaults,
-): Identity {
-	const user = said === undefined || said === ROOT ? (defaults.askedUser ?? defaults.user) : said;
-	return { user, group: container.group ?? defaults.podGroup ?? defaults.askedGroup ?? user };
+	declaredUser: number | undefined,
+	defaults: UserIdDefaults,
+): UserIds {
+	const user =
+		declaredUser === undefined || declaredUser === ROOT
+			? (defaults.annotatedUser ?? defaults.user)
+			: declaredUser;
+	return { user, group: container.group ?? defaults.podGroup ?? defaults.annotatedGroup ?? user };
 }
 
-const LISTED = 5;
+const MAX_LISTED = 5;
 
 /** The image's USER is out of the webhook's sight, so this cannot be checked, only said. */
-function imageDecides(containers: readonly string[], user: number): string {
-	const listed = containers.slice(0, LISTED).map(quoted).join(', ');
-	const more = containers.length > LISTED ? ` and ${containers.length - LISTED} more` : '';
+function imageUserWarning(containers: readonly string[], user: number): string {
+	const listed = containers.slice(0, MAX_LISTED).map(quoted).join(', ');
+	const more = containers.length > MAX_LISTED ? ` and ${containers.length - MAX_LISTED} more` : '';
 	return `the image of ${listed}${more} must run as UID ${user} to read its secrets: if it does not, set runAsUser`;
 }

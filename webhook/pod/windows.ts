@@ -51,8 +51,8 @@ function selectsWindows(spec: Json): boolean {
 /** What a `securityContext` says about host processes; undefined where it says nothing. */
 function hostProcess(value: unknown, path: string): boolean | undefined {
 	const options = object(object(value, path)['windowsOptions'], `${path}.windowsOptions`);
-	const said = options['hostProcess'];
-	return typeof said === 'boolean' ? said : undefined;
+	const own = options['hostProcess'];
+	return typeof own === 'boolean' ? own : undefined;
 }
 
 /** Whether a container is a host process, which only Windows has. What the container says wins over what the pod says. */

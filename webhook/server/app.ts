@@ -22,7 +22,7 @@ export interface AppParts extends MutateParts {
 	/** Undefined when the webhook can take calls, else why it cannot. */
 	readonly notReady: () => string | undefined;
 	/** Bytes of all bodies that are being read at a time; 32 MiB unless given. */
-	readonly mostReading?: number | undefined;
+	readonly maxReading?: number | undefined;
 	/** Who may call `/mutate`; undefined: anybody. */
 	readonly callers?: ClientAuth | undefined;
 }
@@ -31,7 +31,7 @@ export interface AppParts extends MutateParts {
 const BODY_LIMIT = 7 * 1024 * 1024;
 
 /** For all bodies together. The API server's are a few KiB long, and read within a millisecond. */
-const MOST_READING = 32 * 1024 * 1024;
+const MAX_READING = 32 * 1024 * 1024;
 
 /** What each path takes, as the header Allow says it. */
 const METHODS = {
@@ -46,7 +46,7 @@ export function createApp(parts: AppParts): Express {
 	const app = express();
 	app.disable('x-powered-by');
 	app.disable('etag');
-	const limitBody = limitBodies(parts.mostReading ?? MOST_READING);
+	const limitBody = limitBodies(parts.maxReading ?? MAX_READING);
 	// First of all routes and each step in one route, for every step of the router costs a review some microseconds.
 	const every = [
 		measured(parts.metrics),
@@ -76,7 +76,7 @@ export function createApp(parts: AppParts): Express {
 	app.use((_request, response) =>
 		refuse(response, 404, 'only POST /mutate, GET /healthz, GET /readyz and GET /metrics exist here'),
 	);
-	app.use(failed(parts.log));
+	app.use(handleErrors(parts.log));
 	return app;
 }
 
@@ -88,11 +88,11 @@ function notAllowed(response: Response, path: keyof typeof METHODS): void {
 /** Measures every call, however it ends; a call that the client gave up counts as well. */
 function measured(metrics: Metrics): RequestHandler {
 	return (_request, response, next) => {
-		const over = metrics.called();
+		const over = metrics.startCall();
 		response.once('close', () => {
 			over();
-			if (!response.writableFinished) metrics.failed('aborted');
-			else if (response.statusCode >= 400) metrics.failed(response.statusCode);
+			if (!response.writableFinished) metrics.recordFailure('aborted');
+			else if (response.statusCode >= 400) metrics.recordFailure(response.statusCode);
 		});
 		next();
 	};
@@ -104,7 +104,7 @@ const CALLER_ERRORS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** What body-parser and express raise carries a status; anything else is a defect, and the API server hears no more of it than that. */
-function failed(log: Logger): ErrorRequestHandler {
+function handleErrors(log: Logger): ErrorRequestHandler {
 	return (error: unknown, _request, response, _next) => {
 		const status = error instanceof Error && 'status' in error ? Number(error.status) : 500;
 		const known = CALLER_ERRORS.get(status);

@@ -30,9 +30,9 @@ export function requireClientCertificate(callers: ClientAuth, refuse: Refuse): R
 }
 
 type Refuse = (response: Response, status: number, message: string) => void;
-type Problem = readonly [status: number, message: string];
+type AuthProblem = readonly [status: number, message: string];
 
-const NO_CERTIFICATE: Problem = [
+const NO_CERTIFICATE: AuthProblem = [
 	401,
 	'a client certificate is needed to call /mutate (ENVTIER_CLIENT_CA), and none was shown',
 ];
@@ -41,7 +41,7 @@ const NO_CERTIFICATE: Problem = [
  * `authorized` speaks of a verification, also of one that a resumed session remembers; that there is a certificate at all is looked
  * at by itself, so that no session without one can ever pass for verified.
  */
-function callerProblem(socket: TLSSocket, { names }: ClientAuth): Problem | undefined {
+function callerProblem(socket: TLSSocket, { names }: ClientAuth): AuthProblem | undefined {
 	const certificate = socket.getPeerCertificate();
 	// Without a certificate it is an empty object, or null once the connection is gone.
 	if (!certificate?.raw) return NO_CERTIFICATE;

@@ -6,7 +6,7 @@ const REJECTED =
 	/ALERT_(?:BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_(?:EXPIRED|UNKNOWN|REVOKED)|UNSUPPORTED_CERTIFICATE)$/;
 
 /** Milliseconds between two lines: anybody can fail handshakes. */
-const EVERY = 60_000;
+const LOG_INTERVAL = 60_000;
 
 /** How the certificate is kept: what renews it differs. */
 export type CertificateKind = 'files' | 'self';
@@ -31,9 +31,9 @@ export function handshakeLog(
 	source: CertificateSource,
 	kind: CertificateKind,
 	log: Logger,
-	every = EVERY,
+	every = LOG_INTERVAL,
 ): (error: Error, address: string) => void {
-	let told = Number.NEGATIVE_INFINITY;
+	let lastLogged = Number.NEGATIVE_INFINITY;
 	let failures = 0;
 	return (error, address) => {
 		const code = 'code' in error ? String(error.code) : '';
@@ -42,8 +42,8 @@ export function handshakeLog(
 			return;
 		}
 		failures += 1;
-		if (performance.now() - told < every) return;
-		told = performance.now();
+		if (performance.now() - lastLogged < every) return;
+		lastLogged = performance.now();
 		const { notBefore, notAfter } = source.current();
 		const valid = isValidAt(source.current(), new Date());
 		log.warn(

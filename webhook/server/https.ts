@@ -3,7 +3,7 @@ import type { Express } from 'express';
 import type { Result } from '../../contract/result.ts';
 import type { ServerLimits } from '../../lib/http/limits.ts';
 import { type Running, startServer } from '../../lib/http/server.ts';
-import type { CertificateSource, Pair } from '../../lib/tls/certificate-source.ts';
+import type { CertificateSource, ServingCertificate } from '../../lib/tls/certificate-source.ts';
 import type { ClientAuth } from './client-auth.ts';
 
 /** What differs from the limits of every server: the API server gives a call 5 s and keeps its connections. */
@@ -14,7 +14,10 @@ const LIMITS: Partial<ServerLimits> = {
 	connections: 2000,
 };
 
-function context({ certificate, key }: Pair, clientCa: string | undefined): SecureContextOptions {
+function context(
+	{ certificate, key }: ServingCertificate,
+	clientCa: string | undefined,
+): SecureContextOptions {
 	const own: SecureContextOptions = { cert: certificate, key };
 	return clientCa === undefined ? own : { ...own, ca: clientCa };
 }

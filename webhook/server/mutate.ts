@@ -15,22 +15,22 @@ export interface MutateParts {
 	/** For a pod in this namespace. Asked anew for every call: what is known of the cluster changes while the process runs. */
 	readonly settings: (namespace: string) => InjectionSettings;
 	/** Resolves when the namespace is known, when that has been waited for long enough, or when `signal` is aborted. */
-	readonly namespaceSeen: (namespace: string, signal: AbortSignal) => Promise<void>;
+	readonly namespaceKnown: (namespace: string, signal: AbortSignal) => Promise<void>;
 	/** Hears of every decision once it is answered; takes no time and never fails. `address` is the caller's. */
-	readonly decided: (request: AdmissionRequest, decision: Decision, address: string) => void;
+	readonly onDecision: (request: AdmissionRequest, decision: Decision, address: string) => void;
 	readonly log: Logger;
 	readonly metrics: Metrics;
 	/** Reviews that wait for news of their namespace at a time; 200 with 16 MiB unless given. */
-	readonly mostWaiting?: WaitLimits | undefined;
+	readonly maxWaiting?: WaitLimits | undefined;
 	/** Answers that are not read yet; 32 MiB, 10 s each, unless given. */
-	readonly mostUnsent?: AnswerLimits | undefined;
+	readonly maxUnsent?: AnswerLimits | undefined;
 }
 
 /** The API server sends a handful of reviews for a new namespace before the news of it arrives. */
-const MOST_WAITING: WaitLimits = { reviews: 200, bytes: 16 * 1024 * 1024 };
+const MAX_WAITING: WaitLimits = { reviews: 200, bytes: 16 * 1024 * 1024 };
 
 /** The API server reads its answers at once, and gives a call 5 s in all. */
-const MOST_UNSENT: AnswerLimits = { bytes: 32 * 1024 * 1024, time: 10_000 };
+const MAX_UNSENT: AnswerLimits = { bytes: 32 * 1024 * 1024, time: 10_000 };
 
 interface Serving extends MutateParts {
 	readonly wait: Wait;
@@ -43,8 +43,8 @@ export function mutateHandler(
 ): (request: Request, response: Response) => Promise<void> | undefined {
 	const serving: Serving = {
 		...parts,
-		wait: limitWaiting(parts.mostWaiting ?? MOST_WAITING),
-		limitAnswer: limitAnswers(parts.mostUnsent ?? MOST_UNSENT),
+		wait: limitWaiting(parts.maxWaiting ?? MAX_WAITING),
+		limitAnswer: limitAnswers(parts.maxUnsent ?? MAX_UNSENT),
 	};
 	return (request, response) => mutate(serving, request, response);
 }
@@ -68,12 +68,12 @@ function mutate(parts: Serving, request: Request, response: Response): Promise<v
 }
 
 /** A review and what happens to its pod. */
-interface Decided {
+interface DecidedReview {
 	readonly review: AdmissionRequest;
 	readonly decision: Decision;
 }
 
-function decide({ settings }: MutateParts, body: Buffer): Result<Decided> {
+function decide({ settings }: MutateParts, body: Buffer): Result<DecidedReview> {
 	const review = decodeReview(body);
 	if (!review.ok) return review;
 	return ok({ review: review.value, decision: admit(review.value, settings(review.value.namespace)) });
@@ -98,14 +98,14 @@ async function decideLater(
 	const waited = await parts.wait({
 		length: body.length,
 		gone: gone.signal,
-		until: (signal) => parts.namespaceSeen(namespace, signal),
+		until: (signal) => parts.namespaceKnown(namespace, signal),
 	});
 	if (response.closed) return;
 	if (waited) finish(parts, response, decide(parts, body));
 	else refuse(response, 503, 'too many reviews wait for news of their namespaces: try again');
 }
 
-function finish(parts: Serving, response: Response, decided: Result<Decided>): void {
+function finish(parts: Serving, response: Response, decided: Result<DecidedReview>): void {
 	const { log, metrics } = parts;
 	if (!decided.ok) {
 		log.warn({ problem: decided.error }, 'call refused');
@@ -113,10 +113,10 @@ function finish(parts: Serving, response: Response, decided: Result<Decided>): v
 		return;
 	}
 	const { review, decision } = decided.value;
-	metrics.decided(decision);
+	metrics.recordDecision(decision);
 	logDecision(log, review, decision);
 	answer(parts, response, encodeReview(review.uid, decision));
-	parts.decided(review, decision, response.req.socket.remoteAddress ?? '');
+	parts.onDecision(review, decision, response.req.socket.remoteAddress ?? '');
 }
 
 /** Headers and body in one write, for each write is a TLS record and a system call of its own: express would make two. */

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { BACKDATED_MS } from '../../../pki/authority.ts';
-import { takesUp } from '../../../webhook/certificates/self-managed/adoption.ts';
-import { type Decision, decide, dueAt } from '../../../webhook/certificates/self-managed/decide.ts';
+import { shouldAdopt } from '../../../webhook/certificates/self-managed/adoption.ts';
+import { decide, dueAt, type ReconcileStep } from '../../../webhook/certificates/self-managed/decide.ts';
 import {
 	NO_OBSERVATIONS,
 	type Observations,
 	observe,
 } from '../../../webhook/certificates/self-managed/observations.ts';
 import type {
-	KnownCertificate,
-	Signer,
-	State,
+	CertificateInfo,
+	CertificateState,
+	SigningCa,
 	Trust,
 } from '../../../webhook/certificates/self-managed/state.ts';
 
@@ -20,25 +20,25 @@ const NOW = 1_800_000_000_000;
 const POLICY = { leafLife: 90 * DAY, caLife: 720 * DAY, settle: SETTLE, jitter: 0 };
 
 /** A certificate of this life in days that was made so many days ago. */
-const known = (id: string, life: number, age: number): KnownCertificate => ({
+const known = (id: string, life: number, age: number): CertificateInfo => ({
 	id,
 	from: NOW - age * DAY - BACKDATED_MS,
 	until: NOW + (life - age) * DAY,
 });
-const ca = (id: string, age: number, signs = true): Signer => ({ ...known(id, 720, age), signs });
-const leaf = (age: number): KnownCertificate => known('leaf', 90, age);
+const ca = (id: string, age: number, signs = true): SigningCa => ({ ...known(id, 720, age), hasKey: signs });
+const leaf = (age: number): CertificateInfo => known('leaf', 90, age);
 
-const NOTHING: State = { current: undefined, next: undefined, leaf: undefined, retired: [] };
-const WELL: State = { ...NOTHING, current: ca('one', 10), leaf: leaf(10) };
-const ROLLING: State = { ...WELL, current: ca('one', 481), next: ca('two', 0) };
+const NOTHING: CertificateState = { current: undefined, next: undefined, leaf: undefined, retired: [] };
+const WELL: CertificateState = { ...NOTHING, current: ca('one', 10), leaf: leaf(10) };
+const ROLLING: CertificateState = { ...WELL, current: ca('one', 481), next: ca('two', 0) };
 
 interface Case {
-	readonly state: State;
+	readonly state: CertificateState;
 	/** Undefined: there is no webhook configuration. */
 	readonly trust?: Trust | undefined;
 	/** For how long it has been as it is. */
 	readonly lasting?: number;
-	readonly secret: Decision['secret'];
+	readonly secret: ReconcileStep['secret'];
 	/** Ids in the caBundle from now on; undefined: left as it is. */
 	readonly trusts?: readonly string[];
 }
@@ -192,12 +192,12 @@ test.each(Object.entries(CASES))('%s', (_, given) => {
 });
 
 describe('when it decides again', () => {
-	const again = (state: State, trust: Trust, lasting = 0): number =>
+	const again = (state: CertificateState, trust: Trust, lasting = 0): number =>
 		decide({ state, trust, now: NOW }, seenFor(lasting, { state, trust, secret: undefined }), 0, POLICY)
-			.again;
+			.recheckAfter;
 
 	test('when a certificate comes due', () => {
-		const due: State = { ...WELL, leaf: leaf(60 - 60_000 / DAY) };
+		const due: CertificateState = { ...WELL, leaf: leaf(60 - 60_000 / DAY) };
 		expect(again(due, [[ca('one', 10)]], SETTLE)).toBeLessThanOrEqual(60_001);
 	});
 
@@ -243,6 +243,6 @@ describe('what a replica shows', () => {
 		['the same one as before', of('a', 'one', 10), of('a', 'one', 10), trusting('one'), false],
 		['a newer one where nobody calls', of('a', 'one', 60), of('b', 'two', 0), undefined, true],
 	] as const)('%s', (_, shown, stored, trust, taken) => {
-		expect(takesUp(shown, stored, trust, NOW)).toBe(taken);
+		expect(shouldAdopt(shown, stored, trust, NOW)).toBe(taken);
 	});
 });

@@ -32,14 +32,14 @@ beforeAll(async () => {
 describe('the Secret', () => {
 	test('with a CA that signs nothing yet', () => {
 		const { state, problems } = stored(prepared);
-		expect(state).toMatchObject({ current: undefined, next: { signs: true }, leaf: undefined, retired: [] });
+		expect(state).toMatchObject({ current: undefined, next: { hasKey: true }, leaf: undefined, retired: [] });
 		expect(problems).toEqual([]);
 	});
 
 	test('with its first certificate, which holds from an hour ago for as long as it was asked to', () => {
 		const { state, pair, problems } = stored(first);
 		expect(state.next).toBeUndefined();
-		expect(state.current).toMatchObject({ id: stored(prepared).state.next?.id, signs: true });
+		expect(state.current).toMatchObject({ id: stored(prepared).state.next?.id, hasKey: true });
 		expect(state.leaf).toMatchObject({ from: later(-1).getTime(), until: later(3).getTime() });
 		expect(pair?.certificate).toBe(first['tls.crt']);
 		expect(problems).toEqual([]);
@@ -49,7 +49,7 @@ describe('the Secret', () => {
 		const { state } = stored(rolling);
 		expect(state.current).toEqual(stored(first).state.current);
 		expect(state.leaf).toEqual(stored(first).state.leaf);
-		expect(state.next?.signs).toBe(true);
+		expect(state.next?.hasKey).toBe(true);
 	});
 
 	test('after the successor took over, nothing that the old CA signed still holding', () => {
@@ -104,7 +104,7 @@ describe('what cannot be used counts as absent, and the log hears why', () => {
 		const other = await makeAuthority();
 		for (const key of [other.keyPem, 'rubbish', '']) {
 			const { state, problems } = stored({ ...first, 'ca.key': key });
-			expect(state.current?.signs).toBe(false);
+			expect(state.current?.hasKey).toBe(false);
 			// What it signed before is as good as ever.
 			expect(state.leaf).toBeDefined();
 			expect(problems).toEqual(['ca.key does not hold the private key of ca.crt']);

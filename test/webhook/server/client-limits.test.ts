@@ -67,7 +67,7 @@ describe('a crowd of bodies', () => {
 	const PART = 200 * KIB;
 
 	test('that never end: the oldest are cut, and newcomers are answered', async () => {
-		await using server = await startServer({}, { mostReading: MOST });
+		await using server = await startServer({}, { maxReading: MOST });
 		for (let i = 0; i < 6; i += 1) {
 			const socket = kept(await open(server));
 			socket.write(head(PART + 1) + ' '.repeat(PART));
@@ -79,7 +79,7 @@ describe('a crowd of bodies', () => {
 	});
 
 	test('one body that is longer than all may be is read when it is alone', async () => {
-		await using server = await startServer({}, { mostReading: 10 * KIB });
+		await using server = await startServer({}, { maxReading: 10 * KIB });
 		await isAnswered(server, GOOD + ' '.repeat(PART));
 	});
 });

@@ -17,7 +17,7 @@ const body = (namespace: string): string => JSON.stringify(review(podOf(), { nam
 
 /** A server whose reviews wait until `arrive` says that their namespace is known. */
 async function waitingServer(mostWaiting?: { reviews: number; bytes: number }) {
-	const server = await startServer({}, { mostWaiting });
+	const server = await startServer({}, { maxWaiting: mostWaiting });
 	server.use(UNKNOWN);
 	const waiting = new Map<string, () => void>();
 	server.whenSeen(

@@ -3,7 +3,7 @@ import fc, { type Arbitrary } from 'fast-check';
 import { STATUS_ANNOTATION } from '../../../webhook/annotations/annotations.ts';
 import { isAddedVolume, isFetcherName } from '../../../webhook/pod/added-names.ts';
 import type { ContainerFacts } from '../../../webhook/pod/container.ts';
-import { type EarlierParts, takeOut } from '../../../webhook/pod/earlier-injection.ts';
+import { type EarlierInjection, separateInjection } from '../../../webhook/pod/earlier-injection.ts';
 import { podAnnotations, podFacts } from '../../../webhook/pod/pod.ts';
 import { type ArbitraryContainer, type ArbitraryPod, anyJson, askingPods } from './arbitrary-pods.ts';
 
@@ -123,7 +123,7 @@ export const forgedPods = (inject: (pod: ArbitraryPod) => V1Pod | undefined): Ar
 			forge(((injected ? inject(pod) : undefined) as ArbitraryPod | undefined) ?? pod, forgery),
 		);
 
-function withoutParts(pod: V1Pod, parts: EarlierParts, { list, index }: ContainerFacts): void {
+function withoutParts(pod: V1Pod, parts: EarlierInjection, { list, index }: ContainerFacts): void {
 	const container = pod.spec?.[list]?.[index];
 	const { mounts, variables, wrappers } = parts.of({ list, index } as ContainerFacts);
 	for (const mounted of mounts.toReversed()) container?.volumeMounts?.splice(mounted.index, 1);
@@ -137,9 +137,9 @@ export function stripped(forged: ArbitraryPod): V1Pod {
 	const annotations = podAnnotations(forged);
 	const facts = podFacts(forged, annotations.ok ? annotations.value : undefined);
 	if (!facts.ok) throw new Error(facts.error);
-	const { parts } = takeOut(facts.value);
+	const { parts } = separateInjection(facts.value);
 	delete pod.metadata?.annotations?.[STATUS_ANNOTATION];
-	for (const holder of parts.holders) withoutParts(pod, parts, holder);
+	for (const holder of parts.containers) withoutParts(pod, parts, holder);
 	const { spec } = pod;
 	if (spec?.initContainers)
 		spec.initContainers = spec.initContainers.filter(({ name }) => !isFetcherName(name));

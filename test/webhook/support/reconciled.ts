@@ -1,6 +1,6 @@
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import { STATUS_ANNOTATION } from '../../../webhook/annotations/annotations.ts';
-import { FETCHER_FIELDS, isDeciding, SECURITY_FIELDS } from '../../../webhook/patch/fetcher-fields.ts';
+import { controlsFetcher, FETCHER_FIELDS, SECURITY_FIELDS } from '../../../webhook/patch/fetcher-fields.ts';
 import { isAddedVolume, isFetcherName } from '../../../webhook/pod/added-names.ts';
 
 const byText = (a: unknown, b: unknown): number => JSON.stringify(a).localeCompare(JSON.stringify(b));
@@ -30,7 +30,7 @@ function ofFetcher(container: V1Container): object {
 	const part = Object.entries(container).filter(([name]) => !kept(FETCHER_FIELDS, name) && name !== 'image');
 	return given({
 		...Object.fromEntries(part),
-		env: (container.env ?? []).filter(({ name }) => isDeciding(name)).sort(byText),
+		env: (container.env ?? []).filter(({ name }) => controlsFetcher(name)).sort(byText),
 		volumeMounts: (container.volumeMounts ?? [])
 			.filter(({ name }) => isAddedVolume(name))
 			.map(({ readOnly = false, ...mount }) => given({ ...mount, readOnly }))

@@ -33,7 +33,7 @@ const LOOK = 20;
 /** Starts it on a free port of the loopback address. */
 export async function startServer(
 	limits: Parameters<typeof serve>[3] = {},
-	parts: Pick<AppParts, 'callers' | 'mostReading' | 'mostWaiting' | 'mostUnsent'> = {},
+	parts: Pick<AppParts, 'callers' | 'maxReading' | 'maxWaiting' | 'maxUnsent'> = {},
 ): Promise<TestServer> {
 	const authority = await makeAuthority();
 	const files = await kubeletVolume(await authority.issue());
@@ -46,7 +46,7 @@ export async function startServer(
 	const certificates = opened.value;
 	let current = settings().injection;
 	const refusals: { request: AdmissionRequest; rejection: Rejection }[] = [];
-	let namespaceSeen: AppParts['namespaceSeen'] = () => Promise.resolve();
+	let namespaceSeen: AppParts['namespaceKnown'] = () => Promise.resolve();
 	let reason: string | undefined;
 	const notReady = (): string | undefined => reason;
 	const metrics = createMetrics({
@@ -57,8 +57,8 @@ export async function startServer(
 	});
 	const app = createApp({
 		settings: () => current,
-		namespaceSeen: (namespace, signal) => namespaceSeen(namespace, signal),
-		decided: (request, decision) => {
+		namespaceKnown: (namespace, signal) => namespaceSeen(namespace, signal),
+		onDecision: (request, decision) => {
 			if (decision.kind === 'reject') refusals.push({ request, rejection: decision });
 		},
 		log: logs.log,

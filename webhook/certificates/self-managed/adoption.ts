@@ -1,8 +1,8 @@
-import { holds, type KnownCertificate, type Trust, trusts } from './state.ts';
+import { type CertificateInfo, isValid, type Trust, trusts } from './state.ts';
 
 /** A serving certificate and the CA that signed it. */
-export interface Signed {
-	readonly leaf: KnownCertificate;
+export interface SignedLeaf {
+	readonly leaf: CertificateInfo;
 	/** Of the CA. */
 	readonly caId: string;
 }
@@ -11,13 +11,13 @@ export interface Signed {
  * Whether a replica that shows `shown` is to show `stored` from now on. A good certificate gives way only to one that API servers trust; where there is no good one,
  * any that holds is better.
  */
-export function takesUp(
-	shown: Signed | undefined,
-	stored: Signed,
+export function shouldAdopt(
+	shown: SignedLeaf | undefined,
+	stored: SignedLeaf,
 	trust: Trust | undefined,
 	now: number,
 ): boolean {
-	if (stored.leaf.id === shown?.leaf.id || !holds(stored.leaf, now)) return false;
-	if (shown === undefined || !holds(shown.leaf, now) || trust === undefined) return true;
+	if (stored.leaf.id === shown?.leaf.id || !isValid(stored.leaf, now)) return false;
+	if (shown === undefined || !isValid(shown.leaf, now) || trust === undefined) return true;
 	return trusts(trust, stored.caId) || !trusts(trust, shown.caId);
 }

@@ -1,5 +1,5 @@
 import { type KeyPair, makeAuthority, openAuthority, validityFrom } from '../../../pki/authority.ts';
-import type { Policy, SecretAction } from './decide.ts';
+import type { RotationPolicy, SecretAction } from './decide.ts';
 import {
 	type Data,
 	type DecodedSecret,
@@ -16,13 +16,13 @@ const SERVICE = 'envtier-webhook';
 export async function applyAction(
 	action: SecretAction,
 	data: Data,
-	stored: DecodedSecret,
+	decoded: DecodedSecret,
 	names: readonly string[],
-	policy: Policy,
+	policy: RotationPolicy,
 	now: Date,
 ): Promise<Data> {
 	// Names that another replica asked for stay: two that are configured differently, as while a Deployment rolls, must not take turns.
-	const all = [...new Set([...names, ...stored.names])];
+	const all = [...new Set([...names, ...decoded.names])];
 	const leafOf = async (ca: KeyPair, caEnds = Number.POSITIVE_INFINITY): Promise<KeyPair> => {
 		const { notBefore, notAfter } = validityFrom(now, policy.leafLife);
 		const authority = await openAuthority(SERVICE, ca);
@@ -34,11 +34,11 @@ export async function applyAction(
 			return withNext(data, { certPem: authority.certPem, keyPem: await authority.exportKey() });
 		}
 		case 'promote':
-			if (stored.next === undefined) throw new Error('there is no next CA to promote');
-			return withPromoted(data, stored.next, await leafOf(stored.next, stored.state.next?.until), now);
+			if (decoded.next === undefined) throw new Error('there is no next CA to promote');
+			return withPromoted(data, decoded.next, await leafOf(decoded.next, decoded.state.next?.until), now);
 		case 'renew':
-			if (stored.current === undefined) throw new Error('there is no CA to renew with');
-			return withLeaf(data, await leafOf(stored.current, stored.state.current?.until));
+			if (decoded.current === undefined) throw new Error('there is no CA to renew with');
+			return withLeaf(data, await leafOf(decoded.current, decoded.state.current?.until));
 		case 'tidy':
 			return withoutEnded(data, now);
 		default:

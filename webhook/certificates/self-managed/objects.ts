@@ -1,54 +1,54 @@
 import type { V1MutatingWebhookConfiguration, V1Secret } from '@kubernetes/client-node';
 import { readable } from '../../../pki/bundle.ts';
-import { type Data, KEYS, validityOf } from './secret-codec.ts';
+import { certificateInfo, type Data, KEYS } from './secret-codec.ts';
 import type { Trust } from './state.ts';
 
 /** The label that tells our Secret from those of others, which are never written to. */
 const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'envtier-webhook' } as const;
 
 /** The Secret as the API server has it. */
-export interface SecretSeen {
+export interface ObservedSecret {
 	/** Undefined when there is none. */
 	readonly object: V1Secret | undefined;
 	/** Its keys of ours, decoded. */
 	readonly data: Data;
 	/** Why it must not be written to, if so. */
-	readonly foreign: string | undefined;
+	readonly writeProblem: string | undefined;
 }
 
-const OURS: readonly string[] = Object.values(KEYS);
+const OWN_KEYS: readonly string[] = Object.values(KEYS);
 /** The type of a Secret that is none of Kubernetes' own kinds. */
-const PLAIN = 'Opaque';
+const OPAQUE = 'Opaque';
 
 /** Decodes the Secret, or its absence. One that holds nothing and is meant for nothing particular may be taken over, whoever made it. */
-export function seenSecret(object: V1Secret | undefined): SecretSeen {
+export function observeSecret(object: V1Secret | undefined): ObservedSecret {
 	const raw = object?.data ?? {};
-	const entries = Object.entries(raw).filter(([name]) => OURS.includes(name));
+	const entries = Object.entries(raw).filter(([name]) => OWN_KEYS.includes(name));
 	const labels = object?.metadata?.labels ?? {};
-	const ours = Object.entries(MANAGED_BY).every(([name, value]) => labels[name] === value);
+	const isOurs = Object.entries(MANAGED_BY).every(([name, value]) => labels[name] === value);
 	const { namespace, name } = object?.metadata ?? {};
-	const blank = Object.keys(raw).length === 0 && (object?.type ?? PLAIN) === PLAIN;
+	const isEmpty = Object.keys(raw).length === 0 && (object?.type ?? OPAQUE) === OPAQUE;
 	return {
 		object,
 		data: Object.fromEntries(
 			entries.map(([key, text]) => [key, Buffer.from(text, 'base64').toString('utf8')]),
 		),
-		foreign:
-			ours || blank
+		writeProblem:
+			isOurs || isEmpty
 				? undefined
 				: `the Secret ${namespace}/${name} was not made by the webhook and is left alone: delete it, or name another in ENVTIER_CERTIFICATES_SECRET`,
 	};
 }
 
 /** The Secret to be written: what others have put beside ours stays. */
-export function secretOf(
-	{ object }: SecretSeen,
+export function encodeSecret(
+	{ object }: ObservedSecret,
 	{ namespace, name }: { readonly namespace: string; readonly name: string },
 	data: Data,
 ): V1Secret {
 	const { managedFields: _, ...metadata } = object?.metadata ?? {};
-	const others = Object.entries(object?.data ?? {}).filter(([key]) => !OURS.includes(key));
-	const ours = Object.entries(data).map(
+	const others = Object.entries(object?.data ?? {}).filter(([key]) => !OWN_KEYS.includes(key));
+	const isOurs = Object.entries(data).map(
 		([key, text]) => [key, Buffer.from(text).toString('base64')] as const,
 	);
 	const labels = { 'app.kubernetes.io/part-of': 'envtier', ...metadata.labels, ...MANAGED_BY };
@@ -56,47 +56,49 @@ export function secretOf(
 		apiVersion: 'v1',
 		kind: 'Secret',
 		metadata: { ...metadata, namespace, name, labels },
-		type: object?.type ?? PLAIN,
-		data: Object.fromEntries([...others, ...ours]),
+		type: object?.type ?? OPAQUE,
+		data: Object.fromEntries([...others, ...isOurs]),
 	};
 }
 
 /** The webhook configuration as the API server has it. */
-export interface WebhookConfigurationSeen {
+export interface ObservedWebhookConfiguration {
 	readonly resourceVersion: string;
 	readonly trust: Trust;
 	/** PEM text of what it trusts, by id. */
 	readonly pems: ReadonlyMap<string, string>;
 	/** Why its `caBundle` must not be written, if so. */
-	readonly foreign: string | undefined;
+	readonly writeProblem: string | undefined;
 }
 
 /** Who else may keep the `caBundle`. */
 const CERT_MANAGER = /^cert-manager\.io\/inject-/;
 
 /** Decodes the webhook configuration. What cannot be read of a `caBundle` counts as absent. */
-export function seenWebhookConfiguration({
+export function observeWebhookConfiguration({
 	metadata,
 	webhooks = [],
-}: V1MutatingWebhookConfiguration): WebhookConfigurationSeen {
+}: V1MutatingWebhookConfiguration): ObservedWebhookConfiguration {
 	const bundles = webhooks.map(({ clientConfig }) =>
 		readable(Buffer.from(clientConfig.caBundle ?? '', 'base64').toString('utf8')),
 	);
-	const kept = Object.keys(metadata?.annotations ?? {}).find((name) => CERT_MANAGER.test(name));
+	const certManagerAnnotation = Object.keys(metadata?.annotations ?? {}).find((name) =>
+		CERT_MANAGER.test(name),
+	);
 	return {
 		resourceVersion: metadata?.resourceVersion ?? '',
-		trust: bundles.map((bundle) => bundle.map(validityOf)),
+		trust: bundles.map((bundle) => bundle.map(certificateInfo)),
 		pems: new Map(bundles.flat().map((one) => [one.fingerprint256, one.toString()])),
-		foreign:
-			kept === undefined
+		writeProblem:
+			certManagerAnnotation === undefined
 				? undefined
-				: `cert-manager keeps the caBundle of the webhook configuration: take its annotation ${kept} away, or set ENVTIER_CERTIFICATES to "files"`,
+				: `cert-manager keeps the caBundle of the webhook configuration: take its annotation ${certManagerAnnotation} away, or set ENVTIER_CERTIFICATES to "files"`,
 	};
 }
 
 /** A JSON Patch that gives every webhook of the webhook configuration as it was seen this `caBundle`, PEM text. */
 export function bundlePatch(
-	{ resourceVersion, trust }: WebhookConfigurationSeen,
+	{ resourceVersion, trust }: ObservedWebhookConfiguration,
 	bundle: string,
 ): readonly object[] {
 	const value = Buffer.from(bundle).toString('base64');

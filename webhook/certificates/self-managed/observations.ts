@@ -1,4 +1,4 @@
-import { needed, type State, type Trust, trusts } from './state.ts';
+import { type CertificateState, requiredCas, type Trust, trusts } from './state.ts';
 
 /**
  * Since when – in milliseconds of a clock that is never set – a replica has seen things without a break. Nobody else needs it: a replica that starts
@@ -8,36 +8,36 @@ export interface Observations {
 	/** That every webhook of the webhook configuration trusts a certificate. */
 	readonly trusted: ReadonlyMap<string, number>;
 	/** That a certificate is trusted which the Secret does not ask for. */
-	readonly strangers: ReadonlyMap<string, number>;
+	readonly unknownCas: ReadonlyMap<string, number>;
 }
 
 /** Nothing seen yet. */
-export const NO_OBSERVATIONS: Observations = { trusted: new Map(), strangers: new Map() };
+export const NO_OBSERVATIONS: Observations = { trusted: new Map(), unknownCas: new Map() };
 
 /** Takes in what there is at `uptime`. */
 export function observe(
-	memory: Observations,
-	view: { readonly state: State; readonly trust: Trust | undefined },
+	observations: Observations,
+	view: { readonly state: CertificateState; readonly trust: Trust | undefined },
 	uptime: number,
 ): Observations {
 	const all = view.trust ?? [];
-	const must = needed(view.state);
+	const required = requiredCas(view.state);
 	const ids = [...new Set(all.flat().map(({ id }) => id))];
 	const since = (before: ReadonlyMap<string, number>, now: readonly string[]) =>
 		new Map(now.map((id) => [id, before.get(id) ?? uptime]));
 	return {
 		trusted: since(
-			memory.trusted,
+			observations.trusted,
 			ids.filter((id) => trusts(all, id)),
 		),
-		strangers: since(
-			memory.strangers,
-			ids.filter((id) => !must.some((one) => one.id === id)),
+		unknownCas: since(
+			observations.unknownCas,
+			ids.filter((id) => !required.some((one) => one.id === id)),
 		),
 	};
 }
 
 /** For how long, in milliseconds. */
-export function lasting(since: ReadonlyMap<string, number>, id: string, uptime: number): number {
+export function elapsedSince(since: ReadonlyMap<string, number>, id: string, uptime: number): number {
 	return uptime - (since.get(id) ?? uptime);
 }

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../../contract/result.ts';
-import type { Pair } from '../../../lib/tls/certificate-source.ts';
-import { type Signed, takesUp } from './adoption.ts';
+import type { ServingCertificate } from '../../../lib/tls/certificate-source.ts';
+import { type SignedLeaf, shouldAdopt } from './adoption.ts';
 import { applyAction } from './apply.ts';
-import type { CertificateObjects, Seen, Written } from './cluster.ts';
-import { type Decision, decide, type Policy, type SecretAction } from './decide.ts';
-import type { WebhookConfigurationSeen } from './objects.ts';
+import type { CertificateObjects, ObservedObjects, WriteResult } from './cluster.ts';
+import { decide, type ReconcileStep, type RotationPolicy, type SecretAction } from './decide.ts';
+import type { ObservedWebhookConfiguration } from './objects.ts';
 import { NO_OBSERVATIONS, type Observations, observe } from './observations.ts';
 import { type DecodedSecret, decodeSecret } from './secret-codec.ts';
 import { trusts } from './state.ts';
@@ -16,9 +16,9 @@ export interface ReconcilerContext {
 	readonly objects: CertificateObjects;
 	/** DNS names and addresses that the serving certificate must be for. */
 	readonly names: readonly string[];
-	readonly policy: Policy;
+	readonly policy: RotationPolicy;
 	/** Hears of every pair that is to be shown from now on. */
-	readonly show: (pair: Pair) => void;
+	readonly onServingCertificate: (pair: ServingCertificate) => void;
 	readonly log: Logger;
 }
 
@@ -37,27 +37,27 @@ const FIRST_LOOKS = 100;
 const PAUSES = { written: 250, first: 500, most: 30_000 } as const;
 
 const DONE: Readonly<Record<SecretAction, string>> = {
-	prepare: 'made a CA, which signs nothing before it is trusted',
-	promote: 'the new CA has signed the certificate',
-	renew: 'renewed the certificate',
-	tidy: 'forgot CAs whose certificates have ended',
+	prepare: 'created the next CA; it signs nothing until it is trusted',
+	promote: 'promoted the next CA; it signed the serving certificate',
+	renew: 'renewed the serving certificate',
+	tidy: 'removed retired CAs whose certificates have expired',
 };
 
 /** Sees to Secret and webhook configuration from now on, until it is closed: looks, decides, does, and waits for a change or for the time. */
-export function keep(parts: ReconcilerContext): Reconciler {
-	const keeper = new Rounds(parts);
-	void keeper.run();
-	return keeper;
+export function startReconciler(parts: ReconcilerContext): Reconciler {
+	const reconciler = new ReconcileLoop(parts);
+	void reconciler.run();
+	return reconciler;
 }
 
-class Rounds implements Reconciler {
+class ReconcileLoop implements Reconciler {
 	readonly #parts: ReconcilerContext;
 	readonly #ending = new AbortController();
-	#woken = Promise.withResolvers<void>();
-	#memory: Observations = NO_OBSERVATIONS;
-	#shown: Signed | undefined;
+	#wakeUp = Promise.withResolvers<void>();
+	#observations: Observations = NO_OBSERVATIONS;
+	#shown: SignedLeaf | undefined;
 	#problem: string | undefined = 'the API server has not been heard yet';
-	#told = '';
+	#loggedProblem = '';
 	#failures = 0;
 
 	constructor(parts: ReconcilerContext) {
@@ -69,99 +69,104 @@ class Rounds implements Reconciler {
 	}
 
 	wake(): void {
-		this.#woken.resolve();
+		this.#wakeUp.resolve();
 	}
 
 	close(): void {
 		this.#ending.abort();
-		this.#woken.resolve();
+		this.#wakeUp.resolve();
 	}
 
 	async run(): Promise<void> {
 		const { signal } = this.#ending;
 		while (!signal.aborted) {
-			this.#woken = Promise.withResolvers();
-			const { least, most } = await this.#round();
+			this.#wakeUp = Promise.withResolvers();
+			const { least, most } = await this.#reconcileOnce();
 			const pause = (ms: number) => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined);
 			await pause(least);
-			await Promise.race([this.#woken.promise, pause(most - least)]);
+			await Promise.race([this.#wakeUp.promise, pause(most - least)]);
 		}
 	}
 
 	/** One look and what follows from it; gives how long to wait, at least and at most. */
-	async #round(): Promise<{ readonly least: number; readonly most: number }> {
-		const seen = this.#parts.objects.seen();
-		if (seen === undefined) return { least: FIRST_LOOKS, most: FIRST_LOOKS };
-		const stored = decodeSecret(seen.secret.data, this.#parts.names);
+	async #reconcileOnce(): Promise<{ readonly least: number; readonly most: number }> {
+		const observed = this.#parts.objects.observed();
+		if (observed === undefined) return { least: FIRST_LOOKS, most: FIRST_LOOKS };
+		const decoded = decodeSecret(observed.secret.data, this.#parts.names);
 		const now = new Date();
-		const view = { state: stored.state, trust: seen.webhookConfiguration?.trust, now: now.getTime() };
+		const view = { state: decoded.state, trust: observed.webhookConfiguration?.trust, now: now.getTime() };
 		const uptime = performance.now();
-		this.#memory = observe(this.#memory, view, uptime);
-		this.#takeUp(stored, seen);
-		const decision = decide(view, this.#memory, uptime, this.#parts.policy);
-		const outcome = await this.#carryOut(decision, seen, stored, now);
-		this.#tell(outcome.ok ? stored.problems.join('; ') : outcome.error);
+		this.#observations = observe(this.#observations, view, uptime);
+		this.#adopt(decoded, observed);
+		const step = decide(view, this.#observations, uptime, this.#parts.policy);
+		const outcome = await this.#applyStep(step, observed, decoded, now);
+		this.#logProblem(outcome.ok ? decoded.problems.join('; ') : outcome.error);
 		this.#problem = outcome.ok ? undefined : outcome.error;
 		this.#failures = outcome.ok ? 0 : this.#failures + 1;
 		if (!outcome.ok) {
 			const pause = Math.min(PAUSES.most, PAUSES.first * 2 ** this.#failures);
 			return { least: PAUSES.first, most: pause };
 		}
-		const wrote = decision.secret !== undefined || decision.trust !== undefined;
-		return wrote ? { least: PAUSES.written, most: 4 * PAUSES.written } : { least: 0, most: decision.again };
+		const wrote = step.secret !== undefined || step.trust !== undefined;
+		return wrote
+			? { least: PAUSES.written, most: 4 * PAUSES.written }
+			: { least: 0, most: step.recheckAfter };
 	}
 
 	/** Each problem once; most rounds find the same one. */
-	#tell(problem: string): void {
-		if (problem !== '' && problem !== this.#told)
-			this.#parts.log.error({ problem }, 'certificates need help');
-		else if (problem === '' && this.#told !== '') this.#parts.log.info('certificates are well again');
-		this.#told = problem;
+	#logProblem(problem: string): void {
+		if (problem !== '' && problem !== this.#loggedProblem)
+			this.#parts.log.error({ problem }, 'certificate reconciliation failed');
+		else if (problem === '' && this.#loggedProblem !== '')
+			this.#parts.log.info('certificate reconciliation succeeded again');
+		this.#loggedProblem = problem;
 	}
 
-	#takeUp({ state, pair }: DecodedSecret, { secret, webhookConfiguration }: Seen): void {
+	#adopt({ state, pair }: DecodedSecret, { secret, webhookConfiguration }: ObservedObjects): void {
 		if (state.leaf === undefined || state.current === undefined || pair === undefined) return;
 		// Somebody else's is better than none only where API servers trust it.
-		if (secret.foreign !== undefined && !trusts(webhookConfiguration?.trust ?? [[]], state.current.id))
+		if (secret.writeProblem !== undefined && !trusts(webhookConfiguration?.trust ?? [[]], state.current.id))
 			return;
-		const stored = { leaf: state.leaf, caId: state.current.id };
-		if (!takesUp(this.#shown, stored, webhookConfiguration?.trust, Date.now())) return;
-		this.#shown = stored;
-		this.#parts.show(pair);
+		const decoded = { leaf: state.leaf, caId: state.current.id };
+		if (!shouldAdopt(this.#shown, decoded, webhookConfiguration?.trust, Date.now())) return;
+		this.#shown = decoded;
+		this.#parts.onServingCertificate(pair);
 	}
 
-	async #carryOut(
-		decision: Decision,
-		seen: Seen,
-		stored: DecodedSecret,
+	async #applyStep(
+		step: ReconcileStep,
+		observed: ObservedObjects,
+		decoded: DecodedSecret,
 		now: Date,
 	): Promise<Result<unknown>> {
-		const { secret, webhookConfiguration } = seen;
-		if (secret.foreign !== undefined) return err(secret.foreign);
-		if (decision.trust !== undefined && webhookConfiguration !== undefined) {
-			if (webhookConfiguration.foreign !== undefined) return err(webhookConfiguration.foreign);
-			const trusted = await this.#trust(decision.trust, webhookConfiguration, stored);
+		const { secret, webhookConfiguration } = observed;
+		if (secret.writeProblem !== undefined) return err(secret.writeProblem);
+		if (step.trust !== undefined && webhookConfiguration !== undefined) {
+			if (webhookConfiguration.writeProblem !== undefined) return err(webhookConfiguration.writeProblem);
+			const trusted = await this.#updateTrust(step.trust, webhookConfiguration, decoded);
 			if (!trusted.ok) return trusted;
 		}
-		return decision.secret === undefined ? ok(undefined) : this.#change(decision.secret, seen, stored, now);
+		return step.secret === undefined
+			? ok(undefined)
+			: this.#updateSecret(step.secret, observed, decoded, now);
 	}
 
-	async #trust(
-		wanted: NonNullable<Decision['trust']>,
-		seen: WebhookConfigurationSeen,
+	async #updateTrust(
+		wanted: NonNullable<ReconcileStep['trust']>,
+		observed: ObservedWebhookConfiguration,
 		{ pems }: DecodedSecret,
-	): Promise<Written> {
-		const bundle = wanted.map(({ id }) => pems.get(id) ?? seen.pems.get(id) ?? '').join('');
-		const written = await this.#parts.objects.writeBundle(seen, bundle);
+	): Promise<WriteResult> {
+		const bundle = wanted.map(({ id }) => pems.get(id) ?? observed.pems.get(id) ?? '').join('');
+		const written = await this.#parts.objects.writeBundle(observed, bundle);
 		if (written.ok && written.value === 'written')
 			this.#parts.log.info({ trusted: wanted.length }, 'set the caBundle of the webhook configuration');
 		return written;
 	}
 
-	async #change(
+	async #updateSecret(
 		action: SecretAction,
-		seen: Seen,
-		stored: DecodedSecret,
+		observed: ObservedObjects,
+		decoded: DecodedSecret,
 		now: Date,
 	): Promise<Result<unknown>> {
 		const { objects, names, policy, log } = this.#parts;
@@ -169,11 +174,11 @@ class Rounds implements Reconciler {
 			const fresh = await objects.readWebhookConfiguration();
 			if (!fresh.ok) return fresh;
 			// What a watch tells may be late, and this is what every call hangs on.
-			const id = stored.state.next?.id ?? '';
+			const id = decoded.state.next?.id ?? '';
 			if (fresh.value !== undefined && !trusts(fresh.value.trust, id)) return ok(undefined);
 		}
-		const data = await applyAction(action, seen.secret.data, stored, names, policy, now);
-		const written = await objects.writeSecret(seen.secret, data);
+		const data = await applyAction(action, observed.secret.data, decoded, names, policy, now);
+		const written = await objects.writeSecret(observed.secret, data);
 		if (written.ok && written.value === 'written') log.info(DONE[action]);
 		return written;
 	}

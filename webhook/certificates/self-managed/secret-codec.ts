@@ -1,10 +1,10 @@
 import { createPrivateKey, type X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { Pair } from '../../../lib/tls/certificate-source.ts';
+import type { ServingCertificate } from '../../../lib/tls/certificate-source.ts';
 import { readKeyPair } from '../../../lib/tls/key-pair.ts';
 import type { KeyPair } from '../../../pki/authority.ts';
 import { readable } from '../../../pki/bundle.ts';
-import type { KnownCertificate, Retired, Signer, State } from './state.ts';
+import type { CertificateInfo, CertificateState, RetiredCa, SigningCa } from './state.ts';
 
 /** What the Secret holds, by key; PEM text all of it. */
 export type Data = Readonly<Record<string, string>>;
@@ -24,9 +24,9 @@ export const KEYS = {
 
 /** What the Secret says, and the texts behind it. */
 export interface DecodedSecret {
-	readonly state: State;
+	readonly state: CertificateState;
 	/** There when `state.leaf` is. */
-	readonly pair: Pair | undefined;
+	readonly pair: ServingCertificate | undefined;
 	/** Names of `pair`, or of a certificate in its place that is no good. */
 	readonly names: readonly string[];
 	/** There when `state.current` or `state.next` signs. */
@@ -39,7 +39,7 @@ export interface DecodedSecret {
 }
 
 /** What decisions know of a certificate. */
-export function validityOf(certificate: X509Certificate): KnownCertificate {
+export function certificateInfo(certificate: X509Certificate): CertificateInfo {
 	return {
 		id: certificate.fingerprint256,
 		from: certificate.validFromDate.getTime(),
@@ -50,24 +50,24 @@ export function validityOf(certificate: X509Certificate): KnownCertificate {
 /**
  * Reads what the Secret holds. Whatever somebody wrote into it, the outcome holds only what can be used.
  *
- * @param wanted names that the serving certificate must be for
+ * @param names names that the serving certificate must be for
  */
-export function decodeSecret(data: Data, wanted: readonly string[]): DecodedSecret {
+export function decodeSecret(data: Data, names: readonly string[]): DecodedSecret {
 	const problems: string[] = [];
-	const current = readSigner(data, KEYS.ca, KEYS.caKey, problems);
-	const next = readSigner(data, KEYS.next, KEYS.nextKey, problems);
+	const current = decodeCa(data, KEYS.ca, KEYS.caKey, problems);
+	const next = decodeCa(data, KEYS.next, KEYS.nextKey, problems);
 	const certificate = readable(data[KEYS.leaf] ?? '')[0];
 	const pair =
 		current === undefined || certificate === undefined
 			? undefined
-			: readLeaf(data, certificate, current.certificate, wanted, problems);
-	const retired = readRetired(data);
+			: decodeLeaf(data, certificate, current.certificate, names, problems);
+	const retired = decodeRetired(data);
 	const cas = [...[current, next].flatMap((one) => one?.certificate ?? []), ...retired.cas];
 	return {
 		state: {
-			current: current?.signer,
-			next: next?.signer,
-			leaf: pair === undefined || certificate === undefined ? undefined : validityOf(certificate),
+			current: current?.info,
+			next: next?.info,
+			leaf: pair === undefined || certificate === undefined ? undefined : certificateInfo(certificate),
 			retired: retired.state,
 		},
 		pair,
@@ -79,13 +79,13 @@ export function decodeSecret(data: Data, wanted: readonly string[]): DecodedSecr
 	};
 }
 
-interface ReadSigner {
-	readonly signer: Signer;
+interface DecodedCa {
+	readonly info: SigningCa;
 	readonly certificate: X509Certificate;
 	readonly pair: KeyPair | undefined;
 }
 
-function readSigner(data: Data, name: string, keyName: string, problems: string[]): ReadSigner | undefined {
+function decodeCa(data: Data, name: string, keyName: string, problems: string[]): DecodedCa | undefined {
 	const [certPem, keyPem] = [data[name] ?? '', data[keyName] ?? ''];
 	if (certPem === '' && keyPem === '') return undefined;
 	const certificate = readable(certPem)[0];
@@ -96,7 +96,7 @@ function readSigner(data: Data, name: string, keyName: string, problems: string[
 	const key = keyOf(certificate, keyPem);
 	if (key === undefined) problems.push(`${keyName} does not hold the private key of ${name}`);
 	return {
-		signer: { ...validityOf(certificate), signs: key !== undefined },
+		info: { ...certificateInfo(certificate), hasKey: key !== undefined },
 		certificate,
 		pair: key === undefined ? undefined : { certPem: certificate.toString(), keyPem: key },
 	};
@@ -114,15 +114,15 @@ function keyOf(certificate: X509Certificate, keyPem: string): string | undefined
 	}
 }
 
-function readLeaf(
+function decodeLeaf(
 	data: Data,
 	certificate: X509Certificate,
 	ca: X509Certificate,
-	wanted: readonly string[],
+	names: readonly string[],
 	problems: string[],
-): Pair | undefined {
+): ServingCertificate | undefined {
 	const pair = readKeyPair(data[KEYS.leaf] ?? '', data[KEYS.leafKey] ?? '');
-	const missing = wanted.filter((name) => !isFor(certificate, name));
+	const missing = names.filter((name) => !isFor(certificate, name));
 	if (!pair.ok) problems.push(`${KEYS.leaf} and ${KEYS.leafKey}: ${pair.error}`);
 	else if (!certificate.checkIssued(ca) || !certificate.verify(ca.publicKey))
 		problems.push(`${KEYS.leaf} was not signed by ${KEYS.ca}`);
@@ -141,15 +141,15 @@ function namesOf({ subjectAltName = '' }: X509Certificate): readonly string[] {
 	return [...subjectAltName.matchAll(/(?:DNS|IP Address):([^,\s"]+)/g)].flatMap(([, name]) => name ?? []);
 }
 
-function readRetired(data: Data): {
-	readonly state: readonly Retired[];
+function decodeRetired(data: Data): {
+	readonly state: readonly RetiredCa[];
 	readonly cas: readonly X509Certificate[];
 } {
 	const cas = readable(data[KEYS.retired] ?? '').filter(({ ca }) => ca);
 	const leaves = readable(data[KEYS.lastLeaves] ?? '');
 	const state = cas.map((ca) => {
 		const ends = leaves.filter((leaf) => leaf.checkIssued(ca)).map((leaf) => leaf.validToDate.getTime());
-		const known = validityOf(ca);
+		const known = certificateInfo(ca);
 		// Not knowing what it signed, we take it that there may be something until its own end.
 		return {
 			...known,
@@ -188,7 +188,7 @@ function retiring(data: Data): Data {
 
 /** The Secret without CAs whose last certificate has ended. */
 export function withoutEnded(data: Data, now: Date): Data {
-	const { state, cas } = readRetired(data);
+	const { state, cas } = decodeRetired(data);
 	const { [KEYS.retired]: _, [KEYS.lastLeaves]: __, ...rest } = data;
 	const kept = cas.filter((_, position) => (state[position]?.neededUntil ?? 0) > now.getTime());
 	if (kept.length === 0) return rest;

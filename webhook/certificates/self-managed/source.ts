@@ -1,49 +1,59 @@
 import type { Logger } from 'pino';
 import type { KubernetesClient } from '../../../lib/kubernetes/client.ts';
-import { type CertificateSource, isValidAt, type Pair } from '../../../lib/tls/certificate-source.ts';
+import {
+	type CertificateSource,
+	isValidAt,
+	type ServingCertificate,
+} from '../../../lib/tls/certificate-source.ts';
 import { readKeyPair } from '../../../lib/tls/key-pair.ts';
 import { makeAuthority, validityFrom } from '../../../pki/authority.ts';
-import { followObjects, type Places } from './cluster.ts';
-import type { Policy } from './decide.ts';
-import { keep, type Reconciler } from './reconciler.ts';
+import { followObjects, type ObjectNames } from './cluster.ts';
+import type { RotationPolicy } from './decide.ts';
+import { type Reconciler, startReconciler } from './reconciler.ts';
 
 /** How the webhook keeps its certificate by itself. */
-export interface SelfManaged extends Places, Omit<Policy, 'jitter'> {
+export interface SelfManaged extends ObjectNames, Omit<RotationPolicy, 'jitter'> {
 	/** DNS names and addresses that the certificate is for. */
 	readonly names: readonly string[];
 }
 
 /** The certificate in the Secret, which this replica keeps together with all others. */
 class SelfSource implements CertificateSource {
-	readonly #keeper: Reconciler;
+	readonly #reconciler: Reconciler;
 	readonly #close: () => void;
 	readonly #log: Logger;
-	#pair: Pair;
-	#listeners: ((pair: Pair) => void)[] = [];
+	#pair: ServingCertificate;
+	#listeners: ((pair: ServingCertificate) => void)[] = [];
 
-	constructor(client: KubernetesClient, settings: SelfManaged, first: Pair, log: Logger) {
+	constructor(client: KubernetesClient, settings: SelfManaged, first: ServingCertificate, log: Logger) {
 		this.#pair = first;
 		this.#log = log;
-		const objects = followObjects(client, settings, () => this.#keeper?.wake(), log);
+		const objects = followObjects(client, settings, () => this.#reconciler?.wake(), log);
 		const policy = { ...settings, jitter: Math.random() };
-		const show = (pair: Pair): void => this.#show(pair);
-		this.#keeper = keep({ objects, names: settings.names, policy, show, log });
+		const onServingCertificate = (pair: ServingCertificate): void => this.#serve(pair);
+		this.#reconciler = startReconciler({
+			objects,
+			names: settings.names,
+			policy,
+			onServingCertificate,
+			log,
+		});
 		this.#close = () => {
-			this.#keeper.close();
+			this.#reconciler.close();
 			objects.close();
 		};
 	}
 
-	current(): Pair {
+	current(): ServingCertificate {
 		return this.#pair;
 	}
 
 	problem(now: Date): string | undefined {
 		if (isValidAt(this.#pair, now)) return undefined;
-		return `there is no valid certificate: ${this.#keeper.problem() ?? 'it is being made'}`;
+		return `there is no valid certificate: ${this.#reconciler.problem() ?? 'it is being made'}`;
 	}
 
-	onChange(listener: (pair: Pair) => void): void {
+	onChange(listener: (pair: ServingCertificate) => void): void {
 		this.#listeners.push(listener);
 	}
 
@@ -51,7 +61,7 @@ class SelfSource implements CertificateSource {
 		this.#close();
 	}
 
-	#show(pair: Pair): void {
+	#serve(pair: ServingCertificate): void {
 		this.#pair = pair;
 		this.#log.info({ notAfter: pair.notAfter }, 'certificate changed');
 		for (const listener of this.#listeners) listener(pair);

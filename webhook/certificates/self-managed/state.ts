@@ -1,5 +1,5 @@
 /** What decisions know of a certificate. Times are milliseconds since 1970. */
-export interface KnownCertificate {
+export interface CertificateInfo {
 	/** SHA-256 of the whole certificate. */
 	readonly id: string;
 	/** It holds from here on, and before `until`. */
@@ -8,29 +8,29 @@ export interface KnownCertificate {
 }
 
 /** A CA in the Secret. */
-export interface Signer extends KnownCertificate {
+export interface SigningCa extends CertificateInfo {
 	/** True when its private key is there as well. */
-	readonly signs: boolean;
+	readonly hasKey: boolean;
 }
 
 /** A CA that signs no more, and is trusted for as long as something that it signed may be shown. */
-export interface Retired extends KnownCertificate {
+export interface RetiredCa extends CertificateInfo {
 	/** The end of the last certificate that it signed. */
 	readonly neededUntil: number;
 }
 
 /** What the Secret says. What cannot be used – broken, without its key, for other names – counts as absent. */
-export interface State {
+export interface CertificateState {
 	/** The CA that signed `leaf`. */
-	readonly current: Signer | undefined;
+	readonly current: SigningCa | undefined;
 	/** The CA that will sign once every API server trusts it. */
-	readonly next: Signer | undefined;
-	readonly leaf: KnownCertificate | undefined;
-	readonly retired: readonly Retired[];
+	readonly next: SigningCa | undefined;
+	readonly leaf: CertificateInfo | undefined;
+	readonly retired: readonly RetiredCa[];
 }
 
 /** What the webhook configuration trusts: for each webhook in it, its `caBundle`. */
-export type Trust = readonly (readonly KnownCertificate[])[];
+export type Trust = readonly (readonly CertificateInfo[])[];
 
 /** True when every webhook of the webhook configuration trusts `id`. */
 export function trusts(trust: Trust, id: string): boolean {
@@ -41,11 +41,11 @@ export function trusts(trust: Trust, id: string): boolean {
  * What must be trusted, the newest first. Whether something has ended is for the Secret to say: replicas whose clocks differ must not quarrel
  * over it.
  */
-export function needed({ next, current, retired }: State): readonly KnownCertificate[] {
+export function requiredCas({ next, current, retired }: CertificateState): readonly CertificateInfo[] {
 	return [next, current, ...retired].filter((one) => one !== undefined);
 }
 
 /** True while `one` may be shown. */
-export function holds({ from, until }: KnownCertificate, now: number): boolean {
+export function isValid({ from, until }: CertificateInfo, now: number): boolean {
 	return from <= now && now < until;
 }

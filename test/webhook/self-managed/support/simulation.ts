@@ -1,15 +1,19 @@
 import { BACKDATED_MS } from '../../../../pki/authority.ts';
-import { type Signed, takesUp } from '../../../../webhook/certificates/self-managed/adoption.ts';
-import { type Decision, decide, type Policy } from '../../../../webhook/certificates/self-managed/decide.ts';
+import { type SignedLeaf, shouldAdopt } from '../../../../webhook/certificates/self-managed/adoption.ts';
+import {
+	decide,
+	type ReconcileStep,
+	type RotationPolicy,
+} from '../../../../webhook/certificates/self-managed/decide.ts';
 import {
 	NO_OBSERVATIONS,
 	type Observations,
 	observe,
 } from '../../../../webhook/certificates/self-managed/observations.ts';
 import {
-	holds,
-	type KnownCertificate,
-	type State,
+	type CertificateInfo,
+	type CertificateState,
+	isValid,
 	type Trust,
 	trusts,
 } from '../../../../webhook/certificates/self-managed/state.ts';
@@ -37,7 +41,7 @@ export interface Plan {
 	readonly faults: readonly Fault[];
 	/** From 0 to 1 each, used in turn for whatever is left to chance. */
 	readonly chances: readonly number[];
-	readonly policy: Omit<Policy, 'jitter'>;
+	readonly policy: Omit<RotationPolicy, 'jitter'>;
 	readonly length: number;
 }
 
@@ -49,11 +53,11 @@ export interface Outcome {
 	readonly leaves: number;
 	readonly cas: number;
 	/** What each replica shows in the end. */
-	readonly shown: readonly (Signed | undefined)[];
+	readonly shown: readonly (SignedLeaf | undefined)[];
 	readonly trust: Trust;
 	/** Ids of CAs that somebody else put into the caBundle. */
 	readonly planted: readonly string[];
-	readonly state: State;
+	readonly state: CertificateState;
 }
 
 /** The longest that a watch lags behind, that an API server's own does, and that a write takes. */
@@ -62,10 +66,10 @@ const LAG = { watch: 3_000, apiServer: 8_000, write: 1_000 } as const;
 const MENDING = 4 * (LAG.watch + LAG.write) + LAG.apiServer;
 const CUT_OFF_MS = 1_200_000;
 const MOST_STEPS = 20_000;
-const EMPTY: State = { current: undefined, next: undefined, leaf: undefined, retired: [] };
+const EMPTY: CertificateState = { current: undefined, next: undefined, leaf: undefined, retired: [] };
 
 interface DecodedSecret {
-	readonly state: State;
+	readonly state: CertificateState;
 	readonly exists: boolean;
 }
 
@@ -80,7 +84,7 @@ interface Replica {
 	secret: Versioned<DecodedSecret> | undefined;
 	trust: Versioned<Trust> | undefined;
 	memory: Observations;
-	shown: Signed | undefined;
+	shown: SignedLeaf | undefined;
 	busy: boolean;
 	cutOff: boolean;
 	wake: number;
@@ -103,7 +107,7 @@ export function simulate(plan: Plan): Outcome {
 	const planted: string[] = [];
 	let secret: Versioned<DecodedSecret> = { version: 0, value: { state: EMPTY, exists: false } };
 	let trust: Versioned<Trust> = { version: 0, value: [[]] };
-	const certificate = (from: number, life: number): KnownCertificate => {
+	const certificate = (from: number, life: number): CertificateInfo => {
 		serial += 1;
 		return { id: `c${serial}`, from: from - BACKDATED_MS, until: from + life };
 	};
@@ -155,14 +159,14 @@ export function simulate(plan: Plan): Outcome {
 		replica.memory = observe(replica.memory, { state, trust: replica.trust.value }, now);
 		if (state.leaf !== undefined && state.current !== undefined) {
 			const stored = { leaf: state.leaf, caId: state.current.id };
-			if (takesUp(replica.shown, stored, replica.trust.value, clock)) replica.shown = stored;
+			if (shouldAdopt(replica.shown, stored, replica.trust.value, clock)) replica.shown = stored;
 		}
 		if (replica.busy) return;
 		const policy = { ...plan.policy, jitter: replica.jitter };
 		const view = { state, trust: replica.trust.value, now: clock };
 		const decision = decide(view, replica.memory, now, policy);
 		if (decision.secret === undefined && decision.trust === undefined) {
-			replica.wake = now + decision.again;
+			replica.wake = now + decision.recheckAfter;
 			return;
 		}
 		replica.busy = true;
@@ -175,7 +179,7 @@ export function simulate(plan: Plan): Outcome {
 	};
 	const write = (
 		replica: Replica,
-		decision: Decision,
+		decision: ReconcileStep,
 		seen: { readonly secret: number; readonly trust: number },
 		clock: number,
 	): void => {
@@ -192,16 +196,16 @@ export function simulate(plan: Plan): Outcome {
 		publishSecret();
 		if (replica.secret === undefined) throw new Error('a replica wrote what it had not seen');
 	};
-	const act = (state: State, action: Decision['secret'], clock: number): State => {
+	const act = (state: CertificateState, action: ReconcileStep['secret'], clock: number): CertificateState => {
 		const { leafLife, caLife } = plan.policy;
-		const signedBy = (ca: KnownCertificate): KnownCertificate => {
+		const signedBy = (ca: CertificateInfo): CertificateInfo => {
 			made = { ...made, leaves: made.leaves + 1 };
 			return certificate(clock, Math.min(leafLife, ca.until - clock));
 		};
 		switch (action) {
 			case 'prepare':
 				made = { ...made, cas: made.cas + 1 };
-				return { ...state, next: { ...certificate(clock, caLife), signs: true } };
+				return { ...state, next: { ...certificate(clock, caLife), hasKey: true } };
 			case 'promote': {
 				const { next, current, leaf } = state;
 				if (next === undefined) throw new Error('nothing to promote');
@@ -229,7 +233,7 @@ export function simulate(plan: Plan): Outcome {
 			publishSecret();
 		},
 		'Secret planted': () => {
-			const current = { ...certificate(now, 36_000_000), signs: true };
+			const current = { ...certificate(now, 36_000_000), hasKey: true };
 			secret = { version: secret.version + 1, value: { state: { ...EMPTY, current }, exists: true } };
 			publishSecret();
 		},
@@ -249,7 +253,7 @@ export function simulate(plan: Plan): Outcome {
 			});
 		},
 	};
-	const overwrite = (bundle: readonly KnownCertificate[]): void => {
+	const overwrite = (bundle: readonly CertificateInfo[]): void => {
 		trust = { version: trust.version + 1, value: [bundle] };
 		brokenUntil = now + MENDING;
 		publishTrust();
@@ -258,7 +262,7 @@ export function simulate(plan: Plan): Outcome {
 		if (now < brokenUntil) return;
 		for (const [r, { shown, clock }] of replicas.entries()) {
 			// A replica without a certificate that holds by its own clock is not ready: nobody calls it.
-			if (shown === undefined || !holds(shown.leaf, now + clock)) continue;
+			if (shown === undefined || !isValid(shown.leaf, now + clock)) continue;
 			for (const [a, server] of apiServers.entries())
 				failures.push(
 					...refusals(server, shown, now).map((why) => `${now}: API server ${a}, replica ${r}: ${why}`),
@@ -297,11 +301,11 @@ export function simulate(plan: Plan): Outcome {
 /** Why an API server would not take a certificate, if so. */
 function refusals(
 	server: { readonly clock: number; readonly trust: Trust },
-	shown: Signed,
+	shown: SignedLeaf,
 	now: number,
 ): string[] {
 	const refusals: string[] = [];
 	if (!trusts(server.trust, shown.caId)) refusals.push(`the CA of ${shown.leaf.id} is not trusted`);
-	if (!holds(shown.leaf, now + server.clock)) refusals.push(`${shown.leaf.id} does not hold`);
+	if (!isValid(shown.leaf, now + server.clock)) refusals.push(`${shown.leaf.id} does not hold`);
 	return refusals;
 }
