@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import pino from 'pino';
 import { ok } from '../contract/result.ts';
+import { openCertificateFiles } from '../lib/tls/certificate-files.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { openAuditFile, type Write } from './audit/file.ts';
 import { jsonLines } from './audit/lines.ts';
 import type { KeyRecord } from './auth/api-key.ts';
 import { newKey } from './auth/api-key.ts';
 import { parseCommandLine, parseKeyFile } from './auth/key-file.ts';
-import { openCertificateFiles } from './server/certificate.ts';
 import { serve } from './server/server.ts';
 import { type FileSettings, parseConfigFile } from './settings/config-file.ts';
 import { readSettings, type Settings } from './settings/settings.ts';
@@ -50,8 +50,7 @@ async function run(configFile: string | undefined): Promise<void> {
 		redact: { paths: REDACTED, censor: '[redacted]' },
 	});
 	const keys = keysOf(settings);
-	const certificate =
-		settings.tls && openCertificateFiles(settings.tls.certificateFile, settings.tls.keyFile, log);
+	const certificate = settings.tls && openCertificateFiles(settings.tls, log);
 	if (certificate?.ok === false) fail(`no certificate to serve with: ${certificate.error}`);
 	const toOutput: Write = (line) => void process.stdout.write(line);
 	const file =

@@ -3,21 +3,21 @@ import type { Express } from 'express';
 import type { Result } from '../../contract/result.ts';
 import type { ServerLimits } from '../../lib/http/limits.ts';
 import { type Running, startServer } from '../../lib/http/server.ts';
-import type { CertificateFiles } from './certificate.ts';
+import type { CertificateSource } from '../../lib/tls/certificate-source.ts';
+import { serverTls } from '../../lib/tls/server-tls.ts';
 
-/** Serves `app`, over TLS when there are certificate files. The error says why it cannot listen. */
+/** Serves `app`, over TLS when there is a certificate. The error says why it cannot listen. */
 export function serve(
 	app: Express,
-	certificate: CertificateFiles | undefined,
+	certificate: CertificateSource | undefined,
 	at: { readonly host: string; readonly port: number },
 	limits: Partial<ServerLimits> = {},
 ): Promise<Result<Running>> {
-	const tls = certificate && { context: certificate.current(), onChange: certificate.onChange };
 	return startServer({
 		app,
 		at,
 		setting: 'ENVTIER_API_LISTEN',
-		tls,
+		tls: certificate && serverTls(certificate),
 		limits,
 		onClientError: refuseUnreadable,
 	});

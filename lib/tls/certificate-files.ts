@@ -5,15 +5,31 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { type CertificateSource, isValidAt, type ServingCertificate } from './certificate-source.ts';
 import { parseKeyPair } from './key-pair.ts';
 
-/** Which files hold the pair, and how often they are looked at. */
+/** Which files hold a certificate and its key, and how often they are read. */
 export interface CertificateFiles {
 	readonly certificateFile: string;
 	readonly keyFile: string;
-	/** Milliseconds between looks. Files are read again rather than watched: the kubelet swaps links, which watches miss. */
-	readonly interval: number;
+	/** Milliseconds between reads, 10 s by default. The kubelet swaps links, which file watches miss. */
+	readonly interval?: number;
 }
 
-/** Follows a certificate and its key in two files. A new pair that is no good is logged once and the old one stays. */
+const INTERVAL = 10_000;
+
+/**
+ * Opens a certificate and its key and reads the files again at every interval. The first pair must be good: without
+ * one there is nothing to serve with. A later pair that is not good is logged once, and the old one stays.
+ */
+export function openCertificateFiles(files: CertificateFiles, log: Logger): Result<CertificateSource> {
+	let texts: [string, string];
+	try {
+		texts = [readFileSync(files.certificateFile, 'utf8'), readFileSync(files.keyFile, 'utf8')];
+	} catch (error) {
+		return err(unreadable(error));
+	}
+	const pair = parseKeyPair(...texts, new Date());
+	return pair.ok ? ok(new FileSource(files, pair.value, log)) : pair;
+}
+
 class FileSource implements CertificateSource {
 	readonly #files: CertificateFiles;
 	readonly #log: Logger;
@@ -27,7 +43,7 @@ class FileSource implements CertificateSource {
 		this.#files = files;
 		this.#pair = pair;
 		this.#log = log;
-		this.#timer = setInterval(() => void this.#look(), files.interval).unref();
+		this.#timer = setInterval(() => void this.#reload(), files.interval ?? INTERVAL).unref();
 	}
 
 	current(): ServingCertificate {
@@ -47,42 +63,39 @@ class FileSource implements CertificateSource {
 		clearInterval(this.#timer);
 	}
 
-	async #read(): Promise<Result<readonly [string, string]>> {
-		const { certificateFile, keyFile } = this.#files;
-		try {
-			return ok(await Promise.all([readFile(certificateFile, 'utf8'), readFile(keyFile, 'utf8')]));
-		} catch (error) {
-			return err(unreadable(error));
-		}
-	}
-
-	/** Every look finds the same thing wrong; once is enough to hear of it. */
-	#refuse(reason: string): void {
-		if (reason !== this.#refused) this.#log.error({ reason }, 'new certificate refused, the old one stays');
-		this.#refused = reason;
-	}
-
-	async #look(): Promise<void> {
-		const texts = await this.#read();
+	async #reload(): Promise<void> {
+		const read = await this.#read();
 		if (this.#closed) return;
-		if (!texts.ok) {
-			this.#refuse(texts.error);
-			return;
-		}
-		const [certificate, key] = texts.value;
-		if (certificate === this.#pair.certificate && key === this.#pair.key) {
-			this.#refused = '';
-			return;
-		}
-		const read = parseKeyPair(certificate, key, new Date());
 		if (!read.ok) {
 			this.#refuse(read.error);
 			return;
 		}
 		this.#refused = '';
+		if (read.value === this.#pair) return;
 		this.#pair = read.value;
 		this.#log.info({ notAfter: read.value.notAfter }, 'certificate changed');
 		for (const listener of this.#listeners) listener(read.value);
+	}
+
+	/** The pair in the files; the current one when they have not changed. */
+	async #read(): Promise<Result<ServingCertificate>> {
+		const { certificateFile, keyFile } = this.#files;
+		try {
+			const [certificate, key] = await Promise.all([
+				readFile(certificateFile, 'utf8'),
+				readFile(keyFile, 'utf8'),
+			]);
+			const same = certificate === this.#pair.certificate && key === this.#pair.key;
+			return same ? ok(this.#pair) : parseKeyPair(certificate, key, new Date());
+		} catch (error) {
+			return err(unreadable(error));
+		}
+	}
+
+	/** Logs a reason once, however often it is found. */
+	#refuse(reason: string): void {
+		if (reason !== this.#refused) this.#log.error({ reason }, 'new certificate refused, the old one stays');
+		this.#refused = reason;
 	}
 }
 
@@ -90,16 +103,4 @@ function unreadable(error: unknown): string {
 	const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 	const path = error instanceof Error && 'path' in error ? ` ${String(error.path)}` : '';
 	return `cannot read the file${path}: ${code}`;
-}
-
-/** Opens a pair of files. The first pair must be good: without one there is nothing to serve with. */
-export function openCertificateFiles(files: CertificateFiles, log: Logger): Result<CertificateSource> {
-	let texts: [string, string];
-	try {
-		texts = [readFileSync(files.certificateFile, 'utf8'), readFileSync(files.keyFile, 'utf8')];
-	} catch (error) {
-		return err(unreadable(error));
-	}
-	const pair = parseKeyPair(...texts, new Date());
-	return pair.ok ? { ok: true, value: new FileSource(files, pair.value, log) } : pair;
 }

@@ -6,17 +6,17 @@ export interface ServingCertificate {
 	readonly notAfter: Date;
 }
 
-/** Where serving certificates come from. Whatever happens at the source, `current` stays a pair that was good when it came. */
+/** Where serving certificates come from. Whatever happens there, `current` stays a pair that was good when it came. */
 export interface CertificateSource {
 	current(): ServingCertificate;
-	/** Why `current` is none to be called with, if so. */
+	/** Why the current certificate is unusable at `now`; undefined if usable. */
 	problem(now: Date): string | undefined;
 	/** Calls `listener` with every new pair. */
 	onChange(listener: (pair: ServingCertificate) => void): void;
 	close(): void;
 }
 
-/** True while `pair` may be shown to clients. */
+/** True while clients accept the dates of `pair`. */
 export function isValidAt(pair: ServingCertificate, time: Date): boolean {
 	return pair.notBefore <= time && time < pair.notAfter;
 }

@@ -8,7 +8,9 @@ import { expect, test } from 'vitest';
 import { call } from '../support/http.ts';
 import { startOpenBao } from '../support/openbao.ts';
 import { runProcess, startProcess } from '../support/process.ts';
+import { makeAuthority } from '../support/tls.ts';
 import { until } from '../support/until.ts';
+import { kubeletVolume } from '../webhook/support/kubelet-volume.ts';
 import { caller } from './support/api.ts';
 import { vaultEnv } from './support/both.ts';
 import { startApiProcess } from './support/process.ts';
@@ -131,6 +133,24 @@ test('a new certificate is served without a restart; one that is no good leaves 
 	await until('it to show the new one', async () => (await shown()) !== before, PATIENT);
 	expect(await shown()).toBe(new X509Certificate(next.certPem).fingerprint256);
 	expect((await call({ url: `${api.url}/healthz`, caPem })).status).toBe(200);
+});
+
+test('with an expired certificate it does not start, and says why', async () => {
+	await using files = await kubeletVolume(await (await makeAuthority()).issue({ expired: true }));
+	const ended = await runProcess({
+		command: process.execPath,
+		args: [MAIN],
+		env: {
+			ENVTIER_API_STORE: 'memory',
+			ENVTIER_API_LISTEN: '127.0.0.1:0',
+			ENVTIER_API_TLS_CERT_FILE: files.certificateFile,
+			ENVTIER_API_TLS_KEY_FILE: files.keyFile,
+		},
+	});
+	expect(ended.code).toBe(1);
+	expect(ended.stderr).toMatch(
+		/no certificate to serve with: the certificate was valid until \S+, which has passed/,
+	);
 });
 
 test('audit lines can go to a file of their own, which nobody else may read', async () => {

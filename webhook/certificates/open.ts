@@ -5,16 +5,13 @@ import { openCertificateFiles } from '../../lib/tls/certificate-files.ts';
 import type { CertificateSource } from '../../lib/tls/certificate-source.ts';
 import type { CertificateSettings } from './settings.ts';
 
-/** Milliseconds between looks at files. */
-const RELOAD_INTERVAL = 10_000;
-
 /** Opens whatever the settings name. The error says why there is nothing to serve with. */
 export async function openCertificates(
 	settings: CertificateSettings,
 	kubernetes: KubernetesClient | undefined,
 	log: Logger,
 ): Promise<Result<CertificateSource>> {
-	if (settings.kind === 'files') return openCertificateFiles({ ...settings, interval: RELOAD_INTERVAL }, log);
+	if (settings.kind === 'files') return openCertificateFiles(settings, log);
 	if (kubernetes === undefined) return err('there is no API server to keep it with');
 	// What makes certificates is some megabytes that a webhook with files need not have.
 	const { openSelfManaged } = await import('./self-managed/source.ts');

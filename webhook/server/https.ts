@@ -1,9 +1,9 @@
-import type { SecureContextOptions } from 'node:tls';
 import type { Express } from 'express';
 import type { Result } from '../../contract/result.ts';
 import type { ServerLimits } from '../../lib/http/limits.ts';
 import { type Running, startServer } from '../../lib/http/server.ts';
-import type { CertificateSource, ServingCertificate } from '../../lib/tls/certificate-source.ts';
+import type { CertificateSource } from '../../lib/tls/certificate-source.ts';
+import { serverTls } from '../../lib/tls/server-tls.ts';
 import type { ClientAuth } from './client-auth.ts';
 
 /** What differs from the limits of every server: the API server gives a call 5 s and keeps its connections. */
@@ -14,35 +14,19 @@ const LIMITS: Partial<ServerLimits> = {
 	connections: 2000,
 };
 
-function context(
-	{ certificate, key }: ServingCertificate,
-	clientCa: string | undefined,
-): SecureContextOptions {
-	const own: SecureContextOptions = { cert: certificate, key };
-	return clientCa === undefined ? own : { ...own, ca: clientCa };
-}
-
-/**
- * Serves `app` over TLS with whatever pair is current; a new pair takes effect without dropping a connection. The error says why it
- * cannot listen.
- */
+/** Serves `app` over TLS with the current certificate. The error says why it cannot listen. */
 export function serve(
 	app: Express,
 	certificates: CertificateSource,
 	at: At,
 	limits: Partial<ServerLimits> = {},
 ): Promise<Result<Running>> {
-	const clientCa = at.callers?.ca;
 	return startServer({
 		app,
 		at,
 		setting: 'ENVTIER_LISTEN',
-		tls: {
-			context: context(certificates.current(), clientCa),
-			onChange: (listener) => certificates.onChange((pair) => listener(context(pair, clientCa))),
-			// Asked for, not insisted on: the kubelet's probes and Prometheus have none, and may look at the other paths.
-			requestCert: clientCa !== undefined,
-		},
+		// Clients are asked for a certificate but may have none: the kubelet's probes and Prometheus use the other paths.
+		tls: serverTls(certificates, at.callers?.ca),
 		limits: { ...LIMITS, ...limits },
 		onHandshakeError: at.onHandshakeError,
 	});
