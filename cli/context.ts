@@ -1,5 +1,5 @@
 import type { Terminal } from '../lib/terminal.ts';
-import type { Ending } from './exit-codes.ts';
+import type { ExitStatus } from './exit-codes.ts';
 
 /** The world of one run of the command, given to it so that nothing else reaches for the process. */
 export interface Context {
@@ -8,11 +8,11 @@ export interface Context {
 	readonly stdout: Terminal;
 	readonly stderr: Terminal;
 	/** Says how the run ends; unless called, well. */
-	readonly end: (ending: Ending) => void;
+	readonly end: (ending: ExitStatus) => void;
 }
 
 /** Says on standard error what went wrong, and ends so. */
-export function fail(context: Context, ending: Ending, ...lines: readonly string[]): void {
+export function fail(context: Context, ending: ExitStatus, ...lines: readonly string[]): void {
 	const { stderr } = context;
 	for (const line of lines) stderr.write(`${stderr.paint('bad', 'error:')} ${line}\n`);
 	context.end(ending);

@@ -13,4 +13,4 @@ export const EXIT_CODES = {
 } as const satisfies Record<string, { readonly code: number; readonly meaning: string }>;
 
 /** The name of one way to end. */
-export type Ending = keyof typeof EXIT_CODES;
+export type ExitStatus = keyof typeof EXIT_CODES;

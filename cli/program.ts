@@ -9,7 +9,7 @@ import { secretsCommand } from './commands/secrets.ts';
 import { templatesCommand } from './commands/templates.ts';
 import { vaultCommand } from './commands/vault.ts';
 import type { Context } from './context.ts';
-import { type Ending, EXIT_CODES } from './exit-codes.ts';
+import { EXIT_CODES, type ExitStatus } from './exit-codes.ts';
 
 /** The whole command line, ready to be parsed. What a command needs besides its definition is loaded when it runs. */
 export function createProgram(context: Context) {
@@ -56,7 +56,7 @@ function commandPath(command: { name(): string; parent: unknown }): string {
 
 /** Runs one command line (without the program's own name); gives the exit code. Throws defects only. */
 export async function run(args: readonly string[], processContext: Omit<Context, 'end'>): Promise<number> {
-	let ending: Ending = 'ok';
+	let ending: ExitStatus = 'ok';
 	const context: Context = {
 		...processContext,
 		end: (how) => {

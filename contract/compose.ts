@@ -42,14 +42,14 @@ function partAt(text: string, index: number): Result<{ part: string | Reference;
 }
 
 /** All annotations of a pod together have at most 256 KiB (Kubernetes, TotalAnnotationSizeLimitB). */
-const MOST_CHARACTERS = 64 * 1024;
+const MAX_CHARACTERS = 64 * 1024;
 
 /**
  * Takes the template of a composed value. The error says what a template is and at which character this one is not; of the text
  * itself it repeats nothing.
  */
 export function parseTemplate(text: string): Result<Template> {
-	if (text.length > MOST_CHARACTERS) return err(`a template of at most ${MOST_CHARACTERS} characters`);
+	if (text.length > MAX_CHARACTERS) return err(`a template of at most ${MAX_CHARACTERS} characters`);
 	if (text.includes('\0') || !text.isWellFormed())
 		return err(`${GRAMMAR}; this one holds a NUL or half of a surrogate pair`);
 	const parts: (string | Reference)[] = [];
@@ -68,12 +68,12 @@ export function parseTemplate(text: string): Result<Template> {
 }
 
 /** Bank-Vaults' webhook replaces variables whose values begin so (bank-vaults.dev, "Configuration examples"); OpenBao's name is taken likewise. */
-const TAKEN_BY_OTHERS = /^(?:>>)?(?:vault|bao):/;
+const FOREIGN_REFERENCE = /^(?:>>)?(?:vault|bao):/;
 const MARK = 'template:';
 
 /** The text of a template in a variable: with a mark before it where another tool's webhook would take the value for its own. */
 export function templateVariable(text: string): string {
-	return TAKEN_BY_OTHERS.test(text) || text.startsWith(MARK) ? MARK + text : text;
+	return FOREIGN_REFERENCE.test(text) || text.startsWith(MARK) ? MARK + text : text;
 }
 
 /** Takes the template of a variable. */
@@ -108,16 +108,16 @@ export function composeOrder(
 		if (path.includes(key)) return [...path.slice(path.indexOf(key)), key];
 		path.push(key);
 		for (const needed of referencesOf(template)) {
-			const circle = needed === key ? undefined : visit(needed);
-			if (circle !== undefined) return circle;
+			const cycle = needed === key ? undefined : visit(needed);
+			if (cycle !== undefined) return cycle;
 		}
 		path.pop();
 		done.add(key);
 		return undefined;
 	};
 	for (const key of templates.keys()) {
-		const circle = visit(key);
-		if (circle !== undefined) return err(circle);
+		const cycle = visit(key);
+		if (cycle !== undefined) return err(cycle);
 	}
 	return ok([...done]);
 }

@@ -5,7 +5,7 @@ const BEGIN = '-----BEGIN CERTIFICATE-----';
 const END = '-----END CERTIFICATE-----';
 const BLOCK = /-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g;
 /** A bundle of all public CAs has a quarter of it. */
-const MOST_CHARACTERS = 1024 * 1024;
+const MAX_CHARACTERS = 1024 * 1024;
 /** Base64 of "-----BEGIN ". */
 const ENCODED = 'LS0tLS1CRUdJTi';
 /** OpenSSL reads lines of up to 76 characters; RFC 7468, section 2, writes 64. */
@@ -42,19 +42,19 @@ function notPem(text: string): string {
 export const parseCertificates: Parse<readonly string[]> = (text) => {
 	if (text.includes('PRIVATE KEY-----'))
 		return err('PEM text of certificates without a private key: what holds it may be shown to others');
-	if (text.length > MOST_CHARACTERS)
-		return err(`PEM text of certificates, at most ${MOST_CHARACTERS} characters`);
+	if (text.length > MAX_CHARACTERS)
+		return err(`PEM text of certificates, at most ${MAX_CHARACTERS} characters`);
 	const begun = text.split('-----BEGIN ').length - 1;
 	if (begun === 0) return err(notPem(text));
 	const blocks = [...text.matchAll(BLOCK)].map(([, body = '']) => body);
 	if (blocks.some((body) => body.includes('\\n')))
 		return err('PEM text of certificates with line breaks; this one has "\\n" in their place');
 	if (blocks.length !== begun) return err('PEM text of certificates, each of them whole');
-	return inForm(blocks.map((body) => body.replace(/\s/g, '')));
+	return formatBodies(blocks.map((body) => body.replace(/\s/g, '')));
 };
 
 /** The blocks with lines of their own, unless one is no certificate. */
-function inForm(bodies: readonly string[]): Result<readonly string[]> {
+function formatBodies(bodies: readonly string[]): Result<readonly string[]> {
 	const wrong = bodies.findIndex(
 		(body) => !/^[A-Za-z0-9+/]+={0,2}$/.test(body) || !isSequence(Buffer.from(body, 'base64')),
 	);

@@ -2,7 +2,7 @@ import { isKey, KEY_RULE } from './keys.ts';
 import { err, ok, type Result } from './result.ts';
 
 /** A key, or the beginning of keys, and what a container gets it as. */
-export interface Renamed {
+export interface NamedKey {
 	/** What the container sees; of a prefix it may be empty. */
 	readonly name: string;
 	/** What it is in the merged secrets. */
@@ -12,15 +12,15 @@ export interface Renamed {
 /** Which of the merged secrets a container gets, and under which names. */
 export interface Selection {
 	/** Single keys, each of which must exist; `all`: every key under its own name. */
-	readonly keys: readonly Renamed[] | 'all';
+	readonly keys: readonly NamedKey[] | 'all';
 	/** Beginnings of keys, each of which must be that of one key at least. */
-	readonly prefixes: readonly Renamed[];
+	readonly prefixes: readonly NamedKey[];
 }
 
 const ALL = '*';
 
 /** Splits `NAME=SOURCE, SOURCE, …`; an item with more than one "=" comes out with a source that no key can be. */
-function pairs(text: string): readonly Renamed[] {
+function pairs(text: string): readonly NamedKey[] {
 	return text.split(',').map((part) => {
 		// Most are so, and there may be thousands: to split these as well takes longer than all else with them.
 		if (!part.includes('=')) {

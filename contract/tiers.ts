@@ -7,7 +7,7 @@ export const TIERS = ['org', 'deployment', 'service'] as const;
 export type Tier = (typeof TIERS)[number];
 
 /** Whose secrets are meant. Each name has passed `parseName`. */
-export interface Scope {
+export interface TierNames {
 	readonly org?: string;
 	readonly deployment?: string;
 	readonly service?: string;
@@ -25,10 +25,10 @@ export function parseTiers(text: string): Result<readonly Tier[]> {
 
 /**
  * The folder of a tier's secrets inside the KV mount, without slashes at its ends, or undefined when
- * `scope` lacks a name that the tier needs. Below it lies one secret a key, its value in the field `value`.
+ * `tierNames` lacks a name that the tier needs. Below it lies one secret a key, its value in the field `value`.
  */
-export function tierPath(tier: Tier, scope: Scope): string | undefined {
-	const { org, deployment, service } = scope;
+export function tierPath(tier: Tier, tierNames: TierNames): string | undefined {
+	const { org, deployment, service } = tierNames;
 	switch (tier) {
 		case 'org':
 			return org === undefined ? undefined : `orgs/${org}/secrets`;

@@ -1,12 +1,12 @@
 import { codeEffectOf } from '../contract/code-variables.ts';
 import { ENVIRONMENT_FORMATS } from '../contract/formats.ts';
-import type { Given } from './select.ts';
+import type { SelectedSecret } from './select.ts';
 import type { Settings } from './settings.ts';
 import { originText } from './tiers.ts';
 
 /** A sentence for each secret that would become a variable by which programs run code, although the pod does not allow it. */
 export function codeVariables(
-	secrets: readonly Given[],
+	secrets: readonly SelectedSecret[],
 	{ formats, allow }: Pick<Settings, 'formats' | 'allow'>,
 ): readonly string[] {
 	const becomes = formats.filter((format) => ENVIRONMENT_FORMATS.includes(format));

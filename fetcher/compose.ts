@@ -3,7 +3,7 @@ import { Failure } from './failure.ts';
 import type { Secret } from './tiers.ts';
 
 /** As much as Vault keeps in one secret: templates that refer to one another could grow without end. */
-const LONGEST = 1024 * 1024;
+const MAX_BYTES = 1024 * 1024;
 
 const ENCODE: Readonly<Record<Encoder, (value: string) => string>> = {
 	// RFC 3986, 2.3: encodeURIComponent leaves five characters as they are that are not "unreserved".
@@ -55,8 +55,8 @@ export function compose(
 				throw unusable(key, `${part.key} holds a NUL byte, which no shell word can`);
 			return ENCODE[part.encoder](value);
 		});
-		if (parts.reduce((sum, { length }) => sum + length, 0) > LONGEST)
-			throw unusable(key, `it would be longer than ${LONGEST} characters`);
+		if (parts.reduce((sum, { length }) => sum + length, 0) > MAX_BYTES)
+			throw unusable(key, `it would be longer than ${MAX_BYTES} characters`);
 		all.set(key, { key, origin: 'composed', value: parts.join('') });
 	}
 	// Keys are ASCII, where the order of UTF-16 units is that of bytes.

@@ -26,7 +26,7 @@ export interface DecryptContext {
 }
 
 /** The values sealed with one transit key, and Vault's result. */
-interface Attempt {
+interface DecryptedBatch {
 	readonly scope: SealScope;
 	readonly keys: readonly string[];
 	readonly decryption: Decryption;
@@ -62,7 +62,7 @@ export async function decryptSealed(
 		keys: [...sealed.keys()].filter((key) => sealed.get(key)?.scope === scope),
 	})).filter(({ keys }) => keys.length > 0);
 	const attempts = await Promise.all(
-		groups.map(async ({ scope, keys }): Promise<Attempt> => {
+		groups.map(async ({ scope, keys }): Promise<DecryptedBatch> => {
 			const context = Buffer.from(sealContext(scope, owner)).toString('base64');
 			const batch = keys.map((key) => ({ ciphertext: sealed.get(key)?.ciphertext ?? '', context }));
 			return {
@@ -93,7 +93,7 @@ export async function decryptSealed(
 type OneResult = { readonly secret: Secret } | { readonly wrong: string } | { readonly unfit: string };
 
 function resultsOf(
-	{ scope, keys, decryption }: Attempt,
+	{ scope, keys, decryption }: DecryptedBatch,
 	transit: string,
 	owner: SealOwner,
 	empty: EmptyPolicy,

@@ -31,11 +31,11 @@ export async function explainEmptyTiers(
  * @throws Failure that names path and fields, if there is one
  */
 export async function explainFields(context: ReadContext, tiers: readonly Tier[]): Promise<void> {
-	const { vault, kv, scope } = context;
+	const { vault, kv, tierNames } = context;
 	if (!mayAsk(vault)) return;
 	const found = await Promise.all(
 		tiers.map(async (tier) => {
-			const secret = await vault.tryRead(ownPath(kv, folderOf(tier, scope)));
+			const secret = await vault.tryRead(ownPath(kv, folderOf(tier, tierNames)));
 			const fields = secret.kind === 'found' ? fieldsOf(kv, secret.value) : undefined;
 			return { tier, names: Object.keys(fields ?? {}) };
 		}),
@@ -44,19 +44,19 @@ export async function explainFields(context: ReadContext, tiers: readonly Tier[]
 	const [first] = single;
 	if (first === undefined) return;
 	const sentences = single.map(({ tier, names }) => {
-		const path = quoted(ownPath(kv, folderOf(tier, scope)));
-		return `${tierOf(tier, scope)} has one secret at ${path} with ${fieldsText(names)}`;
+		const path = quoted(ownPath(kv, folderOf(tier, tierNames)));
+		return `${tierOf(tier, tierNames)} has one secret at ${path} with ${fieldsText(names)}`;
 	});
 	throw new Failure(
 		'secret-unusable',
 		`${enumerate(sentences)}, of which a pod gets nothing: each key must be a secret of its own`,
-		{ cure: `for each key: ${putCommand(kv, folderOf(first.tier, scope), exampleKey(first.names))}` },
+		{ cure: `for each key: ${putCommand(kv, folderOf(first.tier, tierNames), exampleKey(first.names))}` },
 	);
 }
 
 /** Of a token that may be used a few times only, each question would take a use that the keys may need. */
 function mayAsk(vault: Vault): boolean {
-	return vault.tokenUses().given === 0;
+	return vault.tokenUses().limit === 0;
 }
 
 function exampleKey(names: readonly string[]): string {

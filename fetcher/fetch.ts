@@ -8,9 +8,9 @@ import { Failure } from './failure.ts';
 import type { Log } from './log.ts';
 import { explainRefusal } from './login-refusal.ts';
 import { type Listing, mergeNames } from './merge.ts';
-import { explainReadRefusal, type Login } from './read-refusal.ts';
+import { explainReadRefusal, type LoginContext } from './read-refusal.ts';
 import { misreadersOf } from './render/dotenv.ts';
-import { type Output, renderAll } from './render/render.ts';
+import { type OutputFile, renderAll } from './render/render.ts';
 import { KEPT_BY_ZSH_OR_KSH } from './render/shell-names.ts';
 import { checkRequired, missingKeys } from './required.ts';
 import { select, takes } from './select.ts';
@@ -30,7 +30,7 @@ export interface FetchParts {
 }
 
 /** The secrets of a pod in Vault. */
-export interface Gathered {
+export interface GatheredSecrets {
 	/** Sorted by key, before composition. */
 	readonly secrets: readonly Secret[];
 	/** Tiers without a secret. */
@@ -38,7 +38,7 @@ export interface Gathered {
 }
 
 /** The secrets, and the files to write. */
-export interface Fetched {
+export interface PreparedFiles {
 	readonly secrets: readonly Secret[];
 	readonly volumes: readonly VolumeFiles[];
 }
@@ -46,7 +46,7 @@ export interface Fetched {
 /** A directory and its files. */
 interface VolumeFiles {
 	readonly out: string;
-	readonly outputs: readonly Output[];
+	readonly outputs: readonly OutputFile[];
 }
 
 async function logIn({ settings, vault, jwt }: FetchParts): Promise<void> {
@@ -54,10 +54,10 @@ async function logIn({ settings, vault, jwt }: FetchParts): Promise<void> {
 	const login = await vault.login(mount, role, jwt);
 	if (login.kind === 'done') return;
 	const { status, errors } = login;
-	const { scope, tiers, sealed } = settings;
+	const { tierNames, tiers, sealed } = settings;
 	const { kvMount, kvVersion, transitMount } = settings.vault;
 	const wanted = {
-		...{ scope, tiers, kv: { mount: kvMount, version: kvVersion } },
+		...{ tierNames, tiers, kv: { mount: kvMount, version: kvVersion } },
 		transit: sealed.size > 0 ? transitMount : undefined,
 	};
 	throw explainRefusal({ status, errors, mount, role, namespace, claims: tokenClaimsOf(jwt), wanted });
@@ -130,7 +130,7 @@ function warnOfDotenv({ formats }: Settings, secrets: readonly Secret[], log: Lo
 
 /** Decrypts the sealed values in the pod's annotations, for the namespace in the pod's token. */
 async function decryptAnnotations({ settings, vault, jwt }: FetchParts): Promise<readonly Secret[]> {
-	const { sealed, scope, vault: where } = settings;
+	const { sealed, tierNames, vault: where } = settings;
 	if (sealed.size === 0) return [];
 	const namespace = tokenClaimsOf(jwt).serviceAccount?.split('/')[0];
 	if (namespace === undefined)
@@ -141,25 +141,25 @@ async function decryptAnnotations({ settings, vault, jwt }: FetchParts): Promise
 	return await decryptSealed(sealed, {
 		vault,
 		transit: where.transitMount,
-		owner: { namespace, deployment: scope.deployment ?? '' },
+		owner: { namespace, deployment: tierNames.deployment ?? '' },
 		empty: settings.empty,
 		refused: (what, rules) => explainReadRefusal(loginOf(settings, vault), { what, rules }),
 	});
 }
 
-function loginOf({ vault: { authMount, role, namespace } }: Settings, vault: Vault): Login {
+function loginOf({ vault: { authMount, role, namespace } }: Settings, vault: Vault): LoginContext {
 	return { vault, authMount, role, namespace };
 }
 
 /** Logs in, lists and merges the tiers, and reads the keys that are needed. Makes every request to Vault. */
-export async function gatherSecrets(parts: FetchParts): Promise<Gathered> {
+export async function gatherSecrets(parts: FetchParts): Promise<GatheredSecrets> {
 	const { settings, vault, log } = parts;
 	const { kvMount: mount, kvVersion: version } = settings.vault;
-	const { scope } = settings;
+	const { tierNames } = settings;
 	const skipped: string[] = [];
 	const onSkip = (key: string, tier: Tier) => void skipped.push(`${key} of the ${tier} tier`);
 	const login = loginOf(settings, vault);
-	const context: ReadContext = { ...login, kv: { mount, version }, scope, empty: settings.empty, onSkip };
+	const context: ReadContext = { ...login, kv: { mount, version }, tierNames, empty: settings.empty, onSkip };
 	await logIn(parts);
 	const decrypting = decryptAnnotations(parts);
 	// Awaited below. If both fail, the error must not depend on which was faster.
@@ -175,11 +175,11 @@ export async function gatherSecrets(parts: FetchParts): Promise<Gathered> {
 	// A sealed value overrides every tier.
 	const reading = readSecrets(
 		context,
-		plan.wanted.filter(({ key }) => needed(key) && !settings.sealed.has(key)),
+		plan.keys.filter(({ key }) => needed(key) && !settings.sealed.has(key)),
 	);
 	reading.catch(() => undefined);
 	await explaining;
-	const suspicion = suspectName(settings.tiers, empty, scope);
+	const suspicion = suspectName(settings.tiers, empty, tierNames);
 	// A pod may keep all of its secrets in its own annotations.
 	if (suspicion !== undefined && decrypted.length === 0)
 		log.warn(suspicion, { listed: emptyPaths(empty, context) });
@@ -198,9 +198,9 @@ export async function gatherSecrets(parts: FetchParts): Promise<Gathered> {
 
 /** Composes the templates and renders the files. Does not write them. */
 export function prepare(
-	{ secrets: found, empty }: Gathered,
+	{ secrets: found, empty }: GatheredSecrets,
 	{ settings, log }: Pick<FetchParts, 'settings' | 'log'>,
-): Fetched {
+): PreparedFiles {
 	checkRequired(settings, found, empty);
 	const secrets = compose(settings.templates, found);
 	if (secrets.length === 0) log.warn('none of the tiers holds a secret', { tiers: settings.tiers });

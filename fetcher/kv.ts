@@ -1,4 +1,4 @@
-import { type Scope, type Tier, tierPath, VALUE_FIELD } from '../contract/tiers.ts';
+import { type Tier, type TierNames, tierPath, VALUE_FIELD } from '../contract/tiers.ts';
 import { type Json, object } from './json.ts';
 
 /** A KV secrets engine: where it is mounted and which of the two APIs it speaks. */
@@ -33,8 +33,8 @@ export function ownPath({ mount, version }: Kv, folder: string): string {
 }
 
 /** The folder of a tier that was chosen because it has one. */
-export function folderOf(tier: Tier, scope: Scope): string {
-	const folder = tierPath(tier, scope);
+export function folderOf(tier: Tier, tierNames: TierNames): string {
+	const folder = tierPath(tier, tierNames);
 	if (folder === undefined) throw new TypeError(`tier ${tier} has no path`);
 	return folder;
 }

@@ -2,11 +2,11 @@ import { writeSync } from 'node:fs';
 import type { LogLevel } from './settings.ts';
 
 /** Fields of a line besides its message. */
-export type Fields = Readonly<Record<string, unknown>>;
+export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Writes lines of pino's shape (pino itself would be a tenth of the fetcher's time: ADR 4). */
 export type Log = Readonly<
-	Record<'debug' | 'info' | 'warn' | 'error', (message: string, fields?: Fields) => void>
+	Record<'debug' | 'info' | 'warn' | 'error', (message: string, fields?: LogFields) => void>
 >;
 
 /** pino's numbers. */
@@ -36,7 +36,7 @@ function writeLine(line: string): void {
 export function openLog(level: LogLevel, write: (line: string) => void = writeLine): Log {
 	const at =
 		(name: keyof Log) =>
-		(message: string, fields: Fields = {}) => {
+		(message: string, fields: LogFields = {}) => {
 			if (LEVELS[name] < LEVELS[level]) return;
 			const line = {
 				level: LEVELS[name],

@@ -1,7 +1,7 @@
 import { correctSetting } from './advice.ts';
 import { Failure } from './failure.ts';
 import { WRONG_ISSUER } from './responses.ts';
-import { roleCommand, type Wanted } from './role-command.ts';
+import { type RequiredAccess, roleCommand } from './role-command.ts';
 import { quoted } from './text.ts';
 import { audienceText, subjectText, type TokenClaims } from './token-claims.ts';
 
@@ -15,7 +15,7 @@ export interface RefusedLogin {
 	readonly namespace: string | undefined;
 	readonly claims: TokenClaims;
 	/** What the role must grant. */
-	readonly wanted: Wanted;
+	readonly wanted: RequiredAccess;
 }
 
 /** What a refusal means and, unless the exit code's general advice fits, what to do about it. */

@@ -8,16 +8,16 @@ export interface Listing {
 }
 
 /** One key to read. */
-export interface Wanted {
+export interface KeyTiers {
 	readonly key: string;
 	/** The tiers that list it, the overriding one first. */
 	readonly tiers: readonly Tier[];
 }
 
 /** What to read, and what to leave and tell about. */
-export interface Plan {
+export interface ReadPlan {
 	/** Sorted by key in byte order. */
-	readonly wanted: readonly Wanted[];
+	readonly keys: readonly KeyTiers[];
 	/** Names that can't be a variable's, by tier, in the order in which they were listed. */
 	readonly unusable: readonly Listing[];
 }
@@ -26,7 +26,7 @@ export interface Plan {
  * Merges the names of tiers, which come in merge order: a later tier overrides an earlier one, key by key. Folders (names
  * ending in "/") are none of ours.
  */
-export function mergeNames(listings: readonly Listing[]): Plan {
+export function mergeNames(listings: readonly Listing[]): ReadPlan {
 	const tiersOf = new Map<string, Tier[]>();
 	const unusable: Listing[] = [];
 	for (const { tier, names } of listings) {
@@ -38,8 +38,8 @@ export function mergeNames(listings: readonly Listing[]): Plan {
 			if (tiers[0] !== tier) tiersOf.set(key, [tier, ...tiers]);
 		}
 	}
-	const wanted = [...tiersOf].map(([key, tiers]) => ({ key, tiers })).sort((a, b) => byteOrder(a.key, b.key));
-	return { wanted, unusable };
+	const keys = [...tiersOf].map(([key, tiers]) => ({ key, tiers })).sort((a, b) => byteOrder(a.key, b.key));
+	return { keys, unusable };
 }
 
 /** Keys are ASCII, where the order of UTF-16 units is that of bytes; `localeCompare` would depend on the machine. */

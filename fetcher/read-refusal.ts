@@ -2,7 +2,7 @@ import { Failure } from './failure.ts';
 import type { Vault } from './vault.ts';
 
 /** Who logged in, and where. */
-export interface Login {
+export interface LoginContext {
 	readonly vault: Vault;
 	readonly authMount: string;
 	readonly role: string;
@@ -11,7 +11,7 @@ export interface Login {
 }
 
 /** What Vault refused. */
-export interface Refused {
+export interface RefusedRead {
 	/** Finishes "Vault refuses …". */
 	readonly what: string;
 	/** Policy lines that would allow it. */
@@ -24,7 +24,7 @@ export interface Refused {
  * Says why Vault refused to list or read. Vault gives the same 403 for a policy that is missing and for a token that is gone or used up;
  * whether the token is still there, it can be asked.
  */
-export async function explainReadRefusal(login: Login, refused: Refused): Promise<Failure> {
+export async function explainReadRefusal(login: LoginContext, refused: RefusedRead): Promise<Failure> {
 	const { vault, authMount, role, namespace } = login;
 	const { what, rules, question } = refused;
 	const place = namespace === undefined ? '' : ` in the Vault namespace "${namespace}"`;
@@ -36,10 +36,10 @@ export async function explainReadRefusal(login: Login, refused: Refused): Promis
 		return question === undefined
 			? refuses('', `if the pod is to read it, ${policy}`)
 			: refuses(`: ${question}`, `if so, ${policy}`);
-	const { given, taken } = vault.tokenUses();
-	if (given > 0 && taken >= given)
+	const { limit, used } = vault.tokenUses();
+	if (limit > 0 && used >= limit)
 		return refuses(
-			`: its token is used up, for the role "${role}" allows ${given} ${given === 1 ? 'use' : 'uses'} (token_num_uses)`,
+			`: its token is used up, for the role "${role}" allows ${limit} ${limit === 1 ? 'use' : 'uses'} (token_num_uses)`,
 			`set token_num_uses of auth/${authMount}/role/${role} to 0: each list and each key takes one use`,
 		);
 	return refuses(

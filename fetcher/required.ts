@@ -7,7 +7,7 @@ import { areNamesRight, emptyPaths, suspectName } from './tier-names.ts';
 import type { Secret } from './tiers.ts';
 
 /** Keys that an annotation names and that do not exist. */
-interface Missing {
+interface MissingKeys {
 	/** The annotation. */
 	readonly by: string;
 	readonly keys: readonly string[];
@@ -18,7 +18,7 @@ interface Missing {
  *
  * @param secrets those before composition
  */
-export function missingKeys(settings: Settings, secrets: readonly Secret[]): readonly Missing[] {
+export function missingKeys(settings: Settings, secrets: readonly Secret[]): readonly MissingKeys[] {
 	const { require, envKeys, templates, volumes } = settings;
 	const keys = [...new Set([...secrets.map(({ key }) => key), ...templates.keys()])];
 	const have = new Set(keys);
@@ -50,15 +50,17 @@ export function missingKeys(settings: Settings, secrets: readonly Secret[]): rea
  * @throws Failure that names the keys and the annotations
  */
 export function checkRequired(settings: Settings, secrets: readonly Secret[], empty: readonly Tier[]): void {
-	const { tiers, scope } = settings;
+	const { tiers, tierNames } = settings;
 	const complaints = missingKeys(settings, secrets);
 	if (complaints.length === 0) return;
 	const sentences = complaints.map(({ by, keys }) => `${enumerate(keys)} (asked for by ${by})`);
 	const { kvMount: mount, kvVersion: version } = settings.vault;
-	const suspect = suspectName(tiers, empty, scope) !== undefined;
+	const suspect = suspectName(tiers, empty, tierNames) !== undefined;
 	const question = suspect ? `; ${areNamesRight(tiers.filter((tier) => tier !== 'org'))}` : '';
 	const nothing =
-		empty.length === 0 ? '' : `; empty: ${emptyPaths(empty, { kv: { mount, version }, scope })}${question}`;
+		empty.length === 0
+			? ''
+			: `; empty: ${emptyPaths(empty, { kv: { mount, version }, tierNames })}${question}`;
 	throw new Failure(
 		'required-missing',
 		`none of the tiers read (${tiers.join(', ')}) has ${enumerate(sentences)}${nothing}`,

@@ -4,11 +4,11 @@ import type { Deadline } from './deadline.ts';
 import { Failure } from './failure.ts';
 import type { Log } from './log.ts';
 
-const FIRST_WAIT = 100;
-const LONGEST_WAIT = 5_000;
+const INITIAL_WAIT = 100;
+const MAX_WAIT = 5_000;
 /** Maximum for an attempt, in ms. The first one may take a third of the deadline, so that there is time for another. */
-const LONGEST_ATTEMPT = 20_000;
-const SHORTEST_ATTEMPT = 500;
+const MAX_ATTEMPT = 20_000;
+const MIN_ATTEMPT = 500;
 /** With less time than this, in ms, no response arrives before the deadline. */
 const TOO_SHORT = 50;
 /** Timers may fire this much early. */
@@ -25,17 +25,17 @@ export interface RetryOptions {
 }
 
 /** One attempt. It settles within `timeout` milliseconds. */
-export type Attempt<T> = (timeout: number) => Promise<T>;
+export type Try<T> = (timeout: number) => Promise<T>;
 
 /** Runs an attempt until it succeeds, fails with an error that is not retryable, or the deadline has passed. */
-export type Retry = <T>(attempt: Attempt<T>, deadline: Deadline) => Promise<T>;
+export type Retry = <T>(attempt: Try<T>, deadline: Deadline) => Promise<T>;
 
 /**
  * Timeout of an attempt in ms, after `slow` attempts that timed out. It doubles each time, so that clients of an overloaded
  * server do not repeat requests that it cannot finish.
  */
 function attemptSpan({ span }: Deadline, slow: number): number {
-	return Math.min(LONGEST_ATTEMPT, Math.max(SHORTEST_ATTEMPT, span / 3)) * 2 ** slow;
+	return Math.min(MAX_ATTEMPT, Math.max(MIN_ATTEMPT, span / 3)) * 2 ** slow;
 }
 
 /** The timeout of an attempt, limited by the deadline. */
@@ -48,16 +48,16 @@ export function attemptTimeout(deadline: Deadline, slow = 0): number {
  * failed together do not retry together.
  */
 export function backoff(failed: number, random: () => number): number {
-	return random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failed - 1));
+	return random() * Math.min(MAX_WAIT, INITIAL_WAIT * 2 ** (failed - 1));
 }
 
 const seconds = (ms: number): string => `${Math.ceil(ms / 100) / 10} s`;
 
-const givenUp = (last: Failure, why: string): Failure => last.withMessage(`${last.message}; ${why}`);
+const deadlineFailure = (last: Failure, why: string): Failure => last.withMessage(`${last.message}; ${why}`);
 
 function endIfOver(deadline: Deadline, mostSpecific: Failure): void {
 	if (deadline.left() < TOO_SHORT)
-		throw givenUp(mostSpecific, `given up after ${seconds(deadline.span)} (ENVTIER_DEADLINE)`);
+		throw deadlineFailure(mostSpecific, `given up after ${seconds(deadline.span)} (ENVTIER_DEADLINE)`);
 }
 
 /**
@@ -72,7 +72,10 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 		const delay = Math.max(0, notBefore - now());
 		const left = deadline.left();
 		if (delay >= left && delay > 0)
-			throw givenUp(failure, `it asks for ${seconds(delay)} of quiet, longer than the ${seconds(left)} left`);
+			throw deadlineFailure(
+				failure,
+				`it asks for ${seconds(delay)} of quiet, longer than the ${seconds(left)} left`,
+			);
 		// Other clients received the same Retry-After. Spread the retries over the same time again.
 		const wait = delay + Math.max(backoff(failed, random), delay * random());
 		// Leave time for a last attempt before the deadline.
@@ -108,7 +111,7 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 	};
 }
 
-async function tryOnce<T>(attempt: Attempt<T>, timeout: number): Promise<Result<T, Failure>> {
+async function tryOnce<T>(attempt: Try<T>, timeout: number): Promise<Result<T, Failure>> {
 	try {
 		return ok(await attempt(timeout));
 	} catch (thrown) {

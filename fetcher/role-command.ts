@@ -1,10 +1,10 @@
-import { type Scope, TIERS, type Tier } from '../contract/tiers.ts';
+import { TIERS, type Tier, type TierNames } from '../contract/tiers.ts';
 import { VARIABLES } from '../contract/variables.ts';
 import type { TokenClaims } from './token-claims.ts';
 
 /** What a pod asks Vault for. */
-export interface Wanted {
-	readonly scope: Scope;
+export interface RequiredAccess {
+	readonly tierNames: TierNames;
 	readonly tiers: readonly Tier[];
 	readonly kv: { readonly mount: string; readonly version: 1 | 2 };
 	/** Mount of the transit engine; undefined when the pod has no sealed value. */
@@ -12,7 +12,7 @@ export interface Wanted {
 }
 
 /** How a pod logs in. */
-export interface LoginPlace {
+export interface LoginRole {
 	readonly role: string;
 	readonly mount: string;
 	readonly type: 'kubernetes' | 'jwt';
@@ -28,18 +28,21 @@ const PLAIN = /^[-A-Za-z0-9:/._@]+$/;
  * The command that makes the role, in which only what differs from the defaults of deploy/vault/setup.sh is said. What the
  * token does not tell stands in capitals.
  */
-export function roleCommand({ role, mount, type, namespace, claims }: LoginPlace, wanted: Wanted): string {
+export function roleCommand(
+	{ role, mount, type, namespace, claims }: LoginRole,
+	access: RequiredAccess,
+): string {
 	const [ofPod = 'NAMESPACE', account = 'ACCOUNT'] = claims.serviceAccount?.split('/') ?? [];
-	const { scope, kv, transit } = wanted;
+	const { tierNames, kv, transit } = access;
 	const [audience = ''] = claims.audiences;
-	const tiers = TIERS.filter((tier) => wanted.tiers.includes(tier));
+	const tiers = TIERS.filter((tier) => access.tiers.includes(tier));
 	const options: readonly (readonly [option: string, value: string | undefined, unsaid?: string])[] = [
 		['namespace', ofPod],
 		['account', account],
-		['org', tiers.includes('org') ? scope.org : undefined],
+		['org', tiers.includes('org') ? tierNames.org : undefined],
 		// A service is part of a deployment: setup.sh takes the one with the other.
-		['deployment', tiers.some((tier) => tier !== 'org') ? scope.deployment : undefined],
-		['service', tiers.includes('service') ? scope.service : undefined],
+		['deployment', tiers.some((tier) => tier !== 'org') ? tierNames.deployment : undefined],
+		['service', tiers.includes('service') ? tierNames.service : undefined],
 		['type', type, 'kubernetes'],
 		['mount', mount, type],
 		['audience', PLAIN.test(audience) ? audience : undefined, VARIABLES.ENVTIER_TOKEN_AUDIENCE.default],

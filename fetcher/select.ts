@@ -3,44 +3,44 @@ import type { Selection } from '../contract/selection.ts';
 import type { Secret } from './tiers.ts';
 
 /** A secret as a container gets it. */
-export interface Given extends Secret {
+export interface SelectedSecret extends Secret {
 	/** Its key in the merged secrets, where the container sees another name. */
 	readonly source?: string;
 }
 
 /** What one volume gets. */
-interface Selected {
+interface SelectResult {
 	/** Under the names that its containers see, sorted in byte order. */
-	readonly secrets: readonly Given[];
+	readonly secrets: readonly SelectedSecret[];
 	/** Sentences about names that cannot be given. */
 	readonly clashes: readonly string[];
 }
 
 /** Takes from all secrets those that a selection means, as far as they are there; without one, all of them. */
-export function select(all: readonly Secret[], selection: Selection | undefined): Selected {
+export function select(all: readonly Secret[], selection: Selection | undefined): SelectResult {
 	if (selection === undefined || selection.keys === 'all') return { secrets: all, clashes: [] };
 	const byKey = new Map(all.map((secret) => [secret.key, secret]));
-	const named = selection.keys.flatMap(({ name, source }) => {
+	const byName = selection.keys.flatMap(({ name, source }) => {
 		const secret = byKey.get(source);
 		return secret === undefined ? [] : [{ name, secret }];
 	});
-	const begun = selection.prefixes.flatMap(({ name, source }) =>
+	const byPrefix = selection.prefixes.flatMap(({ name, source }) =>
 		all
 			.filter(({ key }) => key.startsWith(source))
 			.map((secret) => ({ name: name + secret.key.slice(source.length), secret })),
 	);
-	const given = new Map<string, Secret>();
+	const selected = new Map<string, Secret>();
 	const clashes: string[] = [];
-	for (const { name, secret } of [...named, ...begun]) {
-		const other = given.get(name);
+	for (const { name, secret } of [...byName, ...byPrefix]) {
+		const other = selected.get(name);
 		if (!isKey(name)) clashes.push(`${secret.key} without its prefix would be "${name}", which is no name`);
 		else if (other !== undefined && other.key !== secret.key)
 			clashes.push(`${other.key} and ${secret.key} would both be ${name}`);
-		else given.set(name, secret);
+		else selected.set(name, secret);
 	}
 	return {
 		// Names are ASCII, where the order of UTF-16 units is that of bytes.
-		secrets: [...given]
+		secrets: [...selected]
 			.map(([name, { key, origin, value }]) => ({
 				...{ key: name, origin, value },
 				...(name === key ? {} : { source: key }),

@@ -8,7 +8,7 @@ import { parseCaBundle } from '../contract/pem.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { parseSealed, type Sealed } from '../contract/sealed.ts';
 import { parsePrefixes, parseSelectedKeys, type Selection } from '../contract/selection.ts';
-import { parseTiers, type Scope, TIERS, type Tier, tierPath } from '../contract/tiers.ts';
+import { parseTiers, TIERS, type Tier, type TierNames, tierPath } from '../contract/tiers.ts';
 import {
 	oneOf,
 	type Parse,
@@ -59,8 +59,8 @@ export interface Volume {
 export interface Settings {
 	readonly vault: VaultSettings;
 	readonly tokenFile: string;
-	readonly scope: Scope;
-	/** In merge order; each has a path in `scope`. */
+	readonly tierNames: TierNames;
+	/** In merge order; each has a path in `tierNames`. */
 	readonly tiers: readonly Tier[];
 	/** Keys that must exist after the merge. */
 	readonly require: readonly string[];
@@ -92,8 +92,8 @@ export function terminationLog(env: Environment): string {
 }
 
 /** Which tiers to read: those named, each of which must have its name set, or all whose names are set. */
-function chooseTiers(named: readonly Tier[] | undefined, scope: Scope): Result<readonly Tier[]> {
-	const present = TIERS.filter((tier) => tierPath(tier, scope) !== undefined);
+function chooseTiers(named: readonly Tier[] | undefined, tierNames: TierNames): Result<readonly Tier[]> {
+	const present = TIERS.filter((tier) => tierPath(tier, tierNames) !== undefined);
 	const missing = (named ?? []).filter((tier) => !present.includes(tier));
 	if (missing.length === 0) return ok(named ?? present);
 	const variables = missing.map((tier) => `the tier "${tier}", but ENVTIER_${tier.toUpperCase()} is not set`);
@@ -166,7 +166,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 	const org = optional('ENVTIER_ORG', parseName);
 	const deployment = required('ENVTIER_DEPLOYMENT', parseName);
 	const service = optional('ENVTIER_SERVICE', parseName);
-	const scope: Scope = {
+	const tierNames: TierNames = {
 		deployment,
 		...(org === undefined ? {} : { org }),
 		...(service === undefined ? {} : { service }),
@@ -174,7 +174,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 	const named = optional('ENVTIER_TIERS', parseTiers);
 	const settings = {
 		vault,
-		scope,
+		tierNames,
 		tokenFile: required('ENVTIER_TOKEN_FILE', text),
 		require: optional('ENVTIER_REQUIRE', parseKeys) ?? [],
 		allow: optional('ENVTIER_ALLOW', parseCodeVariables) ?? [],
@@ -197,6 +197,6 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 	};
 	// With a bad name among them, a complaint about the tiers would only repeat it.
 	if (problems.length > 0) return err(problems);
-	const tiers = chooseTiers(named, scope);
+	const tiers = chooseTiers(named, tierNames);
 	return tiers.ok ? ok({ ...settings, tiers: tiers.value }) : err([tiers.error]);
 }

@@ -1,4 +1,4 @@
-import type { Scope, Tier } from '../contract/tiers.ts';
+import type { Tier, TierNames } from '../contract/tiers.ts';
 import { folderOf, type Kv, listPath } from './kv.ts';
 import type { Listing } from './merge.ts';
 import { enumerate, quoted } from './text.ts';
@@ -11,8 +11,8 @@ const NAMED_BY: Readonly<Record<Tier, string>> = {
 };
 
 /** `the deployment tier of "shop"`. */
-export function tierOf(tier: Tier, scope: Scope): string {
-	return `the ${tier} tier of ${quoted(scope[tier] ?? '')}`;
+export function tierOf(tier: Tier, tierNames: TierNames): string {
+	return `the ${tier} tier of ${quoted(tierNames[tier] ?? '')}`;
 }
 
 /** Asks whether what names these tiers is right. */
@@ -34,21 +34,21 @@ export function emptyTiers(listings: readonly Listing[]): readonly Tier[] {
 export function suspectName(
 	listed: readonly Tier[],
 	empty: readonly Tier[],
-	scope: Scope,
+	tierNames: TierNames,
 ): string | undefined {
 	const own = listed.filter((tier) => tier !== 'org');
 	if (own.length === 0 || own.some((tier) => !empty.includes(tier))) return undefined;
-	const names = own.map((tier) => tierOf(tier, scope));
+	const names = own.map((tier) => tierOf(tier, tierNames));
 	return `${enumerate(names)} ${own.length === 1 ? 'is' : 'are'} empty: ${areNamesRight(own)}`;
 }
 
 /** Names the empty tiers and the paths that were listed. */
 export function emptyPaths(
 	empty: readonly Tier[],
-	{ kv, scope }: { readonly kv: Kv; readonly scope: Scope },
+	{ kv, tierNames }: { readonly kv: Kv; readonly tierNames: TierNames },
 ): string {
 	return enumerate(
-		empty.map((tier) => `${tierOf(tier, scope)} at ${quoted(listPath(kv, folderOf(tier, scope)))}`),
+		empty.map((tier) => `${tierOf(tier, tierNames)} at ${quoted(listPath(kv, folderOf(tier, tierNames)))}`),
 	);
 }
 

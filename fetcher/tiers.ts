@@ -1,11 +1,11 @@
 import type { EmptyPolicy } from '../contract/empty.ts';
-import { type Scope, type Tier, VALUE_FIELD } from '../contract/tiers.ts';
+import { type Tier, type TierNames, VALUE_FIELD } from '../contract/tiers.ts';
 import { correctSetting } from './advice.ts';
 import { Failure } from './failure.ts';
 import { fieldsOf, folderOf, type Kv, listPath, listRule, putCommand, readPath, readRule } from './kv.ts';
-import type { Listing, Wanted } from './merge.ts';
+import type { KeyTiers, Listing } from './merge.ts';
 import { mountProblem } from './mount-problem.ts';
-import { explainReadRefusal, type Login } from './read-refusal.ts';
+import { explainReadRefusal, type LoginContext } from './read-refusal.ts';
 import { enumerate, quoted } from './text.ts';
 import { areNamesRight, tierOf } from './tier-names.ts';
 import { type Unusable, whyUnusable } from './unusable.ts';
@@ -26,9 +26,9 @@ export interface Secret {
 }
 
 /** What to read, and with which login. */
-export interface ReadContext extends Login {
+export interface ReadContext extends LoginContext {
 	readonly kv: Kv;
-	readonly scope: Scope;
+	readonly tierNames: TierNames;
 	readonly empty: EmptyPolicy;
 	/** Called for each empty value that is skipped. */
 	readonly onSkip: (key: string, tier: Tier) => void;
@@ -47,22 +47,25 @@ async function explainOddList({ vault, kv }: ReadContext, thrown: unknown): Prom
 
 /** Lists tiers in parallel. A tier that does not exist is empty. */
 export async function listTiers(context: ReadContext, tiers: readonly Tier[]): Promise<readonly Listing[]> {
-	const { vault, kv, scope } = context;
-	const list = async (tier: Tier) => ({ tier, found: await vault.list(listPath(kv, folderOf(tier, scope))) });
+	const { vault, kv, tierNames } = context;
+	const list = async (tier: Tier) => ({
+		tier,
+		found: await vault.list(listPath(kv, folderOf(tier, tierNames))),
+	});
 	const found = await Promise.all(tiers.map(list)).catch(async (thrown: unknown) => {
 		throw await explainOddList(context, thrown);
 	});
-	const closed = found.filter((one) => one.found.kind === 'refused').map(({ tier }) => tier);
-	if (closed.length > 0) {
+	const refusedTiers = found.filter((one) => one.found.kind === 'refused').map(({ tier }) => tier);
+	if (refusedTiers.length > 0) {
 		const problem = await mountProblem(vault, kv);
 		if (problem !== undefined) throw problem;
-		const folders = closed.map((tier) => folderOf(tier, scope));
-		const names = closed.map(
-			(tier, i) => `${tierOf(tier, scope)} at ${quoted(listPath(kv, folders[i] ?? ''))}`,
+		const folders = refusedTiers.map((tier) => folderOf(tier, tierNames));
+		const names = refusedTiers.map(
+			(tier, i) => `${tierOf(tier, tierNames)} at ${quoted(listPath(kv, folders[i] ?? ''))}`,
 		);
 		throw await explainReadRefusal(context, {
 			what: `to list ${enumerate(names)}`,
-			question: areNamesRight(closed),
+			question: areNamesRight(refusedTiers),
 			// Whoever lacks the one line lacks the other as a rule, and should not have to come back for it.
 			rules: folders.flatMap((folder) => [listRule(kv, folder), readRule(kv, folder)]),
 		});
@@ -71,16 +74,16 @@ export async function listTiers(context: ReadContext, tiers: readonly Tier[]): P
 }
 
 /** The result for one key. */
-type Outcome =
+type ReadResult =
 	| { readonly kind: 'secret'; readonly secret: Secret }
 	| { readonly kind: 'gone' }
 	| { readonly kind: 'refused'; readonly tier: Tier }
 	| ({ readonly kind: 'unusable' } & Unusable);
 
-async function readOne(context: ReadContext, { key, tiers }: Wanted): Promise<Outcome> {
-	const { vault, kv, scope, empty, onSkip } = context;
+async function readOne(context: ReadContext, { key, tiers }: KeyTiers): Promise<ReadResult> {
+	const { vault, kv, tierNames, empty, onSkip } = context;
 	for (const tier of tiers) {
-		const path = readPath(kv, folderOf(tier, scope), key);
+		const path = readPath(kv, folderOf(tier, tierNames), key);
 		const found = await vault.read(path).catch((thrown: unknown) => {
 			if (!(thrown instanceof Failure) || thrown.path !== path) throw thrown;
 			throw thrown.withMessage(`${key} of the ${tier} tier cannot be read: ${thrown.message}`);
@@ -97,7 +100,7 @@ async function readOne(context: ReadContext, { key, tiers }: Wanted): Promise<Ou
 		}
 		const why = whyUnusable(fields, empty);
 		if (why === undefined) return { kind: 'secret', secret: { key, origin: tier, value: value as string } };
-		const cure = why.cure ?? `store it again: ${putCommand(kv, folderOf(tier, scope), key)}`;
+		const cure = why.cure ?? `store it again: ${putCommand(kv, folderOf(tier, tierNames), key)}`;
 		return { kind: 'unusable', what: `${key} of the ${tier} tier ${why.what}`, cure };
 	}
 	return { kind: 'gone' };
@@ -109,19 +112,19 @@ async function readOne(context: ReadContext, { key, tiers }: Wanted): Promise<Ou
  */
 export async function readSecrets(
 	context: ReadContext,
-	wanted: readonly Wanted[],
+	wanted: readonly KeyTiers[],
 ): Promise<readonly Secret[]> {
 	const outcomes = await inParallel(wanted, (one) => readOne(context, one));
-	const closed = new Set(outcomes.flatMap((one) => (one.kind === 'refused' ? [one.tier] : [])));
-	if (closed.size > 0) {
-		const names = [...closed].map((tier) => tierOf(tier, context.scope));
-		const rules = [...closed].map((tier) => readRule(context.kv, folderOf(tier, context.scope)));
+	const refusedTiers = new Set(outcomes.flatMap((one) => (one.kind === 'refused' ? [one.tier] : [])));
+	if (refusedTiers.size > 0) {
+		const names = [...refusedTiers].map((tier) => tierOf(tier, context.tierNames));
+		const rules = [...refusedTiers].map((tier) => readRule(context.kv, folderOf(tier, context.tierNames)));
 		throw await explainReadRefusal(context, { what: `to read keys of ${enumerate(names)}`, rules });
 	}
-	const unfit = outcomes.flatMap((one) => (one.kind === 'unusable' ? [one] : []));
-	if (unfit.length > 0) {
-		const cures = [...new Set(unfit.map(({ cure }) => cure))];
-		throw new Failure('secret-unusable', enumerate(unfit.map(({ what }) => what)), {
+	const unusable = outcomes.flatMap((one) => (one.kind === 'unusable' ? [one] : []));
+	if (unusable.length > 0) {
+		const cures = [...new Set(unusable.map(({ cure }) => cure))];
+		throw new Failure('secret-unusable', enumerate(unusable.map(({ what }) => what)), {
 			cure: enumerate(cures, 3),
 		});
 	}

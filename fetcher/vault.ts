@@ -9,7 +9,7 @@ import { printable } from './text.ts';
 import type { Transport } from './transport/transport.ts';
 
 /** The result of a list or a read. */
-export type Found<T> =
+export type Lookup<T> =
 	| { readonly kind: 'found'; readonly value: T }
 	| { readonly kind: 'absent' }
 	| { readonly kind: 'refused' };
@@ -30,12 +30,12 @@ export type Decryption =
 
 /** The limit on uses of a token (0: none), and its uses since the login. */
 export interface TokenUses {
-	readonly given: number;
-	readonly taken: number;
+	readonly limit: number;
+	readonly used: number;
 }
 
 /** The result of a login. */
-export type Login =
+export type LoginResult =
 	| { readonly kind: 'done' }
 	/** With Vault's status and errors. */
 	| { readonly kind: 'refused'; readonly status: number; readonly errors: readonly string[] };
@@ -43,15 +43,15 @@ export type Login =
 /** The fetcher's Vault client. Its methods reject with a `Failure` only. */
 export interface Vault {
 	/** Logs in at an auth mount. Later requests send the token. */
-	login(mount: string, role: string, jwt: string): Promise<Login>;
+	login(mount: string, role: string, jwt: string): Promise<LoginResult>;
 	/** The names in a folder. */
-	list(path: string): Promise<Found<readonly string[]>>;
+	list(path: string): Promise<Lookup<readonly string[]>>;
 	/** The `data` of a response: the fields of a KV v1 secret; the fields and metadata of a KV v2 secret. */
-	read(path: string): Promise<Found<Json>>;
+	read(path: string): Promise<Lookup<Json>>;
 	/**
 	 * Reads a path to explain another error, within two seconds. Never rejects: any other result or error is `absent`.
 	 */
-	tryRead(path: string): Promise<Found<Json>>;
+	tryRead(path: string): Promise<Lookup<Json>>;
 	/** Decrypts a batch with one key of a transit engine. */
 	decrypt(path: string, batch: readonly Ciphertext[]): Promise<Decryption>;
 	/** Revokes the token, if there is one and it is revocable. */
@@ -73,7 +73,7 @@ export interface VaultParts {
 }
 
 /** The request that node-vault passes to its request function. */
-interface Outgoing {
+interface ClientRequest {
 	readonly method: string;
 	readonly uri: string;
 	readonly headers: Readonly<Record<string, string>>;
@@ -83,7 +83,7 @@ interface Outgoing {
 }
 
 /** The response that node-vault expects. */
-interface Incoming {
+interface ClientResponse {
 	readonly statusCode: number;
 	readonly body: Json;
 	readonly request: { readonly path: string };
@@ -116,7 +116,7 @@ export function openVault({ address, namespace, transport, retry, deadline }: Va
 	let uses = 0;
 	let requestsAtLogin = 0;
 
-	const send = async ({ method, uri, headers, json, ...own }: Outgoing): Promise<Incoming> => {
+	const send = async ({ method, uri, headers, json, ...own }: ClientRequest): Promise<ClientResponse> => {
 		const path = uri.slice(address.length);
 		const [pathOnly = path] = path.split('?');
 		const body = json === undefined ? undefined : Buffer.from(JSON.stringify(json));
@@ -206,7 +206,7 @@ export function openVault({ address, namespace, transport, retry, deadline }: Va
 			revocable = false;
 		},
 		requests: () => requests,
-		tokenUses: () => ({ given: uses, taken: requests - requestsAtLogin }),
+		tokenUses: () => ({ limit: uses, used: requests - requestsAtLogin }),
 	};
 }
 

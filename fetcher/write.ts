@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { FORMAT_PATHS } from '../contract/formats.ts';
 import { Failure } from './failure.ts';
-import type { Output } from './render/render.ts';
+import type { OutputFile } from './render/render.ts';
 import { explainWrite } from './write-failure.ts';
 
 /** Names of our working directories start like this; the two dots are kubelet's way of saying "not for you". */
@@ -56,7 +56,7 @@ function sweep(out: string): void {
 }
 
 /** What stands at a path and can't be replaced by a rename is found out before anything is replaced. */
-function checkPlace(out: string, { path, content }: Output): void {
+function checkDestination(out: string, { path, content }: OutputFile): void {
 	const there = lstatSync(join(out, path), { throwIfNoEntry: false });
 	if (there?.isDirectory())
 		throw new Failure(
@@ -68,7 +68,7 @@ function checkPlace(out: string, { path, content }: Output): void {
 }
 
 /** Writes everything under names of our own; gives, for each output, what is to be renamed to its path. */
-function prepare(out: string, id: string, outputs: readonly Output[]): ReadonlyMap<string, string> {
+function prepare(out: string, id: string, outputs: readonly OutputFile[]): ReadonlyMap<string, string> {
 	const made = new Map<string, string>();
 	for (const { path, content } of outputs) {
 		const name = `${WORKING}${id}-${path}`;
@@ -91,13 +91,13 @@ function prepare(out: string, id: string, outputs: readonly Output[]): ReadonlyM
  * looks and whenever this process is killed. All that can fail for want of space or rights comes before the first change.
  * Synchronous on purpose: no signal handler runs between two of its steps.
  */
-export function writeOutputs(out: string, outputs: readonly Output[]): void {
+export function writeOutputs(out: string, outputs: readonly OutputFile[]): void {
 	const bytes = outputs.reduce((sum, { content }) => sum + sizeOf(content), 0);
 	// Containers give every run the same process id; the clock since the start of the machine never says the same twice.
 	const id = `${process.pid}-${process.hrtime.bigint()}`;
 	try {
 		sweep(out);
-		for (const output of outputs) checkPlace(out, output);
+		for (const output of outputs) checkDestination(out, output);
 		try {
 			for (const [path, made] of prepare(out, id, outputs)) renameSync(join(out, made), join(out, path));
 		} catch (thrown) {
@@ -111,7 +111,7 @@ export function writeOutputs(out: string, outputs: readonly Output[]): void {
 	}
 }
 
-function sizeOf(content: Output['content']): number {
+function sizeOf(content: OutputFile['content']): number {
 	if (typeof content === 'string') return Buffer.byteLength(content);
 	return [...content.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }

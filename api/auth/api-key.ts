@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Caller, Role, Scope } from './caller.ts';
+import type { ApiScope, Caller, CallerRole } from './caller.ts';
 
 /** What is kept of a key: enough to know it again, not enough to use it. */
 export interface KeyRecord {
@@ -8,8 +8,8 @@ export interface KeyRecord {
 	readonly hash: string;
 	readonly subject: string;
 	readonly org: string | undefined;
-	readonly roles: readonly Role[];
-	readonly scopes: readonly Scope[];
+	readonly roles: readonly CallerRole[];
+	readonly scopes: readonly ApiScope[];
 	/** Undefined: it doesn't end. Only keys in the operator's file may. */
 	readonly expiresAt: Date | undefined;
 }

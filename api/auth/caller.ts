@@ -1,6 +1,6 @@
 /** What an API key or a session may do, whatever its roles are. */
 export const SCOPES = ['secrets:read', 'secrets:write'] as const;
-export type Scope = (typeof SCOPES)[number];
+export type ApiScope = (typeof SCOPES)[number];
 
 /** What a caller is in an organization. Either may manage the organization's secrets, within the caller's scopes. */
 export const ORG_ROLES = ['org_owner', 'org_admin'] as const;
@@ -11,7 +11,7 @@ export type OrgRole = (typeof ORG_ROLES)[number];
  * implies it, and no key that is made over the API has it.
  */
 export const ROLES = [...ORG_ROLES, 'platform_admin'] as const;
-export type Role = (typeof ROLES)[number];
+export type CallerRole = (typeof ROLES)[number];
 
 /** How the API server knows a caller; it decides what such a caller may do. */
 export interface KubernetesUser {
@@ -30,8 +30,8 @@ export interface Caller {
 	readonly org: string | undefined;
 	/** Of a session alone: all of its organizations. */
 	readonly orgs?: readonly string[];
-	readonly roles: ReadonlySet<Role>;
-	readonly scopes: ReadonlySet<Scope>;
+	readonly roles: ReadonlySet<CallerRole>;
+	readonly scopes: ReadonlySet<ApiScope>;
 	/** Of kind `kubernetes` alone. */
 	readonly user?: KubernetesUser;
 }

@@ -2,7 +2,15 @@ import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } f
 import { z } from 'zod';
 import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { type Caller, isSubject, ORG_ROLES, ROLES, type Role, SCOPES, type Scope } from './caller.ts';
+import {
+	type ApiScope,
+	type Caller,
+	type CallerRole,
+	isSubject,
+	ORG_ROLES,
+	ROLES,
+	SCOPES,
+} from './caller.ts';
 import { fetchOver, getJson } from './json-fetch.ts';
 
 /** How sessions of an OIDC issuer are checked. */
@@ -14,7 +22,7 @@ export interface OidcSettings {
 	/** Names of claims; a dot leads into an object (`realm_access.roles`). */
 	readonly claims: { readonly org: string; readonly roles: string; readonly scopes: string };
 	/** Scopes that every session has, for issuers that know nothing of ours. */
-	readonly scopes: readonly Scope[];
+	readonly scopes: readonly ApiScope[];
 }
 
 /** Why a token identifies nobody: it is no good, or nobody can tell now. */
@@ -130,7 +138,7 @@ function callerOf(
 		subject,
 		org,
 		orgs,
-		roles: new Set<Role>([
+		roles: new Set<CallerRole>([
 			...ROLES.filter((role) => roles.includes(role)),
 			// `ORG:ROLE` holds in that organization alone. Whoever hands out roles of one organization makes no platform administrator.
 			...ORG_ROLES.filter((role) => org !== undefined && roles.includes(`${org}:${role}`)),

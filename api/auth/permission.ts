@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../../contract/result.ts';
-import type { Caller, Scope } from './caller.ts';
+import type { ApiScope, Caller } from './caller.ts';
 
 /**
  * What a call needs. Of keys and sessions every call needs the scope of its verb; a role or a session may be needed besides, and replaces
@@ -14,7 +14,7 @@ export interface Permission {
 }
 
 /** The scope that a verb needs. */
-function scopeOf(verb: Permission['verb']): Scope {
+function scopeOf(verb: Permission['verb']): ApiScope {
 	return verb === 'list' || verb === 'get' ? 'secrets:read' : 'secrets:write';
 }
 

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { description, force, key, name } from './common.ts';
 
 /** More is a mistake, or an attempt to fill the store. */
-const MOST_SERVICES = 100;
-const MOST_SECRETS = 500;
+const MAX_SERVICES = 100;
+const MAX_SECRETS = 500;
 
 const DeclaredSecret = z.strictObject({ key, description: description.default('') });
 
@@ -30,7 +30,7 @@ const Service = z.looseObject({
 	image: z.string().max(512).regex(/^\S*$/, { error: 'must be the name of an image' }).default(''),
 	secrets: z
 		.array(DeclaredSecret)
-		.max(MOST_SECRETS)
+		.max(MAX_SECRETS)
 		.refine((list) => new Set(list.map((secret) => secret.key)).size === list.length, {
 			error: 'must name each key once',
 		})
@@ -42,7 +42,7 @@ export type TemplateService = z.infer<typeof Service>;
 
 const services = z
 	.array(Service)
-	.max(MOST_SERVICES)
+	.max(MAX_SERVICES)
 	.refine((list) => new Set(list.map((service) => service.name)).size === list.length, {
 		error: 'must name each service once',
 	});
@@ -62,7 +62,7 @@ export const NewTemplate = z
 		name: name.optional().meta({ description: 'the name, unless ?name= says it' }),
 		services: z
 			.array(z.looseObject(Service.shape).meta({ description: IGNORED }))
-			.max(MOST_SERVICES)
+			.max(MAX_SERVICES)
 			.default([]),
 		force,
 	})

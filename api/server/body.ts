@@ -16,12 +16,12 @@ export type ReadBody = (
 const YAML_TYPES = ['application/yaml', 'application/x-yaml', 'text/yaml'];
 
 /** Bytes of all bodies that are being read at a time. */
-const MOST_READING = 32 * 1024 * 1024;
+const MAX_READING = 32 * 1024 * 1024;
 
 /** Makes a reader of bodies of at most `limit` bytes. What was sent is never part of an error. */
 export function bodyReader(limit: number): ReadBody {
 	const raw = express.raw({ type: () => true, limit, inflate: false });
-	const limitBody = limitBodies(MOST_READING);
+	const limitBody = limitBodies(MAX_READING);
 	const bytesOf = (request: Request, response: Response): Promise<Result<Buffer, Problem>> =>
 		new Promise((resolve) => {
 			limitBody(request);

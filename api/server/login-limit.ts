@@ -7,14 +7,18 @@ import { createQueue } from '../concurrency.ts';
 import type { Problem } from '../problem.ts';
 
 /** What became of credentials: checked, or refused because of too many failed logins, for so many seconds. */
-export type Login =
+export type LoginAttempt =
 	| { readonly kind: 'checked'; readonly authenticated: Result<Caller, Problem> }
 	| { readonly kind: 'too-many'; readonly seconds: number };
 
 type Authenticate = () => Promise<Result<Caller, Problem>>;
 
 /** Has credentials checked, within a limit on failed logins of an address. */
-export type LoginLimit = (address: string, credential: string, authenticate: Authenticate) => Promise<Login>;
+export type LoginLimit = (
+	address: string,
+	credential: string,
+	authenticate: Authenticate,
+) => Promise<LoginAttempt>;
 
 const SECONDS = 60;
 /** Checks at a time for all addresses that are beyond their limit. A check may be a request to Vault or to the API server. */
@@ -34,7 +38,7 @@ export function createLoginLimit(most: number): LoginLimit {
 	const queue = createQueue(AT_ONCE, WAITING);
 	const valid = createCredentialCache();
 	/** Counts the check before it begins. */
-	const checkWithinLimit = async (address: string, authenticate: Authenticate): Promise<Login> => {
+	const checkWithinLimit = async (address: string, authenticate: Authenticate): Promise<LoginAttempt> => {
 		const client = clientOf(address);
 		const { consumedPoints, msBeforeNext } = await attempts.penalty(client);
 		const tooMany = { kind: 'too-many', seconds: Math.max(1, Math.ceil(msBeforeNext / 1000)) } as const;

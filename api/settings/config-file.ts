@@ -21,10 +21,10 @@ const LOGINS: readonly FileVariable[] = [
 	'ENVTIER_API_VAULT_TOKEN_FILE',
 ];
 
-const MOST_PROBLEMS = 20;
+const MAX_PROBLEMS = 20;
 
 /** One value of the file, and where it stands. */
-interface Entry {
+interface ConfigEntry {
 	readonly key: string;
 	readonly value: unknown;
 }
@@ -39,7 +39,7 @@ export function parseConfigFile(text: string, env: Env): Result<FileSettings> {
 	const problems: string[] = [];
 	const settings: Partial<Record<FileVariable, string>> = {};
 	for (const { key, value } of entriesOf(parsed.value, '', problems)) {
-		if (problems.length > MOST_PROBLEMS) break;
+		if (problems.length > MAX_PROBLEMS) break;
 		const variable = VARIABLES.get(key);
 		if (variable === undefined) problems.push(unknown(key));
 		if (variable === undefined || overridden(variable, env)) continue;
@@ -47,14 +47,14 @@ export function parseConfigFile(text: string, env: Env): Result<FileSettings> {
 		if (!read.ok) problems.push(`${key}: ${read.error}`);
 		else if (read.value !== undefined) settings[variable] = read.value;
 	}
-	return problems.length > 0 ? err(problems.slice(0, MOST_PROBLEMS).join('\n')) : ok(settings);
+	return problems.length > 0 ? err(problems.slice(0, MAX_PROBLEMS).join('\n')) : ok(settings);
 }
 
 function overridden(variable: FileVariable, env: Env): boolean {
 	return (LOGINS.includes(variable) ? LOGINS : [variable]).some((name) => Boolean(env[name]));
 }
 
-function entriesOf(value: unknown, section: string, problems: string[]): readonly Entry[] {
+function entriesOf(value: unknown, section: string, problems: string[]): readonly ConfigEntry[] {
 	if (value === null || value === undefined) return [];
 	if (typeof value !== 'object' || Array.isArray(value)) {
 		problems.push(

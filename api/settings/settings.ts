@@ -10,7 +10,7 @@ import {
 	wholeNumber,
 } from '../../contract/values.ts';
 import { VARIABLES, type Variable } from '../../contract/variables.ts';
-import { SCOPES, type Scope } from '../auth/caller.ts';
+import { type ApiScope, SCOPES } from '../auth/caller.ts';
 import type { OidcSettings } from '../auth/oidc.ts';
 import { type NameRule, parseNameRules } from '../deployments/name-rules.ts';
 import type { LimitSettings } from '../server/limits.ts';
@@ -59,7 +59,7 @@ export interface Settings {
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** Collects what is wrong, so that a person can mend all of it at once. */
-class Reader {
+class SettingsReader {
 	readonly problems: string[] = [];
 	readonly #env: Env;
 	readonly #file: FileSettings;
@@ -106,7 +106,7 @@ const httpsUrl: Parse<string> = (given) =>
 		? ok(given)
 		: err('an https:// address, exactly as the issuer writes it into its tokens');
 
-const scopes: Parse<readonly Scope[]> = (given) => {
+const scopes: Parse<readonly ApiScope[]> = (given) => {
 	const words = given.split(',').map((part) => part.trim());
 	const known = SCOPES.filter((scope) => words.includes(scope));
 	return known.length === words.length ? ok(known) : err(`a comma-separated list of ${SCOPES.join(', ')}`);
@@ -120,7 +120,7 @@ const LOOPBACK = /^(?:127\.[0-9.]+|::1|localhost)$/;
  * wrong setting, with what is accepted and never the value.
  */
 export function readSettings(env: Env, file: FileSettings = {}): Result<Settings> {
-	const reader = new Reader(env, file);
+	const reader = new SettingsReader(env, file);
 	const { problems } = reader;
 	const at = reader.given('ENVTIER_API_LISTEN', listen);
 	const certificateFile = reader.optional('ENVTIER_API_TLS_CERT_FILE', text);
@@ -152,7 +152,7 @@ export function readSettings(env: Env, file: FileSettings = {}): Result<Settings
 	return problems.length > 0 ? err(problems.join('\n')) : ok(settings);
 }
 
-function readStore(reader: Reader): StoreSettings {
+function readStore(reader: SettingsReader): StoreSettings {
 	const kind = reader.optional('ENVTIER_API_STORE', oneOf('vault', 'memory'));
 	const address = reader.optional('ENVTIER_VAULT_ADDR', parseVaultAddress);
 	if (kind === 'memory') return { kind: 'memory' };
@@ -178,7 +178,7 @@ function readStore(reader: Reader): StoreSettings {
 	};
 }
 
-function readLogin(reader: Reader): VaultLogin {
+function readLogin(reader: SettingsReader): VaultLogin {
 	const token = reader.optional('ENVTIER_API_VAULT_TOKEN', word);
 	const file = reader.optional('ENVTIER_API_VAULT_TOKEN_FILE', text);
 	const role = reader.optional('ENVTIER_API_VAULT_ROLE', parseRole);
@@ -197,7 +197,7 @@ function readLogin(reader: Reader): VaultLogin {
 	};
 }
 
-function readOidc(reader: Reader): OidcSettings | undefined {
+function readOidc(reader: SettingsReader): OidcSettings | undefined {
 	const issuer = reader.optional('ENVTIER_API_OIDC_ISSUER', httpsUrl);
 	if (issuer === undefined) return undefined;
 	return {
@@ -213,7 +213,7 @@ function readOidc(reader: Reader): OidcSettings | undefined {
 	};
 }
 
-function readCluster(reader: Reader): ClusterSettings | undefined {
+function readCluster(reader: SettingsReader): ClusterSettings | undefined {
 	if (!reader.flag('ENVTIER_API_KUBERNETES')) return undefined;
 	return {
 		audience: reader.given('ENVTIER_API_KUBERNETES_AUDIENCE', word),

@@ -1,6 +1,6 @@
 import { type Fields, type Head, type Store, StoreFailure } from './store.ts';
 
-interface Entry {
+interface StoredEntry {
 	version: number;
 	fields: Fields;
 	writtenAt: Date;
@@ -10,7 +10,7 @@ interface Entry {
 
 /** A store that forgets on restart: for development and tests. Like Vault's KV v2 in all that the API relies on. */
 export function createMemoryStore(now: () => Date = () => new Date()): Store {
-	const entries = new Map<string, Entry>();
+	const entries = new Map<string, StoredEntry>();
 	return {
 		kind: 'memory',
 		put: (path, fields, expected) =>
@@ -45,7 +45,7 @@ function answer<T>(work: () => T): Promise<T> {
 	return new Promise((resolve) => resolve(work()));
 }
 
-function describe(entry: Entry | undefined, patch: Readonly<Record<string, string | null>>): boolean {
+function describe(entry: StoredEntry | undefined, patch: Readonly<Record<string, string | null>>): boolean {
 	if (entry === undefined) return false;
 	for (const [name, text] of Object.entries(patch))
 		if (text === null) entry.metadata.delete(name);
@@ -61,7 +61,7 @@ function checked(name: string, text: string): string {
 	return text;
 }
 
-function headOf(entry: Entry | undefined): Head | undefined {
+function headOf(entry: StoredEntry | undefined): Head | undefined {
 	if (entry === undefined) return undefined;
 	const { version, writtenAt, createdAt, metadata } = entry;
 	return { version, live: true, writtenAt, createdAt, metadata: Object.fromEntries(metadata) };

@@ -17,13 +17,13 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const SERVICE_FIELDS = ['name', 'image', 'secrets'];
 /** Bytes of JSON that a service keeps beside those. */
-const MOST_KEPT = 4096;
+const MAX_KEPT = 4096;
 /** What a file of Docker Compose has beside its services (Compose specification, top-level elements). */
 const TOP_LEVEL = new Set(['version', 'networks', 'volumes', 'configs', 'secrets']);
 const isExtension = (field: string): boolean => field.startsWith('x-');
 /** More sentences help nobody. */
-const MOST_WARNINGS = 20;
-const MOST_FIELDS = 5;
+const MAX_WARNINGS = 20;
+const MAX_FIELDS = 5;
 
 /**
  * Reads a template out of a body and the query `?name=`. Other fields of a service (`ports`, `environment`) are kept and ignored; the warnings
@@ -70,7 +70,7 @@ function withoutIgnored(body: Fields): Fields {
 function sorted(service: Fields): Readonly<Record<'kept' | 'tooLong', readonly string[]>> {
 	const names = Object.keys(service).filter((field) => !SERVICE_FIELDS.includes(field));
 	const bytes = Buffer.byteLength(JSON.stringify(select(service, (field) => names.includes(field))));
-	return bytes > MOST_KEPT ? { kept: [], tooLong: names } : { kept: names, tooLong: [] };
+	return bytes > MAX_KEPT ? { kept: [], tooLong: names } : { kept: names, tooLong: [] };
 }
 
 function warningsOf(body: Fields): readonly string[] {
@@ -81,17 +81,15 @@ function warningsOf(body: Fields): readonly string[] {
 		const warning = warningOf(service);
 		if (warning !== undefined) warnings.push(warning);
 	}
-	const more = warnings.length - MOST_WARNINGS;
-	return more > 0
-		? [...warnings.slice(0, MOST_WARNINGS), `${more} more services have such fields`]
-		: warnings;
+	const more = warnings.length - MAX_WARNINGS;
+	return more > 0 ? [...warnings.slice(0, MAX_WARNINGS), `${more} more services have such fields`] : warnings;
 }
 
 function warningOf(service: Fields): string | undefined {
 	const { kept, tooLong } = sorted(service);
 	const outcomes: readonly (readonly [readonly string[], string])[] = [
 		[kept, `kept and ignored${guess(kept)}`],
-		[tooLong, `left out, for together they have more than ${MOST_KEPT} bytes`],
+		[tooLong, `left out, for together they have more than ${MAX_KEPT} bytes`],
 	];
 	const [first] = outcomes.filter(([fields]) => fields.length > 0);
 	return first === undefined
@@ -100,7 +98,7 @@ function warningOf(service: Fields): string | undefined {
 }
 
 function listed(fields: readonly string[]): string {
-	const shown = fields.slice(0, MOST_FIELDS).map((field) => JSON.stringify(field.slice(0, 64)));
+	const shown = fields.slice(0, MAX_FIELDS).map((field) => JSON.stringify(field.slice(0, 64)));
 	const more = fields.length - shown.length;
 	return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
@@ -108,7 +106,7 @@ function listed(fields: readonly string[]): string {
 /** A field that is nearly one of ours is most likely meant as it. */
 function guess(fields: readonly string[]): string {
 	const near = fields
-		.slice(0, MOST_FIELDS)
+		.slice(0, MAX_FIELDS)
 		.flatMap((field) =>
 			SERVICE_FIELDS.filter((known) => field.length < 64 && leven(field.toLowerCase(), known) <= 2),
 		);

@@ -63,14 +63,14 @@ export function createTransport(endpoint: VaultEndpoint): VaultTransport {
 	};
 }
 
-interface Outcome {
+interface SendResult {
 	/** True when another attempt can't do harm and may help. */
 	readonly retry: boolean;
 	readonly answer?: VaultResponse;
 	readonly failure?: StoreFailure;
 }
 
-function responseOrThrow({ answer, failure }: Outcome, address: string): VaultResponse {
+function responseOrThrow({ answer, failure }: SendResult, address: string): VaultResponse {
 	if (failure !== undefined) throw failure;
 	if (answer === undefined) throw new StoreFailure('bad-answer', `Vault at ${address}: no answer`);
 	if (answer.status === 503 || answer.status === 429 || answer.status >= 500) {
@@ -92,7 +92,7 @@ async function sendOnce(
 	endpoint: VaultEndpoint,
 	agent: Agent | PlainAgent,
 	request: VaultRequest,
-): Promise<Outcome> {
+): Promise<SendResult> {
 	try {
 		const answer = await sendRequest(endpoint, agent, request);
 		// Sealed and rate-limited: Vault says that it did nothing.

@@ -3,7 +3,7 @@ import type { HttpAnswer } from '../http.ts';
 import { INJECTION_POLICY, WEBHOOK_CONFIGURATION } from '../webhook-configuration.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { statusMessage } from './cluster.ts';
-import { type Handed, handedTo } from './probe.ts';
+import { type InjectedSettings, injectedSettingsOf } from './probe.ts';
 
 /** What the API server says when it cannot call a webhook, and what to do about it. The first match counts. */
 const BROKEN_CALLS: readonly (readonly [pattern: RegExp, cure: string])[] = [
@@ -38,10 +38,10 @@ const NOT_ASKED =
 export function admissionCheck(
 	answer: HttpAnswer,
 	namespace: string,
-): { readonly check: Check; readonly handed: Handed | undefined } {
+): { readonly check: Check; readonly handed: InjectedSettings | undefined } {
 	const id = 'admission';
 	if (answer.status === 201) {
-		const handed = handedTo(answer.body as V1Pod);
+		const handed = injectedSettingsOf(answer.body as V1Pod);
 		const check =
 			handed === undefined
 				? bad(

@@ -72,7 +72,7 @@ export function servingCheck(
 	const id = 'serving-certificate';
 	const [leaf] = chain;
 	if (leaf === undefined) return bad(id, `${where} holds no certificate`, 'issue one: deploy/certs does');
-	if (!vouched(chain, authorities))
+	if (!verifiedUpTo(chain, authorities))
 		return bad(id, `${where} is not signed by a CA of the caBundle: every call fails`, NEW_BUNDLE);
 	if (leaf.checkHost(name) === undefined && leaf.checkIP(name) === undefined)
 		return bad(id, `${where} is not for the name ${name}`, `issue one whose subjectAltName holds ${name}`);
@@ -93,7 +93,7 @@ export function servingCheck(
 }
 
 /** Goes up from the first certificate until a trusted one has signed. */
-function vouched(chain: readonly X509Certificate[], authorities: readonly X509Certificate[]): boolean {
+function verifiedUpTo(chain: readonly X509Certificate[], authorities: readonly X509Certificate[]): boolean {
 	let current = chain[0];
 	for (let steps = 0; current !== undefined && steps <= chain.length; steps++) {
 		const child: X509Certificate = current;

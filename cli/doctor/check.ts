@@ -1,11 +1,11 @@
 /** How one thing is. */
-export type Status = 'ok' | 'warn' | 'fail' | 'skip';
+export type CheckStatus = 'ok' | 'warn' | 'fail' | 'skip';
 
 /** One thing that was looked at. */
 export interface Check {
 	/** A stable word for programs. */
 	readonly id: string;
-	readonly status: Status;
+	readonly status: CheckStatus;
 	/** What was found, in this very case. */
 	readonly message: string;
 	/** What to do; present where the status is `warn` or `fail`. */

@@ -3,7 +3,7 @@ import { WEBHOOK_CONFIGURATION } from '../webhook-configuration.ts';
 import { admissionCheck } from './admission.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, statusMessage, why } from './cluster.ts';
-import type { Handed } from './probe.ts';
+import type { InjectedSettings } from './probe.ts';
 import { injectionPolicyCheck } from './require-injection.ts';
 import { versionChecks } from './version.ts';
 import { webhookConfigurationChecks } from './webhook-configuration.ts';
@@ -13,7 +13,7 @@ import { callChecks } from './webhook-target.ts';
 export interface ClusterFindings {
 	readonly checks: readonly Check[];
 	/** What the webhook hands to pods; undefined where none was injected. */
-	readonly handed: Handed | undefined;
+	readonly injected: InjectedSettings | undefined;
 }
 
 /** Looks at the cluster's side of things: the webhook configuration, its certificate, the webhook, and the way of a real pod. */
@@ -34,7 +34,7 @@ export async function clusterChecks(
 					'check the kubeconfig: kubectl version should work with it',
 				),
 			],
-			handed: undefined,
+			injected: undefined,
 		};
 	const checks = [
 		good('cluster', `${cluster.server} answers`),
@@ -46,10 +46,10 @@ export async function clusterChecks(
 	if (!created.ok)
 		return {
 			checks: [...checks, bad('admission', `${cluster.server} ${created.error.message}`, 'try again')],
-			handed: undefined,
+			injected: undefined,
 		};
-	const { check, handed } = admissionCheck(created.value, namespace);
-	return { checks: [...checks, check], handed };
+	const { check, handed: injected } = admissionCheck(created.value, namespace);
+	return { checks: [...checks, check], injected };
 }
 
 async function registeredChecks(

@@ -4,7 +4,7 @@ import type { SealScope } from '../../contract/sealed.ts';
 import { TIERS, type Tier } from '../../contract/tiers.ts';
 
 /** Whose secrets a pod is to ask for, as the command line says it. */
-export interface Asked {
+export interface ProbeOptions {
 	readonly serviceAccount: string;
 	readonly deployment?: string | undefined;
 	readonly service?: string | undefined;
@@ -15,20 +15,20 @@ export interface Asked {
 }
 
 /** Stands in where no deployment was named: only the webhook's answer matters then. */
-const NOBODY = 'envtier-doctor';
+const PLACEHOLDER_DEPLOYMENT = 'envtier-doctor';
 
 /** Has the form of a ciphertext and opens nowhere: it asks whether it would be tried, and no value is ever opened. */
-export const NO_CIPHERTEXT = 'vault:v1:AAAA';
+export const DUMMY_CIPHERTEXT = 'vault:v1:AAAA';
 
 /** A pod that asks, and that Pod Security "restricted" lets pass. It is only ever sent as a dry run. */
-export function probePod(asked: Asked): V1Pod {
+export function probePod(options: ProbeOptions): V1Pod {
 	const annotations = Object.entries({
-		deployment: asked.deployment ?? NOBODY,
-		service: asked.service,
-		org: asked.org,
-		role: asked.role,
+		deployment: options.deployment ?? PLACEHOLDER_DEPLOYMENT,
+		service: options.service,
+		org: options.org,
+		role: options.role,
 		// Only an injected pod that has one is told where such values are opened.
-		'sealed.DOCTOR': asked.sealed === undefined ? undefined : NO_CIPHERTEXT,
+		'sealed.DOCTOR': options.sealed === undefined ? undefined : DUMMY_CIPHERTEXT,
 	}).filter(([, value]) => value !== undefined);
 	return {
 		apiVersion: 'v1',
@@ -40,7 +40,7 @@ export function probePod(asked: Asked): V1Pod {
 			),
 		},
 		spec: {
-			serviceAccountName: asked.serviceAccount,
+			serviceAccountName: options.serviceAccount,
 			restartPolicy: 'Never',
 			securityContext: { runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: 'RuntimeDefault' } },
 			containers: [
@@ -57,7 +57,7 @@ export function probePod(asked: Asked): V1Pod {
 }
 
 /** What the webhook hands to the fetcher of a pod: the truth about where and how pods log in. */
-export interface Handed {
+export interface InjectedSettings {
 	readonly address: string;
 	readonly ca: string | undefined;
 	readonly tlsName: string | undefined;
@@ -69,12 +69,12 @@ export interface Handed {
 	readonly transit: string | undefined;
 	readonly role: string;
 	readonly audience: string;
-	readonly scope: { readonly org?: string; readonly deployment: string; readonly service?: string };
+	readonly tierNames: { readonly org?: string; readonly deployment: string; readonly service?: string };
 	readonly tiers: readonly Tier[];
 }
 
 /** Reads it out of a pod that was injected; undefined for one that was not. */
-export function handedTo(pod: V1Pod): Handed | undefined {
+export function injectedSettingsOf(pod: V1Pod): InjectedSettings | undefined {
 	const fetcher = pod.spec?.initContainers?.find(({ name }) => name === INJECTED.container);
 	if (fetcher === undefined) return undefined;
 	const variables = new Map((fetcher.env ?? []).map(({ name, value }) => [name, value]));
@@ -97,7 +97,7 @@ export function handedTo(pod: V1Pod): Handed | undefined {
 		transit: get('ENVTIER_VAULT_TRANSIT_MOUNT'),
 		role: get('ENVTIER_VAULT_ROLE') ?? '',
 		audience: token?.projected?.sources?.[0]?.serviceAccountToken?.audience ?? '',
-		scope: {
+		tierNames: {
 			deployment: get('ENVTIER_DEPLOYMENT') ?? '',
 			...(org === undefined ? {} : { org }),
 			...(service === undefined ? {} : { service }),

@@ -6,7 +6,7 @@ import { type AdminToken, adminTokenOf, auditCheck, ownAddresses } from './audit
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, openCluster, statusMessage } from './cluster.ts';
 import { clusterChecks } from './cluster-checks.ts';
-import { type Handed, probePod } from './probe.ts';
+import { type InjectedSettings, probePod } from './probe.ts';
 import { sealedCheck, transitCheck } from './sealed.ts';
 import { page, type Section, tally } from './text.ts';
 import { tierChecks } from './tiers.ts';
@@ -34,7 +34,7 @@ export interface DoctorOptions {
 export async function doctor(options: DoctorOptions, context: Context): Promise<void> {
 	const cluster = await openCluster(options);
 	if (!cluster.ok) return fail(context, 'usage', cluster.error);
-	const { checks, handed } = await clusterChecks(
+	const { checks, injected } = await clusterChecks(
 		cluster.value,
 		probePod(options) as V1Pod,
 		options.namespace,
@@ -43,7 +43,10 @@ export async function doctor(options: DoctorOptions, context: Context): Promise<
 	);
 	const sections: readonly Section[] = [
 		{ title: 'Cluster', checks },
-		{ title: 'Vault', checks: await vaultSection(cluster.value, handed, options, adminTokenOf(context.env)) },
+		{
+			title: 'Vault',
+			checks: await vaultSection(cluster.value, injected, options, adminTokenOf(context.env)),
+		},
 	];
 	const all = sections.flatMap((section) => section.checks);
 	const counts = tally(all);
@@ -58,27 +61,27 @@ export async function doctor(options: DoctorOptions, context: Context): Promise<
 
 async function vaultSection(
 	cluster: ClusterClient,
-	handed: Handed | undefined,
+	injected: InjectedSettings | undefined,
 	options: DoctorOptions,
 	admin: AdminToken | undefined,
 ): Promise<readonly Check[]> {
-	if (handed === undefined)
+	if (injected === undefined)
 		return [
 			skipped('vault', 'not looked at: which Vault it is, an injected pod would tell, and there is none'),
 		];
-	if (handed.proxy !== undefined && options.vaultVia === undefined)
+	if (injected.proxy !== undefined && options.vaultVia === undefined)
 		return [
 			skipped(
 				'vault',
-				`not looked at: pods reach ${handed.address} through the proxy ${handed.proxy}, which this command does not use; forward a port to Vault and add --vault-via localhost:8200`,
+				`not looked at: pods reach ${injected.address} through the proxy ${injected.proxy}, which this command does not use; forward a port to Vault and add --vault-via localhost:8200`,
 			),
 		];
-	const request = vaultRequest({ ...handed, via: options.vaultVia });
+	const request = vaultRequest({ ...injected, via: options.vaultVia });
 	const audit = (login: string | undefined): Promise<Check> => {
-		const root = { ...handed, namespace: undefined, via: options.vaultVia };
+		const root = { ...injected, namespace: undefined, via: options.vaultVia };
 		return auditCheck(vaultRequest(root), login, admin, ownAddresses(root));
 	};
-	const health = await healthCheck(request, handed);
+	const health = await healthCheck(request, injected);
 	if (health.status === 'fail') return [health];
 	if (options.deployment === undefined)
 		return [
@@ -89,40 +92,40 @@ async function vaultSection(
 			),
 			await audit(undefined),
 		];
-	const { check, jwt } = await tokenCheck(cluster, handed, options);
+	const { check, jwt } = await tokenCheck(cluster, injected, options);
 	if (jwt === undefined) return [health, check, await audit(undefined)];
-	const login = await loginCheck(request, handed, jwt);
+	const login = await loginCheck(request, injected, jwt);
 	if (login.token === undefined) return [health, check, login.check, await audit(undefined)];
 	const { token } = login;
-	const mount = await mountCheck(request, handed, token);
-	const tiers = mount.mistaken
+	const mount = await mountCheck(request, injected, token);
+	const tiers = mount.isWrong
 		? [skipped('tiers', 'not looked at: pods are told of another KV mount than there is')]
-		: await tierChecks(request, handed, token);
+		: await tierChecks(request, injected, token);
 	const rights = [mount.check, ...tiers];
-	const sealed = await sealedChecks(request, handed, options, token);
-	const last = [await audit(token), await revokeCheck(request, handed, token)];
+	const sealed = await sealedChecks(request, injected, options, token);
+	const last = [await audit(token), await revokeCheck(request, injected, token)];
 	return [health, check, login.check, ...rights, ...sealed, ...last];
 }
 
 /** Whether the pod could have sealed values opened; nothing unless the command line asks. */
 async function sealedChecks(
 	request: VaultRequest,
-	handed: Handed,
+	injected: InjectedSettings,
 	{ sealed: scopes = [], namespace, deployment = '' }: DoctorOptions,
 	token: string,
 ): Promise<readonly Check[]> {
 	if (scopes.length === 0) return [];
-	const transit = await transitCheck(request, handed, token);
+	const transit = await transitCheck(request, injected, token);
 	if (transit.status === 'fail') return [transit];
 	const place = { namespace, deployment };
-	const each = scopes.map((scope) => sealedCheck(request, handed, scope, place, token));
+	const each = scopes.map((scope) => sealedCheck(request, injected, scope, place, token));
 	return [transit, ...(await Promise.all(each))];
 }
 
 /** Asks for a token as the kubelet would for the fetcher's projected volume. */
 async function tokenCheck(
 	cluster: ClusterClient,
-	{ audience }: Handed,
+	{ audience }: InjectedSettings,
 	{ namespace, serviceAccount }: DoctorOptions,
 ): Promise<{ readonly check: Check; readonly jwt: string | undefined }> {
 	const id = 'service-account-token';

@@ -1,6 +1,6 @@
 import { type SealOwner, type SealScope, sealContext, sealKey } from '../../contract/sealed.ts';
 import { bad, type Check, good, warn } from './check.ts';
-import { type Handed, NO_CIPHERTEXT } from './probe.ts';
+import { DUMMY_CIPHERTEXT, type InjectedSettings } from './probe.ts';
 import { type VaultRequest, vaultErrors } from './vault.ts';
 import { unanswered } from './vault-checks.ts';
 
@@ -10,7 +10,7 @@ const MOUNT =
 /** Whether there is a transit engine where sealed values are opened. */
 export async function transitCheck(
 	request: VaultRequest,
-	{ transit }: Handed,
+	{ transit }: InjectedSettings,
 	token: string,
 ): Promise<Check> {
 	const id = 'vault-transit';
@@ -44,7 +44,7 @@ export async function transitCheck(
 /** Whether a token may open what is sealed for a scope of its place. Nothing is opened. */
 export async function sealedCheck(
 	request: VaultRequest,
-	{ transit = '', role }: Handed,
+	{ transit = '', role }: InjectedSettings,
 	scope: SealScope,
 	place: SealOwner,
 	token: string,
@@ -52,7 +52,7 @@ export async function sealedCheck(
 	const id = `sealed-${scope}`;
 	const path = `${transit}/decrypt/${sealKey(scope, place)}`;
 	const context = Buffer.from(sealContext(scope, place)).toString('base64');
-	const answer = await request('POST', path, { token, body: { ciphertext: NO_CIPHERTEXT, context } });
+	const answer = await request('POST', path, { token, body: { ciphertext: DUMMY_CIPHERTEXT, context } });
 	if (!answer.ok) return unanswered(id, answer);
 	const { status } = answer.value;
 	if (status === 403)

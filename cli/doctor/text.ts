@@ -1,5 +1,5 @@
 import type { Style, Terminal } from '../../lib/terminal.ts';
-import type { Check, Status } from './check.ts';
+import type { Check, CheckStatus } from './check.ts';
 
 /** Checks that belong together. */
 export interface Section {
@@ -7,11 +7,16 @@ export interface Section {
 	readonly checks: readonly Check[];
 }
 
-const STYLE_OF: Readonly<Record<Status, Style>> = { ok: 'good', warn: 'warning', fail: 'bad', skip: 'faint' };
+const STYLE_OF: Readonly<Record<CheckStatus, Style>> = {
+	ok: 'good',
+	warn: 'warning',
+	fail: 'bad',
+	skip: 'faint',
+};
 
 /** How many checks ended how. */
-export function tally(checks: readonly Check[]): Readonly<Record<Status, number>> {
-	const count = (status: Status): number => checks.filter((check) => check.status === status).length;
+export function tally(checks: readonly Check[]): Readonly<Record<CheckStatus, number>> {
+	const count = (status: CheckStatus): number => checks.filter((check) => check.status === status).length;
 	return { ok: count('ok'), warn: count('warn'), fail: count('fail'), skip: count('skip') };
 }
 

@@ -3,12 +3,12 @@ import type { Tier } from '../../contract/tiers.ts';
 import { folderOf, type Kv, listPath, listRule, putCommand, readPath, readRule } from '../../fetcher/kv.ts';
 import { areNamesRight, emptyPaths, emptyTiers, suspectName, tierOf } from '../../fetcher/tier-names.ts';
 import { bad, type Check, good, warn } from './check.ts';
-import type { Handed } from './probe.ts';
+import type { InjectedSettings } from './probe.ts';
 import type { VaultRequest } from './vault.ts';
 import { unanswered } from './vault-checks.ts';
 
 /** More paths are not asked about at a time: what holds for so many holds for the rest, as a rule. */
-const ASKED_KEYS = 100;
+const MAX_PROBED_KEYS = 100;
 
 /** Asked for to learn whether reading is allowed at all; it does not exist, so that no value is ever read. */
 const NO_KEY = 'ENVTIER_DOCTOR_PROBE';
@@ -24,44 +24,44 @@ interface TierFindings {
 /** Whether a token may list and read the tiers, and whether the deployment's name leads to any secret. No secret is read. */
 export async function tierChecks(
 	request: VaultRequest,
-	handed: Handed,
+	injected: InjectedSettings,
 	token: string,
 ): Promise<readonly Check[]> {
-	const { kv, scope, tiers } = handed;
-	const found = await Promise.all(tiers.map((tier) => tierCheck(request, handed, tier, token)));
+	const { kv, tierNames, tiers } = injected;
+	const found = await Promise.all(tiers.map((tier) => tierCheck(request, injected, tier, token)));
 	const empty = found.filter((one) => one.empty).map(({ tier }) => tier);
-	const suspicion = suspectName(tiers, empty, scope);
+	const suspicion = suspectName(tiers, empty, tierNames);
 	return found.map(({ tier, check }) =>
 		suspicion === undefined || tier !== tiers.find((one) => one !== 'org')
 			? check
 			: warn(
 					check.id,
-					`${suspicion} Looked for at ${emptyPaths(empty, { kv, scope })}`,
-					`correct the annotation, or store the first key: ${putCommand(kv, folderOf(tier, scope), 'KEY')}`,
+					`${suspicion} Looked for at ${emptyPaths(empty, { kv, tierNames })}`,
+					`correct the annotation, or store the first key: ${putCommand(kv, folderOf(tier, tierNames), 'KEY')}`,
 				),
 	);
 }
 
 async function tierCheck(
 	request: VaultRequest,
-	handed: Handed,
+	injected: InjectedSettings,
 	tier: Tier,
 	token: string,
 ): Promise<TierFindings> {
 	const id = `tier-${tier}`;
-	const { kv, scope } = handed;
-	const folder = folderOf(tier, scope);
+	const { kv, tierNames } = injected;
+	const folder = folderOf(tier, tierNames);
 	const at = listPath(kv, folder);
 	const found = (check: Check, empty = false): TierFindings => ({ tier, check, empty });
 	const policy = (lines: readonly string[]): string =>
-		`add to a policy of the role "${handed.role}": ${lines.join(' ')}`;
+		`add to a policy of the role "${injected.role}": ${lines.join(' ')}`;
 	const listed = await request('GET', `${at}?list=true`, { token });
 	if (!listed.ok) return found(unanswered(id, listed));
 	if (listed.value.status === 403)
 		return found(
 			bad(
 				id,
-				`${tierOf(tier, scope)} cannot be listed at ${at}: ${areNamesRight([tier])}`,
+				`${tierOf(tier, tierNames)} cannot be listed at ${at}: ${areNamesRight([tier])}`,
 				`if so, ${policy([listRule(kv, folder), readRule(kv, folder)])}`,
 			),
 		);
@@ -118,7 +118,7 @@ async function unreadableOf(
 	keys: readonly string[],
 	token: string,
 ): Promise<number | undefined> {
-	const paths = keys.slice(0, ASKED_KEYS).map((key) => readPath(kv, folder, key));
+	const paths = keys.slice(0, MAX_PROBED_KEYS).map((key) => readPath(kv, folder, key));
 	if (paths.length > 0) {
 		const answer = await request('POST', 'sys/capabilities-self', { token, body: { paths } });
 		if (answer.ok && answer.value.status === 200) {

@@ -5,10 +5,10 @@ import { tokenClaimsOf } from '../../fetcher/token-claims.ts';
 import type { NetworkError } from '../../lib/http/network-errors.ts';
 import type { HttpAnswer } from '../http.ts';
 import { bad, type Check, good, warn } from './check.ts';
-import type { Handed } from './probe.ts';
+import type { InjectedSettings } from './probe.ts';
 import { type VaultRequest, vaultErrors } from './vault.ts';
 
-const ELSEWHERE =
+const ADDRESS_CURE =
 	'check the webhook’s ENVTIER_VAULT_ADDR; where the name is known inside the cluster alone, forward a port and add --vault-via localhost:8200';
 
 const SETUP = '`envtier vault setup` prints the role and the policies that a deployment needs';
@@ -16,7 +16,7 @@ const SETUP = '`envtier vault setup` prints the role and the policies that a dep
 /** Whether Vault answers, is trusted with what pods trust, and can serve. */
 export async function healthCheck(
 	request: VaultRequest,
-	{ address }: Pick<Handed, 'address'>,
+	{ address }: Pick<InjectedSettings, 'address'>,
 ): Promise<Check> {
 	const id = 'vault';
 	const answer = await request('GET', 'sys/health?standbyok=true&perfstandbyok=true');
@@ -28,7 +28,7 @@ export async function healthCheck(
 					`${address} ${message}`,
 					'give the webhook Vault’s CA in ENVTIER_VAULT_CA, and Vault a certificate for this name',
 				)
-			: bad(id, `${address} ${message}`, ELSEWHERE);
+			: bad(id, `${address} ${message}`, ADDRESS_CURE);
 	}
 	const { status, body } = answer.value;
 	const version =
@@ -51,13 +51,13 @@ export async function healthCheck(
 }
 
 /** What became of a login. */
-interface Login {
+interface LoginFindings {
 	readonly check: Check;
 	/** To be revoked by whoever gets it. */
 	readonly token: string | undefined;
 }
 
-function loggedIn(id: string, { role, authMount }: Handed, policies: unknown): Check {
+function loginSucceeded(id: string, { role, authMount }: InjectedSettings, policies: unknown): Check {
 	const names = Array.isArray(policies) ? policies.filter((name) => typeof name === 'string') : [];
 	const earlier = names.find((name) => name.startsWith('envtier-own-account-'));
 	if (earlier !== undefined)
@@ -73,7 +73,7 @@ function loggedIn(id: string, { role, authMount }: Handed, policies: unknown): C
 	);
 }
 
-function fewUses(id: string, { role, authMount }: Handed, uses: number): Check {
+function fewUses(id: string, { role, authMount }: InjectedSettings, uses: number): Check {
 	return warn(
 		id,
 		`role "${role}" of auth mount "${authMount}" gives tokens for ${uses} uses (token_num_uses): each tier and each key takes one`,
@@ -82,15 +82,19 @@ function fewUses(id: string, { role, authMount }: Handed, uses: number): Check {
 }
 
 /** Logs in as a pod would, with a token of its service account. */
-export async function loginCheck(request: VaultRequest, handed: Handed, jwt: string): Promise<Login> {
+export async function loginCheck(
+	request: VaultRequest,
+	injected: InjectedSettings,
+	jwt: string,
+): Promise<LoginFindings> {
 	const id = 'vault-login';
-	const { role, authMount: mount, namespace } = handed;
-	const failed = (message: string, cure: string): Login => ({
+	const { role, authMount: mount, namespace } = injected;
+	const failed = (message: string, cure: string): LoginFindings => ({
 		check: bad(id, message, cure),
 		token: undefined,
 	});
 	const answer = await request('POST', `auth/${mount}/login`, { body: { role, jwt } });
-	if (!answer.ok) return failed(`the login ${answer.error.message}`, ELSEWHERE);
+	if (!answer.ok) return failed(`the login ${answer.error.message}`, ADDRESS_CURE);
 	const { status, body } = answer.value;
 	const auth = (
 		body as { auth?: { client_token?: unknown; token_policies?: unknown; num_uses?: unknown } } | undefined
@@ -98,7 +102,7 @@ export async function loginCheck(request: VaultRequest, handed: Handed, jwt: str
 	const token = auth?.client_token;
 	if (status === 200 && typeof token === 'string') {
 		const uses = Number(auth?.num_uses ?? 0);
-		const check = uses > 0 ? fewUses(id, handed, uses) : loggedIn(id, handed, auth?.token_policies);
+		const check = uses > 0 ? fewUses(id, injected, uses) : loginSucceeded(id, injected, auth?.token_policies);
 		return { check, token };
 	}
 	const refused = {
@@ -108,7 +112,7 @@ export async function loginCheck(request: VaultRequest, handed: Handed, jwt: str
 		role,
 		namespace,
 		claims: tokenClaimsOf(jwt),
-		wanted: handed,
+		wanted: injected,
 	};
 	const { message, cure } = explainRefusal(refused);
 	return failed(
@@ -121,17 +125,17 @@ export async function loginCheck(request: VaultRequest, handed: Handed, jwt: str
 interface MountFindings {
 	readonly check: Check;
 	/** It is known to be another than pods are told, so that the tiers are not where they look. */
-	readonly mistaken: boolean;
+	readonly isWrong: boolean;
 }
 
 /** Whether the KV engine is there and of the version that pods expect. */
 export async function mountCheck(
 	request: VaultRequest,
-	{ kv }: Handed,
+	{ kv }: InjectedSettings,
 	token: string,
 ): Promise<MountFindings> {
 	const id = 'vault-kv';
-	const found = (check: Check, mistaken = false): MountFindings => ({ check, mistaken });
+	const found = (check: Check, isWrong = false): MountFindings => ({ check, isWrong });
 	const answer = await request('GET', mountPath(kv), { token });
 	if (!answer.ok) return found(unanswered(id, answer));
 	const { status, body } = answer.value;
@@ -158,7 +162,11 @@ export async function mountCheck(
 }
 
 /** Gives the token back, as the fetcher does in the end. */
-export async function revokeCheck(request: VaultRequest, { role }: Handed, token: string): Promise<Check> {
+export async function revokeCheck(
+	request: VaultRequest,
+	{ role }: InjectedSettings,
+	token: string,
+): Promise<Check> {
 	const id = 'vault-revoke';
 	const answer = await request('POST', 'auth/token/revoke-self', { token });
 	if (!answer.ok) return unanswered(id, answer);

@@ -28,7 +28,7 @@ export type VaultRequest = (
 /** A connection to Vault that trusts what pods trust. */
 export function vaultRequest(place: VaultTarget): VaultRequest {
 	const { address, ca, namespace } = place;
-	const options: RequestOptions = { ...(ca === undefined ? {} : { ca }), ...detour(place) };
+	const options: RequestOptions = { ...(ca === undefined ? {} : { ca }), ...routeOf(place) };
 	return (method, path, { token, body } = {}) =>
 		httpCall({
 			method,
@@ -44,7 +44,7 @@ export function vaultRequest(place: VaultTarget): VaultRequest {
 }
 
 /** Connects elsewhere if told to, but asks for, and checks, the name that pods use. */
-function detour({ address, via, tlsName }: VaultTarget): RequestOptions {
+function routeOf({ address, via, tlsName }: VaultTarget): RequestOptions {
 	if (via === undefined && tlsName === undefined) return {};
 	const { hostname, host } = new URL(address);
 	const name = tlsName ?? hostname.replace(/^\[|\]$/g, '');

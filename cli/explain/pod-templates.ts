@@ -3,7 +3,7 @@ import { type Json, object } from './json.ts';
 import { isLookAlike } from './look-alikes.ts';
 
 /** What of an object is about pods, and the path to it (`spec.template`, `spec.templates[2].metadata.annotations`). */
-export interface Found {
+export interface FoundObject {
 	readonly path: string;
 	readonly value: Json;
 }
@@ -11,15 +11,15 @@ export interface Found {
 /** What `podPartsOf` finds. */
 export interface PodParts {
 	/** Pod templates: objects with `spec.containers`. */
-	readonly templates: readonly Found[];
+	readonly templates: readonly FoundObject[];
 	/** Metadata of pods that belongs to no pod template of the object: maps of annotations under our prefix, or under one that looks like it. */
-	readonly annotations: readonly Found[];
+	readonly annotations: readonly FoundObject[];
 	/** The same of labels, but not those of the object itself, which may be for others: the webhook reads none of a pod. */
-	readonly labels: readonly Found[];
+	readonly labels: readonly FoundObject[];
 }
 
 /** Deeper than any custom resource nests. */
-const DEEPEST = 100;
+const MAX_DEPTH = 100;
 
 /**
  * Finds the pod templates of an object of unknown kind wherever they are, and the annotations by which operators that write pods
@@ -32,9 +32,9 @@ export function podPartsOf(found: Json): PodParts {
 }
 
 class Search implements PodParts {
-	readonly templates: Found[] = [];
-	readonly annotations: Found[] = [];
-	readonly labels: Found[] = [];
+	readonly templates: FoundObject[] = [];
+	readonly annotations: FoundObject[] = [];
+	readonly labels: FoundObject[] = [];
 	/** An alias of YAML makes one object of two: looked at once. */
 	readonly #seen = new Set<object>();
 
@@ -49,7 +49,7 @@ class Search implements PodParts {
 	}
 
 	#look(value: unknown, path: string, depth: number): void {
-		if (typeof value !== 'object' || value === null || depth > DEEPEST || this.#seen.has(value)) return;
+		if (typeof value !== 'object' || value === null || depth > MAX_DEPTH || this.#seen.has(value)) return;
 		this.#seen.add(value);
 		const at = value as Json;
 		if (Array.isArray(value))

@@ -7,7 +7,7 @@ import { yamlOf } from './diff.ts';
 import { readDocuments } from './documents.ts';
 import { report } from './report.ts';
 import { type ExplainSettings, explainSettings, parseSettingsFile } from './settings.ts';
-import { KINDS, namespaceOf, type OrgLabel, type Subject, subjectsOf } from './subjects.ts';
+import { KINDS, type NamespaceOrgLabel, namespaceOf, type Subject, subjectsOf } from './subjects.ts';
 import { page, settingsNotes } from './text.ts';
 import { type Verdict, verdictOf, worst } from './verdict.ts';
 
@@ -58,7 +58,7 @@ interface Input {
 	/** Objects without a pod template. */
 	readonly ignored: readonly string[];
 	/** Namespaces, whose labels matter. */
-	readonly namespaces: readonly (readonly [string, OrgLabel])[];
+	readonly namespaces: readonly (readonly [string, NamespaceOrgLabel])[];
 }
 
 /** Gives each subject the label of its namespace, of which an object in the input knows best. */
@@ -100,7 +100,7 @@ function subjectsIn(content: string, name: string, namespace: string): Result<In
 	if (!documents.ok) return documents;
 	const subjects: Subject[] = [];
 	const ignored: string[] = [];
-	const namespaces: (readonly [string, OrgLabel])[] = [];
+	const namespaces: (readonly [string, NamespaceOrgLabel])[] = [];
 	for (const document of documents.value) {
 		const found = subjectsOf(document, namespace);
 		if (!found.ok) return found;

@@ -19,13 +19,13 @@ export interface Subject {
 	 */
 	readonly pod: Json;
 	/** The label of its namespace that names an organization. */
-	readonly orgLabel: OrgLabel | undefined;
+	readonly orgLabel: NamespaceOrgLabel | undefined;
 	/** True when annotations under the prefix stand on the workload itself, where no pod gets them from. */
-	readonly asksInVain: boolean;
+	readonly hasIgnoredAnnotations: boolean;
 }
 
 /** What is known of a label: its value, undefined for a namespace that has none. */
-export interface OrgLabel {
+export interface NamespaceOrgLabel {
 	readonly value: string | undefined;
 }
 
@@ -50,12 +50,12 @@ function groupKind(found: Json): string {
 	return `${version.includes('/') ? version.split('/')[0] : ''}/${text(found['kind']) ?? ''}`;
 }
 
-function asks(metadata: Json | undefined): boolean {
+function hasOwnAnnotations(metadata: Json | undefined): boolean {
 	return Object.keys(object(metadata?.['annotations']) ?? {}).some(isUnderPrefix);
 }
 
 /** The name of a namespace and its label, if the object is one. */
-export function namespaceOf({ object: found }: Document): readonly [string, OrgLabel] | undefined {
+export function namespaceOf({ object: found }: Document): readonly [string, NamespaceOrgLabel] | undefined {
 	const metadata = object(found['metadata']);
 	const name = text(metadata?.['name']);
 	if (groupKind(found) !== '/Namespace' || name === undefined) return undefined;
@@ -81,7 +81,7 @@ export function subjectsOf(document: Document, namespace: string): Result<readon
 		namespace: text(metadata?.['namespace']) ?? namespace,
 		at: undefined,
 		orgLabel: undefined,
-		asksInVain: false,
+		hasIgnoredAnnotations: false,
 	};
 	if (kind === '/Pod') return ok([{ ...common, pod: found }]);
 	const path = TEMPLATES[kind];
@@ -89,8 +89,9 @@ export function subjectsOf(document: Document, namespace: string): Result<readon
 	const template = path.reduce<Json | undefined>((at, step) => object(at?.[step]), found);
 	if (template === undefined)
 		return err(`${document.place}: ${common.kind} ${name} has no ${path.join('.')}, so no pods`);
-	const asksInVain = asks(metadata) && !asks(object(template['metadata']));
-	return ok([{ ...common, pod: podOf(name, template), asksInVain }]);
+	const hasIgnoredAnnotations =
+		hasOwnAnnotations(metadata) && !hasOwnAnnotations(object(template['metadata']));
+	return ok([{ ...common, pod: podOf(name, template), hasIgnoredAnnotations }]);
 }
 
 function podOf(name: string, template: Json): Json {

@@ -198,8 +198,8 @@ function labelHints({ orgLabel }: Subject, { injection }: ExplainSettings): read
 	];
 }
 
-function hintsOnSkip({ asksInVain, kind }: Subject): readonly string[] {
-	if (!asksInVain) return [];
+function hintsOnSkip({ hasIgnoredAnnotations, kind }: Subject): readonly string[] {
+	if (!hasIgnoredAnnotations) return [];
 	return [
 		`the ${kind} itself has annotations under ${ANNOTATION_PREFIX}, which its pods do not get: move them to the pod template’s metadata.annotations`,
 	];

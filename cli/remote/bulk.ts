@@ -2,7 +2,7 @@ import { type Context, fail } from '../context.ts';
 import { readInput } from '../files.ts';
 import { json, type Output } from '../output.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
-import { type Entry, parseEnvFile } from './env-file.ts';
+import { type EnvEntry, parseEnvFile } from './env-file.ts';
 import { openProgress } from './progress.ts';
 import {
 	type LocationOptions,
@@ -10,7 +10,7 @@ import {
 	type SecretLocation,
 	type SecretSummary,
 } from './secret-location.ts';
-import { type Change, create, creation, secretsIn, update } from './secrets.ts';
+import { create, creation, type SecretChange, secretsIn, update } from './secrets.ts';
 import { failed, withApi } from './session.ts';
 
 /** What the commands of many take. */
@@ -31,7 +31,7 @@ async function withEntries(
 	work: (
 		call: ApiCall,
 		location: SecretLocation,
-		entries: readonly Entry[],
+		entries: readonly EnvEntry[],
 		existing: readonly SecretSummary[],
 	) => Promise<void>,
 ): Promise<void> {
@@ -77,22 +77,25 @@ export function createMany(file: string, options: BulkOptions, context: Context)
 }
 
 /** An entry that was dealt with, and what the API answered. */
-interface Completed {
-	readonly entry: Entry;
+interface CompletedEntry {
+	readonly entry: EnvEntry;
 	readonly answer: unknown;
 }
 
-const createdOf = ({ answer }: Completed): Change => creation(answer);
-const updatedOf = (key: string, id: string): Change => ({ id, key, status: 'updated' });
+const createdOf = ({ answer }: CompletedEntry): SecretChange => creation(answer);
+const updatedOf = (key: string, id: string): SecretChange => ({ id, key, status: 'updated' });
 
 /** Calls end in any order; the file has one. */
-function inFileOrder(entries: readonly Entry[], changes: readonly Change[]): readonly Change[] {
+function inFileOrder(
+	entries: readonly EnvEntry[],
+	changes: readonly SecretChange[],
+): readonly SecretChange[] {
 	const byKey = new Map(changes.map((change) => [change.key, change]));
 	return entries.flatMap(({ key }) => byKey.get(key) ?? []);
 }
 
 function printChanges(
-	changes: readonly Change[],
+	changes: readonly SecretChange[],
 	counts: string,
 	{ output }: BulkOptions,
 	{ stdout }: Context,
@@ -102,8 +105,8 @@ function printChanges(
 }
 
 /** What went wrong with which entry. */
-interface Failure {
-	readonly entry: Entry;
+interface FailedEntry {
+	readonly entry: EnvEntry;
 	readonly error: ApiFailure;
 }
 
@@ -111,8 +114,8 @@ interface Failure {
 async function undo(
 	call: ApiCall,
 	location: SecretLocation,
-	done: readonly Completed[],
-	failures: readonly Failure[],
+	done: readonly CompletedEntry[],
+	failures: readonly FailedEntry[],
 	context: Context,
 ): Promise<void> {
 	const left: string[] = [];
@@ -132,7 +135,7 @@ interface CreatedSecret {
 	readonly id: string | undefined;
 }
 
-function idOf({ entry, answer }: Completed): CreatedSecret {
+function idOf({ entry, answer }: CompletedEntry): CreatedSecret {
 	return { key: entry.key, id: (answer as SecretSummary).id };
 }
 
@@ -140,7 +143,7 @@ function idOf({ entry, answer }: Completed): CreatedSecret {
 async function findUncertain(
 	call: ApiCall,
 	location: SecretLocation,
-	failures: readonly Failure[],
+	failures: readonly FailedEntry[],
 ): Promise<readonly CreatedSecret[]> {
 	const keys = failures.filter(({ error }) => error.uncertain).map(({ entry }) => entry.key);
 	if (keys.length === 0) return [];
@@ -187,13 +190,13 @@ export function setMany(file: string, options: BulkOptions, context: Context): P
 
 /** Runs `work` for each entry, a few at a time. Starts nothing new after a failure. */
 async function forEachEntry(
-	entries: readonly Entry[],
+	entries: readonly EnvEntry[],
 	context: Context,
-	work: (entry: Entry) => ReturnType<ApiCall>,
-): Promise<{ readonly done: readonly Completed[]; readonly failures: readonly Failure[] }> {
+	work: (entry: EnvEntry) => ReturnType<ApiCall>,
+): Promise<{ readonly done: readonly CompletedEntry[]; readonly failures: readonly FailedEntry[] }> {
 	const progress = openProgress(context.stderr, entries.length);
-	const done: Completed[] = [];
-	const failures: Failure[] = [];
+	const done: CompletedEntry[] = [];
+	const failures: FailedEntry[] = [];
 	const queue = entries.values();
 	const worker = async (): Promise<void> => {
 		for (const entry of queue) {

@@ -3,14 +3,14 @@ import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { NetworkError } from '../../lib/http/network-errors.ts';
 import { oneLineMessage } from '../../lib/terminal.ts';
-import type { Ending } from '../exit-codes.ts';
+import type { ExitStatus } from '../exit-codes.ts';
 import { type HttpAnswer, httpCall } from '../http.ts';
 import { whyRefused } from './refused-token.ts';
 import type { ApiSettings } from './settings.ts';
 
 /** Why the API did not do a call. */
 export interface ApiFailure {
-	readonly ending: Ending;
+	readonly ending: ExitStatus;
 	readonly message: string;
 	/** True when it may have been done all the same: nobody knows. */
 	readonly uncertain: boolean;
@@ -20,9 +20,9 @@ export interface ApiFailure {
 export type ApiCall = (method: string, path: string, body?: unknown) => Promise<Result<unknown, ApiFailure>>;
 
 /** Seconds that a call waits at most, in all, when the API says that it is asked too much. */
-const PATIENCE = 90;
+const RETRY_TIME = 90;
 
-const ENDINGS: Readonly<Record<number, Ending>> = {
+const ENDINGS: Readonly<Record<number, ExitStatus>> = {
 	400: 'usage',
 	401: 'denied',
 	403: 'denied',
@@ -58,7 +58,7 @@ export function apiClient(settings: ApiSettings, waiting: (seconds: number) => v
 					uncertain: answer.error.kind === 'unreachable',
 				});
 			const pause = pauseOf(answer.value);
-			if (pause === undefined || waited + pause > PATIENCE)
+			if (pause === undefined || waited + pause > RETRY_TIME)
 				return outcome(answer.value, settings, () => deploymentOf(path, body));
 			waiting(pause);
 			await sleep(pause * 1000);

@@ -3,7 +3,7 @@ import { type Context, fail } from '../context.ts';
 import { json, type Output } from '../output.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
 import { type LocationOptions, locationOf, type SecretLocation } from './secret-location.ts';
-import { type Change, secretsIn } from './secrets.ts';
+import { type SecretChange, secretsIn } from './secrets.ts';
 import { failed, withApi } from './session.ts';
 
 /** `envtier secrets delete KEY…`: all of them must be there, else none is deleted. */
@@ -44,8 +44,8 @@ async function deleteEach(
 	{ path }: SecretLocation,
 	ids: ReadonlyMap<string, string>,
 	keys: readonly string[],
-): Promise<{ readonly changes: readonly Change[]; readonly failure: ApiFailure | undefined }> {
-	const changes: Change[] = [];
+): Promise<{ readonly changes: readonly SecretChange[]; readonly failure: ApiFailure | undefined }> {
+	const changes: SecretChange[] = [];
 	for (const key of keys) {
 		const id = ids.get(key) ?? '';
 		const deleted = await call('DELETE', path, { id });

@@ -5,7 +5,7 @@ import type { ApiFailure } from './client.ts';
 import { failed, withApi } from './session.ts';
 
 /** A secret of a deployment, by service (empty: of all its services). */
-interface Named {
+interface NamedSecret {
 	readonly serviceName: string;
 	readonly key: string;
 }
@@ -17,10 +17,10 @@ interface Deployment {
 	readonly createdAt: string;
 }
 
-interface Created extends Deployment {
-	readonly copied: readonly Named[];
-	readonly kept: readonly Named[];
-	readonly missing: readonly Named[];
+interface CreatedDeployment extends Deployment {
+	readonly copied: readonly NamedSecret[];
+	readonly kept: readonly NamedSecret[];
+	readonly missing: readonly NamedSecret[];
 }
 
 /** `envtier deployments list` */
@@ -60,7 +60,7 @@ export function createDeployment(
 		if (!answer.ok) return failed(context, inOptions(answer.error));
 		const { write } = context.stdout;
 		if (options.output === 'json') return write(json(answer.value));
-		write(told(answer.value as Created));
+		write(described(answer.value as CreatedDeployment));
 	});
 }
 
@@ -69,8 +69,8 @@ function inOptions(failure: ApiFailure): ApiFailure {
 	return { ...failure, message: failure.message.replace('send "adopt": true', 'use --adopt') };
 }
 
-function told({ name, org, template, copied, kept, missing }: Created): string {
-	const list = (names: readonly Named[]): string =>
+function described({ name, org, template, copied, kept, missing }: CreatedDeployment): string {
+	const list = (names: readonly NamedSecret[]): string =>
 		names.map(({ serviceName, key }) => (serviceName === '' ? key : `${serviceName}/${key}`)).join(', ');
 	const lines = [`created the deployment ${name} in ${org}`];
 	if (template !== '') lines.push(`${copied.length} secrets copied from the template ${template}`);

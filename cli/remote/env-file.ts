@@ -4,21 +4,21 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { checked } from './value.ts';
 
 /** One secret of a file. */
-export interface Entry {
+export interface EnvEntry {
 	readonly key: string;
 	readonly value: string;
 }
 
 /** A piece of the file that stands for one variable, and the line where it begins. */
-interface Piece {
+interface EnvLine {
 	readonly line: number;
 	readonly name: string;
 	readonly text: string;
 }
 
 /** Each variable becomes a call of the API. */
-const MOST_ENTRIES = 5_000;
-const MOST_BYTES = 1024 * 1024;
+const MAX_ENTRIES = 5_000;
+const MAX_BYTES = 1024 * 1024;
 
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^=\s#]+)[ \t]*=[ \t]*/;
 
@@ -26,13 +26,13 @@ const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^=\s#]+)[ \t]*=[ \t]*/;
  * Takes the text of a file of `KEY=value` lines, as Node's `--env-file` reads it (comments, quotes over several lines, `export`), but lets
  * nothing pass that it would overlook. The error lists everything that is wrong, by line and key; it never holds a value.
  */
-export function parseEnvFile(text: string): Result<readonly Entry[], readonly string[]> {
-	if (Buffer.byteLength(text) > MOST_BYTES) return err([`it is larger than ${MOST_BYTES} bytes`]);
+export function parseEnvFile(text: string): Result<readonly EnvEntry[], readonly string[]> {
+	if (Buffer.byteLength(text) > MAX_BYTES) return err([`it is larger than ${MAX_BYTES} bytes`]);
 	const problems: string[] = [];
-	const entries = new Map<string, Entry>();
+	const entries = new Map<string, EnvEntry>();
 	for (const piece of pieces(text, problems)) {
-		if (entries.size + problems.length >= MOST_ENTRIES)
-			return err([...problems.slice(0, 20), `it has more than ${MOST_ENTRIES} variables`]);
+		if (entries.size + problems.length >= MAX_ENTRIES)
+			return err([...problems.slice(0, 20), `it has more than ${MAX_ENTRIES} variables`]);
 		const { line, name } = piece;
 		const at = `line ${line}`;
 		const value = checked(parseEnv(piece.text)[name] ?? '');
@@ -45,7 +45,7 @@ export function parseEnvFile(text: string): Result<readonly Entry[], readonly st
 	return problems.length > 0 ? err(problems) : ok([...entries.values()]);
 }
 
-function* pieces(text: string, problems: string[]): Generator<Piece> {
+function* pieces(text: string, problems: string[]): Generator<EnvLine> {
 	const lines = text.split(/\r?\n/);
 	for (let at = 0; at < lines.length; at += 1) {
 		// Files that each begin with a byte order mark may have been joined.

@@ -93,7 +93,7 @@ async function listAt(
 }
 
 /** What became of one secret. */
-export interface Change {
+export interface SecretChange {
 	readonly id: string;
 	readonly key: string;
 	readonly status: 'created' | 'updated' | 'deleted';
@@ -132,7 +132,7 @@ export async function setSecret(key: string, options: WriteOptions, context: Con
 }
 
 function printChange(
-	change: Change,
+	change: SecretChange,
 	{ title }: SecretLocation,
 	{ output }: WriteOptions,
 	{ stdout }: Context,
@@ -141,7 +141,7 @@ function printChange(
 }
 
 /** Of what the API answers when it has created one. */
-export function creation(answer: unknown): Change {
+export function creation(answer: unknown): SecretChange {
 	const { id, key } = answer as SecretSummary;
 	return { id, key, status: 'created' };
 }
@@ -152,7 +152,7 @@ async function set(
 	location: SecretLocation,
 	wanted: SecretInput,
 	attempts = 3,
-): Promise<Result<Change, ApiFailure>> {
+): Promise<Result<SecretChange, ApiFailure>> {
 	const there = await secretsIn(call, location);
 	if (!there.ok) return there;
 	const { key } = wanted;

@@ -1,7 +1,7 @@
 import { err, ok, type Result } from '../../contract/result.ts';
 import { type ApplyFailure, type Ask, readData, refused } from './client.ts';
 import { difference, fieldLines, type Lines, policyLines } from './difference.ts';
-import type { SetupPlan } from './plan.ts';
+import type { RoleAndPolicies } from './plan.ts';
 
 /** What becomes of things that are there with other contents, and where each line of the report goes. */
 export interface ApplyOptions {
@@ -10,7 +10,7 @@ export interface ApplyOptions {
 }
 
 /** One policy or role. */
-interface Item {
+interface SetupItem {
 	/** `policy envtier_session` */
 	readonly title: string;
 	readonly path: string;
@@ -24,7 +24,7 @@ interface Item {
  * contents and is not to be replaced, the failure shows the differences, and Vault stays as it was.
  */
 export async function apply(
-	plan: SetupPlan,
+	plan: RoleAndPolicies,
 	ask: Ask,
 	{ replace, say }: ApplyOptions,
 ): Promise<Result<void, ApplyFailure>> {
@@ -50,13 +50,16 @@ export async function apply(
 }
 
 /** An item, and how what is in Vault differs from it; undefined when nothing is there. */
-interface Compared {
-	readonly item: Item;
+interface Comparison {
+	readonly item: SetupItem;
 	readonly different: Lines | undefined;
 }
 
-async function compare(items: readonly Item[], ask: Ask): Promise<Result<readonly Compared[], ApplyFailure>> {
-	const compared: Compared[] = [];
+async function compare(
+	items: readonly SetupItem[],
+	ask: Ask,
+): Promise<Result<readonly Comparison[], ApplyFailure>> {
+	const compared: Comparison[] = [];
 	for (const item of items) {
 		const there = await readData(ask, item.path);
 		if (!there.ok) return there;
@@ -67,7 +70,7 @@ async function compare(items: readonly Item[], ask: Ask): Promise<Result<readonl
 	return ok(compared);
 }
 
-function itemsOf({ policies, rolePath, role }: SetupPlan): readonly Item[] {
+function itemsOf({ policies, rolePath, role }: RoleAndPolicies): readonly SetupItem[] {
 	const body = JSON.parse(role) as Readonly<Record<string, unknown>>;
 	return [
 		...policies.map(({ name, text }) => ({

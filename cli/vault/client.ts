@@ -1,12 +1,12 @@
 import { err, ok, type Result } from '../../contract/result.ts';
 import { oneLineMessage } from '../../lib/terminal.ts';
-import type { Ending } from '../exit-codes.ts';
+import type { ExitStatus } from '../exit-codes.ts';
 import { type HttpAnswer, httpCall } from '../http.ts';
 import type { AdminSettings } from './settings.ts';
 
 /** Why Vault was not changed as planned. */
 export interface ApplyFailure {
-	readonly ending: Ending;
+	readonly ending: ExitStatus;
 	readonly message: string;
 }
 

@@ -1,11 +1,11 @@
-import type { SetupPlan } from './plan.ts';
+import type { RoleAndPolicies } from './plan.ts';
 
 /** Stands above the commands, here and in what deploy/vault/setup.sh prints. */
 const OVERWRITES =
 	'# Each command overwrites what has the same name. To compare first: setup.sh without --print, or envtier with --apply.\n';
 
 /** The plan as commands of `vault` (or `bao`, which takes the same), to be read, changed, or given to a shell. */
-export function commandsOf({ policies, rolePath, role }: SetupPlan): string {
+export function commandsOf({ policies, rolePath, role }: RoleAndPolicies): string {
 	const written = policies.map(({ name, text }) => `vault policy write ${name} - <<'END'\n${text}END\n`);
 	return [OVERWRITES, ...written, `vault write ${rolePath} - <<'END'\n${role}END\n`].join('\n');
 }

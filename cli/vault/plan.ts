@@ -3,7 +3,7 @@ import { type PolicyFields, policyName } from './policy-names.ts';
 import { API_POLICY, POLICIES, ROLES } from './templates.ts';
 
 /** What is to be in Vault. */
-export interface SetupPlan {
+export interface RoleAndPolicies {
 	/** In the order in which the role names them. */
 	readonly policies: readonly { readonly name: string; readonly text: string }[];
 	/** `auth/kubernetes/role/web` */
@@ -12,31 +12,31 @@ export interface SetupPlan {
 	readonly role: string;
 }
 
-type Words = Readonly<Record<string, string>>;
+type TemplateValues = Readonly<Record<string, string>>;
 
-function filled(template: string, words: Words): string {
-	return template.replace(/@([A-Z_]+)@/g, (whole, word: string) => words[word] ?? whole);
+function fillTemplate(template: string, values: TemplateValues): string {
+	return template.replace(/@([A-Z_]+)@/g, (whole, word: string) => values[word] ?? whole);
 }
 
 /** `"a", "b"`, what stands between the brackets of a JSON list. */
 const quoted = (names: readonly string[]): string => names.map((name) => JSON.stringify(name)).join(', ');
 
 /** Who may log in to a role, what it grants, and how long its tokens live. */
-interface Role extends MountOptions {
+interface VaultRole extends MountOptions {
 	readonly name: string;
 	readonly namespaces: readonly string[];
 	readonly accounts: readonly string[];
-	readonly policies: SetupPlan['policies'];
+	readonly policies: RoleAndPolicies['policies'];
 	/** Seconds. */
 	readonly ttl: number;
 	readonly maxTtl: number;
 }
 
-function planOf({ type, mount = type, name, policies, ...role }: Role): SetupPlan {
+function roleAndPolicies({ type, mount = type, name, policies, ...role }: VaultRole): RoleAndPolicies {
 	return {
 		policies,
 		rolePath: `auth/${mount}/role/${name}`,
-		role: filled(ROLES[type], {
+		role: fillTemplate(ROLES[type], {
 			ACCOUNTS: quoted(role.accounts),
 			NAMESPACES: quoted(role.namespaces),
 			AUDIENCE: role.audience,
@@ -54,9 +54,9 @@ function planOf({ type, mount = type, name, policies, ...role }: Role): SetupPla
  * @param options in which `setupProblem` has found nothing wrong
  * @param accessor of the auth method; needed for `own` and `sealed` alone
  */
-export function setupPlan(options: SetupOptions, accessor: string | undefined): SetupPlan {
+export function deploymentRole(options: SetupOptions, accessor: string | undefined): RoleAndPolicies {
 	const { org, deployment, own, type, mount = type, kv, kvVersion, transit } = options;
-	const words: Words = {
+	const values: TemplateValues = {
 		DATA: kvVersion === '2' ? `${kv}/data` : kv,
 		METADATA: kvVersion === '2' ? `${kv}/metadata` : kv,
 		ORG: org ?? '',
@@ -67,7 +67,7 @@ export function setupPlan(options: SetupOptions, accessor: string | undefined): 
 	const mounts = { auth: mount, kv, transit };
 	const policy = (kind: keyof typeof POLICIES, fields: PolicyFields = {}) => ({
 		name: policyName(kind, { ...mounts, ...fields }),
-		text: filled(POLICIES[kind], { ...words, ...(fields.service && { SERVICE: fields.service }) }),
+		text: fillTemplate(POLICIES[kind], { ...values, ...(fields.service && { SERVICE: fields.service }) }),
 	});
 	const sealed = [
 		policy('sealed'),
@@ -82,7 +82,7 @@ export function setupPlan(options: SetupOptions, accessor: string | undefined): 
 		...(options.sealed ? sealed : []),
 	];
 	const { role: name, namespace: namespaces, serviceAccount: accounts } = options;
-	return planOf({ ...options, name, namespaces, accounts, policies, ttl: 300, maxTtl: 600 });
+	return roleAndPolicies({ ...options, name, namespaces, accounts, policies, ttl: 300, maxTtl: 600 });
 }
 
 function servicesOf(
@@ -100,19 +100,19 @@ function servicesOf(
  *
  * @param options in which `apiProblem` has found nothing wrong
  */
-export function apiPlan(options: ApiOptions): SetupPlan {
+export function apiRole(options: ApiOptions): RoleAndPolicies {
 	const { namespace, serviceAccount, kv } = options;
 	const policy = {
 		name: policyName('api', { kv }),
 		text: API_POLICY.replaceAll('"secret/', `"${kv}/`),
 	};
 	// It lives long and keeps its token alive; when the maximum comes it logs in again.
-	const lives = { ttl: 3600, maxTtl: 86_400 };
-	const who = { namespaces: [namespace], accounts: [serviceAccount] };
-	return planOf({ ...options, ...who, ...lives, name: 'envtier-api', policies: [policy] });
+	const ttls = { ttl: 3600, maxTtl: 86_400 };
+	const bound = { namespaces: [namespace], accounts: [serviceAccount] };
+	return roleAndPolicies({ ...options, ...bound, ...ttls, name: 'envtier-api', policies: [policy] });
 }
 
-function boundClaims({ namespaces, accounts }: Pick<Role, 'namespaces' | 'accounts'>): string {
+function boundClaims({ namespaces, accounts }: Pick<VaultRole, 'namespaces' | 'accounts'>): string {
 	const claims: string[] = [];
 	if (!namespaces.includes(ANY)) claims.push(`"/kubernetes.io/namespace": [${quoted(namespaces)}]`);
 	if (!accounts.includes(ANY)) claims.push(`"/kubernetes.io/serviceaccount/name": [${quoted(accounts)}]`);

@@ -21,11 +21,11 @@ export const POLICY_FIELDS = {
 export type PolicyKind = keyof typeof POLICY_FIELDS;
 
 /** Mounts are paths as `parseVaultPath` takes them, the others names as `parseName` takes them. */
-export type PolicyFields = Readonly<Partial<Record<Field, string>>>;
+export type PolicyFields = Readonly<Partial<Record<FieldName, string>>>;
 
-type Field = (typeof POLICY_FIELDS)[PolicyKind][number];
+type FieldName = (typeof POLICY_FIELDS)[PolicyKind][number];
 
-const MOUNTS: ReadonlySet<string> = new Set<Field>(['auth', 'kv', 'transit']);
+const MOUNTS: ReadonlySet<string> = new Set<FieldName>(['auth', 'kv', 'transit']);
 
 /**
  * The name of a policy: `envtier_service_secret_shop_web`. Policies with different fields have different names (ADR 33):

@@ -4,12 +4,12 @@ import { apply } from './apply.ts';
 import { type Ask, accessorOf, vaultClient } from './client.ts';
 import { commandsOf } from './commands.ts';
 import { type ApiOptions, apiProblem, type SetupOptions, setupProblem } from './options.ts';
-import { apiPlan, type SetupPlan, setupPlan } from './plan.ts';
+import { apiRole, deploymentRole, type RoleAndPolicies } from './plan.ts';
 import { earlierOwnAccountPolicy, earlierPolicyNote, earlierPolicyProblem } from './previous-account.ts';
 import { type AdminSettings, readAdminSettings } from './settings.ts';
 
 /** What becomes of a plan. */
-interface Ending {
+interface OutputOptions {
 	/** Writes it to Vault instead of printing it. */
 	readonly apply?: boolean | undefined;
 	/** Overwrites what is there with other contents. */
@@ -18,12 +18,12 @@ interface Ending {
 }
 
 /** `envtier vault setup` */
-export async function setup(options: SetupOptions & Ending, context: Context): Promise<void> {
+export async function setup(options: SetupOptions & OutputOptions, context: Context): Promise<void> {
 	const problem = setupProblem(options);
 	if (problem !== undefined) return fail(context, 'usage', problem);
 	if (options.replace && !options.apply) return fail(context, 'usage', '--replace needs --apply');
 	const purpose = options.sealed ? '--sealed' : options.own === undefined ? undefined : '--own';
-	if (purpose === undefined) return end(setupPlan(options, undefined), options, context);
+	if (purpose === undefined) return applyOrPrint(deploymentRole(options, undefined), options, context);
 	// These policies name the auth method by an accessor, which Vault alone knows.
 	const settings = await adminSettings(purpose, context);
 	if (settings === undefined) return;
@@ -32,13 +32,13 @@ export async function setup(options: SetupOptions & Ending, context: Context): P
 	const accessor = await accessorOf(mount, ask);
 	if (!accessor.ok) return fail(context, accessor.error.ending, accessor.error.message);
 	if (options.own === 'account' && (await earlierPolicyStops(mount, options, ask, context))) return;
-	return end(setupPlan(options, accessor.value), options, context);
+	return applyOrPrint(deploymentRole(options, accessor.value), options, context);
 }
 
 /** Looks for the policy of earlier versions and says that it is there; true when nothing may be changed because of it. */
 async function earlierPolicyStops(
 	mount: string,
-	{ replace }: Ending,
+	{ replace }: OutputOptions,
 	ask: Ask,
 	context: Context,
 ): Promise<boolean> {
@@ -61,14 +61,14 @@ async function earlierPolicyStops(
 }
 
 /** `envtier vault setup-api` */
-export async function setupApi(options: ApiOptions & Ending, context: Context): Promise<void> {
+export async function setupApi(options: ApiOptions & OutputOptions, context: Context): Promise<void> {
 	const problem = apiProblem(options);
 	if (problem !== undefined) return fail(context, 'usage', problem);
 	if (options.replace && !options.apply) return fail(context, 'usage', '--replace needs --apply');
-	await end(apiPlan(options), options, context);
+	await applyOrPrint(apiRole(options), options, context);
 }
 
-async function end(plan: SetupPlan, options: Ending, context: Context): Promise<void> {
+async function applyOrPrint(plan: RoleAndPolicies, options: OutputOptions, context: Context): Promise<void> {
 	const { write } = context.stdout;
 	if (!options.apply) {
 		const { policies, rolePath, role } = plan;

@@ -5,7 +5,7 @@ import type { SecretStore } from './secret.ts';
 import type { WebhookConfiguration, WebhookConfigurationStore } from './webhook-configuration.ts';
 
 /** Dependencies of the steps. */
-export interface Context {
+export interface RotationContext {
 	readonly secret: SecretStore;
 	readonly webhookConfiguration: WebhookConfigurationStore;
 	/** The replicas that serve now. */
@@ -23,7 +23,7 @@ export interface Timeouts {
 }
 
 /** The result of a run. */
-export interface Outcome {
+export interface RotationResult {
 	/** False if a step is left; `next` describes it. */
 	readonly finished: boolean;
 	readonly next: string | undefined;

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatBundle, isTrusted, only, overlap } from '../../pki/bundle.ts';
-import { type Context, type Outcome, settle, type Timeouts } from './context.ts';
+import { type RotationContext, type RotationResult, settle, type Timeouts } from './context.ts';
 import { CertsFailure } from './failure.ts';
 import type { Replica } from './replicas.ts';
 import type { StoredPair } from './secret.ts';
@@ -14,7 +14,11 @@ const LOOK_EVERY_MS = 1_000;
  *
  * @param unseen take it on trust that every replica shows it
  */
-export async function finish(context: Context, timeouts: Timeouts, unseen = false): Promise<Outcome> {
+export async function finish(
+	context: RotationContext,
+	timeouts: Timeouts,
+	unseen = false,
+): Promise<RotationResult> {
 	const { secret, webhookConfiguration, say } = context;
 	const { certificate, ca } = pairOf(await secret.read());
 	const registered = await webhookConfiguration.read();
@@ -27,8 +31,8 @@ export async function finish(context: Context, timeouts: Timeouts, unseen = fals
 		say('the webhook configuration trusts the CA of the Secret');
 		await settle(timeouts.settle, say);
 	}
-	const done: Outcome = { finished: true, next: undefined, certificate };
-	const left = (next: string): Outcome => ({ finished: false, next, certificate });
+	const done: RotationResult = { finished: true, next: undefined, certificate };
+	const left = (next: string): RotationResult => ({ finished: false, next, certificate });
 	// With nothing else to be served before, and nothing else trusted, nobody needs to be waited for.
 	if ((await others(webhookConfiguration, ca)).length === 0) return done;
 	if (!unseen) {
@@ -99,7 +103,7 @@ async function waitFor(
 
 async function behindWhy(replica: Replica, certificate: X509Certificate): Promise<string | undefined> {
 	try {
-		const { fingerprint } = await replica.shown();
+		const { fingerprint } = await replica.presented();
 		return fingerprint === certificate.fingerprint256
 			? undefined
 			: `${replica.name} shows another certificate`;

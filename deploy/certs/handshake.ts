@@ -4,7 +4,7 @@ import { type ConnectionOptions, connect } from 'node:tls';
 import { CertsFailure } from './failure.ts';
 
 /** What a server shows in a handshake. */
-export interface Shown {
+export interface PresentedCertificate {
 	/** SHA-256 of its certificate, as Node and OpenSSL write it. */
 	readonly fingerprint: string;
 }
@@ -12,16 +12,16 @@ export interface Shown {
 const TIMEOUT_MS = 10_000;
 
 /** Asks the server at an address for its certificate. `name` stands for it in errors. */
-export function shownBy(name: string, host: string, port: number): Promise<Shown> {
+export function presentedBy(name: string, host: string, port: number): Promise<PresentedCertificate> {
 	return handshake(name, { host, port });
 }
 
 /** Asks the server at the other end of a stream. */
-export function shownThrough(name: string, socket: Duplex): Promise<Shown> {
+export function presentedThrough(name: string, socket: Duplex): Promise<PresentedCertificate> {
 	return handshake(name, { socket });
 }
 
-function handshake(name: string, to: ConnectionOptions): Promise<Shown> {
+function handshake(name: string, to: ConnectionOptions): Promise<PresentedCertificate> {
 	return new Promise((resolve, reject) => {
 		// Who signed it is not the question here, but which one it is.
 		const socket = connect({ ...to, rejectUnauthorized: false });

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { makeAuthority, validityFrom } from '../../pki/authority.ts';
 
 /** A CA and the one certificate it ever signed. Its private key is not part of it: it is forgotten as soon as it has signed. */
-export interface Issued {
+export interface IssuedCertificate {
 	readonly caPem: string;
 	readonly certPem: string;
 	/** PKCS #8. */
@@ -24,7 +24,7 @@ export interface IssueOptions {
 const DAY_MS = 24 * 3_600_000;
 
 /** Makes a CA and a serving certificate, both of the same life. */
-export async function issue({ service, names, days, now }: IssueOptions): Promise<Issued> {
+export async function issue({ service, names, days, now }: IssueOptions): Promise<IssuedCertificate> {
 	const validity = validityFrom(now, days * DAY_MS);
 	const authority = await makeAuthority(service, now, validity, false);
 	const leaf = await authority.issue(names, validity);

@@ -3,7 +3,7 @@ import { openTerminal, printableJson } from '../../lib/terminal.ts';
 import { serviceNames } from '../../pki/names.ts';
 import { CertsFailure } from './failure.ts';
 import { issue } from './issue.ts';
-import { type CertsOptions, certsCommand, completed } from './options.ts';
+import { type CertsOptions, certsCommand, withDefaults } from './options.ts';
 
 const EXIT = { failed: 1, usage: 2, unfinished: 3 } as const;
 
@@ -48,7 +48,7 @@ async function change(options: CertsOptions, names: readonly string[]): Promise<
 }
 
 try {
-	const options = completed(written);
+	const options = withDefaults(written);
 	const names = [...new Set([...serviceNames(options.service, options.namespace), ...options.name])];
 	await (options.print === true ? print(options, names) : change(options, names));
 } catch (thrown) {

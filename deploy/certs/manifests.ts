@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import type { Issued } from './issue.ts';
+import type { IssuedCertificate } from './issue.ts';
 import { type SecretName, secretManifest } from './secret.ts';
 
 const SHIPPED = join(import.meta.dirname, '../manifests/base/webhook-configuration.yaml');
@@ -21,7 +21,7 @@ export async function shippedWebhooks(): Promise<readonly string[]> {
 export function manifests(
 	secret: SecretName,
 	webhookConfiguration: { readonly name: string; readonly webhooks: readonly string[] } | undefined,
-	issued: Issued,
+	issued: IssuedCertificate,
 ): string {
 	const caBundle = Buffer.from(issued.caPem).toString('base64');
 	const trusting = webhookConfiguration && {

@@ -69,13 +69,13 @@ Examples:
 		);
 }
 
-type Written = ReturnType<ReturnType<typeof certsCommand>['opts']>;
+type WrittenOptions = ReturnType<ReturnType<typeof certsCommand>['opts']>;
 
 /** What the command line says, with the names that follow from what it says. */
-export type CertsOptions = Written & { readonly service: string; readonly secret: string };
+export type CertsOptions = WrittenOptions & { readonly service: string; readonly secret: string };
 
 /** Fills in the names. Throws what it has to complain about. */
-export function completed(written: Written): CertsOptions {
+export function withDefaults(written: WrittenOptions): CertsOptions {
 	const { for: program, finish } = written;
 	if (program === 'api' && finish === true)
 		throw new CertsFailure('--finish is about a webhook configuration, which the secrets API has none of');

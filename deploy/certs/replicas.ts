@@ -2,13 +2,13 @@ import { duplexPair, PassThrough } from 'node:stream';
 import { DiscoveryV1Api, type KubeConfig, PortForward, type V1EndpointSlice } from '@kubernetes/client-node';
 import { calling } from './api-failure.ts';
 import { CertsFailure } from './failure.ts';
-import { type Shown, shownBy, shownThrough } from './handshake.ts';
+import { type PresentedCertificate, presentedBy, presentedThrough } from './handshake.ts';
 
 /** One webhook that serves. */
 export interface Replica {
 	readonly name: string;
 	/** The certificate that it shows now. Rejects with a `CertsFailure`. */
-	shown(): Promise<Shown>;
+	presented(): Promise<PresentedCertificate>;
 }
 
 /**
@@ -27,7 +27,7 @@ export function serviceReplicas(
 		const { items } = await api.listNamespacedEndpointSlice({ namespace, labelSelector });
 		return items.flatMap(targetsOf).map(({ pod, port }) => ({
 			name: `pod ${pod}`,
-			shown: () => throughPortForward(config, namespace, pod, port),
+			presented: () => throughPortForward(config, namespace, pod, port),
 		}));
 	});
 }
@@ -35,7 +35,7 @@ export function serviceReplicas(
 /** A webhook outside the cluster, as the API server would call it. */
 export function urlReplica(url: URL): Replica {
 	const host = url.hostname.replace(/^\[|\]$/g, '');
-	return { name: url.origin, shown: () => shownBy(url.origin, host, Number(url.port || 443)) };
+	return { name: url.origin, presented: () => presentedBy(url.origin, host, Number(url.port || 443)) };
 }
 
 interface Target {
@@ -58,7 +58,7 @@ async function throughPortForward(
 	namespace: string,
 	pod: string,
 	port: number,
-): Promise<Shown> {
+): Promise<PresentedCertificate> {
 	const [near, far] = duplexPair();
 	const refused = Promise.withResolvers<never>();
 	// A complaint may come when nobody waits any more.
@@ -74,7 +74,7 @@ async function throughPortForward(
 			throw new CertsFailure(`the port-forward to pod ${pod} was refused: ${reason}`);
 		});
 	try {
-		return await Promise.race([shownThrough(`pod ${pod}`, near), refused.promise]);
+		return await Promise.race([presentedThrough(`pod ${pod}`, near), refused.promise]);
 	} finally {
 		if (typeof socket !== 'function') socket.close();
 	}

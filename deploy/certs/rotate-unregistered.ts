@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import type { Context, Outcome } from './context.ts';
+import type { RotationContext, RotationResult } from './context.ts';
 import { issue } from './issue.ts';
 import type { CertificateRequest } from './rotate.ts';
 
@@ -8,10 +8,10 @@ import type { CertificateRequest } from './rotate.ts';
  * which changes with every rotation.
  */
 export async function rotateUnregistered(
-	secret: Context['secret'],
+	secret: RotationContext['secret'],
 	{ service, names, days }: CertificateRequest,
-	say: Context['say'],
-): Promise<Outcome> {
+	say: RotationContext['say'],
+): Promise<RotationResult> {
 	const previous = await secret.read();
 	const issued = await issue({ service, names, days, now: new Date() });
 	say(`made a CA and a certificate for ${names.join(', ')}, valid to ${issued.notAfter.toISOString()}`);

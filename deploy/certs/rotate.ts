@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { formatBundle, overlap, readable } from '../../pki/bundle.ts';
-import { type Context, type Outcome, settle, type Timeouts } from './context.ts';
+import { type RotationContext, type RotationResult, settle, type Timeouts } from './context.ts';
 import { CertsFailure } from './failure.ts';
 import { finish } from './finish.ts';
 import { issue } from './issue.ts';
@@ -20,10 +20,10 @@ export interface CertificateRequest {
  * first both CAs are trusted, then the new certificate is handed out, and once all replicas show it the old CA goes.
  */
 export async function rotate(
-	context: Context,
+	context: RotationContext,
 	request: CertificateRequest,
 	timeouts: Timeouts,
-): Promise<Outcome> {
+): Promise<RotationResult> {
 	const { secret, webhookConfiguration, say } = context;
 	const previous = await secret.read();
 	const registered = await webhookConfiguration.read();

@@ -1,4 +1,4 @@
-import type { Context, Outcome, Timeouts } from './context.ts';
+import type { RotationContext, RotationResult, Timeouts } from './context.ts';
 import { finish } from './finish.ts';
 import { openKubeconfig } from './kubeconfig.ts';
 import type { CertsOptions } from './options.ts';
@@ -13,14 +13,14 @@ export async function runInCluster(
 	options: CertsOptions,
 	names: readonly string[],
 	say: (line: string) => void,
-): Promise<Outcome> {
+): Promise<RotationResult> {
 	const { namespace, service, secret, webhookConfiguration } = options;
 	const config = openKubeconfig(options.kubeconfig, options.context);
 	say(`cluster ${config.getCurrentCluster()?.server} (context ${config.getCurrentContext()})`);
 	const store = secretStore(config, { namespace, name: secret });
 	const request = { service, names, days: options.days, secretOnly: options.secretOnly === true };
 	if (options.for === 'api') return await rotateUnregistered(store, request, say);
-	const context: Context = {
+	const context: RotationContext = {
 		secret: store,
 		webhookConfiguration: webhookConfigurationStore(config, {
 			name: webhookConfiguration,

@@ -1,7 +1,7 @@
 import { CoreV1Api, type KubeConfig, type V1Secret } from '@kubernetes/client-node';
 import { calling, hasStatus } from './api-failure.ts';
 import { CertsFailure } from './failure.ts';
-import type { Issued } from './issue.ts';
+import type { IssuedCertificate } from './issue.ts';
 
 /** Which Secret. */
 export interface SecretName {
@@ -20,7 +20,7 @@ export interface StoredPair {
 const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'envtier-certs' } as const;
 
 /** The manifest of the Secret that the webhook mounts. The CA's private key is nowhere. */
-export function secretManifest({ namespace, name }: SecretName, issued: Issued): V1Secret {
+export function secretManifest({ namespace, name }: SecretName, issued: IssuedCertificate): V1Secret {
 	return {
 		apiVersion: 'v1',
 		kind: 'Secret',
@@ -39,7 +39,7 @@ export interface SecretStore {
 	/** Undefined when there is none. */
 	read(): Promise<StoredPair | undefined>;
 	/** Creates it, or replaces exactly `previous`. */
-	write(issued: Issued, previous: StoredPair | undefined): Promise<void>;
+	write(issued: IssuedCertificate, previous: StoredPair | undefined): Promise<void>;
 }
 
 /** Opens the Secret. */

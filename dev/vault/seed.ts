@@ -1,5 +1,5 @@
 import { isKey } from '../../contract/keys.ts';
-import { type Scope, type Tier, tierPath, VALUE_FIELD } from '../../contract/tiers.ts';
+import { type Tier, type TierNames, tierPath, VALUE_FIELD } from '../../contract/tiers.ts';
 import type { Capability, Policy } from './acl.ts';
 import { readDuration } from './parameters.ts';
 import type { VaultFile } from './schema.ts';
@@ -89,7 +89,7 @@ function secretsOf(file: VaultFile): SeedSecret[] {
 	];
 }
 
-function folderOf(tier: Tier, scope: Scope): string {
+function folderOf(tier: Tier, scope: TierNames): string {
 	const folder = tierPath(tier, scope);
 	if (folder === undefined) throw new TypeError(`the ${tier} tier lacks a name`);
 	return folder;

@@ -16,7 +16,7 @@ interface Form {
 	readonly misreadBy: (value: string) => readonly string[];
 }
 
-const nobody = (): readonly string[] => [];
+const noReader = (): readonly string[] => [];
 
 /** Whether dotenv before 16, which reads by lines of JavaScript, finds an end of line in what is written. */
 const oldDotenvIf = (condition: boolean): readonly string[] => (condition ? [OLD_DOTENV] : []);
@@ -32,7 +32,7 @@ const FORMS: readonly Form[] = [
 		// Readers that know no quotes (docker’s and podman’s --env-file) agree on this one as well.
 		holds: (value) => /^[A-Za-z0-9_./:@%+,=^~-]+$/.test(value),
 		write: (value) => value,
-		misreadBy: nobody,
+		misreadBy: noReader,
 	},
 	{
 		// Node 22.0 takes a backslash before the closing quote for an escape of it, python-dotenv two for one anywhere.
@@ -64,7 +64,7 @@ const FORMS: readonly Form[] = [
 	{
 		holds: (value) => !CONTROL.test(value) && !BLANK_AT_END.test(value) && !/^['"`]|#/.test(value),
 		write: (value) => value,
-		misreadBy: nobody,
+		misreadBy: noReader,
 	},
 	{
 		holds: (value) => !value.includes('`') && !value.endsWith('\\'),

@@ -2,7 +2,7 @@ import { byLine, NUL, tooLongForLinux } from './lines.ts';
 import type { Render } from './rendering.ts';
 
 /** The kubelet reads by lines (Go's bufio.Scanner, 64 KiB with the newline); one that is longer spoils the whole file. */
-const LONGEST_LINE = 65_535;
+const MAX_LINE_BYTES = 65_535;
 
 /**
  * `KEY='value'` as the kubelet reads it for `fileKeyRef` (KEP-3721, pkg/kubelet/util/env): between single quotes everything is
@@ -18,7 +18,7 @@ export const renderNative: Render = byLine((entry) => {
 	if (value.includes('\r\n'))
 		return { why: 'holds a carriage return before a newline, which the kubelet drops from env files' };
 	const line = `${key}='${value}'\n`;
-	if (line.split('\n').some((part) => Buffer.byteLength(part) > LONGEST_LINE))
-		return { why: `holds a line over ${LONGEST_LINE} bytes, which the kubelet’s env files can’t` };
+	if (line.split('\n').some((part) => Buffer.byteLength(part) > MAX_LINE_BYTES))
+		return { why: `holds a line over ${MAX_LINE_BYTES} bytes, which the kubelet’s env files can’t` };
 	return tooLongForLinux(entry) ?? { line };
 });

@@ -4,21 +4,21 @@ import { renderDotenv } from './dotenv.ts';
 import { renderFiles } from './files.ts';
 import { renderJson } from './json.ts';
 import { renderNative } from './native.ts';
-import type { Entry, Misfit, Render } from './rendering.ts';
+import type { Misfit, Render, RenderEntry } from './rendering.ts';
 import { renderShell } from './shell.ts';
 
 /** What is to stand at a path of the volume: a file's text, or a directory's files by name. */
-export interface Output {
+export interface OutputFile {
 	readonly path: string;
 	readonly content: string | ReadonlyMap<string, string>;
 }
 
 /** A key that can't be handed over in a format. */
-export interface Unfit extends Misfit {
+export interface FormatMisfit extends Misfit {
 	readonly format: string;
 }
 
-const RENDERS: Readonly<Record<Format, Render<Output['content']>>> = {
+const RENDERS: Readonly<Record<Format, Render<OutputFile['content']>>> = {
 	shell: renderShell,
 	dotenv: renderDotenv,
 	json: renderJson,
@@ -32,14 +32,14 @@ const RENDERS: Readonly<Record<Format, Render<Output['content']>>> = {
  * @param all where the kubelet's keys are looked for: a container may get others in its files
  */
 export function renderAll(
-	entries: readonly Entry[],
+	entries: readonly RenderEntry[],
 	formats: readonly Format[],
 	envKeys: readonly string[],
-	all: readonly Entry[] = entries,
-): Result<readonly Output[], readonly Unfit[]> {
-	const outputs: Output[] = [];
-	const unfit: Unfit[] = [];
-	const add = (format: string, path: string, rendered: ReturnType<Render<Output['content']>>): void => {
+	all: readonly RenderEntry[] = entries,
+): Result<readonly OutputFile[], readonly FormatMisfit[]> {
+	const outputs: OutputFile[] = [];
+	const unfit: FormatMisfit[] = [];
+	const add = (format: string, path: string, rendered: ReturnType<Render<OutputFile['content']>>): void => {
 		if (rendered.ok) outputs.push({ path, content: rendered.value });
 		else unfit.push(...rendered.error.map((misfit) => ({ ...misfit, format })));
 	};

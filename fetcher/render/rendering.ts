@@ -1,7 +1,7 @@
 import type { Result } from '../../contract/result.ts';
 
 /** What is rendered: keys, sorted in byte order, with values that are well-formed Unicode. */
-export interface Entry {
+export interface RenderEntry {
 	readonly key: string;
 	readonly value: string;
 }
@@ -14,4 +14,4 @@ export interface Misfit {
 }
 
 /** A format's text, or every key that it can't hold. Pure; the text is written as UTF-8. */
-export type Render<T = string> = (entries: readonly Entry[]) => Result<T, readonly Misfit[]>;
+export type Render<T = string> = (entries: readonly RenderEntry[]) => Result<T, readonly Misfit[]>;

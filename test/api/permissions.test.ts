@@ -1,6 +1,6 @@
 /** Each cell of scope × role × operation, for keys and for sessions. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Role, Scope } from '../../api/auth/caller.ts';
+import type { ApiScope, CallerRole } from '../../api/auth/caller.ts';
 import { OPERATIONS } from '../../api/routes/all.ts';
 import { type ApiUnderTest, caller, startApi } from './support/api.ts';
 import { type Issuer, startIssuer } from './support/issuer.ts';
@@ -12,7 +12,7 @@ const KEY = { key: 'A', value: 'v' };
 const TEMPLATE = { name: 'base', services: [] };
 
 /** What each operation needs, and a body for it. */
-const NEEDS: Readonly<Record<string, { scope: Scope; besides?: 'role' | 'session'; body?: object }>> = {
+const NEEDS: Readonly<Record<string, { scope: ApiScope; besides?: 'role' | 'session'; body?: object }>> = {
 	'secrets.list': { scope: READ },
 	'secrets.create': { scope: WRITE, body: KEY },
 	'secrets.update': { scope: WRITE, body: { ...ABSENT, value: 'v' } },
@@ -34,8 +34,13 @@ const NEEDS: Readonly<Record<string, { scope: Scope; besides?: 'role' | 'session
 	'keys.create': { scope: WRITE, besides: 'session', body: { name: 'k', scopes: [WRITE] } },
 	'keys.delete': { scope: WRITE, besides: 'session', body: { id: '0'.repeat(16) } },
 };
-const SCOPES: readonly (readonly Scope[])[] = [[], [READ], [WRITE], [READ, WRITE]];
-const ROLES: readonly (readonly Role[])[] = [[], ['org_admin'], ['org_owner'], ['org_owner', 'org_admin']];
+const SCOPES: readonly (readonly ApiScope[])[] = [[], [READ], [WRITE], [READ, WRITE]];
+const ROLES: readonly (readonly CallerRole[])[] = [
+	[],
+	['org_admin'],
+	['org_owner'],
+	['org_owner', 'org_admin'],
+];
 const KINDS = ['api-key', 'session'] as const;
 
 /** One caller for each combination of kind, scopes and roles. */

@@ -4,7 +4,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Issued, issue } from '../../deploy/certs/issue.ts';
+import { type IssuedCertificate, issue } from '../../deploy/certs/issue.ts';
 import { formatBundle, isTrusted, only, overlap, readable } from '../../pki/bundle.ts';
 import { parseCertificateName, serviceNames } from '../../pki/names.ts';
 import { runProcess } from '../support/process.ts';
@@ -15,7 +15,7 @@ const DAY_MS = 24 * 3600 * 1000;
 const names = [...serviceNames('envtier-webhook', 'envtier-system'), 'localhost', '127.0.0.1', '::1'];
 
 let place: Scratch;
-let issued: Issued;
+let issued: IssuedCertificate;
 beforeAll(async () => {
 	place = await scratch('issue');
 	issued = await issue({ service: 'envtier-webhook', names, days: 30, now: NOW });

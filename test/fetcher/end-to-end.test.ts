@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Place } from '../support/openbao-setup.ts';
+import type { PolicyPaths } from '../support/openbao-setup.ts';
 import {
 	deleteSecret,
 	destroySecret,
@@ -41,7 +41,7 @@ describe.each([
 	const testOnReal: (name: string, body: () => Promise<void>) => void = real ? test : () => undefined;
 	let vault: Backend;
 	let pod: Pod;
-	const made: [path: string, place: Place][] = [];
+	const made: [path: string, place: PolicyPaths][] = [];
 
 	beforeAll(async () => {
 		vault = await start();
@@ -55,7 +55,7 @@ describe.each([
 		for (const [path, place] of made.splice(0)) await removeSecret(vault, path, place);
 	});
 
-	const put = async (path: string, value: string, place: Place = {}): Promise<void> => {
+	const put = async (path: string, value: string, place: PolicyPaths = {}): Promise<void> => {
 		await putSecret(vault, path, value, place);
 		made.push([path, place]);
 	};

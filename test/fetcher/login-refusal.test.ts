@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { explainRefusal, type RefusedLogin } from '../../fetcher/login-refusal.ts';
-import type { Wanted } from '../../fetcher/role-command.ts';
+import type { RequiredAccess } from '../../fetcher/role-command.ts';
 import { tokenClaimsOf } from '../../fetcher/token-claims.ts';
 import { makeJwtSigner, serviceAccountClaims } from '../support/jwt.ts';
 
 const { sign } = makeJwtSigner();
 const claims = tokenClaimsOf(sign(serviceAccountClaims('shop', 'web', { exp: 1_900_000_000 })));
 
-const wanted: Wanted = {
-	scope: { org: 'acme', deployment: 'shop', service: 'web' },
+const wanted: RequiredAccess = {
+	tierNames: { org: 'acme', deployment: 'shop', service: 'web' },
 	tiers: ['org', 'deployment', 'service'],
 	kv: { mount: 'secret', version: 2 },
 	transit: undefined,

@@ -7,12 +7,12 @@ import { type Listing, mergeNames } from '../../fetcher/merge.ts';
 const listing = (tier: (typeof TIERS)[number], ...names: string[]): Listing => ({ tier, names });
 
 test.each<readonly [string, readonly Listing[], ReturnType<typeof mergeNames>]>([
-	['nothing', [], { wanted: [], unusable: [] }],
+	['nothing', [], { keys: [], unusable: [] }],
 	[
 		'a later tier overrides an earlier one, which stays behind it',
 		[listing('org', 'A', 'B'), listing('deployment', 'B'), listing('service', 'B', 'C')],
 		{
-			wanted: [
+			keys: [
 				{ key: 'A', tiers: ['org'] },
 				{ key: 'B', tiers: ['service', 'deployment', 'org'] },
 				{ key: 'C', tiers: ['service'] },
@@ -24,7 +24,7 @@ test.each<readonly [string, readonly Listing[], ReturnType<typeof mergeNames>]>(
 		'folders are nobody’s business, names that can be no variable are told',
 		[listing('org', 'sub/', 'my.secret', '1ST', '', 'A B', 'Ä'), listing('service', 'a-b', 'my/')],
 		{
-			wanted: [],
+			keys: [],
 			unusable: [listing('org', 'my.secret', '1ST', '', 'A B', 'Ä'), listing('service', 'a-b')],
 		},
 	],
@@ -32,7 +32,7 @@ test.each<readonly [string, readonly Listing[], ReturnType<typeof mergeNames>]>(
 		'keys come in the order of their bytes, whatever the machine’s language',
 		[listing('org', 'b', 'B', '_', 'a', 'A_', 'A', 'AA')],
 		{
-			wanted: ['A', 'AA', 'A_', 'B', '_', 'a', 'b'].map((key) => ({ key, tiers: ['org'] })),
+			keys: ['A', 'AA', 'A_', 'B', '_', 'a', 'b'].map((key) => ({ key, tiers: ['org'] })),
 			unusable: [],
 		},
 	],
@@ -40,7 +40,7 @@ test.each<readonly [string, readonly Listing[], ReturnType<typeof mergeNames>]>(
 		'keys named like parts of JavaScript objects are keys',
 		[listing('org', '__proto__', 'constructor', 'toString')],
 		{
-			wanted: ['__proto__', 'constructor', 'toString'].map((key) => ({ key, tiers: ['org'] })),
+			keys: ['__proto__', 'constructor', 'toString'].map((key) => ({ key, tiers: ['org'] })),
 			unusable: [],
 		},
 	],
@@ -63,13 +63,13 @@ const anyListings = fc
 test('every usable name is wanted exactly once, from its last tier first, and every other one is told or a folder', () => {
 	fc.assert(
 		fc.property(anyListings, (listings) => {
-			const { wanted, unusable } = mergeNames(listings);
+			const { keys: plan, unusable } = mergeNames(listings);
 			const all = listings.flatMap((one) => one.names);
-			const keys = wanted.map(({ key }) => key);
+			const keys = plan.map(({ key }) => key);
 			expect(keys).toEqual(
 				[...new Set(all.filter(isKey))].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
 			);
-			for (const { key, tiers } of wanted) {
+			for (const { key, tiers } of plan) {
 				const having = listings.filter((one) => one.names.includes(key)).map(({ tier }) => tier);
 				expect(tiers).toEqual(having.reverse());
 			}

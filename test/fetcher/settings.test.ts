@@ -35,7 +35,7 @@ test('with the least that must be set, everything else has its default', () => {
 			role: 'web',
 		},
 		tokenFile: '/var/run/secrets/envtier.dev/token',
-		scope: { deployment: 'shop' },
+		tierNames: { deployment: 'shop' },
 		tiers: ['deployment'],
 		require: [],
 		allow: [],

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Failure } from '../../fetcher/failure.ts';
-import type { Output } from '../../fetcher/render/render.ts';
+import type { OutputFile } from '../../fetcher/render/render.ts';
 import { writeOutputs } from '../../fetcher/write.ts';
 import { startProcess } from '../support/process.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
@@ -34,7 +34,7 @@ afterEach(() => place.remove());
 const mode = (path: string): string => (statSync(join(out, path)).mode & 0o7777).toString(8);
 
 /** All formats with one value. */
-const outputs = (value: string, keys: readonly string[] = ['A', 'B']): readonly Output[] => [
+const outputs = (value: string, keys: readonly string[] = ['A', 'B']): readonly OutputFile[] => [
 	{ path: 'env', content: `${value}\n` },
 	{ path: '.env', content: `${value}\n` },
 	{ path: 'files', content: new Map(keys.map((key) => [key, value])) },

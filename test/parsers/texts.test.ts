@@ -3,7 +3,7 @@ import { description } from '../../api/schemas/common.ts';
 import { certificatesIn } from '../../cli/doctor/certificate.ts';
 import { parseEnvFile } from '../../cli/remote/env-file.ts';
 import { type SetupOptions, setupProblem } from '../../cli/vault/options.ts';
-import { setupPlan } from '../../cli/vault/plan.ts';
+import { deploymentRole } from '../../cli/vault/plan.ts';
 import { composeOrder, parseTemplate } from '../../contract/compose.ts';
 import { parseCaBundle } from '../../contract/pem.ts';
 import { readable } from '../../pki/bundle.ts';
@@ -116,7 +116,7 @@ function planOfNames(text: string): unknown {
 		type: 'kubernetes',
 		kvVersion: '2',
 	};
-	return setupProblem(options) ?? setupPlan(options, 'auth_kubernetes_1');
+	return setupProblem(options) ?? deploymentRole(options, 'auth_kubernetes_1');
 }
 
 describe('the policies of Vault, filled with names', () =>

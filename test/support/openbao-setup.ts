@@ -3,7 +3,7 @@ import { type SealOwner, type SealScope, sealContext, sealedText, sealKey } from
 import { type BaoCall, expectOk, type OpenBao, type VaultApi } from './openbao.ts';
 
 /** Where a helper works; `secret` and no namespace unless given. */
-export interface Place {
+export interface PolicyPaths {
 	readonly mount?: string;
 	readonly namespace?: string;
 }
@@ -23,7 +23,7 @@ export async function putSecret(
 	vault: VaultApi,
 	path: string,
 	value: string,
-	place: Place = {},
+	place: PolicyPaths = {},
 ): Promise<void> {
 	await putFields(vault, path, { value }, place);
 }
@@ -33,13 +33,13 @@ export async function putFields(
 	vault: VaultApi,
 	path: string,
 	data: object,
-	place: Place = {},
+	place: PolicyPaths = {},
 ): Promise<void> {
 	await must(vault, 'POST', at(place, 'data', path), { body: { data }, ...within(place) });
 }
 
 /** Soft-deletes the current version of a KV v2 secret. */
-export async function deleteSecret(vault: VaultApi, path: string, place: Place = {}): Promise<void> {
+export async function deleteSecret(vault: VaultApi, path: string, place: PolicyPaths = {}): Promise<void> {
 	await must(vault, 'DELETE', at(place, 'data', path), within(place));
 }
 
@@ -48,13 +48,13 @@ export async function destroySecret(
 	vault: VaultApi,
 	path: string,
 	versions: readonly number[],
-	place: Place = {},
+	place: PolicyPaths = {},
 ): Promise<void> {
 	await must(vault, 'PUT', at(place, 'destroy', path), { body: { versions }, ...within(place) });
 }
 
 /** Removes a KV v2 secret with all versions and metadata. */
-export async function removeSecret(vault: VaultApi, path: string, place: Place = {}): Promise<void> {
+export async function removeSecret(vault: VaultApi, path: string, place: PolicyPaths = {}): Promise<void> {
 	await must(vault, 'DELETE', at(place, 'metadata', path), within(place));
 }
 
@@ -63,7 +63,7 @@ export async function writePolicy(
 	vault: VaultApi,
 	name: string,
 	policy: string,
-	place: Place = {},
+	place: PolicyPaths = {},
 ): Promise<void> {
 	await must(vault, 'PUT', `sys/policies/acl/${name}`, { body: { policy }, ...within(place) });
 }
@@ -72,7 +72,7 @@ export async function writePolicy(
 export async function createToken(
 	vault: VaultApi,
 	policies: readonly string[],
-	place: Place = {},
+	place: PolicyPaths = {},
 ): Promise<string> {
 	const made = await must(vault, 'POST', 'auth/token/create', { body: { policies }, ...within(place) });
 	return (made as { auth: { client_token: string } }).auth.client_token;
@@ -82,7 +82,7 @@ export async function createToken(
 export async function enableAuth(
 	vault: VaultApi,
 	type: 'kubernetes' | 'jwt' | (string & {}),
-	options: Pick<Place, 'namespace'> & { readonly at?: string; readonly config?: object } = {},
+	options: Pick<PolicyPaths, 'namespace'> & { readonly at?: string; readonly config?: object } = {},
 ): Promise<void> {
 	const path = options.at ?? type;
 	await must(vault, 'POST', `sys/auth/${path}`, { body: { type }, ...within(options) });
@@ -96,7 +96,7 @@ export async function writeRole(
 	mount: string,
 	role: string,
 	body: object,
-	place: Pick<Place, 'namespace'> = {},
+	place: Pick<PolicyPaths, 'namespace'> = {},
 ): Promise<void> {
 	await must(vault, 'POST', `auth/${mount}/role/${role}`, { body, ...within(place) });
 }
@@ -106,7 +106,7 @@ export async function mountKv(
 	vault: VaultApi,
 	mount: string,
 	version: 1 | 2,
-	place: Pick<Place, 'namespace'> = {},
+	place: Pick<PolicyPaths, 'namespace'> = {},
 ): Promise<void> {
 	const body = { type: 'kv', options: { version: String(version) } };
 	await must(vault, 'POST', `sys/mounts/${mount}`, { body, ...within(place) });
@@ -141,7 +141,7 @@ export async function seal(
 export async function createNamespace(
 	vault: VaultApi,
 	name: string,
-	place: Pick<Place, 'namespace'> = {},
+	place: Pick<PolicyPaths, 'namespace'> = {},
 ): Promise<void> {
 	await must(vault, 'POST', `sys/namespaces/${name}`, within(place));
 	const namespace = place.namespace === undefined ? name : `${place.namespace}/${name}`;
@@ -171,10 +171,10 @@ async function readRequests(file: string): Promise<AuditedRequest[]> {
 		.map(({ request }) => ({ operation: request.operation, path: request.path }));
 }
 
-function at(place: Place, part: string, path: string): string {
+function at(place: PolicyPaths, part: string, path: string): string {
 	return `${place.mount ?? 'secret'}/${part}/${path}`;
 }
 
-function within(place: Pick<Place, 'namespace'>): { namespace?: string } {
+function within(place: Pick<PolicyPaths, 'namespace'>): { namespace?: string } {
 	return place.namespace === undefined ? {} : { namespace: place.namespace };
 }

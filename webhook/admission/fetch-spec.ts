@@ -3,7 +3,7 @@ import type { EmptyPolicy } from '../../contract/empty.ts';
 import type { Format } from '../../contract/formats.ts';
 import { ANNOTATION_PREFIX, parseRole } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { type Scope, TIERS, type Tier, tierPath } from '../../contract/tiers.ts';
+import { TIERS, type Tier, type TierNames, tierPath } from '../../contract/tiers.ts';
 import type { PodOptions } from '../annotations/annotations.ts';
 import { needsFiles } from '../annotations/selections.ts';
 import type { InjectionSettings } from '../settings.ts';
@@ -15,7 +15,7 @@ import { type Rejection, reject } from './rejection.ts';
 
 /** What the fetchers of one pod read, and as whom. */
 export interface FetchSpec {
-	readonly scope: Scope;
+	readonly tierNames: TierNames;
 	readonly tiers: readonly Tier[];
 	readonly require: readonly string[];
 	readonly empty: EmptyPolicy;
@@ -41,8 +41,8 @@ export function fetchSpecOf(
 ): Result<FetchSpec, Rejection> {
 	const org = organizationOf(options.org, namespace, settings);
 	if (!org.ok) return org;
-	const scope = scopeOf(options, org.value);
-	const tiers = chosenTiers(options, scope);
+	const tierNames = tierNamesOf(options, org.value);
+	const tiers = chosenTiers(options, tierNames);
 	if (!tiers.ok) return tiers;
 	const role = roleOf(options.role ?? settings.defaultRole, serviceAccount, namespace);
 	if (!role.ok) return role;
@@ -55,7 +55,7 @@ export function fetchSpecOf(
 	const cycle = compositionCycle(new Map(composed.map(([key, { template }]) => [key, template])));
 	if (cycle !== undefined) return err(cycle);
 	return ok({
-		scope,
+		tierNames,
 		tiers: tiers.value,
 		require: [...new Set([...(options.require ?? []), ...variables.map(({ key }) => key)])],
 		empty: options.empty ?? settings.empty,
@@ -103,7 +103,10 @@ function nothingToDeliver(): Rejection {
 	);
 }
 
-function scopeOf(options: PodOptions & { readonly deployment: string }, org: string | undefined): Scope {
+function tierNamesOf(
+	options: PodOptions & { readonly deployment: string },
+	org: string | undefined,
+): TierNames {
 	return {
 		deployment: options.deployment,
 		...(org === undefined ? {} : { org }),
@@ -112,14 +115,14 @@ function scopeOf(options: PodOptions & { readonly deployment: string }, org: str
 }
 
 /** The tiers to read: those asked for, each of which must have its name, else all whose name is known. */
-function chosenTiers(options: PodOptions, scope: Scope): Result<readonly Tier[], Rejection> {
-	if (options.tiers === undefined) return ok(TIERS.filter((tier) => tierPath(tier, scope) !== undefined));
-	const nameless = options.tiers.find((tier) => tierPath(tier, scope) === undefined);
-	if (nameless === undefined) return ok(options.tiers);
+function chosenTiers(options: PodOptions, tierNames: TierNames): Result<readonly Tier[], Rejection> {
+	if (options.tiers === undefined) return ok(TIERS.filter((tier) => tierPath(tier, tierNames) !== undefined));
+	const unnamed = options.tiers.find((tier) => tierPath(tier, tierNames) === undefined);
+	if (unnamed === undefined) return ok(options.tiers);
 	return err(
 		reject(
 			'tier-without-name',
-			`annotation ${ANNOTATION_PREFIX}tiers asks for the tier "${nameless}", but nothing says which: set ${ANNOTATION_PREFIX}${nameless}`,
+			`annotation ${ANNOTATION_PREFIX}tiers asks for the tier "${unnamed}", but nothing says which: set ${ANNOTATION_PREFIX}${unnamed}`,
 		),
 	);
 }

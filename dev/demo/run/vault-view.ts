@@ -1,4 +1,4 @@
-import { type Scope, type Tier, tierPath } from '../../../contract/tiers.ts';
+import { type Tier, type TierNames, tierPath } from '../../../contract/tiers.ts';
 import { call } from '../../../test/support/http.ts';
 import type { DevVault } from '../../vault/start.ts';
 
@@ -6,7 +6,7 @@ import type { DevVault } from '../../vault/start.ts';
 export type Holders = ReadonlyMap<string, readonly Tier[]>;
 
 /** Looks at the tiers as an operator would, with the root token: who holds which key, overridden or not. Names only. */
-export async function holdersOf(vault: DevVault, scope: Scope, tiers: readonly Tier[]): Promise<Holders> {
+export async function holdersOf(vault: DevVault, scope: TierNames, tiers: readonly Tier[]): Promise<Holders> {
 	const holders = new Map<string, Tier[]>();
 	for (const tier of tiers) {
 		for (const key of await list(vault, `secret/metadata/${tierPath(tier, scope)}`))

@@ -1,5 +1,5 @@
 import type { V1Pod } from '@kubernetes/client-node';
-import { type Scope, TIERS } from '../../../contract/tiers.ts';
+import { TIERS, type TierNames } from '../../../contract/tiers.ts';
 import type { VariableName } from '../../../contract/variables.ts';
 import type { DevVault } from '../../vault/start.ts';
 import { type FetchReport, fetcherOf, runFetcher, variableOf } from '../run/fetcher.ts';
@@ -8,7 +8,7 @@ import type { Volumes } from '../run/volumes.ts';
 import type { Screen } from '../screen.ts';
 
 /** What the fetch needs. */
-export interface FetchParts {
+export interface FetchStepContext {
 	readonly pod: V1Pod;
 	readonly volumes: Volumes;
 	readonly vault: DevVault;
@@ -19,7 +19,7 @@ export interface FetchParts {
 }
 
 /** Runs the fetcher as the pod's init container would, and shows which key it took from which tier. */
-export async function showFetch(screen: Screen, parts: FetchParts): Promise<void> {
+export async function showFetch(screen: Screen, parts: FetchStepContext): Promise<void> {
 	const { pod, volumes, vault, vaultFile, dir } = parts;
 	screen.heading('4  What the fetcher does in the init container');
 	const container = fetcherOf(pod);
@@ -32,7 +32,7 @@ export async function showFetch(screen: Screen, parts: FetchParts): Promise<void
 		`It logged in to the development Vault, which holds ${vaultFile} and the new secret, as role "${setting('ENVTIER_VAULT_ROLE')}".`,
 		'For each key the last tier that has it wins:',
 	);
-	const holders = await holdersOf(vault, scopeOf(setting), TIERS);
+	const holders = await holdersOf(vault, tierNamesOf(setting), TIERS);
 	screen.table(['key', 'taken from', 'overrides'], rowsOf(report, holders));
 	screen.say(
 		`${report.files.length === 1 ? 'File' : 'Files'} written: ${report.files.map((file) => volumes.inPod(container, file)).join(', ')}`,
@@ -40,7 +40,7 @@ export async function showFetch(screen: Screen, parts: FetchParts): Promise<void
 	);
 }
 
-function scopeOf(setting: (name: VariableName) => string | undefined): Scope {
+function tierNamesOf(setting: (name: VariableName) => string | undefined): TierNames {
 	const org = setting('ENVTIER_ORG');
 	const deployment = setting('ENVTIER_DEPLOYMENT');
 	const service = setting('ENVTIER_SERVICE');

@@ -16,7 +16,7 @@ export interface BuiltImage {
 }
 
 /** Which image it is. */
-export interface Identity {
+export interface UserIds {
 	readonly name: string;
 	readonly ref: string;
 	/** Differs whenever the content may. How it is made need not be part of it. */
@@ -27,7 +27,7 @@ export interface Identity {
 export type Make = (to: string, work: string, say: (line: string) => void) => Promise<Result<undefined>>;
 
 /** Gives the image from the cache; made on the first call. Images of other keys go after a day without use. */
-export async function keepImage({ name, ref, key }: Identity, make: Make): Promise<Result<BuiltImage>> {
+export async function keepImage({ name, ref, key }: UserIds, make: Make): Promise<Result<BuiltImage>> {
 	const hash = createHash('sha256').update(key);
 	await hashInto(hash, import.meta.dirname);
 	let lacking: string | undefined;
