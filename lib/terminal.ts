@@ -16,16 +16,16 @@ const STYLES = {
 /** What a piece of text is, for the eye. */
 export type Style = keyof typeof STYLES;
 
-/** One of a program's two streams. Whatever is written goes through one function that makes it fit to be shown. */
+/** One output stream of a program. All text goes through one function that makes it safe to show. */
 export interface Terminal {
 	/**
-	 * Writes text, a line or more. What a terminal would obey (escapes, other control characters) or what turns the writing round is
-	 * replaced by U+FFFD, wherever the text comes from. Line breaks, tabs and the colours of `paint` stay.
+	 * Writes text. Replaces escapes, other control characters and characters that change the direction of text
+	 * by U+FFFD. Line breaks, tabs and the colours of `paint` stay.
 	 */
 	write(text: string): void;
 	/**
-	 * Text that `write` shows in a colour where the stream shows colours (a terminal, and NO_COLOR unset). For the same terminal alone:
-	 * another one does not know the marks.
+	 * Returns text that `write` shows in a colour if the stream shows colours (a terminal, and NO_COLOR is not
+	 * set). Valid for this terminal only: the marks differ.
 	 */
 	paint(style: Style, text: string): string;
 	/** Draws a line over the one that was drawn before; undefined takes it away. For terminals alone. */
@@ -49,8 +49,8 @@ export function openTerminal(stream: Screen): Terminal {
 }
 
 /**
- * Marks of colours inside text. They begin with random digits that foreign text cannot know, so that no foreign text colours itself, and
- * are made of noncharacters, which `printable` replaces.
+ * Marks for colours inside text. They begin with random digits, so foreign text cannot colour itself, and
+ * consist of noncharacters, which `printable` replaces.
  */
 function openMarks(): {
 	mark: (style: Style, text: string) => string;
@@ -75,7 +75,10 @@ function openMarks(): {
 	};
 }
 
-/** What stands in no text of a program for people: control and format characters, line separators, what is unassigned. */
+/**
+ * Characters that text for people must not contain: control and format characters, line separators,
+ * unassigned ones.
+ */
 const UNPRINTABLE = /[^\P{C}\n\t]|[\p{Zl}\p{Zp}]/gu;
 
 function printable(text: string): string {
@@ -87,7 +90,10 @@ export function isPrintable(text: string): boolean {
 	return printable(text) === text;
 }
 
-/** JSON text in which every character that is not printable is escaped: for programs nothing changes, and a terminal obeys nothing. */
+/**
+ * JSON text with every unprintable character escaped. Programs read the same value, and a terminal obeys
+ * nothing.
+ */
 export function printableJson(text: string): string {
 	return text.replace(UNPRINTABLE, (found) =>
 		Array.from(
@@ -100,7 +106,10 @@ export function printableJson(text: string): string {
 /** Longer sentences of a server are cut: nobody reads them, and a terminal's history should not be theirs. */
 const SAID_LIMIT = 1_000;
 
-/** What a server said, on one line, so that no part of it passes for a line of the program's own; at most 1,000 characters. */
+/**
+ * A server's message on one line, so that it cannot look like a line of the program. At most `SAID_LIMIT`
+ * characters.
+ */
 export function oneLineMessage(text: string): string {
 	const line = text
 		.slice(0, 4 * SAID_LIMIT)

@@ -25,7 +25,7 @@ export interface Authority {
 const HOUR_MS = 3_600_000;
 const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
-/** How long before its making a certificate holds already, in milliseconds: clocks of API servers may be behind ours. */
+/** Milliseconds by which the validity starts before the creation: clocks of API servers may be behind. */
 export const BACKDATED_MS = HOUR_MS;
 
 /** A validity of `lifeMs` from `now` on, back-dated. */
@@ -37,11 +37,11 @@ export function validityFrom(now: Date, lifeMs: number): Validity {
 }
 
 /**
- * Makes a CA with key identifiers (RFC 5280, 4.2.1.1 and 4.2.1.2): clients that check strictly, such as Python from 3.13 on, refuse certificates
- * without.
+ * Makes a CA with key identifiers (RFC 5280, 4.2.1.1 and 4.2.1.2). Strict clients, such as Python from 3.13
+ * on, refuse certificates without them.
  *
- * @param service stands in its name, and in those of its certificates: it tells a person what they look at
- * @param now stands in its name: of two CAs in one bundle a person must be able to tell the newer one
+ * @param service part of its name and of the names of its certificates, for people
+ * @param now part of its name, so that people can tell the newer of two CAs in a bundle
  * @param keep whether its key can be exported
  */
 export async function makeAuthority(

@@ -22,8 +22,8 @@ export function formatBundle(certificates: readonly X509Certificate[]): string {
 }
 
 /**
- * What is to be trusted while both the old and the new certificate are served: all that was trusted, but for what has expired, and
- * the new CA.
+ * The trusted certificates while both the old and the new certificate are served: all trusted ones that have
+ * not expired, and the new CA.
  */
 export function overlap(
 	trusted: readonly X509Certificate[],
@@ -34,8 +34,8 @@ export function overlap(
 }
 
 /**
- * What is to be trusted in the end: `ca` alone. Refused while something newer is trusted: that is another rotation under way, whose
- * certificate may come to be served any moment.
+ * The trusted certificates after a rotation: `ca` alone. Refused while a newer CA is trusted: then another
+ * rotation is in progress, whose certificate may be served at any moment.
  */
 export function only(
 	ca: X509Certificate,

@@ -52,7 +52,10 @@ function readable(line: string, colours: boolean): string {
 	return `${[at, painted, msg, ...shown].join(' ')}${stack}\n`;
 }
 
-/** Bare where that is plain to read; in JSON otherwise, so that nothing that somebody typed can turn a terminal upside down. */
+/**
+ * Shows a simple value as it is, any other as JSON without control characters, so that it cannot change the
+ * terminal.
+ */
 function shownValue(value: unknown): string {
 	if (typeof value === 'string' && /^[\w./:{}*-]+$/.test(value)) return value;
 	return JSON.stringify(value).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');

@@ -16,7 +16,10 @@ import { handshakeLog } from './server/handshakes.ts';
 import { serve } from './server/https.ts';
 import { readSettings } from './settings.ts';
 
-/** Milliseconds for calls in flight; with LINGER and the 5 s of preStop less than the 30 s after which Kubernetes kills. */
+/**
+ * Milliseconds for calls in flight. Together with LINGER and 5 s of preStop it must be less than 30 s, when
+ * Kubernetes kills.
+ */
 const GRACE = 15_000;
 /** Milliseconds in which the API server's kept connections end with an answer rather than under its hands. */
 const LINGER = 5_000;

@@ -3,9 +3,11 @@ import { type Decision, injectReason } from './admission/decision.ts';
 import { INJECT_REASONS, REJECT_REASONS, SKIP_REASONS } from './admission/reasons.ts';
 import { EVENT_RESULTS, type EventResult } from './events/reporter.ts';
 
-/** What is counted while the webhook works. No label ever comes from a caller or a pod: every series is known beforehand. */
+/**
+ * The metrics of the webhook. No label value comes from a caller or a pod: all series are known beforehand.
+ */
 export interface Metrics {
-	/** A call to `/mutate` has come; gives the function that is called once when it is over, however it ended. */
+	/** Counts a call to `/mutate`. Returns a function to call once when the call has ended. */
 	startCall(): () => void;
 	/** A review was decided. */
 	recordDecision(decision: Decision): void;
@@ -26,7 +28,10 @@ export interface MetricSources {
 	readonly certificateEnds: () => Date;
 	/** Undefined when the webhook can take calls. */
 	readonly notReady: () => string | undefined;
-	/** Seconds since the API server last confirmed what is known of the namespaces; undefined when nobody follows them. */
+	/**
+	 * Seconds since the API server last confirmed the namespace labels. Undefined when namespaces are not
+	 * watched.
+	 */
 	readonly namespacesAge: (() => number) | undefined;
 }
 

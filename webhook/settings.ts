@@ -104,7 +104,7 @@ function listen(text: string): Result<{ host: string; port: number }> {
 
 const anything: Parse<string> = (text) => ok(text);
 
-/** Takes names of Secrets, comma-separated, at most 16; a name is an RFC 1123 subdomain, as Kubernetes asks. */
+/** Parses names of Secrets, comma-separated. A name is an RFC 1123 subdomain, as in Kubernetes. */
 function parseSecretNames(text: string): Result<readonly string[]> {
 	const names = text.split(',').map((part) => part.trim());
 	const good = names.every((name) => parseName(name).ok) && new Set(names).size === names.length;
@@ -113,7 +113,7 @@ function parseSecretNames(text: string): Result<readonly string[]> {
 		: err('a comma-separated list of names of Secrets, each named once, at most 16');
 }
 
-/** `$(` in a container's variable is a reference to another one (Kubernetes API: EnvVar), so no setting may hold it. */
+/** Refuses `$(`: in a container's variable it refers to another variable (Kubernetes API: EnvVar). */
 function forFetcher<T>(parse: Parse<T>): Parse<T> {
 	return (text) => (text.includes('$(') ? err('text without "$("') : parse(text));
 }
@@ -124,8 +124,8 @@ const NATIVE_ENV_OFF = {
 } as const;
 
 /**
- * Reads the webhook's settings out of an environment, all of them before complaining. The error holds a line for each wrong
- * variable, with what is accepted and never the value.
+ * Reads the webhook's settings from an environment. The error has one line for each wrong variable: what is
+ * accepted, never the value.
  */
 export function readSettings(env: Readonly<Record<string, string | undefined>>): Result<Settings> {
 	const problems: string[] = [];

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Keeps the bodies that are being read to `most` bytes in all: beyond them, the connection of the one that began first is cut. One
- * body that is longer than that is read while it is the only one.
+ * Limits the bodies that are being read to `most` bytes in all. Beyond the limit it closes the connection of
+ * the oldest one. A single body may be longer.
  *
- * @returns what to call with each request, right before its body is read: it makes the body flow
+ * @returns a function to call for each request right before its body is read: it starts the body's flow
  */
 export function limitBodies(most: number): (request: IncomingMessage) => void {
 	/** Bytes read, in the order in which the bodies began. */

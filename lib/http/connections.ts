@@ -7,12 +7,15 @@ interface Connection {
 	readonly requests: Set<IncomingMessage>;
 }
 
-/** Node emits one socket before the TLS handshake and another one after it; both have the client's address and port. */
+/**
+ * Node emits one socket before the TLS handshake and another one after it, with the same address and port.
+ */
 const clientOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
 
 /**
- * Keeps a server to `most` connections. Beyond them one is closed: the one without a request that has been silent longest; where each
- * has a request, the one that has been sending its request longest; where each request has arrived whole, the new connection.
+ * Limits a server to `most` connections. Beyond the limit one is closed: the idle one that has been silent
+ * longest; if there is none, the one that has been sending its request longest; if all requests have arrived,
+ * the new connection.
  */
 export function limitConnections(server: Server, most: number): void {
 	/** In the order of their last request, or of their beginning. */

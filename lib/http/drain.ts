@@ -6,15 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const LOOK_EVERY = 50;
 
 /**
- * Follows the connections of a server that does not listen yet. Gives the function that stops it: for `linger` milliseconds every call is
- * answered once more and its connection closed with the answer, then no new connection is taken, what is idle is closed, calls in flight
- * are answered and then their connections closed, and after another `grace` milliseconds whatever is left is cut.
+ * Follows the connections of a server that does not listen yet. Returns the function that stops the server.
+ * For `linger` milliseconds each connection gets one more response and is closed with it. Then the server
+ * takes no new connections, closes idle ones and answers the calls in flight. After another `grace`
+ * milliseconds it closes what is left.
  *
- * A client may be writing its next call into a connection at the moment when it is closed, and HTTP gives it no way to know whether that
- * was read: an API server refuses the pod. While lingering, the busy connections end in a way that leaves no doubt.
+ * A client may write its next call at the moment when its connection is closed. HTTP does not tell it whether
+ * the call was read, and an API server then refuses the pod. During the linger time, busy connections are
+ * closed with a response instead.
  *
- * Node leaves two gaps: a connection that was busy when the server closed is kept alive after its answer, and one
- * that has not finished its TLS handshake is known to nobody.
+ * Node has two gaps: it keeps a connection alive that was busy when the server closed, and it does not track
+ * a connection whose TLS handshake has not finished.
  */
 export function drainable(server: Server): (grace: number, linger?: number) => Promise<void> {
 	const sockets = following<Socket>();
@@ -45,7 +47,10 @@ function sayGoodbye(response: ServerResponse): void {
 	if (!response.headersSent) response.setHeader('connection', 'close');
 }
 
-/** Node emits no "close" on the answers to pipelined requests of a connection that ends: they must not be kept for that. */
+/**
+ * When a connection ends, Node emits no "close" for the responses to pipelined requests, so they must not be
+ * kept.
+ */
 function follow(answers: Map<Socket, ServerResponse>, response: ServerResponse): void {
 	const { socket } = response.req;
 	if (answers.has(socket)) return;

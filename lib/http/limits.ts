@@ -1,4 +1,4 @@
-/** Limits on what clients of an HTTP server may take up before they have proven who they are. All times are in milliseconds. */
+/** Limits on clients of an HTTP server before authentication. All times are in milliseconds. */
 export interface ServerLimits {
 	/** Time for the TLS handshake. */
 	readonly handshakeTimeout: number;
@@ -15,8 +15,8 @@ export interface ServerLimits {
 }
 
 /**
- * What holds for every server unless it says otherwise. Node's own defaults allow 120 s for a handshake, 60 s for headers, 300 s for
- * a request and any number of connections; a silent TLS connection costs some 60 KB.
+ * The default limits. Node's own defaults allow 120 s for a handshake, 60 s for headers, 300 s for a request,
+ * and any number of connections. A silent TLS connection costs about 60 KB.
  */
 export const SERVER_LIMITS: ServerLimits = {
 	handshakeTimeout: 10_000,

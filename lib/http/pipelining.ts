@@ -4,9 +4,10 @@ import type { Socket } from 'node:net';
 const REFUSAL = 'one request at a time on a connection: send the next one after the answer\n';
 
 /**
- * Lets one request at a time through on each connection. Node hands over every pipelined request (RFC 9112, section 9.3.2) as soon as it
- * is parsed, without a limit. The second one is answered 503 after the first, and the connection is closed with that; a third one closes it at once. Clients
- * that wait for their answers, as API servers, probes and Prometheus do, never notice.
+ * Allows one request at a time on each connection. Node passes on every pipelined request (RFC 9112, section
+ * 9.3.2) as soon as it is parsed, without a limit. Here the second one gets 503 after the first, and the
+ * connection is closed with it; a third one closes the connection at once. API servers, probes and Prometheus
+ * wait for each response, so they are not affected.
  */
 export function oneRequestAtATime(app: RequestListener): RequestListener {
 	/** Connections with a request that is not answered; true once a second one was refused. */

@@ -13,8 +13,8 @@ import { oneRequestAtATime } from './pipelining.ts';
 export interface Running {
 	readonly address: AddressInfo;
 	/**
-	 * Answers for up to `linger` milliseconds what still comes, closing each connection with its answer; then takes no new connection, lets
-	 * calls in flight end within `grace` milliseconds, and cuts what is left.
+	 * For up to `linger` milliseconds it answers new calls and closes each connection with the response. Then it
+	 * takes no new connections, waits up to `grace` milliseconds for calls in flight, and closes the rest.
 	 */
 	stop(grace: number, linger?: number): Promise<void>;
 }
@@ -47,8 +47,9 @@ export interface ServerParts {
 }
 
 /**
- * Serves `app` within limits on connections, times and requests of one connection; every server of Envtier starts here. The error says why it cannot listen, such
- * as `cannot listen on 127.0.0.1:8443 (ENVTIER_LISTEN): the address is in use`.
+ * Serves `app` with limits on connections, times and pipelining. All servers of Envtier start here. The error
+ * says why it cannot listen, such as `cannot listen on 127.0.0.1:8443 (ENVTIER_LISTEN): the address is in
+ * use`.
  */
 export async function startServer(parts: ServerParts): Promise<Result<Running>> {
 	const { app, at, setting, tls, onClientError, onHandshakeError } = parts;
@@ -74,8 +75,9 @@ export async function startServer(parts: ServerParts): Promise<Result<Running>> 
 const READING = 2_000;
 
 /**
- * Has `answer` say what is wrong with bytes that are not HTTP, and closes the connection. Node leaves both to whoever listens, also where no
- * handshake was finished: then there is nobody to answer, and what is written to such a socket waits for ever.
+ * Calls `answer` for bytes that are not HTTP and closes the connection. Node leaves both to the listener,
+ * even if no handshake was finished: then nobody can read a response, and a write to such a socket waits for
+ * ever.
  */
 function answerErrors(server: Server, answer: (error: Error, socket: Duplex) => void): void {
 	const withoutHandshake = new WeakSet<Duplex>();

@@ -35,7 +35,10 @@ export type ApiStream = IncomingMessage;
 export interface KubernetesClient {
 	/** Its address. */
 	readonly server: string;
-	/** The decoded body of an answer of 2xx; `T` is what the API's documentation says it is. Redirects are failures: no token follows them. */
+	/**
+	 * The decoded body of a 2xx response; the caller chooses `T` by the API's documentation. A redirect is a
+	 * failure: no token is sent to another address.
+	 */
 	call<T>(call: ApiCall): Promise<Result<T, ApiFailure>>;
 	/** The answer while it comes; `deadline` is for its head alone. Whoever takes it ends it by `signal`. */
 	stream(call: Omit<ApiCall, 'body'>): Promise<Result<ApiStream, ApiFailure>>;
@@ -85,7 +88,7 @@ interface Answer {
 	readonly failure: (error: unknown) => ApiFailure;
 }
 
-/** Sends a call and gives the answer's head; one that is no success is read to its end and becomes a failure. */
+/** Sends a call and returns the head of the response. Reads the body of a failure and returns the failure. */
 async function exchange(
 	config: KubeConfig,
 	base: string,
@@ -136,7 +139,8 @@ async function optionsOf(config: KubeConfig): Promise<Result<RequestOptions, Api
 			message: `cannot be talked to: ${unusable(error)}`,
 		});
 	}
-	// The library keeps its agent, and with it the CA of the first call. Calls are few: each has a connection of its own.
+	// The library keeps its agent, and with it the CA of the first call. Calls are few, so each has its own
+	// connection.
 	const direct = config.getCurrentCluster()?.proxyUrl === undefined;
 	return ok(direct ? { ...options, agent: false } : options);
 }

@@ -4,7 +4,10 @@ import { parseJson } from '../parse/json.ts';
 export interface ApiFailure {
 	/** Undefined when there was no answer. */
 	readonly status: number | undefined;
-	/** The API server's own word (`Status.reason`: NotFound, Conflict, AlreadyExists, Forbidden …), or one of ours where it gave none. */
+	/**
+	 * `Status.reason` of the API server (NotFound, Conflict, AlreadyExists, Forbidden …), or our own word if it
+	 * gave none.
+	 */
 	readonly reason: string;
 	/** For the log: finishes "the API server …". */
 	readonly message: string;

@@ -11,7 +11,7 @@ export interface Listed {
 	};
 }
 
-/** An object that has come, changed or gone; or the word that nothing before this version is still to come. */
+/** An object that was added, changed or deleted; or a bookmark, which only has a version. */
 export interface Change {
 	readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
 	readonly object: Listed;
@@ -27,8 +27,8 @@ export const EVENT_LIMIT = 4 * 1024 * 1024;
 const LINE_FEED = 0x0a;
 
 /**
- * The events of a watch, one JSON object a line, until it ends. A connection that breaks off ends it; a line that is no event, or is longer
- * than `EVENT_LIMIT`, is an error and the last event.
+ * The events of a watch, one JSON object a line, until the connection ends. A line that is not an event, or
+ * longer than `EVENT_LIMIT`, is an error and the last event.
  */
 export async function* watchEvents(stream: AsyncIterable<Buffer>): AsyncGenerator<WatchEvent, void> {
 	for await (const line of lines(stream)) {

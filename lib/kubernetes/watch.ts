@@ -14,7 +14,10 @@ export interface WatchOptions<T> {
 	readonly metadataOnly?: boolean;
 	/** What is remembered of an object; undefined: nothing, not even that it is there. */
 	readonly keep: (object: Listed) => T | undefined;
-	/** Hears of every object that has come, changed or gone (undefined); after a new list of those that have not changed too. */
+	/**
+	 * Called for every object that was added, changed or deleted (undefined); after a new list also for
+	 * unchanged ones.
+	 */
 	readonly changed?: (key: string, kept: T | undefined) => void;
 }
 
@@ -23,8 +26,8 @@ export interface Watched<T> {
 	/** By `name`, or `namespace/name`; undefined until the first list has come. */
 	current(): ReadonlyMap<string, T> | undefined;
 	/**
-	 * Milliseconds since the API server last confirmed the view, which it does about once a minute when nothing changes; infinite until the
-	 * first list. While it is small, the view is at most the way of one message behind.
+	 * Milliseconds since the API server last confirmed the view, which it does about once a minute. Infinite
+	 * before the first list. While the age is small, the view is at most one message behind.
 	 */
 	age(): number;
 	/** Ends a pause between two attempts: somebody has reason to believe that the API server is there. */
@@ -32,11 +35,17 @@ export interface Watched<T> {
 	close(): void;
 }
 
-/** Objects in one answer to a list. With 256 KiB of annotations each, they are still less than an answer may have. */
+/**
+ * Objects in one response to a list. With 256 KiB of annotations each, they still fit into the response
+ * limit.
+ */
 const PAGE = 50;
 /** Seconds that one watch may last, spread so that replicas don't start theirs together. */
 const LASTS = { least: 240, most: 360 } as const;
-/** Milliseconds without a byte after which a connection counts as lost: the API server sends a bookmark about every minute. */
+/**
+ * Milliseconds without a byte after which a connection counts as lost. The API server sends a bookmark about
+ * every minute.
+ */
 const SILENCE = 150_000;
 /** HTTP's word for a place that the API server no longer knows. */
 const GONE = 410;
@@ -45,8 +54,9 @@ const BACKOFF = { first: 500, most: 30_000 } as const;
 const TOO_SHORT = 1_000;
 
 /**
- * Lists a collection and watches it from there on, until it is closed. A watch that breaks is taken up where it ended, with growing pauses; when the
- * API server no longer knows that place, everything is listed anew. The log hears once of each problem and of its end.
+ * Lists a collection and watches it until it is closed. A watch that breaks off continues where it ended,
+ * with growing pauses. If the API server no longer knows that version, everything is listed again. Each
+ * problem, and its end, is logged once.
  */
 export function watchList<T>(client: KubernetesClient, options: WatchOptions<T>, log: Logger): Watched<T> {
 	const view = new View(options);

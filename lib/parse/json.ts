@@ -4,7 +4,10 @@ import type { ParseLimits } from './limits.ts';
 /** Limits for JSON from outside. 20,000 names and values take JSON.parse and a schema some 30 ms together. */
 const JSON_LIMITS: Omit<ParseLimits, 'bytes'> = { tokens: 20_000, depth: 100 };
 
-/** Limits for answers of Vault, of an API server or of the secrets API, whose lists are longer than any body. */
+/**
+ * Limits for responses of Vault, an API server or the secrets API. Their lists are longer than any request
+ * body.
+ */
 export const ANSWER_LIMITS: Omit<ParseLimits, 'bytes'> = { tokens: 200_000, depth: 100 };
 
 const QUOTE = 0x22;
@@ -21,16 +24,17 @@ const TOKENS = table({ '[': 1, '{': 1, ',': 1, ':': 1 });
 const LEVELS = table({ '[': 1, '{': 1, ']': -1, '}': -1 });
 
 /**
- * Parses JSON after one pass over its bytes that counts names and values; the time is proportional to the length. The error finishes
- * the sentence "the body …" and quotes nothing of the text.
+ * Parses JSON after one pass over its bytes that counts names and values. The time is proportional to the
+ * length. The error completes the sentence "the body …" and quotes nothing of the text.
  *
- * @param bytes of UTF-8; other bytes become replacement characters
+ * @param bytes UTF-8; other bytes become replacement characters
  */
 export function parseJson(bytes: Buffer, limits: Omit<ParseLimits, 'bytes'> = JSON_LIMITS): Result<unknown> {
 	const problem = exceeded(bytes, limits);
 	if (problem !== undefined) return err(problem);
 	try {
-		// A byte order mark is no part of JSON, and some editors and shells write one (RFC 8259, 8.1 lets a parser leave it out).
+		// A byte order mark is not part of JSON, but some editors and shells write one (RFC 8259, 8.1 allows to
+		// ignore it).
 		return ok(JSON.parse(bytes.toString('utf8').replace(/^\ufeff/, '')));
 	} catch {
 		// V8's message quotes the text.

@@ -1,6 +1,9 @@
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, visit, type YAMLMap } from 'yaml';
 
-/** The offset of the first key that its map has already; undefined when there is none. Merge keys may be there several times. */
+/**
+ * The offset of the first duplicate key of a map; undefined if there is none. Merge keys may occur several
+ * times.
+ */
 export function duplicateKey(document: Document): number | undefined {
 	let found: number | undefined;
 	visit(document, {
@@ -24,7 +27,10 @@ function duplicateIn({ items }: YAMLMap): number | undefined {
 	return undefined;
 }
 
-/** How many values a document is when each alias is replaced by what it stands for; infinite when one stands for itself or for nothing. */
+/**
+ * The number of values of a document with each alias replaced by its target. Infinite for a circular or
+ * unknown alias.
+ */
 export function expandedSize({ contents }: Document): number {
 	const anchors = new Map<string, number>();
 	const sizeOf = (node: unknown): number => {

@@ -18,8 +18,8 @@ export interface YamlLimits extends ParseLimits {
 }
 
 /**
- * A file of 128 KiB that a person wrote has fewer than 20,000 tokens. The library takes some 3 µs for one; nesting costs more, and
- * `? ? ?` without a limit has no end.
+ * A file of 128 KiB that a person wrote has fewer than 20,000 tokens. The library takes about 3 µs for one.
+ * Nesting costs more, and the time for `? ? ?` has no bound without a limit.
  */
 export const YAML_LIMITS: YamlLimits = { bytes: 128 * 1024, tokens: 20_000, depth: 50, aliases: 100 };
 
@@ -30,8 +30,9 @@ export type YamlDialect = Pick<
 >;
 
 /**
- * Parses one YAML 1.2 document, merge keys (`<<`) included. The time is proportional to the length, for the limits hold before the
- * library parses the text. The error finishes the sentence "the file …" and quotes nothing of the text.
+ * Parses one YAML 1.2 document, with merge keys (`<<`). The limits are checked before the library parses the
+ * text, so the time is proportional to the length. The error completes the sentence "the file …" and quotes
+ * nothing of the text.
  */
 export function parseYaml(text: string, limits: YamlLimits = YAML_LIMITS): Result<unknown> {
 	const documents = parseYamlDocuments(text, limits, { merge: true });

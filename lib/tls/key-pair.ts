@@ -5,8 +5,9 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { isValidAt, type ServingCertificate } from './certificate-source.ts';
 
 /**
- * Checks that two PEM texts make a pair that a server can show at `time`: they make a pair (`readPair`), and the certificate is in its dates. The error
- * never quotes the key, and is the same each time for the same pair.
+ * Checks that two PEM texts form a pair that a server can use at `time`: `readKeyPair` accepts them, and the
+ * certificate is valid at that time. The error never quotes the key, and is the same each time for the same
+ * pair.
  */
 export function parseKeyPair(certificate: string, key: string, time: Date): Result<ServingCertificate> {
 	const read = readKeyPair(certificate, key);
@@ -19,7 +20,10 @@ export function parseKeyPair(certificate: string, key: string, time: Date): Resu
 	);
 }
 
-/** Checks that two PEM texts make a pair, whatever its dates: both parse, the key belongs to the (first) certificate, and TLS takes them. */
+/**
+ * Checks that two PEM texts form a pair, whatever the dates: both parse, the key belongs to the first
+ * certificate, and TLS accepts them.
+ */
 export function readKeyPair(given: string, key: string): Result<ServingCertificate> {
 	const certificate = chainOf(given);
 	let leaf: X509Certificate;
@@ -39,13 +43,16 @@ export function readKeyPair(given: string, key: string): Result<ServingCertifica
 	return ok({ certificate, key, notBefore: leaf.validFromDate, notAfter: leaf.validToDate });
 }
 
-/** The chain in the form that OpenSSL reads to its end: of blocks joined without a line break it takes the first alone. */
+/**
+ * The chain in a form that OpenSSL reads to its end. Without a line break between blocks it reads only the
+ * first.
+ */
 function chainOf(given: string): string {
 	const chain = parseCaBundle(given);
 	return chain.ok ? chain.value : given;
 }
 
-/** What OpenSSL has against the pair: the rest of the chain may be broken, the key too short for its security level. */
+/** OpenSSL's error for the pair: for example a broken chain, or a key too short for its security level. */
 function tlsProblem(cert: string, key: string): string | undefined {
 	try {
 		createSecureContext({ cert, key });

@@ -17,8 +17,9 @@ import type { AdmissionRequest } from './review.ts';
 import { earlierReaders, parseStatus, sinceInjection, statusOf } from './status.ts';
 
 /**
- * Decides what happens to the pod of an admission request. Pure: it does no I/O and never throws, whatever the pod looks like.
- * Only the creation of a pod is ever changed; an update, a subresource or another kind is left alone, for a pod's containers cannot change later.
+ * Decides what to do with the pod of an admission request. Pure: no I/O, and it never throws, whatever the
+ * pod looks like. Only the creation of a pod is changed. Updates, subresources and other kinds are skipped,
+ * because the containers of a pod cannot change later.
  */
 export function admit(request: AdmissionRequest, settings: InjectionSettings): Decision {
 	if (request.operation !== 'CREATE' || request.kind !== 'Pod' || request.subResource !== '')
@@ -80,8 +81,9 @@ function inject(
 }
 
 /**
- * A pod that says it was injected: reinvocation, or a copy of a running pod. It is planned for as if it had not been, and what it has
- * with our names is brought to that plan, whoever has put it there (ADR 40).
+ * Handles a pod that was injected before: a reinvocation, or a copy of a running pod. The plan is made as if
+ * the pod had not been injected. Everything in the pod that has our names is then changed to match the plan,
+ * whoever added it (ADR 40).
  */
 function reconcile(
 	pod: PodFacts,

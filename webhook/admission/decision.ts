@@ -10,7 +10,10 @@ export type Decision =
 			readonly plan: InjectionPlan;
 			readonly patch: readonly Operation[];
 			readonly warnings: readonly string[];
-			/** What was changed of an earlier injection, as people would say it; empty for a pod that was not injected before. */
+			/**
+			 * Parts of an earlier injection that were changed, for messages. Empty for a pod that was not injected
+			 * before.
+			 */
 			readonly reconciled: readonly string[];
 	  }
 	| { readonly kind: 'skip'; readonly reason: SkipReason }

@@ -68,7 +68,10 @@ export function fetchSpecOf(
 	});
 }
 
-/** Which files are written: what the pod says, else one to source unless nothing but native variables is asked for. */
+/**
+ * The formats to write: those in the annotation. Default: `shell`, or none when the pod takes native
+ * variables only.
+ */
 function formatsOf(options: PodOptions): Result<readonly Format[], Rejection> {
 	const { format, env = [] } = options;
 	const fileAnnotation = needsFiles(options);
@@ -128,8 +131,9 @@ function chosenTiers(options: PodOptions, tierNames: TierNames): Result<readonly
 }
 
 /**
- * The Vault role, its placeholders filled in. The name of a service account that exists is always fit for a role's name; only the
- * length can go wrong. Webhooks are asked before the API server has validated the pod, so any text may stand there.
+ * The Vault role, with its placeholders replaced. The name of an existing service account is always valid in
+ * a role name; only the length can be wrong. The webhook runs before the API server validates the pod, so the
+ * name can be any text.
  */
 function roleOf(template: string, serviceAccount: string, namespace: string): Result<string, Rejection> {
 	const role = template.replace(/\{(serviceAccount|namespace)\}/g, (_, placeholder) =>

@@ -1,6 +1,7 @@
 /**
- * One pass over the bytes of a review, before JSON.parse: what it would cost to parse is told for a few nanoseconds a byte, and so is where the costly parts lie, so
- * that the rest can be parsed without them. Bytes that are no JSON get some answer; JSON.parse refuses them afterwards.
+ * Scans the bytes of a review once, before JSON.parse, for a few nanoseconds a byte. It finds the cost of
+ * parsing, and the ranges of the costly parts, so that the rest can be parsed without them. For bytes that
+ * are not JSON the result has no meaning; JSON.parse refuses them afterwards.
  */
 
 /** The most that is parsed. */
@@ -22,7 +23,10 @@ export interface PrescanResult {
 	readonly excess: Excess | undefined;
 	/** Where what nobody looks at lies: `request.object.metadata.managedFields`, half of a large pod. */
 	readonly ignored: readonly Range[];
-	/** Where the long members of the review, its request, its object and that object's metadata lie, one after the other and none in another. */
+	/**
+	 * Ranges of the long members of the review, its request, its object and the object's metadata. They are in
+	 * order and do not overlap.
+	 */
 	readonly long: readonly Range[];
 }
 
@@ -47,7 +51,10 @@ const OBJECT = 0x7b;
 const LIST_END = 0x5d;
 const OBJECT_END = 0x7d;
 const BLANK = 0x20;
-/** By the code of a sign, whether it means something outside of strings: one look where six comparisons take three times as long. */
+/**
+ * 1 for each byte that has a meaning outside of strings. One lookup is three times as fast as six
+ * comparisons.
+ */
 const IS_STRUCTURAL: Uint8Array = new Uint8Array(256);
 for (const sign of [QUOTE, COMMA, LIST, OBJECT, LIST_END, OBJECT_END]) IS_STRUCTURAL[sign] = 1;
 
@@ -68,13 +75,13 @@ class Scan implements PrescanResult {
 	private readonly names = new Names();
 	private values = 0;
 	private depth = 0;
-	/** How many objects on PATH are open, the whole among them; one that lies on it is as deep as its number says. */
+	/** Number of open objects on PATH, the root included. An object on PATH has this number as its depth. */
 	private openOnPath = 0;
-	/** Of the member that is being read of an object on PATH: its name, and where its value starts; -1: none is being read. */
+	/** The member of an object on PATH that is being read: its name, and where its value starts (-1: none). */
 	private name: Range = { start: 0, end: 0 };
 	private start = -1;
 	private isIgnored = false;
-	/** False within what is ignored, and when it is known that there is too much: then it only matters where things end. */
+	/** False inside an ignored member, and after an excess was found. Then only the ends of members matter. */
 	private counts = true;
 
 	constructor(body: Buffer, bounds: ScanBounds) {
@@ -107,7 +114,10 @@ class Scan implements PrescanResult {
 		return at;
 	}
 
-	/** Where what is open below the objects on PATH ends, or the body; nothing in it matters from `from` on. A loop of its own, for brackets by the million. */
+	/**
+	 * Finds the end of what is open below the objects on PATH, or the end of the body. Nothing from `from` on is
+	 * counted. A separate loop, because a body may have millions of brackets.
+	 */
 	private skip(from: number): number {
 		const { body } = this;
 		const { length } = body;
@@ -209,7 +219,10 @@ function endOfString(body: Buffer, from: number): number {
 	return at;
 }
 
-/** Counts names by what they are hashed to, a few too little. Each body has a hash of its own, so that nobody can look for names that hash alike beforehand. */
+/**
+ * Counts different names by their hash; collisions make the count slightly low. The hash has a random basis
+ * for each body, so that nobody can prepare names that collide.
+ */
 class Names {
 	private readonly basis = Math.floor(Math.random() * 2 ** 32);
 	private count = 0;

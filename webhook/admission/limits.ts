@@ -90,10 +90,13 @@ export function tooMuchAdded(
 	);
 }
 
-/** Containers, volumes, mounts and variables with our names in a pod that says it was injected: more than injection adds. */
+/**
+ * Maximum number of containers, volumes, mounts and variables with our names in an injected pod. More than
+ * injection adds.
+ */
 const MAX_INJECTED_PARTS = 2 * MAX_ADDED;
 
-/** Refuses a pod that says it was injected and has so many parts with our names that to take them out would take long. */
+/** Refuses an injected pod with so many parts with our names that removing them would take long. */
 export function tooManyInjectedParts(count: number): Rejection | undefined {
 	if (count <= MAX_INJECTED_PARTS) return undefined;
 	return reject(

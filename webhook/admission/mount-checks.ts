@@ -30,14 +30,17 @@ export function mountConflict(pod: PodFacts, plan: InjectionPlan): Rejection | u
 	return undefined;
 }
 
-/** Whether the runtime could not make a mount at `place` beside this one, or would hide what is mounted there. */
+/** Whether this mount prevents a mount at `mountPoint`, or would be hidden by it. */
 export function obstructs({ path, readOnly }: Mount, mountPoint: string): boolean {
 	const theirs = resolveVarRun(posix.resolve('/', path));
 	const ours = resolveVarRun(mountPoint);
 	return isWithin(theirs, ours) || (readOnly && isWithin(ours, theirs));
 }
 
-/** Mounts, devices and the file of the last words, which the kubelet mounts as well. It takes a relative path from the root, and the kernel ignores dots and doubled slashes. */
+/**
+ * Mounts, devices and the termination message file, which the kubelet mounts as well. Relative paths start at
+ * the root, and the kernel ignores dots and repeated slashes.
+ */
 function mountPointsOf(
 	container: ContainerFacts,
 	readOnlyVolumes: ReadonlySet<string>,
@@ -57,8 +60,10 @@ function mountPointsOf(
 const LINK = /^\/var\/run(?=\/|$)/;
 
 /**
- * The runtime follows the link that /var/run is in most images (to /run; Filesystem Hierarchy Standard 3.0, section 5.13), so that two paths may be one
- * there. Whether it is in this one is out of the webhook's sight; a container that cannot be started says less than a refusal.
+ * Resolves /var/run to /run, so that two paths of one directory are equal. In most images /var/run is a link
+ * to /run (Filesystem Hierarchy Standard 3.0, section 5.13), and the container runtime follows it. The
+ * webhook cannot see whether this image has the link. A refusal explains more than a container that does not
+ * start.
  */
 function resolveVarRun(path: string): string {
 	return path.replace(LINK, '/run');
@@ -75,7 +80,10 @@ function isWithin(path: string, directory: string): boolean {
 	return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
 }
 
-/** Also for a mount inside our directory: its mount point would have to be made in a volume that is mounted read-only. */
+/**
+ * Also for a mount inside our directory: its mount point would have to be created in a volume that is mounted
+ * read-only.
+ */
 function pathTaken(container: ContainerFacts, mountPoint: MountPoint, path: string): Rejection {
 	return reject(
 		'mount-taken',

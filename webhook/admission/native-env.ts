@@ -13,8 +13,8 @@ export interface NativeVariable {
 }
 
 /**
- * Whether the cluster hands over native variables (`fileKeyRef`: Kubernetes 1.35, feature gate EnvFiles). An older API server
- * drops the field without a word, so a pod must not be sent there with it. The error says why not.
+ * Whether the cluster supports native variables (`fileKeyRef`: Kubernetes 1.35, feature gate EnvFiles). An
+ * older API server drops the field silently, so the webhook must not add it there. The error says why not.
  */
 export type NativeEnvSupport = Result<true>;
 
@@ -58,8 +58,8 @@ export function parseNativeEnv(text: string): Result<readonly NativeVariable[]> 
 }
 
 /**
- * Refuses native variables by which programs run code, unless the pod allows them. Their names stand in the pod, so this is told when
- * it is created; of files only the fetcher sees the names.
+ * Refuses native variables that make programs run code, unless the pod allows them. Their names are in the
+ * pod, so this is checked at its creation. Only the fetcher sees the names in files.
  */
 export function codeVariableProblem({
 	variables,

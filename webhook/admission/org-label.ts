@@ -2,8 +2,8 @@ import type { Result } from '../../contract/result.ts';
 import type { RejectReason } from './reasons.ts';
 
 /**
- * How the organization label of a namespace is used: not at all; for pods that name no organization; for all pods, which
- * must not name another one.
+ * How the organization label of a namespace is used. `ignore`: not at all. `default`: for pods that name no
+ * organization. `enforce`: for all pods, which must not name another organization.
  */
 export const ORG_LABEL_MODES = ['ignore', 'default', 'enforce'] as const;
 

@@ -8,8 +8,9 @@ import { type Rejection, reject } from './rejection.ts';
 type OrgSettings = Pick<InjectionSettings, 'defaultOrg' | 'orgLabelMode' | 'orgLabel'>;
 
 /**
- * The organization of a pod in `namespace`, undefined if nobody names one. Where the label is enforced, the operator alone
- * names it: by the label, or by the setting for namespaces without one. A pod may repeat that, and nothing else.
+ * The organization of a pod in `namespace`; undefined if there is none. With `enforce` only the operator sets
+ * it: by the label, or by the setting for namespaces without a label. A pod may repeat that organization, and
+ * name no other.
  */
 export function organizationOf(
 	annotation: string | undefined,

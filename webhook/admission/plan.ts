@@ -23,8 +23,8 @@ export interface PlanResult {
 }
 
 /**
- * Plans what is added to a pod, or refuses it for the first reason found. Nothing is planned before its size is known to be
- * within bounds. Names in a plan follow the order of the pod's containers.
+ * Plans what is added to a pod, or returns the first reason to refuse it. Checks the size limits first. Names
+ * in the plan have the order of the pod's containers.
  */
 export function planFor(
 	pod: PodFacts,
@@ -72,7 +72,10 @@ function unsupportedPod({ windows, mirror }: PodFacts): Rejection | undefined {
 	return undefined;
 }
 
-/** Why these containers cannot get what the annotations ask for. The size comes first: the other checks take time in proportion. */
+/**
+ * Returns why these containers cannot get what the annotations request. Checks the size first: the time of
+ * the other checks depends on it.
+ */
 function readersProblem(
 	readers: readonly ContainerFacts[],
 	options: PodOptions,

@@ -16,7 +16,8 @@ export function chosenContainers(
 ): Result<readonly ContainerFacts[], Rejection> {
 	if (names === undefined) return ok(pod.containers);
 	const all = [...pod.containers, ...(pod.initContainers ?? [])];
-	// A map, for both lists may be long. Of two with one name, which the API server refuses afterwards, the first counts.
+	// A map, because both lists may be long. If two containers share a name, which the API server refuses later,
+	// the first counts.
 	const byName = new Map([...all].reverse().map((container) => [container.name, container]));
 	const chosen: ContainerFacts[] = [];
 	for (const name of names) {

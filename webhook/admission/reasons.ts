@@ -14,7 +14,7 @@ const count = (n: number): string => n.toLocaleString('en-US');
 
 const kib = (bytes: number): string => `${count(bytes / 1024)} KiB`;
 
-/** One reason for a decision, as the reference explains it. The message of a decision says what holds in this very case. */
+/** One reason for a decision, for the reference. The message of a decision describes the single case. */
 interface Reason {
 	readonly meaning: string;
 	/** What the person who wrote the pod can do; empty where nothing is wrong. */

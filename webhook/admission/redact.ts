@@ -15,8 +15,8 @@ function kindOf(character: string): string {
 }
 
 /**
- * Describes a refused value without repeating it: people paste secrets into wrong places, and a refusal is seen by many.
- * `9 characters, with upper-case letters and "/"`.
+ * Describes a refused value without repeating it: people paste secrets into wrong fields, and many people can
+ * see a refusal. Example: `9 characters, with upper-case letters and "/"`.
  */
 export function redact(value: string): string {
 	if (value === '') return 'empty';
@@ -31,7 +31,10 @@ export function redact(value: string): string {
 
 const MAX_NAME_LENGTH = 63;
 
-/** A name that someone typed, fit for one line of a message: what is invisible or turns the writing round is replaced, long ones are cut. */
+/**
+ * Quotes a name for one line of a message. Replaces invisible characters and those that change the direction
+ * of text, and cuts long names.
+ */
 export function quoted(name: string): string {
 	const cut = name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name;
 	return JSON.stringify(cut).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');

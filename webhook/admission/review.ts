@@ -43,7 +43,7 @@ interface AdmissionResponse {
 const VERSION = 'admission.k8s.io/v1';
 /** What a uid may be: the API server sends UUIDs; whatever is echoed is bounded. */
 const UID_MAX = 128;
-/** The longest name that Kubernetes allows; what is longer does not come from the API server and is not worth a log line. */
+/** The longest name that Kubernetes allows. A longer one does not come from the API server; it is cut. */
 const NAME_MAX = 253;
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -64,7 +64,10 @@ interface Readable {
 	readonly excess: Excess | undefined;
 }
 
-/** Of a long body the part that is parsed: all but what nobody looks at, or, where that is too much, all but what is long. */
+/**
+ * The part of a body that is parsed. A long body is parsed without its ignored members, or, if it exceeds the
+ * bounds, without its long members.
+ */
 function readable(body: Buffer): Result<Readable> {
 	if (body.length <= MAX_UNSCANNED_BODY) return ok({ text: textOf(body), excess: undefined });
 	const { excess, ignored, long } = prescan(body, BODY_BOUNDS);
@@ -88,7 +91,8 @@ function without(body: Buffer, ranges: readonly Range[]): Buffer {
 }
 
 /**
- * Decodes the body of a call. The error says what is wrong with the envelope, for whoever calls by hand: the API server does not get it wrong.
+ * Decodes the body of a call. The error says what is wrong with the envelope, for people who send calls by
+ * hand.
  */
 export function decodeReview(body: Buffer): Result<AdmissionRequest> {
 	const part = readable(body);

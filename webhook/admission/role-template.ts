@@ -2,12 +2,13 @@ const PLACEHOLDER = /(\{namespace\}|\{serviceAccount\})/;
 const NAMESPACE = '{namespace}';
 
 /**
- * Whether two service accounts can get the same role from a template that has both placeholders, such as
- * `{namespace}-{serviceAccount}`: account `b-c` of namespace `a`, and account `c` of namespace `a-b`. A template with one
- * placeholder or none is not ambiguous: it says itself who shares a role.
+ * Whether two service accounts can get the same role from a template that has both placeholders. Example:
+ * with `{namespace}-{serviceAccount}` account `b-c` of namespace `a` and account `c` of namespace `a-b` get
+ * the same role. A template with one placeholder or none is not ambiguous: it shows who shares a role.
  *
- * Namespaces are DNS labels, service accounts DNS subdomains (Kubernetes): neither holds "_", and no namespace holds ".".
- * Capitals part nothing: Vault's kubernetes auth method keeps names of roles in lower case.
+ * Namespaces are DNS labels, and service accounts are DNS subdomains (Kubernetes): neither contains "_", and
+ * no namespace contains ".". Capital letters separate nothing: Vault's kubernetes auth method stores role
+ * names in lower case.
  */
 export function isAmbiguousRole(template: string): boolean {
 	// "_" cuts every role that the template makes into the same pieces.
@@ -22,7 +23,10 @@ function placeholdersOf(text: string): readonly string[] {
 	return text.split(PLACEHOLDER).filter((part) => PLACEHOLDER.test(part));
 }
 
-/** `{namespace}.{serviceAccount}` and `{serviceAccount}.{namespace}`: the first or the last dot ends the namespace. */
+/**
+ * For `{namespace}.{serviceAccount}` and `{serviceAccount}.{namespace}`: the first or the last dot ends the
+ * namespace.
+ */
 function endsNamespaceWithDot(text: string): boolean {
 	const [, first, behind = '', ...rest] = text.split(PLACEHOLDER);
 	const [before = '', last] = [behind, ...rest].slice(-3, -1);

@@ -6,7 +6,9 @@ import type { InjectionSettings } from '../settings.ts';
 import type { InjectionPlan } from './injection-plan.ts';
 import type { Rejection } from './rejection.ts';
 
-/** What the status annotation says; anyone can type it, so nothing but the choice of containers rests on it. */
+/**
+ * The content of the status annotation. Anyone can write it, so only the choice of containers depends on it.
+ */
 export interface InjectionStatus {
 	/** The image that the fetchers were given. */
 	readonly image: string | undefined;
@@ -14,10 +16,16 @@ export interface InjectionStatus {
 	readonly containers: readonly string[];
 }
 
-/** More names than this are not written down, so that the annotation stays short; then mounts tell who is meant. */
+/**
+ * Longer lists are left out of the annotation to keep it short. The mounts then show which containers are
+ * meant.
+ */
 const MAX_NAMES = 200;
 
-/** The status annotation's value: which init containers were added, of which image, and for whom where the pod does not say. */
+/**
+ * The value of the status annotation: the init containers that were added, their image, and the containers
+ * that get secrets if the pod does not name them.
+ */
 export function statusOf(plan: InjectionPlan, options: PodOptions, settings: InjectionSettings): string {
 	const readers = plan.fetchers.flatMap((fetcher) => fetcher.readers.map(({ name }) => name));
 	return JSON.stringify({
@@ -46,8 +54,8 @@ export function parseStatus(text: string): InjectionStatus {
 }
 
 /**
- * The containers that get secrets at a further review of a pod that names none: those of the first review. Others that are there now
- * were added since, by webhooks that come after us. Undefined: all, as for a pod that was never injected.
+ * The containers that get secrets at a later review of a pod that names none: those of the first review.
+ * Other containers were added since by later webhooks. Undefined: all, as for a pod that was never injected.
  */
 export function earlierReaders(
 	status: InjectionStatus,
@@ -63,7 +71,7 @@ export function earlierReaders(
 	return readers.length === 0 ? undefined : readers;
 }
 
-/** The refusal of a pod that was injected before: what stands in the way was not there at the first review. */
+/** Extends the message for a pod that was injected before: the obstacle was not there at the first review. */
 export function sinceInjection(rejection: Rejection): Rejection {
 	return {
 		...rejection,

@@ -11,11 +11,12 @@ import { type Rejection, reject } from './rejection.ts';
 const NAME = 'envtier-wrap';
 
 /**
- * What stands before the command of a container that is wrapped. The shell gets the container's own command and arguments as its parameters,
- * so none of it is ever read by a shell; `exec` makes the program the first process, which gets the signals. The kubelet leaves
- * "$@" as it is, and expands $(NAME) in what follows as before.
+ * The words before the command of a wrapped container. The shell gets the container's own command and
+ * arguments as parameters, so it never parses them. `exec` replaces the shell, so the program is the first
+ * process and gets the signals. The kubelet does not change "$@", and it expands $(NAME) in the following
+ * words as before.
  *
- * @param path where the container sees its files (`parsePath`: nothing that a shell would take for its own)
+ * @param path where the container sees its files; `parsePath` admits no character that is special in a shell
  */
 export function wrapper(path: string): readonly string[] {
 	return ['sh', '-c', `. ${path}/${FORMAT_PATHS.shell} && exec "$@"`, NAME];

@@ -67,9 +67,9 @@ function parsePath(text: string): Result<string> {
 }
 
 /**
- * What a pod may say, by the name after the prefix. The one place for it: decisions read it, the reference in docs/ is
- * made from it. There is none for Vault's address, CA, namespace or auth mount: those are the operator's, for a pod that
- * chose where its token goes could choose a thief.
+ * The annotations of a pod, by the name after the prefix. Decisions and the reference in docs/ use this
+ * table. There is no annotation for Vault's address, CA, namespace or auth mount: those belong to the
+ * operator. If a pod could choose where its token is sent, it could send it to an attacker.
  */
 export const ANNOTATIONS = {
 	deployment: {

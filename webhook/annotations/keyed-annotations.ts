@@ -4,7 +4,10 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { parseSealed } from '../../contract/sealed.ts';
 import { listText, parsePrefixes, parseSelectedKeys, type Selection } from '../../contract/selection.ts';
 
-/** Annotations of one family, `envtier.dev/FAMILY.MEMBER`: how each is read and what the reference says of them. */
+/**
+ * The annotations of one family, `envtier.dev/FAMILY.MEMBER`: how they are parsed, and their texts for the
+ * reference.
+ */
 interface KeyedAnnotation<T> {
 	/** What stands behind the dot, as the reference writes it. */
 	readonly member: 'KEY' | 'CONTAINER';
@@ -40,8 +43,8 @@ const validated =
 	};
 
 /**
- * Reads a list of keys with `parse`, but not "true" or "false" alone: whoever writes that takes the annotation for a switch, and it would pass as a
- * list of one key of that name.
+ * Parses a list of keys with `parse`, and refuses "true" or "false" alone. Who writes that takes the
+ * annotation for a switch, and it would pass as a list with one key of that name.
  */
 export const notSwitch =
 	<T>(parse: (text: string) => Result<T>) =>
@@ -126,7 +129,7 @@ export const KEYED_ANNOTATIONS = {
 /** The name of a family. */
 export type KeyedAnnotationName = keyof typeof KEYED_ANNOTATIONS;
 
-/** What a pod says of single keys or containers: the annotations of each family by what stands behind the dot. */
+/** The annotations of single keys or containers, for each family by the text after the dot. */
 export type KeyedOptions = {
 	readonly [K in KeyedAnnotationName]: (typeof KEYED_ANNOTATIONS)[K] extends KeyedAnnotation<infer T>
 		? ReadonlyMap<string, T>

@@ -25,12 +25,16 @@ function memberOf(
 }
 
 /**
- * Values go to the fetcher as environment variables, and Linux starts no program with one of 128 KiB (MAX_ARG_STRLEN); two lists
- * of this length make one of those, and so does a template of nothing but dollar signs, each of which is doubled on the way.
+ * Maximum number of characters in one value. Values go to the fetcher as environment variables, and Linux
+ * starts no program with a variable of 128 KiB (MAX_ARG_STRLEN). Two lists of this length form one variable.
+ * A template of dollar signs doubles its length on the way.
  */
 const MAX_VALUE_LENGTH = 32 * 1024;
 
-/** Makes the refusal of one annotation. Of thousands only some are shown: the others are counted and not put into words. */
+/**
+ * Makes the refusal of one annotation. A function, because of thousands only a few are shown and the others
+ * are counted.
+ */
 type MakeRefusal = () => Rejection;
 
 function parseValue<T>(
@@ -83,7 +87,8 @@ function parseOne(
 const MAX_SHOWN = 10;
 
 /**
- * One refusal for all wrong annotations. A single one is put as it is; several are numbered. The reason is that of the first.
+ * Combines all wrong annotations into one refusal. One is shown as it is; several are numbered. The reason is
+ * that of the first.
  *
  * @param refusals at least one, in the order of their names
  */
@@ -109,7 +114,8 @@ function combinedRefusal(refusals: readonly [MakeRefusal, ...MakeRefusal[]]): Re
 }
 
 /**
- * What a pod's annotations ask for, or all that is wrong with them, in the order of their names. Annotations of others are not looked at.
+ * Parses a pod's annotations, or returns everything that is wrong with them, in the order of their names.
+ * Ignores annotations without our prefix.
  */
 export function parseAnnotations(annotations: ReadonlyMap<string, string>): Result<PodOptions, Rejection> {
 	const found: Record<string, unknown> = {};

@@ -3,13 +3,15 @@ import { quoted } from '../admission/redact.ts';
 import { type Rejection, reject } from '../admission/rejection.ts';
 import type { PodOptions } from './annotations.ts';
 
-/** Which keys a container gets, in the words in which the fetcher is told; two that mean the same are the same. */
+/** The keys that a container gets, as text for the fetcher. Equal selections have equal texts. */
 export interface SelectionText {
 	readonly keys: string | undefined;
 	readonly prefix: string | undefined;
 }
 
-/** What a container gets, by its name: what is said of it alone, else what is said of all; undefined: everything. */
+/**
+ * The selection of a container: its own annotations, else those for all containers. Undefined: everything.
+ */
 export function selectionFor(
 	container: string,
 	{ each, keys, prefix }: PodOptions,

@@ -17,7 +17,10 @@ const NAMES = [
 /** All names, for a message about one that is like none of them. */
 export const KNOWN_NAMES = `known are ${NAMES.map((known) => `${ANNOTATION_PREFIX}${known}`).join(', ')}`;
 
-/** Beyond half the letters wrong a guess helps nobody; distances over long names cost time and mean nothing. */
+/**
+ * Returns the most similar known name. A name with more than half of its letters wrong has none. Long names
+ * are not compared: that takes time and helps nobody.
+ */
 function nearest(name: string): string | undefined {
 	const [head = '', ...rest] = name.split('.');
 	if (head.length > 32) return undefined;
@@ -37,14 +40,14 @@ function isMember(family: string, member: string): boolean {
 	return KEYED_ANNOTATION_NAMES.some((name) => name === family && KEYED_ANNOTATIONS[name].isMember(member));
 }
 
-/** The refusal of an annotation with a name that does not exist, with the nearest one that does, or all of them. */
+/** Refuses an annotation with an unknown name; suggests the most similar known name, or lists all of them. */
 export function unknownAnnotation(name: string): Rejection {
 	const guess = nearest(name);
 	const hint = guess === undefined ? KNOWN_NAMES : `did you mean ${ANNOTATION_PREFIX}${guess}?`;
 	return reject('unknown-annotation', `annotation ${quoted(ANNOTATION_PREFIX + name)} is unknown: ${hint}`);
 }
 
-/** The refusal of an annotation whose prefix has capital letters. Its name is not looked at: that comes with the next try. */
+/** Refuses an annotation with capital letters in its prefix. Its name is not checked yet. */
 export function capitalLetters(annotation: string): Rejection {
 	const name = annotation.slice(ANNOTATION_PREFIX.length);
 	return reject(

@@ -3,8 +3,8 @@ import { parseCertificates } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 
 /**
- * It goes to every injected pod as one environment variable. Linux starts no program with one of 128 KiB (MAX_ARG_STRLEN), and the
- * pod as a whole has to fit into etcd.
+ * Maximum number of bytes. Every injected pod carries the bundle in one environment variable. Linux starts no
+ * program with a variable of 128 KiB (MAX_ARG_STRLEN), and the whole pod must fit into etcd.
  */
 const MAX_BYTES = 64 * 1024;
 
@@ -17,7 +17,8 @@ function isCertificate(pem: string): boolean {
 }
 
 /**
- * Takes PEM text of CA certificates as `parseCertificates` does. Each must parse: one that does not would fail every fetch.
+ * Parses CA certificates as `parseCertificates` does. Each must be a whole certificate: a broken one would
+ * fail every fetch.
  */
 export function parseBundle(text: string): Result<string> {
 	if (Buffer.byteLength(text) > MAX_BYTES) return err(`PEM text of certificates, at most ${MAX_BYTES} bytes`);

@@ -6,7 +6,10 @@ const DAY = 24 * HOUR;
 /** Whatever renews a certificate has most often done so by then. */
 const EARLIEST = 14 * DAY;
 
-/** True when `pair` ends so soon that whatever renews it must have failed to: in two weeks, for short-lived ones in the last quarter of their lives. */
+/**
+ * True when the remaining validity is so short that the renewal must have failed: two weeks, or the last
+ * quarter of a short validity.
+ */
 export function expiresSoon({ notBefore, notAfter }: ServingCertificate, now: Date): boolean {
 	const life = notAfter.getTime() - notBefore.getTime();
 	return notAfter.getTime() - now.getTime() < Math.min(EARLIEST, life / 4);

@@ -3,7 +3,7 @@ import type { CoreV1Event } from '@kubernetes/client-node';
 import type { Decision } from '../admission/decision.ts';
 import type { Owner } from '../pod/owner-reference.ts';
 
-/** What happened to a pod, as it is told to whoever looks at its workload. Nothing in it holds a value of an annotation. */
+/** Why an Event is written for a pod. It contains no value of an annotation. */
 export type EventCause =
 	/** It was refused: why, in one word and in the sentence of the refusal. */
 	| { readonly event: 'PodRefused'; readonly reason: string; readonly message: string }
@@ -48,8 +48,8 @@ export type NewEvent = Pick<
 };
 
 /**
- * The Event for a notice. Its name follows from what it says and of what, so that the same happening, whichever replica sees it, is one Event that is counted, not
- * many.
+ * The Event for a notice. Its name is derived from its content and its target. So the same cause is one Event
+ * with a count, whichever replica writes it.
  */
 export function eventFor({ namespace, target, cause }: PodNotice, now: Date, count: number): NewEvent {
 	const { apiVersion, kind, name, uid } = target;

@@ -72,11 +72,13 @@ interface QueuedNotice {
 }
 
 /**
- * Writes an Event on the Deployment or CronJob whose pod was refused or injected with a warning: Kubernetes tells of it only on the ReplicaSet or Job in between, or not at all. Never for dry runs.
+ * Writes an Event on the Deployment or CronJob whose pod was refused, or injected with a warning. Kubernetes
+ * itself reports that only on the ReplicaSet or Job in between, or not at all. Never for dry runs.
  *
- * Anybody can send a review that names an owner. So the API server is asked first whether an object of that name has that UID in that namespace, and whose it
- * is; only then anything is taken from the allowance for Events. The questions have two allowances of their own: one
- * for each address, and one for all addresses together, which ten addresses can use up. What is beyond the limits is counted, and told with the next one.
+ * Anybody can send a review that names an owner. So the API server is asked first whether the object exists
+ * with that UID in that namespace, and who owns it. Only then the limit on Events is used. Questions have two
+ * limits: one for each address, and one for all addresses together, which ten addresses can use up. What
+ * exceeds a limit is counted and reported with the next Event.
  */
 export function eventReporter(
 	client: KubernetesClient,

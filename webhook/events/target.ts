@@ -5,8 +5,8 @@ import { controllerOf, type Owner } from '../pod/owner-reference.ts';
 import { LruMap } from './lru.ts';
 
 /**
- * What stands between a pod and what people look at. Every other controller of Kubernetes makes pods itself and reports a refusal on itself
- * (`FailedCreate`); so do these two, but nobody looks at them.
+ * Intermediate owners. Other controllers of Kubernetes create pods themselves and report a refusal on their
+ * own object (`FailedCreate`). So do these two, but people look at the Deployment or the CronJob.
  */
 const INTERMEDIATE_OWNERS: Readonly<Record<string, string>> = {
 	'apps/v1 ReplicaSet': '/apis/apps/v1/namespaces/{namespace}/replicasets/',
@@ -21,7 +21,7 @@ export function isIntermediate({ apiVersion, kind }: Owner): boolean {
 /** Owners whose target is remembered. */
 const MAX_REMEMBERED = 500;
 
-/** Finds the owner of a pod's owner. Undefined stands for "none": there is no such owner, or nothing owns it. */
+/** Finds the owner of a pod's owner. Undefined: the owner does not exist, or nothing owns it. */
 export interface TargetFinder {
 	/** What was found before; `'unknown'` when nobody has asked for this owner yet. */
 	remembered(namespace: string, owner: Owner): Owner | undefined | 'unknown';
@@ -29,7 +29,10 @@ export interface TargetFinder {
 	find(namespace: string, owner: Owner): Promise<Result<Owner | undefined, ApiFailure>>;
 }
 
-/** By all that a review says of an owner: one that names a wrong object for a UID must not decide about the right one. */
+/**
+ * The key contains everything that a review says about an owner. A review with a wrong object for a UID must
+ * not affect the right one.
+ */
 const keyOf = (namespace: string, { apiVersion, kind, name, uid }: Owner): string =>
 	JSON.stringify([namespace, apiVersion, kind, name, uid]);
 

@@ -9,7 +9,10 @@ export interface Allowance {
 	readonly keys: number;
 }
 
-/** Token buckets, one a key. Gives the function that takes a token at a time in milliseconds and says whether there was one. */
+/**
+ * Token buckets, one for each key. Returns a function that takes a token at a time in ms, and returns whether
+ * there was one.
+ */
 export function tokenBuckets({ burst, refill, keys }: Allowance): (key: string, now: number) => boolean {
 	const buckets = new LruMap<{ readonly tokens: number; readonly at: number }>(keys);
 	return (key, now) => {

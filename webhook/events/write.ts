@@ -4,8 +4,8 @@ import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
 import type { NewEvent } from './event.ts';
 
 /**
- * Writes an Event, or counts on with the one that is there: written by this process or another replica. Two that do so at the same moment may lose
- * a count; nobody counts by Events.
+ * Writes an Event, or increases the count of the existing one, from this process or another replica. Two
+ * writes at the same moment may lose a count, which is acceptable.
  */
 export async function writeEvent(
 	client: KubernetesClient,

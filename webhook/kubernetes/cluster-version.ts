@@ -12,12 +12,15 @@ export async function askVersion(client: KubernetesClient): Promise<Result<Serve
 const HOUR = 3_600_000;
 const RETRY = 5_000;
 
-/** Milliseconds between two questions: often until the version is known, rarely after, for clusters get upgraded. */
+/**
+ * Milliseconds between two requests: short until the version is known, then long, because clusters are
+ * upgraded.
+ */
 const nextQuestion = (known: boolean): number => (known ? HOUR : RETRY);
 
 /**
- * Follows the API server's version and calls `changed` with what it means for native variables. A question that fails leaves
- * what is known as it is. Gives a function that ends it.
+ * Follows the API server's version and calls `changed` with its support for native variables. A failed
+ * request changes nothing. Returns a function that stops it.
  */
 export function followVersion(
 	ask: () => Promise<Result<ServerVersion>>,

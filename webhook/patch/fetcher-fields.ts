@@ -1,9 +1,9 @@
 import type { V1Container, V1SecurityContext } from '@kubernetes/client-node';
 
 /**
- * What becomes of a field of a fetcher's container that does not have the value that injection gives it:
- * `ours`: it gets our value; `removed`: injection never sets it, so it is taken out; `kept`: others may set it;
- * `checked`: part of it is ours, as the note says.
+ * What happens to a field of a fetcher's container that differs from injection. `ours`: it gets our value.
+ * `removed`: injection never sets it, so it is removed. `kept`: others may set it. `checked`: part of it is
+ * ours, see `why`.
  */
 export type FieldRule =
 	| { readonly rule: 'ours' | 'removed'; readonly why: string }
@@ -16,8 +16,8 @@ const IDENTITY = 'decides whether the application can read the files';
 const RIGHTS = 'Pod Security "restricted"';
 
 /**
- * The fields of a fetcher's container when a pod is reviewed again (ADR 40). The type checker names any field that a new version of
- * Kubernetes' types adds; docs/reference.md is generated from this table.
+ * The fields of a fetcher's container when a pod is reviewed again (ADR 40). The type checker reports fields
+ * that a new version of the Kubernetes types adds. docs/reference.md is generated from this table.
  */
 export const FETCHER_FIELDS = {
 	name: { rule: 'ours', why: 'by it the container is found' },
@@ -73,11 +73,13 @@ export const SECURITY_FIELDS = {
 } as const satisfies Record<keyof V1SecurityContext, FieldRule>;
 
 /**
- * Variables by which somebody else decides what the fetcher's process does or whom it trusts. Others of these families stay: NODE_NAME is
- * what many policies give to all containers, LD_SDK_KEY is LaunchDarkly's. VAULT_ADDR and the like have no effect on the fetcher. The ValidatingAdmissionPolicy
- * (deploy/manifests/base/require-injection.yaml) has the same list.
+ * Variables that control the fetcher's process or its trust. Other variables with such prefixes stay: many
+ * policies add NODE_NAME to all containers, and LD_SDK_KEY belongs to LaunchDarkly. VAULT_ADDR and similar
+ * have no effect on the fetcher. The ValidatingAdmissionPolicy (deploy/manifests/base/require-injection.yaml)
+ * has the same list.
  *
- * Sources: ld.so(8); glibc, sysdeps/generic/unsecvars.h; Node.js, "Command-line API"; OpenSSL, openssl-env(7).
+ * Sources: ld.so(8); glibc, sysdeps/generic/unsecvars.h; Node.js, "Command-line API"; OpenSSL,
+ * openssl-env(7).
  */
 export const CONTROL_VARIABLES: readonly string[] = [
 	'NODE_OPTIONS',
@@ -103,7 +105,10 @@ export const CONTROL_VARIABLES: readonly string[] = [
 	'SSLKEYLOGFILE',
 ];
 
-/** Our own, and those that Bun reads: the fetcher is an executable of Bun (Bun documentation, "Environment variables"). */
+/**
+ * Our own variables, and those that Bun reads: the fetcher is a Bun executable (Bun documentation,
+ * "Environment variables").
+ */
 const CONTROL_PREFIXES = ['ENVTIER_', 'BUN_'];
 
 /** Whether a variable decides what the fetcher does. */

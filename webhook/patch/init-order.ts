@@ -8,9 +8,10 @@ import type { PodChange } from './reconcile.ts';
 const LIST = '/spec/initContainers';
 
 /**
- * Puts fetchers to their place among the init containers: new ones first or last, as the pod asks; of those that are there already,
- * with "first" each before every init container that gets secrets, with "last" at the end. What other webhooks have put before a
- * fetcher stays there: with "first" it may be what gives the network its proxy or its certificates.
+ * Puts the fetchers in their place among the init containers. New fetchers come first or last, as the pod
+ * requests. With "first" an existing fetcher must be before every init container that gets secrets; with
+ * "last" it must be at the end. Containers that other webhooks put before a fetcher stay there: with "first"
+ * they may set up the network's proxy or certificates.
  */
 export function placeFetchers(
 	pod: PodFacts,

@@ -29,7 +29,7 @@ function sealedText(text: string): string {
 	return sealed.ok ? sealedVariable(sealed.value) : text;
 }
 
-/** The kubelet takes `$(NAME)` in a variable's value for a reference and `$$` for one `$` (Kubernetes API: EnvVar). */
+/** The kubelet expands `$(NAME)` in a variable's value, and `$$` to one `$` (Kubernetes API: EnvVar). */
 function literal(value: string): string {
 	return value.replaceAll('$', () => '$$');
 }
@@ -129,7 +129,7 @@ function resources(plan: InjectionPlan, settings: InjectionSettings): Pick<V1Con
 		case 'pod-level':
 			return {};
 		case 'guaranteed': {
-			// Of a resource that has no limit, what is requested is the limit: without one the pod would lose its class.
+			// A resource without a limit gets its request as the limit. Otherwise the pod would lose its QoS class.
 			const both = { ...settings.requests, ...settings.limits };
 			return { resources: { requests: both, limits: both } };
 		}
@@ -174,7 +174,7 @@ export function readerMount({ path }: InjectionPlan, { name }: VolumePlan): V1Vo
 	return { name, mountPath: path, readOnly: true };
 }
 
-/** The variables of a reader, which the kubelet reads from its volume when the container starts (KEP-3721). */
+/** The variables of a reader. The kubelet reads them from its volume when the container starts (KEP-3721). */
 export function readerVariables(plan: InjectionPlan, volume: VolumePlan): V1EnvVar[] {
 	return plan.fetchSpec.variables.map(({ name, key }) => ({
 		name,

@@ -35,7 +35,9 @@ export interface Difference<F, E> {
 	readonly missing: readonly E[];
 }
 
-/** Compares two lists whatever their order; of what is there twice the second is wrong. Equal are those with the same key. */
+/**
+ * Compares two lists without regard to order. Elements with the same key are equal; a second one is wrong.
+ */
 export function difference<F, E>(
 	found: readonly F[],
 	expected: readonly E[],

@@ -26,8 +26,9 @@ export interface PatchParts {
 }
 
 /**
- * The changes that turn the pod into the one planned; everything that they do not name stays byte for byte. On a pod that was not
- * injected before, each of them only adds. Changes of containers come before those of lists, while the indexes of the pod as it came hold.
+ * The changes that turn the pod into the planned one. Everything else stays byte for byte. On a pod that was
+ * not injected before, all changes add. Changes of containers come before changes of lists, while the
+ * original indexes are valid.
  */
 export function changesFor(patch: PatchParts): readonly PodChange[] {
 	const { pod, parts, plan, settings } = patch;
@@ -54,8 +55,8 @@ function fetcherChanges({ parts, earlierImage }: PatchParts, expected: readonly 
 }
 
 /**
- * Adds to the pull secrets that the pod has. Those of its service account are among them: Kubernetes puts them there before it calls
- * webhooks, and only into pods that name none (ServiceAccount admission).
+ * Adds to the pull secrets of the pod. Kubernetes adds those of the service account before it calls webhooks,
+ * and only to pods that name none (ServiceAccount admission).
  */
 function pullSecretChanges(pod: PodFacts, names: readonly string[]): PodChange[] {
 	const missing = names.filter((name) => !pod.pullSecrets?.includes(name)).map((name) => ({ name }));

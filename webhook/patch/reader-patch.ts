@@ -15,7 +15,10 @@ interface ReaderContainer {
 	readonly volume: VolumePlan | undefined;
 }
 
-/** What must be changed in containers of the application: each reader has its variables, its mount and its wrapper, and nobody else has any. */
+/**
+ * The changes of the application's containers: each reader has its variables, its mount and its wrapper, and
+ * no other container has any.
+ */
 export function readerChanges(pod: PodFacts, parts: EarlierInjection, plan: InjectionPlan): PodChange[] {
 	const readers = new Map<ContainerFacts, VolumePlan | undefined>();
 	for (const volume of volumesOf(plan))

@@ -16,7 +16,10 @@ export interface PodChange {
 	readonly operations: readonly Operation[];
 }
 
-/** A container with a fetcher's name, what it should be, and the image that an earlier injection gave it, if that is known. */
+/**
+ * A container with the name of a fetcher, its expected state, and the image from an earlier injection, if
+ * known.
+ */
 export interface FetcherComparison {
 	readonly found: ContainerFacts & { readonly raw: Json };
 	readonly expected: V1Container;
@@ -174,7 +177,7 @@ function operationsFor(
 	}
 }
 
-/** What must be changed in a container with a fetcher's name so that it is what injection would add now (ADR 40). */
+/** The changes that make a container with the name of a fetcher equal to what injection adds now (ADR 40). */
 export function reconcileFetcher(reconciled: FetcherComparison): PodChange[] {
 	const { name, index } = reconciled.found;
 	const at = `/spec/initContainers/${index}`;

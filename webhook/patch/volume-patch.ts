@@ -12,7 +12,10 @@ const LIST = '/spec/volumes';
 /** The mode that the API server fills in (Kubernetes API: ProjectedVolumeSource). */
 const DEFAULT_MODE = 0o644;
 
-/** Whether a volume is the one expected, but for what the API server fills in and how it writes a quantity. */
+/**
+ * Whether a volume is the expected one. Defaults of the API server and the notation of quantities do not
+ * matter.
+ */
 function isSame(raw: Json, expected: V1Volume): boolean {
 	const { name, emptyDir, projected, ...others } = raw as unknown as V1Volume;
 	if (name !== expected.name || Object.values(others).some((source) => source != null)) return false;
@@ -31,7 +34,9 @@ function isSame(raw: Json, expected: V1Volume): boolean {
 	return defaultMode === DEFAULT_MODE && isDeepStrictEqual(rest, expected.projected);
 }
 
-/** What must be changed in the pod's volumes: ours are as they should be, each once, and there are no others with such names. */
+/**
+ * The changes of the pod's volumes: each of ours is as expected, once, and no other volume has such a name.
+ */
 export function volumeChanges(
 	pod: PodFacts,
 	parts: EarlierInjection,

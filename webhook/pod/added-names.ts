@@ -1,6 +1,9 @@
 import { INJECTED } from '../../contract/names.ts';
 
-/** The name of the volume for the `i`th part (from 0) of what one fetcher writes; `first` is that of the first. */
+/**
+ * The name of the volume for part `i` (from 0) of what one fetcher writes. `first` is the name of the first
+ * volume.
+ */
 export function volumeName(first: string, i: number): string {
 	return i === 0 ? first : `${first}-part-${i + 1}`;
 }

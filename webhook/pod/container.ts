@@ -53,8 +53,8 @@ export interface FileVariable {
 }
 
 /**
- * Whether root in this container may read files of other users. Container runtimes grant CAP_DAC_OVERRIDE unless it is
- * dropped; capabilities(7): reading needs that one or CAP_DAC_READ_SEARCH.
+ * Whether root in this container may read files of other users. Container runtimes grant CAP_DAC_OVERRIDE
+ * unless it is dropped. Reading needs that capability or CAP_DAC_READ_SEARCH (capabilities(7)).
  */
 function overridesFileModes(security: Json, path: string): boolean {
 	if (security['privileged'] === true) return true;

@@ -1,9 +1,11 @@
-/** Readers for the fields of decoded JSON whose types are not yet known. A null counts as absent, as in Kubernetes. */
+/** Readers for fields of decoded JSON with unknown types. A null counts as absent, as in Kubernetes. */
 
 /** A JSON object of unknown content. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** A field does not have the type that the Kubernetes API gives it. The message names the field, never its value. */
+/**
+ * A field that does not have the type of the Kubernetes API. The message names the field, never its value.
+ */
 export class Malformed extends Error {}
 
 const NONE: Json = Object.freeze({});
@@ -43,7 +45,7 @@ export function id(value: unknown, path: string): number | undefined {
 	return value;
 }
 
-/** The string `field` of every object in a list, if there is a list; an empty string where the field is absent. */
+/** The string `field` of every object in a list, if there is a list. Empty where the field is absent. */
 export function texts(value: unknown, field: string, path: string): readonly string[] | undefined {
 	return list(value, path)?.map(
 		(each, i) => text(item(each, `${path}[${i}]`)[field], `${path}[${i}].${field}`) ?? '',

@@ -14,8 +14,8 @@ function text(value: unknown): string | undefined {
 }
 
 /**
- * The controller among the `ownerReferences` of an object's metadata, which are as somebody wrote them: that the owner exists, and that the object is its
- * doing, nobody has checked.
+ * The controller among the `ownerReferences` of an object's metadata. Nobody has checked them: the owner may
+ * not exist, or may not own the object.
  */
 export function controllerOf(metadata: Readonly<Record<string, unknown>> | undefined): Owner | undefined {
 	const references = metadata?.['ownerReferences'];

@@ -19,7 +19,7 @@ export interface VolumeFacts {
 
 /** What a decision needs to know of one pod; everything else in it is never looked at. */
 export interface PodFacts {
-	/** Those under our prefix alone, as they are written; undefined when the pod has no annotations map at all. */
+	/** Annotations with our prefix only. Undefined when the pod has no annotations map. */
 	readonly annotations: ReadonlyMap<string, string> | undefined;
 	readonly serviceAccount: string;
 	readonly user: number | undefined;
@@ -42,7 +42,10 @@ export interface PodFacts {
 /** Twice what the API server takes as all annotations of an object together: it checks that after us. */
 const MAX_ANNOTATIONS = 512 * 1024;
 
-/** The annotations under our prefix, in capitals or not. Those of others are not looked at: there may be hundreds of thousands. */
+/**
+ * The annotations with our prefix, in any case of letters. Others are not read: there may be hundreds of
+ * thousands.
+ */
 function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined {
 	if (metadata['annotations'] === undefined || metadata['annotations'] === null) return undefined;
 	const all = object(metadata['annotations'], 'metadata.annotations');
@@ -141,17 +144,20 @@ function catchMalformed<T>(read: () => T): Result<T> {
 	}
 }
 
-/** The annotations of a pod, as decoded from JSON, under our prefix; nothing else of it is looked at. Undefined when it has no map of them. */
+/**
+ * The annotations with our prefix, of a pod as decoded from JSON. Reads nothing else. Undefined when there is
+ * no map.
+ */
 export function podAnnotations(pod: unknown): Result<ReadonlyMap<string, string> | undefined> {
 	return catchMalformed(() => annotationsOf(object(object(pod, 'the pod')['metadata'], 'metadata')));
 }
 
 /**
- * Reads the facts that decisions rest on out of a pod, as decoded from JSON. The API server sends well-formed pods;
- * whatever else may reach the endpoint, only a pod whose looked-at fields have the API's types gets through.
- * The error names the first field that does not.
+ * Reads the facts for a decision from a pod, as decoded from JSON. The API server sends well-formed pods.
+ * Other callers may send anything: every field that is read must have the type of the API. The error names
+ * the first field that does not.
  *
- * @param annotations what `podAnnotations` has found
+ * @param annotations the result of `podAnnotations`
  */
 export function podFacts(pod: unknown, annotations: PodFacts['annotations']): Result<PodFacts> {
 	return catchMalformed(() => facts(pod, annotations));

@@ -11,8 +11,8 @@ import { amountOf, sameAmount } from './quantities.ts';
 export type Qos = 'guaranteed' | 'pod-level' | 'other';
 
 /**
- * Kubernetes docs, "Pod Quality of Service Classes": every container, CPU and memory, limits set and requests equal to them. A limit of
- * zero counts as none.
+ * Every container has CPU and memory limits, and requests equal to them; a limit of zero does not count
+ * (Kubernetes docs, "Pod Quality of Service Classes").
  */
 function isGuaranteed(container: ContainerFacts): boolean {
 	return ['cpu', 'memory'].every((resource) => {

@@ -49,8 +49,8 @@ export function parseQuantities(text: string): Result<Quantities> {
 }
 
 /**
- * The amount of a quantity in billionths, rounded up as Kubernetes rounds; undefined for what is no quantity. `1`, `1000m`, `1.0` and
- * `1e0` are the same amount.
+ * The amount of a quantity in billionths, rounded up as in Kubernetes; undefined if it is not a quantity.
+ * `1`, `1000m`, `1.0` and `1e0` are the same amount.
  */
 export function amountOf(quantity: string): bigint | undefined {
 	const [match, sign = '', whole = '', fraction = '', suffix = '', exponent = '0'] =
@@ -66,14 +66,16 @@ function roundedUp(digits: bigint, divisor: bigint): bigint {
 	return (digits + divisor - 1n) / divisor;
 }
 
-/** Whether two quantities are the same amount, however they are written; the API server writes them in one way of several. */
+/** Whether two quantities are the same amount. The API server may write a quantity in another notation. */
 export function sameAmount(one: string | undefined, other: string | undefined): boolean {
 	if (one === undefined || other === undefined) return one === other;
 	const amount = amountOf(one);
 	return amount === undefined ? one === other : amount === amountOf(other);
 }
 
-/** The first resource of which more is requested than the limit allows; the API server refuses every pod with such a container. */
+/**
+ * The first resource whose request exceeds its limit. The API server refuses every pod with such a container.
+ */
 export function exceeding(requests: Quantities, limits: Quantities): string | undefined {
 	return Object.keys(requests).find((name) => {
 		const [requested, limit] = [amountOf(requests[name] ?? ''), amountOf(limits[name] ?? '')];

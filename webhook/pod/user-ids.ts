@@ -41,8 +41,9 @@ function unreadable(container: ContainerFacts): Rejection {
 }
 
 /**
- * Groups containers by the UID that must be able to read their files: the container's `runAsUser`, else the pod's, else the
- * annotation's, else the setting's. Root reads everybody's files, so its containers are served under the annotation's or the setting's UID.
+ * Groups containers by the UID that reads their files: `runAsUser` of the container, else of the pod, else
+ * the annotation, else the setting. Root can read all files, so containers of root get the UID of the
+ * annotation or the setting.
  */
 export function groupByUser(
 	containers: readonly ContainerFacts[],

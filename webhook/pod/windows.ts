@@ -1,6 +1,9 @@
 import { item, type Json, list, object, text } from './json.ts';
 
-/** The node label of the operating system, and its name before Kubernetes 1.14 (Kubernetes docs, "Well-Known Labels"). */
+/**
+ * The node label of the operating system, and its name before Kubernetes 1.14 (Kubernetes docs, "Well-Known
+ * Labels").
+ */
 const OS_LABELS: readonly string[] = ['kubernetes.io/os', 'beta.kubernetes.io/os'];
 /** Only nodes on Windows have it. */
 const BUILD_LABEL = 'node.kubernetes.io/windows-build';
@@ -17,8 +20,8 @@ function excludesLinux(requirement: Json, path: string): boolean {
 }
 
 /**
- * The terms of the required node affinity: one of them has to hold, with all of its requirements. A term without any requirement selects
- * no node (Kubernetes API, NodeSelectorTerm), so it is left out.
+ * The terms of the required node affinity. One of them must match, with all of its requirements. A term
+ * without requirements matches no node (Kubernetes API, NodeSelectorTerm), so it is left out.
  */
 function requiredTerms(spec: Json): readonly (readonly boolean[])[] {
 	const at = 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution';
@@ -55,7 +58,10 @@ function hostProcess(value: unknown, path: string): boolean | undefined {
 	return typeof own === 'boolean' ? own : undefined;
 }
 
-/** Whether a container is a host process, which only Windows has. What the container says wins over what the pod says. */
+/**
+ * Whether a container is a host process, which exists on Windows only. The container's setting overrides the
+ * pod's.
+ */
 function hasHostProcess(spec: Json): boolean {
 	const ofPod = hostProcess(spec['securityContext'], 'spec.securityContext') ?? false;
 	return ['containers', 'initContainers'].some((field) =>
@@ -67,9 +73,8 @@ function hasHostProcess(spec: Json): boolean {
 }
 
 /**
- * Whether a pod can run on Windows nodes alone. `spec.os` says it outright; without it, the node selector, every term of the required
- * node affinity, or host processes, which only Windows has. A pod that may be scheduled to Linux as well is not one.
- * Throws `Malformed`.
+ * Whether a pod can run on Windows nodes only: by `spec.os`, else by the node selector, every term of the
+ * required node affinity, or host processes. False for a pod that can also run on Linux. Throws `Malformed`.
  */
 export function runsOnWindows(spec: Json): boolean {
 	const os = object(spec['os'], 'spec.os')['name'];

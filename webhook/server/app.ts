@@ -12,7 +12,7 @@ import type { Metrics } from '../metrics.ts';
 import { type ClientAuth, requireClientCertificate } from './client-auth.ts';
 import { type MutateParts, mutateHandler, refuse } from './mutate.ts';
 
-/** Takes the type alone, or with the character set that JSON has by its definition (RFC 8259, section 8.1). */
+/** Accepts the type alone, or with the character set that JSON always has (RFC 8259, section 8.1). */
 function isUtf8Json({ headers }: IncomingMessage): boolean {
 	return /^application\/json\s*(?:;\s*charset="?utf-?8"?\s*)?$/i.test(headers['content-type'] ?? '');
 }
@@ -41,13 +41,17 @@ const METHODS = {
 	'/metrics': 'GET, HEAD',
 } as const;
 
-/** The webhook's routes: `POST /mutate`, `GET /healthz` (the process answers), `GET /readyz` (it can be sent calls), `GET /metrics`. */
+/**
+ * The webhook's routes: `POST /mutate`, `GET /healthz` (the process runs), `GET /readyz` (it accepts calls),
+ * `GET /metrics`.
+ */
 export function createApp(parts: AppParts): Express {
 	const app = express();
 	app.disable('x-powered-by');
 	app.disable('etag');
 	const limitBody = limitBodies(parts.maxReading ?? MAX_READING);
-	// First of all routes and each step in one route, for every step of the router costs a review some microseconds.
+	// All steps are in one route, and this route is the first: each step of the router costs a review some
+	// microseconds.
 	const every = [
 		measured(parts.metrics),
 		...(parts.callers === undefined ? [] : [requireClientCertificate(parts.callers, refuse)]),
@@ -103,7 +107,10 @@ const CALLER_ERRORS: ReadonlyMap<number, string> = new Map([
 	[415, 'the body must be JSON in UTF-8, not compressed'],
 ]);
 
-/** What body-parser and express raise carries a status; anything else is a defect, and the API server hears no more of it than that. */
+/**
+ * Errors of body-parser and express have a status. Any other error is a defect; its details go to the log
+ * only.
+ */
 function handleErrors(log: Logger): ErrorRequestHandler {
 	return (error: unknown, _request, response, _next) => {
 		const status = error instanceof Error && 'status' in error ? Number(error.status) : 500;

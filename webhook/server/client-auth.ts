@@ -17,8 +17,8 @@ export function parseClientNames(text: string): Result<readonly string[]> {
 }
 
 /**
- * Answers 401 or 403 to whoever shows no certificate that `callers` accepts, before anything of the body is read. Only for servers that ask for
- * certificates.
+ * Answers 401 or 403 to a client without a certificate that `callers` accepts, before the body is read. The
+ * server must request client certificates.
  */
 export function requireClientCertificate(callers: ClientAuth, refuse: Refuse): RequestHandler {
 	return ({ socket }, response, next) => {
@@ -38,8 +38,8 @@ const NO_CERTIFICATE: AuthProblem = [
 ];
 
 /**
- * `authorized` speaks of a verification, also of one that a resumed session remembers; that there is a certificate at all is looked
- * at by itself, so that no session without one can ever pass for verified.
+ * `authorized` can come from a resumed session. The certificate itself is checked as well, so that a session
+ * without one never counts as verified.
  */
 function callerProblem(socket: TLSSocket, { names }: ClientAuth): AuthProblem | undefined {
 	const certificate = socket.getPeerCertificate();

@@ -3,7 +3,7 @@ import { type Decision, injectReason } from '../admission/decision.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
 import { summaryOf } from '../patch/reverted-changes.ts';
 
-/** Writes the one line that a decision leaves: at `info` what is injected, at `warn` what is refused, at `debug` what is left alone. */
+/** Writes one log line for a decision: `info` for injected, `warn` for refused, `debug` for skipped. */
 export function logDecision(log: Logger, request: AdmissionRequest, decision: Decision): void {
 	const { uid, namespace, name: pod, owner, dryRun } = request;
 	const workload = owner === undefined ? `Pod/${pod}` : `${owner.kind}/${owner.name}`;

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { type CertificateSource, isValidAt } from '../../lib/tls/certificate-source.ts';
 
-/** Alerts by which a client says that it rejects our certificate (RFC 8446, section 6.2), in OpenSSL's words. */
+/** OpenSSL names of the alerts by which a client rejects our certificate (RFC 8446, section 6.2). */
 const REJECTED =
 	/ALERT_(?:BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_(?:EXPIRED|UNKNOWN|REVOKED)|UNSUPPORTED_CERTIFICATE)$/;
 
@@ -23,9 +23,9 @@ const TRUST: Readonly<Record<CertificateKind, string>> = {
 };
 
 /**
- * Makes the listener for failed TLS handshakes. Where a client rejects the certificate, most often the API server, one line a minute at most says
- * so with the likely cause: only the API server knows of it otherwise, and tells whoever creates pods. Other failures are
- * at level debug.
+ * Makes the listener for failed TLS handshakes. If a client, usually the API server, rejects the certificate,
+ * it logs the likely cause, at most once a minute. Otherwise only the API server and whoever creates pods
+ * would see it. Other failures are logged at level debug.
  */
 export function handshakeLog(
 	source: CertificateSource,

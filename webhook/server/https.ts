@@ -6,7 +6,7 @@ import type { CertificateSource } from '../../lib/tls/certificate-source.ts';
 import { serverTls } from '../../lib/tls/server-tls.ts';
 import type { ClientAuth } from './client-auth.ts';
 
-/** What differs from the limits of every server: the API server gives a call 5 s and keeps its connections. */
+/** Differences from the default limits: the API server gives a call 5 s and keeps its connections open. */
 const LIMITS: Partial<ServerLimits> = {
 	requestTimeout: 15_000,
 	keepAliveTimeout: 120_000,

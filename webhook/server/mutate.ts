@@ -12,9 +12,12 @@ import { limitWaiting, type Wait, type WaitLimits } from './pending-reviews.ts';
 
 /** What answering a review needs. */
 export interface MutateParts {
-	/** For a pod in this namespace. Asked anew for every call: what is known of the cluster changes while the process runs. */
+	/**
+	 * The settings for a pod in this namespace. Called for every review, because the state of the cluster
+	 * changes.
+	 */
 	readonly settings: (namespace: string) => InjectionSettings;
-	/** Resolves when the namespace is known, when that has been waited for long enough, or when `signal` is aborted. */
+	/** Resolves when the namespace is known, when the time limit is over, or when `signal` is aborted. */
 	readonly namespaceKnown: (namespace: string, signal: AbortSignal) => Promise<void>;
 	/** Hears of every decision once it is answered; takes no time and never fails. `address` is the caller's. */
 	readonly onDecision: (request: AdmissionRequest, decision: Decision, address: string) => void;
@@ -37,7 +40,7 @@ interface Serving extends MutateParts {
 	readonly limitAnswer: ReturnType<typeof limitAnswers>;
 }
 
-/** Makes the handler of `POST /mutate`: it decodes the body that was read, decides, and encodes the answer. */
+/** Makes the handler of `POST /mutate`: it decodes the body, decides, and encodes the response. */
 export function mutateHandler(
 	parts: MutateParts,
 ): (request: Request, response: Response) => Promise<void> | undefined {
@@ -84,8 +87,9 @@ function isUnknown(decision: Decision): boolean {
 }
 
 /**
- * Pods come right after their namespace, and news of that from the API server may be some milliseconds behind. The body alone is kept
- * meanwhile and decoded again: what it decodes to takes many times the memory.
+ * Waits for a namespace that is not known yet. Pods are created right after their namespace, and the watch
+ * may be some milliseconds late. Keeps the body only and decodes it again: the decoded review takes many
+ * times the memory.
  */
 async function decideLater(
 	parts: Serving,
@@ -119,7 +123,10 @@ function finish(parts: Serving, response: Response, decided: Result<DecidedRevie
 	parts.onDecision(review, decision, response.req.socket.remoteAddress ?? '');
 }
 
-/** Headers and body in one write, for each write is a TLS record and a system call of its own: express would make two. */
+/**
+ * Writes headers and body at once. express would write twice, and each write is a TLS record and a system
+ * call.
+ */
 function answer({ limitAnswer }: Serving, response: Response, text: string): void {
 	const length = Buffer.byteLength(text);
 	limitAnswer(response, length);

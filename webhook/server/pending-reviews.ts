@@ -19,9 +19,9 @@ export interface WaitingReview {
 }
 
 /**
- * Limits the reviews that wait at a time. Beyond the limits the one that has waited longest ends: news of a namespace is some
- * milliseconds behind its first pods, so the API server's own calls have ended by then, and a caller that invents namespaces cannot keep
- * them out.
+ * Limits the reviews that wait. Beyond the limits the one that has waited longest is ended. The watch is only
+ * some milliseconds late, so calls of the API server have ended by then, and a caller that invents namespaces
+ * cannot block them.
  */
 export function limitWaiting({ reviews, bytes }: WaitLimits): Wait {
 	/** By what ends them, in the order in which they began. */

@@ -8,8 +8,8 @@ export interface SignedLeaf {
 }
 
 /**
- * Whether a replica that shows `shown` is to show `stored` from now on. A good certificate gives way only to one that API servers trust; where there is no good one,
- * any that holds is better.
+ * Whether a replica that serves `shown` must serve `stored` from now on. A valid certificate is replaced only
+ * by one that API servers trust. Without a valid certificate, any valid one is better.
  */
 export function shouldAdopt(
 	shown: SignedLeaf | undefined,

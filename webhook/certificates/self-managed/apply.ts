@@ -21,7 +21,8 @@ export async function applyAction(
 	policy: RotationPolicy,
 	now: Date,
 ): Promise<Data> {
-	// Names that another replica asked for stay: two that are configured differently, as while a Deployment rolls, must not take turns.
+	// Names that another replica asked for stay. During a rollout two replicas may have different names; they
+	// must not replace each other's certificate again and again.
 	const all = [...new Set([...names, ...decoded.names])];
 	const leafOf = async (ca: KeyPair, caEnds = Number.POSITIVE_INFINITY): Promise<KeyPair> => {
 		const { notBefore, notAfter } = validityFrom(now, policy.leafLife);

@@ -27,7 +27,7 @@ export interface ObservedObjects {
 	readonly webhookConfiguration: ObservedWebhookConfiguration | undefined;
 }
 
-/** What came of a write: somebody else having been faster is no failure, for a watch will tell what they wrote. */
+/** The result of a write. A conflict is not a failure: the watch will deliver what the other writer wrote. */
 export type WriteResult = Result<'written' | 'conflict'>;
 
 /** The two objects in the cluster. */
@@ -122,7 +122,10 @@ export function followObjects(
 	};
 }
 
-/** @param exists whether the object was there: a 404 then says that it is gone, else that its namespace is not there */
+/**
+ * @param exists whether the object existed: then 404 means that it was deleted, else that its namespace is
+ * missing
+ */
 function writeResult(answer: Result<unknown, ApiFailure>, doing: string, exists: boolean): WriteResult {
 	if (answer.ok) return ok('written');
 	const { status, message } = answer.error;

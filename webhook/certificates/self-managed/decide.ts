@@ -28,11 +28,16 @@ export interface ObservedState {
 	readonly now: number;
 }
 
-/** What is to be done to the Secret. Each is one write, refused by the API server if somebody else was faster. */
+/**
+ * The action on the Secret. Each is one write, which the API server refuses if another replica was faster.
+ */
 export type SecretAction =
 	/** Add a CA that signs nothing yet. */
 	| 'prepare'
-	/** Have that CA sign a certificate, put both in the place of the present ones, and forget the old CA's key. */
+	/**
+	 * Sign a certificate with that CA, replace the current CA and certificate by both, and remove the old CA's
+	 * key.
+	 */
 	| 'promote'
 	/** Have the present CA sign another certificate. */
 	| 'renew'
@@ -50,14 +55,18 @@ export interface ReconcileStep {
 
 /** However quiet it is: clocks are set, and a bug in our arithmetic shall not sleep for a year. */
 const MAX_PAUSE = 600_000;
-/** A CA that the Secret does not ask for stays trusted for this many times `settle`: some replica may show its certificate still. */
+/**
+ * A CA that the Secret does not require stays trusted for this many times `settle`: a replica may still serve
+ * its certificate.
+ */
 const UNKNOWN_CA_FACTOR = 360;
 
 /**
- * Decides, from what one replica sees, what to do about Secret and webhook configuration. Every replica decides alike and alone: there is no leader, and
- * whoever writes first has done it for all.
+ * Decides the changes of the Secret and the webhook configuration, from what one replica observes. All
+ * replicas decide in the same way, without a leader; the first one to write does it for all.
  *
- * The one rule that matters: nothing is signed by a CA before every webhook of the webhook configuration trusts it, and has for `settle`.
+ * The most important rule: a CA signs nothing before every webhook of the webhook configuration has trusted
+ * it for `settle`.
  */
 export function decide(
 	view: ObservedState,
@@ -110,7 +119,10 @@ function maySign(
 	return elapsedSince(observations.trusted, ca.id, uptime) >= settle || noOtherCertificateWorks(ca, view);
 }
 
-/** True when no call can succeed now, so that none can be lost by being quick: at a first start, or after all has expired. */
+/**
+ * True when no call can succeed now, so acting early cannot break one: at the first start, or after
+ * everything expired.
+ */
 function noOtherCertificateWorks(ca: CertificateInfo, { state, trust = [], now }: ObservedState): boolean {
 	if (state.leaf !== undefined && isValid(state.leaf, now)) return false;
 	return !trust.flat().some((one) => one.id !== ca.id && isValid(one, now));

@@ -20,7 +20,7 @@ const OWN_KEYS: readonly string[] = Object.values(KEYS);
 /** The type of a Secret that is none of Kubernetes' own kinds. */
 const OPAQUE = 'Opaque';
 
-/** Decodes the Secret, or its absence. One that holds nothing and is meant for nothing particular may be taken over, whoever made it. */
+/** Decodes the Secret, or its absence. An empty Opaque Secret may be used, whoever created it. */
 export function observeSecret(object: V1Secret | undefined): ObservedSecret {
 	const raw = object?.data ?? {};
 	const entries = Object.entries(raw).filter(([name]) => OWN_KEYS.includes(name));
@@ -96,7 +96,9 @@ export function observeWebhookConfiguration({
 	};
 }
 
-/** A JSON Patch that gives every webhook of the webhook configuration as it was seen this `caBundle`, PEM text. */
+/**
+ * A JSON Patch that sets this `caBundle` (PEM text) for every webhook of the observed webhook configuration.
+ */
 export function bundlePatch(
 	{ resourceVersion, trust }: ObservedWebhookConfiguration,
 	bundle: string,

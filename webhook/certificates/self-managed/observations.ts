@@ -1,8 +1,8 @@
 import { type CertificateState, requiredCas, type Trust, trusts } from './state.ts';
 
 /**
- * Since when – in milliseconds of a clock that is never set – a replica has seen things without a break. Nobody else needs it: a replica that starts
- * anew begins to count anew, which only makes it wait longer.
+ * Since when a replica has observed something without a break, in milliseconds of the monotonic clock. Not
+ * shared: a replica that restarts counts from zero, which only makes it wait longer.
  */
 export interface Observations {
 	/** That every webhook of the webhook configuration trusts a certificate. */

@@ -33,7 +33,10 @@ export interface Reconciler {
 
 /** Milliseconds between looks until the first lists have come. */
 const FIRST_LOOKS = 100;
-/** Milliseconds after a write or a failure; others may write as well, and somebody may take back what we write again and again. */
+/**
+ * Milliseconds after a write or a failure. Other replicas write as well, and another program may revert our
+ * writes.
+ */
 const PAUSES = { written: 250, first: 500, most: 30_000 } as const;
 
 const DONE: Readonly<Record<SecretAction, string>> = {
@@ -43,7 +46,10 @@ const DONE: Readonly<Record<SecretAction, string>> = {
 	tidy: 'removed retired CAs whose certificates have expired',
 };
 
-/** Sees to Secret and webhook configuration from now on, until it is closed: looks, decides, does, and waits for a change or for the time. */
+/**
+ * Starts to reconcile the Secret and the webhook configuration until it is closed: observe, decide, write,
+ * then wait for a change or for the next deadline.
+ */
 export function startReconciler(parts: ReconcilerContext): Reconciler {
 	const reconciler = new ReconcileLoop(parts);
 	void reconciler.run();

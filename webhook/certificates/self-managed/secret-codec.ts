@@ -9,7 +9,7 @@ import type { CertificateInfo, CertificateState, RetiredCa, SigningCa } from './
 /** What the Secret holds, by key; PEM text all of it. */
 export type Data = Readonly<Record<string, string>>;
 
-/** The keys in the Secret. The first three are named as in every TLS Secret, for people and for Prometheus. */
+/** The keys of the Secret. The first three have the names of a TLS Secret, for people and for Prometheus. */
 export const KEYS = {
 	leaf: 'tls.crt',
 	leafKey: 'tls.key',
@@ -169,7 +169,10 @@ export function withLeaf(data: Data, { certPem, keyPem }: KeyPair): Data {
 	return { ...data, [KEYS.leaf]: certPem, [KEYS.leafKey]: keyPem };
 }
 
-/** The Secret with the next CA and its certificate in the place of the present ones, which it remembers without keys. */
+/**
+ * The Secret with the next CA and its certificate in place of the current ones. Retired CAs are kept without
+ * keys.
+ */
 export function withPromoted(data: Data, next: KeyPair, leaf: KeyPair, now: Date): Data {
 	const { [KEYS.next]: _, [KEYS.nextKey]: __, ...rest } = data;
 	const old = (data[KEYS.ca] ?? '').trim() === '' ? {} : retiring(data);

@@ -69,8 +69,8 @@ class SelfSource implements CertificateSource {
 }
 
 /**
- * Begins to keep the certificate. Until there is one, `current` is one that has ended already and that nobody trusts: probes need something to
- * shake hands with, so that readiness can say what is missing.
+ * Starts to manage the certificate. Until there is one, `current` is an expired certificate that nobody
+ * trusts: probes need a TLS handshake to read why the webhook is not ready.
  */
 export async function openSelfManaged(
 	client: KubernetesClient,

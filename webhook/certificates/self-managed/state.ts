@@ -19,7 +19,7 @@ export interface RetiredCa extends CertificateInfo {
 	readonly neededUntil: number;
 }
 
-/** What the Secret says. What cannot be used – broken, without its key, for other names – counts as absent. */
+/** The decoded Secret. What cannot be used (broken, without its key, for other names) counts as absent. */
 export interface CertificateState {
 	/** The CA that signed `leaf`. */
 	readonly current: SigningCa | undefined;
@@ -38,8 +38,8 @@ export function trusts(trust: Trust, id: string): boolean {
 }
 
 /**
- * What must be trusted, the newest first. Whether something has ended is for the Secret to say: replicas whose clocks differ must not quarrel
- * over it.
+ * The CAs that must be trusted, newest first. Only the Secret says whether one is over: replicas with
+ * different clocks must agree.
  */
 export function requiredCas({ next, current, retired }: CertificateState): readonly CertificateInfo[] {
 	return [next, current, ...retired].filter((one) => one !== undefined);
