@@ -1,6 +1,7 @@
 /**
- * Bundles each program into one self-contained file, the very one that its image holds:
- * `node build.ts [--out=DIRECTORY] [--arch=x64|arm64] [program…]`, into dist/ unless given. `--arch` is that of the executable.
+ * Bundles each program into one self-contained file, the same as in its image: `node build.ts
+ * [--out=DIRECTORY] [--arch=x64|arm64] [program…]`. The default directory is dist/. `--arch` is the
+ * architecture of the fetcher's executable.
  */
 import { chmodSync, existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -17,8 +18,8 @@ const REQUIRE =
 	"import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);";
 
 /**
- * Reaches built-ins through process.getBuiltinModule. An `import` of one reads every export there is, getters included: that of
- * node:http then loads the whole of undici (80 ms), that of node:fs its promises, that of node:tls the root certificates.
+ * Loads built-in modules with process.getBuiltinModule. An `import` reads every export of a module, getters
+ * included: node:http then loads undici (80 ms), node:fs its promises, and node:tls the root certificates.
  */
 const bareBuiltins: Plugin = {
 	name: 'bare-builtins',
@@ -33,9 +34,9 @@ const bareBuiltins: Plugin = {
 };
 
 /**
- * What node-vault asks for and the fetcher does not use, since it gives node-vault functions of its own in their place
- * (fetcher/vault.ts): axios and node:https send its requests, debug writes its log, tv4 and mustache serve its table of
- * commands. That one is left out as well.
+ * Modules that node-vault imports and the fetcher replaces with its own functions (fetcher/vault.ts): axios
+ * and node:https send requests, debug writes logs, tv4 and mustache serve the table of commands. The table of
+ * commands is left out as well.
  */
 const UNUSED: Readonly<Record<string, string>> = {
 	axios: 'module.exports = {};',
@@ -60,8 +61,8 @@ const leanNodeVault: Plugin = {
 };
 
 /**
- * What KubeConfig asks for to make clients of the package's own, which none of our programs does: undici's agents, and a thousand classes of API
- * objects.
+ * Modules that KubeConfig imports for the package's own clients, which our programs do not use: undici's
+ * agents, and a thousand classes of API objects.
  */
 const kubeConfigAlone: Plugin = {
 	name: 'kube-config-alone',
@@ -75,8 +76,8 @@ const kubeConfigAlone: Plugin = {
 };
 
 /**
- * Webhook, API and command use KubeConfig of @kubernetes/client-node and send requests themselves. What is loaded late is bundled whole, unused parts
- * too; so that class is bundled first, on its own.
+ * Webhook, API and command line use KubeConfig of @kubernetes/client-node and send requests themselves. A
+ * dynamic import is bundled whole, with unused parts; so that class is bundled first, on its own.
  */
 const leanKubernetes: Plugin = {
 	name: 'lean-kubernetes',

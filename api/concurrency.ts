@@ -1,4 +1,7 @@
-/** Maps with at most `limit` calls under way; gives the outcomes in order. After a rejection no further call starts. */
+/**
+ * Maps with at most `limit` calls at a time. Returns the results in order. After a rejection no further call
+ * starts.
+ */
 export async function mapAtMost<T, R>(
 	limit: number,
 	items: readonly T[],
@@ -66,7 +69,10 @@ export function createQueue(
 	};
 }
 
-/** Makes a question that is asked at most once in `interval` milliseconds, never twice at a time; calls in between share its answer. */
+/**
+ * Returns a function that calls `ask` at most once in `interval` milliseconds, never twice at a time. Other
+ * calls share its result.
+ */
 export function atMostEvery<T>(interval: number, ask: () => Promise<T>): () => Promise<T> {
 	let last: Promise<T> | undefined;
 	let next = 0;

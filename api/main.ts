@@ -99,7 +99,9 @@ function fileSettings(name: string): FileSettings {
 	return settings.value;
 }
 
-/** The keys of the operator's file. Without any way to sign in, the memory store makes a key for whoever tries it out. */
+/**
+ * The keys of the operator's file. The memory store without any authentication makes a key for development.
+ */
 function keysOf({ keysFile, oidc, cluster, store }: Settings): readonly KeyRecord[] {
 	const unusable = oidc === undefined && cluster === undefined && keysFile === undefined;
 	if (store.kind === 'memory') process.stderr.write(WARNING);

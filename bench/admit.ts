@@ -1,4 +1,7 @@
-/** What deciding costs: `admit()` on a typical pod beside parsing the same body, alternating in one process. */
+/**
+ * The cost of a decision: `admit()` on a typical pod beside parsing the same body, alternating in one
+ * process.
+ */
 import process from 'node:process';
 import { admit } from '../webhook/admission/admit.ts';
 import { decodeReview, encodeReview } from '../webhook/admission/review.ts';

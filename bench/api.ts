@@ -1,6 +1,7 @@
 /**
- * The secrets API over TLS on the loopback, as a process of its own: listing 1,000 secrets and creating secrets, on the memory store and on a
- * real OpenBao, beside the same work done at that OpenBao directly. Rounds alternate, so that a noisy machine disturbs all alike.
+ * The secrets API over TLS on the loopback, in its own process: listing 1,000 secrets and creating secrets,
+ * with the memory store and with a real OpenBao, beside the same work at that OpenBao directly. Rounds
+ * alternate, so that a noisy machine disturbs all alike.
  */
 
 import { Agent, request } from 'node:https';

@@ -1,7 +1,7 @@
 /**
- * 200 pods that start at the same moment, against one OpenBao on the same cores: fetchers, then `bao agent`s, then fetchers against a
- * Vault that limits logins. Before that, what each kind of request costs the server, and after it what that makes of a large cluster.
- * FETCHERS and SECONDS bound it.
+ * 200 pods that start at the same moment, with one OpenBao on the same cores: fetchers, then `bao agent`s,
+ * then fetchers with a Vault that limits logins. First the cost of each kind of request for the server, at
+ * the end an estimate for a large cluster. FETCHERS and SECONDS set the size.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -1,7 +1,8 @@
 /**
- * The whole life of the built fetcher as a process, beside `bao agent` with the same secrets (exit_after_auth, one template) and beside Node
- * that does nothing. Runs alternate, so that a noisy machine disturbs all alike; the ratios carry over to other machines, milliseconds don't.
- * Cold: programs are copies of their own, dropped from the page cache before each run.
+ * The built fetcher as a process, from start to end, beside `bao agent` with the same secrets
+ * (exit_after_auth, one template) and beside an idle Node. Runs alternate, so that a noisy machine disturbs
+ * all alike. The ratios are valid on other machines, the milliseconds are not. Cold: copies of the programs,
+ * removed from the page cache before each run.
  */
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ import { type Cost, canMeasure, measure, type Program } from './support/measure.
 import { percentile } from './support/stats.ts';
 import { fill, makeSurroundings, openDoor } from './support/tiers.ts';
 
-/** Every number of keys with and without delay, with the programs in the file cache and without; the dearer, the fewer rounds. */
+/** Each number of keys with and without delay, warm and cold. The more expensive a case, the fewer rounds. */
 const CASES = [
 	{ keys: 4, delayMs: 0, rounds: 15, cold: false },
 	{ keys: 4, delayMs: 25, rounds: 9, cold: false },

@@ -1,9 +1,10 @@
 /**
- * A hundred thousand bodies that nobody should send, to the built webhook over TLS, one after the other on a kept connection: bytes, damaged reviews, odd
- * envelopes, structured pods (fast-check), then some forty bodies of 3 MiB that somebody would write to do harm. Each goes to a bare Node
- * server as well, which reads it and answers a constant, so that what the machine does meanwhile disturbs both alike. Fails on
- * a 5xx, on an answer that is none or takes more than 100 ms of CPU, on a webhook that has ended, and on a live
- * heap (after a forced collection) that grows with the number of bodies. Both servers have the options of Node that the webhook's image has.
+ * A hundred thousand malformed bodies for the built webhook over TLS, one after the other on one connection:
+ * bytes, damaged reviews, odd envelopes, structured pods (fast-check), then about forty bodies of 3 MiB made
+ * to do harm. Each goes to a bare Node server as well, which reads it and answers a constant, so that noise
+ * affects both alike. Fails on a 5xx, on an invalid response, on more than 100 ms of CPU, on a webhook that
+ * has ended, and on a live heap (after a forced collection) that grows with the number of bodies. Both
+ * servers have the options of Node that the webhook's image has.
  *
  * `CASES=5000 SEED=7 node bench/fuzz.ts`
  */
@@ -24,9 +25,15 @@ const SEED = Number(process.env['SEED'] ?? 1);
 const ENVELOPE = 2000;
 /** Answers to the same 3 MiB; the median of them is shown. */
 const REPEATS = 7;
-/** Milliseconds of CPU for an answer, in the median, that count as slow. Those of the clock are shown; on a busy machine they say little. */
+/**
+ * Milliseconds of CPU in the median that count as slow. Wall time is shown only; on a busy machine it says
+ * little.
+ */
 const SLOW = 100;
-/** MiB of live heap, from the second tenth of the bodies to the last three, that count as growth: what the engine has compiled meanwhile is less. */
+/**
+ * MiB of live heap, from the second tenth of the bodies to the last three, that count as growth. The engine's
+ * compiled code needs less.
+ */
 const GROWTH = 2;
 const TENTHS = 10;
 

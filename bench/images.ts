@@ -1,4 +1,4 @@
-/** Prints the sizes of the images: what a node keeps, what it downloads, and what of that is the program's own. */
+/** Prints the sizes of the images: what a node stores, what it downloads, and the program's part of it. */
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * Whether a token is gone when a client sends its revocation and then ends, instead of waiting for the answer: how many of 100 tokens are
- * left, with Vault in memory and on raft, alone and beside busy clients. What ADR 53 decides by.
+ * Whether a token is revoked when a client sends the revocation and ends without the response: how many of
+ * 100 tokens are left, with Vault in memory and on raft, idle and beside busy clients. ADR 53 uses the
+ * result.
  */
 import { once } from 'node:events';
 import process from 'node:process';

@@ -1,6 +1,7 @@
 /**
- * Memory of the built webhook over a million reviews, no two alike: pods of ever new names, namespaces and owners, some injected, some refused, some left alone. Prints
- * a line for each tenth, and fails if the last tenths hold more memory than the early ones. ENVTIER_SOAK_REVIEWS takes another number.
+ * Memory of the built webhook over a million reviews, all different: new names, namespaces and owners, some
+ * pods injected, some refused, some skipped. Prints a line for each tenth, and fails if the last tenths hold
+ * more memory than the early ones. ENVTIER_SOAK_REVIEWS sets another number.
  */
 import process from 'node:process';
 import { call } from '../test/support/http.ts';

@@ -1,6 +1,7 @@
 /**
- * 500 pods, half of them annotated, created as fast as the API server takes them on a real node with two replicas of the webhook, of
- * which one is killed midway. No annotated pod may exist without its init container, and no other pod may be refused: it fails then.
+ * Creates 500 pods, half of them annotated, as fast as the API server takes them, on a real node with two
+ * replicas of the webhook; one is killed in between. Fails if an annotated pod exists without its init
+ * container, or another pod was refused.
  */
 import process from 'node:process';
 import type { V1PodList } from '@kubernetes/client-node';

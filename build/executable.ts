@@ -1,4 +1,7 @@
-/** Makes an executable of a bundle: Bun, the bundle and its bytecode in one file (docs/adr: the fetcher's runtime). */
+/**
+ * Makes an executable from a bundle: Bun, the bundle and its bytecode in one file (docs/adr: the fetcher's
+ * runtime).
+ */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -36,11 +39,13 @@ export async function compileExecutable(
 		const target = arch === undefined ? own : await bunFor(LINUX[arch], work);
 		const runtime = join(work, 'runtime');
 		await writeFile(runtime, withoutVariables(await readFile(target)), { mode: 0o755 });
-		// Neither .env nor bunfig.toml in the working directory decides what the executable does; tsconfig.json and package.json do not by default.
+		// Ignores .env and bunfig.toml in the working directory. tsconfig.json and package.json are ignored by
+		// default.
 		await run(own, [
 			...['build', '--compile', '--minify', '--bytecode', '--format=esm'],
 			...['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig'],
-			// The engine compiles functions to machine code four times later than usual: in a process that lives for a tenth of a second it seldom pays.
+			// The engine compiles functions to machine code four times later than usual. In a process that runs for a
+			// tenth of a second it seldom pays.
 			'--compile-jit-policy=4',
 			...[`--compile-executable-path=${runtime}`, `--outfile=${outfile}`, bundle],
 		]);
@@ -60,7 +65,10 @@ export function installedBun(): string {
 	return join(dirname(manifest), 'bin/bun');
 }
 
-/** Bun's program for another architecture, which npm does not install here: downloaded, and compared with package-lock.json. */
+/**
+ * Bun's program for another architecture, which npm does not install here. Downloaded, and compared with
+ * package-lock.json.
+ */
 async function bunFor(name: string, work: string): Promise<string> {
 	if (name === ownPackage()) return installedBun();
 	const lock = JSON.parse(await readFile(join(import.meta.dirname, '../package-lock.json'), 'utf8')) as Lock;
@@ -83,8 +91,8 @@ interface Lock {
 }
 
 /**
- * Beginnings of names of environment variables that Bun reads before it runs a program: options for itself and for its engine, programs to load first,
- * debuggers, logs of requests, certificates to trust, secrets of TLS to write down.
+ * Prefixes of environment variables that Bun reads before it runs a program: options of Bun and its engine,
+ * programs to preload, debuggers, request logs, trusted certificates, files for TLS secrets.
  */
 const VARIABLES = [
 	'BUN_',
@@ -100,8 +108,8 @@ const VARIABLES = [
 const NEVER = 0xff;
 
 /**
- * Bun with other names for those variables, so that none of them is ever set. Bun has no option to ignore them, and BUN_OPTIONS and BUN_BE_BUN
- * make an executable load another program.
+ * Renames those variables inside Bun, so that they are never set. Bun has no option to ignore them, and with
+ * BUN_OPTIONS or BUN_BE_BUN an executable loads another program.
  */
 function withoutVariables(bun: Buffer): Buffer {
 	for (const name of VARIABLES) {

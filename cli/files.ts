@@ -15,8 +15,9 @@ export async function readBytes(name: string, stdin: NodeJS.ReadStream): Promise
 }
 
 /**
- * The text of a file, or of standard input for `-`, without the byte order mark that some editors and shells put before it. The error names
- * the file and why it cannot be read. Bytes that are no UTF-8 are an error: replaced, they would make another value of a secret.
+ * The text of a file, or of standard input for `-`, without a byte order mark, which some editors and shells
+ * write. The error names the file and says why it cannot be read. Bytes that are not UTF-8 are an error:
+ * replacement characters would change a secret.
  */
 export async function readInput(name: string, stdin: NodeJS.ReadStream): Promise<Result<string>> {
 	const bytes = await readBytes(name, stdin);

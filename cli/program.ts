@@ -11,7 +11,7 @@ import { vaultCommand } from './commands/vault.ts';
 import type { Context } from './context.ts';
 import { EXIT_CODES, type ExitStatus } from './exit-codes.ts';
 
-/** The whole command line, ready to be parsed. What a command needs besides its definition is loaded when it runs. */
+/** Creates the whole command line. The code of a command is loaded when it runs. */
 export function createProgram(context: Context) {
 	const program = new Command('envtier')
 		.description('Secrets for Kubernetes pods from HashiCorp Vault or OpenBao, by two annotations.')

@@ -1,6 +1,9 @@
 import type { Terminal } from '../lib/terminal.ts';
 
-/** Columns under their names, as wide as they need to be; nothing trails. Foreign text is made fit to be shown. */
+/**
+ * Formats columns with a heading, as wide as needed, without trailing blanks. Makes foreign text safe to
+ * show.
+ */
 export function table(
 	head: readonly string[],
 	rows: readonly (readonly string[])[],

@@ -1,9 +1,9 @@
 /**
- * What the shipped webhook configuration (deploy/manifests/base/webhook-configuration.yaml) tells the API server, as far as the command has to know it.
- * A test compares the two.
+ * The parts of the shipped webhook configuration (deploy/manifests/base/webhook-configuration.yaml) that the
+ * command checks. A test compares the two.
  */
 export const WEBHOOK_CONFIGURATION = {
-	/** Name of the webhook within its configuration, by which it is found whatever the configuration is called. */
+	/** Name of the webhook within its configuration. The configuration itself may have any name. */
 	webhook: 'inject.envtier.dev',
 	/** Pods in these namespaces are never shown to the webhook. */
 	excludedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', 'envtier-system'],
@@ -28,5 +28,8 @@ export const WEBHOOK_CONFIGURATION = {
 	timeoutSeconds: 5,
 } as const;
 
-/** Name of the ValidatingAdmissionPolicy, and of its binding, that refuses what the webhook was not asked about (require-injection.yaml). */
+/**
+ * Name of the ValidatingAdmissionPolicy, and of its binding, that refuses pods for which the webhook was not
+ * called (require-injection.yaml).
+ */
 export const INJECTION_POLICY = 'envtier-require-injection';

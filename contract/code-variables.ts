@@ -11,13 +11,14 @@ interface CodeVariables {
 }
 
 /**
- * Variables by which a running program loads or starts code: whoever may write one runs code in every container that gets it.
- * The list is not complete and cannot be; it holds what programs that are common in containers document.
+ * Variables that make a running program load or start code. Whoever may write one runs code in every
+ * container that gets it. The list cannot be complete; it holds what common programs in containers document.
  *
- * A name is in it when a program acts on it that did not ask for it: a loader, an interpreter, a shell, a library, a client. A name that
- * applications use as their own is not (ADR 56): `ENV`, `HOME`, `EDITOR`, `BROWSER`, `JAVA_OPTS`, `DJANGO_SETTINGS_MODULE`, and `LD_*` or
- * `NODE_*` as families, for LaunchDarkly's programs read `LD_SDK_KEY` and `LD_ENV_…`. `BASH_FUNC_name%%`, by which bash takes functions, can be
- * no key. `DYLD_*` is read on macOS alone, and containers are Linux.
+ * A name is in the list when a program uses it without being told to: a loader, an interpreter, a shell, a
+ * library, a client. Names that applications use for themselves are not (ADR 56): `ENV`, `HOME`, `EDITOR`,
+ * `BROWSER`, `JAVA_OPTS`, `DJANGO_SETTINGS_MODULE`; nor all of `LD_*` or `NODE_*`, because LaunchDarkly's
+ * programs read `LD_SDK_KEY` and `LD_ENV_…`. `BASH_FUNC_name%%`, by which bash takes functions, cannot be a
+ * key. `DYLD_*` is read on macOS only, and containers are Linux.
  */
 export const CODE_VARIABLES: readonly CodeVariables[] = [
 	{
@@ -177,8 +178,8 @@ const EFFECTS: ReadonlyMap<string, string> = new Map(
 const NPM = /^npm_config_/i;
 
 /**
- * What a variable of this name makes programs do, if it makes them load or start code: finishes the sentence "NAME …". Undefined
- * for all others.
+ * The effect of a variable that makes programs load or start code. Completes the sentence "NAME …". Undefined
+ * for other variables.
  */
 export function codeEffectOf(name: string): string | undefined {
 	return EFFECTS.get(NPM.test(name) ? name.toLowerCase() : name);

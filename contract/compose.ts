@@ -19,7 +19,10 @@ export type Template = readonly (string | Reference)[];
 
 const GRAMMAR = `a template in which every "$" begins \${KEY}, \${KEY:encoder} or $$ (one literal "$"), with one reference at least`;
 
-/** The end of a message about the character at `index` of `text`, counted from 1 as people do. Counting takes as long as the text is: only for a message. */
+/**
+ * The end of a message about the character at `index` of `text`, counted from 1. The time is proportional to
+ * the text, so it is used for messages only.
+ */
 function at(text: string, index: number): string {
 	return `at character ${[...text.slice(0, index)].length + 1}`;
 }
@@ -45,8 +48,8 @@ function partAt(text: string, index: number): Result<{ part: string | Reference;
 const MAX_CHARACTERS = 64 * 1024;
 
 /**
- * Takes the template of a composed value. The error says what a template is and at which character this one is not; of the text
- * itself it repeats nothing.
+ * Parses the template of a composed value. The error says what a template is and where this one is wrong. It
+ * repeats nothing of the text.
  */
 export function parseTemplate(text: string): Result<Template> {
 	if (text.length > MAX_CHARACTERS) return err(`a template of at most ${MAX_CHARACTERS} characters`);
@@ -62,16 +65,22 @@ export function parseTemplate(text: string): Result<Template> {
 		from = found.value.end;
 	}
 	if (from < text.length) parts.push(text.slice(from));
-	// What is the same for everybody and needs no secret is no business of ours, and might be a secret that someone typed here.
+	// A constant needs no secret, and might be a secret that someone typed here.
 	if (!parts.some((part) => typeof part !== 'string')) return err(`${GRAMMAR}; this one has none`);
 	return ok(parts);
 }
 
-/** Bank-Vaults' webhook replaces variables whose values begin so (bank-vaults.dev, "Configuration examples"); OpenBao's name is taken likewise. */
+/**
+ * Bank-Vaults' webhook replaces variables whose values begin like this (bank-vaults.dev, "Configuration
+ * examples"); so it does for OpenBao.
+ */
 const FOREIGN_REFERENCE = /^(?:>>)?(?:vault|bao):/;
 const MARK = 'template:';
 
-/** The text of a template in a variable: with a mark before it where another tool's webhook would take the value for its own. */
+/**
+ * The text of a template for a variable. A mark comes first where another tool's webhook would replace the
+ * value.
+ */
 export function templateVariable(text: string): string {
 	return FOREIGN_REFERENCE.test(text) || text.startsWith(MARK) ? MARK + text : text;
 }
@@ -81,7 +90,10 @@ export function parseTemplateVariable(value: string): Result<Template> {
 	return parseTemplate(value.startsWith(MARK) ? value.slice(MARK.length) : value);
 }
 
-/** Whether a text holds what Bank-Vaults' webhook replaces in the middle of a value ("Inline mutation" in its documentation). */
+/**
+ * Whether a text contains what Bank-Vaults' webhook replaces inside a value ("Inline mutation" in its
+ * documentation).
+ */
 export function holdsForeignReference(text: string): boolean {
 	return /\$\{(?:>>)?(?:vault|bao):/.test(text);
 }
@@ -94,8 +106,9 @@ export function referencesOf(template: Template): readonly string[] {
 }
 
 /**
- * Puts composed keys into an order in which each comes after those that it refers to. A template that refers to its own key means
- * the secret of that name, which it replaces. The error is a circle: keys each of which needs the next, the first one again at the end.
+ * Sorts composed keys so that each comes after those that it refers to. A template that refers to its own key
+ * means the secret with that name, which it replaces. The error is a cycle: each key needs the next one, and
+ * the first is repeated at the end.
  */
 export function composeOrder(
 	templates: ReadonlyMap<string, Template>,

@@ -4,8 +4,8 @@ import { oneOf } from './values.ts';
 export const EMPTY_POLICIES = ['refuse', 'skip', 'keep'] as const;
 
 /**
- * What becomes of a secret whose value is the empty text: `refuse` fails the pod, `skip` treats the key as missing in that
- * tier, `keep` hands it over.
+ * What happens to a secret with an empty value. `refuse` fails the pod, `skip` treats the key as missing in
+ * that tier, `keep` delivers it.
  */
 export type EmptyPolicy = (typeof EMPTY_POLICIES)[number];
 

@@ -20,8 +20,8 @@ export const ENVIRONMENT_FORMATS: readonly Format[] = ['shell', 'dotenv'];
 const RULE = `a comma-separated list of ${FORMATS.map((format) => `"${format}"`).join(', ')}, or "none"`;
 
 /**
- * Written beside the formats for keys that the kubelet hands over as native environment variables (`fileKeyRef`, KEP-3721).
- * Its syntax is the kubelet's own, not a shell's.
+ * The file for keys that the kubelet delivers as native environment variables (`fileKeyRef`, KEP-3721). Its
+ * syntax is the kubelet's own, not a shell's.
  */
 export const NATIVE_ENV_PATH = 'native.env';
 

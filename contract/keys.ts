@@ -11,7 +11,10 @@ export function isKey(text: string): boolean {
 	return KEY.test(text);
 }
 
-/** Takes a comma-separated list of keys (`A, B`), blanks around each ignored; empty or repeated items are errors. */
+/**
+ * Parses a comma-separated list of keys (`A, B`). Ignores blanks around each. Empty or repeated items are
+ * errors.
+ */
 export function parseKeys(text: string): Result<readonly string[]> {
 	const keys = text.split(',').map((part) => part.trim());
 	if (keys.some((key) => !isKey(key))) return err(`a comma-separated list of keys, each ${KEY_RULE}`);

@@ -1,9 +1,12 @@
 import { err, ok, type Result } from './result.ts';
 
-/** Every annotation and label of Envtier starts with this prefix (a DNS name, as Kubernetes asks of prefixes). */
+/** The prefix of every annotation and label of Envtier. A DNS name, as Kubernetes requires. */
 export const ANNOTATION_PREFIX = 'envtier.dev/';
 
-/** Whether an annotation is meant for us: Kubernetes allows capitals in its prefix, where we refuse them rather than overlook the annotation. */
+/**
+ * Whether an annotation has our prefix. Kubernetes allows capital letters in it; we refuse them later instead
+ * of ignoring the annotation.
+ */
 export function isUnderPrefix(annotation: string): boolean {
 	return annotation.slice(0, ANNOTATION_PREFIX.length).toLowerCase() === ANNOTATION_PREFIX;
 }

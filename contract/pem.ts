@@ -12,8 +12,9 @@ const ENCODED = 'LS0tLS1CRUdJTi';
 const LINE = /.{1,64}/g;
 
 /**
- * Whether this is one DER value with the length that it states (X.690, 8.1.3), a SEQUENCE as every certificate is. It does not load
- * Node's certificate parser, which would cost the fetcher as much as a request on every start.
+ * Whether this is one DER value with the length that it states (X.690, 8.1.3), and a SEQUENCE as every
+ * certificate is. Does not load Node's certificate parser, which would cost the fetcher as much as a request
+ * at every start.
  */
 function isSequence(der: Buffer): boolean {
 	const [tag, short = 0] = der;
@@ -35,9 +36,9 @@ function notPem(text: string): string {
 }
 
 /**
- * The certificates of a PEM text, one PEM block each. Text around the blocks is left out. It accepts what people make of bundles: blocks
- * joined without a line break (`cat a.pem b.pem`), line breaks turned into spaces or removed, CRLF, a byte order mark. The error finishes the sentence
- * "NAME must be …" and repeats nothing of the text.
+ * The certificates of a PEM text, one PEM block each, without the text around them. Accepts common damage:
+ * blocks joined without a line break (`cat a.pem b.pem`), line breaks removed or turned into spaces, CRLF, a
+ * byte order mark. The error completes the sentence "NAME must be …" and repeats nothing of the text.
  */
 export const parseCertificates: Parse<readonly string[]> = (text) => {
 	if (text.includes('PRIVATE KEY-----'))
@@ -65,7 +66,10 @@ function formatBodies(bodies: readonly string[]): Result<readonly string[]> {
 	return ok(bodies.map((body) => `${BEGIN}\n${body.match(LINE)?.join('\n')}\n${END}\n`));
 }
 
-/** Takes PEM text of one or more certificates, as `parseCertificates` does; gives it in the form that every reader of PEM understands. */
+/**
+ * Parses one or more PEM certificates as `parseCertificates` does. Returns them in a form that every PEM
+ * reader accepts.
+ */
 export const parseCaBundle: Parse<string> = (text) => {
 	const certificates = parseCertificates(text);
 	return certificates.ok ? ok(certificates.value.join('')) : certificates;

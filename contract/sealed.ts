@@ -1,6 +1,9 @@
 import { err, ok, type Result } from './result.ts';
 
-/** Where a sealed value opens: one deployment of one namespace, a whole namespace, or every pod that the transit mount serves. */
+/**
+ * The pods that can decrypt a sealed value: of one deployment in one namespace, of a namespace, or all pods
+ * that the transit mount serves.
+ */
 export const SEAL_SCOPES = ['deployment', 'namespace', 'cluster'] as const;
 
 /** One of them. */
@@ -25,7 +28,10 @@ const FORM = /^(?:(deployment|namespace|cluster):)?(vault:v[1-9][0-9]{0,8}:[A-Za
 const RULE =
 	'what "envtier seal" prints: vault:v1: and base64, with "namespace:" or "cluster:" before it where it is not for one deployment alone';
 
-/** Takes a sealed value: a ciphertext of Vault's transit engine, with its scope before it unless that is the deployment. */
+/**
+ * Parses a sealed value: a ciphertext of Vault's transit engine, with its scope before it unless that is
+ * `deployment`.
+ */
 export function parseSealed(text: string): Result<Sealed> {
 	const [, scope, ciphertext] = FORM.exec(text) ?? [];
 	if (ciphertext === undefined) return err(RULE);
@@ -38,16 +44,16 @@ export function sealedText({ scope, ciphertext }: Sealed): string {
 }
 
 /**
- * The text of a sealed value in a variable, always with its scope. Bank-Vaults' webhook takes variables whose values begin with `vault:` for its own
- * and replaces them (bank-vaults.dev, "Configuration examples").
+ * The text of a sealed value for a variable, always with its scope. Bank-Vaults' webhook replaces values that
+ * begin with `vault:` (bank-vaults.dev, "Configuration examples").
  */
 export function sealedVariable({ scope, ciphertext }: Sealed): string {
 	return `${scope}:${ciphertext}`;
 }
 
 /**
- * The name of the transit key that seals for a scope. Policies are about this name, so it is what keeps a pod from opening what is not meant
- * for it (ADR 49). No name holds an underscore, so none of these can be taken for another.
+ * The name of the transit key for a scope. Policies grant by this name, so it decides which pods can decrypt
+ * (ADR 49). The parts contain no underscore, so the names are unambiguous.
  */
 export function sealKey(scope: SealScope, { namespace, deployment }: SealOwner): string {
 	switch (scope) {
@@ -62,7 +68,10 @@ export function sealKey(scope: SealScope, { namespace, deployment }: SealOwner):
 	}
 }
 
-/** The text from which, in base64, Vault derives the key that is used: what was sealed for one place opens in no other. */
+/**
+ * The context (in base64) from which Vault derives the key. A value that was sealed for one scope does not
+ * open in another.
+ */
 export function sealContext(scope: SealScope, { namespace, deployment }: SealOwner): string {
 	switch (scope) {
 		case 'deployment':

@@ -19,7 +19,7 @@ export interface Selection {
 
 const ALL = '*';
 
-/** Splits `NAME=SOURCE, SOURCE, …`; an item with more than one "=" comes out with a source that no key can be. */
+/** Splits `NAME=SOURCE, SOURCE, …`. An item with more than one "=" gets a source that no key can be. */
 function pairs(text: string): readonly NamedKey[] {
 	return text.split(',').map((part) => {
 		// Most are so, and there may be thousands: to split these as well takes longer than all else with them.
@@ -52,7 +52,7 @@ export function parsePrefixes(text: string): Result<Selection['prefixes']> {
 	return ok(prefixes);
 }
 
-/** The text of a list in one way of several: sorted, without blanks. What it says can be compared, and read again. */
+/** The normalized text of a list: sorted, without blanks. It can be compared and parsed. */
 export function listText(list: Selection['keys']): string {
 	if (list === 'all') return ALL;
 	return list

@@ -24,8 +24,9 @@ export function parseTiers(text: string): Result<readonly Tier[]> {
 }
 
 /**
- * The folder of a tier's secrets inside the KV mount, without slashes at its ends, or undefined when
- * `tierNames` lacks a name that the tier needs. Below it lies one secret a key, its value in the field `value`.
+ * The folder of a tier's secrets inside the KV mount, without leading and trailing slashes. Undefined when
+ * `tierNames` lacks a name that the tier needs. The folder has one secret for each key, with the value in the
+ * field `value`.
  */
 export function tierPath(tier: Tier, tierNames: TierNames): string | undefined {
 	const { org, deployment, service } = tierNames;

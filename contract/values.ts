@@ -34,18 +34,25 @@ export const duration =
 
 const SEGMENTS = /^[A-Za-z0-9_][-A-Za-z0-9_.]*(?:\/[A-Za-z0-9_][-A-Za-z0-9_.]*)*\/?$/;
 
-/** Takes a mount or a Vault namespace: path segments that need no escaping and cannot climb. Gives it without a last "/". */
+/**
+ * Parses a mount or a Vault namespace: path segments without escapes and without "..". Returns it without a
+ * trailing "/".
+ */
 export const parseVaultPath: Parse<string> = (text) =>
 	SEGMENTS.test(text)
 		? ok(text.replace(/\/$/, ''))
 		: err('a path of letters, digits, "-", "_" and ".", its segments parted by "/"');
 
-/** One path segment of an address: no percent-escape, no dots alone, nothing that a server could read in another way. */
+/**
+ * One path segment of an address: no percent-escape, not only dots, nothing that a server could read in
+ * another way.
+ */
 const PREFIX = /^(?!.*\/v1\/?$)(?:\/(?!\.{1,2}(?:\/|$))[-A-Za-z0-9_.~]+)*\/?$/;
 
 /**
- * Takes an http or https address, with a path where a proxy serves Vault below one (`https://host/vault`). Gives it without a last
- * "/". A path that ends in /v1 is refused: that begins every request, and people paste it with the address.
+ * Parses an http or https address, with a path where a proxy serves Vault below one (`https://host/vault`).
+ * Returns it without a trailing "/". A path that ends in /v1 is refused: every request begins with it, and
+ * people paste it with the address.
  */
 export const parseVaultAddress: Parse<string> = (text) => {
 	const rule = err(

@@ -13,8 +13,8 @@ const fetcher = ['fetcher'] as const;
 const both = ['webhook', 'fetcher'] as const;
 
 /**
- * Every setting of both processes, one name for one fact: images, manifests, tests and people use the same ones.
- * Those read by both are set on the webhook, which hands them to the fetcher on the init container.
+ * All settings of webhook and fetcher. Images, manifests, tests and people use the same names. Those read by
+ * both are set on the webhook, which passes them to the fetcher on the init container.
  */
 export const VARIABLES = {
 	ENVTIER_LISTEN: { readBy: webhook, meaning: 'address and port to serve on', default: '0.0.0.0:8443' },

@@ -1,6 +1,6 @@
 /**
- * How an operator corrects a setting. A pod that exists keeps the old value in its init container. The manifests put a hash
- * after the ConfigMap's name.
+ * How an operator corrects a setting. An existing pod keeps the old value in its init container. The
+ * manifests put a hash after the ConfigMap's name.
  */
 export function correctSetting(variable: string, to = ''): string {
 	const value = to === '' ? '' : `, to "${to}"`;

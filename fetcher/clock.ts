@@ -1,8 +1,8 @@
 import process from 'node:process';
 
 /**
- * Milliseconds since this process began, by a clock that nobody sets. `performance.now()` says the same, but loads a dozen of Node's modules
- * the first time that somebody asks.
+ * Milliseconds since this process started, by a monotonic clock. `performance.now()` returns the same, but
+ * loads a dozen of Node's modules at its first call.
  */
 export function now(): number {
 	return process.uptime() * 1_000;
@@ -14,14 +14,14 @@ export function pause(ms: number): Promise<void> {
 }
 
 /**
- * Does `work` after so many milliseconds unless told not to. What has come by then is dealt with first, so that an answer does not count as
- * late because this process was busy when it came.
+ * Runs `work` after some milliseconds unless cancelled. What has arrived by then is handled first, so that a
+ * response does not count as late because this process was busy.
  *
- * @returns takes it back
+ * @returns a function that cancels it
  */
 export function after(ms: number, work: () => void): () => void {
 	let due: NodeJS.Immediate | undefined;
-	// Of one turn of the event loop timers are the beginning, what has come in is the middle, and immediates are the end.
+	// In one turn of the event loop timers come first, then input, then immediates.
 	const timer = setTimeout(() => {
 		due = setImmediate(work);
 	}, ms);

@@ -4,7 +4,10 @@ import type { SelectedSecret } from './select.ts';
 import type { Settings } from './settings.ts';
 import { originText } from './tiers.ts';
 
-/** A sentence for each secret that would become a variable by which programs run code, although the pod does not allow it. */
+/**
+ * A sentence for each secret that would become a variable that makes programs run code, unless the pod allows
+ * it.
+ */
 export function codeVariables(
 	secrets: readonly SelectedSecret[],
 	{ formats, allow }: Pick<Settings, 'formats' | 'allow'>,

@@ -32,9 +32,9 @@ export function missingReferences(
 }
 
 /**
- * Composes values from secrets and from one another; a composed value replaces a secret of the same key. Nothing is evaluated:
- * a value goes where its reference stands, and is not looked at for references again. Every reference has a value
- * (`missingReferences`).
+ * Composes values from secrets and from one another. A composed value replaces a secret with the same key.
+ * Nothing is evaluated: a value replaces its reference, and is not searched for references again. Every
+ * reference has a value (`missingReferences`).
  *
  * @returns all secrets, sorted by key in byte order
  */

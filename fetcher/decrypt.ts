@@ -50,8 +50,8 @@ function meaningOf(said: string, whose: string): string {
 }
 
 /**
- * Decrypts the sealed values of a pod with its own token: one request for each scope, in parallel. The failure names every
- * value that is wrong.
+ * Decrypts the sealed values of a pod with its own token: one request for each scope, in parallel. The
+ * failure names every value that is wrong.
  */
 export async function decryptSealed(
 	sealed: ReadonlyMap<string, Sealed>,

@@ -8,8 +8,8 @@ import type { ReadContext } from './tiers.ts';
 import type { Vault } from './vault.ts';
 
 /**
- * Looks for the reason why tiers are empty: all of them because the mount is another than the settings say; one of them because its keys
- * are the fields of one secret (see `explainFields`). What Vault does not tell is not taken for a reason.
+ * Finds the reason why tiers are empty. All of them: the mount differs from the settings. One of them: its
+ * keys are the fields of one secret (see `explainFields`). Finds no reason if Vault does not answer.
  *
  * @param all whether no tier has a secret
  * @throws Failure with the reason

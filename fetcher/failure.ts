@@ -13,8 +13,8 @@ export interface FailureOptions {
 }
 
 /**
- * Why the fetch failed. Its message is printed in the log and the termination message, so it never contains a value, a
- * token or a JWT. For the same reason it has no `cause`.
+ * Why the fetch failed. Its message is printed in the log and the termination message, so it never contains a
+ * value, a token or a JWT. For the same reason it has no `cause`.
  */
 export class Failure extends Error {
 	readonly reason: ExitReason;

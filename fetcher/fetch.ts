@@ -105,7 +105,10 @@ function render(settings: Settings, all: readonly Secret[]): readonly VolumeFile
 	return volumeFiles;
 }
 
-/** With its usual stack of 8 MiB Linux gives a program a quarter of that for arguments and environment (execve(2)). */
+/**
+ * With its default stack of 8 MiB Linux gives a program a quarter of that for arguments and environment
+ * (execve(2)).
+ */
 const USUAL_ENVIRONMENT = 2 * 1024 * 1024;
 
 function warnOfShells({ formats }: Settings, secrets: readonly Secret[], log: Log): void {

@@ -17,7 +17,9 @@ export function readPath({ mount, version }: Kv, folder: string, key: string): s
 	return version === 2 ? `${mount}/data/${folder}/${key}` : `${mount}/${folder}/${key}`;
 }
 
-/** The line of a Vault policy that lets a folder be listed. Vault compares list paths with a "/" at the end. */
+/**
+ * The rule of a Vault policy that grants listing a folder. Vault compares list paths with a "/" at the end.
+ */
 export function listRule(kv: Kv, folder: string): string {
 	return `path "${listPath(kv, folder)}/" { capabilities = ["list"] }`;
 }
@@ -39,7 +41,7 @@ export function folderOf(tier: Tier, tierNames: TierNames): string {
 	return folder;
 }
 
-/** The fields in the data of an answer. KV v2 puts them a level deeper, and null in their place when the version is deleted. */
+/** The fields in the data of a response. KV v2 has them one level deeper, and null for a deleted version. */
 export function fieldsOf({ version }: Kv, data: Json): Json | undefined {
 	return version === 2 ? object(data['data']) : data;
 }

@@ -27,8 +27,8 @@ function writeLine(line: string): void {
 	try {
 		writeSync(STDOUT, line);
 	} catch {
-		// Nobody reads (EPIPE), or not fast enough (EAGAIN): a log that can't be written is no reason to hold a pod back,
-		// and there is nowhere else to say so.
+		// Nobody reads the log (EPIPE), or not fast enough (EAGAIN). That must not stop a pod, and there is no
+		// other place to report it.
 	}
 }
 

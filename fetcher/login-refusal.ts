@@ -38,7 +38,10 @@ const wrongAudience = (login: RefusedLogin): Explanation => ({
 	cure: 'make the role’s audience and the webhook’s ENVTIER_TOKEN_AUDIENCE agree',
 });
 
-/** Vault before 1.9 compares issuers in the kubernetes method unless told not to; a jwt mount always does once it has one. */
+/**
+ * Vault before 1.9 compares issuers in the kubernetes method by default. A jwt mount compares them once it
+ * has one.
+ */
 function wrongIssuer({ mount, claims: { issuer } }: RefusedLogin): Explanation {
 	const token =
 		issuer === undefined ? 'the pod’s token names no issuer' : `the pod’s token has ${quoted(issuer)}`;
@@ -55,7 +58,10 @@ const expired = ({ claims: { expires } }: RefusedLogin): Explanation => ({
 	cure: 'create the pod again, which gives it a new token; if that fails too, compare the clocks of nodes and Vault',
 });
 
-/** What the kubernetes and jwt auth methods of Vault and OpenBao say, and what it means. The first match counts. */
+/**
+ * Errors of the kubernetes and jwt auth methods of Vault and OpenBao, and their meaning. The first match
+ * counts.
+ */
 const CAUSES: readonly Cause[] = [
 	[WRONG_ISSUER, wrongIssuer],
 	[/invalid role name/i, (login) => noRole(login, 'kubernetes')],

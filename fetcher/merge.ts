@@ -23,8 +23,8 @@ export interface ReadPlan {
 }
 
 /**
- * Merges the names of tiers, which come in merge order: a later tier overrides an earlier one, key by key. Folders (names
- * ending in "/") are none of ours.
+ * Merges the names of tiers. They come in merge order: a later tier overrides an earlier one, key by key.
+ * Ignores folders (names that end in "/").
  */
 export function mergeNames(listings: readonly Listing[]): ReadPlan {
 	const tiersOf = new Map<string, Tier[]>();
@@ -42,7 +42,9 @@ export function mergeNames(listings: readonly Listing[]): ReadPlan {
 	return { keys, unusable };
 }
 
-/** Keys are ASCII, where the order of UTF-16 units is that of bytes; `localeCompare` would depend on the machine. */
+/**
+ * Keys are ASCII, so the order of UTF-16 units is the order of bytes. `localeCompare` depends on the machine.
+ */
 function byteOrder(a: string, b: string): number {
 	return a < b ? -1 : a > b ? 1 : 0;
 }

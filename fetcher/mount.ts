@@ -9,7 +9,7 @@ export interface MountMistake {
 	readonly cure: string;
 }
 
-/** The path that tells what is mounted; it answers every token that a policy gives some right below the mount. */
+/** The path that describes a mount. It answers every token with some right below the mount. */
 export const mountPath = ({ mount }: Pick<Kv, 'mount'>): string => `sys/internal/ui/mounts/${mount}`;
 
 /**

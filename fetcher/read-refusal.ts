@@ -21,8 +21,8 @@ export interface RefusedRead {
 }
 
 /**
- * Says why Vault refused to list or read. Vault gives the same 403 for a policy that is missing and for a token that is gone or used up;
- * whether the token is still there, it can be asked.
+ * Explains why Vault refused to list or read. Vault returns the same 403 for a missing policy and for a token
+ * that has expired or is used up. A second request tells them apart.
  */
 export async function explainReadRefusal(login: LoginContext, refused: RefusedRead): Promise<Failure> {
 	const { vault, authMount, role, namespace } = login;

@@ -32,12 +32,15 @@ const RETRYABLE: Readonly<Record<number, RetryableStatus>> = {
 	473: ['is a standby', 'standby'],
 };
 
-/** Vault responds 400 while it upgrades a KV mount to version 2: seconds, or minutes with many secrets (KV v2 docs). */
+/**
+ * Vault responds 400 while it upgrades a KV mount to version 2: seconds, or minutes with many secrets (KV v2
+ * docs).
+ */
 const UPGRADING = /upgrading from non-versioned to versioned/i;
 
 /**
- * The error of the kubernetes and jwt methods for a token of another issuer: `claim "iss" is invalid` (status 500, up to
- * Vault 1.8), `invalid issuer (iss) claim` (status 500, 400 or 403, since then).
+ * The error of the kubernetes and jwt methods for a token of another issuer: `claim "iss" is invalid` (status
+ * 500, up to Vault 1.8), `invalid issuer (iss) claim` (status 500, 400 or 403, since then).
  */
 export const WRONG_ISSUER = /claim "iss" is invalid|issuer \(iss\) claim/i;
 
@@ -66,7 +69,8 @@ function redirect(response: HttpResponse, at: string, path: string): Failure {
 	const target = URL.canParse(location) ? new URL(location) : undefined;
 	const to = target === undefined ? '' : ` to ${printable(target.origin)}`;
 	const never = 'Envtier follows none, so that its token goes nowhere else';
-	// A standby that does not reach the active node. During an election it names the previous active node for seconds.
+	// A standby that does not reach the active node. During an election it names the previous active node for
+	// seconds.
 	if (status === 307 && target?.pathname === path)
 		return new Failure(
 			'unreachable',
@@ -83,7 +87,9 @@ function redirect(response: HttpResponse, at: string, path: string): Failure {
 	});
 }
 
-/** Message and cure for a status of 500 or more. They name the path, because one key alone may be the cause. */
+/**
+ * Message and cure for a status of 500 or more. They name the path, because one key alone may be the cause.
+ */
 function serverError(
 	response: HttpResponse,
 	at: string,
@@ -132,7 +138,8 @@ function isRetryable(response: HttpResponse): boolean {
 }
 
 /**
- * Reads a response. Tells a response of Vault from one of something else, and a retryable one from a final one.
+ * Reads a response. Tells a response of Vault from one of something else, and a retryable one from a final
+ * one.
  *
  * @param path of the request, which begins with "/v1/"
  * @throws Failure for a retryable response and for one that is not Vault's
@@ -171,8 +178,8 @@ function warningsOf(body: Json): readonly string[] {
 }
 
 /**
- * True when a 404 means that the path has no secret, and not that the mount, the namespace or the KV version is wrong.
- * Vault then sends an empty list of errors, or KV v2's metadata of a deleted or destroyed version.
+ * True when a 404 means that the path has no secret, and not that the mount, the namespace or the KV version
+ * is wrong. Vault then sends an empty list of errors, or KV v2's metadata of a deleted or destroyed version.
  */
 export function isNotFound({ status, body }: VaultResponse): boolean {
 	if (status !== 404) return false;

@@ -6,7 +6,10 @@ import type { Log } from './log.ts';
 
 const INITIAL_WAIT = 100;
 const MAX_WAIT = 5_000;
-/** Maximum for an attempt, in ms. The first one may take a third of the deadline, so that there is time for another. */
+/**
+ * Maximum for an attempt, in ms. The first one may take a third of the deadline, so that there is time for
+ * another.
+ */
 const MAX_ATTEMPT = 20_000;
 const MIN_ATTEMPT = 500;
 /** With less time than this, in ms, no response arrives before the deadline. */
@@ -27,12 +30,14 @@ export interface RetryOptions {
 /** One attempt. It settles within `timeout` milliseconds. */
 export type Try<T> = (timeout: number) => Promise<T>;
 
-/** Runs an attempt until it succeeds, fails with an error that is not retryable, or the deadline has passed. */
+/**
+ * Runs an attempt until it succeeds, fails with an error that is not retryable, or the deadline has passed.
+ */
 export type Retry = <T>(attempt: Try<T>, deadline: Deadline) => Promise<T>;
 
 /**
- * Timeout of an attempt in ms, after `slow` attempts that timed out. It doubles each time, so that clients of an overloaded
- * server do not repeat requests that it cannot finish.
+ * Timeout of an attempt in ms, after `slow` attempts that timed out. It doubles each time, so that clients of
+ * an overloaded server do not repeat requests that it cannot finish.
  */
 function attemptSpan({ span }: Deadline, slow: number): number {
 	return Math.min(MAX_ATTEMPT, Math.max(MIN_ATTEMPT, span / 3)) * 2 ** slow;
@@ -44,8 +49,8 @@ export function attemptTimeout(deadline: Deadline, slow = 0): number {
 }
 
 /**
- * Delay in ms after attempt number `failed`: random between 0 and a bound that doubles ("full jitter"), so that pods that
- * failed together do not retry together.
+ * Delay in ms after attempt number `failed`: random between 0 and a bound that doubles ("full jitter"), so
+ * that pods that failed together do not retry together.
  */
 export function backoff(failed: number, random: () => number): number {
 	return random() * Math.min(MAX_WAIT, INITIAL_WAIT * 2 ** (failed - 1));

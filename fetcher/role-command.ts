@@ -25,8 +25,8 @@ export interface LoginRole {
 const PLAIN = /^[-A-Za-z0-9:/._@]+$/;
 
 /**
- * The command that makes the role, in which only what differs from the defaults of deploy/vault/setup.sh is said. What the
- * token does not tell stands in capitals.
+ * The command that creates the role. It has only the options that differ from the defaults of
+ * deploy/vault/setup.sh. What the token does not tell is a word in capitals.
  */
 export function roleCommand(
 	{ role, mount, type, namespace, claims }: LoginRole,

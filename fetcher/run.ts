@@ -44,7 +44,10 @@ function keysByOrigin(secrets: readonly Secret[]): Readonly<Record<string, reado
 	return Object.fromEntries([...groups].map(([origin, group]) => [origin, group.map(({ key }) => key)]));
 }
 
-/** Runs the fetcher once, from the token file to the files. Rejects with a `Failure` unless everything was written. */
+/**
+ * Runs the fetcher once, from the token file to the files. Rejects with a `Failure` unless everything was
+ * written.
+ */
 export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 	const deadline = deadlineAfter(settings.deadline);
 	const { address, ca, namespace, tlsName, proxy } = settings.vault;

@@ -16,7 +16,7 @@ interface SelectResult {
 	readonly clashes: readonly string[];
 }
 
-/** Takes from all secrets those that a selection means, as far as they are there; without one, all of them. */
+/** Returns the secrets of a selection, as far as they exist. Without a selection: all. */
 export function select(all: readonly Secret[], selection: Selection | undefined): SelectResult {
 	if (selection === undefined || selection.keys === 'all') return { secrets: all, clashes: [] };
 	const byKey = new Map(all.map((secret) => [secret.key, secret]));

@@ -86,7 +86,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const text: Parse<string> = (value) => ok(value);
 
-/** Path of the termination message. It is read separately because it is needed when other settings are wrong. */
+/**
+ * Path of the termination message. It is read separately because it is needed when other settings are wrong.
+ */
 export function terminationLog(env: Environment): string {
 	return env['ENVTIER_TERMINATION_LOG'] || VARIABLES.ENVTIER_TERMINATION_LOG.default;
 }
@@ -101,8 +103,8 @@ function chooseTiers(named: readonly Tier[] | undefined, tierNames: TierNames): 
 }
 
 /**
- * Reads the fetcher's settings out of an environment, all of them before complaining. Each error names its variable and what
- * is accepted, never the value: people paste secrets into wrong places. An empty variable counts as unset.
+ * Reads the fetcher's settings from an environment. The error lists every wrong variable and what is
+ * accepted, never the value: people paste secrets into wrong fields. An empty variable counts as unset.
  */
 export function readSettings(env: Environment): Result<Settings, readonly string[]> {
 	const problems: string[] = [];
@@ -141,7 +143,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		}
 		return members;
 	};
-	/** What stands behind the names of the variables of each volume: nothing for the first, `_2` for the second. */
+	/** The suffixes of the variables of each volume: empty for the first, `_2` for the second. */
 	const numbered = (): readonly string[] => {
 		const suffixes = [''];
 		while (env[`ENVTIER_OUT_${suffixes.length + 1}`]) suffixes.push(`_${suffixes.length + 1}`);

@@ -18,8 +18,8 @@ const MESSAGE_LIMIT = 4096;
 const STACK_FRAME = /^\s+at .*(?:\.[mc]?[jt]s|node:[\w/]+):\d+(?::\d+)?\)?$/;
 
 /**
- * Converts anything thrown to a termination. Of anything but a `Failure` it keeps the class, the code and the stack frames
- * only, because the message could quote a secret.
+ * Converts anything thrown to a termination. Of anything but a `Failure` it keeps the class, the code and the
+ * stack frames only, because the message could quote a secret.
  */
 export function terminationOf(thrown: unknown): Termination {
 	if (thrown instanceof Failure) {
@@ -55,8 +55,8 @@ function cutToBytes(text: string, limit: number): Buffer {
 }
 
 /**
- * Writes the termination message that `kubectl describe pod` shows. Returns false if the kubelet has not created the file or
- * it cannot be written.
+ * Writes the termination message that `kubectl describe pod` shows. Returns false if the kubelet has not
+ * created the file or it cannot be written.
  */
 export function writeTerminationMessage(path: string, message: string): boolean {
 	let file: number;

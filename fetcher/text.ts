@@ -7,8 +7,8 @@ const escaped = (character: string): string =>
 	`\\u{${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}}`;
 
 /**
- * Makes text that someone else wrote fit for one line of a message: anything but printable ASCII is escaped, whatever looks
- * like a token is taken out, and what is longer than `max` characters is cut.
+ * Makes foreign text safe for one line of a message. Escapes anything but printable ASCII, removes what looks
+ * like a token, and cuts text longer than `max` characters.
  */
 export function printable(text: string, max = SHOWN): string {
 	const clean = text.replace(SECRETS, '(redacted)').replace(/\s+/g, ' ').trim();

@@ -26,8 +26,8 @@ export function emptyTiers(listings: readonly Listing[]): readonly Tier[] {
 }
 
 /**
- * The sentence about a deployment that has nothing at all, neither for itself nor for the service: its name is probably wrong. Undefined
- * where one of the two tiers has secrets, or where neither was listed.
+ * A sentence for a deployment without any secret, neither its own nor the service's: its name is probably
+ * wrong. Undefined if one of the two tiers has secrets, or neither was listed.
  *
  * @param listed all tiers that were listed
  */

@@ -107,8 +107,8 @@ async function readOne(context: ReadContext, { key, tiers }: KeyTiers): Promise<
 }
 
 /**
- * Reads keys in parallel, each from the first of its tiers that still has it. Omits a key that no tier has any more. The
- * failure names every key that is wrong.
+ * Reads keys in parallel, each from the first of its tiers that still has it. Omits a key that no tier has
+ * any more. The failure names every key that is wrong.
  */
 export async function readSecrets(
 	context: ReadContext,
@@ -131,7 +131,7 @@ export async function readSecrets(
 	return outcomes.flatMap((one) => (one.kind === 'secret' ? [one.secret] : []));
 }
 
-/** Like `Promise.all` over a map, with a bound, and with nothing new begun once one has failed. Keeps the order. */
+/** Like `Promise.all` over a map, with a limit. Starts nothing new after a failure. Keeps the order. */
 async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
 	const results: R[] = [];
 	const queue = items.entries();

@@ -2,7 +2,7 @@ import { object } from './json.ts';
 import { enumerate, quoted } from './text.ts';
 
 /**
- * Who a service-account token says it is. None of this is secret (the signature is), and none of it is verified: it is for
+ * The claims of a service-account token. They are not secret (the signature is) and not verified: for
  * messages only.
  */
 export interface TokenClaims {

@@ -14,8 +14,8 @@ export const EMPTY_CURE =
 	'give it a value, or say in envtier.dev/empty what becomes of empty ones: "skip" or "keep"';
 
 /**
- * Why the fields of a secret have no value that can be handed over, or undefined when they have. Other fields are named, never their
- * values. Without `cure` the secret is to be stored again.
+ * Why the fields of a secret hold no value that can be delivered; undefined if they do. Names other fields,
+ * never their values. Without `cure` the secret must be stored again.
  */
 export function whyUnusable(
 	fields: Json,

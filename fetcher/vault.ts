@@ -49,7 +49,8 @@ export interface Vault {
 	/** The `data` of a response: the fields of a KV v1 secret; the fields and metadata of a KV v2 secret. */
 	read(path: string): Promise<Lookup<Json>>;
 	/**
-	 * Reads a path to explain another error, within two seconds. Never rejects: any other result or error is `absent`.
+	 * Reads a path to explain another error, within two seconds. Never rejects: any other result or error is
+	 * `absent`.
 	 */
 	tryRead(path: string): Promise<Lookup<Json>>;
 	/** Decrypts a batch with one key of a transit engine. */
@@ -92,7 +93,9 @@ interface ClientResponse {
 /** Timeout of a request that only explains another error, in ms. */
 const EXPLAIN_TIMEOUT = 2_000;
 
-/** Headers of every request. A Vault proxy may require the second one, against forged requests of browsers. */
+/**
+ * Headers of every request. A Vault proxy may require the second one, against forged requests of browsers.
+ */
 const HEADERS = { 'user-agent': 'envtier-fetcher', 'x-vault-request': 'true' };
 
 const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
@@ -106,9 +109,10 @@ function responseIn(thrown: unknown): VaultResponse {
 }
 
 /**
- * Opens the adapter on node-vault, the only file that knows it. Its request function is replaced by one on our own transport;
- * what it reads from the environment (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_PREFIX, VAULT_SKIP_VERIFY, DEBUG) is
- * set or has no effect; its table of commands is not used, so their templates and schemas are not needed.
+ * Opens the adapter on node-vault, the only file that uses it. Its request function is replaced by one on our
+ * transport. What it reads from the environment (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_PREFIX,
+ * VAULT_SKIP_VERIFY, DEBUG) is overridden or has no effect. Its table of commands is not used, so their
+ * templates and schemas are not needed.
  */
 export function openVault({ address, namespace, transport, retry, deadline }: VaultParts): Vault {
 	let requests = 0;

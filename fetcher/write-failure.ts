@@ -20,9 +20,9 @@ const REASONS: Readonly<Record<string, (out: string, bytes: number) => string>> 
 };
 
 /**
- * Puts an error of node:fs into words. An error without a code is a defect of our own: it comes back as it is.
+ * Explains an error of node:fs. Returns an error without a code unchanged: it is a defect of our own.
  *
- * @param bytes that were to be written to the directory `out`
+ * @param bytes to write to the directory `out`
  */
 export function explainWrite(thrown: unknown, out: string, bytes: number): unknown {
 	const code = codeOf(thrown);

@@ -20,7 +20,7 @@ import { Failure } from './failure.ts';
 import type { OutputFile } from './render/render.ts';
 import { explainWrite } from './write-failure.ts';
 
-/** Names of our working directories start like this; the two dots are kubelet's way of saying "not for you". */
+/** Prefix of our working directories. The kubelet marks internal files with two dots. */
 const WORKING = '..envtier-';
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -87,13 +87,13 @@ function prepare(out: string, id: string, outputs: readonly OutputFile[]): Reado
 }
 
 /**
- * Writes all outputs into the directory `out`, or none. A reader of one of them sees the old or the new one whole, whenever it
- * looks and whenever this process is killed. All that can fail for want of space or rights comes before the first change.
- * Synchronous on purpose: no signal handler runs between two of its steps.
+ * Writes all outputs into the directory `out`, or none. A reader sees the old or the new file whole at any
+ * time, also if this process is killed. Every step that can fail for lack of space or rights comes before the
+ * first change. Synchronous on purpose: no signal handler runs between two steps.
  */
 export function writeOutputs(out: string, outputs: readonly OutputFile[]): void {
 	const bytes = outputs.reduce((sum, { content }) => sum + sizeOf(content), 0);
-	// Containers give every run the same process id; the clock since the start of the machine never says the same twice.
+	// Containers give every run the same process id. The clock since the start of the machine never repeats.
 	const id = `${process.pid}-${process.hrtime.bigint()}`;
 	try {
 		sweep(out);

@@ -6,8 +6,9 @@ import { err, ok, type Result } from '../../contract/result.ts';
 export type Write = (text: string) => void;
 
 /**
- * Opens a file for audit lines, which nobody else may read. The file is found by its name for every line, so that it can be rotated. When
- * it cannot be written any more (a full disk), its lines go to `fallback` and the log says so: what was done is done, and must be told.
+ * Opens a file for audit lines that nobody else may read. Opens it by name for every line, so that it can be
+ * rotated. If it can no longer be written (a full disk), its lines go to `fallback` and the log reports it,
+ * because completed actions must be recorded.
  *
  * @returns the error, a sentence, when it cannot be written from the start
  */

@@ -6,7 +6,10 @@ interface AuditFields {
 	readonly actor: string;
 	/** How the actor signed in; "system" for what the API does by itself. */
 	readonly via: 'api-key' | 'session' | 'kubernetes' | 'none' | 'system';
-	/** The operation's id in the OpenAPI document, "deployments.undo" or "deployments.adopt"; "unknown" for calls of no operation. */
+	/**
+	 * The operation's id in the OpenAPI document, "deployments.undo" or "deployments.adopt"; "unknown" for other
+	 * calls.
+	 */
 	readonly action: string;
 	/** The location, as its path in the KV mount; empty when the call did not get that far. */
 	readonly scope: string;
@@ -15,7 +18,9 @@ interface AuditFields {
 	readonly ip: string;
 }
 
-/** Written before an allowed call changes anything or shows anything. Without a result line, its outcome is unknown. */
+/**
+ * Written before an allowed call changes or shows anything. Without a result line, its outcome is unknown.
+ */
 export interface AuditIntent extends AuditFields {
 	readonly phase: 'intent';
 }
@@ -43,7 +48,7 @@ export interface AuditNote {
 /** Where audit lines go. Returns only when the line is written. */
 export type AuditSink = (line: AuditLine) => void;
 
-/** Writes audit lines as JSON, one a line, marked so that they can be told from the log on the same stream. */
+/** Writes audit lines as JSON, one a line. A mark distinguishes them from log lines on the same stream. */
 export function jsonLines(write: (text: string) => void): AuditSink {
 	return (line) => write(`${JSON.stringify({ type: 'audit', ...line })}\n`);
 }

@@ -1,10 +1,10 @@
 import { type AuditFacts, type AuditNote, type AuditSink, resultOf } from './lines.ts';
 
 /**
- * Does one step of a larger piece of work, such as the copy of one secret, and audits it by itself: an intent line before, a result
- * line after. Rejects as `work` does.
+ * Runs one step of a larger operation, such as the copy of one secret, and audits it: an intent line before,
+ * a result line after. Rejects as `work` does.
  *
- * @param statusOf the HTTP status that stands for an outcome
+ * @param statusOf the HTTP status for an outcome
  */
 export type RecordStep = <T>(
 	action: string,

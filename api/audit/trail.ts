@@ -9,7 +9,7 @@ export interface AuditTrail {
 	/** The operation's id. */
 	action: string;
 	caller: Caller | undefined;
-	/** Says which locations the call is about, a line each; replaces what was said before. Not after `intend`. */
+	/** Sets the locations of the call, one line each; replaces earlier ones. Not after `intend`. */
 	note(...notes: readonly AuditNote[]): void;
 	/** Writes the intent lines, once: to be called before anything is changed or shown. */
 	intend(): void;

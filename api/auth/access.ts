@@ -106,7 +106,10 @@ async function authenticateBy(
 	return kind === 'refused' ? refuse(401, problem) : refuse(503, problem);
 }
 
-/** Who says to have issued a JWT. Only a choice of whom to ask: nothing is believed before its signature is checked. */
+/**
+ * The issuer that a JWT claims. It only selects the verifier: nothing is trusted before its signature is
+ * checked.
+ */
 function issuerOf(token: string): string | undefined {
 	try {
 		const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
@@ -120,8 +123,9 @@ function issuerOf(token: string): string | undefined {
 }
 
 /**
- * A key says its organization itself, and so does a session of one organization: the header may repeat it. A session of several chooses one
- * of its claim with the header. A Kubernetes caller names any, which RBAC must allow.
+ * Checks the organization that the call names. A key, and a session of one organization, may only repeat
+ * theirs. A session of several selects one of its claim with the header. A Kubernetes caller may name any
+ * that RBAC allows.
  */
 async function checkOrg(
 	parts: AccessDependencies,

@@ -18,8 +18,9 @@ class ApiServerFailure extends Error {
 }
 
 /**
- * Creates an object at the API server that `config` leads to, and gives the object as the server completed it. Rejects with an error
- * whose `code` is the status or that of the network. Tokens from files are read again for each call, for the kubelet replaces them.
+ * Creates an object at the API server of `config` and returns it as the server completed it. Rejects with an
+ * error whose `code` is the status or the network's code. Reads tokens from files again for each call,
+ * because the kubelet replaces them.
  */
 export async function createObject(config: KubeConfig, path: string, object: object): Promise<unknown> {
 	const options: RequestOptions = {};

@@ -2,13 +2,13 @@
 export const SCOPES = ['secrets:read', 'secrets:write'] as const;
 export type ApiScope = (typeof SCOPES)[number];
 
-/** What a caller is in an organization. Either may manage the organization's secrets, within the caller's scopes. */
+/** Roles in an organization. Either may manage the organization's secrets, within the caller's scopes. */
 export const ORG_ROLES = ['org_owner', 'org_admin'] as const;
 export type OrgRole = (typeof ORG_ROLES)[number];
 
 /**
- * The roles that the operator's key file and sessions carry. `platform_admin` may adopt names of deployments; no role in an organization
- * implies it, and no key that is made over the API has it.
+ * The roles of the operator's key file and of sessions. `platform_admin` may adopt deployment names. No role
+ * in an organization implies it, and no key that the API creates has it.
  */
 export const ROLES = [...ORG_ROLES, 'platform_admin'] as const;
 export type CallerRole = (typeof ROLES)[number];
@@ -24,7 +24,7 @@ export interface KubernetesUser {
 /** Who calls. */
 export interface Caller {
 	readonly kind: 'api-key' | 'session' | 'kubernetes';
-	/** Who owns what this caller creates: `user:…`, `kubernetes:…`, or what the operator wrote into the key file. */
+	/** The owner of what this caller creates: `user:…`, `kubernetes:…`, or the subject in the key file. */
 	readonly subject: string;
 	/** The current organization. */
 	readonly org: string | undefined;

@@ -3,8 +3,8 @@ import { type BoundedResponse, readResponse } from '../../lib/http/response.ts';
 import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 
 /**
- * A `fetch` of JSON that trusts a CA of our choice, which Node's own can't. Follows nothing: an issuer's keys come from the
- * issuer.
+ * A `fetch` of JSON with a CA of our choice, which Node's own does not support. Follows no redirects: an
+ * issuer's keys come from the issuer.
  */
 export function fetchOver(
 	ca: string | undefined,

@@ -29,7 +29,9 @@ const ENTRY = z.strictObject({
 const FILE = z.strictObject({ keys: z.array(ENTRY) });
 const FORM = 'it must be {"keys": [...]}, as `--new-key` prints it';
 
-/** Takes the text of a key file; gives its keys. The error says what is wrong where, and never what stands there. */
+/**
+ * Parses a key file and returns its keys. The error says what is wrong and where, and repeats nothing of it.
+ */
 export function parseKeyFile(text: string): Result<readonly KeyRecord[]> {
 	const read = parseJson(Buffer.from(text.replace(/^\ufeff/, '')));
 	if (!read.ok) return err(`it ${read.error}: ${FORM}`);

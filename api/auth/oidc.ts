@@ -54,7 +54,10 @@ const ALGORITHMS = [
 ];
 const CLOCK_SKEW = 30;
 const TIMEOUT = 5_000;
-/** Between two fetches of the key set: unknown key ids can't make us flood the issuer, and a new key is known soon. */
+/**
+ * Minimum time between two fetches of the key set. Unknown key ids cannot make us flood the issuer, and a new
+ * key is soon found.
+ */
 const COOLDOWN = 5_000;
 
 const DISCOVERY = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https$/ }) });
@@ -140,14 +143,18 @@ function callerOf(
 		orgs,
 		roles: new Set<CallerRole>([
 			...ROLES.filter((role) => roles.includes(role)),
-			// `ORG:ROLE` holds in that organization alone. Whoever hands out roles of one organization makes no platform administrator.
+			// `ORG:ROLE` is valid in that organization only. Whoever grants roles of one organization cannot grant
+			// platform_admin.
 			...ORG_ROLES.filter((role) => org !== undefined && roles.includes(`${org}:${role}`)),
 		]),
 		scopes: new Set(SCOPES.filter((scope) => granted.includes(scope) || scopes.includes(scope))),
 	});
 }
 
-/** The organizations of a claim: one name, a list of names, or an object whose members are named for them (as Keycloak has it). */
+/**
+ * The organizations of a claim: one name, a list of names, or an object whose members are the names (as in
+ * Keycloak).
+ */
 function orgsIn(claim: unknown): readonly string[] {
 	const names =
 		typeof claim === 'object' && claim !== null && !Array.isArray(claim) ? Object.keys(claim) : claim;

@@ -2,8 +2,9 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import type { ApiScope, Caller } from './caller.ts';
 
 /**
- * What a call needs. Of keys and sessions every call needs the scope of its verb; a role or a session may be needed besides, and replaces
- * no scope. For Kubernetes callers the cluster's RBAC is asked about resource and verb.
+ * The rights that a call needs. Keys and sessions need the scope of the verb for every call. A role or a
+ * session may be needed as well, and does not replace the scope. For Kubernetes callers the cluster's RBAC
+ * decides on resource and verb.
  */
 export interface Permission {
 	/** The resource of the API group `envtier.dev` that RBAC rules name. */

@@ -5,8 +5,8 @@ import type { AuditStamp } from '../secrets/secrets.ts';
 import { StoreFailure } from '../store/store.ts';
 
 /**
- * The time that an attempt, or the undo of one, may take. Vault cannot remove an entry on condition that it is
- * unchanged. So each request that could damage a later attempt must start within the limit; others take over
+ * The time limit of an attempt, or of its undo. Vault cannot remove an entry on condition that it is
+ * unchanged. So each request that could damage a later attempt must start within the limit. Others take over
  * only after the last such request has ended.
  */
 export interface TimeLimit {
@@ -30,7 +30,7 @@ export interface AttemptContext extends AuditStamp {
 	readonly attempt: Attempt;
 }
 
-/** What the steps of an undo share: the id of the attempt that is undone, their time limit and their audit. */
+/** The shared context of the undo steps: the id of the attempt, its time limit and its audit. */
 export interface UndoSteps {
 	readonly attempt: string;
 	readonly limit: TimeLimit;

@@ -15,7 +15,9 @@ export interface SecretCopy {
 	readonly to: SecretRef;
 }
 
-/** The result of one copy: `kept` if the deployment has the key, `gone` if the template's secret was deleted. */
+/**
+ * The result of one copy: `kept` if the deployment has the key, `gone` if the template's secret was deleted.
+ */
 export type CopyResult = 'copied' | 'kept' | 'gone';
 
 const STATUS_OF: Readonly<Record<CopyResult, number>> = { copied: 201, kept: 409, gone: 404 };
@@ -88,7 +90,10 @@ async function copyOne(
 	return 'copied';
 }
 
-/** Undoes `copySecrets`: removes what this attempt wrote at `paths`, and nothing that another caller wrote there. */
+/**
+ * Undoes `copySecrets`: removes what this attempt wrote at `paths`, and nothing that another caller wrote
+ * there.
+ */
 export async function removeCopies(
 	store: Store,
 	paths: readonly string[],

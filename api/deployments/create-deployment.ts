@@ -44,9 +44,10 @@ export interface DeploymentRequest {
 
 /**
  * Registers a deployment and copies a template's secrets to it. This is a saga: each step has an undo beside
- * it, and the last step alone makes the deployment visible to its owner. When a step fails, `undo` runs the
+ * it, and only the last step makes the deployment visible to its owner. When a step fails, `undo` runs the
  * undos: in this call if the store answers, else later from the undo queue, or in another process. The caller
- * starts the attempt together with its call, so that its time limit covers all that comes before the first step.
+ * starts the attempt together with its call, so that the time limit includes everything before the first
+ * step.
  *
  * | step                              | undo              |
  * | --------------------------------- | ----------------- |

@@ -5,8 +5,8 @@ import type { TimeLimit } from './attempt.ts';
 import { isAbandoned } from './registry.ts';
 
 /**
- * What an attempt to make a deployment writes before anything else, so that whoever comes later can undo it. While there is a journal
- * of a name, nobody else makes or undoes a deployment of that name.
+ * The journal of an attempt to create a deployment. It is written first, so that others can undo the attempt.
+ * While a name has a journal, no other attempt or undo of that name starts.
  */
 const JOURNAL = z.object({
 	attempt: z.string(),
@@ -61,8 +61,8 @@ export interface UndoLock {
 }
 
 /**
- * Makes `by` the one who undoes an attempt: of several, one gets it. Gives "none" when nothing of this attempt is left, and "locked" while
- * somebody else is at work on it.
+ * Gives the undo of an attempt to `by`: of several, one gets it. Returns "none" when nothing of this attempt
+ * is left, and "locked" while another one works on it.
  */
 export async function takeOver(
 	store: Store,

@@ -27,7 +27,10 @@ export const parseNameRules: Parse<readonly NameRule[]> = (text) => {
 	return ok(rules);
 };
 
-/** True when an organization may register a name: no rule reserves it, or one of those that do is the organization's. */
+/**
+ * True when an organization may register a name: no rule reserves it, or one of those rules is for this
+ * organization.
+ */
 export function mayRegister(rules: readonly NameRule[], name: string, org: string): boolean {
 	const reserved = rules.filter(({ pattern }) => matches(pattern, name));
 	return reserved.length === 0 || reserved.some((rule) => rule.org === org);

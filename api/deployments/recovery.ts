@@ -19,7 +19,10 @@ export interface Recovery extends UndoQueue {
 	stop(): void;
 }
 
-/** Starts looking after unfinished attempts: those handed over every `retry` milliseconds, abandoned ones every `sweep`. */
+/**
+ * Starts to undo unfinished attempts: those in the queue every `retry` milliseconds, abandoned ones every
+ * `sweep`.
+ */
 export function startRecovery(
 	store: Store,
 	log: Logger,

@@ -17,8 +17,8 @@ export interface Deployment {
 /** What a marker holds: something must, for a version to exist. */
 const MARKER = { marker: 'envtier' };
 /**
- * How long a name may stay taken without an owner. Longer than any call's requests to the store can take, so that whoever took
- * it has ended, one way or the other.
+ * How long a name may stay claimed without an owner. Longer than the requests of any call can take, so
+ * whoever claimed it has ended.
  */
 const ABANDONED_AFTER = 120_000;
 const AT_ONCE = 12;
@@ -76,8 +76,8 @@ export async function removeFromIndex(
 }
 
 /**
- * True when anything lies below a deployment's path: secrets of any service that live, are deleted or have metadata alone, and whatever
- * somebody put there by hand. One request.
+ * True when anything exists below a deployment's path: secrets of any service, also deleted ones or metadata
+ * alone, and entries that somebody wrote by hand. One request.
  */
 export async function isOccupied(store: Store, name: string): Promise<boolean> {
 	return (await store.list(`deployments/${name}`)).length > 0;
@@ -107,8 +107,8 @@ export async function nameStateOf(store: Store, name: string): Promise<NameState
 }
 
 /**
- * Takes a deployment's name; of several callers one gets it. It is nobody's until `complete`. A name that was taken and never completed
- * (the process died) is free again after a while.
+ * Claims a deployment's name; of several callers one gets it. It has no owner until `complete`. A claim that
+ * is never completed (the process died) expires after a while.
  */
 export async function claim(store: Store, name: string, now: Date): Promise<Claim> {
 	const claimed = async (): Promise<Claim> => ({
@@ -129,8 +129,8 @@ export function isAbandoned(started: Date, now: Date): boolean {
 }
 
 /**
- * Makes a claimed name its owner's: the one step that turns an attempt into a deployment. False when the claim
- * was lost meanwhile, or the time limit expired.
+ * Makes the caller the owner of a claimed name. This one step turns an attempt into a deployment. False when
+ * the claim was lost meanwhile, or the time limit expired.
  */
 export async function complete(
 	store: Store,

@@ -16,12 +16,12 @@ export interface UndoContext {
 }
 
 /**
- * Undoes an attempt, unless it became a deployment. It releases the name first, so that a last step that is
- * still under way finds nothing to complete. It removes the journal last, so that the next undo can continue
- * an interrupted one. It touches nothing of other attempts: the journal must belong to this attempt, the
- * claim must have the stamp in the journal, and secrets must bear the attempt's id. It has a time limit, which
- * is checked before each removal: a later undo may have taken over, and others may use the name again. It then
- * rejects with a `StoreFailure`, and the next undo continues.
+ * Undoes an attempt, unless it became a deployment. Releases the name first, so that a last step in progress
+ * finds nothing to complete. Removes the journal last, so that the next undo can continue an interrupted one.
+ * Touches nothing of other attempts: the journal must belong to this attempt, the claim must have the stamp
+ * in the journal, and secrets must have the attempt's id. Checks the time limit before each removal: a later
+ * undo may have taken over, and others may use the name again. It then rejects with a `StoreFailure`, and the
+ * next undo continues.
  *
  * @returns "locked" while another undo of this attempt runs
  */

@@ -50,7 +50,9 @@ const get = operation(
 	},
 );
 
-/** The right to take a name although something lies below it or it is reserved. No role in an organization implies it. */
+/**
+ * The right to take a name that has entries below it or is reserved. No role in an organization implies it.
+ */
 const ADOPT = { resource, verb: 'adopt', needs: 'platform-role' } as const;
 
 const WHY = {
@@ -59,7 +61,10 @@ const WHY = {
 	occupied: 'has secrets or other entries in the store; send "adopt": true to take it with all of them',
 } as const;
 
-/** One sentence for all reasons, so that it tells nothing of what is in the store, but to those who may adopt the name. */
+/**
+ * One sentence for all reasons, so that it reveals nothing about the store. Only those who may adopt the name
+ * get the reason.
+ */
 function unavailable(why: keyof typeof WHY, name: string, mayAdopt: boolean): Result<never, Problem> {
 	return refuse(
 		409,

@@ -34,7 +34,10 @@ function placeOf({ org }: Caller): Result<SecretLocation, Problem> {
 		: ok({ kind: 'org', org });
 }
 
-/** What an id means, if it is a secret of the caller's organization. Whatever it means is noted, for a refusal is audited as well. */
+/**
+ * The secret of an id, if it belongs to the caller's organization. Notes it in any case, because a refusal is
+ * audited as well.
+ */
 function refIn(
 	caller: Caller,
 	id: string,

@@ -35,8 +35,8 @@ export interface OwnedLocation {
 const always = (): Promise<Result<void, Problem>> => Promise.resolve(ok(undefined));
 
 /**
- * Notes that `location`, or the secret with a key there, was tried, and gives it as a location to write to if it is the caller's; organizations are
- * not reached this way.
+ * Notes that the call tried `location`, or a key there. Returns it as a location to write to if it is the
+ * caller's. Not for organizations.
  */
 export async function requireOwned(
 	{ store, caller, note }: Pick<Call<unknown>, 'store' | 'caller' | 'note'>,

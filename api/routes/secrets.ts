@@ -34,7 +34,10 @@ function deploymentNameOf(location: SecretLocation): string {
 	return location.kind === 'template' ? `template:${location.template}` : '';
 }
 
-/** Every location that a list without a query covers: the caller's own, those of their deployments and of their templates. */
+/**
+ * Every location of a list without a query: the caller's own, those of their deployments and of their
+ * templates.
+ */
 async function allLocations(store: Store, caller: Viewer): Promise<readonly SecretLocation[]> {
 	const locations: SecretLocation[] = [{ kind: 'user', user: userSegment(caller.subject) }];
 	// One after the other: each asks little, and a call must not take the whole store for itself.

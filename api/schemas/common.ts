@@ -56,7 +56,7 @@ export const force = z.boolean().default(false).meta({
 /** Every error. */
 export const Problem = z.strictObject({ error: z.string().meta({ description: 'a sentence for a person' }) });
 
-/** A sentence for each of the first few faults of a body or query; never what was sent, but for names of fields. */
+/** A sentence for each of the first few errors of a body or query. Repeats only names of fields. */
 export function validationMessage(error: z.ZodError): string {
 	const sentences = error.issues.slice(0, 20).map((issue) => {
 		const where = issue.path.map((part) => String(part).slice(0, 64)).join('.');

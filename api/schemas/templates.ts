@@ -12,7 +12,10 @@ const asWritten = z
 	.optional()
 	.meta({ description: 'kept and given back as it was written, never used' });
 
-/** Fields of a service in Docker Compose that hold no values (Compose specification, services): shown to all who may see a template. */
+/**
+ * Fields of a service in Docker Compose that hold no values (Compose specification, services). Shown to all
+ * who may see a template.
+ */
 const ComposeFields = z.strictObject({
 	ports: asWritten,
 	expose: asWritten,

@@ -6,10 +6,10 @@ import { type Problem, refuse } from '../problem.ts';
 const SHOWN = 10;
 
 /**
- * Refuses new keys that a pod could get as variables by which programs run code, unless the caller insists. Whoever may write such a
- * secret runs code in the pods that allow it, so one should not come to be by accident or unseen.
+ * Refuses new keys that make programs run code, unless the caller insists. Whoever may write such a secret
+ * runs code in the pods that allow it, so it must not be created by accident.
  *
- * @param force true when the call says that it is meant
+ * @param force true when the call says that it is intended
  */
 export function checkCodeKeys(keys: readonly string[], force: boolean): Result<undefined, Problem> {
 	const found = force ? [] : [...new Set(keys)].filter((key) => codeEffectOf(key) !== undefined);

@@ -17,14 +17,17 @@ export interface SecretRef {
 }
 
 /**
- * A subject as one path segment: subjects hold any character, paths don't. 128 bits of SHA-256, so that nobody finds a second
- * subject with the same folder.
+ * A subject as one path segment, because a subject may have any character. 128 bits of SHA-256, so that
+ * nobody finds a second subject with the same folder.
  */
 export function userSegment(subject: string): string {
 	return createHash('sha256').update(subject).digest('hex').slice(0, 32);
 }
 
-/** The folder of a location's secrets inside the KV mount, without slashes at its ends. Pods read those that `tierPath` gives, and no other. */
+/**
+ * The folder of a location's secrets inside the KV mount, without leading and trailing slashes. Pods read
+ * only the folders of `tierPath`.
+ */
 export function folderOf(location: SecretLocation): string {
 	switch (location.kind) {
 		case 'user':
@@ -92,15 +95,17 @@ const ID_PREFIX = 's2_';
 /** Ids of this form name a path alone. They are accepted for secrets that have no stamp of the API. */
 const OLD_ID_PREFIX = 's1_';
 
-/** A secret at one time between its creation and its deletion. A secret created later at the same path has another stamp. */
+/**
+ * A secret between its creation and its deletion. A secret created later at the same path has another stamp.
+ */
 export interface StampedSecretRef extends SecretRef {
 	/** Letters, digits, "-" and "_". Undefined in an id that was given out before ids had stamps. */
 	readonly stamp: string | undefined;
 }
 
 /**
- * The id of a secret: the stamp of its creation and its path, encoded. It needs no second database and stays the same until the secret
- * is deleted. Knowing one opens nothing, for whoever shows it must own the location that it leads to.
+ * The id of a secret: the stamp of its creation and its path, encoded. It needs no second database and stays
+ * the same until the secret is deleted. An id grants nothing: the caller must own its location.
  */
 export function idOf(ref: SecretRef, stamp: string): string {
 	return ID_PREFIX + Buffer.from(`${stamp} ${pathOf(ref)}`).toString('base64url');

@@ -30,9 +30,10 @@ export interface AuditStamp {
 const AT_ONCE = 12;
 
 /**
- * Creates a secret, also over one that was soft-deleted. Of concurrent calls exactly one succeeds.
+ * Creates a secret, also over a soft-deleted one. Of concurrent calls exactly one succeeds.
  *
- * @param isStillOwned asked once the value is written: whether the location still is what the call was allowed for. Else it is taken back
+ * @param isStillOwned called after the write: whether the location is still the one that was authorized. Else
+ * the write is undone
  */
 export async function createSecret(
 	store: Store,
@@ -71,8 +72,8 @@ export function newStamp(): string {
 }
 
 /**
- * The metadata that every secret starts with. The longest names make an id that is too long for them: it is left out then, for path
- * and stamp say it as well.
+ * The initial metadata of a secret. An id with the longest names does not fit; it is left out then, because
+ * path and stamp contain it.
  */
 export function initialMetadata(
 	ref: SecretRef,
@@ -89,7 +90,10 @@ export function initialMetadata(
 	return { id: kept, stamp, created_by: auditStamp.subject, created_at: auditStamp.at.toISOString() };
 }
 
-/** The stamp of a secret. One that was written past the API has none in its metadata: then it is the time of its creation. */
+/**
+ * The stamp of a secret. A secret that was not written by the API has none in its metadata; then it is its
+ * creation time.
+ */
 function stampOf({ metadata, createdAt }: Head): string {
 	return metadata['stamp'] ?? `t${createdAt.getTime().toString(36)}`;
 }
@@ -110,13 +114,13 @@ export async function putNew(store: Store, path: string, value: string): Promise
 	if ((await store.put(path, fields, 0)) === 'written') return 'written';
 	const head = await store.head(path);
 	if (head?.live) return 'conflict';
-	// Removed in between, or only described: then there is no version. Whoever writes over the same version first wins.
+	// Removed meanwhile, or with metadata only: then there is no version. The first of several writers wins.
 	return store.put(path, fields, head?.version ?? 0);
 }
 
 /**
- * Changes a secret's value, and its description if one is given. A secret that is deleted meanwhile stays deleted, and one that was created
- * after it at the same path keeps its value.
+ * Changes a secret's value, and its description if there is one. A secret that is deleted meanwhile stays
+ * deleted. One that was created later at the same path keeps its value.
  */
 export async function updateSecret(
 	store: Store,
@@ -165,7 +169,7 @@ function summaryOf(ref: SecretRef, head: Head): SecretSummary {
 	return { ...ref, id: idOf(ref, stampOf(head)), description: head.metadata['description'] ?? '' };
 }
 
-/** What lies in a location. Names that no pod could receive, written past the API, are left out: it manages what pods receive. */
+/** The secrets in a location. Leaves out names that no pod could receive: the API did not write them. */
 export async function refsIn(store: Store, location: SecretLocation): Promise<readonly SecretRef[]> {
 	const names = await store.list(folderOf(location));
 	return names.filter(isKey).map((key) => ({ location, key }));

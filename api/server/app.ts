@@ -8,7 +8,10 @@ import { runOperation } from './run-operation.ts';
 import { send } from './send.ts';
 import { addSystemRoutes } from './system-routes.ts';
 
-/** Creates the HTTP application: the operations of the API, and `/openapi.json`, `/healthz`, `/readyz`, `/metrics`. */
+/**
+ * Creates the HTTP application: the operations of the API, and `/openapi.json`, `/healthz`, `/readyz`,
+ * `/metrics`.
+ */
 export function createApp(parts: AppDependencies): Express {
 	const app = express();
 	app.disable('x-powered-by');

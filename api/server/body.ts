@@ -48,7 +48,7 @@ function unreadable(error: unknown, limit: number): Result<never, Problem> {
 	return refuse(400, 'the body ended too early');
 }
 
-/** Strict about UTF-8: otherwise a wrong byte would become a replacement character, and a secret another one. */
+/** Strict about UTF-8: otherwise a wrong byte would become a replacement character and change a secret. */
 function decode(bytes: Buffer, yaml: boolean): Result<unknown, Problem> {
 	if (!isUtf8(bytes)) return refuse(400, 'the body is not UTF-8');
 	if (yaml && bytes.length > YAML_LIMITS.bytes)

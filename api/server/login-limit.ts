@@ -21,7 +21,10 @@ export type LoginLimit = (
 ) => Promise<LoginAttempt>;
 
 const SECONDS = 60;
-/** Checks at a time for all addresses that are beyond their limit. A check may be a request to Vault or to the API server. */
+/**
+ * Checks at a time for all addresses beyond their limit. A check may be a request to Vault or to the API
+ * server.
+ */
 const AT_ONCE = 4;
 /** Credentials of such addresses that wait for their check, and milliseconds that they wait at most. */
 const WAITING = { most: 1000, longest: 10_000 };
@@ -29,9 +32,10 @@ const WAITING = { most: 1000, longest: 10_000 };
 const REMEMBERED = { milliseconds: 600_000, most: 10_000 };
 
 /**
- * Makes a limit of `most` failed logins from an address in a minute. Each check is counted before it begins and taken back when the
- * credentials turn out to be valid, so that parallel calls cannot exceed it. Beyond the limit valid credentials still pass: at once
- * if they were valid within ten minutes, else after the checks that are waiting. What bad credentials cause is bounded by that.
+ * Limits failed logins to `most` from an address in a minute. Each check is counted before it starts, and not
+ * counted if the credentials are valid, so parallel calls cannot exceed the limit. Beyond the limit valid
+ * credentials still pass: at once if they were valid within ten minutes, else after the checks that are
+ * waiting. That bounds the cost of bad credentials.
  */
 export function createLoginLimit(most: number): LoginLimit {
 	const attempts = new RateLimiterMemory({ points: most, duration: SECONDS });

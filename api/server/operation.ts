@@ -29,7 +29,7 @@ export interface Call<Input> extends Services {
 	readonly input: Input;
 	/** The last segment of the path, where the operation has one. */
 	readonly name: string;
-	/** Asks whether the caller may do more than the operation itself needs; `name` is the resourceName for RBAC. */
+	/** Checks whether the caller has a further permission; `name` is the resourceName for RBAC. */
 	readonly authorize: (permission: Permission, name: string) => Promise<Result<void, Problem>>;
 	/** Says which locations the call is about, before anything is changed: for the audit. */
 	readonly note: (...notes: readonly AuditNote[]) => void;
@@ -59,7 +59,7 @@ export interface Operation {
 	readonly id: string;
 	readonly summary: string;
 	readonly permission: Permission;
-	/** True when RBAC is asked with a resourceName out of the input. `run` asks it then, not whoever calls `run`. */
+	/** True when RBAC needs a resourceName from the input. Then `run` authorizes, not its caller. */
 	readonly named: boolean;
 	readonly body?: SchemaName;
 	/** True when a body may be YAML as well. */
@@ -71,9 +71,10 @@ export interface Operation {
 }
 
 /**
- * Makes an operation whose handler gets its input checked: strictly, for what is mistyped must not be ignored.
+ * Makes an operation with a checked input. Unknown fields are errors, because a mistyped field must not be
+ * ignored.
  *
- * @param nameOf the resourceName that RBAC is asked about; without it RBAC is asked about no name
+ * @param nameOf the resourceName for RBAC; without it RBAC gets no name
  */
 export function operation<S extends z.ZodType>(
 	what: Omit<Operation, 'run' | 'named'>,

@@ -44,7 +44,10 @@ export async function runOperation(
 	}
 }
 
-/** Authenticates, authorizes, then runs the operation: in this order, so that no caller learns more than allowed. */
+/**
+ * Authenticates, authorizes, then runs the operation, in this order, so that no caller learns more than
+ * allowed.
+ */
 async function reply(
 	parts: AppDependencies,
 	readBody: ReadBody,

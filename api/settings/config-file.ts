@@ -14,7 +14,7 @@ const VARIABLES: ReadonlyMap<string, FileVariable> = new Map(
 const SECTIONS = new Set(
 	[...VARIABLES.keys()].flatMap((key) => (key.includes('.') ? [key.split('.')[0] ?? ''] : [])),
 );
-/** Ways to log in to Vault, of which one is taken: one in the environment replaces another one in the file. */
+/** Login methods for Vault; one is used. One in the environment replaces another one in the file. */
 const LOGINS: readonly FileVariable[] = [
 	'ENVTIER_API_VAULT_ROLE',
 	'ENVTIER_API_VAULT_TOKEN',
@@ -30,8 +30,9 @@ interface ConfigEntry {
 }
 
 /**
- * Reads the text of a configuration file: YAML with the keys of `CONFIG_KEYS`. `${NAME}` in a value is replaced by that environment variable, and `$${` stands
- * for a literal `${`. Settings that the environment has are left out. The error has a line for each thing that is wrong, and no value.
+ * Parses a configuration file: YAML with the keys of `CONFIG_KEYS`. `${NAME}` in a value is replaced by that
+ * environment variable, and `$${` is a literal `${`. Settings in the environment win. The error has a line
+ * for each problem, and no value.
  */
 export function parseConfigFile(text: string, env: Env): Result<FileSettings> {
 	const parsed = parseYaml(text.replace(/^\ufeff/, ''));

@@ -116,8 +116,8 @@ const LOG_LEVEL = oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'sil
 const LOOPBACK = /^(?:127\.[0-9.]+|::1|localhost)$/;
 
 /**
- * Reads the API's settings out of an environment and a configuration file, all of them before complaining. The error holds a line for each
- * wrong setting, with what is accepted and never the value.
+ * Reads the API's settings from an environment and a configuration file. The error has one line for each
+ * wrong setting: what is accepted, never the value.
  */
 export function readSettings(env: Env, file: FileSettings = {}): Result<Settings> {
 	const reader = new SettingsReader(env, file);

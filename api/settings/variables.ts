@@ -6,8 +6,8 @@ export interface ApiVariable {
 }
 
 /**
- * The settings that the secrets API alone reads. How to reach Vault it takes from the same variables as the webhook and the fetcher:
- * see `SHARED_VARIABLES`.
+ * The settings that only the secrets API reads. For Vault it uses the same variables as the webhook and the
+ * fetcher: see `SHARED_VARIABLES`.
  */
 export const API_VARIABLES = {
 	ENVTIER_API_CONFIG: {

@@ -8,7 +8,7 @@ interface StoredEntry {
 	metadata: Map<string, string>;
 }
 
-/** A store that forgets on restart: for development and tests. Like Vault's KV v2 in all that the API relies on. */
+/** A store in memory, for development and tests. It behaves like Vault's KV v2 as far as the API needs it. */
 export function createMemoryStore(now: () => Date = () => new Date()): Store {
 	const entries = new Map<string, StoredEntry>();
 	return {

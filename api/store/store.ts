@@ -6,7 +6,7 @@ export interface Head {
 	readonly live: boolean;
 	/** When the current version was written; the epoch when there is none. */
 	readonly writtenAt: Date;
-	/** When the entry was created. It stays through versions and deletions of versions, and is new after `remove`. */
+	/** When the entry was created. New versions and deletions of versions do not change it; `remove` does. */
 	readonly createdAt: Date;
 	readonly metadata: Readonly<Record<string, string>>;
 }
@@ -15,18 +15,19 @@ export interface Head {
 export type Fields = Readonly<Record<string, string>>;
 
 /**
- * Where secrets are kept: the few operations that the API is made of. Paths are inside the KV mount, without slashes at their
- * ends, made of checked names only. Every operation rejects with a `StoreFailure` when the store could not do it.
+ * The storage of secrets: the few operations that the API needs. Paths are inside the KV mount, without
+ * leading and trailing slashes, made of checked names only. Every operation rejects with a `StoreFailure`
+ * when the store failed.
  */
 export interface Store {
 	/** For logs and the readiness answer. */
 	readonly kind: 'vault' | 'memory';
 	/**
-	 * Writes a version if the current one is number `expected` (0: none yet). Of several writers that expect the same version
-	 * exactly one succeeds.
+	 * Writes a version if the current one is number `expected` (0: none yet). Of several writers that expect the
+	 * same version exactly one succeeds.
 	 */
 	put(path: string, fields: Fields, expected: number): Promise<'written' | 'conflict'>;
-	/** Changes metadata: a text sets, null removes, what isn't named stays. False when there is no such secret. */
+	/** Changes metadata: a text sets, null removes, other fields stay. False when there is no such secret. */
 	describe(path: string, patch: Readonly<Record<string, string | null>>): Promise<boolean>;
 	/** Undefined when nothing was ever written there, or all of it was removed. */
 	head(path: string): Promise<Head | undefined>;
@@ -43,7 +44,9 @@ export interface Store {
 /** Why a store could not do what it was asked. */
 export type StoreFailureCode = 'unreachable' | 'unavailable' | 'refused' | 'bad-answer';
 
-/** The store failed. The message says what, where and what to do, for the log; it holds no value and no token. */
+/**
+ * The store failed. The message says what, where and what to do, for the log. It holds no value and no token.
+ */
 export class StoreFailure extends Error {
 	readonly code: StoreFailureCode;
 

@@ -26,8 +26,8 @@ const MAX_WARNINGS = 20;
 const MAX_FIELDS = 5;
 
 /**
- * Reads a template out of a body and the query `?name=`. Other fields of a service (`ports`, `environment`) are kept and ignored; the warnings
- * name them. Other unknown fields are refused.
+ * Reads a template from a body and the query `?name=`. Other fields of a service (`ports`, `environment`) are
+ * kept and ignored; the warnings name them. Other unknown fields are refused.
  */
 export function readTemplate(raw: unknown): Result<TemplateInput, Problem> {
 	const { query, body } = raw as { query: unknown; body: unknown };

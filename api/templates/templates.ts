@@ -14,7 +14,10 @@ export interface Template {
 	readonly owner: string;
 	/** The organization in which it was created; empty: none. */
 	readonly org: string;
-	/** True when the members of the organization may see it and make deployments of it. Then they can read its values in a pod. */
+	/**
+	 * True when members of the organization may see it and create deployments from it. Then they can read its
+	 * values in a pod.
+	 */
 	readonly shared: boolean;
 	readonly services: readonly TemplateService[];
 	readonly createdAt: string;
@@ -52,7 +55,7 @@ function indexesOf({ owner, org }: Pick<Template, 'owner' | 'org'>): readonly st
 	return org === '' ? [ownersIndex(owner)] : [ownersIndex(owner), orgsIndex(org)];
 }
 
-/** What is written in place of the definition of a deleted template, so that version numbers never start again. */
+/** Replaces the definition of a deleted template, so that version numbers never start again. */
 const DELETED = { definition: 'deleted' };
 
 /** The template of that name, whoever may see it; one that is being deleted too. */
@@ -117,8 +120,8 @@ export async function templatesOf(store: Store, viewer: Viewer): Promise<readonl
 }
 
 /**
- * Creates a template; a name is given once. A name below which somebody left values is not given: they would become the values of the new
- * template.
+ * Creates a template; a name is used once. A name with values below it is refused: they would become values
+ * of the new template.
  */
 export async function createTemplate(
 	store: Store,
@@ -157,8 +160,8 @@ async function removeIndexEntries(store: Store, mine: Template, holder: Template
 }
 
 /**
- * Changes a template of the viewer's own; values that its secrets have stay. One that is deleted meanwhile stays deleted, and one that was
- * created after it under the same name stays as it is.
+ * Changes a template of the viewer. Existing values of its secrets stay. One that is deleted meanwhile stays
+ * deleted, and one that was created later with the same name is not changed.
  */
 export async function changeTemplate(
 	store: Store,
@@ -185,8 +188,8 @@ function encode({ name: _, ...rest }: StoredTemplate): { definition: string } {
 }
 
 /**
- * What a viewer is told of a template. Fields of a service that Envtier does not use may hold values (`environment`): the owner alone, who wrote
- * them, gets them back.
+ * What a viewer may see of a template. Fields of a service that Envtier does not use may hold values
+ * (`environment`): only the owner, who wrote them, gets them.
  */
 export function publicTemplate(template: Template, viewer: Viewer): Template {
 	const { name, owner, org, shared, services, createdAt } = template;
@@ -219,8 +222,8 @@ export async function templateSecrets(store: Store, name: string): Promise<reado
 }
 
 /**
- * The declared secrets that have no value, in the order of the template. A service finds a value of its own or one that all
- * services share.
+ * The declared secrets without a value, in the order of the template. A service uses a value of its own or
+ * one that all services share.
  */
 export function missingOf(
 	template: Pick<Template, 'services'>,
@@ -245,8 +248,8 @@ async function entriesBelow(store: Store, folder: string): Promise<readonly stri
 }
 
 /**
- * Removes a template of the viewer's with its secrets, each audited by itself; deployments made from it keep theirs. A deletion that failed
- * half-way is finished by the next one.
+ * Removes a template of the viewer with its secrets, each audited. Deployments created from it keep theirs.
+ * The next deletion completes one that failed.
  */
 export async function deleteTemplate(
 	store: Store,

@@ -19,7 +19,7 @@ export type VaultLogin =
 /** The API's own Vault token, kept alive. */
 export interface VaultSession {
 	token(): Promise<string>;
-	/** To be called when Vault refused `token`: gets another one, if there is another way than the one it came by. */
+	/** Called when Vault refused `token`. Returns another one, if there is another way to get one. */
 	renewAfter(token: string): Promise<string | undefined>;
 	close(): void;
 }
@@ -39,7 +39,10 @@ const SELF = z.object({ data: z.object({ ttl: z.number(), renewable: z.boolean()
 const SHORTEST = 1_000;
 const RETRY = 5_000;
 
-/** Opens a session lazily: the first call of `token` logs in, so that the API starts while Vault is still away. */
+/**
+ * Opens a session lazily: the first call of `token` logs in, so that the API starts while Vault is
+ * unavailable.
+ */
 export function openSession(transport: VaultTransport, login: VaultLogin, log: Logger): VaultSession {
 	let lease: Promise<Lease> | undefined;
 	let timer: NodeJS.Timeout | undefined;

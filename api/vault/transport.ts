@@ -38,7 +38,10 @@ export interface VaultTransport {
 	close(): void;
 }
 
-/** Enough for a listing; more would be more handshakes, and Vault's rate limits count requests, not us alone. */
+/**
+ * Enough for a list. More would cost more handshakes, and Vault's rate limits count the requests of all
+ * clients.
+ */
 const CONNECTIONS = 16;
 /** No answer that the API asks for comes near. */
 const ANSWER_LIMIT = 16 * 1024 * 1024;
@@ -100,7 +103,7 @@ async function sendOnce(
 	} catch (thrown) {
 		if (thrown instanceof StoreFailure) return { retry: false, failure: thrown };
 		const code = codeOf(thrown);
-		// A merge patch and a read give the same when done twice; a versioned write that was done would look like a conflict.
+		// A merge patch and a read can be repeated. A repeated versioned write would look like a conflict.
 		const idempotent = request.method === 'GET' || request.method === 'PATCH' || request.method === 'DELETE';
 		return {
 			retry: NEVER_SENT.has(code) || (idempotent && code !== 'TIMEOUT' && !isTrust(code)),

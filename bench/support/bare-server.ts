@@ -1,4 +1,4 @@
-/** The floor of the webhook bench: the least that a Node server can do over TLS, reading a body and answering a constant. */
+/** The lower bound of the webhook bench: a Node server with TLS that reads a body and answers a constant. */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 
-/** Asks a Node process by its inspector, at this address, to collect all garbage; gives the MiB of its heap that are in use then. */
+/**
+ * Makes a Node process collect all garbage, through its inspector at this address. Returns the used MiB of
+ * its heap.
+ */
 export async function liveHeap(inspector: string): Promise<number> {
 	const socket = new WebSocket(inspector);
 	try {

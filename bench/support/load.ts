@@ -22,8 +22,8 @@ export interface Target {
 export type Extent = number | { readonly calls: number; readonly first: number };
 
 /**
- * Sends POST /mutate over `clients` kept-alive TLS connections, each one call at a time. Written on bare sockets so that the client costs little beside
- * the server.
+ * Sends POST /mutate over `clients` kept-alive TLS connections, one call at a time on each. Uses bare
+ * sockets, so that the client costs little beside the server.
  */
 export async function load(target: Target, clients: number, extent: Extent): Promise<Load> {
 	const { body } = target;

@@ -16,7 +16,10 @@ export interface Served {
 	readonly liveHeap: () => Promise<number>;
 }
 
-/** The built webhook, with the options of Node that its image has, and beside it a bare Node server that reads bodies and answers a constant. Both end with it. */
+/**
+ * The built webhook, with the options of Node in its image, and a bare Node server that reads bodies and
+ * answers a constant. Disposing stops both.
+ */
 export interface Pair extends AsyncDisposable {
 	readonly authority: Authority;
 	readonly webhook: Served;

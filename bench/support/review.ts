@@ -1,4 +1,6 @@
-/** A pod as an API server sends it: a web application of middling size, defaulted, with its ReplicaSet as owner. */
+/**
+ * A pod as an API server sends it: a typical web application with defaults, and with its ReplicaSet as owner.
+ */
 export function typicalPod(annotations: Readonly<Record<string, string>>): unknown {
 	const probe = (path: string) => ({
 		httpGet: { path, port: 8080, scheme: 'HTTP' },

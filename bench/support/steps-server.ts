@@ -1,6 +1,7 @@
 /**
- * What is between the bare server and the webhook: a bare server that does what the webhook does with a review as far as a step, by the webhook's own
- * functions, without router, body reader, bounds and metrics. Until it encodes, it answers a text of the length of a real answer.
+ * A server between the bare server and the webhook: it processes a review up to a given step with the
+ * webhook's functions, without router, body reader, bounds and metrics. Before the last step it answers a
+ * text with the length of a real response.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';

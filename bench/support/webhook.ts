@@ -9,7 +9,10 @@ import type { Step } from './steps.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** Servers on the first core, the load on whatever is left: with one core, or without taskset, figures mean less. */
+/**
+ * Servers run on the first core, the load on the others. With one core, or without taskset, the figures mean
+ * less.
+ */
 export const pinned =
 	process.platform === 'linux' && availableParallelism() > 1 && onPath('taskset') !== undefined;
 
@@ -34,7 +37,10 @@ export interface Memory {
 
 const SUPPORT = join(ROOT, 'bench/support');
 
-/** Starts the built webhook as its image does, or a bare server beside it, or one that does what the webhook does as far as a step. */
+/**
+ * Starts the built webhook as in its image, or a bare server, or a server that does the webhook's work up to
+ * a step.
+ */
 export async function startServer(which: 'webhook' | 'bare' | Step): Promise<Server> {
 	const dir = await mkdtemp(join(tmpdir(), 'envtier-bench-'));
 	const authority = await makeAuthority('Envtier bench CA');

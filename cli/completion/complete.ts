@@ -10,9 +10,9 @@ export interface Candidate {
 export type Candidates = readonly Candidate[] | 'files';
 
 /**
- * What could stand in the place of the last of `words`, by the definitions of the commands.
+ * Returns the candidates for the last of `words`, from the definitions of the commands.
  *
- * @param words of the command line without the program's own name; the last one is being typed, and may be empty
+ * @param words of the command line without the program's name; the last one is being typed, and may be empty
  */
 export function complete(program: CommandUnknownOpts, words: readonly string[]): Candidates {
 	const typed = joined(words);

@@ -5,8 +5,8 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 /**
- * What each shell sources. All of them ask the command itself (`envtier __complete`), so that they know what it knows; its answer is a word and
- * its meaning a line, or `:files`.
+ * The completion script of each shell. All of them call the command itself (`envtier __complete`). It prints
+ * one word and its meaning a line, or `:files`.
  */
 export const SCRIPTS: Readonly<Record<Shell, string>> = {
 	bash: `# bash completion of envtier

@@ -5,7 +5,7 @@ import { bad, type Check, good, skipped } from './check.ts';
 import { statusMessage } from './cluster.ts';
 import { type InjectedSettings, injectedSettingsOf } from './probe.ts';
 
-/** What the API server says when it cannot call a webhook, and what to do about it. The first match counts. */
+/** Errors of an API server that cannot call a webhook, and their cures. The first match counts. */
 const BROKEN_CALLS: readonly (readonly [pattern: RegExp, cure: string])[] = [
 	[
 		/client to provide credentials|ENVTIER_CLIENT_/,

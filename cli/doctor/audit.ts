@@ -13,7 +13,10 @@ export interface AdminToken {
 	readonly address: string;
 }
 
-/** The administrator's token of an environment, as the `vault` and `bao` commands find it; undefined where there is none. */
+/**
+ * The administrator's token in an environment, found as the `vault` and `bao` commands do. Undefined if there
+ * is none.
+ */
 export function adminTokenOf(env: Readonly<Record<string, string | undefined>>): AdminToken | undefined {
 	const token = env['VAULT_TOKEN'] || env['BAO_TOKEN'];
 	const address = parseVaultAddress(env['VAULT_ADDR'] || env['BAO_ADDR'] || '');
@@ -22,8 +25,8 @@ export function adminTokenOf(env: Readonly<Record<string, string | undefined>>):
 }
 
 /**
- * The addresses that mean the Vault of the pods: theirs, and with `--vault-via` the same with that host and port. The path counts:
- * another path of the same host may be somebody else's Vault.
+ * The addresses of the Vault that pods use: theirs, and with `--vault-via` the same with that host and port.
+ * The path counts: another path of the same host may be another Vault.
  */
 export function ownAddresses({ address, via }: Pick<VaultTarget, 'address' | 'via'>): readonly string[] {
 	const own = parseVaultAddress(address);
@@ -36,12 +39,13 @@ export function ownAddresses({ address, via }: Pick<VaultTarget, 'address' | 'vi
 }
 
 /**
- * Whether Vault keeps an audit log, without which nobody can tell who read a secret. Asks with the pod's token, then with the
- * administrator's; a policy seldom lets a pod ask.
+ * Checks whether Vault keeps an audit log; without one nobody can tell who read a secret. Asks with the pod's
+ * token, then with the administrator's, because a policy seldom lets a pod ask.
  *
  * @param request to Vault's root namespace, where audit devices are
  * @param login the token of the pod's login, if there is one
- * @param admin its token goes to the addresses of `own` alone (`ownAddresses`): which Vault pods use is said by the cluster, and it must not get tokens of others
+ * @param admin sent to the addresses of `own` only (`ownAddresses`): the cluster says which Vault pods use,
+ * and must not get tokens of another Vault
  */
 export async function auditCheck(
 	request: VaultRequest,

@@ -57,10 +57,11 @@ export function bundleCheck(
 }
 
 /**
- * Whether the webhook's certificate is one that the API server will accept: signed by the bundle, for this name, in its dates.
+ * Checks whether the API server will accept the webhook's certificate: signed by the bundle, for this name,
+ * valid now.
  *
- * @param chain the certificate first, then those that its server sends along
- * @param where where the certificate was seen, for people
+ * @param chain the certificate, then the others that its server sends
+ * @param where where the certificate was found, for messages
  */
 export function servingCheck(
 	chain: readonly X509Certificate[],

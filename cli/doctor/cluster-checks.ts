@@ -16,7 +16,7 @@ export interface ClusterFindings {
 	readonly injected: InjectedSettings | undefined;
 }
 
-/** Looks at the cluster's side of things: the webhook configuration, its certificate, the webhook, and the way of a real pod. */
+/** Checks the cluster: the webhook configuration, its certificate, the webhook, and the creation of a pod. */
 export async function clusterChecks(
 	cluster: ClusterClient,
 	pod: V1Pod,

@@ -18,7 +18,10 @@ export interface ClusterClient {
 	request(method: string, path: string, body?: unknown): Promise<Result<HttpAnswer, NetworkError>>;
 }
 
-/** Opens what a kubeconfig describes, with its ways to sign in (certificates, tokens, helper programs). Sends nothing yet. */
+/**
+ * Opens the cluster of a kubeconfig, with its authentication (certificates, tokens, helper programs). Sends
+ * nothing yet.
+ */
 export async function openCluster(choice: ClusterChoice): Promise<Result<ClusterClient>> {
 	const config = new KubeConfig();
 	const options: RequestOptions = {};

@@ -17,7 +17,10 @@ export interface ProbeOptions {
 /** Stands in where no deployment was named: only the webhook's answer matters then. */
 const PLACEHOLDER_DEPLOYMENT = 'envtier-doctor';
 
-/** Has the form of a ciphertext and opens nowhere: it asks whether it would be tried, and no value is ever opened. */
+/**
+ * A syntactically valid ciphertext that no key decrypts. It shows whether a pod may decrypt, without
+ * decrypting a value.
+ */
 export const DUMMY_CIPHERTEXT = 'vault:v1:AAAA';
 
 /** A pod that asks, and that Pod Security "restricted" lets pass. It is only ever sent as a dry run. */

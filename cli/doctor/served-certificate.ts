@@ -5,7 +5,10 @@ import { networkErrorOf } from '../../lib/http/network-errors.ts';
 
 const TIMEOUT = 10_000;
 
-/** The certificates that a TLS server shows, its own first, whoever signed them: that is judged by the caller. */
+/**
+ * The certificates that a TLS server presents, its own first. Their trust is not checked; the caller does
+ * that.
+ */
 export function shownCertificates(url: URL): Promise<Result<readonly X509Certificate[]>> {
 	return new Promise((resolve) => {
 		const host = url.hostname.replace(/^\[|\]$/g, '');

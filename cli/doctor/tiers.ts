@@ -21,7 +21,10 @@ interface TierFindings {
 	readonly empty: boolean;
 }
 
-/** Whether a token may list and read the tiers, and whether the deployment's name leads to any secret. No secret is read. */
+/**
+ * Checks whether a token may list and read the tiers, and whether the deployment has any secret. Reads no
+ * secret.
+ */
 export async function tierChecks(
 	request: VaultRequest,
 	injected: InjectedSettings,

@@ -5,9 +5,9 @@ import { bad, type Check, good, warn } from './check.ts';
 const APPLY = 'apply the webhook configuration as it ships (deploy/manifests, or the chart)';
 
 /**
- * Whether the API server is told what it has to know of the webhook; each part that matters is a check of its own.
+ * Checks the webhook configuration. Each important part is a check of its own.
  *
- * @param namespace whose pods are asked about
+ * @param namespace whose pods are concerned
  */
 export function webhookConfigurationChecks(webhook: V1MutatingWebhook, namespace: string): readonly Check[] {
 	return [

@@ -11,8 +11,8 @@ export interface Document {
 }
 
 /**
- * kubectl reads YAML 1.1 (sigs.k8s.io/yaml), in which `no` is false and 0440 is octal, but without that version's dates, base-60
- * numbers and collections: an unquoted `12:30` is text there.
+ * kubectl reads YAML 1.1 (sigs.k8s.io/yaml): `no` is false and 0440 is octal. It does not know that version's
+ * dates, base-60 numbers and collections, so an unquoted `12:30` is text.
  */
 const UNKNOWN_TO_KUBECTL = new Set(['intTime', 'floatTime', 'timestamp', 'binary', 'omap', 'pairs', 'set']);
 
@@ -25,12 +25,14 @@ function kubectlTags(tags: Tags): Tags {
 }
 
 /**
- * Room for all pods of a large cluster. The library looks for the anchor of an alias among all anchors and aliases before it, so there are
- * fewer of those.
+ * Enough for all pods of a large cluster. The library searches all earlier anchors and aliases for each
+ * alias, so their number has a lower limit.
  */
 const LIMITS: YamlLimits = { bytes: 32 * 1024 * 1024, tokens: 5_000_000, depth: 100, aliases: 1_000 };
 
-/** Takes YAML or JSON of any number of objects, lists of them unpacked. The error says where the text goes wrong. */
+/**
+ * Parses YAML or JSON with any number of objects; lists are unpacked. The error says where the text is wrong.
+ */
 export function readDocuments(input: string, name: string): Result<readonly Document[]> {
 	const parsed = parseYamlDocuments(input, LIMITS, { version: '1.1', customTags: kubectlTags });
 	if (!parsed.ok) return err(`${name} ${parsed.error}`);

@@ -1,7 +1,10 @@
 import { ANNOTATION_PREFIX, isUnderPrefix } from '../../contract/names.ts';
 import { object } from './json.ts';
 
-/** Prefixes that people write in the place of ours: another domain, letters exchanged. The same as in deploy/manifests/base/notices.yaml. */
+/**
+ * Prefixes that people write by mistake: another domain, or swapped letters. The same as in
+ * deploy/manifests/base/notices.yaml.
+ */
 const ALIKE = /^[^/]*(?:envtier|env-tier|nevtier|evntier|entvier|enviter|envteir|envtire)[^/]*\//i;
 
 /** Whether the name of an annotation or a label has our prefix, or one that looks like it. */
@@ -15,7 +18,8 @@ const SHOWN = 5;
 const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
 
 /**
- * Sentences about annotations and labels of a pod that the webhook never sees: annotations under a prefix that only looks like ours, and labels.
+ * Sentences about metadata that the webhook does not read: annotations with a prefix that only resembles
+ * ours, and labels.
  *
  * @param metadata of the pod or of a pod template
  */

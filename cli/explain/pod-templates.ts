@@ -2,7 +2,10 @@ import { isUnderPrefix } from '../../contract/names.ts';
 import { type Json, object } from './json.ts';
 import { isLookAlike } from './look-alikes.ts';
 
-/** What of an object is about pods, and the path to it (`spec.template`, `spec.templates[2].metadata.annotations`). */
+/**
+ * A part of an object that is about pods, and its path (`spec.template`,
+ * `spec.templates[2].metadata.annotations`).
+ */
 export interface FoundObject {
 	readonly path: string;
 	readonly value: Json;
@@ -12,9 +15,12 @@ export interface FoundObject {
 export interface PodParts {
 	/** Pod templates: objects with `spec.containers`. */
 	readonly templates: readonly FoundObject[];
-	/** Metadata of pods that belongs to no pod template of the object: maps of annotations under our prefix, or under one that looks like it. */
+	/** Maps of annotations outside of pod templates, with our prefix or one that resembles it. */
 	readonly annotations: readonly FoundObject[];
-	/** The same of labels, but not those of the object itself, which may be for others: the webhook reads none of a pod. */
+	/**
+	 * Maps of labels, likewise. Without the labels of the object itself, which may be for others: the webhook
+	 * reads no labels of pods.
+	 */
 	readonly labels: readonly FoundObject[];
 }
 
@@ -22,8 +28,8 @@ export interface PodParts {
 const MAX_DEPTH = 100;
 
 /**
- * Finds the pod templates of an object of unknown kind wherever they are, and the annotations by which operators that write pods
- * themselves (Spark, Argo Workflows, Strimzi) let people annotate them.
+ * Finds the pod templates of an object of unknown kind, at any depth, and the annotations for pods that
+ * operators create themselves (Spark, Argo Workflows, Strimzi).
  */
 export function podPartsOf(found: Json): PodParts {
 	const search = new Search();
@@ -66,13 +72,18 @@ function isTemplate(value: Json): boolean {
 	);
 }
 
-/** `annotations`, `podAnnotations`, …: a map in which something stands under our prefix, or under one that looks like it. */
+/**
+ * True for `annotations`, `podAnnotations`, … with an entry under our prefix, or under one that resembles it.
+ */
 function isAnnotations(name: string, value: unknown): boolean {
 	const names = /annotations$/i.test(name) ? Object.keys(object(value) ?? {}) : [];
 	return names.some((one) => isUnderPrefix(one) || isLookAlike(one));
 }
 
-/** `labels`, `podLabels`, …, but no selector (`matchLabels`): a map in which something stands under our prefix, or under one that looks like it. */
+/**
+ * True for `labels`, `podLabels`, … with an entry under our prefix, or under one that resembles it. Not for
+ * selectors (`matchLabels`).
+ */
 function isLabels(name: string, value: unknown): boolean {
 	return /^(?!match).*labels$/i.test(name) && Object.keys(object(value) ?? {}).some(isLookAlike);
 }

@@ -32,8 +32,8 @@ const UNUSED = { ENVTIER_TLS_CERT_FILE: '-', ENVTIER_TLS_KEY_FILE: '-' };
 const NAMES = Object.keys(VARIABLES) as readonly VariableName[];
 
 /**
- * Takes the text of a settings file: `NAME=value` lines, or the ConfigMap that holds the settings in a cluster.
- * The error names what does not belong there.
+ * Parses a settings file: `NAME=value` lines, or the ConfigMap with the settings. The error names what does
+ * not belong there.
  */
 export function parseSettingsFile(content: string, name: string): Result<Env> {
 	const variables = configMapData(content) ?? parseEnv(content);

@@ -14,8 +14,8 @@ export interface Subject {
 	/** Of a kind that is not known here: where in the object its pod template or its annotations are. */
 	readonly at: string | undefined;
 	/**
-	 * The pod itself, or the one that the workload's controller would create. Without a `spec` where only annotations were found: then
-	 * nobody here knows which pod becomes of it.
+	 * The pod itself, or the pod that the workload's controller creates. Without `spec` if only annotations were
+	 * found: then the pod is unknown.
 	 */
 	readonly pod: Json;
 	/** The label of its namespace that names an organization. */
@@ -63,8 +63,8 @@ export function namespaceOf({ object: found }: Document): readonly [string, Name
 }
 
 /**
- * Takes one object; gives what pods would come of it: of a known kind one, of any other kind one for each pod template that is in it
- * and for each map of annotations that asks for secrets. None for what has neither.
+ * Returns the pods of one object: one for a known kind; for another kind one for each pod template in it, and
+ * one for each map of annotations that requests secrets.
  *
  * @param namespace of objects that name none
  */

@@ -15,7 +15,7 @@ function titleOf({ kind, namespace, name, at }: Subject): string {
 	return `${kind} ${namespace}/${name}${at === undefined ? '' : ` (${at})`}`;
 }
 
-/** All verdicts as a page for people: each with its reason or its diff, then a summary where there are several. */
+/** Formats all verdicts for people: each with its reason or its diff, then a summary if there are several. */
 export function page(verdicts: readonly Verdict[], paint: Terminal['paint']): string {
 	const parts = verdicts.map((verdict) => verdictLines(verdict, paint).join('\n'));
 	if (verdicts.length > 1) parts.push(summary(verdicts, paint));

@@ -135,7 +135,10 @@ function ofAnnotations(subject: Subject, at: string): Verdict {
 	};
 }
 
-/** The API server refuses such an object before the webhook is asked, and names neither the annotation nor the cure. */
+/**
+ * The API server refuses such an object before it calls the webhook, and names neither the annotation nor the
+ * cure.
+ */
 function unquotedIn({ pod, at }: Subject): { readonly message: string; readonly cure: string } | undefined {
 	const metadata = object(pod['metadata']);
 	const wrong = ['annotations', 'labels'].flatMap((field) =>

@@ -153,8 +153,9 @@ async function findUncertain(
 }
 
 /**
- * `envtier secrets set --from-env-file FILE`. An overwritten value cannot be restored, so what was updated stays: everything is
- * checked before the first call, new ones are created first, and what was done is told. Running it again completes it.
+ * `envtier secrets set --from-env-file FILE`. An overwritten value cannot be restored, so updates stay.
+ * Everything is checked before the first call, new secrets are created first, and the completed changes are
+ * printed. Running it again completes the rest.
  */
 export function setMany(file: string, options: BulkOptions, context: Context): Promise<void> {
 	return withEntries(file, options, context, async (call, location, entries, existing) => {

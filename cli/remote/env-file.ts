@@ -23,8 +23,9 @@ const MAX_BYTES = 1024 * 1024;
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^=\s#]+)[ \t]*=[ \t]*/;
 
 /**
- * Takes the text of a file of `KEY=value` lines, as Node's `--env-file` reads it (comments, quotes over several lines, `export`), but lets
- * nothing pass that it would overlook. The error lists everything that is wrong, by line and key; it never holds a value.
+ * Parses a file of `KEY=value` lines as Node's `--env-file` does (comments, quotes over several lines,
+ * `export`), but reports what Node would ignore. The error lists everything that is wrong, by line and key,
+ * and holds no value.
  */
 export function parseEnvFile(text: string): Result<readonly EnvEntry[], readonly string[]> {
 	if (Buffer.byteLength(text) > MAX_BYTES) return err([`it is larger than ${MAX_BYTES} bytes`]);

@@ -12,10 +12,10 @@ interface Claims {
 }
 
 /**
- * Why the API refuses a token, as far as the token itself tells: the time it ended, the audience that it has. Reads the claims of a JWT
- * locally and checks no signature; the API has checked it. The sentence never holds the token.
+ * Why the API refused a token, as far as the token shows: its expiry and its audience. Reads the claims of a
+ * JWT without a check of the signature; the API has checked it. The sentence never holds the token.
  *
- * @param token what was sent
+ * @param token the token that was sent
  * @param source the variable that it came from
  */
 export function whyRefused(token: string, source: TokenSource, now: Date): string {

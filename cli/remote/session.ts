@@ -9,7 +9,10 @@ export interface Session {
 	readonly context: Context;
 }
 
-/** Opens the API that the environment names and gives it to `work`; says what is wrong where it names none. */
+/**
+ * Opens the API that the environment names and passes it to `work`. Reports an error if the environment names
+ * none.
+ */
 export async function withApi(context: Context, work: (session: Session) => Promise<void>): Promise<void> {
 	const settings = await readApiSettings(context.env, context.stdin);
 	if (!settings.ok) return fail(context, 'usage', settings.error);

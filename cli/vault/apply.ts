@@ -20,8 +20,8 @@ interface SetupItem {
 }
 
 /**
- * Puts the plan into Vault and says each thing as it is done. Everything is compared first: when something is there with other
- * contents and is not to be replaced, the failure shows the differences, and Vault stays as it was.
+ * Writes the policies and the role to Vault and reports each. Compares everything first: if something exists
+ * with other contents and may not be replaced, the failure shows the differences, and nothing is changed.
  */
 export async function apply(
 	plan: RoleAndPolicies,

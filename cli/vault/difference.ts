@@ -9,10 +9,10 @@ export function policyLines(text: string): Lines {
 }
 
 /**
- * The fields of a role as sorted lines, each of which is the path of a value and the value. Lists are sorted because Vault
- * keeps them in an order of its own.
+ * The fields of a role as sorted lines, each the path of a value and the value. Lists are sorted because
+ * Vault changes their order.
  *
- * @param fields the fields to look at; Vault keeps the others as they are
+ * @param fields the fields to compare; Vault keeps the others as they are
  */
 export function fieldLines(role: Readonly<Record<string, unknown>>, fields: readonly string[]): Lines {
 	return [...new Set(fields.flatMap((name) => flatten(name, role[name])))].sort();

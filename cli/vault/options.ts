@@ -19,7 +19,7 @@ export interface SetupOptions extends MountOptions {
 	readonly deployment?: string | undefined;
 	readonly service: readonly string[];
 	readonly kvVersion: '1' | '2';
-	/** Grants the deployment that is named after the pod's namespace, or after its namespace and service account. */
+	/** Grants the deployment named after the pod's namespace, or after its namespace and service account. */
 	readonly own?: 'namespace' | 'account' | undefined;
 	/** Grants opening what is sealed. */
 	readonly sealed?: boolean | undefined;

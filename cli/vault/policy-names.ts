@@ -1,7 +1,7 @@
 /**
- * The parts of each policy's name: what its text depends on besides its template. Two things that the text depends on too are left
- * out, the KV version and the auth method's accessor: a mount has one of each at a time. When a mount is made anew with others, the
- * policy is there with other contents, which is shown and not overwritten.
+ * The parts of each policy's name: everything that its text depends on besides its template. Two such things
+ * are left out, the KV version and the auth method's accessor: a mount has one of each at a time. If a mount
+ * is recreated with others, the policy exists with other contents, which is shown and not overwritten.
  */
 export const POLICY_FIELDS = {
 	session: [],
@@ -28,8 +28,8 @@ type FieldName = (typeof POLICY_FIELDS)[PolicyKind][number];
 const MOUNTS: ReadonlySet<string> = new Set<FieldName>(['auth', 'kv', 'transit']);
 
 /**
- * The name of a policy: `envtier_service_secret_shop_web`. Policies with different fields have different names (ADR 33):
- * "_" stands between the fields, and no field holds one.
+ * The name of a policy: `envtier_service_secret_shop_web`. Policies with different fields have different
+ * names (ADR 33): "_" separates the fields, and no field contains one.
  *
  * @throws RangeError when a field of the kind is missing
  */
@@ -43,8 +43,9 @@ export function policyName(kind: PolicyKind, fields: PolicyFields): string {
 }
 
 /**
- * A mount's path as a part of a policy's name: lower-case letters, digits and "-" stay, "/" becomes ".", everything else "~" and
- * two hexadecimal digits. Capitals are encoded because Vault and OpenBao keep names of policies in lower case.
+ * A mount's path as a part of a policy's name. Lower-case letters, digits and "-" stay, "/" becomes ".",
+ * everything else "~" and two hexadecimal digits. Capitals are encoded because Vault and OpenBao store policy
+ * names in lower case.
  */
 function encodeMount(path: string): string {
 	return path.replace(/[^-a-z0-9]/g, (char) =>

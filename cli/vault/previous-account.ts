@@ -5,11 +5,12 @@ import { type ApplyFailure, type Ask, dataOf, readData } from './client.ts';
 const ROLES_LIMIT = 200;
 
 /**
- * Looks for the policy that earlier versions wrote for `--own account`. It grants the deployment named like the service account
- * alone, so whoever may create service accounts in the namespace of the role reads any deployment by it.
+ * Finds the policy that earlier versions wrote for `--own account`. It grants the deployment with the name of
+ * the service account. So whoever may create service accounts in the namespace of the role can read any
+ * deployment.
  *
- * @param mount path of the auth method, without `auth/`
- * @returns the policy's name; undefined when that policy is not there
+ * @param mount path of the method, without `auth/`
+ * @returns the policy's name; undefined when that policy does not exist
  */
 export async function earlierOwnAccountPolicy(
 	mount: string,

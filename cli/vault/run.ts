@@ -35,7 +35,10 @@ export async function setup(options: SetupOptions & OutputOptions, context: Cont
 	return applyOrPrint(deploymentRole(options, accessor.value), options, context);
 }
 
-/** Looks for the policy of earlier versions and says that it is there; true when nothing may be changed because of it. */
+/**
+ * Finds the policy of earlier versions and reports it. Returns true when nothing may be changed because of
+ * it.
+ */
 async function earlierPolicyStops(
 	mount: string,
 	{ replace }: OutputOptions,

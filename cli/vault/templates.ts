@@ -16,8 +16,8 @@ path "@DATA@/${folder}/secrets" {
 `;
 
 /**
- * The policies and roles of deploy/vault, letter by letter, so that the command needs no files beside it; a test compares them.
- * Words between "@" stand for what differs.
+ * The policies and roles of deploy/vault, unchanged, so that the command needs no other files; a test
+ * compares them. Words between "@" are placeholders.
  */
 export const POLICIES = {
 	session: `# Every fetch: give the login's token back at the end. The policy "default" is not needed, and not granted.

@@ -1,4 +1,7 @@
-/** What a person can mend: its message says what failed and what to do. Anything else that is thrown is a defect. */
+/**
+ * An error that a person can correct: its message says what failed and what to do. Any other error is a
+ * defect.
+ */
 export class CertsFailure extends Error {
 	override readonly name = 'CertsFailure';
 }

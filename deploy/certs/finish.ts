@@ -10,9 +10,10 @@ import type { WebhookConfigurationStore } from './webhook-configuration.ts';
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * Makes the webhook configuration trust the CA of the Secret's certificate, and, once every replica shows that certificate, nothing else.
+ * Makes the webhook configuration trust the CA of the Secret's certificate. Once every replica presents that
+ * certificate, it removes all other CAs.
  *
- * @param unseen take it on trust that every replica shows it
+ * @param unseen assume that every replica presents it
  */
 export async function finish(
 	context: RotationContext,

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { makeAuthority, validityFrom } from '../../pki/authority.ts';
 
-/** A CA and the one certificate it ever signed. Its private key is not part of it: it is forgotten as soon as it has signed. */
+/** A CA and the only certificate that it signed. The CA's private key is not kept. */
 export interface IssuedCertificate {
 	readonly caPem: string;
 	readonly certPem: string;

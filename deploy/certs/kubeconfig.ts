@@ -3,7 +3,10 @@ import { CertsFailure } from './failure.ts';
 
 const CHOOSE = 'name a kubeconfig by --kubeconfig or KUBECONFIG, and a context by --context';
 
-/** Reads the kubeconfig that kubectl would take (KUBECONFIG, else ~/.kube/config, else the pod's own account) unless one is named. */
+/**
+ * Reads the named kubeconfig, else the one that kubectl would use (KUBECONFIG, ~/.kube/config, or the pod's
+ * own account).
+ */
 export function openKubeconfig(file: string | undefined, context: string | undefined): KubeConfig {
 	const config = new KubeConfig();
 	try {

@@ -13,8 +13,8 @@ export async function shippedWebhooks(): Promise<readonly string[]> {
 }
 
 /**
- * YAML of the Secret and of what the webhook configuration must trust, for `kubectl apply --server-side`: the second names nothing
- * of the webhook configuration but its caBundle, and so takes nothing else over.
+ * YAML of the Secret and of the webhook configuration's caBundle, for `kubectl apply --server-side`. The
+ * second names no other field, so it takes over no other field.
  *
  * @param webhookConfiguration with the names of its webhooks; undefined: the Secret alone
  */

@@ -12,8 +12,8 @@ export interface Replica {
 }
 
 /**
- * The replicas behind a Service, ready or not, each reached through the API server as `kubectl port-forward` does.
- * One that is ending is left out: no call is sent to it any more.
+ * The replicas behind a Service, ready or not, reached through the API server as `kubectl port-forward` does.
+ * Terminating ones are left out: they get no calls.
  */
 export function serviceReplicas(
 	config: KubeConfig,

@@ -16,8 +16,9 @@ export interface CertificateRequest {
 }
 
 /**
- * Makes a new CA and certificate and puts them in force so that at no time a replica shows what the API servers don't trust:
- * first both CAs are trusted, then the new certificate is handed out, and once all replicas show it the old CA goes.
+ * Rotates the CA and the certificate. No replica ever presents a certificate that the API servers do not
+ * trust: first both CAs are trusted, then the new certificate is published, and once all replicas present it
+ * the old CA is removed.
  */
 export async function rotate(
 	context: RotationContext,

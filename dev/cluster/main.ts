@@ -1,4 +1,7 @@
-/** A Kubernetes cluster of one node to play with: `up` (in the background), `down`; a directory to keep it in may follow. */
+/**
+ * A Kubernetes cluster of one node for development: `up` (in the background) or `down`, then optionally a
+ * directory for its state.
+ */
 import { join } from 'node:path';
 import process from 'node:process';
 import { cacheDir } from '../../test/support/cache.ts';

@@ -5,7 +5,8 @@ import { EXAMPLE_ROLE } from './example.ts';
 import { type ClusterState, readState, type StateFiles } from './state.ts';
 
 /**
- * Starts the cluster in the background unless it runs, showing its progress, and tells how to use it. Gives the exit code.
+ * Starts the cluster in the background if it is not running, shows the progress, and explains its use.
+ * Returns the exit code.
  *
  * @param program the file that serves when started with "serve"
  */

@@ -1,4 +1,7 @@
-/** Shows Envtier at work, without a cluster: the built webhook, secrets API, command and fetcher as processes, and the embedded Vault. */
+/**
+ * Shows Envtier without a cluster: the built webhook, secrets API, command line and fetcher as processes,
+ * with the embedded Vault.
+ */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,8 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 
-/** Where a screen writes; a terminal gets colours unless NO_COLOR forbids them, anything else gets plain text. */
+/**
+ * Output stream of a screen. A terminal gets colours unless NO_COLOR is set; anything else gets plain text.
+ */
 export type Out = NodeJS.WritableStream;
 
 /** Colours and weights by what they are for. */

@@ -25,7 +25,10 @@ export function isAllowed(
 	return capabilitiesOn(state, token, namespace, path).has(capabilityFor(namespace, request, path));
 }
 
-/** The capabilities of a token on a path of a namespace. Policies apply to the token's own namespace and those below it. */
+/**
+ * The capabilities of a token on a path of a namespace. Policies apply to the token's own namespace and those
+ * below it.
+ */
 export function capabilitiesOn(
 	state: VaultState,
 	token: Token,

@@ -15,8 +15,8 @@ export function patternFault(pattern: string): string | undefined {
 }
 
 /**
- * The capabilities on `path`, by Vault's rules: only the most specific pattern of all policies counts. Where several
- * policies have that pattern, their capabilities add up; "deny" removes all others.
+ * The capabilities on `path`, by Vault's rules: only the most specific pattern of all policies counts. Where
+ * several policies have that pattern, their capabilities add up; "deny" removes all others.
  *
  * @param path as Vault sees it: a list request ends in "/"
  */

@@ -11,8 +11,8 @@ import { answerTokenSelf } from './token-self.ts';
 import { answerTransit } from './transit.ts';
 
 /**
- * Answers a request: authenticates the token, checks its policies, and calls the handler of the path, which may change
- * the state.
+ * Answers a request: authenticates the token, checks its policies, and calls the handler of the path, which
+ * may change the state.
  */
 export function authorizeAndAnswer(state: VaultState, request: VaultRequest): Reply {
 	const unauthenticated = answerWithoutToken(state, request);

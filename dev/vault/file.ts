@@ -4,7 +4,8 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { type VaultFile, vaultFile } from './schema.ts';
 
 /**
- * Reads the YAML file of secrets. Every scalar is taken as the text that was written: `PORT: 010` is the secret `010`, `on` is `on`.
+ * Reads the YAML file of secrets. Every scalar is taken as the text that was written: `PORT: 010` is the
+ * secret `010`, `on` is `on`.
  *
  * @param fileName for messages: `vault.yaml:3:5: deployments.shop: …`. No message holds a value.
  */
@@ -80,7 +81,10 @@ const SHAPES: ReadonlyMap<string, string> = new Map([
 	['array', 'a list, [] when there is nothing in it'],
 ]);
 
-/** Where the node stands that a path leads to: its key if it has one; the nearest one above it when there is none. */
+/**
+ * The position of the node at a path: of its key if it has one, or of the nearest parent if it does not
+ * exist.
+ */
 function position(root: Node | null, path: readonly PropertyKey[]): number | undefined {
 	let node: unknown = root;
 	let offset = root?.range?.[0];

@@ -25,7 +25,10 @@ export function answerData(ask: Kv2Request): Reply {
 	}
 }
 
-/** Answers a read of one version, the current one unless `?version=` says another; `namesOnly` leaves the values out. */
+/**
+ * Answers a read of one version, the current one unless `?version=` says another; `namesOnly` leaves the
+ * values out.
+ */
 export function readVersion({ secrets, path, request, now }: Kv2Request, namesOnly: boolean): Reply {
 	const secret = secrets.get(path);
 	const wanted = request.query.get('version') || '0';

@@ -1,7 +1,8 @@
 import { absent, ok, type Reply } from './reply.ts';
 
 /**
- * Answers a LIST: the names directly below `folder`, sorted by bytes. Sub-folders end in "/". An empty folder is 404.
+ * Answers a LIST: the names directly below `folder`, sorted by bytes. Sub-folders end in "/". An empty folder
+ * is 404.
  *
  * @param folder '' or ending in "/"
  */

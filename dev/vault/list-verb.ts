@@ -8,8 +8,8 @@ export const LIST_AS = 'M-SEARCH';
 
 /**
  * A connection on which `LIST /path` reads as `M-SEARCH /path`: Node's HTTP/1 parser does not know Vault's
- * method LIST. Only the first bytes of a request are changed, never a body. With pipelining, LIST works for the first
- * request only.
+ * method LIST. Only the first bytes of a request are changed, never a body. With pipelining, LIST works for
+ * the first request only.
  */
 export class ListVerb extends Duplex {
 	readonly #socket: Socket;

@@ -11,8 +11,8 @@ const LEEWAY_SECONDS = 60;
 const DEFAULT_LIFETIME_SECONDS = 150;
 
 /**
- * Answers `auth/{mount}/login`. Role, times, audience and service account are checked as in OpenBao. The signature is not
- * checked and no API server is called: anybody can log in as anybody.
+ * Answers `auth/{mount}/login`. Role, times, audience and service account are checked as in OpenBao. The
+ * signature is not checked and no API server is called: anybody can log in as anybody.
  */
 export function answerLogin(
 	state: VaultState,

@@ -17,8 +17,8 @@ export function findMount<T>(
 }
 
 /**
- * The namespace of a request: the header's, or one below it that the path starts with; and the rest of the path.
- * Undefined if the header's namespace does not exist.
+ * The namespace of a request: the header's, or one below it that the path starts with; and the rest of the
+ * path. Undefined if the header's namespace does not exist.
  */
 export function findNamespace(
 	state: VaultState,

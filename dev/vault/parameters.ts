@@ -102,7 +102,10 @@ function customFault(entries: readonly (readonly [string, string])[]): string | 
 	return undefined;
 }
 
-/** Reads seconds from a number or from Go's notation (`1h30m`, `90s`); undefined when it is neither or negative. */
+/**
+ * Reads seconds from a number or from Go's notation (`1h30m`, `90s`); undefined when it is neither or
+ * negative.
+ */
 export function readDuration(value: unknown): number | undefined {
 	const number = toInteger(value);
 	if (number !== undefined) return number >= 0 ? number : undefined;

@@ -60,8 +60,9 @@ export interface DevVault extends AsyncDisposable {
 const LOGGED_REQUESTS = 10_000;
 
 /**
- * Starts an in-memory server that answers the part of Vault's HTTP API that Envtier uses. For development and tests: it does not
- * check signatures of tokens. Rejects with an error that lists every fault in the content with its line.
+ * Starts an in-memory server that answers the part of Vault's HTTP API that Envtier uses. For development and
+ * tests: it does not check signatures of tokens. Rejects with an error that lists every fault in the content
+ * with its line.
  */
 export async function startDevVault(options: DevVaultOptions = {}): Promise<DevVault> {
 	const { listen = { host: '127.0.0.1', port: 0 }, now = Date.now } = options;

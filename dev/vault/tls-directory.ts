@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { makeServingPair, type ServingPair } from './certificate.ts';
 
 /**
- * The certificate in a directory: `cert.pem`, `key.pem` and the CA to trust in `ca.pem` (without that file, `cert.pem` itself).
- * Creates them for `host` in a directory without a certificate.
+ * The certificate in a directory: `cert.pem`, `key.pem` and the CA to trust in `ca.pem` (without that file,
+ * `cert.pem`). Creates them for `host` if there is no certificate.
  */
 export async function servingPairFromDirectory(dir: string, host: string): Promise<ServingPair> {
 	const [certPem, keyPem, caPem] = await Promise.all(

@@ -65,7 +65,10 @@ function decrypt(
 	}
 }
 
-/** Answers a request to a transit engine: `encrypt/KEY` and `decrypt/KEY`. `path` is the part inside the mount. */
+/**
+ * Answers a request to a transit engine: `encrypt/KEY` and `decrypt/KEY`. `path` is the part inside the
+ * mount.
+ */
 export function answerTransit(keys: TransitKeys, path: string, { verb, body }: VaultRequest): Reply {
 	const [, operation, name] = /^(encrypt|decrypt)\/(\w(?:[\w.-]*\w)?)$/.exec(path) ?? [];
 	if (name === undefined) return refuseOne(404, 'unsupported path');

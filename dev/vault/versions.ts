@@ -45,7 +45,9 @@ export function newSecret(now: number): Secret {
 	};
 }
 
-/** Why `cas` (the version that must be the current one; undefined: whichever) forbids a write, or undefined. */
+/**
+ * Why `cas` (the version that must be the current one; undefined: whichever) forbids a write, or undefined.
+ */
 export function casFault(secret: Secret, cas: number | undefined): string | undefined {
 	if (cas === undefined) {
 		return secret.casRequired ? 'check-and-set parameter required for this call' : undefined;

@@ -6,8 +6,8 @@ const OLD_DOTENV = 'dotenv before 16';
 const PYTHON_DOTENV = 'python-dotenv';
 
 /**
- * One way to write a value. Node's `--env-file` and dotenv from 16 on read every form, but for Node before 20.12, which reads no value
- * of several lines.
+ * One way to write a value. Node's `--env-file` and dotenv from 16 on read every form. Exception: Node before
+ * 20.12 reads no value of several lines.
  */
 interface Form {
 	readonly holds: (value: string) => boolean;
@@ -35,7 +35,8 @@ const FORMS: readonly Form[] = [
 		misreadBy: noReader,
 	},
 	{
-		// Node 22.0 takes a backslash before the closing quote for an escape of it, python-dotenv two for one anywhere.
+		// Node 22.0 reads a backslash before the closing quote as an escape. python-dotenv reads two as one
+		// anywhere.
 		holds: (value) => !value.includes("'") && !value.endsWith('\\'),
 		write: (value) => `'${value}'`,
 		misreadBy: (value) => [
@@ -85,7 +86,9 @@ function formOf(value: string): Form | undefined {
 	return best;
 }
 
-/** Readers of `.env` files in common use that read another value than this one; none where the format does not hold it. */
+/**
+ * Common readers of `.env` files that read another value than this one. None if the format does not hold it.
+ */
 export function misreadersOf(value: string): readonly string[] {
 	return value === '' ? [] : (formOf(value)?.misreadBy(value) ?? []);
 }

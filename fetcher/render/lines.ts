@@ -22,8 +22,8 @@ export const byLine =
 export const NUL = { why: 'holds a NUL byte, which no environment variable can' } as const;
 
 /**
- * The longest string that Linux takes in an environment, in bytes: MAX_ARG_STRLEN (32 pages of 4 KiB) less the NUL at its end.
- * With a longer one every later execve of the process fails with E2BIG.
+ * The longest string in an environment on Linux, in bytes: MAX_ARG_STRLEN (32 pages of 4 KiB) less the NUL at
+ * its end. With a longer one every later execve of the process fails with E2BIG.
  */
 const MAX_VARIABLE_BYTES = 131_071;
 

@@ -1,13 +1,16 @@
 import { byLine, NUL, tooLongForLinux } from './lines.ts';
 import type { Render } from './rendering.ts';
 
-/** The kubelet reads by lines (Go's bufio.Scanner, 64 KiB with the newline); one that is longer spoils the whole file. */
+/**
+ * The kubelet reads lines with Go's bufio.Scanner (64 KiB with the newline). A longer line makes the whole
+ * file unreadable.
+ */
 const MAX_LINE_BYTES = 65_535;
 
 /**
- * `KEY='value'` as the kubelet reads it for `fileKeyRef` (KEP-3721, pkg/kubelet/util/env): between single quotes everything is
- * taken as it is, there is no way to write a single quote, and a return before a newline is lost. An empty value is an error of the
- * container there: "key not found" (pkg/kubelet/kubelet_pods.go).
+ * `KEY='value'` as the kubelet reads it for `fileKeyRef` (KEP-3721, pkg/kubelet/util/env). Between single
+ * quotes everything is literal; a single quote cannot be written, and a carriage return before a newline is
+ * lost. An empty value is an error of the container: "key not found" (pkg/kubelet/kubelet_pods.go).
  */
 export const renderNative: Render = byLine((entry) => {
 	const { key, value } = entry;

@@ -26,10 +26,10 @@ const RENDERS: Readonly<Record<Format, Render<OutputFile['content']>>> = {
 };
 
 /**
- * Renders every format asked for, and the kubelet's file if any keys are named for it, or tells every key that one of them
- * can't hold.
+ * Renders every requested format, and the kubelet's file if it needs keys. The error names every key that one
+ * of them cannot hold.
  *
- * @param all where the kubelet's keys are looked for: a container may get others in its files
+ * @param all the secrets with the kubelet's keys: a container may get others in its files
  */
 export function renderAll(
 	entries: readonly RenderEntry[],

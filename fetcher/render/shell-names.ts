@@ -1,6 +1,7 @@
 /**
- * Variables that dash, bash or busybox sh keep for themselves: `export NAME='value'` is undone, ignored or an error that
- * ends the shell (bash's manual, "Shell Variables"; POSIX 2.5.3). test/fetcher/shell-names.test.ts asks the shells.
+ * Variables that dash, bash or busybox sh keep for themselves. `export NAME='value'` is undone, ignored, or
+ * an error that ends the shell (bash's manual, "Shell Variables"; POSIX 2.5.3).
+ * test/fetcher/shell-names.test.ts checks it with the shells.
  */
 export const KEPT_BY_SHELLS: ReadonlySet<string> = new Set([
 	...['_', 'OPTIND', 'PPID', 'SHLVL', 'UID', 'EUID', 'GROUPS', 'DIRSTACK', 'FUNCNAME', 'HISTCMD', 'LINENO'],
@@ -10,8 +11,8 @@ export const KEPT_BY_SHELLS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Variables that only zsh or ksh keep for themselves (zshparam(1), ksh(1)). Refusing them would keep pods from starting
- * whose images have neither, so they are warned of.
+ * Variables that only zsh or ksh keep for themselves (zshparam(1), ksh(1)). They cause a warning: a refusal
+ * would stop pods whose images have neither.
  */
 export const KEPT_BY_ZSH_OR_KSH: ReadonlySet<string> = new Set([
 	...[

@@ -8,7 +8,8 @@ import { BODY_LIMIT } from './types.ts';
  */
 export async function readBody(response: Response, address: string): Promise<Buffer> {
 	if (response.body === null) return Buffer.alloc(0);
-	// Where the length is known and allowed, the body in one piece costs half as much CPU time. Bun takes no more bytes than that.
+	// With a known and allowed length, reading the body in one piece costs half as much CPU time. Bun takes no
+	// more bytes than that.
 	const announced = Number(response.headers.get('content-length') ?? Number.NaN);
 	if (announced <= BODY_LIMIT) return Buffer.from(await response.arrayBuffer());
 	const chunks: Uint8Array[] = [];

@@ -1,6 +1,12 @@
-/** What Bun's `fetch` takes beyond the standard's options, as far as the fetcher uses it (Bun's documentation, "Fetch"). */
+/**
+ * Options of Bun's `fetch` beyond the standard, as far as the fetcher uses them (Bun's documentation,
+ * "Fetch").
+ */
 export interface BunRequestInit extends RequestInit {
-	/** Without it Bun speaks HTTP/1.1. With `http2` a server that does not offer it is an `EPROTO` error: Bun does not fall back. */
+	/**
+	 * The default is HTTP/1.1. With `http2` a server without HTTP/2 causes an `EPROTO` error: Bun does not fall
+	 * back.
+	 */
 	readonly protocol?: 'http2' | 'http1.1';
 	/** False: the body is given as it came, whatever its content encoding. */
 	readonly decompress?: boolean;
@@ -19,7 +25,7 @@ export interface BunTls {
 	readonly serverName?: string;
 }
 
-/** The number of TLS 1.2 in its handshake (RFC 5246, A.1), which Bun's `fetch` wants in the place of a name. */
+/** The number of TLS 1.2 in its handshake (RFC 5246, A.1). Bun's `fetch` takes the number, not a name. */
 export const TLS_1_2 = 0x0303;
 
 /** Bun's `fetch`; on Node the same function ignores what it does not know. */
@@ -29,8 +35,8 @@ export const bunFetch = fetch as (url: string, init: BunRequestInit) => Promise<
 const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'];
 
 /**
- * Takes the variables out of the environment that Bun's `fetch` reads at each call: what the fetcher does is decided by `ENVTIER_*` variables
- * alone. Those that Bun reads when it starts are made ineffective when the executable is built (build.ts).
+ * Removes the variables that Bun's `fetch` reads at each call: only `ENVTIER_*` variables control the
+ * fetcher. Variables that Bun reads at its start are disabled when the executable is built (build.ts).
  */
 export function forgetProxies(env: Record<string, string | undefined>): void {
 	for (const name of PROXY_VARIABLES) {

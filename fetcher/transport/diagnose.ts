@@ -12,8 +12,9 @@ export type Diagnosis =
 const TIMEOUT = 500;
 
 /**
- * Connects once more without a request, to learn what Bun's `fetch` does not report: the stage of a timeout, the TLS alert,
- * the names of the certificate, the proxy's error. It verifies the server like every other connection.
+ * Connects once more, without a request, to find what Bun's `fetch` does not report: the stage of a timeout,
+ * the TLS alert, the names of the certificate, the proxy's error. It verifies the server like every other
+ * connection.
  */
 export async function diagnose(endpoint: Endpoint, ca: string | readonly string[]): Promise<Diagnosis> {
 	const { host, port, secure, proxy } = endpoint;

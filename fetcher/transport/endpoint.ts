@@ -50,7 +50,10 @@ export function endpointOf(address: string, { tlsName, proxy }: Route = {}): End
 	};
 }
 
-/** True for an IP address as URLs have it (WHATWG URL: IPv4 addresses are normalized); node:net, which knows as well, takes time to load. */
+/**
+ * True for an IP address in a URL (WHATWG URL normalizes IPv4 addresses). node:net could tell as well, but
+ * takes time to load.
+ */
 export const isAddress = (host: string): boolean => host.includes(':') || /^[0-9.]+$/.test(host);
 
 /** The name for TLS's server name indication; undefined for an IP address, which is none (RFC 6066). */

@@ -110,8 +110,8 @@ function tlsFailure(error: Error, code: string, at: string): Failure {
 }
 
 /**
- * Converts an error of Node's network modules to a `Failure`. Returns an error without a code unchanged: it is a defect of
- * our own.
+ * Converts an error of Node's network modules to a `Failure`. Returns an error without a code unchanged: it
+ * is a defect of our own.
  */
 export function explain(thrown: unknown, address: string): unknown {
 	if (thrown instanceof Failure || !(thrown instanceof Error)) return thrown;

@@ -9,8 +9,8 @@ const MAX_HEAD = 8 * 1024;
 const RETRYABLE = new Set([500, 502, 503, 504]);
 
 /**
- * Opens a tunnel to a host through an HTTP proxy (CONNECT: RFC 9110, section 9.3.6). Resolves when `tcp` leads to that host;
- * rejects with a `Failure`. The caller sets the time limit.
+ * Opens a tunnel to a host through an HTTP proxy (CONNECT: RFC 9110, section 9.3.6). Resolves when `tcp`
+ * leads to that host; rejects with a `Failure`. The caller sets the time limit.
  *
  * @param proxy its address, for messages
  */

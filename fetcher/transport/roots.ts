@@ -12,8 +12,8 @@ const BUNDLES = [
 ];
 
 /**
- * The system's CA certificates as PEM text; where the system has none (an image without any), those that come with Node.
- * Node's own default would be the latter everywhere.
+ * The system's CA certificates as PEM text, or Node's own if the system has none (an image without any). Node
+ * itself always uses its own by default.
  */
 export function systemRoots(bundles: readonly string[] = BUNDLES): string | readonly string[] {
 	for (const file of bundles) {

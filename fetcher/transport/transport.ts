@@ -24,8 +24,8 @@ export type Protocol = 'h2' | 'http/1.1';
 const HTTP1_CONNECTIONS = 2;
 
 /**
- * Opens a transport on Bun's `fetch`. It starts with HTTP/2 over TLS and falls back to HTTP/1.1 for good if the server
- * does not offer HTTP/2.
+ * Opens a transport on Bun's `fetch`. It starts with HTTP/2 over TLS and falls back to HTTP/1.1 for good if
+ * the server does not offer HTTP/2.
  *
  * @param ca PEM text of the trusted CAs; undefined: the system's
  */
@@ -71,7 +71,10 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 		return answer;
 	};
 
-	/** Several requests may learn at the same time that the server does not offer HTTP/2; each of them tries again. */
+	/**
+	 * Several requests may learn at the same time that the server does not offer HTTP/2; each of them tries
+	 * again.
+	 */
 	const withFallback = async (request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> => {
 		if (protocol === 'h2') {
 			try {

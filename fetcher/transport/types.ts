@@ -19,7 +19,7 @@ export interface HttpResponse {
 }
 
 /**
- * Maximum size of a body, in bytes. A list of 10,000 names fits, and so does Vault's largest entry (1 MiB by default) with
- * every byte escaped. It is small enough for a container with 128 MiB.
+ * Maximum size of a body, in bytes. A list of 10,000 names fits, and so does Vault's largest entry (1 MiB by
+ * default) with every byte escaped. It is small enough for a container with 128 MiB.
  */
 export const BODY_LIMIT = 8 * 1024 * 1024;

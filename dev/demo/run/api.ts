@@ -9,7 +9,10 @@ import { builtProgram } from './programs.ts';
 
 /** The built secrets API as a process of its own, and the built command to call it with. */
 export interface SecretsApi extends AsyncDisposable {
-	/** Runs `envtier` with these arguments as somebody of the organization; gives what it printed, or throws what it complained about. */
+	/**
+	 * Runs `envtier` with these arguments as a member of the organization. Returns its output, or throws its
+	 * error.
+	 */
 	envtier(args: readonly string[], input?: string): Promise<string>;
 	/** The first audit line about that key's change; it is written a moment after the answer. */
 	audited(key: string): Promise<AuditLine>;
@@ -34,7 +37,8 @@ export async function startSecretsApi(dir: string, vault: DevVault, org: string)
 	const leaf = await authority.issue();
 	const made = await runProcess({
 		command: process.execPath,
-		// The file has put secrets under the pod's deployment already: only a platform administrator may adopt such a name.
+		// The file has secrets below the pod's deployment already: only a platform administrator may adopt such a
+		// name.
 		args: [program, '--new-key', '--subject', 'user:you', '--org', org, '--roles', 'platform_admin'],
 	});
 	const api = await startProcess({

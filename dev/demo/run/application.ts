@@ -18,7 +18,9 @@ export interface ApplicationView {
 /** Where server.js is, the program that the container starts. */
 const WORKING_DIR = join(import.meta.dirname, 'app');
 
-/** Runs the command of a container, its mount paths remapped; beside it Node alone, to tell what sourcing has added. */
+/**
+ * Runs the command of a container with its mount paths replaced, and Node alone, to show what sourcing adds.
+ */
 export async function runApplication(
 	container: V1Container,
 	volumes: Volumes,

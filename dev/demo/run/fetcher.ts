@@ -21,10 +21,10 @@ export interface FetchReport {
 }
 
 /**
- * Runs dist/fetcher with exactly the environment that the pod gives the init container; only paths lead to the
- * directories that stand for its volumes.
+ * Runs dist/fetcher with exactly the environment of the init container; only paths point to the directories
+ * of its volumes.
  *
- * @param dir an empty directory for the file that gets the termination message, which the kubelet would make
+ * @param dir an empty directory for the termination message, which the kubelet would create
  */
 export async function runFetcher(
 	container: V1Container,

@@ -10,8 +10,8 @@ export interface TokenRequest {
 }
 
 /**
- * A token with the claims of one that the kubelet projects (Kubernetes docs, "Managing Service Accounts"). No API server
- * signed it: the development Vault reads the claims and believes them.
+ * A token with the claims of a projected token (Kubernetes docs, "Managing Service Accounts"). No API server
+ * signed it: the development Vault does not check the signature.
  */
 export function serviceAccountToken({ namespace, serviceAccount, audience, seconds }: TokenRequest): string {
 	const now = Math.floor(Date.now() / 1000);

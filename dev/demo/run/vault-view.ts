@@ -5,7 +5,7 @@ import type { DevVault } from '../../vault/start.ts';
 /** Which tiers hold a key, in merge order. */
 export type Holders = ReadonlyMap<string, readonly Tier[]>;
 
-/** Looks at the tiers as an operator would, with the root token: who holds which key, overridden or not. Names only. */
+/** Reads the tiers with the root token: the tiers that have each key, overridden or not. Names only. */
 export async function holdersOf(vault: DevVault, scope: TierNames, tiers: readonly Tier[]): Promise<Holders> {
 	const holders = new Map<string, Tier[]>();
 	for (const tier of tiers) {

@@ -27,7 +27,10 @@ export async function makeVolumes(pod: V1Pod, dir: string): Promise<Volumes> {
 	};
 }
 
-/** Replaces a directory wherever a path in `text` begins with it; `/secrets` is no part of `/run/secrets` or `/secrets-2`. */
+/**
+ * Replaces a directory wherever a path in `text` begins with it. `/secrets` does not match `/run/secrets` or
+ * `/secrets-2`.
+ */
 function replacePath(text: string, from: string, to: string): string {
 	const escaped = from.replace(/[.+(){}$^|?*[\]\\]/g, '\\$&');
 	return text.replace(new RegExp(`(?<![\\w./-])${escaped}(?![\\w.-])`, 'g'), () => to);

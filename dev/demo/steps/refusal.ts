@@ -5,7 +5,7 @@ import type { Screen } from '../screen.ts';
 const MEANT = 'envtier.dev/service';
 const TYPED = 'envtier.dev/sevrice';
 
-/** Has the webhook decide on the same pod with a slip of the pen in it, and shows what the person who made it sees. */
+/** Sends the same pod with a misspelt annotation to the webhook, and shows the refusal. */
 export async function showRefusal(
 	screen: Screen,
 	webhook: Webhook,
