@@ -16,8 +16,9 @@ export interface CertificateFiles {
 const INTERVAL = 10_000;
 
 /**
- * Opens a certificate and its key and reads the files again at every interval. The first pair must be good: without
- * one there is nothing to serve with. A later pair that is not good is logged once, and the old one stays.
+ * Opens a certificate and its key, and reads the files again at every interval. The first pair must be
+ * usable: without one there is nothing to serve with. A later pair that is unusable is logged once, and the
+ * old one stays.
  */
 export function openCertificateFiles(files: CertificateFiles, log: Logger): Result<CertificateSource> {
 	let texts: [string, string];

@@ -6,7 +6,10 @@ export interface ServingCertificate {
 	readonly notAfter: Date;
 }
 
-/** Where serving certificates come from. Whatever happens there, `current` stays a pair that was good when it came. */
+/**
+ * A source of serving certificates. Whatever happens at the source, `current` stays a pair that was valid
+ * when it came.
+ */
 export interface CertificateSource {
 	current(): ServingCertificate;
 	/** Why the current certificate is unusable at `now`; undefined if usable. */

@@ -25,7 +25,7 @@ export function serve(
 		app,
 		at,
 		setting: 'ENVTIER_LISTEN',
-		// Clients are asked for a certificate but may have none: the kubelet's probes and Prometheus use the other paths.
+		// Client certificates are requested, not required: the kubelet's probes and Prometheus use the other paths.
 		tls: serverTls(certificates, at.callers?.ca),
 		limits: { ...LIMITS, ...limits },
 		onHandshakeError: at.onHandshakeError,
