@@ -28,6 +28,12 @@ demo: build ## see it work in half a minute, without a cluster; VALUES=1 shows t
 test: build prepare ## run all tests, on a real OpenBao and a real API server
 	npm test --silent
 
+# Mounts, policies and roles of their own there, with random names, which are removed; what that Vault holds is left alone.
+.PHONY: test-vault
+test-vault: node_modules/.package-lock.json ## ask your own Vault what Envtier relies on; ENVTIER_TEST_VAULT=ADDR ENVTIER_TEST_VAULT_TOKEN=TOKEN
+	@[ -n "$$ENVTIER_TEST_VAULT" ] || { echo 'ENVTIER_TEST_VAULT names no Vault; CONTRIBUTING.md says how'; exit 2; }
+	npx vitest run test/vault/{access,drift,kv1,kv2,login,namespaces,seal,transit,wire}.test.ts
+
 .PHONY: prepare
 prepare: node_modules/.package-lock.json ## get what the tests run on; minutes the first time, then kept
 	node test/support/prepare.ts

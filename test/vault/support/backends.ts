@@ -1,26 +1,51 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import { must } from '../../support/openbao-setup.ts';
 import type { Backend } from './backend.ts';
+import { borrowedVault, startBorrowed } from './borrowed.ts';
 import { startEmbedded } from './embedded.ts';
 import { startReal } from './real.ts';
 
+const lent = borrowedVault();
+
 const BACKENDS = [
-	{ name: 'the embedded Vault', start: startEmbedded },
-	{ name: 'OpenBao', start: startReal },
+	{ name: 'the embedded Vault', start: startEmbedded, ours: true },
+	lent === undefined
+		? { name: 'OpenBao', start: startReal, ours: true }
+		: { name: `the Vault at ${lent.addr}`, start: () => startBorrowed(lent), ours: false },
 ];
 
-/** Runs the same tests on both backends, each started for them alone. */
-export function describeOnBoth(what: string, tests: (vault: () => Backend) => void): void {
-	describe.each(BACKENDS)(`${what}: $name`, ({ start }) => {
+/** Starts the real server that is compared with the embedded Vault. */
+export const startOther = BACKENDS[1]?.start ?? startReal;
+
+/** What a test asks of a backend, beside requests. */
+type Needs = 'sealing' | 'namespaces';
+
+/**
+ * Runs the same tests on both backends, each started for them alone. On somebody's own Vault (see borrowed.ts) those that need more than mounts of
+ * their own do not run, and the run says so.
+ */
+export function describeOnBoth(
+	what: string,
+	tests: (vault: () => Backend, backend: { readonly ours: boolean }) => void,
+	needs?: Needs,
+): void {
+	describe.each(BACKENDS)(`${what}: $name`, ({ start, ours }) => {
+		if (!ours && needs !== undefined) {
+			test.skip(`needs ${needs}, which tests leave alone on somebody’s own Vault`);
+			return;
+		}
 		let backend: Backend | undefined;
 		beforeAll(async () => {
 			backend = await start();
 		});
 		afterAll(() => backend?.[Symbol.asyncDispose]());
-		tests(() => {
-			if (backend === undefined) throw new Error('the backend is not started yet');
-			return backend;
-		});
+		tests(
+			() => {
+				if (backend === undefined) throw new Error('the backend is not started yet');
+				return backend;
+			},
+			{ ours },
+		);
 	});
 }
 

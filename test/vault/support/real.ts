@@ -1,5 +1,5 @@
 import { makeJwtSigner, serviceAccountClaims } from '../../support/jwt.ts';
-import { startOpenBao } from '../../support/openbao.ts';
+import { startOpenBao, type VaultApi } from '../../support/openbao.ts';
 import {
 	createNamespace,
 	enableAuth,
@@ -8,6 +8,7 @@ import {
 	writePolicy,
 	writeRole,
 } from '../../support/openbao-setup.ts';
+import { makeAuthority } from '../../support/tls.ts';
 import type { Backend } from './backend.ts';
 import { POLICIES, ROLES, type Rules, TEAM_POLICY, type TestRole } from './content.ts';
 
@@ -15,33 +16,53 @@ import { POLICIES, ROLES, type Rules, TEAM_POLICY, type TestRole } from './conte
 export async function startReal(): Promise<Backend> {
 	const bao = await startOpenBao();
 	const signer = makeJwtSigner();
-	const jwtConfig = { jwt_validation_pubkeys: [signer.publicKeyPem] };
+	await fill(bao, signer);
+	await addNamespaces(bao, signer);
+	return { ...bao, jwt: jwtsOf(signer) };
+}
+
+/** Fills a server that has KV v2 at `secret/` with what content.ts describes, but for namespaces; gives what makes its JWTs. */
+export async function fillReal(vault: VaultApi): Promise<Backend['jwt']> {
+	const signer = makeJwtSigner();
+	await fill(vault, signer);
+	return jwtsOf(signer);
+}
+
+type Signer = ReturnType<typeof makeJwtSigner>;
+
+const jwtsOf =
+	(signer: Signer): Backend['jwt'] =>
+	(namespace, account, overrides) =>
+		signer.sign(serviceAccountClaims(namespace, account, overrides));
+
+const jwtConfig = (signer: Signer) => ({ jwt_validation_pubkeys: [signer.publicKeyPem] });
+
+async function fill(vault: VaultApi, signer: Signer): Promise<void> {
 	// No API server listens there: what is refused before the TokenReview is refused for its own reason.
 	const kubernetesConfig = {
-		...{ kubernetes_host: 'https://127.0.0.1:1', kubernetes_ca_cert: bao.caPem },
+		...{ kubernetes_host: 'https://127.0.0.1:1', kubernetes_ca_cert: (await makeAuthority()).certPem },
 		...{ disable_local_ca_jwt: true, pem_keys: [signer.publicKeyPem] },
 	};
-	await mountKv(bao, 'legacy', 1);
-	await mountTransit(bao);
-	for (const [name, rules] of Object.entries(POLICIES)) await writePolicy(bao, name, policyText(rules));
-	await enableAuth(bao, 'jwt', { config: jwtConfig });
-	await enableAuth(bao, 'kubernetes', { config: kubernetesConfig });
+	await mountKv(vault, 'legacy', 1);
+	await mountTransit(vault);
+	for (const [name, rules] of Object.entries(POLICIES)) await writePolicy(vault, name, policyText(rules));
+	await enableAuth(vault, 'jwt', { config: jwtConfig(signer) });
+	await enableAuth(vault, 'kubernetes', { config: kubernetesConfig });
 	for (const [name, role] of Object.entries(ROLES)) {
-		await writeRole(bao, 'jwt', name, jwtRole(role));
-		await writeRole(bao, 'kubernetes', name, kubernetesRole(role));
+		await writeRole(vault, 'jwt', name, jwtRole(role));
+		await writeRole(vault, 'kubernetes', name, kubernetesRole(role));
 	}
+}
+
+async function addNamespaces(bao: VaultApi, signer: Signer): Promise<void> {
 	const team = { namespace: 'team' };
 	await createNamespace(bao, 'team');
 	await createNamespace(bao, 'inner', team);
 	await createNamespace(bao, 'crew');
 	await writePolicy(bao, 'web', policyText(TEAM_POLICY), team);
-	await enableAuth(bao, 'jwt', { ...team, config: jwtConfig });
+	await enableAuth(bao, 'jwt', { ...team, config: jwtConfig(signer) });
 	const anyone = { role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'], token_policies: ['web'] };
 	await writeRole(bao, 'jwt', 'web', anyone, team);
-	return {
-		...bao,
-		jwt: (namespace, account, overrides) => signer.sign(serviceAccountClaims(namespace, account, overrides)),
-	};
 }
 
 /** A policy in its JSON form, which OpenBao takes as well as HCL. */
