@@ -1,0 +1,85 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import jsonpatch from 'fast-json-patch';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { call } from '../../support/http.ts';
+import { createPod, podOf } from '../../support/kubernetes/pods.ts';
+import { grantShippedRights, webhookKubeconfig } from '../../support/kubernetes/webhook-account.ts';
+import { type Scratch, scratch } from '../../support/scratch.ts';
+import { describeWithServers } from '../../support/servers.ts';
+import { until } from '../../support/until.ts';
+import { type RunningWebhook, startWebhook } from '../../support/webhook.ts';
+import { review } from '../../webhook/support/request.ts';
+import { hasNativeVariables, keepsNativeVariables, minorOf } from './support/version.ts';
+
+/** A namespace that the webhook configuration leaves out. */
+const UNSEEN = 'envtier-system';
+
+interface Review {
+	readonly response: {
+		readonly allowed: boolean;
+		readonly patch?: string;
+		readonly status?: { readonly message: string };
+	};
+}
+
+describeWithServers(
+	'native variables, of a webhook that asks the API server for its version,',
+	({ cluster }) => {
+		let place: Scratch;
+		let webhook: RunningWebhook;
+		let minor: number;
+		beforeAll(async () => {
+			place = await scratch('native-env');
+			await grantShippedRights(cluster);
+			minor = await minorOf(cluster);
+			webhook = await startWebhook({
+				ENVTIER_VAULT_ADDR: 'https://vault.example:8200',
+				ENVTIER_DEFAULT_ORG: 'acme',
+				ENVTIER_ORG_LABEL: 'ignore',
+				ENVTIER_KUBECONFIG: await webhookKubeconfig(cluster, place.dir),
+			});
+		});
+		afterAll(async () => {
+			await webhook?.stop();
+			await place?.remove();
+		});
+
+		const pod = podOf({ envtier: { deployment: 'shop', format: 'none', env: 'LEVEL' } });
+		/** What the webhook says once it knows the version. */
+		async function decided() {
+			return await until('the webhook to know the version', async () => {
+				const { json } = await call({
+					...{ url: `${webhook.url}/mutate`, caPem: webhook.caPem, method: 'POST' },
+					body: review(pod, { namespace: 'shop' }),
+				});
+				const { response } = json as Review;
+				return response.status?.message.includes('does not know the API server’s version yet')
+					? undefined
+					: response;
+			});
+		}
+
+		test('are kept in the pod from Kubernetes 1.35 on, and refused with the cure before', async () => {
+			const { allowed, patch = '', status } = await decided();
+			if (!keepsNativeVariables(minor)) {
+				expect([allowed, status?.message]).toEqual([
+					false,
+					expect.stringContaining(
+						`this API server is Kubernetes 1.${minor} and would drop them: they need 1.35; source the file instead`,
+					),
+				]);
+				return;
+			}
+			expect(allowed, status?.message).toBe(true);
+			const operations = JSON.parse(Buffer.from(patch, 'base64').toString('utf8'));
+			const injected: V1Pod = jsonpatch.applyPatch(structuredClone(pod), operations).newDocument;
+			await cluster.createNamespace({ name: UNSEEN });
+			const made = await createPod(cluster, UNSEEN, injected, 'dryRun=All');
+			expect(made.status, made.body.message).toBe(201);
+			expect(hasNativeVariables(made.body)).toBe(true);
+			expect(made.body.spec?.containers.map(({ env }) => env)).toEqual(
+				injected.spec?.containers.map(({ env }) => env),
+			);
+		});
+	},
+);
