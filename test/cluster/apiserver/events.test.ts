@@ -276,15 +276,17 @@ describeWithServers('events on the workload of refused pods', ({ cluster }) => {
 			await until('its event', async () => (await events(known.namespace)).length > 0);
 			const unknown = await deployment();
 			const { namespace, owner } = await deployment();
-			for (let i = 0; i < 120; i++) {
+			// All at once: an allowance grows with time.
+			const flood = Array.from({ length: 120 }, (_, i) => {
 				const metadata = {
 					name: `${NAME}-abc`,
 					uid: i % 2 === 0 ? `claimed-${i}` : (owner.metadata?.uid ?? ''),
 				};
 				// Every second one has the right UID and a wrong name: it must decide nothing about the right owner.
 				if (i % 2 === 1) metadata.name = `claimed-${i}`;
-				await refuse(namespace, { ...owner, metadata }, false, other);
-			}
+				return refuse(namespace, { ...owner, metadata }, false, other);
+			});
+			await Promise.all(flood);
 			await until('most of them to be dropped', async () => (await told('limited', other)) >= 50);
 			expect(await events(namespace)).toEqual([]);
 			// One that is known already is told of by the same caller, any other one by another caller.
