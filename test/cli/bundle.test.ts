@@ -1,19 +1,15 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readFile, stat } from 'node:fs/promises';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { bundleOf } from '../support/bundles.ts';
 import { runProcess } from '../support/process.ts';
-import { bundleCommand, envtier } from './support/command.ts';
+import { envtier, SOURCES } from './support/command.ts';
 import { POD } from './support/explain.ts';
 
 describe('dist/envtier.mjs', () => {
-	let dir: string;
 	let bundle: string;
 	beforeAll(async () => {
-		dir = await mkdtemp(join(tmpdir(), 'envtier-bundle-'));
-		bundle = await bundleCommand(dir);
+		bundle = await bundleOf('envtier');
 	});
-	afterAll(() => rm(dir, { recursive: true, force: true }));
 
 	test('can be started by its name, from anywhere', async () => {
 		const { code, stdout } = await runProcess({ command: bundle, args: ['--version'], cwd: '/' });
@@ -29,8 +25,8 @@ describe('dist/envtier.mjs', () => {
 		[['secrets', 'list']],
 	])('says what the sources say: %j', async (args) => {
 		const [built, source] = await Promise.all([
-			envtier(args, { input: POD, bundle }),
-			envtier(args, { input: POD }),
+			envtier(args, { input: POD, program: bundle }),
+			envtier(args, { input: POD, program: SOURCES }),
 		]);
 		expect(built).toEqual(source);
 	});

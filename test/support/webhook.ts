@@ -2,11 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { VariableName } from '../../contract/variables.ts';
+import { bundleOf } from './bundles.ts';
 import { type RunningProcess, startProcess } from './process.ts';
 import { shippedOptions } from './shipped-options.ts';
 import { makeAuthority } from './tls.ts';
-
-const ROOT = join(import.meta.dirname, '../..');
 
 /** Settings of the webhook that a test chooses itself. */
 export type WebhookEnv = Partial<Record<VariableName, string>> & {
@@ -24,16 +23,11 @@ export interface RunningWebhook {
 }
 
 /**
- * Starts the webhook, from its sources unless told otherwise, configured by `ENVTIER_*` variables alone as its image is; ready when this resolves.
+ * Starts the webhook as it ships, configured by `ENVTIER_*` variables alone as its image is; ready when this resolves.
  *
  * @param host address to serve on, of this machine, as the API server is to call it
- * @param program the file that Node runs, such as a bundle
  */
-export async function startWebhook(
-	env: WebhookEnv,
-	host = '127.0.0.1',
-	program = join(ROOT, 'webhook/main.ts'),
-): Promise<RunningWebhook> {
+export async function startWebhook(env: WebhookEnv, host = '127.0.0.1'): Promise<RunningWebhook> {
 	const dir = await mkdtemp(join(tmpdir(), 'envtier-webhook-'));
 	const authority = await makeAuthority('Envtier test webhook CA');
 	const leaf = await authority.issue({ names: [host, 'envtier-webhook.envtier-system.svc'] });
@@ -42,7 +36,7 @@ export async function startWebhook(
 	const started = await startProcess({
 		name: 'webhook',
 		command: process.execPath,
-		args: [...(await shippedOptions()), program],
+		args: [...(await shippedOptions()), await bundleOf('webhook')],
 		env: {
 			ENVTIER_LISTEN: `${host}:0`,
 			ENVTIER_TLS_CERT_FILE: join(dir, 'tls.crt'),

@@ -1,11 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bundleOf } from '../../support/bundles.ts';
 import { type RunningProcess, startProcess } from '../../support/process.ts';
 import { type Authority, makeAuthority } from '../../support/tls.ts';
 import type { Caller } from './api.ts';
-
-const ROOT = join(import.meta.dirname, '../../..');
 
 /** The API as a process of its own, over TLS. */
 export interface ApiProcess extends AsyncDisposable {
@@ -17,7 +16,7 @@ export interface ApiProcess extends AsyncDisposable {
 	readonly process: RunningProcess;
 }
 
-/** Starts the API from its sources as its image does, with these callers in its key file. */
+/** Starts the API as it ships, with these callers in its key file. */
 export async function startApiProcess(
 	env: Readonly<Record<string, string>>,
 	callers: readonly Caller[],
@@ -33,7 +32,7 @@ export async function startApiProcess(
 	const started = await startProcess({
 		name: 'api',
 		command: process.execPath,
-		args: [join(ROOT, 'api/main.ts')],
+		args: [await bundleOf('api')],
 		env: {
 			ENVTIER_API_LISTEN: '127.0.0.1:0',
 			ENVTIER_API_TLS_CERT_FILE: await file('tls.crt', leaf.certPem),

@@ -126,7 +126,7 @@ export interface Diagnosis {
 export async function diagnose(
 	fixture: Fixture,
 	args: readonly string[] = [],
-	bundle?: string,
+	program?: string,
 ): Promise<Diagnosis> {
 	const { cluster, namespace } = fixture;
 	const ended = await envtier(
@@ -135,7 +135,7 @@ export async function diagnose(
 			...['--service-account', 'web', '--deployment', 'shop', '--service', 'web', '--org', 'acme'],
 			...args,
 		],
-		{ bundle },
+		{ program },
 	);
 	expectNoSecrets(ended.stdout + ended.stderr);
 	expect(ended.stdout, ended.stderr).not.toBe('');

@@ -1,15 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, expect, test } from 'vitest';
-import { buildBundles, fetcherOf, runStoredFetcher } from '../../support/kubernetes/fetcher.ts';
+import { expect, test } from 'vitest';
+import { fetcherOf, runStoredFetcher } from '../../support/kubernetes/fetcher.ts';
 import { createPod, podOf, secretMounts } from '../../support/kubernetes/pods.ts';
 import { putSecret } from '../../support/openbao-setup.ts';
 import { runProcess } from '../../support/process.ts';
 import { describeWithServers } from '../../support/servers.ts';
 
 describeWithServers('the main job', ({ cluster, vault, setupVault }) => {
-	beforeAll(buildBundles);
-
 	test('a pod that names its deployment and service gets the merged secrets of its three tiers', async () => {
 		const namespace = await cluster.createNamespace({ prefix: 'shop-' });
 		await cluster.createServiceAccount(namespace, 'web');

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import process from 'node:process';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -9,7 +8,6 @@ import { call } from '../../support/http.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { grantShippedRights, webhookKubeconfig } from '../../support/kubernetes/webhook-account.ts';
 import { samplesOf } from '../../support/metrics.ts';
-import { runProcess } from '../../support/process.ts';
 import { type Scratch, scratch } from '../../support/scratch.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
@@ -47,18 +45,12 @@ describeWithServers('reviews about unknown namespaces, from callers without cred
 		cluster = started.value;
 		place = await scratch('pipelined');
 		await grantShippedRights(cluster);
-		const build = await runProcess({
-			command: process.execPath,
-			args: [join(ROOT, 'build.ts'), `--out=${place.dir}`, 'webhook'],
-			cwd: ROOT,
-		});
-		expect(build.code).toBe(0);
 		const env = {
 			ENVTIER_VAULT_ADDR: 'https://vault.example:8200',
 			ENVTIER_KUBECONFIG: await webhookKubeconfig(cluster, place.dir),
 		};
 		// Node's options are those of the image; the setting ENVTIER_ORG_LABEL has its default.
-		webhook = await startWebhook(env, '127.0.0.1', join(place.dir, 'webhook.mjs'));
+		webhook = await startWebhook(env);
 		await until('it to be ready', async () => (await get('/readyz')).status === 200);
 	});
 	afterAll(async () => {

@@ -3,8 +3,8 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bundleCommand } from '../../cli/support/command.ts';
 import { tutorialSteps } from '../../docs/support/tutorial.ts';
+import { bundleOf } from '../../support/bundles.ts';
 import { installApi } from '../../support/kubernetes/node/api.ts';
 import { describeWithNode } from '../../support/node-servers.ts';
 import { removeSecret } from '../../support/openbao-setup.ts';
@@ -31,7 +31,7 @@ describeWithNode('docs/tutorial.md on a cluster', ({ cluster, vault, kubectl }) 
 		const bin = join(dir, 'bin');
 		await mkdir(bin);
 		await symlink(kubectl, join(bin, 'kubectl'));
-		await symlink(await bundleCommand(join(dir, 'dist')), join(bin, 'envtier'));
+		await symlink(await bundleOf('envtier'), join(bin, 'envtier'));
 		await writeFile(join(dir, 'vault-ca.pem'), vault.caPem);
 		const ran = await runProcess({
 			command: 'bash',

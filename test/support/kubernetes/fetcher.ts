@@ -3,16 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import { INJECTED } from '../../../contract/names.ts';
+import { buildFetcher } from '../../fetcher/support/fetcher.ts';
 import { type Finished, runProcess } from '../process.ts';
 import { type Cluster, expectStatus } from './cluster.ts';
-
-const ROOT = join(import.meta.dirname, '../../..');
-
-/** Bundles the programs, so that a test runs what the images hold, made of the sources as they are now. */
-export async function buildBundles(): Promise<void> {
-	const { code, stderr } = await runProcess({ command: process.execPath, args: ['build.ts'], cwd: ROOT });
-	if (code !== 0) throw new Error(`node build.ts failed:\n${stderr}`);
-}
 
 /** What became of one run of the fetcher. */
 export interface Fetched extends Finished {
@@ -49,7 +42,7 @@ export async function runStoredFetcher(cluster: Cluster, pod: V1Pod): Promise<Fe
 	await writeFile(terminationMessageFile, '');
 	const finished = await runProcess({
 		name: 'fetcher',
-		command: join(ROOT, 'dist/fetcher'),
+		command: await buildFetcher(),
 		env: {
 			...containerEnv(fetcherOf(pod)),
 			ENVTIER_OUT: dir,
