@@ -25,8 +25,13 @@ demo: build ## see it work in half a minute, without a cluster; VALUES=1 shows t
 	@npm run --silent demo -- $(if $(VALUES),--show-values) $(if $(POD),--pod $(POD)) $(if $(SECRETS),--secrets $(SECRETS))
 
 .PHONY: test
-test: build prepare ## run all tests, on a real OpenBao and a real API server
-	npm test --silent
+test: build prepare ## run all tests, on a real OpenBao and a real API server; PROJECT=node runs one project
+	npm test --silent $(if $(PROJECT),-- --project $(PROJECT))
+
+# Six to ten minutes a version, and as long again the first time, when its kube-apiserver is built.
+.PHONY: test-versions
+test-versions: build prepare ## the tests on other versions of Kubernetes and OpenBao, and a table; ONLY=1.37 picks some
+	@ONLY='$(ONLY)' node test/versions/main.ts
 
 # Mounts, policies and roles of their own there, with random names, which are removed; what that Vault holds is left alone.
 .PHONY: test-vault

