@@ -31,8 +31,9 @@ export default defineConfig({
 					name: 'apiserver',
 					include: ['test/cluster/apiserver/**/*.test.ts'],
 					globalSetup: ['test/cluster/apiserver/setup.ts'],
-					// Some change what holds for the whole API server that all of them share.
-					fileParallelism: false,
+					// On the API server that they share they keep to namespaces of their own; what changes more starts its own.
+					maxWorkers: 2,
+					sequence: { groupOrder: 1 },
 					testTimeout: 180_000,
 				},
 			},
@@ -40,10 +41,24 @@ export default defineConfig({
 				extends: true,
 				test: {
 					name: 'node',
-					include: ['test/cluster/node/**/*.test.ts'],
+					include: ['test/cluster/node/*.test.ts'],
 					globalSetup: ['test/cluster/node/setup.ts'],
-					// Some seal the Vault or stop the webhook that all of them share.
+					// They share the node and leave each other alone: namespaces, deployments in Vault and roles of their own.
+					maxWorkers: 3,
+					sequence: { groupOrder: 2 },
+					testTimeout: 240_000,
+				},
+			},
+			{
+				extends: true,
+				test: {
+					name: 'node-disturbing',
+					include: ['test/cluster/node/disturbing/*.test.ts'],
+					// The node is that of the project before.
+					globalSetup: ['test/cluster/node/setup.ts'],
+					// These seal the Vault, stop the webhook or install another that all of them share.
 					fileParallelism: false,
+					sequence: { groupOrder: 3 },
 					testTimeout: 240_000,
 				},
 			},

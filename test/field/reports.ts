@@ -132,7 +132,7 @@ export const REPORTS: readonly Report[] = [
 		report: 'some pods start without the init container while the webhook is away',
 		here: 'pods that ask are refused until it is back; a policy refuses what was not injected',
 		shownBy: {
-			file: `${NODE}/outage.test.ts`,
+			file: `${NODE}/disturbing/outage.test.ts`,
 			test: 'of the webhook: annotated pods are refused until it is back, others start as if nothing had happened',
 		},
 		sentence: 'failed calling webhook "inject.envtier.dev"',

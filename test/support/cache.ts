@@ -1,8 +1,7 @@
 import { access, mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { lock } from './lock.ts';
 
 /** Where real parts (OpenBao, Kubernetes' programs, …) are kept between runs. Deleting it costs time, nothing else. */
 export function cacheDir(): string {
@@ -88,28 +87,4 @@ function exists(path: string): Promise<boolean> {
 		() => true,
 		() => false,
 	);
-}
-
-const SQLITE_BUSY = 5;
-
-/**
- * Takes a lock that the kernel gives back when its holder dies, of whatever: SQLite's lock on a file, the one that Node
- * brings on every platform.
- */
-async function lock(file: string, waiting: () => void): Promise<() => void> {
-	const database = new DatabaseSync(file);
-	for (let told = false; ; told = true) {
-		try {
-			database.exec('BEGIN EXCLUSIVE');
-			return () => database.close();
-		} catch (thrown) {
-			if (!isBusy(thrown)) throw thrown;
-		}
-		if (!told) waiting();
-		await sleep(250);
-	}
-}
-
-function isBusy(thrown: unknown): boolean {
-	return thrown instanceof Error && 'errcode' in thrown && thrown.errcode === SQLITE_BUSY;
 }

@@ -8,14 +8,20 @@ import type { SharedNode } from '../../support/node-servers.ts';
 import { vaultSetup } from '../../support/vault-setup.ts';
 import { DEADLINE, ROLE_OF_ALL } from './support/tenant.ts';
 
-/** Starts the node that all tests of this folder share, with an OpenBao beside it and Envtier installed. Gives the function that ends both. */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+/**
+ * Starts the node that all tests of this folder share, with an OpenBao beside it and Envtier installed. Of the two projects whose tests run on it
+ * the first starts it for both; that one is given the function that ends it.
+ */
+export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+	// What the root project provides, all projects have.
+	const root = project.vitest.getRootProject();
+	if ('node' in root.getProvidedContext()) return undefined;
 	const endings: (() => Promise<void>)[] = [];
 	const teardown = async (): Promise<void> => {
 		for (const end of endings.splice(0).reverse()) await end();
 	};
 	try {
-		project.provide('node', await start(endings));
+		root.provide('node', await start(endings));
 		return teardown;
 	} catch (thrown) {
 		await teardown();

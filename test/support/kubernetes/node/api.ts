@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { stringify } from 'yaml';
+import { lock } from '../../lock.ts';
 import type { VaultAccess } from '../../openbao.ts';
 import { vaultSetup } from '../../vault-setup.ts';
 import type { Cluster } from '../cluster.ts';
@@ -21,11 +22,20 @@ export interface Installed {
 /**
  * Installs the secrets API with the steps of docs/installing.md: its policy and role in Vault, its certificate (for `localhost` too), and its
  * manifests beside the webhook's. Every replica is ready when this resolves. Done again it changes nothing: a second certificate would be served only once the
- * kubelet has handed it out, a minute later.
+ * kubelet has handed it out, a minute later. Of several test files one installs it and the others wait.
  *
  * @param org organization of callers that name none
  */
-export async function installApi({ cluster, kubectl, vault }: Installed, org: string): Promise<void> {
+export async function installApi(installed: Installed, org: string): Promise<void> {
+	const release = await lock(join(dirname(installed.cluster.kubeconfig), 'api.lock'));
+	try {
+		await install(installed, org);
+	} finally {
+		release();
+	}
+}
+
+async function install({ cluster, kubectl, vault }: Installed, org: string): Promise<void> {
 	await vaultSetup(vault)('api');
 	// The overlay of the webhook that was installed lies beside the kubeconfig.
 	const overlay = join(dirname(cluster.kubeconfig), 'overlay-api');

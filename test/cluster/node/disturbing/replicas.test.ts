@@ -1,14 +1,14 @@
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { type Flow, flow } from '../../certs/support.ts';
-import { kubectlFor, mustKubectl } from '../../support/kubernetes/kubectl.ts';
-import { untilServing } from '../../support/kubernetes/node/install.ts';
-import { refusalOf } from '../../support/kubernetes/pods.ts';
-import { describeWithNode } from '../../support/node-servers.ts';
-import { runProcess } from '../../support/process.ts';
-import { until } from '../../support/until.ts';
-import { replicaNames, replicasOf, untilReplicasGone } from './support/observe.ts';
+import { type Flow, flow } from '../../../certs/support.ts';
+import { kubectlFor, mustKubectl } from '../../../support/kubernetes/kubectl.ts';
+import { untilServing } from '../../../support/kubernetes/node/install.ts';
+import { refusalOf } from '../../../support/kubernetes/pods.ts';
+import { describeWithNode } from '../../../support/node-servers.ts';
+import { runProcess } from '../../../support/process.ts';
+import { until } from '../../../support/until.ts';
+import { replicaNames, replicasOf, untilReplicasGone } from '../support/observe.ts';
 
 const SYSTEM = 'envtier-system';
 const NAME = 'envtier-webhook';

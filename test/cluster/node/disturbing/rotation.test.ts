@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { certs, flow, readPair } from '../../certs/support.ts';
-import { refusalOf } from '../../support/kubernetes/pods.ts';
-import { describeWithNode } from '../../support/node-servers.ts';
+import { certs, flow, readPair } from '../../../certs/support.ts';
+import { refusalOf } from '../../../support/kubernetes/pods.ts';
+import { describeWithNode } from '../../../support/node-servers.ts';
 
 describeWithNode('a rotation of the certificate', ({ cluster }) => {
 	test('sees every replica through the API server, and refuses no pod meanwhile', async () => {

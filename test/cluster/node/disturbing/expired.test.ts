@@ -1,16 +1,16 @@
 import type { V1Secret } from '@kubernetes/client-node';
 import { expect, onTestFailed, test } from 'vitest';
-import { expectStatus } from '../../support/kubernetes/cluster.ts';
-import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
-import { makeCertificate, untilServing } from '../../support/kubernetes/node/install.ts';
-import { createPod, MAIN } from '../../support/kubernetes/pods.ts';
-import { runPod } from '../../support/kubernetes/run-pod.ts';
-import { describeWithNode } from '../../support/node-servers.ts';
-import { patternOf, SYMPTOMS } from '../../support/symptoms.ts';
-import { makeAuthority } from '../../support/tls.ts';
-import { until } from '../../support/until.ts';
-import { untilDescribed, untilPrinted } from './support/observe.ts';
-import { makeTenant } from './support/tenant.ts';
+import { expectStatus } from '../../../support/kubernetes/cluster.ts';
+import { kubectlFor } from '../../../support/kubernetes/kubectl.ts';
+import { makeCertificate, untilServing } from '../../../support/kubernetes/node/install.ts';
+import { createPod, MAIN } from '../../../support/kubernetes/pods.ts';
+import { runPod } from '../../../support/kubernetes/run-pod.ts';
+import { describeWithNode } from '../../../support/node-servers.ts';
+import { patternOf, SYMPTOMS } from '../../../support/symptoms.ts';
+import { makeAuthority } from '../../../support/tls.ts';
+import { until } from '../../../support/until.ts';
+import { untilDescribed, untilPrinted } from '../support/observe.ts';
+import { makeTenant } from '../support/tenant.ts';
 
 const NAME = 'app.kubernetes.io/name=envtier-webhook';
 const SECRET = '/api/v1/namespaces/envtier-system/secrets/envtier-webhook-tls';

@@ -3,30 +3,30 @@ import { dirname, join, relative } from 'node:path';
 import type { V1Secret } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { readable } from '../../../pki/bundle.ts';
+import { readable } from '../../../../pki/bundle.ts';
 import {
 	bundleOf,
 	fingerprint,
 	SECRET as OWN_SECRET,
 	overwriteBundle,
 	secretOf,
-} from '../../certs/self-managed/replica.ts';
-import { flow, readPair, SECRET as SCRIPT_SECRET } from '../../certs/support.ts';
-import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
-import { makeCertificate, untilServing } from '../../support/kubernetes/node/install.ts';
-import { MAIN, refusalOf } from '../../support/kubernetes/pods.ts';
-import { runPod } from '../../support/kubernetes/run-pod.ts';
-import { describeWithNode } from '../../support/node-servers.ts';
-import { until } from '../../support/until.ts';
-import { replicaNames, replicasOf, untilReplicasGone } from './support/observe.ts';
-import { makeTenant } from './support/tenant.ts';
-import { commandsUnder, type Typing, typingAs } from './support/walkthrough.ts';
+} from '../../../certs/self-managed/replica.ts';
+import { flow, readPair, SECRET as SCRIPT_SECRET } from '../../../certs/support.ts';
+import { kubectlFor } from '../../../support/kubernetes/kubectl.ts';
+import { makeCertificate, untilServing } from '../../../support/kubernetes/node/install.ts';
+import { MAIN, refusalOf } from '../../../support/kubernetes/pods.ts';
+import { runPod } from '../../../support/kubernetes/run-pod.ts';
+import { describeWithNode } from '../../../support/node-servers.ts';
+import { until } from '../../../support/until.ts';
+import { replicaNames, replicasOf, untilReplicasGone } from '../support/observe.ts';
+import { makeTenant } from '../support/tenant.ts';
+import { commandsUnder, type Typing, typingAs } from '../support/walkthrough.ts';
 
 const PAGE = 'docs/certificates.md';
 const SYSTEM = 'envtier-system';
 /** The name of the component's Roles and bindings, and of the Secret. */
 const RIGHTS = 'envtier-webhook-certificates';
-const COMPONENT = join(import.meta.dirname, '../../../deploy/manifests/components/self-managed');
+const COMPONENT = join(import.meta.dirname, '../../../../deploy/manifests/components/self-managed');
 /** Renewed after forty seconds. */
 const SHORT = [
 	'ENVTIER_CERTIFICATES_LIFE=60s',
