@@ -30,7 +30,8 @@ test: build prepare ## run all tests, on a real OpenBao and a real API server; P
 
 # Six to ten minutes a version, and as long again the first time, when its kube-apiserver is built.
 .PHONY: test-versions
-test-versions: build prepare ## the tests on other versions of Kubernetes and OpenBao, and a table; ONLY=1.37 picks some
+test-versions: build ## the tests on other versions of Kubernetes and OpenBao, and a table; ONLY=1.37 picks some
+	node test/support/prepare.ts versions
 	@ONLY='$(ONLY)' node test/versions/main.ts
 
 # Mounts, policies and roles of their own there, with random names, which are removed; what that Vault holds is left alone.
@@ -41,7 +42,7 @@ test-vault: node_modules/.package-lock.json ## ask your own Vault what Envtier r
 
 .PHONY: prepare
 prepare: node_modules/.package-lock.json ## get what the tests run on; minutes the first time, then kept
-	node test/support/prepare.ts
+	node test/support/prepare.ts $(PROJECT)
 
 # Each prints ratios measured side by side in one run. BENCH=webhook runs one alone.
 .PHONY: bench

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import config from '../../vitest.config.ts';
 import { preparePrograms } from '../support/kubernetes/programs.ts';
 import { runProcess } from '../support/process.ts';
 import { scratch } from '../support/scratch.ts';
@@ -24,7 +25,7 @@ interface Workflow {
 		Record<
 			string,
 			{
-				readonly strategy?: { readonly matrix: { readonly program: readonly string[] } };
+				readonly strategy?: { readonly matrix: Readonly<Record<string, readonly string[]>> };
 				readonly steps: readonly Step[];
 			}
 		>
@@ -69,7 +70,7 @@ describe('workflows', () => {
 		const programs = readdirSync(join(FOLDER, '../..'))
 			.map((name) => /^Dockerfile\.(.+)$/.exec(name)?.[1])
 			.filter((name) => name !== undefined);
-		expect([...(images?.strategy?.matrix.program ?? [])].sort()).toEqual(programs.sort());
+		expect([...(images?.strategy?.matrix['program'] ?? [])].sort()).toEqual(programs.sort());
 		const build = images?.steps.find(({ uses = '' }) => uses.startsWith('docker/build-push-action@'));
 		expect(build?.with).toMatchObject({
 			file: 'Dockerfile.${{ matrix.program }}',
@@ -108,6 +109,18 @@ describe('workflows', () => {
 		expect(readFileSync(output, 'utf8')).toBe('base=docker.io/library/node@sha256:0123\n');
 		await inspect('{}');
 		expect(await resolve()).toMatchObject({ code: 1, stderr: expect.stringContaining('no digest of') });
+	});
+
+	test('the projects of vitest.config.ts run side by side, and what .ci/run checks before them', () => {
+		const { strategy, steps = [] } = workflow('test.yaml').jobs['test'] ?? {};
+		const projects = config.test?.projects?.map(
+			(project) => (project as { test: { name: string } }).test.name,
+		);
+		expect(strategy?.matrix).toEqual({ part: ['check', ...(projects ?? []), 'versions'] });
+		expect(steps.at(-1)).toMatchObject({
+			run: 'sudo --preserve-env=PATH,HOME .ci/run "$PART"',
+			env: { PART: '${{ matrix.part }}' },
+		});
 	});
 
 	test.each(FILES)('no script of %s takes text of an event into its shell', (file) => {

@@ -1,27 +1,75 @@
 /**
  * Gets the real parts that tests run on, before the tests, where a person can watch: Debian packages, OpenBao, Kubernetes' programs, images.
+ * `node test/support/prepare.ts [PROJECT]`: those of one project of vitest.config.ts, of `versions` for `make test-versions`, or of all.
  * What this machine can't have is named; the tests that need it are then skipped, and on CI that is a failure.
  */
 import process from 'node:process';
 import { ensureNode, NODE_VERSIONS, pythonReader } from '../fetcher/support/env-readers.ts';
-import { ensurePackages } from './debian.ts';
+import { type DebianPackage, ensurePackages } from './debian.ts';
 import { buildImage, IMAGE_PROGRAMS } from './images.ts';
 import { NODE_PACKAGES, NODE_PROGRAMS } from './kubernetes/node/node.ts';
 import { preparePrograms } from './kubernetes/programs.ts';
+import type { Program } from './kubernetes/sources.ts';
 import { ensureBao } from './openbao-binary.ts';
+
+/** What a project's tests run on, beside OpenBao. */
+interface Parts {
+	readonly packages: readonly DebianPackage[];
+	readonly programs: readonly Program[];
+	readonly images?: true;
+	/** Programs of other languages that read what the fetcher writes. */
+	readonly readers?: true;
+}
+
+const API_SERVER: readonly Program[] = ['etcd', 'kube-apiserver', 'kubectl', 'helm'];
+const NODE: Parts = {
+	packages: ['curl', 'jq', 'buildah', ...NODE_PACKAGES],
+	programs: [...NODE_PROGRAMS, 'helm'],
+	images: true,
+};
+
+const PROJECTS: Readonly<Record<string, Parts>> = {
+	plain: {
+		packages: ['curl', 'dash', 'fish', 'jq', 'zsh', 'busybox-static', 'buildah'],
+		programs: [...API_SERVER, 'actionlint', 'cert-manager'],
+		images: true,
+		readers: true,
+	},
+	apiserver: { packages: [], programs: API_SERVER },
+	node: NODE,
+	'node-disturbing': NODE,
+	// Each of them prepares its own kube-apiserver.
+	versions: {
+		packages: ['dash', 'fish', 'zsh', 'busybox-static'],
+		programs: ['etcd', 'kubectl', 'helm'],
+		readers: true,
+	},
+};
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-await ensurePackages(['curl', 'dash', 'fish', 'jq', 'zsh', ...NODE_PACKAGES], say);
-await ensureBao().catch((thrown: unknown) => say(String(thrown)));
-for (const version of NODE_VERSIONS)
-	await ensureNode(version).catch((thrown: unknown) => say(String(thrown)));
-await pythonReader().catch((thrown: unknown) => say(String(thrown)));
-for (const names of [NODE_PROGRAMS, ['helm'], ['actionlint'], ['cert-manager']] as const) {
-	const programs = await preparePrograms(names);
-	if (!programs.ok) say(programs.error);
+const [project] = process.argv.slice(2);
+const wanted = Object.entries(PROJECTS).filter(([name]) => project === undefined || name === project);
+if (wanted.length === 0) {
+	say(`there is no project "${project}"; known: ${Object.keys(PROJECTS).join(', ')}`);
+	process.exit(2);
 }
-for (const program of IMAGE_PROGRAMS) {
-	const image = await buildImage(program);
-	if (!image.ok) say(image.error);
+const parts = wanted.map(([, needs]) => needs);
+
+await ensurePackages([...new Set(parts.flatMap(({ packages }) => packages))], say);
+await ensureBao().catch((thrown: unknown) => say(String(thrown)));
+if (parts.some(({ readers }) => readers)) {
+	for (const version of NODE_VERSIONS)
+		await ensureNode(version).catch((thrown: unknown) => say(String(thrown)));
+	await pythonReader().catch((thrown: unknown) => say(String(thrown)));
+}
+for (const program of new Set(parts.flatMap(({ programs }) => programs))) {
+	const prepared = await preparePrograms([program]);
+	if (!prepared.ok) say(prepared.error);
+}
+if (parts.some(({ images }) => images)) {
+	for (const program of IMAGE_PROGRAMS) {
+		const image = await buildImage(program);
+		if (!image.ok) say(image.error);
+	}
 }
