@@ -1,5 +1,5 @@
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { RequestHandler, Response } from 'express';
 import { err, ok, type Result } from '../../contract/result.ts';
 
 /** Who may call `/mutate`, where the settings say that not everybody may. */
@@ -16,21 +16,8 @@ export function parseClientNames(text: string): Result<readonly string[]> {
 	return names.includes('') ? err('a comma-separated list of common names') : ok(names);
 }
 
-/**
- * Answers 401 or 403 to a client without a certificate that `callers` accepts, before the body is read. The
- * server must request client certificates.
- */
-export function requireClientCertificate(callers: ClientAuth, refuse: Refuse): RequestHandler {
-	return ({ socket }, response, next) => {
-		const problem = socket instanceof TLSSocket ? callerProblem(socket, callers) : NO_CERTIFICATE;
-		if (problem === undefined) next();
-		// Whatever else it wants to send is not waited for.
-		else refuse(response.set('connection', 'close'), ...problem);
-	};
-}
-
-type Refuse = (response: Response, status: number, message: string) => void;
-type AuthProblem = readonly [status: number, message: string];
+/** Why a caller is refused: a status of 401 or 403, and a sentence. */
+export type AuthProblem = readonly [status: number, message: string];
 
 const NO_CERTIFICATE: AuthProblem = [
 	401,
@@ -38,10 +25,14 @@ const NO_CERTIFICATE: AuthProblem = [
 ];
 
 /**
+ * Why the client on `socket` may not call; undefined: it has a certificate that `callers` accepts. The server
+ * must request client certificates.
+ *
  * `authorized` can come from a resumed session. The certificate itself is checked as well, so that a session
  * without one never counts as verified.
  */
-function callerProblem(socket: TLSSocket, { names }: ClientAuth): AuthProblem | undefined {
+export function callerProblem(socket: Socket, { names }: ClientAuth): AuthProblem | undefined {
+	if (!(socket instanceof TLSSocket)) return NO_CERTIFICATE;
 	const certificate = socket.getPeerCertificate();
 	// Without a certificate it is an empty object, or null once the connection is gone.
 	if (!certificate?.raw) return NO_CERTIFICATE;

@@ -1,4 +1,4 @@
-import type { Express } from 'express';
+import type { RequestListener } from 'node:http';
 import type { Result } from '../../contract/result.ts';
 import type { ServerLimits } from '../../lib/http/limits.ts';
 import { type Running, startServer } from '../../lib/http/server.ts';
@@ -16,7 +16,7 @@ const LIMITS: Partial<ServerLimits> = {
 
 /** Serves `app` over TLS with the current certificate. The error says why it cannot listen. */
 export function serve(
-	app: Express,
+	app: RequestListener,
 	certificates: CertificateSource,
 	at: At,
 	limits: Partial<ServerLimits> = {},

@@ -1,17 +1,19 @@
-import type { Request, Response } from 'express';
+import type { RequestListener, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { ok, type Result } from '../../contract/result.ts';
 import { type AnswerLimits, limitAnswers } from '../../lib/http/answers.ts';
 import { admit } from '../admission/admit.ts';
 import type { Decision } from '../admission/decision.ts';
 import { type AdmissionRequest, decodeReview, encodeReview } from '../admission/review.ts';
-import type { Metrics } from '../metrics.ts';
 import type { InjectionSettings } from '../settings.ts';
+import { bodyReader } from './body.ts';
+import { type CallParts, startCall } from './calls.ts';
 import { logDecision } from './decision-log.ts';
 import { limitWaiting, type Wait, type WaitLimits } from './pending-reviews.ts';
+import { refuse, refuseDefect } from './refuse.ts';
 
 /** What answering a review needs. */
-export interface MutateParts {
+export interface MutateParts extends CallParts {
 	/**
 	 * The settings for a pod in this namespace. Called for every review, because the state of the cluster
 	 * changes.
@@ -22,12 +24,16 @@ export interface MutateParts {
 	/** Hears of every decision once it is answered; takes no time and never fails. `address` is the caller's. */
 	readonly onDecision: (request: AdmissionRequest, decision: Decision, address: string) => void;
 	readonly log: Logger;
-	readonly metrics: Metrics;
+	/** Bytes of all bodies that are being read at a time; 32 MiB unless given. */
+	readonly maxReading?: number | undefined;
 	/** Reviews that wait for news of their namespace at a time; 200 with 16 MiB unless given. */
 	readonly maxWaiting?: WaitLimits | undefined;
 	/** Answers that are not read yet; 32 MiB, 10 s each, unless given. */
 	readonly maxUnsent?: AnswerLimits | undefined;
 }
+
+/** The API server's bodies are a few KiB long, and read within a millisecond. */
+const MAX_READING = 32 * 1024 * 1024;
 
 /** The API server sends a handful of reviews for a new namespace before the news of it arrives. */
 const MAX_WAITING: WaitLimits = { reviews: 200, bytes: 16 * 1024 * 1024 };
@@ -40,34 +46,37 @@ interface Serving extends MutateParts {
 	readonly limitAnswer: ReturnType<typeof limitAnswers>;
 }
 
-/** Makes the handler of `POST /mutate`: it decodes the body, decides, and encodes the response. */
-export function mutateHandler(
-	parts: MutateParts,
-): (request: Request, response: Response) => Promise<void> | undefined {
+/**
+ * Makes the handler of `POST /mutate`: it reads the body, decodes it, decides, and encodes the response. It uses
+ * no framework, because a router and a body parser cost as much as the decision (ADR 45).
+ */
+export function mutateHandler(parts: MutateParts): RequestListener {
+	const readBody = bodyReader(parts.maxReading ?? MAX_READING);
 	const serving: Serving = {
 		...parts,
 		wait: limitWaiting(parts.maxWaiting ?? MAX_WAITING),
 		limitAnswer: limitAnswers(parts.maxUnsent ?? MAX_UNSENT),
 	};
-	return (request, response) => mutate(serving, request, response);
+	return (request, response) => {
+		if (!startCall(parts, request, response)) return;
+		readBody(request, (body) => {
+			try {
+				if (body.ok) mutate(serving, body.value, response);
+				else refuse(response, ...body.error);
+			} catch (error) {
+				refuseDefect(parts.log, error, response);
+			}
+		});
+	};
 }
 
-/** Answers with a status and one line of text. */
-export function refuse(response: Response, status: number, message: string): void {
-	response.status(status).type('text').send(`${message}\n`);
-}
-
-function mutate(parts: Serving, request: Request, response: Response): Promise<void> | undefined {
-	// What the body reader did not take, it leaves undefined.
-	if (!Buffer.isBuffer(request.body)) {
-		refuse(response, 415, 'the body must be an AdmissionReview with content type application/json, in UTF-8');
-		return undefined;
-	}
-	const decided = decide(parts, request.body);
+function mutate(parts: Serving, body: Buffer, response: ServerResponse): void {
+	const decided = decide(parts, body);
 	if (decided.ok && isUnknown(decided.value.decision))
-		return decideLater(parts, request.body, decided.value.review.namespace, response);
-	finish(parts, response, decided);
-	return undefined;
+		decideLater(parts, body, decided.value.review.namespace, response).catch((error: unknown) =>
+			refuseDefect(parts.log, error, response),
+		);
+	else finish(parts, response, decided);
 }
 
 /** A review and what happens to its pod. */
@@ -95,7 +104,7 @@ async function decideLater(
 	parts: Serving,
 	body: Buffer,
 	namespace: string,
-	response: Response,
+	response: ServerResponse,
 ): Promise<void> {
 	const gone = new AbortController();
 	response.once('close', () => gone.abort());
@@ -109,7 +118,7 @@ async function decideLater(
 	else refuse(response, 503, 'too many reviews wait for news of their namespaces: try again');
 }
 
-function finish(parts: Serving, response: Response, decided: Result<DecidedReview>): void {
+function finish(parts: Serving, response: ServerResponse, decided: Result<DecidedReview>): void {
 	const { log, metrics } = parts;
 	if (!decided.ok) {
 		log.warn({ problem: decided.error }, 'call refused');
@@ -123,11 +132,8 @@ function finish(parts: Serving, response: Response, decided: Result<DecidedRevie
 	parts.onDecision(review, decision, response.req.socket.remoteAddress ?? '');
 }
 
-/**
- * Writes headers and body at once. express would write twice, and each write is a TLS record and a system
- * call.
- */
-function answer({ limitAnswer }: Serving, response: Response, text: string): void {
+/** Writes headers and body at once: each write is a TLS record and a system call. */
+function answer({ limitAnswer }: Serving, response: ServerResponse, text: string): void {
 	const length = Buffer.byteLength(text);
 	limitAnswer(response, length);
 	response.writeHead(200, { 'content-type': 'application/json', 'content-length': length });
