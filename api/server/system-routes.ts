@@ -11,7 +11,7 @@ export function addSystemRoutes(app: Express, { openApi, metrics, notReady, log 
 	});
 	app.get('/metrics', async (_request, response) => {
 		try {
-			response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+			response.type(metrics.contentType).send(await metrics.text());
 		} catch (thrown) {
 			log.error({ problem: String(thrown) }, 'the metrics cannot be collected');
 			response.status(500).type('text').send('the metrics cannot be collected\n');

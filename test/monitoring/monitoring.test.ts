@@ -19,7 +19,7 @@ async function apiMetricsText(): Promise<string> {
 	api.recordCall('secrets.list', 200, 0.1);
 	api.recordStoreRequest('list', 403);
 	api.recordFailedLogin();
-	return await api.registry.metrics();
+	return await api.text();
 }
 
 const metrics = `${webhookMetrics}\n${await apiMetricsText()}`;

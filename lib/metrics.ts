@@ -1,0 +1,48 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What `GET /metrics` answers with. */
+export interface MetricsText {
+	/** All metrics in Prometheus' text format. */
+	text(): Promise<string>;
+	/** The content type of that text. */
+	readonly contentType: string;
+}
+
+/** A registry to which a program adds its metrics. Names and label names are Prometheus' own. */
+export interface MetricsRegistry extends MetricsText {
+	counter<L extends string = never>(name: string, help: string, labelNames?: readonly L[]): Counter<L>;
+	/** `buckets` are upper bounds, of a duration in seconds. */
+	histogram<L extends string = never>(
+		name: string,
+		help: string,
+		buckets: readonly number[],
+		labelNames?: readonly L[],
+	): Histogram<L>;
+	gauge<L extends string = never>(name: string, help: string, labelNames?: readonly L[]): Gauge<L>;
+	/** A gauge whose value is computed for each scrape. */
+	computedGauge(name: string, help: string, value: () => number): void;
+}
+
+/** Creates a registry that has the metrics of the process. */
+export function createRegistry(): MetricsRegistry {
+	const register = new Registry();
+	const registers = [register];
+	collectDefaultMetrics({ register });
+	return {
+		text: () => register.metrics(),
+		contentType: register.contentType,
+		counter: (name, help, labelNames = []) =>
+			new Counter({ name, help, labelNames: [...labelNames], registers }),
+		histogram: (name, help, buckets, labelNames = []) =>
+			new Histogram({ name, help, buckets: [...buckets], labelNames: [...labelNames], registers }),
+		gauge: (name, help, labelNames = []) => new Gauge({ name, help, labelNames: [...labelNames], registers }),
+		computedGauge: (name, help, value) => {
+			new Gauge({
+				...{ name, help, registers },
+				collect() {
+					this.set(value());
+				},
+			});
+		},
+	};
+}
