@@ -1,3 +1,5 @@
+import pLimit from 'p-limit';
+
 /**
  * Maps with at most `limit` calls at a time. Returns the results in order. After a rejection no further call
  * starts.
@@ -7,65 +9,38 @@ export async function mapAtMost<T, R>(
 	items: readonly T[],
 	work: (item: T) => Promise<R>,
 ): Promise<R[]> {
-	const outcomes: R[] = new Array(items.length);
-	const queue = items.entries();
-	let failed = false;
-	const worker = async (): Promise<void> => {
-		for (const [i, item] of queue) {
-			if (failed) return;
-			try {
-				outcomes[i] = await work(item);
-			} catch (thrown) {
-				failed = true;
-				throw thrown;
-			}
+	const errors: unknown[] = [];
+	const results = await pLimit(limit).map(items, async (item) => {
+		if (errors.length > 0) return undefined;
+		try {
+			return { value: await work(item) };
+		} catch (thrown) {
+			errors.push(thrown);
+			return undefined;
 		}
-	};
-	const settled = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, worker));
-	// Only now: whoever undoes things after a failure must know that nothing is still under way.
-	for (const one of settled) if (one.status === 'rejected') throw one.reason;
-	return outcomes;
+	});
+	// Not before all calls have ended: the caller may undo what they did.
+	if (errors.length > 0) throw errors[0];
+	return results.flatMap((result) => (result === undefined ? [] : [result.value]));
 }
 
-/** Does work, or gives undefined when too much is waiting. */
+/** Runs work; returns undefined without running it when the queue is full or its wait was too long. */
 type Queue = <T>(work: () => Promise<T>) => Promise<T | undefined>;
 
 /**
- * Makes a queue in which `atOnce` pieces of work are under way.
+ * Creates a queue that runs at most `atOnce` pieces of work at a time.
  *
- * @param waiting how many may wait, and for how many milliseconds at most; beyond either the work is not done
+ * @param waiting how many may wait, and how many milliseconds one may wait at most
  */
 export function createQueue(
 	atOnce: number,
 	waiting: { readonly most: number; readonly longest: number },
 ): Queue {
-	let running = 0;
-	const starts: (() => void)[] = [];
-	/** A slot goes from work to work, so that nobody who comes later takes it meanwhile. */
-	const release = (): void => {
-		const start = starts.shift();
-		if (start === undefined) running -= 1;
-		else start();
-	};
-	/** Undefined when there is no room to wait, else the milliseconds that it waited. */
-	const acquire = async (): Promise<number | undefined> => {
-		if (running < atOnce) {
-			running += 1;
-			return 0;
-		}
-		if (starts.length >= waiting.most) return undefined;
-		const since = performance.now();
-		await new Promise<void>((resolve) => starts.push(resolve));
-		return performance.now() - since;
-	};
+	const limit = pLimit(atOnce);
 	return async (work) => {
-		const waited = await acquire();
-		if (waited === undefined) return undefined;
-		try {
-			return waited > waiting.longest ? undefined : await work();
-		} finally {
-			release();
-		}
+		if (limit.activeCount + limit.pendingCount >= atOnce + waiting.most) return undefined;
+		const start = performance.now();
+		return await limit(async () => (performance.now() - start > waiting.longest ? undefined : await work()));
 	};
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
+import { LRUCache } from 'lru-cache';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Result } from '../../contract/result.ts';
 import type { Caller } from '../auth/caller.ts';
@@ -40,7 +41,7 @@ const REMEMBERED = { milliseconds: 600_000, most: 10_000 };
 export function createLoginLimit(most: number): LoginLimit {
 	const attempts = new RateLimiterMemory({ points: most, duration: SECONDS });
 	const queue = createQueue(AT_ONCE, WAITING);
-	const valid = createCredentialCache();
+	const valid = new LRUCache<string, true>({ max: REMEMBERED.most, ttl: REMEMBERED.milliseconds });
 	/** Counts the check before it begins. */
 	const checkWithinLimit = async (address: string, authenticate: Authenticate): Promise<LoginAttempt> => {
 		const client = clientOf(address);
@@ -64,10 +65,10 @@ export function createLoginLimit(most: number): LoginLimit {
 		if (valid.has(hash)) {
 			const authenticated = await authenticate();
 			if (!isFailed(authenticated)) return { kind: 'checked', authenticated };
-			valid.forget(hash);
+			valid.delete(hash);
 		}
 		const login = await checkWithinLimit(address, authenticate);
-		if (login.kind === 'checked' && login.authenticated.ok) valid.add(hash);
+		if (login.kind === 'checked' && login.authenticated.ok) valid.set(hash, true);
 		return login;
 	};
 }
@@ -85,25 +86,4 @@ function clientOf(address: string): string {
 	const rest = tail === undefined ? [] : tail.split(':').filter((group) => group !== '');
 	const zeros = Array(Math.max(0, 8 - groups.length - rest.length)).fill('0');
 	return [...groups, ...zeros, ...rest].slice(0, 4).join(':');
-}
-
-function createCredentialCache(): {
-	has(hash: string): boolean;
-	add(hash: string): void;
-	forget(hash: string): void;
-} {
-	/** When each ends, in the order of their addition. */
-	const ends = new Map<string, number>();
-	return {
-		has: (hash) => (ends.get(hash) ?? 0) > performance.now(),
-		add: (hash) => {
-			ends.delete(hash);
-			ends.set(hash, performance.now() + REMEMBERED.milliseconds);
-			for (const oldest of ends.keys()) {
-				if (ends.size <= REMEMBERED.most) break;
-				ends.delete(oldest);
-			}
-		},
-		forget: (hash) => void ends.delete(hash),
-	};
 }

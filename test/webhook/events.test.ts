@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { eventFor } from '../../webhook/events/event.ts';
-import { LruMap } from '../../webhook/events/lru.ts';
 import { tokenBuckets } from '../../webhook/events/token-bucket.ts';
 
 const TARGET = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'u-1' };
@@ -32,10 +31,10 @@ describe('an allowance', () => {
 	});
 });
 
-test('what is remembered is bounded, and what was set longest ago goes first', () => {
-	const recent = new LruMap<number>(3);
-	for (const [i, key] of ['a', 'b', 'c', 'a', 'd'].entries()) recent.set(key, i);
-	expect(['a', 'b', 'c', 'd'].map((key) => recent.get(key))).toEqual([3, undefined, 2, 4]);
+test('remembers a bounded number of keys: the one used longest ago is forgotten and starts full again', () => {
+	const take = tokenBuckets({ burst: 1, refill: 1_000_000, keys: 3 });
+	for (const key of ['a', 'b', 'c', 'a', 'd']) take(key, 0);
+	expect(['a', 'c', 'd', 'b'].map((key) => take(key, 1))).toEqual([false, false, false, true]);
 });
 
 describe('an event', () => {

@@ -1,10 +1,10 @@
+import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { ok, type Result } from '../../contract/result.ts';
 import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
 import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
 import type { Owner } from '../pod/owner-reference.ts';
 import { type EventCause, eventFor } from './event.ts';
-import { LruMap } from './lru.ts';
 import { isIntermediate, targetFinder } from './target.ts';
 import { type Allowance, tokenBuckets } from './token-bucket.ts';
 import { writeEvent } from './write.ts';
@@ -92,8 +92,8 @@ export function eventReporter(
 		tokenBuckets(limits.all),
 	];
 	const [forCaller, forCallers] = [tokenBuckets(limits.questions), tokenBuckets(limits.allQuestions)];
-	const unreported = new LruMap<number>(MAX_COUNTED);
-	const warned = new LruMap<true>(MAX_WARNED);
+	const unreported = new LRUCache<string, number>({ max: MAX_COUNTED });
+	const warned = new LRUCache<string, true>({ max: MAX_WARNED });
 	const queue: QueuedNotice[] = [];
 	let working: Promise<void> | undefined;
 	let closed = false;

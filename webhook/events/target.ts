@@ -1,8 +1,8 @@
+import { LRUCache } from 'lru-cache';
 import { ok, type Result } from '../../contract/result.ts';
 import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
 import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
 import { controllerOf, type Owner } from '../pod/owner-reference.ts';
-import { LruMap } from './lru.ts';
 
 /**
  * Intermediate owners. Other controllers of Kubernetes create pods themselves and report a refusal on their
@@ -38,7 +38,7 @@ const keyOf = (namespace: string, { apiVersion, kind, name, uid }: Owner): strin
 
 /** Makes a finder that remembers what it found. */
 export function targetFinder(client: KubernetesClient): TargetFinder {
-	const cache = new LruMap<Owner | undefined>(MAX_REMEMBERED);
+	const cache = new LRUCache<string, { readonly target: Owner | undefined }>({ max: MAX_REMEMBERED });
 	const request = async (namespace: string, owner: Owner): Promise<Result<Owner | undefined, ApiFailure>> => {
 		const path = INTERMEDIATE_OWNERS[`${owner.apiVersion} ${owner.kind}`];
 		if (path === undefined) return ok(undefined);
@@ -54,14 +54,15 @@ export function targetFinder(client: KubernetesClient): TargetFinder {
 	};
 	return {
 		remembered: (namespace, owner) => {
-			const key = keyOf(namespace, owner);
-			return cache.has(key) ? cache.get(key) : 'unknown';
+			const found = cache.get(keyOf(namespace, owner));
+			return found === undefined ? 'unknown' : found.target;
 		},
 		find: async (namespace, owner) => {
 			const key = keyOf(namespace, owner);
-			if (cache.has(key)) return ok(cache.get(key));
+			const cached = cache.get(key);
+			if (cached !== undefined) return ok(cached.target);
 			const found = await request(namespace, owner);
-			if (found.ok) cache.set(key, found.value);
+			if (found.ok) cache.set(key, { target: found.value });
 			return found;
 		},
 	};

@@ -1,4 +1,4 @@
-import { LruMap } from './lru.ts';
+import { LRUCache } from 'lru-cache';
 
 /** How much of something may be done for one key: at once, and from then on. */
 export interface Allowance {
@@ -14,7 +14,7 @@ export interface Allowance {
  * there was one.
  */
 export function tokenBuckets({ burst, refill, keys }: Allowance): (key: string, now: number) => boolean {
-	const buckets = new LruMap<{ readonly tokens: number; readonly at: number }>(keys);
+	const buckets = new LRUCache<string, { readonly tokens: number; readonly at: number }>({ max: keys });
 	return (key, now) => {
 		const { tokens, at } = buckets.get(key) ?? { tokens: burst, at: now };
 		const available = Math.min(burst, tokens + (now - at) / refill);
