@@ -18,12 +18,9 @@ import {
 	parseVaultPath,
 	wholeNumber,
 } from '../contract/values.ts';
-import {
-	type KeyedAnnotationName,
-	VARIABLES,
-	type Variable,
-	type VariableName,
-} from '../contract/variables.ts';
+import { type KeyedAnnotationName, VARIABLES, type VariableName } from '../contract/variables.ts';
+import { anyText, flag } from '../lib/settings/parsers.ts';
+import { type Environment, fromEnvironment, settingsReader } from '../lib/settings/reader.ts';
 
 /** How to reach Vault, and where in it things are. */
 export interface VaultSettings {
@@ -82,13 +79,7 @@ export interface Settings {
 	readonly logLevel: LogLevel;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-const text: Parse<string> = (value) => ok(value);
-
-/**
- * Path of the termination message. It is read separately because it is needed when other settings are wrong.
- */
+/** Path of the termination message. It is read separately because it is needed when other settings are wrong. */
 export function terminationLog(env: Environment): string {
 	return env['ENVTIER_TERMINATION_LOG'] || VARIABLES.ENVTIER_TERMINATION_LOG.default;
 }
@@ -107,30 +98,13 @@ function chooseTiers(named: readonly Tier[] | undefined, tierNames: TierNames): 
  * accepted, never the value: people paste secrets into wrong fields. An empty variable counts as unset.
  */
 export function readSettings(env: Environment): Result<Settings, readonly string[]> {
-	const problems: string[] = [];
-	const optional = <T>(name: VariableName, parse: Parse<T>): T | undefined => {
-		const variable: Variable = VARIABLES[name];
-		const value = env[name] || variable.default;
-		if (value === undefined) {
-			if (variable.required) problems.push(`${name} is not set: ${variable.meaning}`);
-			return undefined;
-		}
-		const parsed = parse(value);
-		if (parsed.ok) return parsed.value;
-		problems.push(`${name} must be ${parsed.error}`);
-		return undefined;
-	};
-	/** The cast is sound because a missing value is a problem, and with a problem nothing is returned. */
-	const required = <T>(name: VariableName, parse: Parse<T>): T => optional(name, parse) as T;
+	const reader = settingsReader<VariableName>(VARIABLES, fromEnvironment(env));
+	const { optional, required, problems } = reader;
 
 	/** A variable of a family, if it is set. */
-	const member = <T>(variable: string, parse: Parse<T>): T | undefined => {
-		const value = env[variable];
-		if (!value) return undefined;
-		const parsed = parse(value);
-		if (parsed.ok) return parsed.value;
-		problems.push(`${variable} must be ${parsed.error}`);
-		return undefined;
+	const member = <T>(name: string, parse: Parse<T>): T | undefined => {
+		const text = env[name];
+		return text ? reader.parse({ text, name }, parse) : undefined;
 	};
 	/** The variables of a family by what stands behind its name: a key. */
 	const family = <T>(name: KeyedAnnotationName, parse: Parse<T>): ReadonlyMap<string, T> => {
@@ -150,7 +124,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		return suffixes;
 	};
 
-	const insecureHttp = required('ENVTIER_VAULT_INSECURE_HTTP', oneOf('true', 'false')) === 'true';
+	const insecureHttp = required('ENVTIER_VAULT_INSECURE_HTTP', flag);
 	const vault: VaultSettings = {
 		address: required('ENVTIER_VAULT_ADDR', parseVaultAddress),
 		tlsName: optional('ENVTIER_VAULT_TLS_NAME', parseDnsName),
@@ -177,7 +151,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 	const settings = {
 		vault,
 		tierNames,
-		tokenFile: required('ENVTIER_TOKEN_FILE', text),
+		tokenFile: required('ENVTIER_TOKEN_FILE', anyText),
 		require: optional('ENVTIER_REQUIRE', parseKeys) ?? [],
 		allow: optional('ENVTIER_ALLOW', parseCodeVariables) ?? [],
 		empty: required('ENVTIER_EMPTY', parseEmptyPolicy),

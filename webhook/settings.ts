@@ -10,8 +10,10 @@ import {
 	parseVaultPath,
 	wholeNumber,
 } from '../contract/values.ts';
-import { VARIABLES, type Variable, type VariableName } from '../contract/variables.ts';
+import { VARIABLES, type VariableName } from '../contract/variables.ts';
 import type { ClusterAccess } from '../lib/kubernetes/client.ts';
+import { anyText, flag, listenAddress, parseLogLevel, word } from '../lib/settings/parsers.ts';
+import { type Environment, fromEnvironment, settingsReader } from '../lib/settings/reader.ts';
 import type { NativeEnvSupport } from './admission/native-env.ts';
 import { ORG_LABEL_MODES, type OrgLabel, type OrgLabelMode } from './admission/org-label.ts';
 import { parseBundle } from './certificates/bundle.ts';
@@ -83,26 +85,11 @@ export interface Settings {
 	readonly injection: InjectionSettings;
 }
 
-const matching =
-	(pattern: RegExp, rule: string): Parse<string> =>
-	(text) =>
-		pattern.test(text) ? ok(text) : err(rule);
-
 function role(text: string): Result<string> {
 	const example = text.replaceAll('{serviceAccount}', 'x').replaceAll('{namespace}', 'x');
 	const parsed = parseRole(example);
 	return parsed.ok ? ok(text) : err(`${parsed.error}; {serviceAccount} and {namespace} may stand in it`);
 }
-
-/** Host and port; an IPv6 host stands in brackets. */
-function listen(text: string): Result<{ host: string; port: number }> {
-	const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):([0-9]{1,5})$/.exec(text);
-	const port = Number(match?.[3] ?? Number.NaN);
-	if (match === null || port > 65_535) return err('host:port, such as 0.0.0.0:8443');
-	return ok({ host: match[1] ?? match[2] ?? '', port });
-}
-
-const anything: Parse<string> = (text) => ok(text);
 
 /** Parses names of Secrets, comma-separated. A name is an RFC 1123 subdomain, as in Kubernetes. */
 function parseSecretNames(text: string): Result<readonly string[]> {
@@ -127,34 +114,17 @@ const NATIVE_ENV_OFF = {
  * Reads the webhook's settings from an environment. The error has one line for each wrong variable: what is
  * accepted, never the value.
  */
-export function readSettings(env: Readonly<Record<string, string | undefined>>): Result<Settings> {
-	const problems: string[] = [];
-	const optional = <T>(name: VariableName, parse: Parse<T>): T | undefined => {
-		const variable: Variable = VARIABLES[name];
-		const value = env[name] || variable.default;
-		if (value === undefined) {
-			if (variable.required) problems.push(`${name} is not set: ${variable.meaning}`);
-			return undefined;
-		}
-		const parsed = parse(value);
-		if (parsed.ok) return parsed.value;
-		problems.push(`${name} must be ${parsed.error}`);
-		return undefined;
-	};
-	/** The cast is sound because a missing value is a problem, and with a problem nothing is returned. */
-	const required = <T>(name: VariableName, parse: Parse<T>): T => optional(name, parse) as T;
-
-	const at = required('ENVTIER_LISTEN', listen);
-	const logLevel = required(
-		'ENVTIER_LOG_LEVEL',
-		oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
-	);
+export function readSettings(env: Environment): Result<Settings> {
+	const reader = settingsReader<VariableName>(VARIABLES, fromEnvironment(env));
+	const { optional, required, problems } = reader;
+	const at = required('ENVTIER_LISTEN', listenAddress('0.0.0.0:8443'));
+	const logLevel = required('ENVTIER_LOG_LEVEL', parseLogLevel);
 	const nativeEnv = required('ENVTIER_NATIVE_ENV', oneOf('auto', 'true', 'false'));
 	const vault: VaultSettings = {
 		address: required('ENVTIER_VAULT_ADDR', forFetcher(parseVaultAddress)),
 		tlsName: optional('ENVTIER_VAULT_TLS_NAME', parseDnsName),
 		proxy: optional('ENVTIER_VAULT_PROXY', forFetcher(parseProxy)),
-		insecureHttp: required('ENVTIER_VAULT_INSECURE_HTTP', oneOf('true', 'false')) === 'true',
+		insecureHttp: required('ENVTIER_VAULT_INSECURE_HTTP', flag),
 		ca: optional('ENVTIER_VAULT_CA', forFetcher(parseBundle)),
 		namespace: optional('ENVTIER_VAULT_NAMESPACE', forFetcher(parseVaultPath)),
 		authMount: required('ENVTIER_VAULT_AUTH_MOUNT', forFetcher(parseVaultPath)),
@@ -165,7 +135,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 	if (vault.address?.startsWith('http:') && !vault.insecureHttp)
 		problems.push('ENVTIER_VAULT_ADDR must start with https:// unless ENVTIER_VAULT_INSECURE_HTTP is "true"');
 	const injection: InjectionSettings = {
-		image: required('ENVTIER_FETCHER_IMAGE', matching(/^\S+$/, 'the name of an image')),
+		image: required('ENVTIER_FETCHER_IMAGE', word('the name of an image')),
 		pullPolicy: optional('ENVTIER_FETCHER_PULL_POLICY', oneOf('Always', 'IfNotPresent', 'Never')),
 		pullSecrets: optional('ENVTIER_FETCHER_PULL_SECRETS', parseSecretNames) ?? [],
 		requests: required('ENVTIER_FETCHER_REQUESTS', parseQuantities),
@@ -178,7 +148,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		defaultRole: required('ENVTIER_DEFAULT_ROLE', role),
 		defaultUser: required('ENVTIER_DEFAULT_UID', wholeNumber(1, 2 ** 31 - 1)),
 		empty: required('ENVTIER_EMPTY', parseEmptyPolicy),
-		tokenAudience: required('ENVTIER_TOKEN_AUDIENCE', matching(/^\S+$/, 'an audience without blanks')),
+		tokenAudience: required('ENVTIER_TOKEN_AUDIENCE', word('an audience without blanks')),
 		nativeEnv: nativeEnv === 'true' ? ok(true) : err(NATIVE_ENV_OFF[nativeEnv]),
 		vault,
 		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, 3600)),
@@ -196,11 +166,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 			'ENVTIER_CLIENT_NAMES must have ENVTIER_CLIENT_CA beside it: without it nobody is asked for a certificate',
 		);
 	const logFormat = required('ENVTIER_LOG_FORMAT', oneOf(...LOG_FORMATS));
-	const events = required('ENVTIER_EVENTS', oneOf('true', 'false')) === 'true';
-	const kubeconfig = optional('ENVTIER_KUBECONFIG', anything);
+	const events = required('ENVTIER_EVENTS', flag);
+	const kubeconfig = optional('ENVTIER_KUBECONFIG', anyText);
 	const inPod = env['KUBERNETES_SERVICE_HOST'] !== undefined;
 	const cluster = inPod || kubeconfig !== undefined ? { kubeconfig } : undefined;
-	const certificates = readCertificates({ optional, required, problems }, cluster !== undefined);
+	const certificates = readCertificates(reader, cluster !== undefined);
 	if (problems.length > 0) return err(problems.join('\n'));
 	return ok({
 		...at,

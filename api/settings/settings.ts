@@ -9,7 +9,9 @@ import {
 	parseVaultPath,
 	wholeNumber,
 } from '../../contract/values.ts';
-import { VARIABLES, type Variable } from '../../contract/variables.ts';
+import { VARIABLES } from '../../contract/variables.ts';
+import { anyText, flag, listenAddress, parseLogLevel, word } from '../../lib/settings/parsers.ts';
+import { type Environment, type SettingsReader, settingsReader } from '../../lib/settings/reader.ts';
 import { type ApiScope, SCOPES } from '../auth/caller.ts';
 import type { OidcSettings } from '../auth/oidc.ts';
 import { type NameRule, parseNameRules } from '../deployments/name-rules.ts';
@@ -18,7 +20,7 @@ import type { VaultLogin } from '../vault/session.ts';
 import type { VaultEndpoint } from '../vault/transport.ts';
 import type { FileSettings } from './config-file.ts';
 import { CONFIG_KEYS, type FileVariable } from './config-keys.ts';
-import { API_VARIABLES, type ApiVariable } from './variables.ts';
+import { API_VARIABLES } from './variables.ts';
 
 /** How to reach the store. */
 export type StoreSettings =
@@ -56,50 +58,9 @@ export interface Settings {
 	readonly auditFile: string | undefined;
 }
 
-type Env = Readonly<Record<string, string | undefined>>;
+type Reader = SettingsReader<FileVariable>;
 
-/** Collects what is wrong, so that a person can mend all of it at once. */
-class SettingsReader {
-	readonly problems: string[] = [];
-	readonly #env: Env;
-	readonly #file: FileSettings;
-
-	constructor(env: Env, file: FileSettings) {
-		this.#env = env;
-		this.#file = file;
-	}
-
-	optional<T>(name: FileVariable, parse: Parse<T>): T | undefined {
-		const variable: ApiVariable | Variable = { ...API_VARIABLES, ...VARIABLES }[name];
-		const text = this.#env[name] || this.#file[name] || variable.default;
-		if (text === undefined) return undefined;
-		const parsed = parse(text);
-		if (parsed.ok) return parsed.value;
-		const location = !this.#env[name] && this.#file[name] ? `${CONFIG_KEYS[name]} (${name})` : name;
-		this.problems.push(`${location} must be ${parsed.error}`);
-		return undefined;
-	}
-
-	/** For variables that have a default. The cast is sound because with a problem nothing is returned. */
-	given<T>(name: FileVariable, parse: Parse<T>): T {
-		return this.optional(name, parse) as T;
-	}
-
-	flag(name: FileVariable): boolean {
-		return this.given(name, oneOf('true', 'false')) === 'true';
-	}
-}
-
-const text: Parse<string> = (given) => ok(given);
-const word: Parse<string> = (given) => (/^\S+$/.test(given) ? ok(given) : err('text without blanks'));
-
-/** Host and port; an IPv6 host stands in brackets. */
-const listen: Parse<{ host: string; port: number }> = (given) => {
-	const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):([0-9]{1,5})$/.exec(given);
-	const port = Number(match?.[3] ?? Number.NaN);
-	if (match === null || port > 65_535) return err('host:port, such as 127.0.0.1:8210');
-	return ok({ host: match[1] ?? match[2] ?? '', port });
-};
+const aWord = word('text without blanks');
 
 const httpsUrl: Parse<string> = (given) =>
 	URL.canParse(given) && new URL(given).protocol === 'https:'
@@ -112,20 +73,22 @@ const scopes: Parse<readonly ApiScope[]> = (given) => {
 	return known.length === words.length ? ok(known) : err(`a comma-separated list of ${SCOPES.join(', ')}`);
 };
 
-const LOG_LEVEL = oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent');
 const LOOPBACK = /^(?:127\.[0-9.]+|::1|localhost)$/;
 
 /**
  * Reads the API's settings from an environment and a configuration file. The error has one line for each
  * wrong setting: what is accepted, never the value.
  */
-export function readSettings(env: Env, file: FileSettings = {}): Result<Settings> {
-	const reader = new SettingsReader(env, file);
+export function readSettings(env: Environment, file: FileSettings = {}): Result<Settings> {
+	const reader = settingsReader<FileVariable>({ ...API_VARIABLES, ...VARIABLES }, (name) => {
+		if (env[name]) return { text: env[name], name };
+		return file[name] ? { text: file[name], name: `${CONFIG_KEYS[name]} (${name})` } : undefined;
+	});
 	const { problems } = reader;
-	const at = reader.given('ENVTIER_API_LISTEN', listen);
-	const certificateFile = reader.optional('ENVTIER_API_TLS_CERT_FILE', text);
-	const keyFile = reader.optional('ENVTIER_API_TLS_KEY_FILE', text);
-	const plainHttp = reader.flag('ENVTIER_API_INSECURE_HTTP');
+	const at = reader.required('ENVTIER_API_LISTEN', listenAddress('127.0.0.1:8210'));
+	const certificateFile = reader.optional('ENVTIER_API_TLS_CERT_FILE', anyText);
+	const keyFile = reader.optional('ENVTIER_API_TLS_KEY_FILE', anyText);
+	const plainHttp = reader.required('ENVTIER_API_INSECURE_HTTP', flag);
 	if ((certificateFile === undefined) !== (keyFile === undefined))
 		problems.push('ENVTIER_API_TLS_CERT_FILE and ENVTIER_API_TLS_KEY_FILE must be set both or neither');
 	if (certificateFile === undefined && !plainHttp && at !== undefined && !LOOPBACK.test(at.host))
@@ -135,24 +98,24 @@ export function readSettings(env: Env, file: FileSettings = {}): Result<Settings
 	const settings: Settings = {
 		...at,
 		tls: certificateFile === undefined || keyFile === undefined ? undefined : { certificateFile, keyFile },
-		logLevel: reader.given('ENVTIER_LOG_LEVEL', LOG_LEVEL),
+		logLevel: reader.required('ENVTIER_LOG_LEVEL', parseLogLevel),
 		store: readStore(reader),
-		keysFile: reader.optional('ENVTIER_API_KEYS_FILE', text),
+		keysFile: reader.optional('ENVTIER_API_KEYS_FILE', anyText),
 		oidc: readOidc(reader),
 		cluster: readCluster(reader),
 		nameRules: reader.optional('ENVTIER_API_DEPLOYMENT_NAMES', parseNameRules) ?? [],
 		limits: {
-			calls: reader.given('ENVTIER_API_CALLS_PER_MINUTE', wholeNumber(1, 1_000_000)),
-			failedLogins: reader.given('ENVTIER_API_FAILED_LOGINS_PER_MINUTE', wholeNumber(1, 1_000_000)),
+			calls: reader.required('ENVTIER_API_CALLS_PER_MINUTE', wholeNumber(1, 1_000_000)),
+			failedLogins: reader.required('ENVTIER_API_FAILED_LOGINS_PER_MINUTE', wholeNumber(1, 1_000_000)),
 		},
-		bodyLimit: reader.given('ENVTIER_API_BODY_LIMIT', wholeNumber(1024, 4 * 1024 * 1024)),
-		trustProxy: reader.flag('ENVTIER_API_TRUST_PROXY'),
-		auditFile: reader.optional('ENVTIER_API_AUDIT_FILE', text),
+		bodyLimit: reader.required('ENVTIER_API_BODY_LIMIT', wholeNumber(1024, 4 * 1024 * 1024)),
+		trustProxy: reader.required('ENVTIER_API_TRUST_PROXY', flag),
+		auditFile: reader.optional('ENVTIER_API_AUDIT_FILE', anyText),
 	};
 	return problems.length > 0 ? err(problems.join('\n')) : ok(settings);
 }
 
-function readStore(reader: SettingsReader): StoreSettings {
+function readStore(reader: Reader): StoreSettings {
 	const kind = reader.optional('ENVTIER_API_STORE', oneOf('vault', 'memory'));
 	const address = reader.optional('ENVTIER_VAULT_ADDR', parseVaultAddress);
 	if (kind === 'memory') return { kind: 'memory' };
@@ -160,7 +123,7 @@ function readStore(reader: SettingsReader): StoreSettings {
 		if (kind === 'vault') reader.problems.push('ENVTIER_VAULT_ADDR is not set: the store vault needs it');
 		return { kind: 'none' };
 	}
-	if (address.startsWith('http:') && !reader.flag('ENVTIER_VAULT_INSECURE_HTTP'))
+	if (address.startsWith('http:') && !reader.required('ENVTIER_VAULT_INSECURE_HTTP', flag))
 		reader.problems.push(
 			'ENVTIER_VAULT_ADDR must start with https:// unless ENVTIER_VAULT_INSECURE_HTTP is "true"',
 		);
@@ -171,16 +134,16 @@ function readStore(reader: SettingsReader): StoreSettings {
 			ca: reader.optional('ENVTIER_VAULT_CA', parseCaBundle),
 			tlsName: reader.optional('ENVTIER_VAULT_TLS_NAME', parseDnsName),
 			namespace: reader.optional('ENVTIER_VAULT_NAMESPACE', parseVaultPath),
-			timeout: 1000 * reader.given('ENVTIER_API_VAULT_TIMEOUT', wholeNumber(1, 30)),
+			timeout: 1000 * reader.required('ENVTIER_API_VAULT_TIMEOUT', wholeNumber(1, 30)),
 		},
 		login: readLogin(reader),
-		mount: reader.given('ENVTIER_VAULT_KV_MOUNT', parseVaultPath),
+		mount: reader.required('ENVTIER_VAULT_KV_MOUNT', parseVaultPath),
 	};
 }
 
-function readLogin(reader: SettingsReader): VaultLogin {
-	const token = reader.optional('ENVTIER_API_VAULT_TOKEN', word);
-	const file = reader.optional('ENVTIER_API_VAULT_TOKEN_FILE', text);
+function readLogin(reader: Reader): VaultLogin {
+	const token = reader.optional('ENVTIER_API_VAULT_TOKEN', aWord);
+	const file = reader.optional('ENVTIER_API_VAULT_TOKEN_FILE', anyText);
 	const role = reader.optional('ENVTIER_API_VAULT_ROLE', parseRole);
 	const given = [token, file, role].filter((one) => one !== undefined).length;
 	if (given !== 1)
@@ -192,32 +155,32 @@ function readLogin(reader: SettingsReader): VaultLogin {
 	return {
 		kind: 'kubernetes',
 		role: role ?? '',
-		mount: reader.given('ENVTIER_VAULT_AUTH_MOUNT', parseVaultPath),
-		tokenFile: reader.given('ENVTIER_API_VAULT_LOGIN_TOKEN_FILE', text),
+		mount: reader.required('ENVTIER_VAULT_AUTH_MOUNT', parseVaultPath),
+		tokenFile: reader.required('ENVTIER_API_VAULT_LOGIN_TOKEN_FILE', anyText),
 	};
 }
 
-function readOidc(reader: SettingsReader): OidcSettings | undefined {
+function readOidc(reader: Reader): OidcSettings | undefined {
 	const issuer = reader.optional('ENVTIER_API_OIDC_ISSUER', httpsUrl);
 	if (issuer === undefined) return undefined;
 	return {
 		issuer,
-		audience: reader.given('ENVTIER_API_OIDC_AUDIENCE', word),
+		audience: reader.required('ENVTIER_API_OIDC_AUDIENCE', aWord),
 		ca: reader.optional('ENVTIER_API_OIDC_CA', parseCaBundle),
 		claims: {
-			org: reader.given('ENVTIER_API_OIDC_ORG_CLAIM', word),
-			roles: reader.given('ENVTIER_API_OIDC_ROLES_CLAIM', word),
-			scopes: reader.given('ENVTIER_API_OIDC_SCOPES_CLAIM', word),
+			org: reader.required('ENVTIER_API_OIDC_ORG_CLAIM', aWord),
+			roles: reader.required('ENVTIER_API_OIDC_ROLES_CLAIM', aWord),
+			scopes: reader.required('ENVTIER_API_OIDC_SCOPES_CLAIM', aWord),
 		},
 		scopes: reader.optional('ENVTIER_API_OIDC_SCOPES', scopes) ?? [],
 	};
 }
 
-function readCluster(reader: SettingsReader): ClusterSettings | undefined {
-	if (!reader.flag('ENVTIER_API_KUBERNETES')) return undefined;
+function readCluster(reader: Reader): ClusterSettings | undefined {
+	if (!reader.required('ENVTIER_API_KUBERNETES', flag)) return undefined;
 	return {
-		audience: reader.given('ENVTIER_API_KUBERNETES_AUDIENCE', word),
-		kubeconfig: reader.optional('ENVTIER_API_KUBECONFIG', text),
+		audience: reader.required('ENVTIER_API_KUBERNETES_AUDIENCE', aWord),
+		kubeconfig: reader.optional('ENVTIER_API_KUBECONFIG', anyText),
 		org: reader.optional('ENVTIER_API_KUBERNETES_ORG', parseName),
 	};
 }

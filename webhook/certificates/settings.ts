@@ -1,7 +1,9 @@
 import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { duration, oneOf, type Parse } from '../../contract/values.ts';
+import { duration, oneOf } from '../../contract/values.ts';
 import { VARIABLES, type VariableName } from '../../contract/variables.ts';
+import { anyText } from '../../lib/settings/parsers.ts';
+import type { SettingsReader } from '../../lib/settings/reader.ts';
 import { parseCertificateName } from '../../pki/names.ts';
 import type { SelfManaged } from './self-managed/source.ts';
 
@@ -9,15 +11,6 @@ import type { SelfManaged } from './self-managed/source.ts';
 export type CertificateSettings =
 	| { readonly kind: 'files'; readonly certificateFile: string; readonly keyFile: string }
 	| ({ readonly kind: 'self' } & SelfManaged);
-
-/** How the settings are read: each problem is told, and all of them before anything is done. */
-interface SettingsReader {
-	readonly optional: <T>(name: VariableName, parse: Parse<T>) => T | undefined;
-	readonly required: <T>(name: VariableName, parse: Parse<T>) => T;
-	readonly problems: string[];
-}
-
-const anything: Parse<string> = (text) => ok(text);
 
 /** `namespace/name`. */
 function objectName(text: string): Result<{ namespace: string; name: string }> {
@@ -38,13 +31,13 @@ function certificateNames(text: string): Result<readonly string[]> {
  * @param inCluster whether there is an API server to keep it with
  */
 export function readCertificates(
-	{ optional, required, problems }: SettingsReader,
+	{ optional, required, problems }: SettingsReader<VariableName>,
 	inCluster: boolean,
 ): CertificateSettings {
 	const self = required('ENVTIER_CERTIFICATES', oneOf('files', 'self')) === 'self';
 	const files = {
-		certificateFile: optional('ENVTIER_TLS_CERT_FILE', anything) ?? '',
-		keyFile: optional('ENVTIER_TLS_KEY_FILE', anything) ?? '',
+		certificateFile: optional('ENVTIER_TLS_CERT_FILE', anyText) ?? '',
+		keyFile: optional('ENVTIER_TLS_KEY_FILE', anyText) ?? '',
 	};
 	const needed = {
 		ENVTIER_TLS_CERT_FILE: files.certificateFile,
