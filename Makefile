@@ -50,11 +50,12 @@ bench: build prepare ## run the benches; BENCH=fetcher picks one
 	@for file in $(if $(BENCH),bench/$(BENCH).ts,bench/*.ts); do echo; echo "== $$file"; node $$file || exit 1; done
 
 .PHONY: check
-check: node_modules/.package-lock.json ## types, lint, format, import directions, dead code
+check: node_modules/.package-lock.json ## types, lint, format, import directions, dead code, width of comments
 	tsc --noEmit
 	biome check .
 	knip
 	npm run --silent docs -- --check
+	npm run --silent lint:comments
 
 .PHONY: docs
 docs: node_modules/.package-lock.json ## write docs/reference.md from the tables in the code

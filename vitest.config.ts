@@ -31,7 +31,7 @@ export default defineConfig({
 					name: 'apiserver',
 					include: ['test/cluster/apiserver/**/*.test.ts'],
 					globalSetup: ['test/cluster/apiserver/setup.ts'],
-					// On the API server that they share they keep to namespaces of their own; what changes more starts its own.
+					// These tests share an API server and use their own namespaces. Tests that change more start their own.
 					maxWorkers: 2,
 					sequence: { groupOrder: 1 },
 					testTimeout: 180_000,
@@ -43,7 +43,7 @@ export default defineConfig({
 					name: 'node',
 					include: ['test/cluster/node/*.test.ts'],
 					globalSetup: ['test/cluster/node/setup.ts'],
-					// They share the node and leave each other alone: namespaces, deployments in Vault and roles of their own.
+					// These tests share the node and use their own namespaces, deployments in Vault and roles.
 					maxWorkers: 3,
 					sequence: { groupOrder: 2 },
 					testTimeout: 240_000,

@@ -1,4 +1,6 @@
-/** Two attempts at one name: whatever fails in one of them, and whenever, takes nothing away from the other. */
+/**
+ * Two concurrent attempts to create one name: a failure of one, at any step, removes nothing of the other.
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -107,8 +109,8 @@ const tell = (running: ReturnType<typeof attempt>): Promise<Told> =>
 	);
 
 /**
- * Runs a second attempt, failing as told, when the first one comes to an operation, and lets its process undo it as soon as it can:
- * all of that before the first attempt goes on.
+ * Runs a second attempt with a failure at an operation of the first one, and undoes it as soon as possible,
+ * before the first attempt continues.
  */
 async function interleave(
 	store: Store,

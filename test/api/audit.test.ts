@@ -1,4 +1,6 @@
-/** Intent lines stand before effects, result lines after; work on many keys leaves a pair of lines for each. */
+/**
+ * Intent lines come before effects, result lines after. Work on many keys writes a pair of lines for each.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** Values and credentials are looked for in everything that the API lets out, after having been put everywhere they could be put. */
+/**
+ * Puts values and credentials wherever a caller can put them, and searches for them in everything that the
+ * API writes.
+ */
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/until.ts';

@@ -1,4 +1,4 @@
-/** Runs the examples of docs/api.md, top to bottom in one shell, and compares what they print with what the page says. */
+/** Runs the examples of docs/api.md in order, in one shell, and compares their output with the page. */
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { marked, type Tokens } from 'marked';

@@ -1,4 +1,7 @@
-/** A copy that fails half-way leaves no half deployment behind, wherever it fails. OpenBao is real; a proxy in front of it makes the faults. */
+/**
+ * A copy that fails at any step leaves a whole deployment or none. OpenBao is real; a proxy in front of it
+ * injects the faults.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OpenBao, startOpenBao } from '../support/openbao.ts';
 import { must } from '../support/openbao-setup.ts';

@@ -1,4 +1,6 @@
-/** What the API really leaves in Vault: values where pods look for them, metadata beside them, nothing after a deletion. */
+/**
+ * What the API leaves in Vault: values where pods read them, metadata beside them, nothing after a deletion.
+ */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { userSegment } from '../../api/secrets/secret-location.ts';

@@ -1,4 +1,4 @@
-/** How the API reaches a Vault that is served below a path, or whose certificate has another name than the host of its address. */
+/** The API with a Vault below a path, or with another name in its certificate than in its address. */
 import { createServer, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';

@@ -59,7 +59,8 @@ await describeOnApiServer('the component for cert-manager, with cert-manager', (
 		port = await freePort();
 		const overlay = join(place.dir, 'overlay');
 		await mkdir(overlay);
-		// No kube-proxy is here: the API server calls the webhook by address, so its certificate has to name that too.
+		// Without kube-proxy the API server calls the webhook by address, so its certificate must name that as
+		// well.
 		const patch = (kind: string, name: string, op: object) => ({
 			target: { kind, name },
 			patch: JSON.stringify([op]),

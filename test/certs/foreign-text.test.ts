@@ -1,4 +1,6 @@
-/** Text from elsewhere (an API server, a kubeconfig, arguments) reaches the terminal without anything that a terminal obeys. */
+/**
+ * Foreign text (of an API server, a kubeconfig, arguments) reaches the terminal without control sequences.
+ */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';

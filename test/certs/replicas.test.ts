@@ -72,7 +72,7 @@ await describeOnApiServer('replicas that a real API server calls without a pause
 		return pods;
 	}
 
-	/** Takes one out of the Service and lets it end, in the order in which the manifests have it: preStop, then SIGTERM. */
+	/** Removes a replica from the Service and stops it, as the manifests do: preStop, then SIGTERM. */
 	async function retire(replica: Replica): Promise<void> {
 		serving = serving.filter((one) => one !== replica);
 		route();

@@ -52,7 +52,7 @@ await describeOnApiServer('certificates that the webhook keeps itself', (cluster
 	/** Creates a pod that asks for secrets; gives what went wrong, if anything. */
 	const admitted = () => refusalOf(cluster, namespace);
 
-	/** What an API server meets that makes a new connection to each replica, trusting what it has read just before. */
+	/** The result of a new connection to each replica by an API server that trusts the current caBundle. */
 	async function greeted(): Promise<string | undefined> {
 		const bundle = await bundleOf(cluster);
 		for (const [position, replica] of replicas.entries()) {

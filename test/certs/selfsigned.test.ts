@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { runProcess } from '../support/process.ts';
 import { scratch } from '../support/scratch.ts';
 
-/** Key identifiers by the names that node-forge gave them, which `selfsigned` takes for its other extensions. */
+/** Key identifiers under their node-forge names, which `selfsigned` uses for its other extensions. */
 const IDENTIFIERS = [
 	{ name: 'subjectKeyIdentifier' },
 	{ name: 'authorityKeyIdentifier', keyIdentifier: true },

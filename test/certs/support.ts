@@ -10,7 +10,10 @@ const ROOT = join(import.meta.dirname, '../..');
 export const NAMESPACE = 'envtier-system';
 export const SECRET = `/api/v1/namespaces/${NAMESPACE}/secrets/envtier-webhook-tls`;
 
-/** Describes behaviour on an API server of its own, which the body stops; skipped, with the reason, where none can run. */
+/**
+ * Describes behaviour on its own API server, which is stopped at the end. Skipped, with the reason, where
+ * none can run.
+ */
 export async function describeOnApiServer(name: string, body: (server: ApiServer) => void): Promise<void> {
 	const started = await startApiServer();
 	if (started.ok) describe(name, () => body(started.value));
@@ -87,7 +90,9 @@ export async function mountSecret(cluster: Cluster, dir: string): Promise<Mounte
 	};
 }
 
-/** A kubelet's way: a new folder, to which one link is moved at once; the files are links through that one. */
+/**
+ * As the kubelet does: writes a new folder and moves one link to it. The files are links through that link.
+ */
 async function swap(dir: string, version: string, files: Readonly<Record<string, string>>): Promise<void> {
 	await mkdir(join(dir, version));
 	for (const [name, text] of Object.entries(files)) await writeFile(join(dir, version, name), text);

@@ -92,7 +92,7 @@ describe('envtier completion', () => {
 	])(
 		'in a real zsh, a tab makes of %s: %s',
 		async (typed, wanted) => {
-			// A terminal of its own, in which keys are pressed; files tell when it is ready and what stands on its line.
+			// Its own terminal, with simulated keys. Files tell when it is ready, and the content of its line.
 			const home = await mkdtemp(join(dir, 'zsh-'));
 			await writeFile(join(home, '.zshrc'), ZSHRC);
 			const script = `

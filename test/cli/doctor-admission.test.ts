@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { admissionCheck } from '../../cli/doctor/admission.ts';
 
-/** What an API server says (test/cluster/apiserver/client-auth.test.ts) of a webhook that wants another certificate. */
+/**
+ * Errors of an API server (test/cluster/apiserver/client-auth.test.ts) whose client certificate the webhook
+ * refuses.
+ */
 const SAYS = [
 	'the server has asked for the client to provide credentials',
 	'the server responded with the status code 403: the common name of the client certificate is not in ENVTIER_CLIENT_NAMES',

@@ -1,4 +1,6 @@
-/** Kinds that explain does not know: pod templates are found wherever they are, and annotations where operators write the pods. */
+/**
+ * Kinds that explain does not know: finds pod templates at any depth, and annotations for pods of operators.
+ */
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { runHere } from './support/world.ts';

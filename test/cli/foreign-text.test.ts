@@ -1,4 +1,4 @@
-/** Text from elsewhere (servers, files, arguments) reaches the terminal without anything that a terminal obeys. */
+/** Foreign text (of servers, files, arguments) reaches the terminal without control sequences. */
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-/** What the command says when the API does not let somebody in, or is not what it should be: the cause and the cure. */
+/** The command's messages when the API refuses a caller, or is not a secrets API: cause and cure. */
 import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -44,7 +44,7 @@ async function processesThatKnow(dir: string): Promise<string[]> {
 	return environments.filter(({ text }) => text.includes(dir)).map(({ pid }) => pid);
 }
 
-/** The value that the demo sets, and those of examples/vault.yaml, that no honest output would hold by chance. */
+/** The values of the demo and of examples/vault.yaml that cannot occur in the output by chance. */
 async function secretValues(): Promise<string[]> {
 	const { orgs, deployments } = parse(await readFile(join(ROOT, 'examples/vault.yaml'), 'utf8'));
 	const tiers = [orgs.acme, deployments.shop.secrets, deployments.shop.services.web] as Record<

@@ -7,7 +7,7 @@ import { request } from '../webhook/support/request.ts';
 import { settings } from '../webhook/support/settings.ts';
 import { blocksOf, pageOf, pages, ROOT } from './support/pages.ts';
 
-/** A Kubernetes object that stands in a page or an example, and what the comment before it says will become of it. */
+/** A Kubernetes object in a page or an example, and the outcome in the comment before it. */
 interface Shown {
 	readonly where: string;
 	readonly object: unknown;

@@ -794,7 +794,8 @@ test('ten thousand keys, and a value of a MiB', async () => {
 	expect(code).toBe(0);
 	// One login, three lists, two empty tiers, and a revocation besides.
 	const least = keys.length + 1 + 7;
-	// Node's server ends a connection after some 1,000 streams (ADR 59); what was under way then is asked again on the next one.
+	// Node's server ends a connection after about 1,000 streams (ADR 59). Unfinished requests are repeated on
+	// the next one.
 	expect(Number(last?.['requests'])).toBeGreaterThanOrEqual(least);
 	expect(Number(last?.['requests'])).toBeLessThan(least * 1.1);
 	expect(last).toMatchObject({ protocol: 'h2' });

@@ -136,8 +136,8 @@ describe('besides', () => {
 	);
 
 	test.concurrent('login, then all lists at once, then all reads at once: a round trip each', async () => {
-		// Each stage is answered when all of its requests are there: were one sent after another's answer, none ever would be.
-		// Two keys, and the path of the service's tier, which is empty.
+		// Each stage is answered when all of its requests have arrived: if one waited for another's response, none
+		// would be answered. Two keys, and the path of the service's tier, which is empty.
 		const stages = { 'secret/metadata/': 3, 'secret/data/': 3 };
 		const waves = Object.entries(stages).map(([prefix, size]) => {
 			const { promise, resolve } = Promise.withResolvers<void>();

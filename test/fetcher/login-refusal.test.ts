@@ -68,7 +68,10 @@ describe('for a role that does not exist the cure is the command that creates it
 	});
 });
 
-/** The sentences are those of the auth methods' sources (OpenBao 2.7, Vault 1.21); the tests on real servers meet the first ones. */
+/**
+ * The sentences come from the sources of the auth methods (OpenBao 2.7, Vault 1.21); tests on real servers
+ * see the first ones.
+ */
 test.each<readonly [status: number, error: string, words: string]>([
 	[400, 'invalid role name "web"', 'role "web" of auth mount "kubernetes" does not exist'],
 	[400, 'role "web" could not be found', 'role "web" of auth mount "kubernetes" does not exist'],

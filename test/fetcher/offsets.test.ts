@@ -8,7 +8,7 @@ import { askWithTransport, buildFetcher, makePod, runFetcher } from './support/f
 
 const CONTENT = "export A='1'\nexport B='2'\n";
 
-/** Fetches at a time, each through a proxy of its own: most of their time is the pause before they try again. */
+/** Parallel fetches, each through its own proxy. Most of their time is the pause before the next attempt. */
 const LANES = 8;
 
 let vault: Backend;
@@ -120,7 +120,8 @@ describe.each(['reset', 'end'] as const)('a connection that is cut (%s)', (kind)
 		['TLS and HTTP/2', () => ({})],
 		['plain HTTP/1.1', (unwrap) => ({ unwrap })],
 	])('anywhere in %s: the fetch retryable, and gives the same', async (_what, options) => {
-		// A TLS record that is not whole says nothing, wherever it is cut; the step has no factor in common with any length.
+		// A partial TLS record is never processed, so any cut is equal. The step has no common factor with a
+		// length.
 		const bytes = await cutEverywhere(kind, 97, options(vault.caPem));
 		expect(bytes).toBeGreaterThan(2_000);
 	});

@@ -202,7 +202,7 @@ test('the token is on its way back while the files are made', async () => {
 });
 
 describe('SIGTERM', () => {
-	/** Starts a fetcher that finds a black hole where Vault should be, from byte `after` of its first connection on. */
+	/** Starts a fetcher whose first connection is a black hole from byte `after` on. */
 	const stuck = async (after: number, deadline = '60') => {
 		const proxy = await startTcpProxy(Number(new URL(vault.addr).port));
 		proxy.setFault((number) => (number === 1 ? { kind: 'silent', after } : { kind: 'pass' }));

@@ -79,7 +79,7 @@ const fetch = (env: Readonly<Record<string, string>>) =>
 
 const authority = await makeAuthority('CA of a reverse proxy');
 
-/** What stands in front of an OpenBao and serves it below a path. It speaks HTTP/1.1 and has a certificate for `names`. */
+/** A reverse proxy for an OpenBao below a path. HTTP/1.1, with a certificate for `names`. */
 async function startReverseProxy(path: string, names: readonly string[]) {
 	const { certPem, keyPem } = await authority.issue({ names });
 	const seen: { readonly url: string; readonly serverName: string | false | null }[] = [];

@@ -69,7 +69,8 @@ describe.each([
 		const { code, last } = await fetch(Object.fromEntries(values));
 		expect(code).toBe(0);
 		expect(written()).toEqual({ A: 'A', B: 'B', C: 'C', D: 'D' });
-		// Login, three lists, one decryption, revocation; and as all tiers are empty, the mount and the path of each tier.
+		// Login, three lists, one decryption, revocation. All tiers are empty, so also the mount and the path of
+		// each tier.
 		expect(last?.['requests']).toBe(6 + 1 + 3);
 	});
 

@@ -113,7 +113,8 @@ describe('a value that no process could have', () => {
 			return execFileSync('/bin/true', { env, encoding: 'utf8' });
 		};
 		expect(start(131_071)).toBe('');
-		// Linux pages of more than 4 KiB (some ARM kernels) allow more; what Envtier promises does not depend on the node.
+		// Linux pages of more than 4 KiB (some ARM kernels) allow more. Envtier's limit does not depend on the
+		// node.
 		const pageSize = Number(execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' }));
 		expect(() => start(32 * pageSize)).toThrow(/E2BIG/);
 	});

@@ -209,7 +209,10 @@ function wholeNumber(text: string): number {
 	return Number(text.slice(0, 8));
 }
 
-/** Reads all of the files directory; undefined when it was replaced meanwhile, as one has to look for behind a link. */
+/**
+ * Reads the whole files directory. Undefined when it was replaced meanwhile, as any reader of a link must
+ * check.
+ */
 function readFilesOnce(): readonly number[] | undefined {
 	const link = join(out, 'files');
 	const target = readlinkSync(link);
@@ -242,7 +245,10 @@ test('a reader sees old or new, never half, while it is written', async () => {
 	expect(writer.stderr()).toBe('');
 }, 60_000);
 
-/** Writes outputs in a process that kills itself before its `step`-th call of node:fs, a write half done. Gives whether it lived. */
+/**
+ * Writes outputs in a process that kills itself before its `step`-th call of node:fs, in the middle of a
+ * write. Returns whether it survived.
+ */
 function writeUntil(step: number, value: string): boolean {
 	const module = new URL('../../fetcher/write.ts', import.meta.url).href;
 	const script = `

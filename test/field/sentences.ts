@@ -349,7 +349,10 @@ export const MISCONFIGURATIONS: readonly Misconfiguration[] = [
 	},
 ];
 
-/** The twenty misconfigurations that were tried first, each with the places where its sentence must be. No row of these may go. */
+/**
+ * The twenty most common misconfigurations, each with the places where its sentence must appear. No row may
+ * be removed.
+ */
 export const TWENTY: Readonly<Record<string, readonly Place[]>> = {
 	'two misspelt annotations': ['apply'],
 	'annotations without the deployment': ['apply'],

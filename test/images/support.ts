@@ -109,8 +109,8 @@ export interface Container {
 }
 
 /**
- * Runs an image with runc as Kubernetes would under Pod Security "restricted": read-only root, no capability, no new privileges. The
- * container dies with this process, and its mounts with it.
+ * Runs an image with runc as Kubernetes does under Pod Security "restricted": read-only root, no
+ * capabilities, no new privileges. The container and its mounts end with this process.
  */
 export async function startContainer(image: Unpacked, options: RunOptions = {}): Promise<Container> {
 	const place = await scratch('container');

@@ -40,7 +40,7 @@ interface Dashboard {
 	readonly templating: { readonly list: readonly { readonly name: string; readonly query: string }[] };
 }
 
-/** The metrics that an expression reads, and where it is no PromQL (offsets of what the parser could not place). */
+/** The metrics that an expression reads, and the offsets where it is not valid PromQL. */
 export function read({ expr }: Expression): {
 	readonly metrics: readonly string[];
 	readonly errors: readonly number[];
@@ -61,7 +61,10 @@ export function read({ expr }: Expression): {
 	return { metrics, errors };
 }
 
-/** Those that the API server has, not the webhook; test/cluster/apiserver/require-injection.test.ts finds them there. */
+/**
+ * Metrics of the API server, not of the webhook; test/cluster/apiserver/require-injection.test.ts checks that
+ * they exist.
+ */
 export const API_SERVER_METRICS = [
 	'apiserver_admission_webhook_rejection_count',
 	'apiserver_validating_admission_policy_check_total',

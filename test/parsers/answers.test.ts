@@ -3,7 +3,10 @@ import { KEYS, METADATA } from '../../api/store/vault.ts';
 import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 import { repeated, testHostile } from './cpu.ts';
 
-/** Lists of Vault and their metadata, as long as each program reads an answer: the API and the command 16 MiB, the fetcher 8 MiB. */
+/**
+ * Lists of Vault with metadata, as long as a program reads a response: API and command line 16 MiB, fetcher 8
+ * MiB.
+ */
 const LIMIT = 16 * 1024 * 1024;
 /** About as many bytes as hold all names and values that are allowed. */
 const DENSE = 400 * 1024;

@@ -15,7 +15,10 @@ export interface HostileTable {
 /** Milliseconds of CPU for one text at the limit of a parser of text from outside. */
 const MOST = 100;
 
-/** Milliseconds of CPU, the least of several runs: the first ones include compilation, and a machine may be busy. */
+/**
+ * Milliseconds of CPU, the minimum of several runs: the first ones include compilation, and a machine may be
+ * busy.
+ */
 async function cpuOf(work: () => unknown): Promise<number> {
 	let least = Number.POSITIVE_INFINITY;
 	for (let run = 0; run < 5; run += 1) {
@@ -27,7 +30,10 @@ async function cpuOf(work: () => unknown): Promise<number> {
 	return least;
 }
 
-/** One test for each text: at the limit it takes less than 100 ms of CPU, and at half of it not less than a third of that. */
+/**
+ * One test for each text: at the limit it takes less than 100 ms of CPU, and half of it at least a third of
+ * that.
+ */
 export function testHostile({ limit, parse, texts, most = MOST }: HostileTable): void {
 	test.for(Object.entries(texts))('%s', async ([, make]) => {
 		const [whole, half] = [make(limit), make(limit / 2)];

@@ -121,7 +121,8 @@ describe('the key file', () =>
 
 const POD = '---\nkind: Pod\nmetadata:\n  name: a\nspec:\n  containers:\n  - name: app\n';
 
-// People explain files of their own, of all pods of a cluster: the time is in proportion to the length, but there is more of it.
+// Files of users, with all pods of a cluster: the time is proportional to the length, but the limit is
+// larger.
 describe('what `envtier explain` reads', () =>
 	testHostile({
 		limit: 48 * 1024,

@@ -107,7 +107,10 @@ describe('a description, which becomes custom metadata', () =>
 		},
 	}));
 
-/** As `envtier vault setup` does it with as many names as a command line holds; Linux takes 2 MiB of arguments. */
+/**
+ * As `envtier vault setup` with the maximum number of names on a command line; Linux takes 2 MiB of
+ * arguments.
+ */
 function planOfNames(text: string): unknown {
 	const names = text.split(' ');
 	const options: SetupOptions = {

@@ -8,8 +8,8 @@ export interface Balancer {
 }
 
 /**
- * Passes the connections to a port of 127.0.0.1 on to servers there in turn, byte for byte, as kube-proxy does. A caller that keeps several
- * connections open meets every server.
+ * Forwards the connections to a port of 127.0.0.1 to servers there in turn, byte for byte, as kube-proxy
+ * does. A caller with several connections reaches every server.
  */
 export async function startBalancer(ports: readonly number[]): Promise<Balancer> {
 	const open = new Set<Socket>();

@@ -16,8 +16,8 @@ const SOURCES = [
 type Bundled = 'webhook' | 'api' | 'envtier';
 
 /**
- * The bundle of a program, as it ships, made of the sources as they are now. All are built once for all test files, and anew when a source, the
- * build or a package changes. It starts in a quarter of the time that the sources take.
+ * The shipped bundle of a program, built from the current sources. Built once for all test files; again when
+ * a source, the build or a package changes. It starts in a quarter of the time of the sources.
  */
 export async function bundleOf(program: Bundled): Promise<string> {
 	bundles ??= build();

@@ -3,7 +3,10 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { lock } from './lock.ts';
 
-/** Where real parts (OpenBao, Kubernetes' programs, …) are kept between runs. Deleting it costs time, nothing else. */
+/**
+ * The cache of real parts (OpenBao, programs of Kubernetes, …) between runs. It can be deleted; that only
+ * costs time.
+ */
 export function cacheDir(): string {
 	const { ENVTIER_TEST_CACHE, XDG_CACHE_HOME } = process.env;
 	return ENVTIER_TEST_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'envtier');
@@ -14,15 +17,17 @@ export interface Part {
 	readonly name: string;
 	/** Everything that makes one build of it differ from another: version, platform, patches. */
 	readonly version: string;
-	/** Fills the empty directory `dir`. It is moved afterwards: absolute paths of it inside files would break. */
+	/**
+	 * Fills the empty directory `dir`. The directory is moved afterwards, so files must not contain its path.
+	 */
 	readonly install: (dir: string, say: (line: string) => void) => Promise<void>;
 	/** Gets lines of progress; standard error unless given. */
 	readonly say?: (line: string) => void;
 }
 
 /**
- * The directory that holds a part, installing it on the first call. Of several runs at the same time one installs and the others
- * wait. The directory appears complete or not at all.
+ * The directory of a part; installs it on the first call. Of several runs at the same time one installs and
+ * the others wait. The directory appears complete or not at all.
  */
 export async function cached(part: Part): Promise<string> {
 	const { name, version, install } = part;
@@ -57,7 +62,10 @@ export async function cached(part: Part): Promise<string> {
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** The same for what has many versions, such as builds of this repository: versions that nobody used for a day are removed. */
+/**
+ * The same for parts with many versions, such as builds of this repository. Removes versions that were not
+ * used for a day.
+ */
 export async function cachedForDays(part: Part): Promise<string> {
 	const dir = await cached(part);
 	const now = new Date();

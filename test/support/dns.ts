@@ -15,7 +15,7 @@ const PORT = 53;
 const TYPE_A = 1;
 const CODES = { SERVFAIL: 2, NXDOMAIN: 3 } as const;
 
-/** A name server on a loopback address that nobody else uses; needs root. `say` gets the number of the question, from 1. */
+/** A name server on its own loopback address; needs root. `say` gets the number of the question, from 1. */
 export async function startDns(say: (number: number) => DnsWord): Promise<DnsServer> {
 	const socket = createSocket('udp4');
 	let questions = 0;

@@ -18,10 +18,10 @@ const ROOT = join(import.meta.dirname, '../..');
 const NOT_HERE = 'images are made on Linux, on amd64 or arm64';
 
 /**
- * Builds an image from the Dockerfile that ships, tagged with the version that the manifests name. What was built of the same
- * sources is kept. The error says what this machine lacks for building; a build that fails throws.
+ * Builds an image from the shipped Dockerfile, with the version tag of the manifests. Images of the same
+ * sources are cached. The error says what this machine lacks for building; a failed build throws.
  *
- * @param arch this machine's own unless given; nothing of another architecture is run
+ * @param arch default: this machine's; images of another architecture are not run
  */
 export async function buildImage(program: ImageProgram, arch?: Architecture): Promise<Result<BuiltImage>> {
 	const own = ownArchitecture();
@@ -55,8 +55,8 @@ interface Package {
 }
 
 /**
- * Gives an image for pods of tests: an application whose entry point sources its secrets, under dash or under busybox, with all applets of
- * busybox. Its name is `localhost/<name>:test`.
+ * Returns an image for test pods: an application whose entry point sources its secrets, with dash or with
+ * busybox, and all applets of busybox. Its name is `localhost/<name>:test`.
  */
 export async function testImage(name: TestImage): Promise<Result<BuiltImage>> {
 	const arch = ownArchitecture();

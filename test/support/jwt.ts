@@ -2,7 +2,10 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 
 /** Signs JWTs as an API server does with its service-account key. */
 export interface JwtSigner {
-	/** PEM text of the public key, for `jwt_validation_pubkeys` of a jwt mount or `pem_keys` of a kubernetes mount. */
+	/**
+	 * PEM text of the public key, for `jwt_validation_pubkeys` of a jwt mount or `pem_keys` of a kubernetes
+	 * mount.
+	 */
 	readonly publicKeyPem: string;
 	sign(claims: object): string;
 }
@@ -20,7 +23,10 @@ export function makeJwtSigner(): JwtSigner {
 	};
 }
 
-/** The claims of a projected service-account token for `vault` that holds for ten minutes; `overrides` replace any of them. */
+/**
+ * The claims of a projected service-account token for `vault`, valid for ten minutes. `overrides` replace
+ * claims.
+ */
 export function serviceAccountClaims(
 	namespace: string,
 	name: string,

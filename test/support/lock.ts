@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const SQLITE_BUSY = 5;
 
 /**
- * Takes a lock that the kernel gives back when its holder dies, of whatever: SQLite's lock on a file, the one that Node
- * brings on every platform. Gives the function that gives it back; `waiting` is told when it has to wait.
+ * Takes a lock that the kernel releases when its holder dies: SQLite's lock on a file, which Node supports on
+ * every platform. Returns the function that releases it. Calls `waiting` when it has to wait.
  */
 export async function lock(file: string, waiting: () => void = () => undefined): Promise<() => void> {
 	const database = new DatabaseSync(file);

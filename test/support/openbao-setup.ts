@@ -18,7 +18,9 @@ export async function must(
 	return expectOk(await vault.request(method, path, what), `${method} ${path}`);
 }
 
-/** Writes a KV v2 secret as Envtier keeps it: the field `value`. `path` is inside the mount (`orgs/acme/secrets/KEY`). */
+/**
+ * Writes a KV v2 secret with Envtier's field `value`. `path` is inside the mount (`orgs/acme/secrets/KEY`).
+ */
 export async function putSecret(
 	vault: VaultApi,
 	path: string,
@@ -154,7 +156,7 @@ export interface AuditedRequest {
 	readonly path: string;
 }
 
-/** Switches the audit log on; gives a function that reads which requests (not answers) were made since, in order. */
+/** Enables the audit log. Returns a function that reads the requests (not responses) since then, in order. */
 export async function auditRequests(bao: OpenBao): Promise<() => Promise<readonly AuditedRequest[]>> {
 	const file = `${bao.dir}/audit.log`;
 	const options = { file_path: file };

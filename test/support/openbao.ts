@@ -70,7 +70,7 @@ export interface OpenBao extends VaultApi, AsyncDisposable {
 	output(): string;
 	seal(): Promise<void>;
 	unseal(): Promise<void>;
-	/** Ends the process at once, as a crash would; `start` brings it back. With `durable` it comes back with its data. */
+	/** Kills the process, like a crash; `start` restarts it. With `durable` it keeps its data. */
 	kill(): Promise<void>;
 	/** Starts it again on the same address after `kill`, and unseals it. */
 	start(): Promise<void>;
@@ -79,7 +79,10 @@ export interface OpenBao extends VaultApi, AsyncDisposable {
 
 /** How to start it. */
 export interface OpenBaoOptions {
-	/** Keeps its data on disk (raft), so that it survives `kill` and `start`; costs a second or two. In memory otherwise. */
+	/**
+	 * Keeps its data on disk (raft), so that it survives `kill` and `start`; takes a second or two. Default: in
+	 * memory.
+	 */
 	readonly durable?: boolean;
 	/** This machine's loopback and a free port unless given. */
 	readonly place?: OpenBaoPlace;
@@ -98,7 +101,10 @@ export interface OpenBaoPlace {
 	readonly names: readonly string[];
 }
 
-/** Starts an OpenBao. Two can run at once; nothing of the user's (`~/.vault-token`, `VAULT_*`, `BAO_*`) is read or written. */
+/**
+ * Starts an OpenBao. Several can run at once. It does not use the user's files or variables
+ * (`~/.vault-token`, `VAULT_*`, `BAO_*`).
+ */
 export async function startOpenBao(options: OpenBaoOptions = {}): Promise<OpenBao> {
 	const binary = await ensureBao();
 	const authority = await makeAuthority('Envtier test Vault CA');

@@ -1,6 +1,9 @@
 import { createServer } from 'node:net';
 
-/** A TCP port that is free now, for programs that can't be told to choose one. Someone may be faster: try again then. */
+/**
+ * A TCP port that is free now, for programs that cannot choose one. Another program may take it: try again
+ * then.
+ */
 export function freePort(host = '127.0.0.1'): Promise<number> {
 	return new Promise((resolve, reject) => {
 		const server = createServer();

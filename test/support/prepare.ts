@@ -1,7 +1,8 @@
 /**
- * Gets the real parts that tests run on, before the tests, where a person can watch: Debian packages, OpenBao, Kubernetes' programs, images.
- * `node test/support/prepare.ts [PROJECT]`: those of one project of vitest.config.ts, of `versions` for `make test-versions`, or of all.
- * What this machine can't have is named; the tests that need it are then skipped, and on CI that is a failure.
+ * Gets the real parts of the tests beforehand, with visible progress: Debian packages, OpenBao, programs of
+ * Kubernetes, images. `node test/support/prepare.ts [PROJECT]`: those of one project of vitest.config.ts, of
+ * `versions` for `make test-versions`, or all. Names the parts that this machine cannot have; their tests are
+ * skipped, and on CI that is a failure.
  */
 import process from 'node:process';
 import { ensureNode, NODE_VERSIONS, pythonReader } from '../fetcher/support/env-readers.ts';

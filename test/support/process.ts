@@ -36,7 +36,9 @@ export interface RunningProcess extends AsyncDisposable {
 	/** Both streams in order of arrival, at most the last MiB. */
 	output(): string;
 	signal(name: NodeJS.Signals): void;
-	/** SIGTERM, a bounded wait (5 s unless given), then SIGKILL (at once with 0); its own children go with it. Safe to call again. */
+	/**
+	 * SIGTERM, a wait (default 5 s), then SIGKILL (at once with 0), also for its children. Safe to call again.
+	 */
 	stop(graceMs?: number): Promise<Exit>;
 	/** Polls `ready`; fails at once, with the last log lines, when the process ends before. */
 	waitUntil(what: string, ready: () => unknown, options?: UntilOptions): Promise<void>;
@@ -62,7 +64,7 @@ export function onPath(program: string): string | undefined {
 /** Starts a process; gives it as soon as it runs. A program that can't be started rejects. */
 export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
 	const { command, args = [], name = command } = options;
-	// The kernel kills the child when we are gone, even by SIGKILL; where there is no setpriv an exit hook must do.
+	// The kernel kills the child when this process ends, even by SIGKILL. Without setpriv an exit hook does it.
 	const setpriv = process.platform === 'linux' ? onPath('setpriv') : undefined;
 	if (setpriv !== undefined && onPathOrFile(command) === undefined) throw missing(name, command);
 	const argv =
@@ -126,7 +128,9 @@ export interface Finished extends Exit {
 	readonly stderr: string;
 }
 
-/** Runs a process to its end, whatever its exit code; killed (signal SIGKILL) after `timeoutMs`, 60 s unless given. */
+/**
+ * Runs a process to its end, whatever its exit code. Killed (signal SIGKILL) after `timeoutMs`; default 60 s.
+ */
 export async function runProcess(
 	options: ProcessOptions & { readonly timeoutMs?: number },
 ): Promise<Finished> {

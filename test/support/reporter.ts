@@ -43,8 +43,8 @@ function slowest(modules: readonly TestModule[]): readonly string[] {
 }
 
 /**
- * Names the slowest tests and every test that did not run, and ends with the line `N passed, N failed, N skipped`.
- * Where CI=true a skipped test fails the run: a machine that lacks a real part must not look green.
+ * Prints the slowest tests and every test that did not run, and ends with the line `N passed, N failed, N
+ * skipped`. With CI=true a skipped test fails the run: a machine without a real part must not look green.
  */
 export class ClosingLine implements Reporter {
 	onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {

@@ -22,7 +22,7 @@ export interface ScriptedAnswer {
 	readonly status: number;
 	readonly headers?: Readonly<Record<string, string>>;
 	readonly body?: string | Buffer;
-	/** Bytes exactly as they go onto the wire, status line included; HTTP/1.1 only. The connection is closed after them. */
+	/** The exact bytes on the wire, with the status line; HTTP/1.1 only. The connection is closed after them. */
 	readonly raw?: string;
 	/** Sends the body this many times over, for bodies too large to make. */
 	readonly repeat?: number;

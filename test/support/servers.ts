@@ -5,7 +5,10 @@ import { type Cluster, connect } from './kubernetes/cluster.ts';
 import { type VaultAccess, type VaultApi, vaultApi } from './openbao.ts';
 import { type VaultSetup, vaultSetup } from './vault-setup.ts';
 
-/** The servers that all test files of a folder below test/cluster share, as they pass from the setup to the tests. */
+/**
+ * The servers that all test files of a folder below test/cluster share, serialized from the setup to the
+ * tests.
+ */
 export interface SharedServers {
 	readonly cluster: ClusterAccess;
 	readonly vault: VaultAccess;
@@ -27,8 +30,8 @@ export interface Servers {
 }
 
 /**
- * A `describe` for tests that need the shared servers. Where they can't run, a skipped test bears the reason in its name: the
- * run lists it, and fails on CI.
+ * A `describe` for tests that need the shared servers. Where they cannot run, a skipped test has the reason
+ * in its name: the run lists it, and fails on CI.
  */
 export function describeWithServers(name: string, body: (servers: Servers) => void): void {
 	const given = inject('servers');

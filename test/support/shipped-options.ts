@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 const DOCKERFILE = join(import.meta.dirname, '../../Dockerfile.webhook');
 
-/** The options of Node that the webhook's image starts with, so that what is tested and measured is what ships. */
+/** The options of Node in the webhook's image, so that tests and benches run what ships. */
 export async function shippedOptions(): Promise<readonly string[]> {
 	const text = await readFile(DOCKERFILE, 'utf8');
 	const entrypoint = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(text)?.[1] ?? '[]') as string[];

@@ -1,8 +1,8 @@
 import { EXIT_CODES, type ExitReason } from '../../contract/exit-codes.ts';
 
 /**
- * What `kubectl` shows when something goes wrong: one list, held against a real node by test/cluster/node and against the page by
- * test/docs/troubleshooting.test.ts. `{name}` stands for what differs from case to case.
+ * What `kubectl` shows for each failure. test/cluster/node checks it with a real node, and
+ * test/docs/troubleshooting.test.ts with the page. `{name}` stands for a variable part.
  */
 
 /** How one fetch fails. */
@@ -13,8 +13,8 @@ interface Failed {
 }
 
 /**
- * A fetch that fails, by what somebody got wrong. `says` stands under `envtier-fetch` in `kubectl describe pod`, followed by `cure`,
- * or by the general advice of the exit code.
+ * Failed fetches by their misconfiguration. `says` is in `kubectl describe pod` under `envtier-fetch`,
+ * followed by `cure`, or by the general advice of the exit code.
  */
 export const FAILED_FETCHES = {
 	'the role does not exist': {

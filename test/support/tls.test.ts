@@ -5,7 +5,10 @@ import { expect, test } from 'vitest';
 import { call } from './http.ts';
 import { type KeyPair, makeAuthority } from './tls.ts';
 
-/** What a client that trusts `caPem` sees of a server with this certificate: its error code, or 'accepted'. */
+/**
+ * The result of a client that trusts `caPem` and connects to a server with this certificate: an error code,
+ * or 'accepted'.
+ */
 async function outcome(pair: KeyPair, caPem: string): Promise<string> {
 	const server = createServer({ cert: pair.certPem, key: pair.keyPem }, (socket) =>
 		socket.end('HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n'),

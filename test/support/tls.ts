@@ -31,8 +31,8 @@ const HOUR = 3_600_000;
 const ECDSA = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
 
 /**
- * Makes a CA. Two of the same name are different authorities: the second one is the "unknown CA" of a fault test that
- * a client can't tell from the first by name.
+ * Makes a CA. Two with the same name are different authorities: a client cannot tell the second one, the
+ * "unknown CA" of a fault test, from the first by name.
  */
 export async function makeAuthority(name = 'Envtier test CA', validity: Validity = {}): Promise<Authority> {
 	const made = await generate([{ name: 'commonName', value: name }], {

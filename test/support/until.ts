@@ -9,10 +9,10 @@ export interface UntilOptions {
 }
 
 /**
- * Polls `probe` until it gives something truthy, and gives that. A probe that throws counts as "not yet"; what it threw
- * last is the cause of the error when the time is up.
+ * Polls `probe` until it returns something truthy, and returns that. A probe that throws counts as "not yet";
+ * its last error is the cause of the timeout error.
  *
- * @param what finishes the sentence "waited … for", so that a failed test says what never happened
+ * @param what completes the sentence "waited … for", so that a failed test names what did not happen
  */
 export async function until<T>(
 	what: string,

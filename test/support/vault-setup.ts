@@ -5,10 +5,10 @@ import { runProcess } from './process.ts';
 
 const SCRIPT = join(import.meta.dirname, '../../deploy/vault/setup.sh');
 
-/** Runs deploy/vault/setup.sh with these arguments and gives what it printed; throws what it said when it fails. */
+/** Runs deploy/vault/setup.sh with these arguments and returns its output; throws its error output. */
 export type VaultSetup = (...args: readonly string[]) => Promise<string>;
 
-/** What an administrator of a Vault has in their environment: how to reach it, as whom, and the command to use. */
+/** The environment of a Vault administrator: address, CA, token, and the command to use. */
 export async function administratorOf({ addr, caPem, rootToken }: VaultAccess): Promise<NodeJS.ProcessEnv> {
 	return {
 		PATH: process.env['PATH'],
@@ -19,7 +19,9 @@ export async function administratorOf({ addr, caPem, rootToken }: VaultAccess): 
 	};
 }
 
-/** Gives the script that ships for one Vault, so that what tests and clusters run on is what an administrator would have made. */
+/**
+ * Returns the shipped script for one Vault, so that tests and clusters have what an administrator creates.
+ */
 export function vaultSetup(vault: VaultAccess): VaultSetup {
 	return async (...args) => {
 		const { code, stdout, stderr } = await runProcess({

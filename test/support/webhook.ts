@@ -23,9 +23,8 @@ export interface RunningWebhook {
 }
 
 /**
- * Starts the webhook as it ships, configured by `ENVTIER_*` variables alone as its image is; ready when this resolves.
- *
- * @param host address to serve on, of this machine, as the API server is to call it
+ * Starts the shipped webhook, configured by `ENVTIER_*` variables only, as in its image. Ready when this
+ * resolves.
  */
 export async function startWebhook(env: WebhookEnv, host = '127.0.0.1'): Promise<RunningWebhook> {
 	const dir = await mkdtemp(join(tmpdir(), 'envtier-webhook-'));

@@ -143,7 +143,10 @@ async function applyObject(cluster: ApiServer, object: KubernetesObject): Promis
 	if (answer.status > 201) throw new Error(`applying ${path}: ${JSON.stringify(answer.body)}`);
 }
 
-/** Fills the tiers of two organizations and two deployments, and a template; every value tells where it lies. */
+/**
+ * Fills the tiers of two organizations and two deployments, and a template. Every value contains its
+ * location.
+ */
 export async function fillTiers({ bao }: Fixture): Promise<void> {
 	for (const folder of [
 		...['orgs/acme', 'orgs/globex', 'templates/web', 'templates/web/services/api'],

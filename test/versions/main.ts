@@ -1,6 +1,7 @@
 /**
- * Runs the tests that depend on somebody else's server on other versions of it, one after another, and prints a table: `make test-versions`, or
- * `make test-versions ONLY=1.37,2.6.1`. Ends with 1 when a test failed, with 2 when ONLY names no version.
+ * Runs the tests that depend on other projects' servers with other versions of them, one after another, and
+ * prints a table: `make test-versions`, or `make test-versions ONLY=1.37,2.6.1`. Exits with 1 when a test
+ * failed, with 2 when ONLY names no version.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -56,8 +56,8 @@ export interface Outcome {
 }
 
 /**
- * Reads the line that a run ends with (test/support/reporter.ts). A run that ends without one, or with a code that is not 0 though nothing failed,
- * counts as one failure.
+ * Reads the last line of a run (test/support/reporter.ts). A run without it, or with an exit code other than
+ * 0 and no failure, counts as one failure.
  */
 export function outcomeOf(name: string, output: string, code: number | null, minutes: number): Outcome {
 	const last = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output.slice(-1000));

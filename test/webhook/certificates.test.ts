@@ -90,7 +90,10 @@ function follow(): { source: CertificateSource; seen: ServingCertificate[] } {
 	return { source: opened.value, seen };
 }
 
-/** Lines about a refusal for this reason. A look in the middle of a swap may add one about a key that does not belong. */
+/**
+ * Log lines about a refusal for this reason. A read in the middle of a swap may add one about a key that does
+ * not belong.
+ */
 const refusals = (reason: RegExp) => logs.with(REFUSED).filter((line) => reason.test(String(line['reason'])));
 
 /** That something does not happen takes time to see: some looks' worth. */

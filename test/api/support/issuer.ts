@@ -8,7 +8,10 @@ export interface Issuer extends AsyncDisposable {
 	/** `https://127.0.0.1:port` */
 	readonly url: string;
 	readonly caPem: string;
-	/** A session for the audience `envtier-api` that holds for five minutes; claims replace any of it, undefined removes. */
+	/**
+	 * A session for the audience `envtier-api`, valid for five minutes. `claims` replace its claims; undefined
+	 * removes one.
+	 */
 	session(claims: Readonly<Record<string, unknown>>): Promise<string>;
 	/** Signs from now on with a key that the key set names only from now on. */
 	rotate(): Promise<void>;

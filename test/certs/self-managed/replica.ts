@@ -25,7 +25,10 @@ export interface Replica {
 	readonly port: number;
 	/** `/readyz`, whose certificate nobody checks: the kubelet does not either. */
 	readiness(): Promise<{ readonly status: number; readonly text: string }>;
-	/** Shakes hands as an API server that trusts `bundle` does; gives the certificate's fingerprint, rejects when it is not trusted. */
+	/**
+	 * A TLS handshake as an API server that trusts `bundle`. Returns the certificate's fingerprint; rejects when
+	 * it is not trusted.
+	 */
 	shown(bundle: string): Promise<string>;
 }
 
@@ -48,8 +51,8 @@ export async function tokenKubeconfig(
 }
 
 /**
- * Gives the webhook a namespace, the rights that ship and no others, and the webhook configuration, at a port of this machine in place of its Service;
- * gives the kubeconfig of its service account.
+ * Installs a namespace, exactly the shipped rights, and the webhook configuration with a port of this machine
+ * instead of the Service. Returns the kubeconfig of the webhook's service account.
  */
 export async function installSelfManaged(cluster: Cluster, dir: string, port: number): Promise<string> {
 	const programs = await preparePrograms(['kubectl']);
@@ -111,7 +114,10 @@ export async function startReplica(
 	};
 }
 
-/** Shakes hands with a server on loopback, trusting `ca`; gives the fingerprint of its certificate, rejects when it is not trusted. */
+/**
+ * A TLS handshake with a server on loopback, trusting `ca`. Returns the certificate's fingerprint; rejects
+ * when it is not trusted.
+ */
 export function shownBy(port: number, ca: string): Promise<string> {
 	return new Promise((resolve, reject) => {
 		const socket = connect({ host: '127.0.0.1', port, ca, timeout: 20_000 }, () => {

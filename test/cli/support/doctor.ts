@@ -28,9 +28,12 @@ export interface Fixture {
 	readonly cluster: ApiServer;
 	readonly bao: OpenBao;
 	readonly webhook: RunningWebhook;
-	/** Where a service account `web` lives that may read its tiers: deployment `shop`, service `web`, org `acme`. */
+	/**
+	 * Namespace of a service account `web` that may read its tiers: deployment `shop`, service `web`, org
+	 * `acme`.
+	 */
 	readonly namespace: string;
-	/** Puts the shipped webhook configuration in the place of whatever is there, after `change`; undefined takes it away. */
+	/** Replaces the webhook configuration by the shipped one, after `change`; 'none' removes it. */
 	register(change?: ((webhook: V1MutatingWebhook) => void) | 'none'): Promise<void>;
 	stop(): Promise<void>;
 }

@@ -20,7 +20,10 @@ import { startWebhook } from '../../support/webhook.ts';
 const NAMESPACE = 'envtier-system';
 const PRODUCTION = join(CHART, '../manifests/overlays/production');
 const API = join(CHART, '../manifests/api');
-/** The API's settings that the chart gives no say in: it sets them itself, or nothing in the pod is there for them to name. */
+/**
+ * Settings of the API that the chart does not offer: it sets them itself, or the pod has nothing that they
+ * could name.
+ */
 const NOT_OF_THE_CHART =
 	/^ENVTIER_API_(CONFIG|LISTEN|TLS_CERT_FILE|TLS_KEY_FILE|INSECURE_HTTP|STORE|VAULT_TOKEN|VAULT_TOKEN_FILE|VAULT_LOGIN_TOKEN_FILE|KUBECONFIG|AUDIT_FILE)$/;
 const WEBHOOK_CONFIGURATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
@@ -565,7 +568,7 @@ function idOf({ kind, metadata }: Manifest): string {
 	return `${kind} ${withoutHash(metadata?.name ?? '')}`;
 }
 
-/** An object without what Helm and Kustomize each add for themselves: labels, the checksum and the ConfigMap's hash. */
+/** An object without additions of Helm or Kustomize: labels, the checksum and the ConfigMap's hash. */
 function plain(object: Manifest): unknown {
 	const { namespace, ...metadata } = object.metadata ?? {};
 	// Kustomize gives these a namespace, not knowing that they have none; the API server drops it.

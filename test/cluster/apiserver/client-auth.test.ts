@@ -26,7 +26,10 @@ async function makeAsDocumented(dir: string): Promise<void> {
 	if (code !== 0) throw new Error(stderr);
 }
 
-/** Writes the shipped files into `dir`, with that path in them and the webhook's address; gives the path of the first. */
+/**
+ * Writes the shipped files into `dir`, with its path and the webhook's address. Returns the path of the
+ * first.
+ */
 async function writeShippedFiles(dir: string, { url }: RunningWebhook): Promise<string> {
 	for (const file of ['admission.yaml', 'kubeconfig.yaml']) {
 		const text = await readFile(join(SHIPPED, file), 'utf8');

@@ -25,7 +25,10 @@ describeWithServers('envtier doctor on a cluster', () => {
 	});
 	afterAll(() => fixture?.stop());
 
-	/** The API server takes a moment to follow a changed webhook configuration: the doctor is called until it says so. */
+	/**
+	 * The API server follows a changed webhook configuration with a delay: runs the doctor until it reports the
+	 * change.
+	 */
 	const eventually = async (id: string, wanted: RegExp, args: readonly string[] = []) => {
 		let last = '';
 		const found = await until(`the doctor to say ${id}: ${wanted}`, async () => {

@@ -22,7 +22,10 @@ const SENTENCE = 'annotation "envtier.dev/sevrice" is unknown: did you mean envt
 const NAME = 'web';
 const TEMPLATE = { metadata: { labels: { app: NAME } }, spec: { containers: [MAIN] } };
 
-/** What this API server lacks is controllers: the tests make by hand what they would make, and show the webhook its pods. */
+/**
+ * This API server has no controllers: the tests create by hand what controllers would, and send the pods to
+ * the webhook.
+ */
 describeWithServers('events on the workload of refused pods', ({ cluster }) => {
 	let place: Scratch;
 	let kubectl: Kubectl;

@@ -32,7 +32,8 @@ describeWithServers('golden pods on a real API server', ({ cluster }) => {
 		expect(CASES).not.toEqual([]);
 	});
 
-	// The shared webhook cannot decide alike where the case brings a request or settings, or a pod that was injected under others.
+	// Cases without a request or settings of their own, and without an injection under other settings: only
+	// those can be compared with the shared webhook.
 	const comparable = CASES.filter(
 		({ request, settings, namespace, pod }) =>
 			[request, settings, namespace].every(isEmpty) &&
@@ -69,7 +70,7 @@ describeWithServers('golden pods on a real API server', ({ cluster }) => {
 		expect(JSON.stringify(body.metadata?.managedFields).length).toBeGreaterThan(400_000);
 	});
 
-	// In a namespace that the webhook configuration leaves out, so that the pod is judged by the API server alone.
+	// In a namespace that the webhook configuration excludes, so that only the API server checks the pod.
 	const injected = CASES.flatMap(({ sentence, expected }) =>
 		expected.kind === 'inject' ? [{ sentence, pod: expected.pod }] : [],
 	);
@@ -90,7 +91,7 @@ describeWithServers('golden pods on a real API server', ({ cluster }) => {
 		test.each(native)('from Kubernetes 1.35 on: $sentence', async ({ pod }) => {
 			const { status, body } = await create(cluster, namespace, pod, 'dryRun=All');
 			if (keepsNativeVariables(minor)) expect(status, body.message).toBe(201);
-			// It drops the reference to the file, and a variable from nowhere is none. That is why the webhook asks for the version.
+			// It drops the reference to the file; the variable then has no value. So the webhook checks the version.
 			else expect([status, body.message]).toEqual([422, expect.stringContaining('valueFrom')]);
 		});
 	});

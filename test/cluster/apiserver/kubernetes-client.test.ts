@@ -111,7 +111,7 @@ describeWithServers('the webhook’s Kubernetes client', ({ cluster }) => {
 		});
 	});
 
-	/** A kind of object that the API server has known for a moment only, so that it cannot tell what happened to it long ago. */
+	/** A new kind, so that the API server has no history of it. */
 	async function newKind() {
 		const group = `${crypto.randomUUID()}.example`;
 		const schema = { openAPIV3Schema: { type: 'object' } };

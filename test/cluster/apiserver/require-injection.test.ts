@@ -189,7 +189,10 @@ describeWithServers('the policy that requires injection', () => {
 			expect(body.message).toContain('did you mean envtier.dev/service?');
 		});
 
-		/** Changes the webhook configuration, tries a pod until it is not created, and puts the webhook configuration back. */
+		/**
+		 * Changes the webhook configuration, tries a pod until it is refused, and restores the webhook
+		 * configuration.
+		 */
 		async function whileChanged(change: (shipped: Webhook) => Partial<Webhook>) {
 			const now = await cluster.request<{ webhooks: Webhook[] }>('GET', WEBHOOK_CONFIGURATION);
 			const [registered] = now.body.webhooks;
@@ -562,7 +565,10 @@ function setVolume(pod: V1Pod, volume: Volume): void {
 	volumes[index] = volume;
 }
 
-/** A pod that asks for secrets and has the least by which the policy takes it for injected, with an image that does nothing. */
+/**
+ * A pod with annotations and the minimum by which the policy takes it for injected, with an image that does
+ * nothing.
+ */
 function forged(): V1Pod {
 	const pod = podOf({ envtier: { deployment: 'shop' } });
 	const variables = {

@@ -10,8 +10,8 @@ import type { SharedServers } from '../../support/servers.ts';
 import { startWebhook } from '../../support/webhook.ts';
 
 /**
- * Starts what all tests of this folder share: an API server, an OpenBao that trusts it, and the webhook, registered as it
- * ships. Gives the function that ends all of it.
+ * Starts the servers that all tests of this folder share: an API server, an OpenBao that trusts it, and the
+ * shipped webhook. Returns the function that stops them.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
 	const endings: (() => Promise<void>)[] = [];

@@ -1,4 +1,7 @@
-/** The secrets API in a cluster: from its image and its manifests, on an OpenBao that lets it do what the shipped policy says, called with curl. */
+/**
+ * The secrets API in a cluster, from its image and manifests, with an OpenBao and the shipped policy, called
+ * with curl.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** A node in a process of its own, for the test that kills that process. Tells its directory when a pod runs on it. */
+/**
+ * A node in its own process, for the test that kills that process. Writes its directory when a pod runs on
+ * it.
+ */
 import process from 'node:process';
 import { startNode } from '../../support/kubernetes/node/node.ts';
 import { createPod, MAIN, podOf } from '../../support/kubernetes/pods.ts';

@@ -9,8 +9,8 @@ import { vaultSetup } from '../../support/vault-setup.ts';
 import { DEADLINE, ROLE_OF_ALL } from './support/tenant.ts';
 
 /**
- * Starts the node that all tests of this folder share, with an OpenBao beside it and Envtier installed. Of the two projects whose tests run on it
- * the first starts it for both; that one is given the function that ends it.
+ * Starts the node that all tests of this folder share, with an OpenBao and Envtier installed. Two projects
+ * run tests on it: the first one starts it for both, and gets the function that stops it.
  */
 export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
 	// What the root project provides, all projects have.

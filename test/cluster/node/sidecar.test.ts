@@ -11,7 +11,10 @@ interface Mesh {
 	/** The letter that its webhook configuration’s name begins with; ours begins with an "e". */
 	readonly letter: 'a' | 'z';
 	readonly sidecar: Pick<V1Container, 'command' | 'restartPolicy'>;
-	/** How often the API server asks us at least: it does so again as well when one of its own plugins changes the pod after us. */
+	/**
+	 * Minimum number of calls of the API server: it also calls again when one of its own plugins changes the
+	 * pod.
+	 */
 	readonly rounds: number;
 	readonly initContainers: readonly string[];
 	/** Who mounts the secrets. */

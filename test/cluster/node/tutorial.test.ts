@@ -1,4 +1,4 @@
-/** Runs docs/tutorial.md, “On a cluster”, top to bottom in one shell, as someone would after `make cluster`. */
+/** Runs docs/tutorial.md, "On a cluster", from top to bottom in one shell, after `make cluster`. */
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import process from 'node:process';

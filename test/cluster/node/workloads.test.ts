@@ -11,7 +11,7 @@ import { create, podsOf, untilLogged } from './support/observe.ts';
 import { makeTenant, type Tenant } from './support/tenant.ts';
 
 const IMAGE = 'localhost/busybox:1';
-/** What an entry point prints once it has sourced the file; its own name for what its pod is part of comes first. */
+/** Output of an entry point after it sourced the file; the kind of its workload comes first. */
 const PRINT = '. /secrets/env; printf "%s|" "$REGION" "$LEVEL" "$GREETING"; id -u';
 const PRINTED = `eu-north-1|debug|it's "$HOME"\nand more|`;
 

@@ -32,7 +32,7 @@ const SECRETS = {
 };
 const ROLE = { serviceAccounts: ['web'], namespaces: ['shop'], audience: 'vault' };
 
-/** Mishaps by what happened, one at least for each way to end badly that can be brought about from outside. */
+/** Failures by cause: at least one for each exit code that can be caused from outside. */
 export const MISHAPS: Readonly<Record<string, Mishap>> = {
 	'the token file is missing': { reason: 'settings', before: (_, pod) => rm(pod.tokenFile) },
 	'the role does not exist': { reason: 'login-refused', content: { ...SECRETS, roles: { other: ROLE } } },

@@ -69,7 +69,7 @@ export function headingsOf(text: string): readonly string[] {
 	return headings;
 }
 
-/** What stands under the heading of this text, with the sections below it; undefined when there is no such heading. */
+/** The text under a heading, with its subsections. Undefined when there is no such heading. */
 export function sectionUnder(text: string, heading: string): string | undefined {
 	const tokens = lexer(text);
 	const at = tokens.findIndex((token) => token.type === 'heading' && token['text'] === heading);

@@ -7,7 +7,10 @@ import { buildFetcher } from '../../fetcher/support/fetcher.ts';
 import { runProcess } from '../../support/process.ts';
 import { scratch } from '../../support/scratch.ts';
 
-/** The kubelet's rule for values of variables, commands and arguments (Kubernetes API: EnvVar), where every variable is known. */
+/**
+ * The kubelet's expansion of variables, commands and arguments (Kubernetes API: EnvVar), if every variable is
+ * known.
+ */
 function expand(text: string, env: Readonly<Record<string, string>>): string {
 	return text.replace(/\$\$|\$\(([^)]*)\)/g, (whole, name?: string) =>
 		name === undefined ? '$' : (env[name] ?? whole),
@@ -59,8 +62,8 @@ export interface PodRun {
 }
 
 /**
- * Runs a pod that was injected, on this machine: fetchers and containers as processes with the environment that the pod gives them,
- * mount paths leading to directories that stand for the volumes.
+ * Runs an injected pod on this machine: fetchers and containers are processes with the pod's environment, and
+ * mount paths point to directories for the volumes.
  */
 export async function runPod(pod: V1Pod): Promise<PodRun> {
 	const place = await scratch('docs-pod');

@@ -170,7 +170,10 @@ async function limited({ vault }: FaultFixture): Promise<FaultTarget> {
 	};
 }
 
-/** A redirect to another host, which must hear of nobody; to the same path there, as standbys do, or to another. */
+/**
+ * A redirect to another host, which must get no request; to the same path there, as from a standby, or to
+ * another path.
+ */
 async function redirecting(
 	fixture: FaultFixture,
 	status: number,

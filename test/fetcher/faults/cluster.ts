@@ -45,7 +45,10 @@ async function at(
 	};
 }
 
-/** Takes the active node out of office, for some ten seconds, and waits until the standby has nobody to pass a login on to. */
+/**
+ * Makes the active node step down for about ten seconds, and waits until the standby has no node to forward a
+ * login to.
+ */
 async function deposed({ active, ...members }: Cluster, which: Standby): Promise<void> {
 	await must(active, 'PUT', 'sys/step-down');
 	const refused = async () => (await loginAt(members[which], active.jwt())) !== 200;

@@ -92,7 +92,9 @@ export async function fillTiers(vault: Backend): Promise<void> {
 		for (const key of ['A', 'B']) await putSecret(vault, `${folder}/${key}`, VALUE);
 }
 
-/** Runs the fetcher in a target and checks all that must hold; gives the run, for what else there is to see. */
+/**
+ * Runs the fetcher in a target and checks everything that must be true. Returns the run for further checks.
+ */
 export async function expectOutcome(
 	fixture: Pick<FaultFixture, 'file' | 'vault'>,
 	target: FaultTarget,
@@ -151,7 +153,9 @@ export async function scripted(
 	};
 }
 
-/** Something that passes everything on to the real server, with a certificate of its own; `tries` counts what the log says. */
+/**
+ * Forwards everything to the real server, with its own certificate. `tries` counts the attempts in the log.
+ */
 export async function served(
 	{ vault, authority }: Pick<FaultFixture, 'vault' | 'authority'>,
 	leaf: Parameters<Authority['issue']>[0],
@@ -166,7 +170,7 @@ export async function served(
 			ENVTIER_VAULT_ADDR: `https://127.0.0.1:${proxy.port}`,
 			ENVTIER_VAULT_CA: trusted.certPem,
 		},
-		// A handshake that fails is made again for the older protocol, and once more to find out why: no more often than that.
+		// A failed handshake is repeated for the older protocol, and once more for the diagnosis; not more often.
 		tries: ({ log }) => {
 			expect(proxy.connections()).toBeLessThanOrEqual(3);
 			return 1 + log.filter(({ msg }) => msg.includes('trying again')).length;

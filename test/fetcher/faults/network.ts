@@ -19,7 +19,10 @@ const IN_ANSWER = -1;
 /** Bytes of a resumed TLS session until the server is in the middle of its answer to a login. */
 const RESUMED_INTO_ANSWER = 900;
 
-/** How many bytes the server sends until it is in the middle of its first answer: nearly all of a fetch whose login is refused. */
+/**
+ * Bytes from the server until the middle of its first response. If the login is refused, that is nearly the
+ * whole fetch.
+ */
 async function bytesIntoAnswer({ file, vault }: FaultFixture): Promise<number> {
 	const { proxy, target } = await wired(vault, () => ({ kind: 'pass' }));
 	const pod = await makePod(vault.jwt());
@@ -77,7 +80,7 @@ const faulty: readonly Case[] = FAULTS.map(([what, fault, expected]) => ({
 		if (!('after' in fault) || fault.after !== IN_ANSWER)
 			return (await wired(fixture.vault, () => fault)).target;
 		const first = await bytesIntoAnswer(fixture);
-		// A connection that was cut is made again, and resumes the TLS session of the first: no certificate comes again.
+		// A connection after a cut resumes the TLS session of the first, so the server sends no certificate.
 		const resumed = fault.kind === 'reset' || fault.kind === 'end';
 		const after = (number: number): number => (resumed && number > 1 ? RESUMED_INTO_ANSWER : first);
 		return (await wired(fixture.vault, (number) => ({ ...fault, after: after(number) }))).target;

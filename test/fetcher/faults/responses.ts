@@ -17,7 +17,10 @@ const ANY = ['login', 'list', 'read'] as const satisfies readonly Stage[];
 
 const HTML = { 'content-type': 'text/html' };
 const BIG = Buffer.alloc(1 << 20, 0x61);
-/** Right for a list and for a read but for one byte in a name and in a value, which a decoder would replace without a word. */
+/**
+ * Valid for a list and for a read, except one byte in a name and in a value, which a decoder would replace
+ * silently.
+ */
 const NO_UTF8 = Buffer.from('{"data":{"keys":["A\xff"],"data":{"value":"\xff"},"metadata":{}}}', 'latin1');
 
 type Answers = readonly (readonly [

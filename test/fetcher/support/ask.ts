@@ -1,6 +1,7 @@
 /**
- * Sends GET requests with the fetcher's own transport, one after another, and prints what became of each as JSON: a status, `retryable`, or the
- * sentence of a failure that is not retryable. Runs on Bun: `bun ask.ts ADDRESS PATH…`.
+ * Sends GET requests with the fetcher's transport, one after another, and prints each result as JSON: a
+ * status, `retryable`, or the sentence of a failure that is not retryable. Runs on Bun: `bun ask.ts ADDRESS
+ * PATH…`.
  */
 import process from 'node:process';
 import { Failure } from '../../../fetcher/failure.ts';

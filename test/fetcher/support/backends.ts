@@ -21,7 +21,7 @@ import {
 export interface Backend extends VaultApi, AsyncDisposable {
 	readonly addr: string;
 	readonly caPem: string;
-	/** A token that an API server would have signed for service account `shop/web`; `overrides` replace claims. */
+	/** A token of service account `shop/web`, as an API server signs it. `overrides` replace claims. */
 	jwt(overrides?: Readonly<Record<string, unknown>>): string;
 	seal(): Promise<void> | void;
 	unseal(): Promise<void> | void;
@@ -62,7 +62,10 @@ const WIDE = {
 
 const POLICIES = { web: WEB, narrow: NARROW, stranger: STRANGER, wide: WIDE } as const;
 
-/** Bound to audience vault. OpenBao has two more: `pupil`, whose policy a test writes, and `batch`, whose tokens are of that kind. */
+/**
+ * Roles for audience vault. OpenBao has two more: `pupil`, whose policy a test writes, and `batch`, with
+ * batch tokens.
+ */
 const ROLES = [
 	{ name: 'web', policy: 'web', account: 'web' },
 	{ name: 'narrow', policy: 'narrow', account: 'web' },

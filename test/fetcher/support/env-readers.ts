@@ -76,7 +76,10 @@ async function run(command: string, args: readonly string[], input?: string): Pr
 	return done.stdout;
 }
 
-/** What a program of that version gets of `--env-file`. Before 20.12 the name of the file is relative to the working directory, whatever it begins with. */
+/**
+ * The environment that a program of that version gets from `--env-file`. Before 20.12 the file name is always
+ * relative to the working directory.
+ */
 export async function nodeReader(version: string): Promise<EnvReader> {
 	const node = await ensureNode(version);
 	const script = 'process.stdout.write(JSON.stringify(process.env))';

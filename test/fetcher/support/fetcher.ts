@@ -11,8 +11,8 @@ import { type Scratch, scratch } from '../../support/scratch.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 
 /**
- * The executable that the image holds, made of the sources as they are now. It is built once for all test files, and rebuilt when
- * a source, the build or a package changes.
+ * Builds the executable of the image from the current sources. Once for all test files; again when a source,
+ * the build or a package changes.
  */
 export async function buildFetcher(): Promise<string> {
 	const key = await hashOf('contract', 'fetcher', 'build.ts', 'build', 'package-lock.json');
@@ -36,8 +36,8 @@ async function hashOf(...paths: readonly string[]): Promise<string> {
 }
 
 /**
- * Sends GET requests with the fetcher's transport on Bun, one after another. Gives for each a status, `retryable`, or the sentence of a failure
- * that is not retryable.
+ * Sends GET requests with the fetcher's transport on Bun, one after another. Returns for each a status,
+ * `retryable`, or the sentence of a failure that is not retryable.
  */
 export async function askWithTransport(
 	address: string,
@@ -51,8 +51,8 @@ export async function askWithTransport(
 }
 
 /**
- * Runs the fetcher's sources on Bun after a program that puts a defect into them. The executable takes no such program: it would let a variable of
- * the environment decide what it does.
+ * Runs the fetcher's sources on Bun after a program that adds a defect. The executable loads no such program:
+ * an environment variable could then control it.
  */
 export async function runWithDefect(
 	defect: string,

@@ -10,7 +10,7 @@ export interface Shell {
 	readonly args: readonly string[];
 }
 
-/** Node's pipes are sockets, and a bash that reads from one believes that a remote shell started it: hence --norc. */
+/** Node's pipes are sockets, and a bash that reads from one assumes a remote shell; so --norc. */
 const KNOWN = [
 	{ name: 'dash', program: 'dash', args: [] },
 	{ name: 'bash', program: 'bash', args: ['--norc'] },

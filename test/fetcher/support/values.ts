@@ -72,7 +72,10 @@ export const anyValue: fc.Arbitrary<string> = fc
 	)
 	.map((value) => value.toWellFormed().replaceAll('\0', '?'));
 
-/** Of three and four bytes: the first and the last character with each first byte (E0 to EF, F0 to F4), without surrogates. */
+/**
+ * Characters of three and four bytes: the first and the last for each first byte (E0 to EF, F0 to F4),
+ * without surrogates.
+ */
 const LONG = [
 	...Array.from({ length: 16 }, (_, i) => [Math.max(0x800, i << 12), (i << 12) + 0xfff]),
 	[0xd7ff, 0xe000],
@@ -87,8 +90,8 @@ const LONG = [
 	.filter((code) => code < 0xd800 || code > 0xdfff);
 
 /**
- * A value with every byte that UTF-8 allows (01 to F4, without C0 and C1), but NUL: each character of one or two bytes, and some of
- * three and four.
+ * A value with every byte that UTF-8 allows (01 to F4, without C0 and C1) except NUL: each character of one
+ * or two bytes, and some of three and four.
  */
 export const EVERY_BYTE = [...Array.from({ length: 0x7ff }, (_, i) => i + 1), ...LONG]
 	.map((code) => String.fromCodePoint(code))

@@ -6,7 +6,10 @@ import { podOf } from '../../webhook/support/pods.ts';
 import { request } from '../../webhook/support/request.ts';
 import { settings } from '../../webhook/support/settings.ts';
 
-/** A built fetcher, a real OpenBao with two keys in the tiers of organization acme and deployment shop, and a CA. */
+/**
+ * A built fetcher, a real OpenBao with two keys in the tiers of organization acme and deployment shop, and a
+ * CA.
+ */
 export type Parts = FaultFixture;
 
 /** Starts what the rows of a table share. */

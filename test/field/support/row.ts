@@ -17,13 +17,19 @@ export type Shown =
 			readonly shownBy: { readonly file: string; readonly test: string };
 			/** What that test expects, in short. */
 			readonly sentence: string;
-			/** Texts that the test file expects of the program, character by character (without the escapes of a regular expression). */
+			/**
+			 * Texts that the test file expects from the program, literally (without the escapes of a regular
+			 * expression).
+			 */
 			readonly expects?: readonly string[];
 	  };
 
 const ROOT = join(import.meta.dirname, '../../..');
 
-/** Checks a row. A test that shows it elsewhere must be there by that whole title, must not be skipped, and must expect those texts. */
+/**
+ * Checks a row. A test elsewhere that shows it must exist with that title, must not be skipped, and must
+ * expect those texts.
+ */
 export async function check(row: Shown, parts: Parts): Promise<void> {
 	if ('see' in row) {
 		expect(await row.see(parts)).toMatch(row.sentence);
@@ -38,7 +44,9 @@ export async function check(row: Shown, parts: Parts): Promise<void> {
 	for (const text of row.expects ?? []) expect(plain, `${file} expects that text`).toContain(text);
 }
 
-/** The titles of tests, of groups of tests and of the cases of a table: all whole strings of a file, but not those of what is skipped. */
+/**
+ * The titles of tests, groups and table cases: all whole strings of a file, without those of skipped tests.
+ */
 function titlesIn(source: string): readonly string[] {
 	const active = source.replace(/\b(?:test|describe)\.(?:skip|todo)\(\s*(['"`]).*?\1/g, '');
 	return [...active.matchAll(/'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"/g)].map(

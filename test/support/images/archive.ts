@@ -23,8 +23,8 @@ export interface ImageContent {
 }
 
 /**
- * Packs a folder into an image of one layer, in the format of `docker save`, which docker, podman, buildah and `ctr images import`
- * read. No program for images is needed, and the same content gives the same image.
+ * Packs a folder into an image of one layer, in the format of `docker save`, which docker, podman, buildah
+ * and `ctr images import` read. Needs no other program. The same content gives the same image.
  *
  * @param dir folder for the parts; they may be removed afterwards
  */

@@ -22,7 +22,10 @@ export interface Build {
 	readonly target: Architecture;
 }
 
-/** Builds into the file `to` (as `docker save` writes it); `work` is a folder for parts, which may be removed afterwards. */
+/**
+ * Builds into the file `to` (as `docker save` writes it). `work` is a folder for parts, which may be removed
+ * afterwards.
+ */
 export type Builder = (build: Build, to: string, work: string) => Promise<void>;
 
 /** The base that the Dockerfiles name. */
@@ -30,12 +33,16 @@ const BASE = 'docker.io/library/node:26-bookworm-slim';
 
 const MINUTES = 60_000;
 
-/** buildah copies its own program into memory before each step; now and then the kernel still holds the copy open (fcntl(2), F_ADD_SEALS: EBUSY). */
+/**
+ * buildah copies its program into memory before each step. Sometimes the kernel still holds the copy open
+ * (fcntl(2), F_ADD_SEALS: EBUSY).
+ */
 const BUSY_MEMFD = /sealing memfd copy: Device or resource busy/;
 
 /**
- * Finds what this machine builds images with: docker or podman where an engine runs, which pull the base from its registry, else buildah
- * on a stand-in for the base. ENVTIER_TEST_BUILDER (docker, podman or buildah) chooses another. The error says what is missing.
+ * Finds the image builder of this machine: docker or podman with a running engine, which pull the base image,
+ * else buildah with a stand-in for the base. ENVTIER_TEST_BUILDER (docker, podman or buildah) selects
+ * another. The error says what is missing.
  */
 export async function findBuilder(say: (line: string) => void): Promise<Result<Builder>> {
 	const { ENVTIER_TEST_BUILDER: chosen } = process.env;
@@ -82,8 +89,8 @@ async function buildWithEngine(engine: string, build: Build, to: string): Promis
 }
 
 /**
- * buildah's storage is kept below the cache for the next build. One build runs at a time, in namespaces of its own: when it ends, by
- * whatever cause, no process and no mount is left.
+ * buildah's storage is kept below the cache for the next build. One build runs at a time, in its own
+ * namespaces: at its end no process and no mount is left, whatever the cause.
  */
 async function buildWithBuildah(build: Build, to: string, work: string): Promise<void> {
 	const base = await standInBase(BASE, build.own);

@@ -7,9 +7,10 @@ import { sharedLibraries } from './libraries.ts';
 import { ownArchitecture } from './platform.ts';
 
 /**
- * Gives the path of a statically linked busybox, the only kind that starts in an image without libraries. The busybox on PATH serves if
- * it is static. Debian's `busybox`, which initramfs-tools installs, is dynamic and conflicts with `busybox-static`: then the static
- * one is unpacked into the cache, and the installed package stays. Rejects where apt cannot download it.
+ * Returns the path of a statically linked busybox; only that starts in an image without libraries. Uses the
+ * busybox on PATH if it is static. Debian's `busybox`, which initramfs-tools installs, is dynamic and
+ * conflicts with `busybox-static`; then the static one is unpacked into the cache, and the installed package
+ * stays. Rejects if apt cannot download it.
  */
 export async function staticBusybox(): Promise<string> {
 	const installed = onPath('busybox');

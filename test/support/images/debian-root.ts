@@ -16,7 +16,9 @@ export interface DebianRoot {
 	readonly work: string;
 }
 
-/** Downloads Debian packages of `SUITE` and unpacks them. No package is installed, and none of their programs runs. */
+/**
+ * Downloads Debian packages of `SUITE` and unpacks them. Installs nothing and runs none of their programs.
+ */
 export async function unpackPackages({ packages, arch, rootfs, work }: DebianRoot): Promise<void> {
 	await mkdir(rootfs, { recursive: true });
 	const env = { ARCH: arch, SUITE, PACKAGES: packages.join(' '), ROOTFS: rootfs, WORK: work };

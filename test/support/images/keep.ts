@@ -7,7 +7,10 @@ import { hashInto } from './context.ts';
 
 /** An image in a file. */
 export interface BuiltImage {
-	/** In the format of `docker save`: for `ctr images import`, `docker load`, `podman load`. Shared between runs: only read it. */
+	/**
+	 * In the format of `docker save`: for `ctr images import`, `docker load`, `podman load`. Shared between
+	 * runs: read only.
+	 */
 	readonly tar: string;
 	/** Its whole name, as containerd keeps it: `docker.io/library/envtier-webhook:0.1.0`. */
 	readonly ref: string;
@@ -26,7 +29,10 @@ export interface UserIds {
 /** Makes the image in the file `to`; `work` is a path for a folder of parts, to be removed afterwards. */
 export type Make = (to: string, work: string, say: (line: string) => void) => Promise<Result<undefined>>;
 
-/** Gives the image from the cache; made on the first call. Images of other keys go after a day without use. */
+/**
+ * Returns the image from the cache; builds it on the first call. Images with other keys are removed after a
+ * day without use.
+ */
 export async function keepImage({ name, ref, key }: UserIds, make: Make): Promise<Result<BuiltImage>> {
 	const hash = createHash('sha256').update(key);
 	await hashInto(hash, import.meta.dirname);

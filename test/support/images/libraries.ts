@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { runProcess } from '../process.ts';
 
 /**
- * Absolute paths of the shared libraries a program of this machine is linked to, its loader included; none for a static program. A library
- * that this machine lacks is left out.
+ * Absolute paths of the shared libraries of a program of this machine, its loader included. None for a static
+ * program. Leaves out libraries that this machine lacks.
  */
 export async function sharedLibraries(program: string): Promise<readonly string[]> {
 	const { stdout } = await runProcess({ command: 'ldd', args: [program] });
@@ -12,8 +12,8 @@ export async function sharedLibraries(program: string): Promise<readonly string[
 }
 
 /**
- * Rejects when a program of an image cannot start, because the image lacks a library that it is linked to. A container of such an image
- * fails with "no such file or directory", which does not name the library.
+ * Rejects when a program of an image cannot start because the image lacks one of its libraries. The container
+ * would fail with "no such file or directory", which does not name the library.
  *
  * @param rootfs the files of the image
  * @param programs paths in the image, without a leading slash, of programs of this machine's architecture

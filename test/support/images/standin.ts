@@ -22,8 +22,9 @@ const LIBRARIES = ['base-files', 'libatomic1', 'libc6', 'libgcc-s1', 'libstdc++6
 const TOOLS = ['coreutils', 'dash', 'dpkg', 'findutils'];
 
 /**
- * A stand-in for the base image, made without a registry: packages of the same Debian, the running Node and npm, at the places
- * where the official image has them. It bears the base's name, so that the Dockerfiles are built as they are.
+ * A stand-in for the base image, made without a registry: packages of the same Debian, and the running Node
+ * and npm, at the paths of the official image. It has the base's name, so the Dockerfiles are built
+ * unchanged.
  */
 export function standInBase(ref: string, arch: Architecture): Promise<Archive> {
 	return standIn({ name: 'base-image', ref, arch, packages: [...LIBRARIES, ...TOOLS] }, async (prefix) => {

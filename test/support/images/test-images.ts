@@ -23,7 +23,10 @@ export type ImageFiles = Readonly<Record<string, string>>;
 
 const ENTRYPOINT = '/usr/local/bin/entrypoint.sh';
 
-/** An application whose image sources its secrets by itself, as docs/for-application-teams.md shows; it prints three of them and its user. */
+/**
+ * An application whose image sources its secrets itself, as docs/for-application-teams.md shows. It prints
+ * three of them and its user.
+ */
 const APPLICATION = {
 	own: { [ENTRYPOINT.slice(1)]: join(import.meta.dirname, '../../../examples/entrypoint.sh') },
 	config: {
@@ -51,7 +54,10 @@ const RECIPES = {
 /** An image for pods of tests. */
 export type TestImage = keyof typeof RECIPES;
 
-/** Finds, or installs, what an image is made of; gives each file by its place. The error names the packages that are missing. */
+/**
+ * Finds or installs the files of an image. Returns each file by its path. The error names the missing
+ * packages.
+ */
 export async function testImageFiles(
 	name: TestImage,
 	say: (line: string) => void,

@@ -21,11 +21,11 @@ export interface ApiServer extends Cluster {
 const ATTEMPTS = 3;
 
 /**
- * Starts etcd and kube-apiserver; ready when this resolves, in about five seconds once the programs are built.
- * Fails with a sentence when this machine can't provide the programs; throws, with the server's log, when they don't start.
- * ENVTIER_TEST_KUBERNETES chooses its version.
+ * Starts etcd and kube-apiserver, which takes about five seconds once the programs are built. The error says
+ * why this machine cannot provide the programs. Throws, with the server's log, when they do not start.
+ * ENVTIER_TEST_KUBERNETES selects the version.
  *
- * @param extraArgs for the API server, after those that it gets anyway
+ * @param extraArgs for the API server, after the default ones
  */
 export async function startApiServer(extraArgs: readonly string[] = []): Promise<Result<ApiServer>> {
 	const programs = await preparePrograms(['etcd', 'kube-apiserver'], chosenKubernetes());

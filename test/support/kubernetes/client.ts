@@ -22,7 +22,9 @@ export type Administrator = KeyPair | { readonly token: string };
 /** One answer of the API server. */
 export interface ApiAnswer<T> {
 	readonly status: number;
-	/** The JSON that came back, what `T` says for a success; a failure has a Status object (`reason`, `message`). */
+	/**
+	 * The JSON of the response; `T` is its type on success. A failure has a Status object (`reason`, `message`).
+	 */
 	readonly body: T;
 	/** The texts of `Warning` headers, as kubectl prints them. */
 	readonly warnings: readonly string[];

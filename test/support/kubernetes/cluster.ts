@@ -10,20 +10,26 @@ interface NamespaceOptions {
 	readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** A Kubernetes API to test on. Nothing in it is shared by default: every test makes a namespace of its own. */
+/** A Kubernetes API for tests. Nothing in it is shared by default: every test creates its own namespace. */
 export interface Cluster extends ClusterAccess {
 	readonly request: ApiRequest;
 	/** Makes a namespace with its `default` service account, which no controller makes here; gives its name. */
 	createNamespace(options?: NamespaceOptions): Promise<string>;
 	createServiceAccount(namespace: string, name: string): Promise<void>;
-	/** A token for `audiences` (the API server's own if there are none), from TokenRequest; lives ten minutes unless told. */
+	/**
+	 * A token for `audiences` (default: the API server's own), from TokenRequest; valid for ten minutes by
+	 * default.
+	 */
 	token(
 		namespace: string,
 		serviceAccount: string,
 		audiences?: readonly string[],
 		seconds?: number,
 	): Promise<string>;
-	/** What the audit log says of pods by now; poll it, it is written a moment after the answer. Needs `auditLog`. */
+	/**
+	 * The events of pods in the audit log so far. Poll it: it is written shortly after the response. Needs
+	 * `auditLog`.
+	 */
 	auditEvents(): Promise<readonly AuditEvent[]>;
 }
 

@@ -4,7 +4,7 @@ import type { ProcessOptions, RunningProcess } from '../process.ts';
 /** Starts a process somewhere: on this machine as it is, or inside a node's namespaces. */
 export type Start = (options: ProcessOptions) => Promise<RunningProcess>;
 
-/** Starts an etcd for one API server, on loopback alone, its data in `dir`; `url` is where the API server finds it. */
+/** Starts an etcd for one API server, on loopback only, with its data in `dir`. The API server uses `url`. */
 export async function startEtcd(
 	start: Start,
 	command: string,

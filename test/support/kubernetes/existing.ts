@@ -3,9 +3,9 @@ import { err, ok, type Result } from '../../../contract/result.ts';
 import type { Administrator, ClusterAccess } from './client.ts';
 
 /**
- * The cluster that ENVTIER_TEST_KUBECONFIG names, undefined when it is unset. KUBECONFIG is never looked at: tests
- * create and delete cluster-wide objects, so a person has to say on purpose which cluster they may use.
- * ENVTIER_TEST_HOST is this machine's address as that cluster's API server sees it, 127.0.0.1 unless set.
+ * The cluster of ENVTIER_TEST_KUBECONFIG; undefined when it is unset. KUBECONFIG is not used: tests create
+ * and delete cluster-wide objects, so a person must choose the cluster on purpose. ENVTIER_TEST_HOST is this
+ * machine's address as that cluster's API server sees it (default 127.0.0.1).
  */
 export async function existingCluster(): Promise<Result<ClusterAccess> | undefined> {
 	const { ENVTIER_TEST_KUBECONFIG: file, ENVTIER_TEST_HOST: webhookHost = '127.0.0.1' } = process.env;

@@ -30,9 +30,9 @@ export function fetcherOf(pod: V1Pod): V1Container {
 }
 
 /**
- * Does what a kubelet would do with the injected init container of a stored pod: asks for the token that its projected volume
- * describes, bound to that pod, and runs the built fetcher with exactly the environment that the pod gives it.
- * Only the paths that a kubelet would mount lead into a temporary directory instead.
+ * Does what a kubelet does with the injected init container of a stored pod: requests the token of its
+ * projected volume, bound to that pod, and runs the built fetcher with exactly the pod's environment. Only
+ * the mount paths point into a temporary directory.
  */
 export async function runStoredFetcher(cluster: Cluster, pod: V1Pod): Promise<Fetched> {
 	const dir = await mkdtemp(join(tmpdir(), 'envtier-fetcher-'));

@@ -11,7 +11,10 @@ const SHOWN_LINES = 30;
 
 /** What is built, from which module, into which file. */
 export interface GoBuild {
-	/** Folder of a go.mod and go.sum that pin everything; the build may not change them, unless they are `incomplete`. */
+	/**
+	 * Folder with a go.mod and go.sum that pin everything. The build may not change them unless they are
+	 * `incomplete`.
+	 */
 	readonly moduleDir: string;
 	readonly incomplete?: boolean;
 	/** Import path of the main package. */

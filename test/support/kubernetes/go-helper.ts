@@ -4,7 +4,10 @@ import { goBuild } from './go-build.ts';
 
 const MODULE = join(import.meta.dirname, 'go/kubernetes');
 
-/** Builds a small program around a function of the kubelet's own, from the Kubernetes module that the cluster tests use, into `dir`; gives its path. */
+/**
+ * Builds a small program around a function of the kubelet, from the Kubernetes module of the cluster tests,
+ * into `dir`. Returns its path.
+ */
 export async function buildKubeletHelper(name: 'expand' | 'parse-env', dir: string): Promise<string> {
 	const output = join(dir, name);
 	const build = { moduleDir: MODULE, package: `./${name}`, linkFlags: '', output };

@@ -7,9 +7,9 @@ import type { KubernetesRelease } from './versions.ts';
 const MODULE = 'k8s.io/kubernetes';
 
 /**
- * Writes into the new folder `dir` a go.mod and a go.sum from which programs of a release of Kubernetes build, both made from
- * those of the release. Its go.sum has no lines for Kubernetes' own modules: a build with `-mod=mod` adds them, as Go's
- * checksum database has them. Fails when the release is not what its checksum says.
+ * Writes into the new folder `dir` a go.mod and a go.sum for programs of a release of Kubernetes, made from
+ * the release's own. Its go.sum has no lines for Kubernetes' own modules: a build with `-mod=mod` adds them
+ * from Go's checksum database. Fails when the release does not match its checksum.
  */
 export async function writeKubernetesModule(
 	go: string,
@@ -36,8 +36,9 @@ export async function writeKubernetesModule(
 }
 
 /**
- * A go.mod that requires a release of Kubernetes, from the release's own. That one replaces Kubernetes' other modules by
- * folders of its repository, which the published module lacks; they are published as v0.x.y for v1.x.y.
+ * A go.mod that requires a release of Kubernetes, made from the release's own. The release replaces
+ * Kubernetes' other modules by folders of its repository, which the published module lacks. They are
+ * published as v0.x.y for v1.x.y.
  */
 export function moduleFrom(goMod: string, version: string): string {
 	return goMod

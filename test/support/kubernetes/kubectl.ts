@@ -6,9 +6,10 @@ import type { ClusterAccess } from './client.ts';
 export type Kubectl = (...args: readonly string[]) => Promise<Finished>;
 
 /**
- * Gives a kubectl (the program at `path`) for one cluster; it reads and writes nothing of the user's, and no cache in the current directory.
+ * Returns a kubectl (the program at `path`) for one cluster. It uses no file of the user and no cache in the
+ * current directory.
  *
- * @param timeoutMs bound on each command, 60 s unless given
+ * @param timeoutMs limit for each command; default 60 s
  */
 export function kubectlFor(
 	path: string,

@@ -12,11 +12,12 @@ import type { KubernetesRelease } from './versions.ts';
 const ASSETS: readonly Program[] = ['etcd', 'kube-apiserver', 'kubectl'];
 
 /**
- * Gives the path of each of `names`. Used are, in this order: the folder that KUBEBUILDER_ASSETS names (etcd, kube-apiserver, kubectl),
- * a kubectl on PATH, what an earlier run has built, and a build from published Go modules.
- * Fails with a sentence that says what this machine lacks.
+ * Returns the path of each of `names`. Uses, in this order: the folder in KUBEBUILDER_ASSETS (etcd,
+ * kube-apiserver, kubectl), a kubectl on PATH, the build of an earlier run, and a build from published Go
+ * modules. The error says what this machine lacks.
  *
- * @param release whose kube-apiserver is built, whatever KUBEBUILDER_ASSETS says; every other program is as ever
+ * @param release of the kube-apiserver, which is then built whatever KUBEBUILDER_ASSETS says; other programs
+ * are not affected
  */
 export async function preparePrograms<P extends Program>(
 	names: readonly P[],

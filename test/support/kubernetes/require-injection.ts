@@ -35,7 +35,10 @@ export async function applyNotices(cluster: Cluster): Promise<void> {
 	});
 }
 
-/** Applies the policy that requires injection exactly as it ships; in force when this resolves. No webhook configuration may be in force yet. */
+/**
+ * Applies the shipped policy that requires injection; it is in force when this resolves. No webhook
+ * configuration may be in force yet.
+ */
 export async function applyInjectionPolicy(cluster: Cluster): Promise<void> {
 	await apply(cluster, 'require-injection.yaml');
 	const namespace = await cluster.createNamespace({ prefix: 'probe-' });

@@ -1,6 +1,6 @@
 /**
- * Another project's webhook, as a service mesh brings one, in a process of its own: it may have to run inside a node. Gets what to be on
- * standard input, tells its port on standard output.
+ * The webhook of another project, such as a service mesh, in its own process: it may have to run inside a
+ * node. Reads its configuration from standard input, writes its port to standard output.
  */
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +13,10 @@ export interface SidecarServer {
 	readonly host: string;
 	readonly certPem: string;
 	readonly keyPem: string;
-	/** Added to each pod that lacks it: before all init containers when it has a restartPolicy, else after all containers. */
+	/**
+	 * Added to each pod that lacks it: before all init containers if it has a restartPolicy, else after all
+	 * containers.
+	 */
 	readonly sidecar: V1Container;
 	/** Members that each pod's spec, and each of its containers, gets besides, as a policy engine gives them. */
 	readonly policy?: Policy | undefined;

@@ -16,20 +16,26 @@ export interface SidecarWebhook {
 
 /** Which webhook to be, and where. */
 export interface SidecarOptions {
-	/** The API server asks webhooks in the order of these names, so it decides whether this one comes before or after Envtier. */
+	/**
+	 * The API server calls webhooks in the order of these names. So the name decides whether this one runs
+	 * before or after Envtier.
+	 */
 	readonly name: string;
 	readonly namespace: string;
 	/** A native sidecar (`restartPolicy: Always`) becomes the first of the init containers. */
 	readonly sidecar: V1Container;
 	/** What it changes in all pods besides, as a policy engine does. */
 	readonly policy?: Policy;
-	/** Whether the API server asks it again when Envtier has changed the pod after it; so unless told otherwise. */
+	/** Whether the API server calls it again when Envtier has changed the pod after it. Default: yes. */
 	readonly reinvocationPolicy?: 'IfNeeded' | 'Never';
 	/** Inside a node, where its API server finds it at this address; beside the test unless given. */
 	readonly inside?: { readonly prefix: readonly string[]; readonly host: string };
 }
 
-/** Registers a webhook that adds `sidecar` to each pod of one namespace, unless it is there; in force when this resolves. */
+/**
+ * Registers a webhook that adds `sidecar` to each pod of one namespace, unless it exists. In force when this
+ * resolves.
+ */
 export async function startSidecarWebhook(
 	cluster: Cluster,
 	options: SidecarOptions,

@@ -6,8 +6,9 @@ import type { KubernetesRelease } from './versions.ts';
 const KUBERNETES = { module: 'k8s.io/kubernetes', set: 'kubernetes' } as const;
 
 /**
- * Which published package each program is built from; `set` is the folder below go/ whose go.mod pins it. `main` names a package of that
- * folder instead, which says what of a module goes in. The files of the module's folder `beside` come to lie beside the program.
+ * The published package of each program. `set` is the folder below go/ whose go.mod pins it. `main` is a
+ * package of that folder that replaces the module's own and selects its content. `beside` is a folder of the
+ * module whose files are copied beside the program.
  */
 const SOURCES = {
 	etcd: { module: 'go.etcd.io/etcd/server/v3', set: 'etcd', path: '' },

@@ -6,9 +6,9 @@ import { type Cluster, expectStatus } from './cluster.ts';
 const REVIEWER_SECONDS = 6 * 3600;
 
 /**
- * Mounts the kubernetes auth method so that it checks tokens by TokenReview against `cluster`, asking as a reviewer
- * service account that may do nothing else (system:auth-delegator). Not by deploy/vault: such a cluster has no controller to make the
- * reviewer's token, and it may be one that somebody else uses too.
+ * Mounts the kubernetes auth method with TokenReview at `cluster`, through a reviewer service account with no
+ * other right (system:auth-delegator). Does not use deploy/vault: this cluster has no controller for the
+ * reviewer's token, and it may be shared with others.
  */
 export async function trustCluster(vault: VaultApi, cluster: Cluster): Promise<void> {
 	const namespace = await cluster.createNamespace({ prefix: 'vault-' });

@@ -3,7 +3,7 @@ import process from 'node:process';
 /** A release of Kubernetes beside the one that go/kubernetes/go.mod pins. */
 export interface KubernetesRelease {
 	readonly version: string;
-	/** What Go's checksum database has for the Go module; its own go.sum then pins everything that others made. */
+	/** The module's checksum in Go's checksum database. Its own go.sum pins all other modules. */
 	readonly sum: string;
 }
 
@@ -20,8 +20,8 @@ export const OTHER_KUBERNETES: Readonly<Record<string, KubernetesRelease>> = {
 };
 
 /**
- * The release that ENVTIER_TEST_KUBERNETES names by major and minor; undefined for the pinned one, which is also what holds
- * where it is unset. Throws on a version that is not known here: a run on another one than meant would mislead.
+ * The release that ENVTIER_TEST_KUBERNETES selects by major and minor version. Undefined for the pinned one,
+ * which is also the default. Throws on an unknown version: a run on another version would mislead.
  */
 export function chosenKubernetes(
 	{ ENVTIER_TEST_KUBERNETES: chosen }: NodeJS.ProcessEnv = process.env,

@@ -62,10 +62,11 @@ export async function accountWithout(cluster: Cluster, resource: string): Promis
 }
 
 /**
- * Writes a kubeconfig into `dir` with which a webhook outside the cluster is what it would be inside: its own service account.
+ * Writes a kubeconfig into `dir` for a webhook outside the cluster, with the service account that it has
+ * inside.
  *
  * @param port of a proxy in front of the API server, if there is one
- * @param account another account than the one that ships
+ * @param account default: the shipped one
  */
 export async function webhookKubeconfig(
 	cluster: Cluster,

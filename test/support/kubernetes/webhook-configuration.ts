@@ -22,8 +22,8 @@ export async function shippedWebhookConfiguration(): Promise<V1MutatingWebhookCo
 }
 
 /**
- * Registers a webhook exactly as deploy/manifests does, but for where it is found; in force when this resolves.
- * Gives the function that takes the webhook configuration away.
+ * Registers a webhook exactly as deploy/manifests does, except for its address. In force when this resolves.
+ * Returns the function that removes the webhook configuration.
  */
 export async function registerWebhook(
 	cluster: Cluster,
@@ -47,7 +47,7 @@ export async function registerWebhook(
 	};
 }
 
-/** An annotation that nobody knows is refused by a webhook that runs, and by failurePolicy Fail where none does. */
+/** An unknown annotation is refused by a running webhook, and by failurePolicy Fail without one. */
 async function refusesNonsense(cluster: Cluster, namespace: string): Promise<boolean> {
 	const nonsense = podOf({ envtier: { 'webhook-configuration-probe': '' } });
 	const answer = await createPod(cluster, namespace, nonsense, 'dryRun=All');

@@ -21,8 +21,8 @@ export const startOther = BACKENDS[1]?.start ?? startReal;
 type Needs = 'sealing' | 'namespaces';
 
 /**
- * Runs the same tests on both backends, each started for them alone. On somebody's own Vault (see borrowed.ts) those that need more than mounts of
- * their own do not run, and the run says so.
+ * Runs the same tests on both backends, each started for them. With a Vault of your own (see borrowed.ts)
+ * tests that need more than mounts are skipped, and the run reports that.
  */
 export function describeOnBoth(
 	what: string,

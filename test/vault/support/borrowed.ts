@@ -9,8 +9,9 @@ import type { Backend } from './backend.ts';
 import { fillReal } from './real.ts';
 
 /**
- * Somebody's own Vault, which ENVTIER_TEST_VAULT names, with ENVTIER_TEST_VAULT_TOKEN, and ENVTIER_TEST_VAULT_CACERT for the file of its CA;
- * undefined where that is unset. VAULT_ADDR is never looked at: a person has to say on purpose which Vault tests may write to.
+ * Your own Vault: ENVTIER_TEST_VAULT, with ENVTIER_TEST_VAULT_TOKEN, and ENVTIER_TEST_VAULT_CACERT for the
+ * file of its CA. Undefined where it is not set. VAULT_ADDR is not used: a person must choose the Vault on
+ * purpose.
  */
 export function borrowedVault(
 	{
@@ -33,8 +34,9 @@ const SHOWN_MOUNT = /^sys\/internal\/ui\/mounts\//;
 const FORBIDDEN = /^sys\/(seal|unseal|init|rotate|rekey|step-down|namespaces)\b/;
 
 /**
- * Uses that Vault as a backend of one suite. All that tests make bears a random prefix: mounts, auth mounts and policies. It is put into what
- * they ask and taken out of what they are told, so they see the names that they know; everything made is removed at the end.
+ * Uses that Vault as a backend of one suite. Everything that tests create has a random prefix: mounts, auth
+ * mounts and policies. The prefix is added to requests and removed from responses, so tests see their own
+ * names. Everything is removed at the end.
  */
 export async function startBorrowed(access: VaultAccess): Promise<Backend> {
 	const prefix = `envtier-test-${randomBytes(6).toString('hex')}-`;

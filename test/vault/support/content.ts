@@ -49,7 +49,7 @@ export const ROLES: Readonly<Record<string, TestRole>> = {
 };
 
 /**
- * The policy `web` of the namespace `team`, which has a role of that name, too. There is a namespace `inner` in it, and
- * beside it one whose name is as long, `crew`.
+ * The policy `web` of the namespace `team`, which also has a role of that name. It contains a namespace
+ * `inner`; beside it is `crew`, whose name is as long.
  */
 export const TEAM_POLICY: Rules = { 'secret/data/*': ['read'] };

@@ -21,7 +21,10 @@ export async function startReal(): Promise<Backend> {
 	return { ...bao, jwt: jwtsOf(signer) };
 }
 
-/** Fills a server that has KV v2 at `secret/` with what content.ts describes, but for namespaces; gives what makes its JWTs. */
+/**
+ * Fills a server that has KV v2 at `secret/` with the content of content.ts, except namespaces. Returns the
+ * signer of its JWTs.
+ */
 export async function fillReal(vault: VaultApi): Promise<Backend['jwt']> {
 	const signer = makeJwtSigner();
 	await fill(vault, signer);

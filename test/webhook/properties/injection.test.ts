@@ -10,7 +10,7 @@ import { settings } from '../support/settings.ts';
 const SETTINGS = settings({ ENVTIER_NATIVE_ENV: 'true', ENVTIER_DEFAULT_ORG: 'acme' }).injection;
 const decide = (pod: unknown) => admit(request(pod), SETTINGS);
 
-/** Runs `check` on injected pods; most of the pods that are made can be injected, the others are passed over. */
+/** Runs `check` on injected pods. Most generated pods can be injected; the others are skipped. */
 function everyInjection(check: (before: ArbitraryPod, after: V1Pod) => void): void {
 	let injected = 0;
 	fc.assert(

@@ -48,7 +48,8 @@ describe('the webhook as a process, over TLS', () => {
 	}
 
 	test('answers whatever it is sent with a decision or a 4xx', async () => {
-		// On CI every run sends the same bodies: a failure there is one of the change. Elsewhere each run sends others.
+		// On CI every run sends the same bodies, so that a failure belongs to the change. Elsewhere each run sends
+		// others.
 		const seed = process.env['CI'] === 'true' ? 1 : Date.now();
 		process.stderr.write(`bodies of the seed ${seed}\n`);
 		for (const { family, bodies } of fuzzed(CASES, seed))

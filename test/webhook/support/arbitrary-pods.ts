@@ -2,7 +2,9 @@ import fc, { type Arbitrary } from 'fast-check';
 import { ANNOTATION_PREFIX } from '../../../contract/names.ts';
 import { ANNOTATIONS } from '../../../webhook/annotations/annotations.ts';
 
-/** A pod as decoded JSON: what the API server sends has these shapes, and fields that Envtier knows nothing of. */
+/**
+ * A pod as decoded JSON: with the shapes that the API server sends, and fields that Envtier does not know.
+ */
 export type ArbitraryPod = {
 	[member: string]: unknown;
 	metadata: { annotations?: Record<string, string> | null; [member: string]: unknown };
@@ -199,7 +201,7 @@ function pod(annotations: Arbitrary<Record<string, string> | null | undefined>):
 	});
 }
 
-/** The value as JSON carries it: without undefined members, and with `__proto__` as a member like any other. */
+/** The value as JSON carries it: without undefined members, and with `__proto__` as a normal member. */
 function stripped<T>(value: object): T {
 	return JSON.parse(JSON.stringify(value)) as T;
 }
@@ -221,7 +223,7 @@ export const anyPods: Arbitrary<ArbitraryPod> = pod(
 	),
 );
 
-/** JSON of any shape, with names among it that the webhook looks for and names that JavaScript treats differently. */
+/** JSON of any shape, with names that the webhook reads and names that are special in JavaScript. */
 const wild = fc.letrec<{ value: unknown; object: unknown }>((tie) => ({
 	value: fc.oneof(
 		{ depthSize: 'small', withCrossShrink: true },

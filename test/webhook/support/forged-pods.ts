@@ -112,9 +112,10 @@ function forge(pod: ArbitraryPod, { status: said, fetchers, volumes, edits }: Fo
 }
 
 /**
- * Pods with a status annotation and parts with our names that someone typed, half of them on top of a real injection.
+ * Pods with a status annotation and parts with our names that a person typed, half of them on top of a real
+ * injection.
  *
- * @param inject the pod after its injection; undefined where it is not injected
+ * @param inject the pod after its injection; undefined if it is not injected
  */
 export const forgedPods = (inject: (pod: ArbitraryPod) => V1Pod | undefined): Arbitrary<ArbitraryPod> =>
 	fc

@@ -65,7 +65,9 @@ export function* fuzzed(count: number, seed: number): Generator<Batch> {
 	}
 }
 
-/** What is wrong with an answer, if anything is: a review is decided, anything else is refused with a 4xx; never a 5xx. */
+/**
+ * What is wrong with a response, if anything: a review gets a decision, anything else a 4xx, nothing a 5xx.
+ */
 export function faultOf({
 	status,
 	text: body,

@@ -48,7 +48,7 @@ const keys = (size: number): string => repeated(size, (i) => `K${i.toString(36)}
 /** Room for an annotation that is as long as one may be. */
 const ANNOTATION = 32_000;
 
-/** Containers of these names that all run as the same user, with what is asked for them, and blanks for the rest of the room. */
+/** Containers with these names and the same user, with annotations for them, filled up with blanks. */
 function alike(size: number, names: readonly string[], asks: Readonly<Record<string, string>>): string {
 	const pod = containers(names.map((name) => JSON.stringify({ ...ONE, name })).join(','), asks);
 	return pod.padEnd(size);
@@ -60,7 +60,9 @@ function objects(size: number, text: string): string {
 	return around({ metadata: metadata(), spec: { containers: [ONE], x: ['HERE'] } }, `${text},"${filling}"`);
 }
 
-/** Reviews that somebody would write to do harm, by what is wrong with them; each gives about `size` bytes, in some of them other ones for each `turn`. */
+/**
+ * Reviews made to do harm, by their problem. Each returns about `size` bytes; some differ for each `turn`.
+ */
 export const HOSTILE: Readonly<Record<string, (size: number, turn: number) => string>> = {
 	'as many containers as there is room for': (size) => containers(repeated(size, named)),
 	'as many users as there is room for': (size) =>

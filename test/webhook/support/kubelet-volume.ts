@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyPair } from '../../support/tls.ts';
 
-/** A pair of files as the kubelet mounts a Secret: links through `..data`, which one rename turns to another folder. */
+/**
+ * A pair of files as the kubelet mounts a Secret: links through `..data`, which one rename points to another
+ * folder.
+ */
 export interface KubeletVolume extends AsyncDisposable {
 	readonly certificateFile: string;
 	readonly keyFile: string;

@@ -65,7 +65,7 @@ export function ofInjection(pod: V1Pod): object {
 	};
 }
 
-/** A pod without its status annotation and with fetchers' variables in one order, to compare the whole of it. */
+/** A whole pod for comparison: without its status annotation, with the fetchers' variables sorted. */
 export function whole(pod: V1Pod): V1Pod {
 	const copy = structuredClone(pod);
 	delete copy.metadata?.annotations?.[STATUS_ANNOTATION];

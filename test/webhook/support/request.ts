@@ -51,7 +51,9 @@ export function request(pod: unknown, overrides: RequestOverrides = {}): Admissi
 	return decoded.value;
 }
 
-/** The pod after a decision's patch, each operation validated (RFC 6902) as it is applied; the pod given stays as it is. */
+/**
+ * The pod after a decision's patch, with each operation validated (RFC 6902). Does not change the given pod.
+ */
 export function applied(pod: unknown, decision: Decision): V1Pod {
 	if (decision.kind !== 'inject') throw new Error(`not injected: ${JSON.stringify(decision)}`);
 	return patched(pod, JSON.parse(JSON.stringify(decision.patch)));

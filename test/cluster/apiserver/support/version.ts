@@ -1,7 +1,7 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { type Cluster, expectStatus } from '../../../support/kubernetes/cluster.ts';
 
-/** The first Kubernetes 1.x whose API server keeps `fileKeyRef`, behind native variables, unless that is switched off (KEP-3721). */
+/** The first Kubernetes 1.x whose API server keeps `fileKeyRef` (native variables) by default (KEP-3721). */
 const NATIVE_VARIABLES = 35;
 
 /** The API server's version: 35 for Kubernetes 1.35. ENVTIER_TEST_KUBERNETES chooses another than usual. */

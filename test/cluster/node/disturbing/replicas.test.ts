@@ -178,12 +178,13 @@ describeWithNode('two replicas behind the Service, called by the API server with
 		for (const [position, span] of spans.entries()) tell(span, within[position] ?? []);
 		process.stderr.write(`[replicas] ${lost.length} of ${done()} calls lost\n`);
 		for (const { words } of lost) {
-			// Refused, and never let through without its secrets; at once, and not after the five seconds that a call has.
+			// Refused at once, not after the 5 s timeout of a call, and never created without its secrets.
 			expect(words).toContain('500 Internal error occurred: failed calling webhook "inject.envtier.dev"');
 			expect(words).not.toMatch(/deadline|timeout(?!=)/i);
 		}
 		expect(within.flat()).toHaveLength(lost.length);
-		// The API server goes on with the connections that it has: not half of all that it calls until the replica is back.
+		// The API server continues with its other connections: less than half of its calls fail until the replica
+		// is back.
 		for (const { length } of within) expect(length).toBeLessThanOrEqual(4 * IN_FLIGHT);
 	}, 240_000);
 });

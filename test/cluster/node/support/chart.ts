@@ -30,7 +30,10 @@ export interface Release extends AsyncDisposable {
 	found(...keys: readonly string[]): Promise<string>;
 }
 
-/** Installs the chart with the secrets API, in a namespace that enforces Pod Security "restricted", and waits until all of it is ready. */
+/**
+ * Installs the chart with the secrets API in a namespace that enforces Pod Security "restricted". Waits until
+ * everything is ready.
+ */
 export async function installChart(servers: NodeServers, tenant: Tenant): Promise<Release> {
 	const { cluster, vault, vaultInside, setupVault } = servers;
 	const programs = await preparePrograms(['helm']);

@@ -18,8 +18,9 @@ export interface TenantOptions {
 	/** Secrets of its deployment, of the organization `acme` and of the service `web`. */
 	readonly secrets?: Readonly<Record<string, string>>;
 	/**
-	 * Further options of `setup.sh role` for a role of its own, bound to its service account and granting organization and deployment.
-	 * Without them its pods log in as all others, to the one role whose policy Vault fills in with who they are.
+	 * Further options of `setup.sh role`, for a role bound to its service account that grants organization and
+	 * deployment. Without them its pods use the shared role, whose policy Vault completes from the pod's
+	 * identity.
 	 */
 	readonly role?: readonly string[];
 }
@@ -37,7 +38,10 @@ export interface Tenant {
 	template(spec: V1PodSpec, more?: Readonly<Record<string, string>>): V1PodTemplateSpec;
 }
 
-/** Makes a tenant. The organization has REGION; the deployment GREETING and LEVEL; the service `web` overrides LEVEL. */
+/**
+ * Creates a tenant. The organization has REGION; the deployment GREETING and LEVEL; the service `web`
+ * overrides LEVEL.
+ */
 export async function makeTenant(
 	{ cluster, vault, setupVault }: Pick<NodeServers, 'cluster' | 'vault' | 'setupVault'>,
 	{ labels = {}, secrets = {}, role }: TenantOptions = {},

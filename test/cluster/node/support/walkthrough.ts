@@ -30,7 +30,7 @@ export function commandsUnder(
 		.filter((line) => line !== '');
 }
 
-/** Runs one command as somebody types it in a checkout; gives what it printed, and throws what it said when it fails. */
+/** Runs one command as a person in a checkout. Returns its output; throws its error. */
 export type Typing = (command: string) => Promise<string>;
 
 /** Whom commands are typed as. */

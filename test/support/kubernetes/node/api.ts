@@ -20,11 +20,10 @@ export interface Installed {
 }
 
 /**
- * Installs the secrets API with the steps of docs/installing.md: its policy and role in Vault, its certificate (for `localhost` too), and its
- * manifests beside the webhook's. Every replica is ready when this resolves. Done again it changes nothing: a second certificate would be served only once the
- * kubelet has handed it out, a minute later. Of several test files one installs it and the others wait.
- *
- * @param org organization of callers that name none
+ * Installs the secrets API with the steps of docs/installing.md: its policy and role in Vault, its
+ * certificate (also for `localhost`), and its manifests. Every replica is ready when this resolves. A second
+ * call changes nothing: another certificate would be served only after the kubelet's update, a minute later.
+ * Of several test files one installs it and the others wait.
  */
 export async function installApi(installed: Installed, org: string): Promise<void> {
 	const release = await lock(join(dirname(installed.cluster.kubeconfig), 'api.lock'));

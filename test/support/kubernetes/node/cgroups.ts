@@ -6,8 +6,8 @@ import { until } from '../../until.ts';
 const CGROUPS = '/sys/fs/cgroup';
 
 /**
- * Makes a cgroup of this name in every hierarchy, for a kubelet to keep its pods in, apart from those of a Kubernetes that this
- * machine may run already. Gives the function that removes it once its processes are gone.
+ * Creates a cgroup of this name in every hierarchy for a kubelet's pods, separate from another Kubernetes on
+ * this machine. Returns the function that removes it after its processes have ended.
  */
 export async function makeCgroup(name: string): Promise<() => Promise<void>> {
 	const hierarchies = existsSync(join(CGROUPS, 'cgroup.controllers'))

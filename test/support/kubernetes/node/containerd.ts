@@ -12,7 +12,7 @@ const PODS = '10.88.0.0/16';
 export interface Containerd {
 	/** Path of its socket. */
 	readonly socket: string;
-	/** Takes in an image from a file as `docker save`, `podman save` or `buildah push docker-archive:` write it. */
+	/** Imports an image from a file of `docker save`, `podman save` or `buildah push docker-archive:`. */
 	importImage(tarFile: string): Promise<void>;
 }
 

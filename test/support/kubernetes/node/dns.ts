@@ -17,7 +17,10 @@ export interface DnsOptions {
 /** Where it says that it knows the cluster's Services. */
 const READY_PORT = 8181;
 
-/** Starts the cluster's name server on the node's address; it answers when this resolves. It knows the cluster and nothing else. */
+/**
+ * Starts the cluster's name server on the node's address; it answers when this resolves. It knows only names
+ * of the cluster.
+ */
 export async function startDns(namespaces: Namespaces, options: DnsOptions): Promise<void> {
 	const { command, dir, kubeconfig } = options;
 	const file = join(dir, 'Corefile');

@@ -15,7 +15,7 @@ const CERTS = join(import.meta.dirname, '../../../../deploy/certs/main.ts');
 /** Images of applications, beside `localhost/busybox:1`, which has no entry point. */
 export const APP_IMAGES = { dash: 'localhost/app-dash:test', busybox: 'localhost/app-busybox:test' } as const;
 
-/** Brings the images of webhook, fetcher and API, built from their Dockerfiles, and those of applications to the node. */
+/** Imports the images of webhook, fetcher and API, built from their Dockerfiles, and of the applications. */
 async function importImages(node: Node, say: (line: string) => void): Promise<Result<undefined>> {
 	for (const program of IMAGE_PROGRAMS) {
 		say(`building the image of the ${program}, unless that was done before`);
@@ -32,8 +32,8 @@ async function importImages(node: Node, say: (line: string) => void): Promise<Re
 }
 
 /**
- * Installs Envtier with the commands that docs/installing.md gives: an overlay is applied, the certificate script makes Secret and caBundle, and
- * every replica is Ready when this resolves.
+ * Installs Envtier with the commands of docs/installing.md: applies an overlay, and the certificate script
+ * creates Secret and caBundle. Every replica is Ready when this resolves.
  */
 export async function installEnvtier(
 	node: Node,

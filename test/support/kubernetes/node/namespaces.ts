@@ -5,7 +5,9 @@ import type { Start } from '../etcd.ts';
 /** The node's address, on a bridge that exists in its network namespace alone. */
 export const NODE_IP = '10.89.0.1';
 
-/** Where the programs of a node run: mounts, network and process ids of their own. When this ends, all of it is gone. */
+/**
+ * The namespaces of a node's programs: mounts, network and process ids. When it ends, everything in it ends.
+ */
 export interface Namespaces {
 	/** Starts a process inside. */
 	readonly start: Start;
@@ -17,14 +19,14 @@ export interface Namespaces {
 }
 
 /**
- * The cluster's Services. A call from the node itself, as of the API server to a webhook, must be routed somewhere before the rules of
- * kube-proxy turn it to a pod.
+ * The network of the cluster's Services. A call from the node, such as from the API server to a webhook,
+ * needs a route before kube-proxy's rules redirect it to a pod.
  */
 const SERVICES = '10.96.0.0/16';
 
 /**
- * What the first process inside does: nothing leaks out of these mounts, and what the node's programs write at fixed
- * places (/run, /var/lib/cni, /var/log/containers) stays inside. Then it becomes an init that only reaps.
+ * The script of the first process inside. Its mounts are private, and the fixed paths of the node's programs
+ * (/run, /var/lib/cni, /var/log/containers) stay inside. Then it becomes an init that reaps processes.
  */
 const PREPARE = `
 set -eu
@@ -49,7 +51,8 @@ export async function openNamespaces(): Promise<Namespaces> {
 	const outer = await startProcess({
 		name: 'the node’s namespaces',
 		command: 'unshare',
-		// --kill-child: when unshare dies, the kernel kills the init of the process namespace, and so everything in it.
+		// --kill-child: when unshare ends, the kernel kills the init of the process namespace, and all processes in
+		// it.
 		args: [
 			...['--net', '--mount', '--pid', '--fork', '--mount-proc', '--kill-child'],
 			...['sh', '-c', PREPARE],

@@ -66,10 +66,10 @@ export interface Node extends Cluster {
 }
 
 /**
- * Starts the node; Ready when this resolves, in about 15 seconds once everything is built.
- * Fails with a sentence that says what this machine lacks; throws, with a log's end, when something doesn't start.
+ * Starts the node. It is Ready when this resolves, after about 15 seconds once everything is built. The error
+ * says what this machine lacks. Throws, with the end of a log, when something does not start.
  *
- * @param say hears what is going on
+ * @param say gets progress messages
  */
 export async function startNode(say: (line: string) => void): Promise<Result<Node>> {
 	if (process.platform !== 'linux' || process.getuid?.() !== 0) {

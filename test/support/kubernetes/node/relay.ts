@@ -1,6 +1,6 @@
 /**
- * Runs inside the node's namespaces and lets those outside reach its addresses: listens on the Unix socket given as argument,
- * reads one line `host port`, connects there and passes bytes both ways.
+ * Runs inside the node's namespaces and gives access to its addresses: listens on the Unix socket in its
+ * argument, reads one line `host port`, connects there and forwards bytes both ways.
  */
 import { connect, createServer, type Socket } from 'node:net';
 import process from 'node:process';

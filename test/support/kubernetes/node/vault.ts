@@ -17,7 +17,10 @@ export interface NodeVault extends OpenBao {
 	readonly insideAddr: string;
 }
 
-/** Starts it, gives it the name `vault.vault.svc` in the cluster, and makes it trust the cluster's tokens as docs/vault-setup.md tells. */
+/**
+ * Starts it with the name `vault.vault.svc` in the cluster, and configures trust in the cluster's tokens as
+ * in docs/vault-setup.md.
+ */
 export async function startNodeVault(node: Node): Promise<NodeVault> {
 	const bao = await startOpenBao({
 		place: {

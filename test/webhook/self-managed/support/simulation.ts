@@ -62,7 +62,10 @@ export interface Outcome {
 
 /** The longest that a watch lags behind, that an API server's own does, and that a write takes. */
 const LAG = { watch: 3_000, apiServer: 8_000, write: 1_000 } as const;
-/** From an overwritten caBundle until every API server has seen it mended, whose mending may conflict with another replica's. */
+/**
+ * Time from an overwritten caBundle until every API server has the corrected one; the correction may conflict
+ * with another replica's.
+ */
 const MENDING = 4 * (LAG.watch + LAG.write) + LAG.apiServer;
 const CUT_OFF_MS = 1_200_000;
 const MOST_STEPS = 20_000;
@@ -90,7 +93,7 @@ interface Replica {
 	wake: number;
 }
 
-/** Lives through a plan: replicas that decide by what they see, which lags; every call that would be sent is judged. */
+/** Simulates a plan: replicas that decide on delayed observations. Checks every call that would be sent. */
 export function simulate(plan: Plan): Outcome {
 	let turn = 0;
 	const chance = (): number => plan.chances[turn++ % plan.chances.length] ?? 0;
