@@ -46,7 +46,7 @@ function rules(): readonly string[] {
 export function annotationsSection(): string {
 	return blocks(
 		'## Annotations',
-		`A pod (for a Deployment, Job and the like: its pod template) says what it wants with annotations under ${code(ANNOTATION_PREFIX)}. Annotations are read once, when the pod is created.`,
+		`A pod sets its options in annotations under ${code(ANNOTATION_PREFIX)}. For a Deployment, Job and the like they are on the pod template. Envtier reads annotations once, when the pod is created.`,
 		table(
 			['annotation', 'meaning', 'without it', 'example'],
 			entries.map(([name, annotation]) => [
@@ -56,7 +56,7 @@ export function annotationsSection(): string {
 				code(annotation.example),
 			]),
 		),
-		'Of these there may be several, one for each key or container that stands behind the dot:',
+		'A pod may have several of these annotations, one for each key or container after the dot:',
 		table(
 			['annotation', 'meaning', 'without it', 'example'],
 			families.map(([name, family]) => [
@@ -66,8 +66,8 @@ export function annotationsSection(): string {
 				code(family.example),
 			]),
 		),
-		'What each accepts; anything else is refused with these words:',
+		'This list has the accepted values. A refusal of any other value uses the same text:',
 		bullets(rules()),
-		`The webhook itself sets ${code(STATUS_ANNOTATION)} on every pod that it injects; it is not for people to write. Every other annotation under the prefix is refused, with the nearest known name, so that a typo cannot start a pod without its secrets. The address, CA, namespace and auth mount of Vault are the operator’s and have no annotation: a pod that chose where its token goes could choose a thief.`,
+		`The webhook itself sets ${code(STATUS_ANNOTATION)} on every injected pod; do not write it. Every other annotation under the prefix is refused, with the nearest known name, so that a typo cannot start a pod without its secrets. Only the operator sets the address, CA, namespace and auth mount of Vault. There is no annotation for them: a pod’s author could otherwise send its token to an attacker.`,
 	);
 }

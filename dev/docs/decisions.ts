@@ -5,9 +5,9 @@ import { blocks, code, prose, table } from './markdown.ts';
 export function decisionsSection(): string {
 	return blocks(
 		'## Decisions of the webhook',
-		'Every call ends in one of three decisions, written to the webhook’s log and to the API server’s audit log as annotations of the webhook: `decision` (`inject`, `skip` or `reject`) and `reason`, or for an injection `role`, `tiers` and `fetchers` (and `reconciled`: what was changed of an earlier injection). The reasons are stable words.',
+		'Every call gets one of three decisions. The webhook’s log has it, and so has the API server’s audit log, as annotations of the webhook: `decision` (`inject`, `skip` or `reject`) and `reason`. An injection also has `role`, `tiers` and `fetchers`, and `reconciled` if it changed parts of an earlier injection. The reasons are stable identifiers.',
 		'### Refusals',
-		'The pod is not created. Whoever creates it sees the message, which says what is wrong in this very case. [Troubleshooting](troubleshooting.md#refusals) shows each one.',
+		'The pod is not created. Its creator gets a message with the details. [Troubleshooting](troubleshooting.md#refusals) shows each one.',
 		table(
 			['reason', 'meaning', 'cure'],
 			Object.entries(REJECT_REASONS).map(([name, { meaning, cure }]) => [
@@ -21,7 +21,7 @@ export function decisionsSection(): string {
 			['reason', 'meaning'],
 			Object.entries(INJECT_REASONS).map(([name, { meaning }]) => [code(name), prose(meaning)]),
 		),
-		'### Pods left as they are',
+		'### Skipped pods',
 		table(
 			['reason', 'meaning'],
 			Object.entries(SKIP_REASONS).map(([name, { meaning }]) => [code(name), prose(meaning)]),

@@ -5,7 +5,7 @@ import { blocks, code, prose, table } from './markdown.ts';
 export function exitCodesSection(): string {
 	return blocks(
 		'## Exit codes of the fetcher',
-		'`kubectl describe pod` shows the code and, as the termination message, what failed in this very case and what to do. The log carries the name.',
+		'`kubectl describe pod` shows the code and a termination message, which says what failed and what to do. The log has the name.',
 		table(
 			['code', 'name', 'meaning', 'first thing to try'],
 			Object.entries(EXIT_CODES).map(([name, exit]) => [

@@ -7,7 +7,7 @@ const READ_BY: Readonly<Record<Format, string>> = {
 	dotenv:
 		'`node --env-file=/secrets/.env`, the `dotenv` package from 16 on; [other readers](consuming-secrets.md#a-env-file) with exceptions',
 	json: 'any JSON parser: one object, keys to strings',
-	files: 'programs that take a file name: one file a key, holding the value and nothing else',
+	files: 'programs that take a file name: one file for each key, with the value and nothing else',
 };
 
 /** The reference's part on what is written where. */
@@ -22,7 +22,7 @@ export function formatsSection(): string {
 				READ_BY[format],
 			]),
 		),
-		`Keys of ${code('envtier.dev/env')} go into ${code(NATIVE_ENV_PATH)} beside these, which the kubelet reads and containers do not see.`,
-		'Files have mode 0600 and belong to the user that reads them. Keys come sorted, so the same secrets give the same bytes. [How it works](how-it-works.md#formats) says which values each format can hold.',
+		`Keys of ${code('envtier.dev/env')} are written to ${code(NATIVE_ENV_PATH)} in the same volume. The kubelet reads that file; containers do not see it.`,
+		'Files have mode 0600, and their owner is the user that reads them. Keys are sorted, so the same secrets give the same bytes. [How it works](how-it-works.md#formats) says which values each format can hold.',
 	);
 }

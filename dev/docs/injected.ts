@@ -9,11 +9,7 @@ export function injectedSection(): string {
 		table(
 			['what', 'name', 'where it appears'],
 			[
-				[
-					'init container',
-					code(INJECTED.container),
-					'among the init containers, first unless told otherwise',
-				],
+				['init container', code(INJECTED.container), 'among the init containers, first by default'],
 				[
 					'in-memory volume',
 					code(INJECTED.volume),
@@ -22,33 +18,33 @@ export function injectedSection(): string {
 				[
 					'projected token',
 					code(INJECTED.tokenVolume),
-					`in the fetcher alone, at ${code(`${INJECTED.tokenDir}/${INJECTED.tokenFile}`)}`,
+					`only in the fetcher, at ${code(`${INJECTED.tokenDir}/${INJECTED.tokenFile}`)}`,
 				],
 			],
 		),
-		'When containers of one pod run as different users, each further user gets an init container and a volume of its own, with `-{uid}` after the name.',
+		'If containers of one pod run as different users, each further user gets its own init container and volume, with `-{uid}` after the name.',
 		...otherWebhooks(),
 	);
 }
 
 const BECOMES: Readonly<Record<FieldRule['rule'], string>> = {
-	ours: 'gets our value',
-	removed: 'is taken out',
+	ours: 'is set to Envtier’s value',
+	removed: 'is removed',
 	kept: 'stays',
-	checked: 'in part',
+	checked: 'stays in part',
 };
 
-/** What becomes of changes by others at a further review (ADR 40). */
+/** How a further review treats changes of other webhooks (ADR 40). */
 function otherWebhooks(): readonly string[] {
 	const rows = (fields: Readonly<Record<string, FieldRule>>, before: string) =>
 		Object.entries(fields).map(([name, { rule, why }]) => [code(before + name), BECOMES[rule], prose(why)]);
 	return [
 		'### What other webhooks may change',
-		'When another webhook has changed a pod after Envtier, the API server asks Envtier again. What others added beside our parts stays. Our volumes, and the mounts, variables and wrappers of the containers that get secrets, become what would be injected now. In our init containers it depends on the field:',
+		'If another webhook has changed a pod after Envtier, the API server calls Envtier again. Parts that others added stay. Envtier sets its own volumes, and the mounts, variables and wrappers of the containers that get secrets, to what it would inject now. In its init containers the result depends on the field:',
 		table(
-			['field', 'what others put there', 'why'],
+			['field', 'change of another webhook', 'reason'],
 			[...rows(FETCHER_FIELDS, ''), ...rows(SECURITY_FIELDS, 'securityContext.')],
 		),
-		'With `envtier.dev/init-order: first` a fetcher that stands behind an init container which gets secrets is moved before it; with `last`, it is moved to the end. Other containers keep their order.',
+		'With `envtier.dev/init-order: first`, Envtier moves a fetcher before every init container that gets secrets. With `last`, it moves the fetcher to the end. Other containers keep their order.',
 	];
 }

@@ -1,13 +1,16 @@
 /** The few pieces of Markdown that generated pages are made of. */
 
-/** Names of annotations and variables stand as code wherever a sentence mentions them. */
-const MENTIONS = /(envtier\.dev\/[a-z-]+(?:\.[A-Z]+)?|ENVTIER_[A-Z0-9_]*\*?)/;
+/** Code spans and links, and names of annotations and variables, which become code wherever a sentence has them. */
+const MENTIONS = /(`[^`]+`|\[[^\]]+\]\([^)]+\)|envtier\.dev\/[a-z-]+(?:\.[A-Z]+)?|ENVTIER_[A-Z0-9_]*\*?)/;
 
-/** A sentence as it stands in a page: what Markdown or HTML would take for its own is escaped. */
+/** A sentence as Markdown: escapes signs of Markdown and HTML outside of code spans and links. */
 export function prose(text: string): string {
 	return text
 		.split(MENTIONS)
-		.map((part, i) => (i % 2 === 1 ? code(part) : part.replace(/[\\|<>*_[\]]/g, (sign) => `\\${sign}`)))
+		.map((part, i) => {
+			if (i % 2 === 0) return part.replace(/[\\|<>*_[\]]/g, (sign) => `\\${sign}`);
+			return /^[`[]/.test(part) ? part : code(part);
+		})
 		.join('');
 }
 

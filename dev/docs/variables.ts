@@ -29,7 +29,7 @@ const ofTheApi: readonly (readonly [string, ApiVariable])[] = Object.entries(API
 function apiPart(): string {
 	return blocks(
 		'### Read by the secrets API',
-		`Set on [the secrets API](api.md). Where Vault is, it takes from the same variables as the others: ${SHARED_VARIABLES.map(code).join(', ')}. It needs KV version 2.`,
+		`Set these on [the secrets API](api.md). It also reads these variables, which have the same meaning as for the other programs: ${SHARED_VARIABLES.map(code).join(', ')}. It needs KV version 2.`,
 		table(
 			['variable', 'meaning', 'default'],
 			ofTheApi.map(([name, { meaning, default: value }]) => [
@@ -45,16 +45,16 @@ function apiPart(): string {
 export function variablesSection(): string {
 	return blocks(
 		'## Settings',
-		'Every process is configured by environment variables alone. An empty variable counts as unset. A process whose settings are wrong says so for all of them at once, naming each and what is accepted, and ends.',
+		'Environment variables configure every process; the secrets API can also read a file. An empty variable counts as unset. If settings are wrong, the process names all of them with the accepted values, and exits.',
 		part(
 			'Read by the webhook and the fetcher',
-			'Set on the webhook, which hands them to the fetcher as plain variables of the init container, readable in `kubectl describe pod`.',
+			'Set these on the webhook. It passes them to the fetcher as plain variables of the init container, which `kubectl describe pod` shows.',
 			'webhook and fetcher',
 		),
-		part('Read by the webhook alone', 'Set on the webhook’s Deployment.', 'webhook'),
+		part('Read only by the webhook', 'Set these on the webhook’s Deployment.', 'webhook'),
 		part(
-			'Read by the fetcher alone',
-			'Set by the webhook from the pod’s annotations; useful to know when reading a pod or when running the fetcher by hand.',
+			'Read only by the fetcher',
+			'The webhook sets these from the pod’s annotations. You need them to understand a pod, or to run the fetcher by hand.',
 			'fetcher',
 		),
 		apiPart(),

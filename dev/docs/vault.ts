@@ -7,7 +7,7 @@ import { blocks, bullets, code, prose, table } from './markdown.ts';
 const SHARED_BY: Readonly<Record<Tier, string>> = {
 	org: 'every deployment of the organization',
 	deployment: 'every service of the deployment',
-	service: 'that service alone',
+	service: 'only that service',
 };
 
 const PLACEHOLDERS = { org: '{org}', deployment: '{deployment}', service: '{service}' };
@@ -16,18 +16,18 @@ function pathOf(tier: Tier): string {
 	return `${tierPath(tier, PLACEHOLDERS)}/{key}`;
 }
 
-/** The reference's part on where secrets lie in Vault. */
+/** The reference's part on the paths of secrets in Vault. */
 export function vaultSection(): string {
 	return blocks(
 		'## Paths in Vault',
-		`Inside the KV mount (${code('ENVTIER_VAULT_KV_MOUNT')}, ${code(VARIABLES.ENVTIER_VAULT_KV_MOUNT.default)} unless set). A later row overrides an earlier one, key by key.`,
+		`Inside the KV mount (${code('ENVTIER_VAULT_KV_MOUNT')}, ${code(VARIABLES.ENVTIER_VAULT_KV_MOUNT.default)} by default). A later row overrides an earlier one, key by key.`,
 		table(
 			['tier', 'path of one secret', 'shared by'],
 			TIERS.map((tier) => [code(tier), code(pathOf(tier)), SHARED_BY[tier]]),
 		),
 		bullets([
-			`The value is the text in the secret’s field ${code(VALUE_FIELD)}. Other fields are not looked at.`,
-			`A key consists of ${prose(KEY_RULE)}. A secret with another name is never written; the fetcher warns of it.`,
+			`The value is the text in the secret’s field ${code(VALUE_FIELD)}. Other fields are ignored.`,
+			`A key consists of ${prose(KEY_RULE)}. A secret with another name is never written; the fetcher logs a warning.`,
 			`Names of organizations, deployments and services consist of ${prose(NAME_RULE)}.`,
 			`Names of roles (${code(`${ANNOTATION_PREFIX}role`)}) consist of ${prose(ROLE_RULE)}.`,
 		]),

@@ -48,6 +48,11 @@ describe('Markdown', () => {
 			'see `ENVTIER_VAULT_CA` and `envtier.dev/run-as-user`, or `ENVTIER_*`',
 		));
 
+	test('keeps code spans and links as they are', () =>
+		expect(prose('as `{a}_{b}`; [its keys](api.md#a-configuration_file)')).toBe(
+			'as `{a}_{b}`; [its keys](api.md#a-configuration_file)',
+		));
+
 	test('has tables with a line under their head', () =>
 		expect(table(['a', 'b'], [['1', '2']])).toBe('| a | b |\n| --- | --- |\n| 1 | 2 |'));
 });

@@ -12,7 +12,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{/* An image's whole name; takes the chart's root and one of .Values.images. */}}
+{{/* The full name of an image; takes the chart's root and one of .Values.images. */}}
 {{- define "envtier.image" -}}
 {{- $root := index . 0 -}}{{- $image := index . 1 -}}
 {{- if $image.digest -}}{{ $image.repository }}@{{ $image.digest }}
@@ -20,7 +20,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* What the ConfigMap holds: all settings that say something, but for those that belong to the container itself. */}}
+{{/* The content of the ConfigMap: all settings that are not empty, except those of the container itself. */}}
 {{- define "envtier.settings" -}}
 {{- $own := list "ENVTIER_LISTEN" "ENVTIER_CERTIFICATES" "ENVTIER_TLS_CERT_FILE" "ENVTIER_TLS_KEY_FILE" -}}
 {{- $image := include "envtier.image" (list . .Values.images.fetcher) -}}
@@ -38,7 +38,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* "true" when the webhook keeps its certificate itself. */}}
+{{/* "true" if the webhook manages its certificate itself. */}}
 {{- define "envtier.selfManaged" -}}
 {{- if eq .Values.settings.ENVTIER_CERTIFICATES "self" -}}
 {{- if .Values.tls.certManager.enabled -}}{{ fail "settings.ENVTIER_CERTIFICATES=self and tls.certManager.enabled exclude each other" }}{{- end -}}
@@ -46,7 +46,7 @@ true
 {{- end -}}
 {{- end -}}
 
-{{/* Namespace and name of the Secret in which it keeps it. */}}
+{{/* Namespace and name of the Secret with that certificate. */}}
 {{- define "envtier.certificatesSecret" -}}
 {{- .Values.settings.ENVTIER_CERTIFICATES_SECRET | default (printf "%s/envtier-webhook-certificates" .Release.Namespace) -}}
 {{- end -}}
@@ -76,7 +76,7 @@ matchExpressions:
 app.kubernetes.io/name: {{ include "envtier.apiName" . }}
 {{- end -}}
 
-{{/* What the ConfigMap of the API holds: all settings that say something. */}}
+{{/* The content of the API's ConfigMap: all settings that are not empty. */}}
 {{- define "envtier.apiSettings" -}}
 {{- range $name, $value := .Values.api.settings -}}
 {{- $text := toString $value -}}
@@ -86,7 +86,7 @@ app.kubernetes.io/name: {{ include "envtier.apiName" . }}
 {{- end -}}
 {{- end -}}
 
-{{/* True when the API asks the cluster about its callers. */}}
+{{/* True if the API asks the cluster about its callers. */}}
 {{- define "envtier.apiAsksCluster" -}}
 {{- if eq (toString .Values.api.settings.ENVTIER_API_KUBERNETES) "true" -}}true{{- end -}}
 {{- end -}}
