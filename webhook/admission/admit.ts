@@ -1,8 +1,9 @@
+import type { V1Container } from '@kubernetes/client-node';
 import { ANNOTATION_PREFIX } from '../../contract/names.ts';
-import { err, type Result } from '../../contract/result.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
 import { type PodOptions, STATUS_ANNOTATION } from '../annotations/annotations.ts';
 import { parseAnnotations } from '../annotations/parse-annotations.ts';
-import { fetcherEnv } from '../patch/injected-objects.ts';
+import { fetcherContainer } from '../patch/injected-objects.ts';
 import { changesFor } from '../patch/patch.ts';
 import { revertedChanges } from '../patch/reverted-changes.ts';
 import { countParts, NO_EARLIER_INJECTION, separateInjection } from '../pod/earlier-injection.ts';
@@ -65,19 +66,21 @@ function inject(
 	fetchSpec: FetchSpec,
 	settings: InjectionSettings,
 ): Decision {
-	const planned = plan(pod, options, fetchSpec, settings);
+	const planned = planWithContainers(pod, options, fetchSpec, settings);
 	if (!planned.ok) return planned.error;
 	const status = statusOf(planned.value.plan, options, settings);
 	const from = {
 		pod,
 		parts: NO_EARLIER_INJECTION,
 		plan: planned.value.plan,
+		containers: planned.value.containers,
 		settings,
 		earlierImage: undefined,
 		status,
 	};
 	const patch = changesFor(from).flatMap(({ operations }) => operations);
-	return { kind: 'inject', ...planned.value, patch, reconciled: [] };
+	const { plan, warnings } = planned.value;
+	return { kind: 'inject', plan, warnings, patch, reconciled: [] };
 }
 
 /**
@@ -97,7 +100,7 @@ function reconcile(
 	if (many !== undefined) return many;
 	const earlierStatus = parseStatus(text);
 	const readers = options.containers ?? earlierReaders(earlierStatus, bare, parts, options);
-	const planned = plan(
+	const planned = planWithContainers(
 		bare,
 		readers === undefined ? options : { ...options, containers: readers },
 		fetchSpec,
@@ -105,7 +108,8 @@ function reconcile(
 	);
 	if (!planned.ok) return sinceInjection(planned.error);
 	const status = statusOf(planned.value.plan, options, settings);
-	const from = { pod, parts, plan: planned.value.plan, settings, earlierImage: earlierStatus.image, status };
+	const { plan, containers } = planned.value;
+	const from = { pod, parts, plan, containers, settings, earlierImage: earlierStatus.image, status };
 	const changes = changesFor(from);
 	if (changes.length === 0) return { kind: 'skip', reason: 'already-injected' };
 	return {
@@ -117,15 +121,21 @@ function reconcile(
 	};
 }
 
-function plan(
+/** A plan, and the containers of its fetchers. */
+interface PlanWithContainers extends PlanResult {
+	readonly containers: readonly V1Container[];
+}
+
+function planWithContainers(
 	pod: PodFacts,
 	options: PodOptions,
 	fetchSpec: FetchSpec,
 	settings: InjectionSettings,
-): Result<PlanResult, Rejection> {
+): Result<PlanWithContainers, Rejection> {
 	const planned = planFor(pod, options, fetchSpec, settings);
 	if (!planned.ok) return planned;
-	const { fetchers } = planned.value.plan;
-	const long = tooMuchText(fetchers.map(({ volumes }) => fetcherEnv(fetchSpec, volumes, settings)));
-	return long === undefined ? planned : err(long);
+	const { plan } = planned.value;
+	const containers = plan.fetchers.map((fetcher) => fetcherContainer(plan, fetcher, settings));
+	const refused = tooMuchText(containers.map(({ env = [] }) => env));
+	return refused === undefined ? ok({ ...planned.value, containers }) : err(refused);
 }

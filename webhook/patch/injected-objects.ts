@@ -31,7 +31,7 @@ function sealedText(text: string): string {
 
 /** The kubelet expands `$(NAME)` in a variable's value, and `$$` to one `$` (Kubernetes API: EnvVar). */
 function literal(value: string): string {
-	return value.replaceAll('$', () => '$$');
+	return value.includes('$') ? value.replaceAll('$', () => '$$') : value;
 }
 
 /** What a fetcher is told of one volume: where it is and which keys it gets. */
@@ -51,7 +51,7 @@ function destinationEnv({ out, selection }: Destination, i: number): Record<stri
 }
 
 /** The variables of an init container, plain text for `kubectl describe pod`. */
-export function fetcherEnv(
+function fetcherEnv(
 	fetchSpec: FetchSpec,
 	destinations: readonly Destination[],
 	settings: InjectionSettings,

@@ -5,7 +5,7 @@ import type { EarlierInjection } from '../pod/earlier-injection.ts';
 import type { PodFacts } from '../pod/pod.ts';
 import type { InjectionSettings } from '../settings.ts';
 import { placeFetchers } from './init-order.ts';
-import { fetcherContainer, volumes } from './injected-objects.ts';
+import { volumes } from './injected-objects.ts';
 import { add, pointer } from './json-patch.ts';
 import { readerChanges } from './reader-patch.ts';
 import { type PodChange, reconcileFetcher } from './reconcile.ts';
@@ -18,6 +18,8 @@ export interface PatchParts {
 	/** What an earlier injection has added to it. */
 	readonly parts: EarlierInjection;
 	readonly plan: InjectionPlan;
+	/** The fetchers of the plan. */
+	readonly containers: readonly V1Container[];
 	readonly settings: InjectionSettings;
 	/** The image that an earlier injection gave to its fetchers, if that is known. */
 	readonly earlierImage: string | undefined;
@@ -31,21 +33,20 @@ export interface PatchParts {
  * original indexes are valid.
  */
 export function changesFor(patch: PatchParts): readonly PodChange[] {
-	const { pod, parts, plan, settings } = patch;
-	const expected = plan.fetchers.map((fetcher) => fetcherContainer(plan, fetcher, settings));
+	const { pod, parts, plan, containers, settings } = patch;
 	return [
 		...readerChanges(pod, parts, plan),
-		...fetcherChanges(patch, expected),
+		...fetcherChanges(patch),
 		...volumeChanges(pod, parts, volumes(plan, settings)),
-		...placeFetchers(pod, parts, plan, expected),
+		...placeFetchers(pod, parts, plan, containers),
 		...pullSecretChanges(pod, settings.pullSecrets),
 		...statusChanges(pod, patch.status),
 	];
 }
 
 /** What is changed in the fetchers that are there already. */
-function fetcherChanges({ parts, earlierImage }: PatchParts, expected: readonly V1Container[]): PodChange[] {
-	const byName = new Map(expected.map((container) => [container.name, container]));
+function fetcherChanges({ parts, containers, earlierImage }: PatchParts): PodChange[] {
+	const byName = new Map(containers.map((container) => [container.name, container]));
 	return parts.fetchers.flatMap((found) => {
 		const container = byName.get(found.name);
 		byName.delete(found.name);

@@ -68,7 +68,7 @@ function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined 
 function annotationText(name: string, value: unknown): string {
 	if (typeof value === 'boolean' || typeof value === 'number')
 		throw new Malformed(`annotation ${quoted(name)} is not a string: put its value in quotes`);
-	return text(value, `annotation ${quoted(name)}`) ?? '';
+	return typeof value === 'string' ? value : (text(value, `annotation ${quoted(name)}`) ?? '');
 }
 
 /** The kubelet's mark on the mirror of a static pod. */
