@@ -1,5 +1,5 @@
 #!/bin/sh
 set -eu
-# On your own machine there is no such file.
+# On your own machine the file does not exist.
 if [ -e /secrets/env ]; then . /secrets/env; fi
 exec "$@"
