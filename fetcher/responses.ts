@@ -65,7 +65,8 @@ function parse(body: Buffer): unknown {
 }
 
 function redirect(response: HttpResponse, at: string, path: string): Failure {
-	const { status, location = '' } = response;
+	const { status } = response;
+	const location = response.header('location') ?? '';
 	const target = URL.canParse(location) ? new URL(location) : undefined;
 	const to = target === undefined ? '' : ` to ${printable(target.origin)}`;
 	const never = 'Envtier follows none, so that its token goes nowhere else';
@@ -104,8 +105,8 @@ function retryableFailure(response: HttpResponse, at: string, path: string): Fai
 	const { status } = response;
 	const errors = errorsIn(response);
 	// A date in Retry-After is relative to the server's clock; ours may differ.
-	const clock = Date.parse(response.date ?? '');
-	const delay = retryAfter(response.retryAfter, Number.isNaN(clock) ? Date.now() : clock);
+	const clock = Date.parse(response.header('date') ?? '');
+	const delay = retryAfter(response.header('retry-after'), Number.isNaN(clock) ? Date.now() : clock);
 	const options = { retryable: true, ...(delay === undefined ? {} : { retryAfter: delay }) };
 	if (status === 503 && errors.some((text) => /sealed|not (?:yet )?initialized/i.test(text)))
 		return new Failure('sealed', `${at} is sealed or not initialized`, options);
@@ -153,7 +154,7 @@ export function readResponse(response: HttpResponse, address: string, path: stri
 	if (response.body.length === 0 && status < 300) return { status, body: {} };
 	const body = object(parse(response.body));
 	if (body !== undefined) return { status, body };
-	const { contentType } = response;
+	const contentType = response.header('content-type') ?? '';
 	const what = `${at} answers ${quoted(apiPath)} with ${status}`;
 	if (/^application\/json\b/i.test(contentType))
 		throw new Failure('bad-answer', `${what} and JSON that is cut off or malformed`, { retryable: true });

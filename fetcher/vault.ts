@@ -1,4 +1,3 @@
-import nodeVault from 'node-vault';
 import { err, ok, type Result } from '../contract/result.ts';
 import { type Deadline, deadlineAfter } from './deadline.ts';
 import { Failure } from './failure.ts';
@@ -73,23 +72,6 @@ export interface VaultParts {
 	readonly deadline: Deadline;
 }
 
-/** The request that node-vault passes to its request function. */
-interface ClientRequest {
-	readonly method: string;
-	readonly uri: string;
-	readonly headers: Readonly<Record<string, string>>;
-	readonly json?: unknown;
-	/** Our own option, passed through by node-vault. */
-	readonly deadline?: Deadline;
-}
-
-/** The response that node-vault expects. */
-interface ClientResponse {
-	readonly statusCode: number;
-	readonly body: Json;
-	readonly request: { readonly path: string };
-}
-
 /** Timeout of a request that only explains another error, in ms. */
 const EXPLAIN_TIMEOUT = 2_000;
 
@@ -97,101 +79,90 @@ const EXPLAIN_TIMEOUT = 2_000;
  * Headers of every request. A Vault proxy may require the second one, against forged requests of browsers.
  */
 const HEADERS = { 'user-agent': 'envtier-fetcher', 'x-vault-request': 'true' };
+const JSON_BODY = { 'content-type': 'application/json' };
 
-const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
-	Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-
-/** The response in node-vault's error for a status that is not 2xx. Rethrows any other error. */
-function responseIn(thrown: unknown): VaultResponse {
-	const response = thrown instanceof Error && 'response' in thrown ? object(thrown.response) : undefined;
-	if (response === undefined) throw thrown;
-	return { status: Number(response['statusCode']), body: object(response['body']) ?? {} };
+/** What a request has besides its method and path. */
+interface Sent {
+	/** With its "?". */
+	readonly query?: string;
+	/** Sent as JSON. */
+	readonly body?: object;
+	/** The deadline of the whole fetch unless given. */
+	readonly until?: Deadline;
 }
 
-/**
- * Opens the adapter on node-vault, the only file that uses it. Its request function is replaced by one on our
- * transport. What it reads from the environment (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_PREFIX,
- * VAULT_SKIP_VERIFY, DEBUG) is overridden or has no effect. Its table of commands is not used, so their
- * templates and schemas are not needed.
- */
+type Headers = Readonly<Record<string, string>>;
+
+/** Opens the fetcher's client of Vault's HTTP API on a transport. It reads nothing from the environment. */
 export function openVault({ address, namespace, transport, retry, deadline }: VaultParts): Vault {
 	let requests = 0;
 	let revocable = false;
 	let uses = 0;
 	let requestsAtLogin = 0;
+	const own = { ...HEADERS, ...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }) };
+	/** Headers of requests without and with a body. They change once, with the login's token. */
+	let headers: Headers = own;
+	let withBody: Headers = { ...own, ...JSON_BODY };
 
-	const send = async ({ method, uri, headers, json, ...own }: ClientRequest): Promise<ClientResponse> => {
-		const path = uri.slice(address.length);
-		const [pathOnly = path] = path.split('?');
-		const body = json === undefined ? undefined : Buffer.from(JSON.stringify(json));
-		const type = body === undefined ? {} : { 'content-type': 'application/json' };
+	const send = (method: string, path: string, sent: Sent = {}): Promise<VaultResponse> => {
+		const { query = '', until = deadline } = sent;
+		const body = sent.body === undefined ? undefined : JSON.stringify(sent.body);
+		const apiPath = `/v1/${path}`;
 		const request = {
 			method,
-			path,
-			headers: { ...HEADERS, ...type, ...lowerCased(headers) },
+			path: apiPath + query,
+			headers: body === undefined ? headers : withBody,
 			body,
 		};
-		const attempt = async (timeout: number): Promise<VaultResponse> => {
+		return retry(async (timeout) => {
 			requests += 1;
-			return readResponse(await transport.send(request, timeout), address, pathOnly);
-		};
-		const answer = await retry(attempt, own.deadline ?? deadline);
-		return { statusCode: answer.status, body: answer.body, request: { path: pathOnly } };
+			return readResponse(await transport.send(request, timeout), address, apiPath);
+		}, until);
 	};
 
-	const client = nodeVault({
-		endpoint: address,
-		// Some proxies reject the method LIST.
-		noCustomHTTPVerbs: true,
-		commands: {},
-		mustache: {},
-		debug: () => undefined,
-		tv4: Object.assign(() => true, { validate: () => true }),
-		'request-promise': { defaults: () => send },
-	});
-	Object.assign(client, { token: '', namespace: namespace ?? '', pathPrefix: '' });
-
-	/** Every method of node-vault resolves with the body of a 200 or 204. */
-	const responseOf = (call: Promise<unknown>): Promise<VaultResponse> =>
-		call.then((body) => ({ status: 200, body: object(body) ?? {} }), responseIn);
-
-	const find = async <T>(path: string, call: Promise<unknown>, take: (body: Json) => T | undefined) => {
-		const answer = await responseOf(call);
-		if (answer.status === 403) return { kind: 'refused' } as const;
-		if (isNotFound(answer)) return { kind: 'absent' } as const;
+	const find = async <T>(
+		path: string,
+		take: (body: Json) => T | undefined,
+		sent: Sent = {},
+	): Promise<Lookup<T>> => {
+		const answer = await send('GET', path, sent);
+		if (answer.status === 403) return { kind: 'refused' };
+		if (isNotFound(answer)) return { kind: 'absent' };
 		const value = answer.status === 200 ? take(answer.body) : undefined;
 		if (value === undefined) throw unexpectedResponse(answer, address, path);
-		return { kind: 'found', value } as const;
+		return { kind: 'found', value };
 	};
 
 	return {
 		login: async (mount, role, jwt) => {
 			const path = `auth/${mount}/login`;
-			const { status, body } = await responseOf(client.write(path, { role, jwt }));
+			const { status, body } = await send('POST', path, { body: { role, jwt } });
 			if (status !== 200) return { kind: 'refused', status, errors: errorsOf(body) };
 			const auth = object(body['auth']);
 			const token = auth?.['client_token'];
 			if (typeof token !== 'string' || !/^[!-~]+$/.test(token))
 				throw new Failure('bad-answer', `Vault at ${address} answers "${path}" without a token`);
-			client.token = token;
+			headers = { ...own, 'x-vault-token': token };
+			withBody = { ...headers, ...JSON_BODY };
 			// Vault does not store batch tokens and refuses to revoke them.
 			revocable = auth?.['token_type'] !== 'batch';
 			uses = Number(auth?.['num_uses'] ?? 0);
 			requestsAtLogin = requests;
 			return { kind: 'done' };
 		},
-		list: (path) => find(path, client.list(path), (body) => namesOf(object(body['data'])?.['keys'])),
-		read: (path) => find(path, client.read(path), dataOf),
+		// Some proxies reject the method LIST.
+		list: (path) => find(path, (body) => namesOf(object(body['data'])?.['keys']), { query: '?list=true' }),
+		read: (path) => find(path, dataOf),
 		tryRead: async (path) => {
 			try {
-				return await find(path, client.read(path, { deadline: deadlineAfter(EXPLAIN_TIMEOUT) }), dataOf);
+				return await find(path, dataOf, { until: deadlineAfter(EXPLAIN_TIMEOUT) });
 			} catch (thrown) {
 				if (!(thrown instanceof Failure)) throw thrown;
 				return { kind: 'absent' };
 			}
 		},
 		decrypt: async (path, batch) => {
-			const answer = await responseOf(client.write(path, { batch_input: batch }));
+			const answer = await send('POST', path, { body: { batch_input: batch } });
 			if (answer.status === 403) return { kind: 'refused' };
 			const results = object(answer.body['data'])?.['batch_results'];
 			// If one ciphertext fails, the status is 400 and the other plaintexts are present.
@@ -203,10 +174,10 @@ export function openVault({ address, namespace, transport, retry, deadline }: Va
 		revoke: async (until) => {
 			if (!revocable) return;
 			const path = 'auth/token/revoke-self';
-			const answer = await responseOf(client.write(path, {}, { deadline: until }));
+			const answer = await send('POST', path, { body: {}, until });
 			// Vault revokes a token with its last use.
 			if (uses > 0 && answer.status === 403) return;
-			if (answer.status !== 200) throw unexpectedResponse(answer, address, path);
+			if (answer.status !== 200 && answer.status !== 204) throw unexpectedResponse(answer, address, path);
 			revocable = false;
 		},
 		requests: () => requests,

@@ -10,10 +10,24 @@ export interface BunRequestInit extends RequestInit {
 	readonly protocol?: 'http2' | 'http1.1';
 	/** False: the body is given as it came, whatever its content encoding. */
 	readonly decompress?: boolean;
+	readonly session: BunSession;
+}
+
+/** Settings and connections that several requests share (`Bun.FetchSession`). Bun reads the certificates once for all of them. */
+export type BunSession = object;
+
+/** What a session takes, as far as the fetcher uses it. */
+export interface BunSessionInit {
 	readonly tls?: BunTls;
 	/** Address of an HTTP proxy. With one Bun speaks HTTP/1.1 alone. */
 	readonly proxy?: string;
 }
+
+/** The one class of Bun that Node lacks. */
+declare const Bun: { readonly FetchSession: new (init: BunSessionInit) => BunSession };
+
+/** Opens a session, whose connections no other session uses. */
+export const openSession = (init: BunSessionInit): BunSession => new Bun.FetchSession(init);
 
 /** How Bun checks a server. */
 export interface BunTls {

@@ -1,7 +1,7 @@
 import { after } from '../clock.ts';
 import { Failure } from '../failure.ts';
 import { readBody } from './body.ts';
-import { type BunRequestInit, type BunTls, bunFetch, TLS_1_2 } from './bun-fetch.ts';
+import { type BunRequestInit, type BunTls, bunFetch, openSession, TLS_1_2 } from './bun-fetch.ts';
 import { diagnose } from './diagnose.ts';
 import { type Endpoint, serverNameOf } from './endpoint.ts';
 import { type Limiter, makeLimiter } from './limiter.ts';
@@ -33,11 +33,11 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 	const { address, prefix, secure, proxy } = endpoint;
 	const { origin } = new URL(address);
 	const roots = secure ? (ca ?? systemRoots()) : '';
-	const serverName = serverNameOf(endpoint);
-	const tls: BunTls = {
-		...{ ca: roots, rejectUnauthorized: true, minVersion: TLS_1_2 },
-		...(serverName === undefined ? {} : { serverName }),
-	};
+	const session = openSession({
+		...(secure ? { tls: tlsOf(roots, serverNameOf(endpoint)) } : {}),
+		...(proxy === undefined ? {} : { proxy: proxy.address }),
+	});
+	const base = origin + prefix;
 	let protocol: Protocol = secure && proxy === undefined ? 'h2' : 'http/1.1';
 	let answered: Protocol | undefined;
 	const atMostTwo: Limiter = makeLimiter(HTTP1_CONNECTIONS);
@@ -49,22 +49,19 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 	): Promise<HttpResponse> => {
 		const { method, path, headers, body } = request;
 		const init: BunRequestInit = {
-			...{ method, headers, signal },
-			...(body === undefined ? {} : { body: new Uint8Array(body) }),
+			method,
+			headers,
+			signal,
 			redirect: 'manual',
 			decompress: false,
+			session,
 			protocol: over === 'h2' ? 'http2' : 'http1.1',
-			...(secure ? { tls } : {}),
-			...(proxy === undefined ? {} : { proxy: proxy.address }),
 		};
-		const response = await bunFetch(origin + prefix + path, init);
-		const { headers: fields } = response;
+		if (body !== undefined) init.body = body;
+		const response = await bunFetch(base + path, init);
 		const answer = {
 			status: response.status,
-			contentType: fields.get('content-type') ?? '',
-			retryAfter: fields.get('retry-after') ?? undefined,
-			date: fields.get('date') ?? undefined,
-			location: fields.get('location') ?? undefined,
+			header: (name: string) => response.headers.get(name) ?? undefined,
 			body: await readBody(response, address),
 		};
 		answered = over;
@@ -115,6 +112,11 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 		},
 		protocol: () => answered,
 	};
+}
+
+function tlsOf(ca: string | readonly string[], serverName: string | undefined): BunTls {
+	const tls = { ca, rejectUnauthorized: true, minVersion: TLS_1_2 };
+	return serverName === undefined ? tls : { ...tls, serverName };
 }
 
 /** Errors of Bun's `fetch` that are not specific. */

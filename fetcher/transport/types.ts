@@ -4,17 +4,14 @@ export interface HttpRequest {
 	/** From `/v1` on. */
 	readonly path: string;
 	readonly headers: Readonly<Record<string, string>>;
-	readonly body: Buffer | undefined;
+	readonly body: string | undefined;
 }
 
 /** One complete HTTP response. */
 export interface HttpResponse {
 	readonly status: number;
-	readonly contentType: string;
-	readonly retryAfter: string | undefined;
-	/** The header Date: the server's clock. */
-	readonly date: string | undefined;
-	readonly location: string | undefined;
+	/** The value of a header field by its name in lower case. */
+	readonly header: (name: string) => string | undefined;
 	readonly body: Buffer;
 }
 

@@ -35,7 +35,8 @@ export function parseJson(bytes: Buffer, limits: Omit<ParseLimits, 'bytes'> = JS
 	try {
 		// A byte order mark is not part of JSON, but some editors and shells write one (RFC 8259, 8.1 allows to
 		// ignore it).
-		return ok(JSON.parse(bytes.toString('utf8').replace(/^\ufeff/, '')));
+		const text = bytes.toString('utf8');
+		return ok(JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text));
 	} catch {
 		// V8's message quotes the text.
 		return err('is not JSON');
@@ -43,6 +44,7 @@ export function parseJson(bytes: Buffer, limits: Omit<ParseLimits, 'bytes'> = JS
 }
 
 function exceeded(bytes: Buffer, limits: Omit<ParseLimits, 'bytes'>): string | undefined {
+	if (bytes.length <= limits.tokens && opensAtMost(bytes, limits.depth)) return undefined;
 	let tokens = 0;
 	let depth = 0;
 	for (let at = 0; at < bytes.length; at += 1) {
@@ -54,6 +56,21 @@ function exceeded(bytes: Buffer, limits: Omit<ParseLimits, 'bytes'>): string | u
 		if (tokens > limits.tokens) return `has more than ${limits.tokens} names and values`;
 	}
 	return undefined;
+}
+
+/**
+ * True when the text has at most `most` opening brackets: then it cannot be nested deeper than that. A response of
+ * Vault has four or so.
+ */
+function opensAtMost(bytes: Buffer, most: number): boolean {
+	let left = most;
+	for (const bracket of [0x5b, 0x7b]) {
+		for (let at = bytes.indexOf(bracket); at !== -1; at = bytes.indexOf(bracket, at + 1)) {
+			left -= 1;
+			if (left < 0) return false;
+		}
+	}
+	return true;
 }
 
 /** The index of the quote that ends the string which begins at `start`, or the end of the text. */

@@ -15,7 +15,7 @@ const ROOT = join(import.meta.dirname, '../../..');
  * the build or a package changes.
  */
 export async function buildFetcher(): Promise<string> {
-	const key = await hashOf('contract', 'fetcher', 'build.ts', 'build', 'package-lock.json');
+	const key = await hashOf('contract', 'fetcher', 'lib', 'build.ts', 'build', 'package-lock.json');
 	const install = async (dir: string): Promise<void> => {
 		const args = ['build.ts', `--out=${dir}`, 'fetcher'];
 		const { code, stderr } = await runProcess({
