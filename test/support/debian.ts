@@ -15,6 +15,7 @@ const PACKAGES = {
 	iptables: 'iptables',
 	catatonit: 'catatonit',
 	buildah: 'buildah',
+	'qemu-user-static': 'qemu-x86_64-static',
 } as const;
 
 /** The name of a package. */
