@@ -1,5 +1,8 @@
+import { createReadStream } from 'node:fs';
 import { chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { constants, createZstdCompress } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { call } from '../support/http.ts';
@@ -148,6 +151,23 @@ await describeWithImages('the images', foreign, (built) => {
 		for (const ids of layers) expect(ids).toHaveLength(2);
 		expect(new Set(layers.map(([node]) => node)).size).toBe(1);
 	});
+
+	test.each(['fetcher', 'foreign'] as const)(
+		'of the fetcher (%s) takes at most 50 MB to download, as it is released',
+		async (name) => {
+			let bytes = 0;
+			for (const layer of images[name].layers) {
+				// BuildKit's highest level, which the release takes, compresses about as much as this one of zstd.
+				const level = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 11 } });
+				await pipeline(createReadStream(layer), level, async (chunks) => {
+					for await (const chunk of chunks) bytes += (chunk as Buffer).length;
+				});
+			}
+			expect(bytes).toBeGreaterThan(10_000_000);
+			expect(bytes).toBeLessThanOrEqual(50_000_000);
+		},
+		180_000,
+	);
 
 	test(`are made for ${foreign} without running anything of it`, async () => {
 		const { manifest, entries, rootfs } = images.foreign;

@@ -77,6 +77,9 @@ describe('workflows', () => {
 			platforms: 'linux/amd64,linux/arm64',
 			sbom: true,
 			provenance: 'mode=max',
+			outputs: expect.stringMatching(
+				/^type=image,push=true,.*'fetcher' && ',compression=zstd,compression-level=12,/,
+			),
 		});
 		expect(images?.steps.at(-1)?.run).toContain('cosign sign');
 	});
