@@ -4,13 +4,16 @@
  * all alike. The ratios are valid on other machines, the milliseconds are not. Cold: copies of the programs,
  * removed from the page cache before each run.
  */
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { startTcpProxy } from '../test/support/fault-proxy.ts';
 import { startOpenBao } from '../test/support/openbao.ts';
+import { CHART_THEMES, fetcherChart } from './support/chart.ts';
 import { EXECUTABLE, fetcherEnv } from './support/fetcher.ts';
 import { type Cost, canMeasure, measure, type Program } from './support/measure.ts';
+import { AGENT, FETCHER, type FetcherCase } from './support/results.ts';
 import { percentile } from './support/stats.ts';
 import { fill, makeSurroundings, openDoor } from './support/tiers.ts';
 
@@ -35,7 +38,10 @@ if (!canMeasure()) {
 	process.exit(0);
 }
 
-const FETCHER = 'fetcher';
+/** Where results and charts are written; nowhere unless given. */
+const RESULTS = process.env['RESULTS'];
+/** A bundle of the fetcher that Node runs, from before it was an executable (ADR 59). It is measured as well if given. */
+const ON_NODE = process.env['FETCHER_ON_NODE'];
 
 const bao = await startOpenBao();
 const proxy = await startTcpProxy(Number(new URL(bao.addr).port));
@@ -67,7 +73,10 @@ function programsFor({ deployment, at, tokenFile, agentFile, out, cold }: Case):
 	return {
 		'node -e 0': { command: node, args: ['-e', '0'], env: {}, ...evicted(node) },
 		[FETCHER]: { command: fetcher, args: [], env, ...evicted(fetcher) },
-		[`${bao.binary.kind === 'vault' ? 'vault' : 'bao'} agent`]: {
+		...(ON_NODE === undefined
+			? {}
+			: { 'fetcher on Node': { command: node, args: [ON_NODE], env, ...evicted(node) } }),
+		[AGENT]: {
 			command: agent,
 			args: ['agent', `-config=${agentFile}`],
 			env: { HOME: out },
@@ -108,6 +117,17 @@ function print(title: string, costs: ReadonlyMap<string, readonly Cost[]>): void
 	}
 }
 
+const medians = (costs: readonly Cost[]) => {
+	const middle = (what: (cost: Cost) => number): number =>
+		Number(percentile(costs.map(what), 0.5).toFixed(1));
+	return {
+		wallMs: middle(({ wallMs }) => wallMs),
+		cpuMs: middle(({ cpuMs }) => cpuMs),
+		peakMiB: middle(({ peakMiB }) => peakMiB),
+	};
+};
+
+const cases: FetcherCase[] = [];
 try {
 	for (const { keys, delayMs, rounds, cold } of CASES) {
 		const deployment = `shop-${keys}`;
@@ -128,6 +148,10 @@ try {
 				if (round >= 0) costs.get(name)?.push(cost);
 			}
 		}
+		cases.push({
+			...{ keys, roundTripMs: 2 * delayMs, cold, rounds },
+			programs: Object.fromEntries([...costs].map(([name, runs]) => [name, medians(runs)])),
+		});
 		const written = readFileSync(join(place.dir, 'env'), 'utf8').split('\n').sort().join();
 		const rendered = readFileSync(join(place.dir, 'agent-env'), 'utf8').split('\n').sort().join();
 		if (written !== rendered) throw new Error('fetcher and agent wrote different files');
@@ -143,4 +167,12 @@ try {
 } finally {
 	await proxy[Symbol.asyncDispose]();
 	await bao.stop();
+}
+
+if (RESULTS !== undefined) {
+	mkdirSync(RESULTS, { recursive: true });
+	const results = { date: new Date().toISOString().slice(0, 10), cores: availableParallelism(), cases };
+	writeFileSync(join(RESULTS, 'fetcher.json'), `${JSON.stringify(results, null, '\t')}\n`);
+	for (const theme of CHART_THEMES)
+		writeFileSync(join(RESULTS, `fetcher-${theme}.svg`), fetcherChart(results, theme));
 }

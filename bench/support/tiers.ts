@@ -25,11 +25,21 @@ export async function openDoor(bao: OpenBao): Promise<string> {
 	return signer.sign(serviceAccountClaims('shop', 'web', { exp: now + 3_600 }));
 }
 
+/** The value of a key. */
+type ValueText = (tier: number, key: number) => string;
+
+const shortValue: ValueText = (tier, key) => `value ${key} of tier ${tier}, forty bytes or so`;
+
 /** Fills three tiers with so many keys each, none overriding another. */
-export async function fill(bao: OpenBao, deployment: string, keys: number): Promise<void> {
+export async function fill(
+	bao: OpenBao,
+	deployment: string,
+	keys: number,
+	textOf: ValueText = shortValue,
+): Promise<void> {
 	for (const [tier, folder] of FOLDERS(deployment).entries()) {
 		for (let key = 0; key < keys; key++)
-			await putSecret(bao, `${folder}/KEY_${tier}_${key}`, `value ${key} of tier ${tier}, forty bytes or so`);
+			await putSecret(bao, `${folder}/KEY_${tier}_${key}`, textOf(tier, key));
 	}
 }
 
