@@ -4,12 +4,15 @@ import type {
 	V1TokenReviewStatus,
 } from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { createObject } from './api-server.ts';
+import { openKubernetes } from '../../lib/kubernetes/client.ts';
+import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
 import { type Caller, isSubject, type KubernetesUser } from './caller.ts';
 import type { AuthFailure } from './oidc.ts';
 
 /** The API group of the resources that RBAC rules name. Nothing serves it: the rules alone need it. */
 const GROUP = 'envtier.dev';
+/** Milliseconds for one call. */
+const DEADLINE = 5_000;
 const TOKEN_REVIEWS = '/apis/authentication.k8s.io/v1/tokenreviews';
 const ACCESS_REVIEWS = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
 
@@ -20,17 +23,29 @@ export interface Cluster {
 	allows(user: KubernetesUser, resource: string, verb: string, name: string | undefined): Promise<boolean>;
 }
 
+/** A call of the API server that failed. The message holds nothing of what was sent or answered. */
+class ClusterFailure extends Error {
+	override readonly name = 'ClusterFailure';
+	readonly code: string;
+
+	constructor({ status, reason, network }: ApiFailure) {
+		const code = String(status ?? (network?.code || reason));
+		super(`the API server's answer: ${code}`);
+		this.code = code;
+	}
+}
+
 /** Opens the cluster that this process runs in, or the one of a kubeconfig file. Sends nothing yet. */
 export async function openCluster(kubeconfig: string | undefined, audience: string): Promise<Cluster> {
-	// Time and memory for those alone who switch it on.
-	const { KubeConfig } = await import('@kubernetes/client-node');
-	const config = new KubeConfig();
-	if (kubeconfig === undefined) config.loadFromCluster();
-	else config.loadFromFile(kubeconfig);
+	const opened = await openKubernetes({ kubeconfig });
+	if (!opened.ok) throw new Error(opened.error);
+	const client = opened.value;
 	const review = async <T>(kind: string, path: string, spec: object): Promise<T | undefined> => {
 		const [, , group, version] = path.split('/');
-		const object = { apiVersion: `${group}/${version}`, kind, spec };
-		return ((await createObject(config, path, object)) as { status?: T }).status;
+		const body = { apiVersion: `${group}/${version}`, kind, spec };
+		const created = await client.call<{ status?: T }>({ method: 'POST', path, body, deadline: DEADLINE });
+		if (!created.ok) throw new ClusterFailure(created.error);
+		return created.value.status;
 	};
 	return {
 		review: async (token) => {

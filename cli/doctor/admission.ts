@@ -1,5 +1,5 @@
 import type { V1Pod } from '@kubernetes/client-node';
-import type { HttpAnswer } from '../http.ts';
+import type { ApiAnswer } from '../../lib/kubernetes/client.ts';
 import { INJECTION_POLICY, WEBHOOK_CONFIGURATION } from '../webhook-configuration.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { statusMessage } from './cluster.ts';
@@ -36,7 +36,7 @@ const NOT_ASKED =
 
 /** Whether a pod that asks for secrets would get them, by the answer to its creation as a dry run. */
 export function admissionCheck(
-	answer: HttpAnswer,
+	answer: ApiAnswer,
 	namespace: string,
 ): { readonly check: Check; readonly handed: InjectedSettings | undefined } {
 	const id = 'admission';

@@ -1,8 +1,7 @@
-import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { NetworkError } from '../../lib/http/network-errors.ts';
-import { type HttpAnswer, httpCall } from '../http.ts';
+import { type ApiAnswer, type ApiCall, kubernetesClient } from '../../lib/kubernetes/client.ts';
 import { redacted } from './check.ts';
 
 /** Which cluster, and as whom. */
@@ -12,10 +11,17 @@ export interface ClusterChoice {
 	readonly context?: string | undefined;
 }
 
+/** Milliseconds for one call. */
+const DEADLINE = 15_000;
+
 /** The API server of one cluster. */
 export interface ClusterClient {
 	readonly server: string;
-	request(method: string, path: string, body?: unknown): Promise<Result<HttpAnswer, NetworkError>>;
+	request(
+		method: ApiCall['method'],
+		path: string,
+		body?: unknown,
+	): Promise<Result<ApiAnswer, Pick<NetworkError, 'message'>>>;
 }
 
 /**
@@ -24,12 +30,11 @@ export interface ClusterClient {
  */
 export async function openCluster(choice: ClusterChoice): Promise<Result<ClusterClient>> {
 	const config = new KubeConfig();
-	const options: RequestOptions = {};
 	try {
 		if (choice.kubeconfig === undefined) config.loadFromDefault();
 		else config.loadFromFile(choice.kubeconfig);
 		if (choice.context !== undefined) config.setCurrentContext(choice.context);
-		await config.applyToHTTPSOptions(options);
+		await config.applyToHTTPSOptions({});
 	} catch (error) {
 		return err(`the kubeconfig cannot be used: ${redacted(error instanceof Error ? error.message : '?')}`);
 	}
@@ -40,21 +45,23 @@ export async function openCluster(choice: ClusterChoice): Promise<Result<Cluster
 				? 'there is no kubeconfig that names a cluster: --kubeconfig FILE takes one'
 				: `the kubeconfig has no usable context "${choice.context}"`,
 		);
-	// A server may stand behind a path, as with some cluster managers.
-	const base = server.replace(/\/$/, '');
+	const client = kubernetesClient(config, server);
 	return ok({
 		server,
-		request: (method, path, body) => httpCall({ method, url: new URL(base + path), body, options }),
+		request: async (method, path, body) => {
+			const answer = await client.request({ method, path, body, deadline: DEADLINE });
+			return answer.ok ? answer : err(answer.error.network ?? answer.error);
+		},
 	});
 }
 
 /** What a Kubernetes API says when it does not give what was asked (`Status.message`). */
-export function statusMessage({ status, body }: HttpAnswer): string {
+export function statusMessage({ status, body }: ApiAnswer): string {
 	const message = typeof body === 'object' && body !== null && 'message' in body ? body.message : undefined;
 	return redacted(typeof message === 'string' && message !== '' ? message : `status ${status}`);
 }
 
 /** Why an answer is not what was hoped for, to stand after a name. */
-export function why(answer: Result<HttpAnswer, NetworkError>): string {
+export function why(answer: Result<ApiAnswer, Pick<NetworkError, 'message'>>): string {
 	return answer.ok ? `answers: ${statusMessage(answer.value)}` : answer.error.message;
 }

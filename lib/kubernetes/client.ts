@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
-import { type RequestOptions, request as send } from 'node:https';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { ANSWER_LIMITS, parseJson } from '../parse/json.ts';
@@ -31,6 +31,13 @@ export interface ApiCall {
 /** An answer that goes on until one side ends it. */
 export type ApiStream = IncomingMessage;
 
+/** An answer of any status. */
+export interface ApiAnswer {
+	readonly status: number;
+	/** Decoded JSON; other text as it is; undefined if the answer had no body. */
+	readonly body: unknown;
+}
+
 /** The API server, as this process may use it. Nothing here throws, and no failure tells a token. */
 export interface KubernetesClient {
 	/** Its address. */
@@ -40,6 +47,8 @@ export interface KubernetesClient {
 	 * failure: no token is sent to another address.
 	 */
 	call<T>(call: ApiCall): Promise<Result<T, ApiFailure>>;
+	/** The answer, whatever its status. */
+	request(call: ApiCall): Promise<Result<ApiAnswer, ApiFailure>>;
 	/** The answer while it comes; `deadline` is for its head alone. Whoever takes it ends it by `signal`. */
 	stream(call: Omit<ApiCall, 'body'>): Promise<Result<ApiStream, ApiFailure>>;
 }
@@ -48,9 +57,11 @@ const DEADLINE = 10_000;
 /** A list comes in pages, and an object has at most 3 MiB in etcd. */
 const BODY_LIMIT = 16 * 1024 * 1024;
 
-/** Opens what `access` describes; nothing is sent yet. The error says why it cannot be used. */
+/**
+ * Opens the API server that `access` describes. Sends nothing yet. The error says why it cannot be used.
+ */
 export async function openKubernetes(access: ClusterAccess): Promise<Result<KubernetesClient>> {
-	// Some time and memory that a webhook which needs no API server need not spend.
+	// Loaded here: a process that needs no API server saves the time and the memory.
 	const { KubeConfig } = await import('@kubernetes/client-node');
 	const config = new KubeConfig();
 	try {
@@ -66,35 +77,59 @@ export async function openKubernetes(access: ClusterAccess): Promise<Result<Kube
 				? 'this process does not run in a pod, and no kubeconfig is given'
 				: 'the kubeconfig’s current context names no cluster with an https:// address',
 		);
-	// A server may stand behind a path, as with some cluster managers.
-	const base = server.replace(/\/$/, '');
-	return ok({
-		server,
-		call: async <T>(call: ApiCall) => {
-			const answer = await exchange(config, base, call, true);
-			return answer.ok ? await body<T>(answer.value) : answer;
-		},
-		stream: async (call) => {
-			const answer = await exchange(config, base, call, false);
-			return answer.ok ? ok(answer.value.incoming) : answer;
-		},
-	});
+	return ok(kubernetesClient(config, server));
 }
 
-/** An answer whose head is there. */
-interface Answer {
+/** A client for the current context of `config`, whose address is `server`. */
+export function kubernetesClient(config: KubeConfig, server: string): KubernetesClient {
+	// A server may stand behind a path, as with some cluster managers.
+	const base = server.replace(/\/$/, '');
+	return {
+		server,
+		call: async <T>(call: ApiCall) => {
+			const answer = await send(config, base, call, true);
+			if (!answer.ok) return answer;
+			const bytes = await bytesOf(answer.value);
+			if (!isSuccess(answer.value.status)) return err(refusal(answer.value.status, bytesOrNone(bytes)));
+			return bytes.ok ? decode<T>(answer.value.status, bytes.value) : bytes;
+		},
+		request: async (call) => {
+			const answer = await send(config, base, call, true);
+			if (!answer.ok) return answer;
+			const bytes = await bytesOf(answer.value);
+			return bytes.ok ? ok({ status: answer.value.status, body: decoded(bytes.value) }) : bytes;
+		},
+		stream: async (call) => {
+			const answer = await send(config, base, call, false);
+			if (!answer.ok || isSuccess(answer.value.status)) return answer.ok ? ok(answer.value.incoming) : answer;
+			return err(refusal(answer.value.status, bytesOrNone(await bytesOf(answer.value))));
+		},
+	};
+}
+
+const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+
+const bytesOrNone = (bytes: Result<Buffer, ApiFailure>): Buffer => (bytes.ok ? bytes.value : Buffer.alloc(0));
+
+/** An answer whose head has come. */
+interface Head {
+	readonly status: number;
 	readonly incoming: IncomingMessage;
-	/** What reading it failed of, if it did. */
+	/** The failure for an error while the body is read. */
 	readonly failure: (error: unknown) => ApiFailure;
 }
 
-/** Sends a call and returns the head of the response. Reads the body of a failure and returns the failure. */
-async function exchange(
+/**
+ * Sends a call and returns the head of its answer, whatever the status.
+ *
+ * @param bounded true: the deadline is for the body too; else a successful answer may go on after it
+ */
+async function send(
 	config: KubeConfig,
 	base: string,
 	call: ApiCall,
 	bounded: boolean,
-): Promise<Result<Answer, ApiFailure>> {
+): Promise<Result<Head, ApiFailure>> {
 	const { method, path, contentType = 'application/json', deadline = DEADLINE } = call;
 	const options = await optionsOf(config);
 	if (!options.ok) return options;
@@ -107,24 +142,20 @@ async function exchange(
 		accept: call.accept ?? 'application/json',
 		...(payload === undefined ? {} : { 'content-type': contentType, 'content-length': payload.length }),
 	};
-	// An answer that was cut off in the middle looks as if the server had done it.
 	const failure = (error: unknown): ApiFailure =>
-		late.signal.aborted ? tooLate(deadline) : networkFailure(error);
+		late.signal.aborted ? tooLate(deadline) : networkFailure(error, deadline);
 	const head = await new Promise<Result<IncomingMessage, ApiFailure>>((resolve) => {
-		const outgoing = send(new URL(base + path), { ...options.value, method, headers, signal });
+		const all = { ...options.value, method, headers, signal };
+		const url = new URL(base + path);
+		const outgoing = url.protocol === 'http:' ? httpRequest(url, all) : httpsRequest(url, all);
 		outgoing.on('error', (error) => resolve(err(failure(error))));
 		outgoing.on('response', (incoming) => resolve(ok(incoming)));
 		outgoing.end(payload);
 	});
 	const status = head.ok ? (head.value.statusCode ?? 0) : 0;
-	const success = status >= 200 && status < 300;
-	if (!head.ok || (success && !bounded)) clearTimeout(timer);
+	if (!head.ok || (isSuccess(status) && !bounded)) clearTimeout(timer);
 	else head.value.once('close', () => clearTimeout(timer));
-	if (!head.ok) return head;
-	const answer = { incoming: head.value, failure };
-	if (success) return ok(answer);
-	const said = await bytesOf(answer);
-	return err(refusal(status, said.ok ? said.value : Buffer.alloc(0)));
+	return head.ok ? ok({ status, incoming: head.value, failure }) : head;
 }
 
 /** Trust and identity, read anew for each call: tokens and CAs are files that change. */
@@ -145,19 +176,19 @@ async function optionsOf(config: KubeConfig): Promise<Result<RequestOptions, Api
 	return ok(direct ? { ...options, agent: false } : options);
 }
 
-async function body<T>(answer: Answer): Promise<Result<T, ApiFailure>> {
-	const read = await bytesOf(answer);
-	if (!read.ok) return read;
-	const parsed = parseJson(read.value, ANSWER_LIMITS);
+function decode<T>(status: number, bytes: Buffer): Result<T, ApiFailure> {
+	const parsed = parseJson(bytes, ANSWER_LIMITS);
 	if (parsed.ok) return ok(parsed.value as T);
-	return err({
-		status: answer.incoming.statusCode,
-		reason: 'Garbled',
-		message: `answers with something that ${parsed.error}`,
-	});
+	return err({ status, reason: 'Garbled', message: `answers with something that ${parsed.error}` });
 }
 
-async function bytesOf({ incoming, failure }: Answer): Promise<Result<Buffer, ApiFailure>> {
+function decoded(bytes: Buffer): unknown {
+	if (bytes.length === 0) return undefined;
+	const parsed = parseJson(bytes, ANSWER_LIMITS);
+	return parsed.ok ? parsed.value : bytes.toString('utf8');
+}
+
+async function bytesOf({ incoming, failure }: Head): Promise<Result<Buffer, ApiFailure>> {
 	const chunks: Buffer[] = [];
 	let size = 0;
 	try {

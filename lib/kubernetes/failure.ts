@@ -1,3 +1,4 @@
+import { type NetworkError, networkErrorOf } from '../http/network-errors.ts';
 import { parseJson } from '../parse/json.ts';
 
 /** Why a call came to nothing. */
@@ -11,6 +12,8 @@ export interface ApiFailure {
 	readonly reason: string;
 	/** For the log: finishes "the API server …". */
 	readonly message: string;
+	/** Set if a network error is the cause. */
+	readonly network?: NetworkError;
 }
 
 /** Longer than any sentence of Kubernetes about one object; a proxy in between may answer with a page. */
@@ -43,10 +46,13 @@ export function tooLate(deadline: number): ApiFailure {
 }
 
 /** What an error of the network means. */
-export function networkFailure(error: unknown): ApiFailure {
+export function networkFailure(error: unknown, deadline: number): ApiFailure {
 	if (error instanceof Error && error.name === 'AbortError')
 		return { status: undefined, reason: 'Ended', message: 'is no longer asked' };
-	return { status: undefined, reason: 'Unreachable', message: `cannot be reached: ${unusable(error)}` };
+	return {
+		...{ status: undefined, reason: 'Unreachable', message: `cannot be reached: ${unusable(error)}` },
+		network: networkErrorOf(error, deadline),
+	};
 }
 
 /** The code of an error, else its sentence. */
