@@ -125,7 +125,11 @@ function developmentKey(): KeyRecord {
 		`  !!  A key for trying it out (organization "dev"), shown this once:\n  !!  ${text}\n\n`,
 	);
 	return {
-		...{ id, hash, subject: 'user:developer', org: 'dev', expiresAt: undefined },
+		id,
+		hash,
+		subject: 'user:developer',
+		org: 'dev',
+		expiresAt: undefined,
 		roles: ['org_owner'],
 		scopes: ['secrets:read', 'secrets:write'],
 	};

@@ -42,12 +42,19 @@ export async function compileExecutable(
 		// Ignores .env and bunfig.toml in the working directory. tsconfig.json and package.json are ignored by
 		// default.
 		await run(own, [
-			...['build', '--compile', '--minify', '--bytecode', '--format=esm'],
-			...['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig'],
+			'build',
+			'--compile',
+			'--minify',
+			'--bytecode',
+			'--format=esm',
+			'--no-compile-autoload-dotenv',
+			'--no-compile-autoload-bunfig',
 			// The engine compiles functions to machine code four times later than usual. In a process that runs for a
 			// tenth of a second it seldom pays.
 			'--compile-jit-policy=4',
-			...[`--compile-executable-path=${runtime}`, `--outfile=${outfile}`, bundle],
+			`--compile-executable-path=${runtime}`,
+			`--outfile=${outfile}`,
+			bundle,
 		]);
 	} finally {
 		await rm(work, { recursive: true, force: true });

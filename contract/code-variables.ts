@@ -42,7 +42,15 @@ export const CODE_VARIABLES: readonly CodeVariables[] = [
 		source:
 			'POSIX.1-2024, XCU 2.5.3; bash(1), "Shell Variables": the prompts are expanded, commands in them too',
 		names: [
-			...['IFS', 'PS0', 'PS1', 'PS2', 'PS4', 'PROMPT_COMMAND', 'BASH_ENV', 'SHELLOPTS', 'BASHOPTS'],
+			'IFS',
+			'PS0',
+			'PS1',
+			'PS2',
+			'PS4',
+			'PROMPT_COMMAND',
+			'BASH_ENV',
+			'SHELLOPTS',
+			'BASHOPTS',
 			'BASH_LOADABLES_PATH',
 		],
 	},
@@ -60,8 +68,14 @@ export const CODE_VARIABLES: readonly CodeVariables[] = [
 		effect: 'makes a JavaScript package manager or runtime start other programs or take options',
 		source: 'npm, "config"; Yarn, "Settings", yarnPath; Bun, "Environment variables"',
 		names: [
-			...['npm_config_node_options', 'npm_config_script_shell', 'npm_config_shell', 'npm_config_git'],
-			...['npm_config_userconfig', 'npm_config_globalconfig', 'YARN_YARN_PATH', 'BUN_OPTIONS'],
+			'npm_config_node_options',
+			'npm_config_script_shell',
+			'npm_config_shell',
+			'npm_config_git',
+			'npm_config_userconfig',
+			'npm_config_globalconfig',
+			'YARN_YARN_PATH',
+			'BUN_OPTIONS',
 		],
 	},
 	{
@@ -69,8 +83,16 @@ export const CODE_VARIABLES: readonly CodeVariables[] = [
 		source:
 			'Python, "Command line and environment", 1.2; for PYTHONWARNINGS "warnings": a category is imported',
 		names: [
-			...['PYTHONPATH', 'PYTHONHOME', 'PYTHONSTARTUP', 'PYTHONUSERBASE', 'PYTHONBREAKPOINT', 'PYTHONINSPECT'],
-			...['PYTHONPLATLIBDIR', 'PYTHONPYCACHEPREFIX', 'PYTHONWARNINGS', 'PYTHONEXECUTABLE'],
+			'PYTHONPATH',
+			'PYTHONHOME',
+			'PYTHONSTARTUP',
+			'PYTHONUSERBASE',
+			'PYTHONBREAKPOINT',
+			'PYTHONINSPECT',
+			'PYTHONPLATLIBDIR',
+			'PYTHONPYCACHEPREFIX',
+			'PYTHONWARNINGS',
+			'PYTHONEXECUTABLE',
 		],
 	},
 	{
@@ -97,14 +119,13 @@ export const CODE_VARIABLES: readonly CodeVariables[] = [
 		source:
 			'JVM TI, "Tool options"; java(1), "JDK_JAVA_OPTIONS" and "-classpath"; OpenJ9, "Environment variables"',
 		names: [
-			...[
-				'JAVA_TOOL_OPTIONS',
-				'JDK_JAVA_OPTIONS',
-				'_JAVA_OPTIONS',
-				'IBM_JAVA_OPTIONS',
-				'OPENJ9_JAVA_OPTIONS',
-			],
-			...['CLASSPATH', 'JAVA_HOME'],
+			'JAVA_TOOL_OPTIONS',
+			'JDK_JAVA_OPTIONS',
+			'_JAVA_OPTIONS',
+			'IBM_JAVA_OPTIONS',
+			'OPENJ9_JAVA_OPTIONS',
+			'CLASSPATH',
+			'JAVA_HOME',
 		],
 	},
 	{
@@ -112,8 +133,12 @@ export const CODE_VARIABLES: readonly CodeVariables[] = [
 		source:
 			'.NET, host-startup-hook.md, "Set up a profiling environment"; ASP.NET Core, "Hosting startup assemblies"',
 		names: [
-			...['DOTNET_STARTUP_HOOKS', 'DOTNET_ADDITIONAL_DEPS', 'DOTNET_SHARED_STORE', 'DOTNET_ROOT'],
-			...['ASPNETCORE_HOSTINGSTARTUPASSEMBLIES', 'DOTNET_HOSTINGSTARTUPASSEMBLIES'],
+			'DOTNET_STARTUP_HOOKS',
+			'DOTNET_ADDITIONAL_DEPS',
+			'DOTNET_SHARED_STORE',
+			'DOTNET_ROOT',
+			'ASPNETCORE_HOSTINGSTARTUPASSEMBLIES',
+			'DOTNET_HOSTINGSTARTUPASSEMBLIES',
 			// The runtime takes the newer prefix as well.
 			...['CORECLR_PROFILER', 'DOTNET_PROFILER'].flatMap((name) => [
 				name,
@@ -153,9 +178,22 @@ export const CODE_VARIABLES: readonly CodeVariables[] = [
 		effect: 'makes git or ssh start other programs',
 		source: 'git(1), "Environment Variables"; git-config(1); ssh(1), "ENVIRONMENT"; sudo(8)',
 		names: [
-			...['GIT_SSH', 'GIT_SSH_COMMAND', 'GIT_ASKPASS', 'GIT_EDITOR', 'GIT_SEQUENCE_EDITOR', 'GIT_PAGER'],
-			...['GIT_EXTERNAL_DIFF', 'GIT_PROXY_COMMAND', 'GIT_EXEC_PATH', 'GIT_TEMPLATE_DIR', 'GIT_CONFIG_GLOBAL'],
-			...['GIT_CONFIG_SYSTEM', 'GIT_CONFIG_COUNT', 'GIT_CONFIG_PARAMETERS', 'SSH_ASKPASS', 'SUDO_ASKPASS'],
+			'GIT_SSH',
+			'GIT_SSH_COMMAND',
+			'GIT_ASKPASS',
+			'GIT_EDITOR',
+			'GIT_SEQUENCE_EDITOR',
+			'GIT_PAGER',
+			'GIT_EXTERNAL_DIFF',
+			'GIT_PROXY_COMMAND',
+			'GIT_EXEC_PATH',
+			'GIT_TEMPLATE_DIR',
+			'GIT_CONFIG_GLOBAL',
+			'GIT_CONFIG_SYSTEM',
+			'GIT_CONFIG_COUNT',
+			'GIT_CONFIG_PARAMETERS',
+			'SSH_ASKPASS',
+			'SUDO_ASKPASS',
 		],
 	},
 	{

@@ -42,7 +42,9 @@ export function select(all: readonly Secret[], selection: Selection | undefined)
 		// Names are ASCII, where the order of UTF-16 units is that of bytes.
 		secrets: [...selected]
 			.map(([name, { key, origin, value }]) => ({
-				...{ key: name, origin, value },
+				key: name,
+				origin,
+				value,
 				...(name === key ? {} : { source: key }),
 			}))
 			.sort((a, b) => (a.key < b.key ? -1 : 1)),

@@ -38,7 +38,9 @@ export function createRegistry(): MetricsRegistry {
 		gauge: (name, help, labelNames = []) => new Gauge({ name, help, labelNames: [...labelNames], registers }),
 		computedGauge: (name, help, value) => {
 			new Gauge({
-				...{ name, help, registers },
+				name,
+				help,
+				registers,
 				collect() {
 					this.set(value());
 				},

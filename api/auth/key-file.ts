@@ -95,7 +95,10 @@ export function parseCommandLine(args: readonly string[], now: Date): Result<Com
 	const list = (given: string): readonly string[] => given.split(',').filter((part) => part !== '');
 	const days = Number(values.days);
 	const entry = ENTRY.safeParse({
-		...{ id, hash, subject: values.subject, org: values.org },
+		id,
+		hash,
+		subject: values.subject,
+		org: values.org,
 		roles: list(values.roles),
 		scopes: list(values.scopes),
 		expiresAt: days > 0 && days < 3660 ? new Date(now.getTime() + days * 86_400_000).toISOString() : '',

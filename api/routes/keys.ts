@@ -53,7 +53,11 @@ const create = operation(
 		const { text, id, hash } = newKey();
 		note({ scope: `keys/${id}` });
 		const key: StoredKey = {
-			...{ id, hash, subject: caller.subject, org: caller.org, label: input.name },
+			id,
+			hash,
+			subject: caller.subject,
+			org: caller.org,
+			label: input.name,
 			roles: [...new Set(input.roles)],
 			scopes: [...new Set(input.scopes)],
 			createdAt: auditStamp.at.toISOString(),

@@ -118,7 +118,10 @@ function ofAnnotations(subject: Subject, at: string): Verdict {
 	const annotations = podAnnotations(subject.pod);
 	if (annotations.ok && !annotations.value?.size)
 		return {
-			...{ ...nothing, decision: 'skip', reason: 'not-requested', cure: undefined },
+			...nothing,
+			decision: 'skip',
+			reason: 'not-requested',
+			cure: undefined,
 			message: SKIP_REASONS['not-requested'].meaning,
 		};
 	const read = annotations.ok ? parseAnnotations(annotations.value ?? new Map()) : undefined;

@@ -52,7 +52,8 @@ export function createDeployment(
 			return fail(context, 'usage', 'which organization? --org NAME or ENVTIER_API_ORG says it');
 		const { template, adopt } = options;
 		const body = {
-			...{ name, org },
+			name,
+			org,
 			...(template === undefined ? {} : { template }),
 			...(adopt === undefined ? {} : { adopt }),
 		};

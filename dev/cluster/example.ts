@@ -14,15 +14,18 @@ const TIERS = {
 
 /** What `deploy/vault/setup.sh` is told so that the example may read its tiers. */
 export const EXAMPLE_ROLE = [
-	...[
-		'role',
-		`${EXAMPLE.namespace}_${EXAMPLE.name}`,
-		'--namespace',
-		EXAMPLE.namespace,
-		'--account',
-		EXAMPLE.name,
-	],
-	...['--org', EXAMPLE.org, '--deployment', EXAMPLE.deployment, '--service', EXAMPLE.name],
+	'role',
+	`${EXAMPLE.namespace}_${EXAMPLE.name}`,
+	'--namespace',
+	EXAMPLE.namespace,
+	'--account',
+	EXAMPLE.name,
+	'--org',
+	EXAMPLE.org,
+	'--deployment',
+	EXAMPLE.deployment,
+	'--service',
+	EXAMPLE.name,
 ] as const;
 
 /** Fills OpenBao for an application in three tiers, lets its service account read them, and deploys it. */

@@ -48,8 +48,14 @@ export async function serve(
 	writeState(files, {
 		pid: process.pid,
 		ready: {
-			...{ kubeconfig, bin, prefix: namespaces.prefix, logs: dir, vaultInside: vault.insideAddr },
-			...{ vaultAddr: vault.addr, vaultCaFile: vault.caFile, vaultToken: vault.rootToken },
+			kubeconfig,
+			bin,
+			prefix: namespaces.prefix,
+			logs: dir,
+			vaultInside: vault.insideAddr,
+			vaultAddr: vault.addr,
+			vaultCaFile: vault.caFile,
+			vaultToken: vault.rootToken,
 		},
 	});
 	await untilTold;

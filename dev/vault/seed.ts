@@ -116,8 +116,11 @@ function readPolicy({ kv, transit }: VaultFile): Policy {
 
 function roleLookup(roles: VaultFile['roles']): Namespace['role'] {
 	const anyServiceAccount: Role = {
-		...{ serviceAccounts: ['*'], namespaces: ['*'], audience: undefined },
-		...{ policies: [READ_POLICY], ttlSeconds: 3600 },
+		serviceAccounts: ['*'],
+		namespaces: ['*'],
+		audience: undefined,
+		policies: [READ_POLICY],
+		ttlSeconds: 3600,
 	};
 	if (roles === undefined) return () => anyServiceAccount;
 	const byName = new Map(

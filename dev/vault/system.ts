@@ -60,8 +60,17 @@ function health(state: VaultState): Reply {
 function sealStatus(state: VaultState): Reply {
 	const { sealed } = state.seal;
 	const body = {
-		...{ type: 'shamir', initialized: true, sealed, t: 1, n: 1, progress: 0, nonce: '' },
-		...{ recovery_seal: false, version: VERSION, commit_date: '', migration: false },
+		type: 'shamir',
+		initialized: true,
+		sealed,
+		t: 1,
+		n: 1,
+		progress: 0,
+		nonce: '',
+		recovery_seal: false,
+		version: VERSION,
+		commit_date: '',
+		migration: false,
 		...(sealed ? {} : { cluster_name: CLUSTER, cluster_id: CLUSTER }),
 		storage_type: 'inmem',
 	};

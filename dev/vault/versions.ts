@@ -39,8 +39,15 @@ const MAX_VERSIONS = 10;
 /** A secret that has no version yet. */
 export function newSecret(now: number): Secret {
 	return {
-		...{ createdAt: now, updatedAt: now, current: 0, oldest: 0, metadataVersion: 0 },
-		...{ casRequired: false, maxVersions: 0, deleteAfterSeconds: 0, custom: null },
+		createdAt: now,
+		updatedAt: now,
+		current: 0,
+		oldest: 0,
+		metadataVersion: 0,
+		casRequired: false,
+		maxVersions: 0,
+		deleteAfterSeconds: 0,
+		custom: null,
 		versions: new Map(),
 	};
 }
@@ -71,7 +78,9 @@ export function addVersion(
 	const first = kept[0]?.[0] ?? 0;
 	return ok({
 		...secret,
-		...{ current, updatedAt: now, versions: new Map(kept) },
+		current,
+		updatedAt: now,
+		versions: new Map(kept),
 		oldest: first > 1 ? first : secret.oldest,
 	});
 }

@@ -67,14 +67,18 @@ const TLS_CODE =
 
 /** Bun's codes for malformed HTTP responses. */
 const MALFORMED_HTTP = new Set([
-	...['Malformed_HTTP_Response', 'InvalidHTTPResponse', 'InvalidContentLength', 'ResponseHeadersTooLarge'],
-	...['UnsupportedTransferEncoding', 'UnexpectedData', 'UnrequestedUpgrade', 'HTTP2CompressionError'],
-	...[
-		'HTTP2ContentLengthMismatch',
-		'HTTP2FlowControlError',
-		'HTTP2FrameSizeError',
-		'HTTP2HeaderListTooLarge',
-	],
+	'Malformed_HTTP_Response',
+	'InvalidHTTPResponse',
+	'InvalidContentLength',
+	'ResponseHeadersTooLarge',
+	'UnsupportedTransferEncoding',
+	'UnexpectedData',
+	'UnrequestedUpgrade',
+	'HTTP2CompressionError',
+	'HTTP2ContentLengthMismatch',
+	'HTTP2FlowControlError',
+	'HTTP2FrameSizeError',
+	'HTTP2HeaderListTooLarge',
 	'HTTP2ProtocolError',
 ]);
 

@@ -197,13 +197,15 @@ async function watch<T>(
 	const seconds = LASTS.least + Math.floor(Math.random() * (LASTS.most - LASTS.least));
 	const query = new URLSearchParams({
 		...options.query,
-		...{ watch: 'true', allowWatchBookmarks: 'true' },
-		...{ resourceVersion: view.version ?? '', timeoutSeconds: String(seconds) },
+		watch: 'true',
+		allowWatchBookmarks: 'true',
+		resourceVersion: view.version ?? '',
+		timeoutSeconds: String(seconds),
 	});
 	const over = new AbortController();
 	const answer = await client.stream({
 		...{ method: 'GET', path: `${options.path}?${query}` },
-		...{ accept: acceptOf('PartialObjectMetadata', options) },
+		accept: acceptOf('PartialObjectMetadata', options),
 		signal: AbortSignal.any([signal, over.signal]),
 	});
 	if (!answer.ok) {

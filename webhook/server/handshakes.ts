@@ -48,7 +48,11 @@ export function handshakeLog(
 		const valid = isValidAt(source.current(), new Date());
 		log.warn(
 			{
-				...{ code, address, failures, notBefore, notAfter },
+				code,
+				address,
+				failures,
+				notBefore,
+				notAfter,
 				likelyCause: valid
 					? 'the caBundle of the webhook configuration does not hold the CA of this certificate, or the certificate is for another name'
 					: 'the certificate is not valid now',

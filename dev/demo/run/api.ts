@@ -80,7 +80,8 @@ export async function startSecretsApi(dir: string, vault: DevVault, org: string)
 			const { code, stdout, stderr } = await runProcess({
 				command: process.execPath,
 				args: [command, ...args],
-				...{ env, input },
+				env,
+				input,
 			});
 			if (code !== 0) throw new Error(`envtier ${args.join(' ')}: ${stderr.trim()}`);
 			return stdout.trimEnd();

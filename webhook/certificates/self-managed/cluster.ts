@@ -62,7 +62,9 @@ export function followObjects(
 	const watchedSecret = watchList<ObservedSecret>(
 		client,
 		{
-			...{ path: secrets, query: named(secret.name), changed },
+			path: secrets,
+			query: named(secret.name),
+			changed,
 			keep: (object) => observeSecret(object as V1Secret),
 		},
 		log,
@@ -70,7 +72,9 @@ export function followObjects(
 	const watchedWebhookConfiguration = watchList<ObservedWebhookConfiguration>(
 		client,
 		{
-			...{ path: WEBHOOK_CONFIGURATIONS, query: named(webhookConfiguration), changed },
+			path: WEBHOOK_CONFIGURATIONS,
+			query: named(webhookConfiguration),
+			changed,
 			keep: (object) => observeWebhookConfiguration(object as V1MutatingWebhookConfiguration),
 		},
 		log,
