@@ -1,5 +1,5 @@
 import { type Tier, type TierNames, tierPath, VALUE_FIELD } from '../contract/tiers.ts';
-import { type Json, object } from './json.ts';
+import { type Json, object } from '../lib/json.ts';
 
 /** A KV secrets engine: where it is mounted and which of the two APIs it speaks. */
 export interface Kv {

@@ -1,5 +1,5 @@
+import { type Json, object } from '../lib/json.ts';
 import { correctSetting } from './advice.ts';
-import { type Json, object } from './json.ts';
 import type { Kv } from './kv.ts';
 import { printable } from './text.ts';
 

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
+import { type Json, object } from '../lib/json.ts';
 import { ANSWER_LIMITS, parseJson } from '../lib/parse/json.ts';
 import { type Obstacle, UNREACHABLE } from './advice.ts';
 import { Failure } from './failure.ts';
-import { type Json, object } from './json.ts';
 import { printable, quoted } from './text.ts';
 import type { HttpResponse } from './transport/types.ts';
 

@@ -1,4 +1,4 @@
-import { object } from './json.ts';
+import { object } from '../lib/json.ts';
 import { enumerate, quoted } from './text.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { EmptyPolicy } from '../contract/empty.ts';
 import { VALUE_FIELD } from '../contract/tiers.ts';
-import type { Json } from './json.ts';
+import type { Json } from '../lib/json.ts';
 import { fieldsText } from './tier-names.ts';
 
 /** Why a secret can't be handed over, and what to do. */

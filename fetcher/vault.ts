@@ -1,7 +1,7 @@
 import { err, ok, type Result } from '../contract/result.ts';
+import { type Json, object } from '../lib/json.ts';
 import { type Deadline, deadlineAfter } from './deadline.ts';
 import { Failure } from './failure.ts';
-import { type Json, object } from './json.ts';
 import { errorsOf, isNotFound, readResponse, unexpectedResponse, type VaultResponse } from './responses.ts';
 import type { Retry } from './retry.ts';
 import { printable } from './text.ts';

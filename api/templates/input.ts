@@ -1,5 +1,6 @@
 import leven from 'leven';
 import { ok, type Result } from '../../contract/result.ts';
+import { object } from '../../lib/json.ts';
 import { type Problem, refuse } from '../problem.ts';
 import { validationMessage } from '../schemas/common.ts';
 import { StoredTemplate, TemplateQuery, type TemplateService } from '../schemas/templates.ts';
@@ -33,7 +34,8 @@ export function readTemplate(raw: unknown): Result<TemplateInput, Problem> {
 	const { query, body } = raw as { query: unknown; body: unknown };
 	const asked = TemplateQuery.safeParse(query, { reportInput: true });
 	if (!asked.success) return refuse(400, validationMessage(asked.error));
-	const kept = isFields(body) ? withoutIgnored(body) : body;
+	const fields = object(body);
+	const kept = fields === undefined ? body : withoutIgnored(fields);
 	const parsed = StoredTemplate.safeParse(kept, { reportInput: true });
 	if (!parsed.success) return refuse(400, validationMessage(parsed.error));
 	const { name = asked.data.name, services, force } = parsed.data;
@@ -41,10 +43,6 @@ export function readTemplate(raw: unknown): Result<TemplateInput, Problem> {
 	if (asked.data.name !== undefined && asked.data.name !== name)
 		return refuse(400, 'the name at the top of the template and that of ?name= differ');
 	return ok({ name, services, force, warnings: warningsOf(body as Fields) });
-}
-
-function isFields(value: unknown): value is Fields {
-	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** As `Object.fromEntries` does it, a field `__proto__` stays a field. */
@@ -59,9 +57,10 @@ function withoutIgnored(body: Fields): Fields {
 	return {
 		...kept,
 		services: services.map((one: unknown) => {
-			if (!isFields(one)) return one;
-			const { kept: fields } = sorted(one);
-			return select(one, (field) => SERVICE_FIELDS.includes(field) || fields.includes(field));
+			const service = object(one);
+			if (service === undefined) return one;
+			const { kept: fields } = sorted(service);
+			return select(service, (field) => SERVICE_FIELDS.includes(field) || fields.includes(field));
 		}),
 	};
 }

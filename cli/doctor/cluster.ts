@@ -1,6 +1,7 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { NetworkError } from '../../lib/http/network-errors.ts';
+import { object, text } from '../../lib/json.ts';
 import { type ApiAnswer, type ApiCall, kubernetesClient } from '../../lib/kubernetes/client.ts';
 import { redacted } from './check.ts';
 
@@ -57,8 +58,7 @@ export async function openCluster(choice: ClusterChoice): Promise<Result<Cluster
 
 /** What a Kubernetes API says when it does not give what was asked (`Status.message`). */
 export function statusMessage({ status, body }: ApiAnswer): string {
-	const message = typeof body === 'object' && body !== null && 'message' in body ? body.message : undefined;
-	return redacted(typeof message === 'string' && message !== '' ? message : `status ${status}`);
+	return redacted(text(object(body)?.['message']) ?? `status ${status}`);
 }
 
 /** Why an answer is not what was hoped for, to stand after a name. */

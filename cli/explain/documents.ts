@@ -1,7 +1,7 @@
 import type { Tags } from 'yaml';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { type Json, object, text } from '../../lib/json.ts';
 import { parseYamlDocuments, type YamlLimits } from '../../lib/parse/yaml.ts';
-import { type Json, object, text } from './json.ts';
 
 /** One Kubernetes object of an input, and where it stood. */
 export interface Document {

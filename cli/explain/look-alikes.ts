@@ -1,5 +1,5 @@
 import { ANNOTATION_PREFIX, isUnderPrefix } from '../../contract/names.ts';
-import { object } from './json.ts';
+import { object } from '../../lib/json.ts';
 
 /**
  * Prefixes that people write by mistake: another domain, or swapped letters. The same as in

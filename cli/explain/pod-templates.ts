@@ -1,5 +1,5 @@
 import { isUnderPrefix } from '../../contract/names.ts';
-import { type Json, object } from './json.ts';
+import { type Json, object } from '../../lib/json.ts';
 import { isLookAlike } from './look-alikes.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { parseEnv } from 'node:util';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { VARIABLES, type VariableName } from '../../contract/variables.ts';
+import { object } from '../../lib/json.ts';
 import { parseYaml } from '../../lib/parse/yaml.ts';
 import { nativeEnvOf } from '../../webhook/admission/native-env.ts';
 import { type InjectionSettings, readSettings } from '../../webhook/settings.ts';
-import { object } from './json.ts';
 
 /** Variables by name, as an environment or a file gives them. */
 type Env = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,7 @@
 import { isUnderPrefix, ORG_LABEL } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { type Json, object, text } from '../../lib/json.ts';
 import type { Document } from './documents.ts';
-import { type Json, object, text } from './json.ts';
 import { podPartsOf } from './pod-templates.ts';
 
 /** Something whose pods the webhook would be asked about. */

@@ -1,6 +1,7 @@
 import jsonpatch from 'fast-json-patch';
 import { ANNOTATION_PREFIX, INJECTED, ORG_LABEL } from '../../contract/names.ts';
 import { ok } from '../../contract/result.ts';
+import { type Json, object } from '../../lib/json.ts';
 import { admit } from '../../webhook/admission/admit.ts';
 import type { Decision } from '../../webhook/admission/decision.ts';
 import { REJECT_REASONS, SKIP_REASONS } from '../../webhook/admission/reasons.ts';
@@ -9,7 +10,6 @@ import { decodeReview } from '../../webhook/admission/review.ts';
 import { parseAnnotations } from '../../webhook/annotations/parse-annotations.ts';
 import { podAnnotations } from '../../webhook/pod/pod.ts';
 import { WEBHOOK_CONFIGURATION } from '../webhook-configuration.ts';
-import { type Json, object } from './json.ts';
 import { lookAlikes } from './look-alikes.ts';
 import type { ExplainSettings } from './settings.ts';
 import type { Subject } from './subjects.ts';

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { NetworkError } from '../../lib/http/network-errors.ts';
+import { object } from '../../lib/json.ts';
 import { oneLineMessage } from '../../lib/terminal.ts';
 import type { ExitStatus } from '../exit-codes.ts';
 import { type HttpAnswer, httpCall } from '../http.ts';
@@ -79,7 +80,7 @@ function outcome(
 	deployment: () => string | undefined,
 ): Result<unknown, ApiFailure> {
 	if (status === 200 || status === 201) return ok(body);
-	const said = typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined;
+	const said = object(body)?.['error'];
 	const { url } = settings;
 	const foreign = `${url} answers with status ${status}, but not as the secrets API does: check ENVTIER_API_URL`;
 	return err({
@@ -103,9 +104,7 @@ function hint(status: number, said: string, settings: ApiSettings, deployment: s
 /** The deployment that a call is about; a secret's id tells of none. */
 function deploymentOf(path: string, body: unknown): string | undefined {
 	const asked = new URL(path, 'https://placeholder.invalid').searchParams.get('deployment');
-	const named =
-		typeof body === 'object' && body !== null && 'deploymentName' in body ? body.deploymentName : '';
-	const name = asked ?? named;
+	const name = asked ?? object(body)?.['deploymentName'];
 	return typeof name === 'string' && parseName(name).ok ? name : undefined;
 }
 

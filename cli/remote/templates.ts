@@ -1,4 +1,5 @@
 import { err, type Result } from '../../contract/result.ts';
+import { object } from '../../lib/json.ts';
 import { parseYaml } from '../../lib/parse/yaml.ts';
 import { type Context, fail } from '../context.ts';
 import { readInput } from '../files.ts';
@@ -80,7 +81,8 @@ export async function putTemplate(
 	const body = await templateIn(file, context);
 	if (!body.ok) return fail(context, 'usage', body.error);
 	await withApi(context, async ({ call }) => {
-		const sent = force && isObject(body.value) ? { ...body.value, force } : body.value;
+		const fields = object(body.value);
+		const sent = force && fields !== undefined ? { ...fields, force } : body.value;
 		const query = asked === undefined ? '' : `?name=${encodeURIComponent(asked)}`;
 		const answer = await call(method, `/api/templates${query}`, sent);
 		if (!answer.ok) return failed(context, answer.error);
@@ -96,10 +98,6 @@ export async function putTemplate(
 				`give them values: envtier secrets create KEY --template ${name} --service SERVICE --value-stdin\n`,
 			);
 	});
-}
-
-function isObject(value: unknown): value is object {
-	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 async function templateIn(file: string, context: Context): Promise<Result<unknown>> {

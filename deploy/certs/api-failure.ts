@@ -1,4 +1,5 @@
 import { ApiException } from '@kubernetes/client-node';
+import { object, text } from '../../lib/json.ts';
 import { oneLineMessage } from '../../lib/terminal.ts';
 import { CertsFailure } from './failure.ts';
 
@@ -36,8 +37,8 @@ function explain(thrown: unknown, server: string): string | undefined {
 /** `Status.message` on one line; the client gives some bodies as text. */
 function statusMessage(body: unknown): string {
 	const status: unknown = typeof body === 'string' ? parse(body) : body;
-	const found = typeof status === 'object' && status !== null && 'message' in status ? status.message : '';
-	return typeof found === 'string' && found !== '' ? oneLineMessage(found) : 'it does not say why';
+	const message = text(object(status)?.['message']);
+	return message === undefined ? 'it does not say why' : oneLineMessage(message);
 }
 
 function parse(text: string): unknown {

@@ -1,6 +1,6 @@
+import { object } from '../../lib/json.ts';
 import { type Obstacle, UNREACHABLE } from '../advice.ts';
 import { Failure } from '../failure.ts';
-import { object } from '../json.ts';
 import { printable, quoted } from '../text.ts';
 
 /** Errors below HTTP by Node's code. All of them are retryable. */

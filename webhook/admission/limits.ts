@@ -1,5 +1,6 @@
 import type { V1EnvVar } from '@kubernetes/client-node';
 import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import { object } from '../../lib/json.ts';
 import type { ContainerFacts } from '../pod/container.ts';
 import type { Grouping } from '../pod/user-ids.ts';
 import {
@@ -49,9 +50,7 @@ export function annotationsTooLong(characters: number): Rejection | undefined {
 
 const lengthOf = (value: unknown): number => (Array.isArray(value) ? value.length : 0);
 
-function member(value: unknown, name: string): unknown {
-	return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-}
+const member = (value: unknown, name: string): unknown => object(value)?.[name];
 
 /** Refuses a pod, as decoded from JSON, of so many pieces that to look at each of them would take long. */
 export function tooManyPieces(pod: unknown): Rejection | undefined {

@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '../../contract/result.ts';
+import { object } from '../../lib/json.ts';
 import type { Operation } from '../patch/json-patch.ts';
 import { summaryOf } from '../patch/reverted-changes.ts';
 import { controllerOf, type Owner } from '../pod/owner-reference.ts';
@@ -45,14 +46,6 @@ const VERSION = 'admission.k8s.io/v1';
 const UID_MAX = 128;
 /** The longest name that Kubernetes allows. A longer one does not come from the API server; it is cut. */
 const NAME_MAX = 253;
-
-type JsonObject = Readonly<Record<string, unknown>>;
-
-function member(value: unknown): JsonObject | undefined {
-	return typeof value === 'object' && value !== null && !Array.isArray(value)
-		? (value as JsonObject)
-		: undefined;
-}
 
 function string(value: unknown): string {
 	return typeof value === 'string' ? value.slice(0, NAME_MAX) : '';
@@ -105,19 +98,19 @@ export function decodeReview(body: Buffer): Result<AdmissionRequest> {
 		// The parser's message quotes the body, and the body may hold anything.
 		return err('the body is not JSON');
 	}
-	const review = member(parsed);
+	const review = object(parsed);
 	if (review?.['kind'] !== 'AdmissionReview' || review['apiVersion'] !== VERSION)
 		return err(`the body is not an AdmissionReview of ${VERSION}`);
-	const request = member(review['request']);
+	const request = object(review['request']);
 	if (request === undefined) return err('the AdmissionReview has no request');
 	const uid = string(request['uid']);
 	if (uid === '' || uid.length > UID_MAX)
 		return err(`request.uid must be a string of 1 to ${UID_MAX} characters`);
-	const metadata = member(member(request['object'])?.['metadata']);
+	const metadata = object(object(request['object'])?.['metadata']);
 	return ok({
 		uid,
 		operation: string(request['operation']),
-		kind: string(member(request['kind'])?.['kind']),
+		kind: string(object(request['kind'])?.['kind']),
 		subResource: string(request['subResource']),
 		namespace: string(request['namespace']),
 		name: string(request['name']) || string(metadata?.['name']) || string(metadata?.['generateName']),

@@ -1,12 +1,12 @@
-/** A decoded JSON or YAML object of unknown content. */
+/** A decoded JSON or YAML object of unknown fields. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** The value as an object, if it is one. */
+/** `value` if it is an object, neither null nor a list. */
 export function object(value: unknown): Json | undefined {
 	return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
 }
 
-/** The value as a string that says something, if it is one. */
+/** `value` if it is a string that is not empty. */
 export function text(value: unknown): string | undefined {
 	return typeof value === 'string' && value !== '' ? value : undefined;
 }
