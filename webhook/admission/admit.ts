@@ -1,9 +1,6 @@
-import type { V1Container } from '@kubernetes/client-node';
 import { ANNOTATION_PREFIX } from '../../contract/names.ts';
-import { err, ok, type Result } from '../../contract/result.ts';
 import { type PodOptions, STATUS_ANNOTATION } from '../annotations/annotations.ts';
 import { parseAnnotations } from '../annotations/parse-annotations.ts';
-import { fetcherContainer } from '../patch/injected-objects.ts';
 import { changesFor } from '../patch/patch.ts';
 import { revertedChanges } from '../patch/reverted-changes.ts';
 import { countParts, NO_EARLIER_INJECTION, separateInjection } from '../pod/earlier-injection.ts';
@@ -11,8 +8,14 @@ import { type PodFacts, podAnnotations, podFacts } from '../pod/pod.ts';
 import type { InjectionSettings } from '../settings.ts';
 import type { Decision } from './decision.ts';
 import { type FetchSpec, fetchSpecOf } from './fetch-spec.ts';
-import { tooManyInjectedParts, tooManyPieces, tooMuchText, tooMuchToParse } from './limits.ts';
-import { type PlanResult, planFor } from './plan.ts';
+import {
+	annotationsTooLong,
+	tooManyInjectedParts,
+	tooManyKeyedValues,
+	tooManyPieces,
+	tooMuchToParse,
+} from './limits.ts';
+import { planFor } from './plan.ts';
 import { type Rejection, reject } from './rejection.ts';
 import type { AdmissionRequest } from './review.ts';
 import { earlierReaders, parseStatus, sinceInjection, statusOf } from './status.ts';
@@ -43,8 +46,12 @@ function malformed(error: string): Rejection {
 function decide(pod: PodFacts, namespace: string, settings: InjectionSettings): Decision {
 	const annotations = pod.annotations ?? new Map<string, string>();
 	if (annotations.get(`${ANNOTATION_PREFIX}inject`) === 'false') return { kind: 'skip', reason: 'opted-out' };
+	const tooLong = annotationsTooLong(annotations);
+	if (tooLong !== undefined) return tooLong;
 	const read = parseAnnotations(annotations);
 	if (!read.ok) return read.error;
+	const many = tooManyKeyedValues(read.value);
+	if (many !== undefined) return many;
 	const { deployment } = read.value;
 	if (deployment === undefined)
 		return reject(
@@ -66,7 +73,7 @@ function inject(
 	fetchSpec: FetchSpec,
 	settings: InjectionSettings,
 ): Decision {
-	const planned = planWithContainers(pod, options, fetchSpec, settings);
+	const planned = planFor(pod, options, fetchSpec, settings);
 	if (!planned.ok) return planned.error;
 	const status = statusOf(planned.value.plan, options, settings);
 	const from = {
@@ -100,7 +107,7 @@ function reconcile(
 	if (many !== undefined) return many;
 	const earlierStatus = parseStatus(text);
 	const readers = options.containers ?? earlierReaders(earlierStatus, bare, parts, options);
-	const planned = planWithContainers(
+	const planned = planFor(
 		bare,
 		readers === undefined ? options : { ...options, containers: readers },
 		fetchSpec,
@@ -119,23 +126,4 @@ function reconcile(
 		patch: changes.flatMap(({ operations }) => operations),
 		reconciled: changes.map(({ part }) => part),
 	};
-}
-
-/** A plan, and the containers of its fetchers. */
-interface PlanWithContainers extends PlanResult {
-	readonly containers: readonly V1Container[];
-}
-
-function planWithContainers(
-	pod: PodFacts,
-	options: PodOptions,
-	fetchSpec: FetchSpec,
-	settings: InjectionSettings,
-): Result<PlanWithContainers, Rejection> {
-	const planned = planFor(pod, options, fetchSpec, settings);
-	if (!planned.ok) return planned;
-	const { plan } = planned.value;
-	const containers = plan.fetchers.map((fetcher) => fetcherContainer(plan, fetcher, settings));
-	const refused = tooMuchText(containers.map(({ env = [] }) => env));
-	return refused === undefined ? ok({ ...planned.value, containers }) : err(refused);
 }

@@ -16,6 +16,13 @@ export const MAX_UNSCANNED_BODY = 64 * 1024;
  */
 export const MAX_ANNOTATIONS_LENGTH = 128 * 1024;
 
+/**
+ * Maximum number of characters in one value. Values go to the fetcher as environment variables, and Linux
+ * starts no program with a variable of 128 KiB (MAX_ARG_STRLEN). Two lists of this length form one variable.
+ * A template of dollar signs doubles its length on the way.
+ */
+export const MAX_VALUE_LENGTH = 32 * 1024;
+
 /** UIDs among the readers of one pod. Each costs an init container that starts after the one before it. */
 export const MAX_USERS = 16;
 

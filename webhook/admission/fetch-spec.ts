@@ -7,7 +7,6 @@ import { TIERS, type Tier, type TierNames, tierPath } from '../../contract/tiers
 import type { PodOptions } from '../annotations/annotations.ts';
 import { needsFiles } from '../annotations/selections.ts';
 import type { InjectionSettings } from '../settings.ts';
-import { tooManyKeyedValues } from './limits.ts';
 import type { NativeVariable } from './native-env.ts';
 import { organizationOf } from './organization.ts';
 import { quoted } from './redact.ts';
@@ -49,8 +48,6 @@ export function fetchSpecOf(
 	const variables = options.env ?? [];
 	const formats = formatsOf(options);
 	if (!formats.ok) return formats;
-	const many = tooManyKeyedValues(options.each.compose.size + options.each.sealed.size);
-	if (many !== undefined) return err(many);
 	const composed = [...options.each.compose];
 	const cycle = compositionCycle(new Map(composed.map(([key, { template }]) => [key, template])));
 	if (cycle !== undefined) return err(cycle);

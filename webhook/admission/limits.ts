@@ -1,6 +1,7 @@
 import type { V1EnvVar } from '@kubernetes/client-node';
-import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import { ANNOTATION_PREFIX, isUnderPrefix } from '../../contract/names.ts';
 import { object } from '../../lib/json.ts';
+import { type PodOptions, STATUS_ANNOTATION } from '../annotations/annotations.ts';
 import type { ContainerFacts } from '../pod/container.ts';
 import type { Grouping } from '../pod/user-ids.ts';
 import {
@@ -12,6 +13,7 @@ import {
 	MAX_PIECES,
 	MAX_SELECTIONS,
 	MAX_USERS,
+	MAX_VALUE_LENGTH,
 } from './bounds.ts';
 import type { Excess } from './json-prescan.ts';
 import { type Rejection, reject } from './rejection.ts';
@@ -39,8 +41,14 @@ export function tooMuchToParse(excess: Excess): Rejection {
 	return reject('too-large', `the pod ${excessOf(excess)}: ${cure}`);
 }
 
-/** Refuses a pod whose annotations under our prefix would take long to read. */
-export function annotationsTooLong(characters: number): Rejection | undefined {
+/**
+ * Refuses a pod whose annotations under our prefix are too long to be parsed. A value that is too long by itself
+ * is refused without being parsed, and does not count.
+ */
+export function annotationsTooLong(annotations: ReadonlyMap<string, string>): Rejection | undefined {
+	let characters = 0;
+	for (const [name, { length }] of annotations)
+		if (isUnderPrefix(name) && name !== STATUS_ANNOTATION && length <= MAX_VALUE_LENGTH) characters += length;
 	if (characters <= MAX_ANNOTATIONS_LENGTH) return undefined;
 	return reject(
 		'too-large',
@@ -114,7 +122,8 @@ export function tooManyUsers({ readers }: Grouping): Rejection | undefined {
 }
 
 /** Refuses a pod that asks for more composed and sealed values than that. */
-export function tooManyKeyedValues(count: number): Rejection | undefined {
+export function tooManyKeyedValues({ each }: PodOptions): Rejection | undefined {
+	const count = each.compose.size + each.sealed.size;
 	if (count <= MAX_KEYED_VALUES) return undefined;
 	return reject(
 		'too-large',

@@ -1,7 +1,9 @@
+import type { V1Container } from '@kubernetes/client-node';
 import { INJECTED } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { PodOptions } from '../annotations/annotations.ts';
 import { annotationOfNonReader, isWrapRequested, selectionFor } from '../annotations/selections.ts';
+import { fetcherContainer } from '../patch/injected-objects.ts';
 import { outDirectory, volumeName } from '../pod/added-names.ts';
 import type { ContainerFacts } from '../pod/container.ts';
 import type { PodFacts } from '../pod/pod.ts';
@@ -10,7 +12,7 @@ import { type Grouping, groupByUser, type UserIdDefaults } from '../pod/user-ids
 import type { InjectionSettings } from '../settings.ts';
 import type { FetchSpec } from './fetch-spec.ts';
 import type { InjectionPlan, VolumePlan } from './injection-plan.ts';
-import { tooManySelections, tooManyUsers, tooMuchAdded } from './limits.ts';
+import { tooManySelections, tooManyUsers, tooMuchAdded, tooMuchText } from './limits.ts';
 import { codeVariableProblem, nativeEnvProblem } from './native-env.ts';
 import { chosenContainers, collision } from './pod-checks.ts';
 import { type Rejection, reject } from './rejection.ts';
@@ -19,6 +21,8 @@ import { isWrapped, wrapProblem } from './wrap.ts';
 /** A plan, and what whoever wrote the pod should know. */
 export interface PlanResult {
 	readonly plan: InjectionPlan;
+	/** The containers of its fetchers, in the order of the plan. */
+	readonly containers: readonly V1Container[];
 	readonly warnings: readonly string[];
 }
 
@@ -54,7 +58,10 @@ export function planFor(
 	const plan = assemble(pod, options, fetchSpec, readers.value, grouping.value);
 	const selections = plan.fetchers.reduce((sum, { volumes }) => sum + volumes.length, 0);
 	const problem = tooManySelections(selections) ?? collision(pod, plan);
-	return problem === undefined ? ok({ plan, warnings: grouping.value.warnings }) : err(problem);
+	if (problem !== undefined) return err(problem);
+	const containers = plan.fetchers.map((fetcher) => fetcherContainer(plan, fetcher, settings));
+	const tooLong = tooMuchText(containers.map(({ env = [] }) => env));
+	return tooLong === undefined ? ok({ plan, containers, warnings: grouping.value.warnings }) : err(tooLong);
 }
 
 /** Why a pod of this kind gets no secrets, whatever its annotations say. */

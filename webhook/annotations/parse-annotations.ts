@@ -1,6 +1,6 @@
 import { ANNOTATION_PREFIX, isUnderPrefix } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { annotationsTooLong } from '../admission/limits.ts';
+import { MAX_VALUE_LENGTH } from '../admission/bounds.ts';
 import { quoted, redact } from '../admission/redact.ts';
 import { type Rejection, reject } from '../admission/rejection.ts';
 import { ANNOTATIONS, type AnnotationName, type PodOptions, STATUS_ANNOTATION } from './annotations.ts';
@@ -23,13 +23,6 @@ function memberOf(
 	const family = KEYED_ANNOTATION_NAMES.find((known) => name.startsWith(`${known}.`));
 	return family === undefined ? undefined : { family, member: name.slice(family.length + 1) };
 }
-
-/**
- * Maximum number of characters in one value. Values go to the fetcher as environment variables, and Linux
- * starts no program with a variable of 128 KiB (MAX_ARG_STRLEN). Two lists of this length form one variable.
- * A template of dollar signs doubles its length on the way.
- */
-const MAX_VALUE_LENGTH = 32 * 1024;
 
 /**
  * Makes the refusal of one annotation. A function, because of thousands only a few are shown and the others
@@ -125,12 +118,6 @@ export function parseAnnotations(annotations: ReadonlyMap<string, string>): Resu
 	const ours = [...annotations.keys()].filter(
 		(annotation) => isUnderPrefix(annotation) && annotation !== STATUS_ANNOTATION,
 	);
-	// What is too long is refused unread, so it does not count.
-	const lengths = ours.map((annotation) => annotations.get(annotation)?.length ?? 0);
-	const tooLong = annotationsTooLong(
-		lengths.reduce((sum, length) => sum + (length > MAX_VALUE_LENGTH ? 0 : length), 0),
-	);
-	if (tooLong !== undefined) return err(tooLong);
 	const [first, ...others] = ours
 		.sort()
 		.flatMap((annotation) => parseOne(annotation, annotations.get(annotation) ?? '', found, each) ?? []);
