@@ -1,7 +1,7 @@
 import type { Express } from 'express';
 import type { Logger } from 'pino';
 import type { AuditSink } from './audit/lines.ts';
-import { createAccess } from './auth/access.ts';
+import { type Access, createAccess } from './auth/access.ts';
 import type { KeyRecord } from './auth/api-key.ts';
 import { findStoredKey } from './auth/key-store.ts';
 import { openCluster } from './auth/kubernetes.ts';
@@ -47,32 +47,13 @@ const READY_INTERVAL = 1_000;
 
 /** Puts the parts together as the settings say. */
 export async function createApi(settings: Settings, around: ProcessContext): Promise<Api> {
-	const { log, audit, keys, version, now } = around;
+	const { log, audit, version, now } = around;
 	const metrics = createMetrics();
 	const { store, close } = openStore(settings, metrics, log);
 	const recovery = store === undefined ? undefined : startRecovery(store, log, { ...RECOVERY, now, audit });
-	const { oidc, cluster } = settings;
-	const byId = new Map(keys.map((key) => [key.id, key]));
-	const access = createAccess({
-		findKey: async (id) => byId.get(id) ?? (store === undefined ? undefined : findStoredKey(store, id)),
-		sessions:
-			oidc === undefined ? undefined : { issuer: oidc.issuer, authenticate: createSessionCheck(oidc) },
-		cluster: cluster === undefined ? undefined : await openCluster(cluster.kubeconfig, cluster.audience),
-		clusterOrg: cluster?.org,
-		now,
-	});
+	const access = await openAccess(settings, store, around);
 	let draining = false;
-	const storeProblem = atMostEvery(READY_INTERVAL, async (): Promise<string | undefined> => {
-		if (store === undefined) return 'no store is configured';
-		try {
-			await store.check();
-			return undefined;
-		} catch (thrown) {
-			// What is wrong with Vault is the operator's business: the log says it.
-			log.warn({ problem: String(thrown) }, 'not ready');
-			return 'the secret store cannot take calls';
-		}
-	});
+	const storeProblem = atMostEvery(READY_INTERVAL, () => problemOf(store, log));
 	const notReady = async () => (draining ? 'shutting down' : await storeProblem());
 	const app = createApp({
 		operations: OPERATIONS,
@@ -101,6 +82,35 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 			close();
 		},
 	};
+}
+
+/** Everything that identifies callers: keys of the operator's file and of the store, sessions, the cluster. */
+async function openAccess(
+	{ oidc, cluster }: Settings,
+	store: Store | undefined,
+	{ keys, now }: ProcessContext,
+): Promise<Access> {
+	const byId = new Map(keys.map((key) => [key.id, key]));
+	return createAccess({
+		findKey: async (id) => byId.get(id) ?? (store === undefined ? undefined : findStoredKey(store, id)),
+		sessions:
+			oidc === undefined ? undefined : { issuer: oidc.issuer, authenticate: createSessionCheck(oidc) },
+		cluster: cluster === undefined ? undefined : await openCluster(cluster.kubeconfig, cluster.audience),
+		clusterOrg: cluster?.org,
+		now,
+	});
+}
+
+/** Why the store cannot take calls, for anybody to see; the log has the details. Undefined if it can. */
+async function problemOf(store: Store | undefined, log: Logger): Promise<string | undefined> {
+	if (store === undefined) return 'no store is configured';
+	try {
+		await store.check();
+		return undefined;
+	} catch (thrown) {
+		log.warn({ problem: String(thrown) }, 'not ready');
+		return 'the secret store cannot take calls';
+	}
 }
 
 function openStore(
