@@ -84,7 +84,7 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 	};
 }
 
-/** Everything that identifies callers: keys of the operator's file and of the store, sessions, the cluster. */
+/** What identifies callers: keys of the operator's file and of the store, sessions, the cluster. */
 async function openAccess(
 	{ oidc, cluster }: Settings,
 	store: Store | undefined,

@@ -79,7 +79,7 @@ export interface Settings {
 	readonly logLevel: LogLevel;
 }
 
-/** Path of the termination message. It is read separately because it is needed when other settings are wrong. */
+/** Path of the termination message. Read separately: it is needed when other settings are wrong. */
 export function terminationLog(env: Environment): string {
 	return env['ENVTIER_TERMINATION_LOG'] || VARIABLES.ENVTIER_TERMINATION_LOG.default;
 }

@@ -20,8 +20,8 @@ export interface SettingsReader<N extends string> {
 	/** The parsed setting or its default; undefined if there is neither. */
 	optional<T>(name: N, parse: Parse<T>): T | undefined;
 	/**
-	 * The parsed setting or its default; a problem if there is neither. The type is sound only without problems: with
-	 * one, whoever reads settings returns the problems.
+	 * The parsed setting or its default; a problem if there is neither. The type is sound only without problems:
+	 * with one, whoever reads settings returns the problems.
 	 */
 	required<T>(name: N, parse: Parse<T>): T;
 	/** Parses a text that is no variable of the table, such as one of a numbered series. */

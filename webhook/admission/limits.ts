@@ -42,8 +42,8 @@ export function tooMuchToParse(excess: Excess): Rejection {
 }
 
 /**
- * Refuses a pod whose annotations under our prefix are too long to be parsed. A value that is too long by itself
- * is refused without being parsed, and does not count.
+ * Refuses a pod whose annotations under our prefix are too long to be parsed. A value that is too long by
+ * itself is refused without being parsed, and does not count.
  */
 export function annotationsTooLong(annotations: ReadonlyMap<string, string>): Rejection | undefined {
 	let characters = 0;
