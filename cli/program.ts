@@ -4,6 +4,7 @@ import { completeCommand, completionCommand } from './commands/completion.ts';
 import { deploymentsCommand } from './commands/deployments.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
+import { policyCommand } from './commands/policy.ts';
 import { sealCommand } from './commands/seal.ts';
 import { secretsCommand } from './commands/secrets.ts';
 import { templatesCommand } from './commands/templates.ts';
@@ -18,6 +19,7 @@ export function createProgram(context: Context) {
 		.version(manifest.version, '-V, --version', 'show the version')
 		.addCommand(explainCommand(context))
 		.addCommand(doctorCommand(context))
+		.addCommand(policyCommand(context))
 		.addCommand(secretsCommand(context))
 		.addCommand(templatesCommand(context))
 		.addCommand(deploymentsCommand(context))

@@ -29,8 +29,10 @@ export const INJECTED = {
 } as const;
 
 /** RFC 1123 limits, as Kubernetes applies them to labels (63) and subdomains (253). */
-const SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$/;
-const SUBDOMAIN_MAX = 253;
+export const NAME_PATTERN =
+	/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$/;
+/** Characters of a name at most. */
+export const NAME_MAX = 253;
 
 /** What a name of an organization, deployment, service or template must look like, for messages. */
 export const NAME_RULE =
@@ -41,7 +43,7 @@ export const NAME_RULE =
  * it is exactly one path segment. Nothing that fails here may be put into a Vault path.
  */
 export function parseName(text: string): Result<string> {
-	if (text.length <= SUBDOMAIN_MAX && SUBDOMAIN.test(text)) return ok(text);
+	if (text.length <= NAME_MAX && NAME_PATTERN.test(text)) return ok(text);
 	return err(NAME_RULE);
 }
 
@@ -52,7 +54,10 @@ export function parseName(text: string): Result<string> {
 export const ROLE_RULE =
 	'letters, digits, "-", "_" and ".", at most 253 characters, starting with a letter or digit';
 
+/** The same for programs. */
+export const ROLE_PATTERN = /^[A-Za-z0-9][-A-Za-z0-9_.]{0,252}$/;
+
 /** Takes the name of a Vault role. */
 export function parseRole(text: string): Result<string> {
-	return /^[A-Za-z0-9][-A-Za-z0-9_.]{0,252}$/.test(text) ? ok(text) : err(ROLE_RULE);
+	return ROLE_PATTERN.test(text) ? ok(text) : err(ROLE_RULE);
 }

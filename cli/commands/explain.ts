@@ -22,6 +22,7 @@ Examples:
   envtier explain app.yaml --output patch
   kubectl -n envtier-system get configmap envtier-settings-abc123 -o yaml > live.yaml
   envtier explain app.yaml --settings live.yaml
+  envtier explain app.yaml --policy
 `;
 
 /** `envtier explain`. */
@@ -41,6 +42,10 @@ export function explainCommand(context: Context) {
 		.option(
 			'--kubernetes-version <version>',
 			'version of the cluster, for envtier.dev/env (default: the newest)',
+		)
+		.option(
+			'--policy',
+			'say as well whether the admission policy injects or the webhook, and why (docs/webhookless.md)',
 		)
 		.addOption(
 			new Option('-o, --output <form>', 'diff, the whole report, or the JSON Patch alone')

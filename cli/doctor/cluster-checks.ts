@@ -3,6 +3,7 @@ import { WEBHOOK_CONFIGURATION } from '../webhook-configuration.ts';
 import { admissionCheck } from './admission.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, statusMessage, why } from './cluster.ts';
+import { aloneCheck, divisionCheck, type PlainPods, plainPods } from './plain-pods.ts';
 import type { InjectedSettings } from './probe.ts';
 import { injectionPolicyCheck } from './require-injection.ts';
 import { versionChecks } from './version.ts';
@@ -36,10 +37,12 @@ export async function clusterChecks(
 			],
 			injected: undefined,
 		};
+	const policy = await plainPods(cluster);
 	const checks = [
 		good('cluster', `${cluster.server} answers`),
 		...versionChecks(version.value.body as { major: string; minor: string }),
-		...(await registeredChecks(cluster, namespace, tlsSecret, now)),
+		...(await registeredChecks(cluster, policy, namespace, tlsSecret, now)),
+		policy.check,
 		await injectionPolicyCheck(cluster),
 	];
 	const created = await cluster.request('POST', `/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod);
@@ -54,6 +57,7 @@ export async function clusterChecks(
 
 async function registeredChecks(
 	cluster: ClusterClient,
+	policy: PlainPods,
 	namespace: string,
 	tlsSecret: string,
 	now: Date,
@@ -78,6 +82,7 @@ async function registeredChecks(
 	);
 	const [configuration] = found;
 	const webhook = configuration?.webhooks?.find(({ name }) => name === WEBHOOK_CONFIGURATION.webhook);
+	if (webhook === undefined && policy.served) return [await aloneCheck(cluster)];
 	if (webhook === undefined)
 		return [
 			bad(
@@ -98,6 +103,7 @@ async function registeredChecks(
 	return [
 		one,
 		...webhookConfigurationChecks(webhook, namespace),
+		divisionCheck(webhook, policy),
 		...(await callChecks(cluster, webhook, tlsSecret, now)),
 	];
 }

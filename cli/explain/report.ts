@@ -1,11 +1,16 @@
 import type { ExplainSettings } from './settings.ts';
-import { type Verdict, worst } from './verdict.ts';
+import { type Injection, type Verdict, worst } from './verdict.ts';
 
-/** All verdicts for programs. Its names are an interface: they may be added to, not changed. */
+/**
+ * All verdicts for programs. Its names are an interface: they may be added to, not changed.
+ *
+ * @param policy whether it says which of policy and webhook injects
+ */
 export function report(
 	verdicts: readonly Verdict[],
 	ignored: readonly string[],
 	settings: ExplainSettings,
+	policy: boolean,
 ): object {
 	return {
 		decision: worst(verdicts),
@@ -22,8 +27,17 @@ export function report(
 			...(cure === undefined ? {} : { cure }),
 			warnings,
 			hints,
-			...injection,
+			...injectionOf(injection, policy),
 		})),
 		ignored,
 	};
+}
+
+function injectionOf(injection: Injection | undefined, policy: boolean): object {
+	if (injection === undefined) return {};
+	const { leftByPolicy, ...rest } = injection;
+	if (!policy) return rest;
+	return leftByPolicy === undefined
+		? { ...rest, injectedBy: 'policy' }
+		: { ...rest, injectedBy: 'webhook', leftByPolicy };
 }

@@ -18,6 +18,8 @@ export interface ExplainOptions {
 	readonly orgLabel?: string | undefined;
 	readonly kubernetesVersion?: string | undefined;
 	readonly output: 'diff' | 'json' | 'yaml' | 'patch';
+	/** Say which of admission policy and webhook injects. */
+	readonly policy?: boolean | undefined;
 }
 
 /** `envtier explain`: reads, decides, shows. */
@@ -116,16 +118,16 @@ function rendered(
 	verdicts: readonly Verdict[],
 	ignored: readonly string[],
 	settings: ExplainSettings,
-	{ output }: ExplainOptions,
+	{ output, policy = false }: ExplainOptions,
 	{ stdout }: Context,
 ): Result<string> {
 	switch (output) {
 		case 'diff':
-			return ok(page(verdicts, stdout.paint));
+			return ok(page(verdicts, stdout.paint, policy));
 		case 'json':
-			return ok(json(report(verdicts, ignored, settings)));
+			return ok(json(report(verdicts, ignored, settings, policy)));
 		case 'yaml':
-			return ok(printableYaml(report(verdicts, ignored, settings)));
+			return ok(printableYaml(report(verdicts, ignored, settings, policy)));
 		case 'patch':
 			if (verdicts.length > 1)
 				return err(`--output patch is for one object, and here are ${verdicts.length}: use --output json`);

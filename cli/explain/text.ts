@@ -2,7 +2,7 @@ import type { Style, Terminal } from '../../lib/terminal.ts';
 import { type DiffLine, podDiff } from './diff.ts';
 import type { ExplainSettings } from './settings.ts';
 import type { Subject } from './subjects.ts';
-import type { Verdict } from './verdict.ts';
+import type { Injection, Verdict } from './verdict.ts';
 
 const STYLE_OF: Readonly<Record<Verdict['decision'], Style>> = {
 	inject: 'good',
@@ -15,14 +15,19 @@ function titleOf({ kind, namespace, name, at }: Subject): string {
 	return `${kind} ${namespace}/${name}${at === undefined ? '' : ` (${at})`}`;
 }
 
-/** Formats all verdicts for people: each with its reason or its diff, then a summary if there are several. */
-export function page(verdicts: readonly Verdict[], paint: Terminal['paint']): string {
-	const parts = verdicts.map((verdict) => verdictLines(verdict, paint).join('\n'));
+/**
+ * All verdicts as a page for people: each with its reason or its diff, then a summary where there are
+ * several.
+ *
+ * @param policy whether it says which of policy and webhook injects
+ */
+export function page(verdicts: readonly Verdict[], paint: Terminal['paint'], policy: boolean): string {
+	const parts = verdicts.map((verdict) => verdictLines(verdict, paint, policy).join('\n'));
 	if (verdicts.length > 1) parts.push(summary(verdicts, paint));
 	return `${parts.join('\n\n')}\n`;
 }
 
-function verdictLines(verdict: Verdict, paint: Terminal['paint']): readonly string[] {
+function verdictLines(verdict: Verdict, paint: Terminal['paint'], policy: boolean): readonly string[] {
 	const { subject, decision, reason, message, cure, warnings, hints, injection } = verdict;
 	const word = paint(STYLE_OF[decision], decision) + (reason === undefined ? '' : ` (${reason})`);
 	const note = (name: string, text: string | undefined, style: Style = 'faint'): readonly string[] =>
@@ -37,6 +42,7 @@ function verdictLines(verdict: Verdict, paint: Terminal['paint']): readonly stri
 		...(injection === undefined
 			? []
 			: [
+					...note('injected by', policy ? injectorOf(injection) : undefined),
 					...note('Vault role', injection.role),
 					...note('tiers', injection.tiers.join(', ')),
 					...note('allows', injection.allow.join(', ') || undefined, 'warning'),
@@ -51,6 +57,13 @@ function verdictLines(verdict: Verdict, paint: Terminal['paint']): readonly stri
 					...podDiff(subject.pod, injection.pod, titleOf(subject)).map((line) => painted(line, paint)),
 				]),
 	];
+}
+
+/** Which of the two injects; without a webhook what is not for the policy is refused. */
+function injectorOf({ leftByPolicy }: Injection): string {
+	return leftByPolicy === undefined
+		? 'the admission policy, without the webhook'
+		: `the webhook, for the policy leaves it: ${leftByPolicy}. Where no webhook is installed, the pod is refused`;
 }
 
 function painted({ style, text }: DiffLine, paint: Terminal['paint']): string {

@@ -1,7 +1,9 @@
+import type { V1Pod } from '@kubernetes/client-node';
 import jsonpatch from 'fast-json-patch';
 import { ANNOTATION_PREFIX, INJECTED, ORG_LABEL } from '../../contract/names.ts';
 import { ok } from '../../contract/result.ts';
 import { type Json, object } from '../../lib/json.ts';
+import { leftToWebhook } from '../../policy/plain-pod.ts';
 import { admit } from '../../webhook/admission/admit.ts';
 import type { Decision } from '../../webhook/admission/decision.ts';
 import { REJECT_REASONS, SKIP_REASONS } from '../../webhook/admission/reasons.ts';
@@ -48,6 +50,8 @@ export interface Injection {
 	readonly patch: Extract<Decision, { kind: 'inject' }>['patch'];
 	/** The pod after it. */
 	readonly pod: Json;
+	/** Why the admission policy leaves the pod to the webhook; undefined where the policy injects into it. */
+	readonly leftByPolicy: string | undefined;
 }
 
 /** Decides about a subject as the webhook would, by the webhook's own function. */
@@ -191,6 +195,7 @@ function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind
 		composed: [...plan.fetchSpec.templates.keys()],
 		fetchers: plan.fetchers.map(({ container, userIds: identity }) => ({ container, user: identity.user })),
 		patch,
+		leftByPolicy: leftToWebhook(subject.pod as V1Pod, plan),
 		// Both are cloned: applying moves a patch's values into the document.
 		pod: jsonpatch.applyPatch(pod, structuredClone([...patch]), true).newDocument,
 	};

@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '../..');
 
 /** What bundles are made of. */
 const SOURCES = [
-	...['api', 'cli', 'contract', 'lib', 'pki', 'webhook'],
+	...['api', 'cli', 'contract', 'lib', 'pki', 'policy', 'webhook'],
 	...['build', 'build.ts', 'package.json', 'package-lock.json'],
 ];
 

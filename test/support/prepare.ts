@@ -11,6 +11,7 @@ import { buildImage, IMAGE_PROGRAMS } from './images.ts';
 import { NODE_PACKAGES, NODE_PROGRAMS } from './kubernetes/node/node.ts';
 import { preparePrograms } from './kubernetes/programs.ts';
 import type { Program } from './kubernetes/sources.ts';
+import { policyKubernetes } from './kubernetes/versions.ts';
 import { ensureBao } from './openbao-binary.ts';
 
 /** What a project's tests run on, beside OpenBao. */
@@ -18,6 +19,8 @@ interface Parts {
 	readonly packages: readonly DebianPackage[];
 	readonly programs: readonly Program[];
 	readonly images?: true;
+	/** An API server with mutating admission policies. */
+	readonly policies?: true;
 	/** Programs of other languages that read what the fetcher writes. */
 	readonly readers?: true;
 }
@@ -32,11 +35,11 @@ const NODE: Parts = {
 const PROJECTS: Readonly<Record<string, Parts>> = {
 	plain: {
 		packages: ['curl', 'dash', 'fish', 'jq', 'zsh', 'busybox-static', 'buildah'],
-		programs: [...API_SERVER, 'actionlint', 'cert-manager'],
+		programs: [...API_SERVER, 'actionlint', 'cert-manager', 'cel-cost'],
 		images: true,
 		readers: true,
 	},
-	apiserver: { packages: [], programs: API_SERVER },
+	apiserver: { packages: [], programs: API_SERVER, policies: true },
 	node: NODE,
 	'node-disturbing': NODE,
 	// Each of them prepares its own kube-apiserver.
@@ -67,6 +70,10 @@ if (parts.some(({ readers }) => readers)) {
 for (const program of new Set(parts.flatMap(({ programs }) => programs))) {
 	const prepared = await preparePrograms([program]);
 	if (!prepared.ok) say(prepared.error);
+}
+if (parts.some(({ policies }) => policies)) {
+	const newer = await preparePrograms(['kube-apiserver'], policyKubernetes());
+	if (!newer.ok) say(newer.error);
 }
 if (parts.some(({ images }) => images)) {
 	for (const program of IMAGE_PROGRAMS) {

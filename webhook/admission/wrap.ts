@@ -8,7 +8,7 @@ import { quoted } from './redact.ts';
 import { type Rejection, reject } from './rejection.ts';
 
 /** What the shell calls itself in its complaints; also how a container that is wrapped already is known. */
-const NAME = 'envtier-wrap';
+export const WRAPPER_NAME = 'envtier-wrap';
 
 /**
  * The words before the command of a wrapped container. The shell gets the container's own command and
@@ -19,7 +19,7 @@ const NAME = 'envtier-wrap';
  * @param path where the container sees its files; `parsePath` admits no character that is special in a shell
  */
 export function wrapper(path: string): readonly string[] {
-	return ['sh', '-c', `. ${path}/${FORMAT_PATHS.shell} && exec "$@"`, NAME];
+	return ['sh', '-c', `. ${path}/${FORMAT_PATHS.shell} && exec "$@"`, WRAPPER_NAME];
 }
 
 /** Whether a command goes through the wrapper of that path, also when others have put something before it. */
@@ -37,7 +37,7 @@ const SCRIPT = /^\. \/[^\s;|&$`]* && exec "\$@"$/;
 export function wrappersIn(command: readonly string[]): readonly number[] {
 	return command.flatMap((word, i) => {
 		const at = i - (WRAPPER_LENGTH - 1);
-		if (word !== NAME || at < 0) return [];
+		if (word !== WRAPPER_NAME || at < 0) return [];
 		const [shell, option, script = ''] = command.slice(at, i);
 		return shell === 'sh' && option === '-c' && SCRIPT.test(script) ? [at] : [];
 	});

@@ -26,21 +26,25 @@ interface Annotation<T> {
 }
 
 /** 2³¹−1, the largest user or group id that Kubernetes accepts. */
-const MAX_ID = 2 ** 31 - 1;
+export const ID_MAX = 2 ** 31 - 1;
 
 function parseOrder(text: string): Result<'first' | 'last'> {
 	return text === 'first' || text === 'last' ? ok(text) : err('"first" or "last"');
 }
 
+/** What a UID and a GID look like; the first is never that of root. */
+export const USER_PATTERN = /^[1-9][0-9]{0,9}$/;
+export const GROUP_PATTERN = /^(?:0|[1-9][0-9]{0,9})$/;
+
 /** Root is no choice here: the fetcher never runs as root. */
 function parseUser(text: string): Result<number> {
-	const user = /^[1-9][0-9]{0,9}$/.test(text) ? Number(text) : Number.NaN;
-	return user <= MAX_ID ? ok(user) : err(`a whole number from 1 to ${MAX_ID}`);
+	const user = USER_PATTERN.test(text) ? Number(text) : Number.NaN;
+	return user <= ID_MAX ? ok(user) : err(`a whole number from 1 to ${ID_MAX}`);
 }
 
 function parseGroup(text: string): Result<number> {
-	const group = /^(?:0|[1-9][0-9]{0,9})$/.test(text) ? Number(text) : Number.NaN;
-	return group <= MAX_ID ? ok(group) : err(`a whole number from 0 to ${MAX_ID}`);
+	const group = GROUP_PATTERN.test(text) ? Number(text) : Number.NaN;
+	return group <= ID_MAX ? ok(group) : err(`a whole number from 0 to ${ID_MAX}`);
 }
 
 function parseContainers(text: string): Result<readonly string[]> {
@@ -52,18 +56,25 @@ function parseContainers(text: string): Result<readonly string[]> {
 	return ok(names);
 }
 
-/** In every container the kubelet mounts three of them into the first. */
-const KUBELET_PATHS = ['/etc', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
+/** What a mount path of ours is made of. */
+export const PATHS = {
+	pattern: /^(?:\/[-A-Za-z0-9_.]+)+$/,
+	/** A segment of dots alone. */
+	dots: /\/\.+(?:\/|$)/,
+	max: 512,
+	/** In every container the kubelet mounts three of them into the first. */
+	taken: ['/etc', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf'],
+	/** File systems of the kernel. */
+	kernel: /^\/(?:proc|sys|dev)(?:\/|$)/,
+} as const;
 
 /** Kubernetes forbids ":" and ".." in mount paths; the kernel's own file systems are no place for files. */
 function parsePath(text: string): Result<string> {
 	const rule =
 		'an absolute directory such as /secrets: letters, digits, "-", "_", "." and "/", no "..", no slash at the end, not below /proc, /sys or /dev, not /etc itself, at most 512 characters';
-	if (text.length > 512 || !/^(?:\/[-A-Za-z0-9_.]+)+$/.test(text)) return err(rule);
-	if (KUBELET_PATHS.includes(text)) return err(rule);
-	const segments = text.slice(1).split('/');
-	if (segments.some((segment) => /^\.+$/.test(segment))) return err(rule);
-	return ['proc', 'sys', 'dev'].includes(segments[0] ?? '') ? err(rule) : ok(text);
+	if (text.length > PATHS.max || !PATHS.pattern.test(text)) return err(rule);
+	if (PATHS.taken.some((path) => path === text) || PATHS.dots.test(text)) return err(rule);
+	return PATHS.kernel.test(text) ? err(rule) : ok(text);
 }
 
 /**

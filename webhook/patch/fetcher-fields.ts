@@ -109,7 +109,7 @@ export const CONTROL_VARIABLES: readonly string[] = [
  * Our own variables, and those that Bun reads: the fetcher is a Bun executable (Bun documentation,
  * "Environment variables").
  */
-const CONTROL_PREFIXES = ['ENVTIER_', 'BUN_'];
+export const CONTROL_PREFIXES = ['ENVTIER_', 'BUN_'];
 
 /** Whether a variable decides what the fetcher does. */
 export function controlsFetcher(variable: string): boolean {

@@ -13,15 +13,18 @@ export function outDirectory(i: number): string {
 	return i === 0 ? INJECTED.outDir : `${INJECTED.outDir}-${i + 1}`;
 }
 
-const FETCHER = new RegExp(`^${INJECTED.container}(?:-[0-9]+)?$`);
-const VOLUME = new RegExp(`^(?:${INJECTED.volume}(?:-[0-9]+)?(?:-part-[0-9]+)?|${INJECTED.tokenVolume})$`);
+/** The names of fetchers, and of volumes that injection adds. */
+export const FETCHER_NAME = new RegExp(`^${INJECTED.container}(?:-[0-9]+)?$`);
+export const VOLUME_NAME = new RegExp(
+	`^(?:${INJECTED.volume}(?:-[0-9]+)?(?:-part-[0-9]+)?|${INJECTED.tokenVolume})$`,
+);
 
 /** Whether an init container of this name is a fetcher, if the pod was injected. */
 export function isFetcherName(name: string): boolean {
-	return FETCHER.test(name);
+	return FETCHER_NAME.test(name);
 }
 
 /** Whether a volume of this name is one that injection adds, if the pod was injected. */
 export function isAddedVolume(name: string): boolean {
-	return VOLUME.test(name);
+	return VOLUME_NAME.test(name);
 }

@@ -72,15 +72,14 @@ function annotationText(name: string, value: unknown): string {
 }
 
 /** The kubelet's mark on the mirror of a static pod. */
+export const MIRROR = 'kubernetes.io/config.mirror';
+
 function isMirror(metadata: Json): boolean {
-	return Object.hasOwn(
-		object(metadata['annotations'], 'metadata.annotations'),
-		'kubernetes.io/config.mirror',
-	);
+	return Object.hasOwn(object(metadata['annotations'], 'metadata.annotations'), MIRROR);
 }
 
 /** Kinds of volumes that the kubelet mounts read-only, whatever the mount says. */
-const READ_ONLY = ['configMap', 'secret', 'projected', 'downwardAPI', 'image'] as const;
+export const READ_ONLY_KINDS = ['configMap', 'secret', 'projected', 'downwardAPI', 'image'] as const;
 
 function volumeFacts(value: unknown, path: string, index: number): VolumeFacts {
 	const raw = item(value, path);
@@ -89,7 +88,7 @@ function volumeFacts(value: unknown, path: string, index: number): VolumeFacts {
 		name,
 		index,
 		raw: isAddedVolume(name) ? raw : undefined,
-		readOnly: READ_ONLY.some((kind) => raw[kind] !== undefined && raw[kind] !== null),
+		readOnly: READ_ONLY_KINDS.some((kind) => raw[kind] !== undefined && raw[kind] !== null),
 	};
 }
 

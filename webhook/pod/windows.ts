@@ -4,9 +4,9 @@ import { item, type Json, list, object, text } from './json.ts';
  * The node label of the operating system, and its name before Kubernetes 1.14 (Kubernetes docs, "Well-Known
  * Labels").
  */
-const OS_LABELS: readonly string[] = ['kubernetes.io/os', 'beta.kubernetes.io/os'];
+export const OS_LABELS: readonly string[] = ['kubernetes.io/os', 'beta.kubernetes.io/os'];
 /** Only nodes on Windows have it. */
-const BUILD_LABEL = 'node.kubernetes.io/windows-build';
+export const BUILD_LABEL = 'node.kubernetes.io/windows-build';
 
 /** Whether a requirement on a node's labels leaves no node on Linux. */
 function excludesLinux(requirement: Json, path: string): boolean {

@@ -26,9 +26,13 @@ const ATTEMPTS = 3;
  * ENVTIER_TEST_KUBERNETES selects the version.
  *
  * @param extraArgs for the API server, after the default ones
+ * @param release of Kubernetes, if another one than the chosen is needed
  */
-export async function startApiServer(extraArgs: readonly string[] = []): Promise<Result<ApiServer>> {
-	const programs = await preparePrograms(['etcd', 'kube-apiserver'], chosenKubernetes());
+export async function startApiServer(
+	extraArgs: readonly string[] = [],
+	release = chosenKubernetes(),
+): Promise<Result<ApiServer>> {
+	const programs = await preparePrograms(['etcd', 'kube-apiserver'], release);
 	if (!programs.ok) return programs;
 	for (let attempt = 1; ; attempt += 1) {
 		try {

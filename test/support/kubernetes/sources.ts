@@ -24,6 +24,7 @@ const SOURCES = {
 		beside: 'deploy/crds',
 	},
 	helm: { module: 'helm.sh/helm/v4', set: 'helm', path: '/cmd/helm' },
+	'cel-cost': { module: 'k8s.io/apiserver', set: 'cel-cost', main: '.' },
 	actionlint: { module: 'github.com/rhysd/actionlint', set: 'actionlint', path: '/cmd/actionlint' },
 } as const;
 

@@ -116,10 +116,14 @@ function forge(pod: ArbitraryPod, { status: said, fetchers, volumes, edits }: Fo
  * injection.
  *
  * @param inject the pod after its injection; undefined if it is not injected
+ * @param pods the pods that are forged
  */
-export const forgedPods = (inject: (pod: ArbitraryPod) => V1Pod | undefined): Arbitrary<ArbitraryPod> =>
+export const forgedPods = (
+	inject: (pod: ArbitraryPod) => V1Pod | undefined,
+	pods: Arbitrary<ArbitraryPod> = askingPods,
+): Arbitrary<ArbitraryPod> =>
 	fc
-		.tuple(askingPods, forgeries, fc.boolean())
+		.tuple(pods, forgeries, fc.boolean())
 		.map(([pod, forgery, injected]) =>
 			forge(((injected ? inject(pod) : undefined) as ArbitraryPod | undefined) ?? pod, forgery),
 		);

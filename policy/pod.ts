@@ -1,0 +1,135 @@
+import { ANNOTATION_PREFIX, INJECTED, ORG_LABEL } from '../contract/names.ts';
+import { WRAPPER_NAME } from '../webhook/admission/wrap.ts';
+import { type AnnotationName, STATUS_ANNOTATION } from '../webhook/annotations/annotations.ts';
+import { FETCHER_NAME, VOLUME_NAME } from '../webhook/pod/added-names.ts';
+import { literal, pattern } from './cel.ts';
+
+/** Expressions on the pod as it comes. Those on annotations hold for a pod that has some. */
+
+/** The pod's annotations. */
+export const SAYS = 'object.metadata.annotations';
+
+/**
+ * Whether the pod asks for secrets at all: the match conditions of the webhook configuration, one after the
+ * other.
+ */
+export const ASKS = `has(${SAYS}) && ${SAYS}.exists(name, name.lowerAscii().startsWith(${literal(ANNOTATION_PREFIX)}))`;
+export const NOT_OPTED_OUT = `!(${has('inject')} && ${said('inject')} == 'false')`;
+
+/** Whether the pod has an annotation of ours, and its value. */
+export function has(name: AnnotationName): string {
+	return `${literal(ANNOTATION_PREFIX + name)} in ${SAYS}`;
+}
+
+export function said(name: AnnotationName): string {
+	return `${SAYS}[${literal(ANNOTATION_PREFIX + name)}]`;
+}
+
+/** The value of an annotation, or this expression where the pod has none. */
+export function saidOr(name: AnnotationName, otherwise: string): string {
+	return `${SAYS}[?${literal(ANNOTATION_PREFIX + name)}].orValue(${otherwise})`;
+}
+
+/** The items of a comma-separated annotation; none where the pod has none. */
+export function items(name: AnnotationName): string {
+	return `(${has(name)} ? ${said(name)}.split(',').map(item, item.trim()) : [])`;
+}
+
+export const STATUS = literal(STATUS_ANNOTATION);
+export const CONTAINERS = 'object.spec.containers';
+export const INITS = 'object.spec.?initContainers.orValue([])';
+export const VOLUMES = 'object.spec.?volumes.orValue([])';
+
+export const mountsOf = (container: string): string => `${container}.?volumeMounts.orValue([])`;
+export const envOf = (container: string): string => `${container}.?env.orValue([])`;
+
+/** Whether a name is that of a fetcher, or of a volume that injection adds. */
+export const isFetcher = (name: string): string => `${name}.matches(${pattern(FETCHER_NAME)})`;
+/** The first half costs little, and most volumes are others. */
+export const isOurVolume = (name: string): string =>
+	`(${name}.startsWith('envtier-') && ${name}.matches(${pattern(VOLUME_NAME)}))`;
+
+/** Whether a container mounts a volume of ours. */
+export const mountsOurs = (container: string): string =>
+	`${mountsOf(container)}.exists(mount, ${isOurVolume('mount.name')})`;
+
+/**
+ * Whether a container has another thing of ours than a mount: a native variable, or a command that was
+ * wrapped.
+ */
+export const hasMoreOfOurs = (container: string): string =>
+	`(${envOf(container)}.exists(variable, ${isOurVolume("variable.?valueFrom.?fileKeyRef.?volumeName.orValue('')")}) || ` +
+	`${container}.?command.orValue([]).exists(word, word == ${literal(WRAPPER_NAME)}))`;
+
+/** Whether the pod has anything with our names. */
+export const HAS_PARTS = `(
+  ${INITS}.exists(container, ${isFetcher('container.name')}) ||
+  ${VOLUMES}.exists(volume, ${isOurVolume('volume.name')}) ||
+  ${CONTAINERS}.exists(container, ${mountsOurs('container')}))`;
+
+/**
+ * Whether the pod was injected before, as its status annotation and its parts say. Whoever typed them gets
+ * what injection makes of it.
+ */
+export const STAMPED = `(${STATUS} in ${SAYS}) && ${HAS_PARTS}`;
+
+/** The names in the status annotation, among others. */
+const STATUS_NAMES = `(${STATUS} in ${SAYS} ? ${SAYS}[${STATUS}].split('"') : [])`;
+
+/** What of the readers is known before the pod was looked at further. */
+export interface PodNames {
+	/** The expression STAMPED. */
+	readonly stamped: string;
+	/** The containers that get the files. */
+	readonly readers: string;
+}
+
+/**
+ * The app containers that get the files: those named, else those of an earlier injection, else all
+ * (`chosenContainers`, `earlierReaders`).
+ */
+export function readersOf(stamped: string): string {
+	const named = `${CONTAINERS}.filter(container, container.name in names[0])`;
+	const found = `${CONTAINERS}.filter(container, container.name in names[1] || ${mountsOurs('container')})`;
+	const earlier = `[${found}].map(found, found.size() == 0 ? ${CONTAINERS} : found)[0]`;
+	return `[[${items('containers')}, ${STATUS_NAMES}]].map(names,
+  ${has('containers')} ? ${named} :
+  ${stamped} ? ${earlier} :
+  ${CONTAINERS})[0]`;
+}
+
+/**
+ * Whose files a container reads; -1 where nobody says it. What the annotation says must be a number already.
+ */
+export function userOf(container: string): string {
+	const pod = `object.spec.?securityContext.?runAsUser.orValue(${asked('run-as-user')})`;
+	return `${container}.?securityContext.?runAsUser.orValue(${pod})`;
+}
+
+/** The group of these files. */
+export function groupOf(container: string): string {
+	const pod = 'object.spec.?securityContext.?runAsGroup.orValue';
+	return `${container}.?securityContext.?runAsGroup.orValue(${pod}(${has('run-as-group')} ? int(${said('run-as-group')}) : ${userOf(container)}))`;
+}
+
+function asked(name: 'run-as-user'): string {
+	return `${has(name)} ? int(${said(name)}) : -1`;
+}
+
+/** Where the containers see their files. */
+export const PATH = saidOr('path', literal(INJECTED.outDir));
+
+/** The label of the namespace that names the organization, as an optional. */
+export const NAMESPACE_LABEL = `namespaceObject.metadata.?labels[?${literal(ORG_LABEL)}]`;
+
+/**
+ * A path in a form in which one being within another is one text beginning with the other: a slash at its
+ * end, and /var/run, which is
+ * a link in most images, written as /run (`linkFollowed`). Kubernetes allows no ":" in a mount path.
+ */
+export const walked = (path: string): string =>
+	`(':' + ${path} + '/').replace('//', '/').replace(':/var/run/', ':/run/')`;
+
+/** Whether a path is as short as it can be, but for a slash at its end. */
+export const isShort = (path: string): string =>
+	`(${path} == '/' || ${path}.matches('^(/([^/.:][^/:]*|[.][^/.:][^/:]*|[.][.][^/:]+))+/?$'))`;
