@@ -34,9 +34,9 @@ const bareBuiltins: Plugin = {
 };
 
 /**
- * Modules that node-vault imports and the fetcher replaces with its own functions (fetcher/vault.ts): axios
- * and node:https send requests, debug writes logs, tv4 and mustache serve the table of commands. The table of
- * commands is left out as well.
+ * Modules that node-vault imports and that our clients replace with their own functions (fetcher/vault.ts,
+ * lib/vault/client.ts): axios and node:https send requests, debug writes logs, tv4 and mustache serve the
+ * table of commands. The table of commands is left out as well.
  */
 const UNUSED: Readonly<Record<string, string>> = {
 	axios: 'module.exports = {};',
@@ -109,8 +109,8 @@ const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
 	webhook: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
 	// Bun compiles the bundle once more, and knows the built-ins by their names.
 	fetcher: { plugins: [leanNodeVault], external: ['node:*'] },
-	api: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
-	envtier: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
+	api: { banner: { js: REQUIRE }, plugins: [leanKubernetes, leanNodeVault, bareBuiltins] },
+	envtier: { banner: { js: REQUIRE }, plugins: [leanKubernetes, leanNodeVault, bareBuiltins] },
 };
 
 /** Where a program's sources are, unless the folder bears its name. */

@@ -1,5 +1,6 @@
 import type { Express } from 'express';
 import type { Logger } from 'pino';
+import { openVaultClient } from '../lib/vault/client.ts';
 import type { AuditSink } from './audit/lines.ts';
 import { type Access, createAccess } from './auth/access.ts';
 import type { KeyRecord } from './auth/api-key.ts';
@@ -17,8 +18,8 @@ import type { Settings } from './settings/settings.ts';
 import { createMemoryStore } from './store/memory.ts';
 import type { Store } from './store/store.ts';
 import { createVaultStore } from './store/vault.ts';
+import { PAUSES } from './vault/response.ts';
 import { openSession } from './vault/session.ts';
-import { createTransport } from './vault/transport.ts';
 
 /** The API, ready to be served. */
 export interface Api {
@@ -120,10 +121,10 @@ function openStore(
 ): { store: Store | undefined; close: () => void } {
 	if (kind.kind === 'none') return { store: undefined, close: () => undefined };
 	if (kind.kind === 'memory') return { store: createMemoryStore(), close: () => undefined };
-	const transport = createTransport(kind.endpoint);
-	const session = openSession(transport, kind.login, log);
+	const client = openVaultClient(kind.endpoint, { pauses: PAUSES });
+	const session = openSession(client, kind.login, log);
 	const store = createVaultStore({
-		transport,
+		client,
 		session,
 		mount: kind.mount,
 		observe: metrics.recordStoreRequest,
@@ -132,7 +133,7 @@ function openStore(
 		store,
 		close: () => {
 			session.close();
-			transport.close();
+			client.close();
 		},
 	};
 }

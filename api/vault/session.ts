@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import type { VaultClient } from '../../lib/vault/client.ts';
+import type { VaultResponse } from '../../lib/vault/types.ts';
 import { StoreFailure } from '../store/store.ts';
-import type { VaultResponse, VaultTransport } from './transport.ts';
+import { responseOf } from './response.ts';
 
 /** How the API proves itself to Vault. */
 export type VaultLogin =
@@ -43,7 +45,7 @@ const RETRY = 5_000;
  * Opens a session lazily: the first call of `token` logs in, so that the API starts while Vault is
  * unavailable.
  */
-export function openSession(transport: VaultTransport, login: VaultLogin, log: Logger): VaultSession {
+export function openSession(client: VaultClient, login: VaultLogin, log: Logger): VaultSession {
 	let lease: Promise<Lease> | undefined;
 	let timer: NodeJS.Timeout | undefined;
 	let closed = false;
@@ -57,7 +59,7 @@ export function openSession(transport: VaultTransport, login: VaultLogin, log: L
 	};
 	const renewLease = async (current: Lease): Promise<void> => {
 		try {
-			const renewed = current.renewable ? await renew(transport, current.token) : undefined;
+			const renewed = current.renewable ? await renew(client, current.token) : undefined;
 			// A token at its maximum is renewed to less and less: then a new login is due.
 			const good = renewed !== undefined && renewed.seconds > current.seconds / 2 ? renewed : undefined;
 			await setLease(good === undefined ? newLease() : Promise.resolve(good));
@@ -66,7 +68,7 @@ export function openSession(transport: VaultTransport, login: VaultLogin, log: L
 			if (!closed) timer = setTimeout(() => void renewLease(current), RETRY).unref();
 		}
 	};
-	const newLease = (): Promise<Lease> => logIn(transport, login);
+	const newLease = (): Promise<Lease> => logIn(client, login);
 	const setLease = async (coming: Promise<Lease>): Promise<Lease> => {
 		const taken = await coming;
 		lease = Promise.resolve(taken);
@@ -80,15 +82,26 @@ export function openSession(transport: VaultTransport, login: VaultLogin, log: L
 		});
 		return lease;
 	};
+	const replace = async (refused: string): Promise<string | undefined> => {
+		const current = await currentLease();
+		if (current.token !== refused) return current.token;
+		if (login.kind === 'token') return undefined;
+		lease = undefined;
+		const next = await currentLease();
+		return next.token === refused ? undefined : next.token;
+	};
+	/** Under way. Requests that are refused at the same time share one login. */
+	let renewal: { readonly refused: string; readonly next: Promise<string | undefined> } | undefined;
 	return {
 		token: async () => (await currentLease()).token,
-		renewAfter: async (refused) => {
-			const current = await currentLease();
-			if (current.token !== refused) return current.token;
-			if (login.kind === 'token') return undefined;
-			lease = undefined;
-			const next = await currentLease();
-			return next.token === refused ? undefined : next.token;
+		renewAfter: (refused) => {
+			if (renewal?.refused !== refused) {
+				const next = replace(refused).finally(() => {
+					renewal = undefined;
+				});
+				renewal = { refused, next };
+			}
+			return renewal.next;
 		},
 		close: () => {
 			closed = true;
@@ -97,17 +110,17 @@ export function openSession(transport: VaultTransport, login: VaultLogin, log: L
 	};
 }
 
-async function logIn(transport: VaultTransport, login: VaultLogin): Promise<Lease> {
-	if (login.kind === 'token') return inspect(transport, login.token);
-	if (login.kind === 'token-file') return inspect(transport, await readTokenFile(login.file));
+async function logIn(client: VaultClient, login: VaultLogin): Promise<Lease> {
+	if (login.kind === 'token') return inspect(client, login.token);
+	if (login.kind === 'token-file') return inspect(client, await readTokenFile(login.file));
 	const path = `auth/${login.mount}/login`;
 	const body = { role: login.role, jwt: await readTokenFile(login.tokenFile) };
-	const answer = await transport.send({ method: 'POST', path, body });
+	const answer = responseOf(await client.write(path, body), client);
 	return leaseOf(answer, `the login at ${path} as role "${login.role}"`);
 }
 
-async function renew(transport: VaultTransport, token: string): Promise<Lease> {
-	const answer = await transport.send({ method: 'POST', path: 'auth/token/renew-self', token, body: {} });
+async function renew(client: VaultClient, token: string): Promise<Lease> {
+	const answer = responseOf(await client.write('auth/token/renew-self', {}, token), client);
 	return leaseOf(answer, 'renewing the token');
 }
 
@@ -120,8 +133,8 @@ function leaseOf(answer: VaultResponse, what: string): Lease {
 }
 
 /** What a given token is good for. A policy may forbid it to look at itself; then it is used as it is. */
-async function inspect(transport: VaultTransport, token: string): Promise<Lease> {
-	const answer = await transport.send({ method: 'GET', path: 'auth/token/lookup-self', token });
+async function inspect(client: VaultClient, token: string): Promise<Lease> {
+	const answer = responseOf(await client.read('auth/token/lookup-self', token), client);
 	const parsed = SELF.safeParse(answer.json);
 	return parsed.success
 		? { token, seconds: parsed.data.data.ttl, renewable: parsed.data.data.renewable }

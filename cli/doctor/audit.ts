@@ -1,6 +1,7 @@
 import { parseVaultAddress } from '../../contract/values.ts';
+import type { VaultClient } from '../../lib/vault/client.ts';
+import type { VaultEndpoint } from '../../lib/vault/types.ts';
 import { type Check, good, skipped, warn } from './check.ts';
-import type { VaultRequest, VaultTarget } from './vault.ts';
 import { unanswered } from './vault-checks.ts';
 
 const ID = 'vault-audit';
@@ -28,7 +29,7 @@ export function adminTokenOf(env: Readonly<Record<string, string | undefined>>):
  * The addresses of the Vault that pods use: theirs, and with `--vault-via` the same with that host and port.
  * The path counts: another path of the same host may be another Vault.
  */
-export function ownAddresses({ address, via }: Pick<VaultTarget, 'address' | 'via'>): readonly string[] {
+export function ownAddresses({ address, via }: Pick<VaultEndpoint, 'address' | 'via'>): readonly string[] {
 	const own = parseVaultAddress(address);
 	if (!own.ok) return [];
 	if (via === undefined) return [own.value];
@@ -42,13 +43,13 @@ export function ownAddresses({ address, via }: Pick<VaultTarget, 'address' | 'vi
  * Checks whether Vault keeps an audit log; without one nobody can tell who read a secret. Asks with the pod's
  * token, then with the administrator's, because a policy seldom lets a pod ask.
  *
- * @param request to Vault's root namespace, where audit devices are
+ * @param vault for Vault's root namespace, where audit devices are
  * @param login the token of the pod's login, if there is one
  * @param admin sent to the addresses of `own` only (`ownAddresses`): the cluster says which Vault pods use,
  * and must not get tokens of another Vault
  */
 export async function auditCheck(
-	request: VaultRequest,
+	vault: VaultClient,
 	login: string | undefined,
 	admin: AdminToken | undefined,
 	own: readonly string[],
@@ -57,10 +58,10 @@ export async function auditCheck(
 	const tokens = [login, trusted].filter((token) => token !== undefined);
 	let why = 'no token is at hand';
 	for (const token of tokens) {
-		const answer = await request('GET', 'sys/audit', { token });
+		const answer = await vault.read('sys/audit', token);
 		if (!answer.ok) return unanswered(ID, answer);
-		const { status, body } = answer.value;
-		if (status === 200) return devicesIn(body);
+		const { status, json } = answer.value;
+		if (status === 200) return devicesIn(json);
 		why =
 			status === 403 ? 'the policies of the token do not allow it' : `Vault answers with status ${status}`;
 	}
@@ -74,8 +75,8 @@ export async function auditCheck(
 	);
 }
 
-function devicesIn(body: unknown): Check {
-	const data = typeof body === 'object' && body !== null && 'data' in body ? body.data : undefined;
+function devicesIn(json: unknown): Check {
+	const data = typeof json === 'object' && json !== null && 'data' in json ? json.data : undefined;
 	const names = typeof data === 'object' && data !== null ? Object.keys(data) : [];
 	if (names.length > 0) return good(ID, `Vault keeps an audit log: ${names.slice(0, 5).join(', ')}`);
 	return warn(

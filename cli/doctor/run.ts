@@ -1,7 +1,10 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { SealScope } from '../../contract/sealed.ts';
+import { openVaultClient, type VaultClient } from '../../lib/vault/client.ts';
+import type { VaultEndpoint } from '../../lib/vault/types.ts';
 import { type Context, fail } from '../context.ts';
 import { json } from '../output.ts';
+import { VAULT_TIMEOUT } from '../vault/client.ts';
 import { type AdminToken, adminTokenOf, auditCheck, ownAddresses } from './audit.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, openCluster, statusMessage } from './cluster.ts';
@@ -10,7 +13,6 @@ import { type InjectedSettings, probePod } from './probe.ts';
 import { sealedCheck, transitCheck } from './sealed.ts';
 import { page, type Section, tally } from './text.ts';
 import { tierChecks } from './tiers.ts';
-import { type VaultRequest, vaultRequest } from './vault.ts';
 import { healthCheck, loginCheck, mountCheck, revokeCheck } from './vault-checks.ts';
 
 /** What the command line said. */
@@ -76,12 +78,13 @@ async function vaultSection(
 				`not looked at: pods reach ${injected.address} through the proxy ${injected.proxy}, which this command does not use; forward a port to Vault and add --vault-via localhost:8200`,
 			),
 		];
-	const request = vaultRequest({ ...injected, via: options.vaultVia });
+	const endpoint: VaultEndpoint = { ...injected, via: options.vaultVia, timeout: VAULT_TIMEOUT };
+	const vault = openVaultClient(endpoint);
 	const audit = (login: string | undefined): Promise<Check> => {
-		const root = { ...injected, namespace: undefined, via: options.vaultVia };
-		return auditCheck(vaultRequest(root), login, admin, ownAddresses(root));
+		const root = { ...endpoint, namespace: undefined };
+		return auditCheck(openVaultClient(root), login, admin, ownAddresses(root));
 	};
-	const health = await healthCheck(request, injected);
+	const health = await healthCheck(vault, injected);
 	if (health.status === 'fail') return [health];
 	if (options.deployment === undefined)
 		return [
@@ -94,31 +97,31 @@ async function vaultSection(
 		];
 	const { check, jwt } = await tokenCheck(cluster, injected, options);
 	if (jwt === undefined) return [health, check, await audit(undefined)];
-	const login = await loginCheck(request, injected, jwt);
+	const login = await loginCheck(vault, injected, jwt);
 	if (login.token === undefined) return [health, check, login.check, await audit(undefined)];
 	const { token } = login;
-	const mount = await mountCheck(request, injected, token);
+	const mount = await mountCheck(vault, injected, token);
 	const tiers = mount.isWrong
 		? [skipped('tiers', 'not looked at: pods are told of another KV mount than there is')]
-		: await tierChecks(request, injected, token);
+		: await tierChecks(vault, injected, token);
 	const rights = [mount.check, ...tiers];
-	const sealed = await sealedChecks(request, injected, options, token);
-	const last = [await audit(token), await revokeCheck(request, injected, token)];
+	const sealed = await sealedChecks(vault, injected, options, token);
+	const last = [await audit(token), await revokeCheck(vault, injected, token)];
 	return [health, check, login.check, ...rights, ...sealed, ...last];
 }
 
 /** Whether the pod could have sealed values opened; nothing unless the command line asks. */
 async function sealedChecks(
-	request: VaultRequest,
+	vault: VaultClient,
 	injected: InjectedSettings,
 	{ sealed: scopes = [], namespace, deployment = '' }: DoctorOptions,
 	token: string,
 ): Promise<readonly Check[]> {
 	if (scopes.length === 0) return [];
-	const transit = await transitCheck(request, injected, token);
+	const transit = await transitCheck(vault, injected, token);
 	if (transit.status === 'fail') return [transit];
 	const place = { namespace, deployment };
-	const each = scopes.map((scope) => sealedCheck(request, injected, scope, place, token));
+	const each = scopes.map((scope) => sealedCheck(vault, injected, scope, place, token));
 	return [transit, ...(await Promise.all(each))];
 }
 

@@ -1,7 +1,8 @@
 import { type SealOwner, type SealScope, sealContext, sealKey } from '../../contract/sealed.ts';
+import type { VaultClient } from '../../lib/vault/client.ts';
 import { bad, type Check, good, warn } from './check.ts';
 import { DUMMY_CIPHERTEXT, type InjectedSettings } from './probe.ts';
-import { type VaultRequest, vaultErrors } from './vault.ts';
+import { vaultErrors } from './vault.ts';
 import { unanswered } from './vault-checks.ts';
 
 const MOUNT =
@@ -9,7 +10,7 @@ const MOUNT =
 
 /** Whether there is a transit engine where sealed values are opened. */
 export async function transitCheck(
-	request: VaultRequest,
+	vault: VaultClient,
 	{ transit }: InjectedSettings,
 	token: string,
 ): Promise<Check> {
@@ -20,16 +21,16 @@ export async function transitCheck(
 			'the webhook tells a pod with a sealed value of no transit engine: it is older than this command',
 			'upgrade the webhook',
 		);
-	const answer = await request('GET', `sys/internal/ui/mounts/${transit}`, { token });
+	const answer = await vault.read(`sys/internal/ui/mounts/${transit}`, token);
 	if (!answer.ok) return unanswered(id, answer);
-	const { status, body } = answer.value;
+	const { status, json } = answer.value;
 	if (status === 403)
 		return bad(
 			id,
 			`there is no secrets engine at "${transit}/", or no policy of the role gives any right below it`,
 			`${MOUNT}; \`envtier vault setup … --sealed\` gives a role its policies`,
 		);
-	const type = (body as { data?: { type?: unknown } } | undefined)?.data?.type;
+	const type = (json as { data?: { type?: unknown } } | undefined)?.data?.type;
 	if (status !== 200 || typeof type !== 'string')
 		return warn(
 			id,
@@ -43,7 +44,7 @@ export async function transitCheck(
 
 /** Whether a token may open what is sealed for a scope of its place. Nothing is opened. */
 export async function sealedCheck(
-	request: VaultRequest,
+	vault: VaultClient,
 	{ transit = '', role }: InjectedSettings,
 	scope: SealScope,
 	place: SealOwner,
@@ -52,7 +53,7 @@ export async function sealedCheck(
 	const id = `sealed-${scope}`;
 	const path = `${transit}/decrypt/${sealKey(scope, place)}`;
 	const context = Buffer.from(sealContext(scope, place)).toString('base64');
-	const answer = await request('POST', path, { token, body: { ciphertext: DUMMY_CIPHERTEXT, context } });
+	const answer = await vault.write(path, { ciphertext: DUMMY_CIPHERTEXT, context }, token);
 	if (!answer.ok) return unanswered(id, answer);
 	const { status } = answer.value;
 	if (status === 403)

@@ -2,9 +2,9 @@ import { isKey } from '../../contract/keys.ts';
 import type { Tier } from '../../contract/tiers.ts';
 import { folderOf, type Kv, listPath, listRule, putCommand, readPath, readRule } from '../../fetcher/kv.ts';
 import { areNamesRight, emptyPaths, emptyTiers, suspectName, tierOf } from '../../fetcher/tier-names.ts';
+import type { VaultClient } from '../../lib/vault/client.ts';
 import { bad, type Check, good, warn } from './check.ts';
 import type { InjectedSettings } from './probe.ts';
-import type { VaultRequest } from './vault.ts';
 import { unanswered } from './vault-checks.ts';
 
 /** More paths are not asked about at a time: what holds for so many holds for the rest, as a rule. */
@@ -26,12 +26,12 @@ interface TierFindings {
  * secret.
  */
 export async function tierChecks(
-	request: VaultRequest,
+	vault: VaultClient,
 	injected: InjectedSettings,
 	token: string,
 ): Promise<readonly Check[]> {
 	const { kv, tierNames, tiers } = injected;
-	const found = await Promise.all(tiers.map((tier) => tierCheck(request, injected, tier, token)));
+	const found = await Promise.all(tiers.map((tier) => tierCheck(vault, injected, tier, token)));
 	const empty = found.filter((one) => one.empty).map(({ tier }) => tier);
 	const suspicion = suspectName(tiers, empty, tierNames);
 	return found.map(({ tier, check }) =>
@@ -46,7 +46,7 @@ export async function tierChecks(
 }
 
 async function tierCheck(
-	request: VaultRequest,
+	vault: VaultClient,
 	injected: InjectedSettings,
 	tier: Tier,
 	token: string,
@@ -58,7 +58,7 @@ async function tierCheck(
 	const found = (check: Check, empty = false): TierFindings => ({ tier, check, empty });
 	const policy = (lines: readonly string[]): string =>
 		`add to a policy of the role "${injected.role}": ${lines.join(' ')}`;
-	const listed = await request('GET', `${at}?list=true`, { token });
+	const listed = await vault.list(at, token);
 	if (!listed.ok) return found(unanswered(id, listed));
 	if (listed.value.status === 403)
 		return found(
@@ -72,9 +72,9 @@ async function tierCheck(
 		return found(
 			bad(id, `listing the ${tier} tier at ${at} gives status ${listed.value.status}`, 'look at Vault’s log'),
 		);
-	const names = listed.value.status === 404 ? [] : namesIn(listed.value.body);
+	const names = listed.value.status === 404 ? [] : namesIn(listed.value.json);
 	const keys = names.filter(isKey);
-	const unreadable = await unreadableOf(request, kv, folder, keys, token);
+	const unreadable = await unreadableOf(vault, kv, folder, keys, token);
 	if (unreadable === undefined)
 		return found(warn(id, `Vault does not say whether the ${tier} tier can be read`, 'try again'));
 	if (unreadable > 0)
@@ -108,14 +108,14 @@ function readable(unreadable: number, all: number): string {
 	return all === 0 ? 'not read' : `${unreadable} of its ${all} keys cannot be read`;
 }
 
-function namesIn(body: unknown): readonly string[] {
-	const keys = (body as { data?: { keys?: unknown } } | undefined)?.data?.keys;
+function namesIn(json: unknown): readonly string[] {
+	const keys = (json as { data?: { keys?: unknown } } | undefined)?.data?.keys;
 	return Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
 }
 
 /** How many keys the token may not read, found out without reading one; undefined when Vault does not say. */
 async function unreadableOf(
-	request: VaultRequest,
+	vault: VaultClient,
 	kv: Kv,
 	folder: string,
 	keys: readonly string[],
@@ -123,13 +123,13 @@ async function unreadableOf(
 ): Promise<number | undefined> {
 	const paths = keys.slice(0, MAX_PROBED_KEYS).map((key) => readPath(kv, folder, key));
 	if (paths.length > 0) {
-		const answer = await request('POST', 'sys/capabilities-self', { token, body: { paths } });
+		const answer = await vault.write('sys/capabilities-self', { paths }, token);
 		if (answer.ok && answer.value.status === 200) {
-			const all = answer.value.body as Readonly<Record<string, readonly string[] | undefined>>;
+			const all = answer.value.json as Readonly<Record<string, readonly string[] | undefined>>;
 			return paths.filter((path) => !all[path]?.some((one) => one === 'read' || one === 'root')).length;
 		}
 	}
-	const probed = await request('GET', readPath(kv, folder, NO_KEY), { token });
+	const probed = await vault.read(readPath(kv, folder, NO_KEY), token);
 	if (!probed.ok) return undefined;
 	if (probed.value.status === 404) return 0;
 	return probed.value.status === 403 ? Math.max(1, keys.length) : undefined;

@@ -1,12 +1,10 @@
-import type { Result } from '../../contract/result.ts';
 import { explainRefusal } from '../../fetcher/login-refusal.ts';
 import { mountMistake, mountPath } from '../../fetcher/mount.ts';
 import { tokenClaimsOf } from '../../fetcher/token-claims.ts';
-import type { NetworkError } from '../../lib/http/network-errors.ts';
-import type { HttpAnswer } from '../http.ts';
+import type { VaultClient, VaultOutcome } from '../../lib/vault/client.ts';
 import { bad, type Check, good, warn } from './check.ts';
 import type { InjectedSettings } from './probe.ts';
-import { type VaultRequest, vaultErrors } from './vault.ts';
+import { vaultErrors } from './vault.ts';
 
 const ADDRESS_CURE =
 	'check the webhook’s ENVTIER_VAULT_ADDR; where the name is known inside the cluster alone, forward a port and add --vault-via localhost:8200';
@@ -15,11 +13,11 @@ const SETUP = '`envtier vault setup` prints the role and the policies that a dep
 
 /** Whether Vault answers, is trusted with what pods trust, and can serve. */
 export async function healthCheck(
-	request: VaultRequest,
+	vault: VaultClient,
 	{ address }: Pick<InjectedSettings, 'address'>,
 ): Promise<Check> {
 	const id = 'vault';
-	const answer = await request('GET', 'sys/health?standbyok=true&perfstandbyok=true');
+	const answer = await vault.read('sys/health?standbyok=true&perfstandbyok=true');
 	if (!answer.ok) {
 		const { kind, message } = answer.error;
 		return kind === 'untrusted'
@@ -30,9 +28,9 @@ export async function healthCheck(
 				)
 			: bad(id, `${address} ${message}`, ADDRESS_CURE);
 	}
-	const { status, body } = answer.value;
+	const { status, json } = answer.value;
 	const version =
-		typeof body === 'object' && body !== null && 'version' in body ? String(body.version) : undefined;
+		typeof json === 'object' && json !== null && 'version' in json ? String(json.version) : undefined;
 	if (status === 501) return bad(id, `${address} is not initialized`, 'initialize Vault, then unseal it');
 	if (status === 503) return bad(id, `${address} is sealed: no pod gets its secrets`, 'unseal Vault');
 	if (version === undefined)
@@ -83,7 +81,7 @@ function fewUses(id: string, { role, authMount }: InjectedSettings, uses: number
 
 /** Logs in as a pod would, with a token of its service account. */
 export async function loginCheck(
-	request: VaultRequest,
+	vault: VaultClient,
 	injected: InjectedSettings,
 	jwt: string,
 ): Promise<LoginFindings> {
@@ -93,11 +91,11 @@ export async function loginCheck(
 		check: bad(id, message, cure),
 		token: undefined,
 	});
-	const answer = await request('POST', `auth/${mount}/login`, { body: { role, jwt } });
+	const answer = await vault.write(`auth/${mount}/login`, { role, jwt });
 	if (!answer.ok) return failed(`the login ${answer.error.message}`, ADDRESS_CURE);
-	const { status, body } = answer.value;
+	const { status, json } = answer.value;
 	const auth = (
-		body as { auth?: { client_token?: unknown; token_policies?: unknown; num_uses?: unknown } } | undefined
+		json as { auth?: { client_token?: unknown; token_policies?: unknown; num_uses?: unknown } } | undefined
 	)?.auth;
 	const token = auth?.client_token;
 	if (status === 200 && typeof token === 'string') {
@@ -130,15 +128,15 @@ interface MountFindings {
 
 /** Whether the KV engine is there and of the version that pods expect. */
 export async function mountCheck(
-	request: VaultRequest,
+	vault: VaultClient,
 	{ kv }: InjectedSettings,
 	token: string,
 ): Promise<MountFindings> {
 	const id = 'vault-kv';
 	const found = (check: Check, isWrong = false): MountFindings => ({ check, isWrong });
-	const answer = await request('GET', mountPath(kv), { token });
+	const answer = await vault.read(mountPath(kv), token);
 	if (!answer.ok) return found(unanswered(id, answer));
-	const { status, body } = answer.value;
+	const { status, json } = answer.value;
 	if (status === 403)
 		return found(
 			bad(
@@ -147,7 +145,7 @@ export async function mountCheck(
 				'mount KV there, name its mount in the webhook’s ENVTIER_VAULT_KV_MOUNT, or give the role its policies',
 			),
 		);
-	const data = (body as { data?: Readonly<Record<string, unknown>> } | undefined)?.data;
+	const data = (json as { data?: Readonly<Record<string, unknown>> } | undefined)?.data;
 	if (status !== 200 || data?.['type'] === undefined)
 		return found(
 			warn(
@@ -163,12 +161,12 @@ export async function mountCheck(
 
 /** Gives the token back, as the fetcher does in the end. */
 export async function revokeCheck(
-	request: VaultRequest,
+	vault: VaultClient,
 	{ role }: InjectedSettings,
 	token: string,
 ): Promise<Check> {
 	const id = 'vault-revoke';
-	const answer = await request('POST', 'auth/token/revoke-self', { token });
+	const answer = await vault.write('auth/token/revoke-self', {}, token);
 	if (!answer.ok) return unanswered(id, answer);
 	if (answer.value.status === 204) return good(id, 'the token of the login can be given back');
 	return warn(
@@ -179,6 +177,6 @@ export async function revokeCheck(
 }
 
 /** A check that the network has cut short. */
-export function unanswered(id: string, answer: Result<HttpAnswer, NetworkError>): Check {
+export function unanswered(id: string, answer: VaultOutcome): Check {
 	return bad(id, `Vault ${answer.ok ? 'gave no answer' : answer.error.message}`, 'try again');
 }

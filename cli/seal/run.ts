@@ -10,11 +10,11 @@ import {
 	sealKey,
 } from '../../contract/sealed.ts';
 import { parseVaultPath } from '../../contract/values.ts';
-import { oneLineMessage } from '../../lib/terminal.ts';
+import type { VaultResponse } from '../../lib/vault/types.ts';
 import { type Context, fail } from '../context.ts';
-import { type HttpAnswer, httpCall } from '../http.ts';
 import { readValue } from '../remote/value.ts';
-import { type AdminSettings, readAdminSettings } from '../vault/settings.ts';
+import { endingOf, openAdminClient, statusLine } from '../vault/client.ts';
+import { readAdminSettings } from '../vault/settings.ts';
 
 /** What the command line says besides the key. */
 export interface SealOptions {
@@ -76,8 +76,8 @@ export async function sealValue(key: string, options: SealOptions, context: Cont
 		plaintext: Buffer.from(value.value).toString('base64'),
 		context: Buffer.from(sealContext(scope, place)).toString('base64'),
 	};
-	const answer = await encrypt(path, body, settings.value);
-	if (!answer.ok) return fail(context, 'unavailable', `${settings.value.address} ${answer.error}`);
+	const answer = await openAdminClient(settings.value).write(path, body);
+	if (!answer.ok) return fail(context, answer.error.ending, answer.error.message);
 	const ciphertext = ciphertextOf(answer.value);
 	if (ciphertext === undefined) return refused(answer.value, path, context);
 	const text = sealedText({ scope, ciphertext });
@@ -85,37 +85,18 @@ export async function sealValue(key: string, options: SealOptions, context: Cont
 	context.stdout.write(`${line}\n`);
 }
 
-async function encrypt(
-	path: string,
-	body: object,
-	{ address, token, ca, namespace }: AdminSettings,
-): Promise<Result<HttpAnswer>> {
-	const headers = {
-		'x-vault-token': token,
-		'x-vault-request': 'true',
-		...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
-	};
-	const options = ca === undefined ? {} : { ca };
-	const url = new URL(`${address}/v1/${path}`);
-	const answer = await httpCall({ method: 'POST', url, headers, body, options });
-	return answer.ok ? answer : err(answer.error.message);
-}
-
-function ciphertextOf({ status, body }: HttpAnswer): string | undefined {
-	const found = (body as { data?: { ciphertext?: unknown } } | undefined)?.data?.ciphertext;
+function ciphertextOf({ status, json }: VaultResponse): string | undefined {
+	const found = (json as { data?: { ciphertext?: unknown } } | undefined)?.data?.ciphertext;
 	return status === 200 && typeof found === 'string' && parseSealed(found).ok ? found : undefined;
 }
 
 /** Says why Vault did not seal, and what to do about it. */
-function refused({ status, body }: HttpAnswer, path: string, context: Context): void {
-	const errors = (body as { errors?: unknown } | undefined)?.errors;
-	const said = Array.isArray(errors) ? errors.filter((one) => typeof one === 'string').join('; ') : '';
-	const what = `Vault answers ${status}${said === '' ? '' : ` ${oneLineMessage(said)}`}`;
+function refused(response: VaultResponse, path: string, context: Context): void {
 	const cures: Readonly<Record<number, string>> = {
 		403: `a policy of the token needs: path "${path}" { capabilities = ["create", "update"] }`,
 		404: 'is there a transit engine? deploy/vault/setup.sh sealing mounts it',
 	};
-	const cure = cures[status];
-	const ending = status === 403 ? 'denied' : status >= 500 ? 'unavailable' : 'failed';
-	fail(context, ending, what, ...(cure === undefined ? [] : [cure]));
+	const cure = cures[response.status];
+	const details = cure === undefined ? [] : [cure];
+	fail(context, endingOf(response), statusLine(response), ...details);
 }

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../../contract/result.ts';
-import { type ApplyFailure, type Ask, readData, refused } from './client.ts';
+import { type AdminClient, type ApplyFailure, readData, refused } from './client.ts';
 import { difference, fieldLines, type Lines, policyLines } from './difference.ts';
 import type { RoleAndPolicies } from './plan.ts';
 
@@ -25,10 +25,10 @@ interface SetupItem {
  */
 export async function apply(
 	plan: RoleAndPolicies,
-	ask: Ask,
+	client: AdminClient,
 	{ replace, say }: ApplyOptions,
 ): Promise<Result<void, ApplyFailure>> {
-	const read = await compare(itemsOf(plan), ask);
+	const read = await compare(itemsOf(plan), client);
 	if (!read.ok) return read;
 	const compared = read.value;
 	const conflicts = compared.flatMap(({ item, different = [] }) =>
@@ -41,7 +41,7 @@ export async function apply(
 			say(`${item.title}: there already`);
 			continue;
 		}
-		const written = await ask('POST', item.path, item.body);
+		const written = await client.write(item.path, item.body);
 		if (!written.ok) return written;
 		if (written.value.status >= 300) return err(refused(written.value, `writing ${item.path}`));
 		say(`${item.title}: ${different === undefined ? 'created' : 'replaced'}`);
@@ -57,11 +57,11 @@ interface Comparison {
 
 async function compare(
 	items: readonly SetupItem[],
-	ask: Ask,
+	client: AdminClient,
 ): Promise<Result<readonly Comparison[], ApplyFailure>> {
 	const compared: Comparison[] = [];
 	for (const item of items) {
-		const there = await readData(ask, item.path);
+		const there = await readData(client, item.path);
 		if (!there.ok) return there;
 		const data = there.value;
 		const different = data && difference(item.lines(data), item.lines(item.body));

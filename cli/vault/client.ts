@@ -1,7 +1,8 @@
 import { err, ok, type Result } from '../../contract/result.ts';
 import { oneLineMessage } from '../../lib/terminal.ts';
+import { openVaultClient, type VaultOutcome } from '../../lib/vault/client.ts';
+import type { VaultResponse } from '../../lib/vault/types.ts';
 import type { ExitStatus } from '../exit-codes.ts';
-import { type HttpAnswer, httpCall } from '../http.ts';
 import type { AdminSettings } from './settings.ts';
 
 /** Why Vault was not changed as planned. */
@@ -10,57 +11,73 @@ export interface ApplyFailure {
 	readonly message: string;
 }
 
-/** Sends one request to Vault; `path` comes without `/v1/`. Whatever the status, it is an answer. */
-export type Ask = (method: string, path: string, body?: unknown) => Promise<Result<HttpAnswer, ApplyFailure>>;
+/** The response of a request, whatever its status. */
+type AdminOutcome = Result<VaultResponse, ApplyFailure>;
 
-/** A client for the Vault that the settings name. */
-export function vaultClient({ address, token, ca, namespace }: AdminSettings): Ask {
-	const headers = {
-		'x-vault-token': token,
-		'x-vault-request': 'true',
-		...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
+/** A Vault client that sends the administrator's token. Paths come without `/v1/`. */
+export interface AdminClient {
+	read(path: string): Promise<AdminOutcome>;
+	list(path: string): Promise<AdminOutcome>;
+	write(path: string, body: object): Promise<AdminOutcome>;
+}
+
+/** Timeout of one request of the command line to Vault, in ms. */
+export const VAULT_TIMEOUT = 15_000;
+
+/** Opens a client for the Vault that the settings name. */
+export function openAdminClient({ address, token, ca, namespace }: AdminSettings): AdminClient {
+	const client = openVaultClient({ address, ca, namespace, tlsName: undefined, timeout: VAULT_TIMEOUT });
+	const outcomeOf = async (sent: Promise<VaultOutcome>): Promise<AdminOutcome> => {
+		const outcome = await sent;
+		if (outcome.ok) return outcome;
+		return err({ ending: 'unavailable', message: `${address} ${outcome.error.message}` });
 	};
-	return async (method, path, body) => {
-		const options = ca === undefined ? {} : { ca };
-		const answer = await httpCall({ method, url: new URL(`${address}/v1/${path}`), headers, body, options });
-		if (answer.ok) return answer;
-		return err({ ending: 'unavailable', message: `${address} ${answer.error.message}` });
+	return {
+		read: (path) => outcomeOf(client.read(path, token)),
+		list: (path) => outcomeOf(client.list(path, token)),
+		write: (path, body) => outcomeOf(client.write(path, body, token)),
 	};
 }
 
-/** The field `data` of an answer; undefined when there is none. */
-export function dataOf({ body }: HttpAnswer): Readonly<Record<string, unknown>> | undefined {
-	return (body as { data?: Readonly<Record<string, unknown>> } | undefined)?.data;
+/** The field `data` of a response; undefined when there is none. */
+export function dataOf({ json }: VaultResponse): Readonly<Record<string, unknown>> | undefined {
+	return (json as { data?: Readonly<Record<string, unknown>> } | undefined)?.data;
 }
 
 /** What is at a path; undefined when nothing is. */
 export async function readData(
-	ask: Ask,
+	client: AdminClient,
 	path: string,
 ): Promise<Result<Readonly<Record<string, unknown>> | undefined, ApplyFailure>> {
-	const answer = await ask('GET', path);
+	const answer = await client.read(path);
 	if (!answer.ok) return answer;
-	const { status, body } = answer.value;
+	const { status, json } = answer.value;
 	// With a sentence beside it, a 404 means that nothing is mounted there.
-	if (status === 404 && errorsOf(body).length === 0) return ok(undefined);
+	if (status === 404 && errorsOf(json).length === 0) return ok(undefined);
 	return status === 200 ? ok(dataOf(answer.value)) : err(refused(answer.value, `reading ${path}`));
 }
 
-function errorsOf(body: unknown): readonly string[] {
-	const errors = (body as { errors?: unknown } | undefined)?.errors;
+function errorsOf(json: unknown): readonly string[] {
+	const errors = (json as { errors?: unknown } | undefined)?.errors;
 	return Array.isArray(errors) ? errors.filter((one) => typeof one === 'string') : [];
 }
 
-/** The failure that an answer other than success means. */
-export function refused({ status, body }: HttpAnswer, what: string): ApplyFailure {
-	const said = errorsOf(body).join('; ').trim();
-	const mount = /no handler for route|unsupported path/.test(said)
+/** The status and errors of a response, as one line. */
+export function statusLine({ status, json }: VaultResponse): string {
+	const said = errorsOf(json).join('; ').trim();
+	return `Vault answers ${status}${said === '' ? '' : ` ${oneLineMessage(said)}`}`;
+}
+
+/** How a program ends after a response other than success. */
+export const endingOf = ({ status }: VaultResponse): ExitStatus =>
+	status === 403 ? 'denied' : status >= 500 ? 'unavailable' : 'failed';
+
+/** The failure that a response other than success means. */
+export function refused(response: VaultResponse, what: string): ApplyFailure {
+	const mount = errorsOf(response.json).some((said) => /no handler for route|unsupported path/.test(said))
 		? ': there is no auth method at that mount'
 		: '';
-	return {
-		ending: status === 403 ? 'denied' : status >= 500 ? 'unavailable' : 'failed',
-		message: `${what}: Vault answers ${status}${said === '' ? '' : ` ${oneLineMessage(said)}`}${mount}`,
-	};
+	return { ending: endingOf(response), message: `${what}: ${statusLine(response)}${mount}` };
 }
 
 /**
@@ -68,8 +85,8 @@ export function refused({ status, body }: HttpAnswer, what: string): ApplyFailur
  *
  * @param mount path of the method, without `auth/`
  */
-export async function accessorOf(mount: string, ask: Ask): Promise<Result<string, ApplyFailure>> {
-	const answer = await ask('GET', `sys/auth/${mount}`);
+export async function accessorOf(mount: string, client: AdminClient): Promise<Result<string, ApplyFailure>> {
+	const answer = await client.read(`sys/auth/${mount}`);
 	if (!answer.ok) return answer;
 	const { status } = answer.value;
 	const accessor = dataOf(answer.value)?.['accessor'];

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../../contract/result.ts';
-import { type ApplyFailure, type Ask, dataOf, readData } from './client.ts';
+import { type AdminClient, type ApplyFailure, dataOf, readData } from './client.ts';
 
 /** At most so many roles are looked at. */
 const ROLES_LIMIT = 200;
@@ -14,10 +14,10 @@ const ROLES_LIMIT = 200;
  */
 export async function earlierOwnAccountPolicy(
 	mount: string,
-	ask: Ask,
+	client: AdminClient,
 ): Promise<Result<string | undefined, ApplyFailure>> {
 	const policy = `envtier-own-account-${mount.replaceAll('/', '_')}`;
-	const there = await readData(ask, `sys/policies/acl/${policy}`);
+	const there = await readData(client, `sys/policies/acl/${policy}`);
 	if (!there.ok) return there;
 	return ok(there.value === undefined ? undefined : policy);
 }
@@ -35,9 +35,9 @@ export function earlierPolicyNote(policy: string): string {
 export async function earlierPolicyProblem(
 	policy: string,
 	mount: string,
-	ask: Ask,
+	client: AdminClient,
 ): Promise<Result<string, ApplyFailure>> {
-	const roles = await rolesWith(policy, mount, ask);
+	const roles = await rolesWith(policy, mount, client);
 	if (!roles.ok) return err(roles.error);
 	return ok(
 		[
@@ -56,15 +56,15 @@ export async function earlierPolicyProblem(
 async function rolesWith(
 	policy: string,
 	mount: string,
-	ask: Ask,
+	client: AdminClient,
 ): Promise<Result<readonly string[], ApplyFailure>> {
-	const listed = await ask('GET', `auth/${mount}/role?list=true`);
+	const listed = await client.list(`auth/${mount}/role`);
 	if (!listed.ok) return listed;
 	const keys = dataOf(listed.value)?.['keys'];
 	const names = Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
 	const found: string[] = [];
 	for (const name of names.slice(0, ROLES_LIMIT)) {
-		const role = await readData(ask, `auth/${mount}/role/${encodeURIComponent(name)}`);
+		const role = await readData(client, `auth/${mount}/role/${encodeURIComponent(name)}`);
 		if (!role.ok) return role;
 		const policies = role.value?.['token_policies'];
 		if (Array.isArray(policies) && policies.includes(policy)) found.push(name);

@@ -1,7 +1,7 @@
 import { type Context, fail } from '../context.ts';
 import { json } from '../output.ts';
 import { apply } from './apply.ts';
-import { type Ask, accessorOf, vaultClient } from './client.ts';
+import { type AdminClient, accessorOf, openAdminClient } from './client.ts';
 import { commandsOf } from './commands.ts';
 import { type ApiOptions, apiProblem, type SetupOptions, setupProblem } from './options.ts';
 import { apiRole, deploymentRole, type RoleAndPolicies } from './plan.ts';
@@ -27,11 +27,11 @@ export async function setup(options: SetupOptions & OutputOptions, context: Cont
 	// These policies name the auth method by an accessor, which Vault alone knows.
 	const settings = await adminSettings(purpose, context);
 	if (settings === undefined) return;
-	const ask = vaultClient(settings);
+	const client = openAdminClient(settings);
 	const { type, mount = type } = options;
-	const accessor = await accessorOf(mount, ask);
+	const accessor = await accessorOf(mount, client);
 	if (!accessor.ok) return fail(context, accessor.error.ending, accessor.error.message);
-	if (options.own === 'account' && (await earlierPolicyStops(mount, options, ask, context))) return;
+	if (options.own === 'account' && (await earlierPolicyStops(mount, options, client, context))) return;
 	return applyOrPrint(deploymentRole(options, accessor.value), options, context);
 }
 
@@ -42,10 +42,10 @@ export async function setup(options: SetupOptions & OutputOptions, context: Cont
 async function earlierPolicyStops(
 	mount: string,
 	{ replace }: OutputOptions,
-	ask: Ask,
+	client: AdminClient,
 	context: Context,
 ): Promise<boolean> {
-	const found = await earlierOwnAccountPolicy(mount, ask);
+	const found = await earlierOwnAccountPolicy(mount, client);
 	if (!found.ok) {
 		fail(context, found.error.ending, found.error.message);
 		return true;
@@ -57,7 +57,7 @@ async function earlierPolicyStops(
 		stderr.write(`${stderr.paint('warning', 'warning:')} ${earlierPolicyNote(policy)}\n`);
 		return false;
 	}
-	const problem = await earlierPolicyProblem(policy, mount, ask);
+	const problem = await earlierPolicyProblem(policy, mount, client);
 	if (problem.ok) fail(context, 'conflict', problem.value);
 	else fail(context, problem.error.ending, problem.error.message);
 	return true;
@@ -80,7 +80,7 @@ async function applyOrPrint(plan: RoleAndPolicies, options: OutputOptions, conte
 	}
 	const settings = await adminSettings('--apply', context);
 	if (settings === undefined) return;
-	const done = await apply(plan, vaultClient(settings), {
+	const done = await apply(plan, openAdminClient(settings), {
 		replace: options.replace ?? false,
 		say: (line) => write(`${line}\n`),
 	});

@@ -1,12 +1,12 @@
 /** Whether Vault has an audit device, asked of a real OpenBao. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { adminTokenOf, auditCheck, ownAddresses } from '../../cli/doctor/audit.ts';
-import { type VaultRequest, vaultRequest } from '../../cli/doctor/vault.ts';
+import { openVaultClient, type VaultClient } from '../../lib/vault/client.ts';
 import { type OpenBao, startOpenBao } from '../support/openbao.ts';
 import { createToken, must, writePolicy } from '../support/openbao-setup.ts';
 
 let bao: OpenBao;
-let request: VaultRequest;
+let vault: VaultClient;
 let pod: string;
 let auditor: string;
 const sent: (string | undefined)[] = [];
@@ -17,13 +17,14 @@ beforeAll(async () => {
 		ca: bao.caPem,
 		namespace: undefined,
 		tlsName: undefined,
-		via: undefined,
+		timeout: 15_000,
 	};
-	const ask = vaultRequest(place);
-	request = (method, path, what) => {
-		sent.push(what?.token);
-		return ask(method, path, what);
+	const client = openVaultClient(place);
+	const read: VaultClient['read'] = (path, token) => {
+		sent.push(token);
+		return client.read(path, token);
 	};
+	vault = { ...client, read };
 	await writePolicy(bao, 'tiers', 'path "secret/data/deployments/shop/*" { capabilities = ["read"] }');
 	await writePolicy(bao, 'auditor', 'path "sys/audit" { capabilities = ["read", "sudo"] }');
 	pod = await createToken(bao, ['tiers']);
@@ -32,17 +33,17 @@ beforeAll(async () => {
 afterAll(() => bao?.stop());
 
 test('a pod’s token alone may not ask: skipped, saying who could', async () => {
-	const check = await auditCheck(request, pod, undefined, [bao.addr]);
+	const check = await auditCheck(vault, pod, undefined, [bao.addr]);
 	expect(check).toMatchObject({ id: 'vault-audit', status: 'skip' });
 	expect(check.message).toContain(
 		'the policies of the token do not allow it. VAULT_ADDR and VAULT_TOKEN of somebody',
 	);
-	expect(await auditCheck(request, undefined, undefined, [bao.addr])).toMatchObject({ status: 'skip' });
+	expect(await auditCheck(vault, undefined, undefined, [bao.addr])).toMatchObject({ status: 'skip' });
 });
 
 test('an administrator’s token asks: none is a warning with a cure, one is fine', async () => {
 	const admin = adminTokenOf({ VAULT_ADDR: `${bao.addr}/`, VAULT_TOKEN: auditor });
-	const ask = () => auditCheck(request, pod, admin, [bao.addr]);
+	const ask = () => auditCheck(vault, pod, admin, [bao.addr]);
 	expect(await ask()).toMatchObject({
 		status: 'warn',
 		message: expect.stringContaining('Vault has no audit device'),
@@ -56,7 +57,7 @@ test('an administrator’s token asks: none is a warning with a cure, one is fin
 test('an administrator’s token goes to no Vault but the one that it is for', async () => {
 	sent.length = 0;
 	const admin = adminTokenOf({ VAULT_ADDR: 'https://vault.example.com', VAULT_TOKEN: auditor });
-	const check = await auditCheck(request, pod, admin, [bao.addr]);
+	const check = await auditCheck(vault, pod, admin, [bao.addr]);
 	expect(sent).toEqual([pod]);
 	expect(check).toMatchObject({
 		status: 'skip',
@@ -66,7 +67,7 @@ test('an administrator’s token goes to no Vault but the one that it is for', a
 	// By the address that the command line gave to connect to, it is.
 	const via = adminTokenOf({ BAO_ADDR: 'https://localhost:8200', BAO_TOKEN: auditor });
 	expect(
-		await auditCheck(request, pod, via, ['https://vault.vault.svc:8200', 'https://localhost:8200']),
+		await auditCheck(vault, pod, via, ['https://vault.vault.svc:8200', 'https://localhost:8200']),
 	).toMatchObject({
 		status: 'ok',
 	});
@@ -75,7 +76,7 @@ test('an administrator’s token goes to no Vault but the one that it is for', a
 test('an administrator’s token goes to a Vault below a path, and to no other path of that host', async () => {
 	const ask = (mine: string, ofPods: string, via?: { host: string; port: number }) => {
 		const admin = adminTokenOf({ VAULT_ADDR: mine, VAULT_TOKEN: auditor });
-		return auditCheck(request, undefined, admin, ownAddresses({ address: ofPods, via }));
+		return auditCheck(vault, undefined, admin, ownAddresses({ address: ofPods, via }));
 	};
 	const there = 'https://example.com/vault';
 	const via = { host: 'localhost', port: 8200 };

@@ -4,8 +4,9 @@ import pino from 'pino';
 import { createMemoryStore } from '../../../api/store/memory.ts';
 import type { Store } from '../../../api/store/store.ts';
 import { createVaultStore } from '../../../api/store/vault.ts';
+import { PAUSES } from '../../../api/vault/response.ts';
 import { openSession } from '../../../api/vault/session.ts';
-import { createTransport } from '../../../api/vault/transport.ts';
+import { openVaultClient } from '../../../lib/vault/client.ts';
 import { type OpenBao, startOpenBao, type VaultApi } from '../../support/openbao.ts';
 import { createNamespace, createToken, writePolicy } from '../../support/openbao-setup.ts';
 
@@ -35,20 +36,15 @@ export function vaultStore(
 	namespace?: string,
 ): { store: Store; close: () => void } {
 	const log = pino({ level: 'silent' });
-	const transport = createTransport({
-		address: bao.addr,
-		ca: bao.caPem,
-		tlsName: undefined,
-		namespace,
-		timeout: 10_000,
-	});
-	const session = openSession(transport, { kind: 'token', token }, log);
-	const store = createVaultStore({ transport, session, mount: 'secret', observe: () => undefined });
+	const endpoint = { address: bao.addr, ca: bao.caPem, tlsName: undefined, namespace, timeout: 10_000 };
+	const client = openVaultClient(endpoint, { pauses: PAUSES });
+	const session = openSession(client, { kind: 'token', token }, log);
+	const store = createVaultStore({ client, session, mount: 'secret', observe: () => undefined });
 	return {
 		store,
 		close: () => {
 			session.close();
-			transport.close();
+			client.close();
 		},
 	};
 }

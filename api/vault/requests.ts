@@ -1,0 +1,35 @@
+import type { VaultClient, VaultOutcome } from '../../lib/vault/client.ts';
+import type { VaultResponse } from '../../lib/vault/types.ts';
+import { responseOf } from './response.ts';
+import type { VaultSession } from './session.ts';
+
+/** Dependencies of the API's requests to Vault. */
+export interface VaultAccess {
+	readonly client: VaultClient;
+	readonly session: VaultSession;
+	/** Called for each response with the kind of the request and the HTTP status. */
+	readonly observe: (kind: string, status: number) => void;
+}
+
+/** Sends a request with the session's token; `kind` is for `observe`. Rejects with a `StoreFailure`. */
+export type Ask = (kind: string, send: (token: string) => Promise<VaultOutcome>) => Promise<VaultResponse>;
+
+/**
+ * Makes a function that sends a request with the session's token, and once more with a new one after a
+ * 403.
+ */
+export function createAsk({ client, session, observe }: VaultAccess): Ask {
+	return async (kind, send) => {
+		const sendWith = async (token: string): Promise<VaultResponse> => {
+			const response = responseOf(await send(token), client);
+			observe(kind, response.status);
+			return response;
+		};
+		const token = await session.token();
+		const response = await sendWith(token);
+		if (response.status !== 403) return response;
+		// The token may have ended, or been revoked, before its time.
+		const next = await session.renewAfter(token);
+		return next === undefined ? response : sendWith(next);
+	};
+}

@@ -1,0 +1,39 @@
+import type { VaultClient, VaultOutcome } from '../../lib/vault/client.ts';
+import type { VaultFailure, VaultResponse } from '../../lib/vault/types.ts';
+import { StoreFailure } from '../store/store.ts';
+
+/** Pauses before further attempts of a request, in ms. */
+export const PAUSES = [50, 200, 600];
+
+/**
+ * The response of a request. Throws a `StoreFailure` if there is none, if Vault does not take requests
+ * now, and for a redirect, which is not followed: it would take the token elsewhere.
+ */
+export function responseOf(outcome: VaultOutcome, { address }: Pick<VaultClient, 'address'>): VaultResponse {
+	if (!outcome.ok) throw failureOf(outcome.error, address);
+	const { status } = outcome.value;
+	if (status === 429 || status >= 500) {
+		const why = status === 503 ? 'it is sealed, on standby or starting' : `HTTP ${status}`;
+		throw new StoreFailure('unavailable', `Vault at ${address} takes no calls now: ${why}`);
+	}
+	if (status >= 300 && status < 400)
+		throw new StoreFailure(
+			'bad-answer',
+			`Vault at ${address} redirects (HTTP ${status}): set ENVTIER_VAULT_ADDR to Vault itself`,
+		);
+	return outcome.value;
+}
+
+const CURES: Readonly<Record<VaultFailure['kind'], string>> = {
+	untrusted: ': check ENVTIER_VAULT_CA and its names (ENVTIER_VAULT_TLS_NAME)',
+	unreachable: ': check the address, DNS and network policies',
+	'too-large': '',
+};
+
+function failureOf({ kind, message, code }: VaultFailure, address: string): StoreFailure {
+	const detail = code === '' || message === code ? '' : ` (${code})`;
+	return new StoreFailure(
+		kind === 'too-large' ? 'bad-answer' : 'unreachable',
+		`Vault at ${address} ${message}${detail}${CURES[kind]}`,
+	);
+}

@@ -1,0 +1,136 @@
+import nodeVault from 'node-vault';
+import type { Result } from '../../contract/result.ts';
+import { sendWithRetry } from './retry.ts';
+import { openTransport } from './transport.ts';
+import type { Method, VaultEndpoint, VaultFailure, VaultResponse } from './types.ts';
+
+/** The outcome of a request: a response of whatever status, or the reason why there is none. */
+export type VaultOutcome = Result<VaultResponse, VaultFailure>;
+
+/** A Vault client. Paths come without `/v1/`, with their segments escaped. Nothing here rejects. */
+export interface VaultClient {
+	readonly address: string;
+	/** `path` may have a query. */
+	read(path: string, token?: string): Promise<VaultOutcome>;
+	/** Lists a folder by `GET …?list=1`: some proxies reject the method LIST. */
+	list(path: string, token?: string): Promise<VaultOutcome>;
+	/** A POST: creates, updates, logs in, renews. */
+	write(path: string, body: object, token?: string): Promise<VaultOutcome>;
+	/** A JSON merge patch. */
+	patch(path: string, body: object, token?: string): Promise<VaultOutcome>;
+	delete(path: string, token?: string): Promise<VaultOutcome>;
+	/** Closes the connections. */
+	close(): void;
+}
+
+/** How a client behaves. */
+export interface VaultClientOptions {
+	/** Pauses before further attempts in ms (see `sendWithRetry`); none unless given. */
+	readonly pauses?: readonly number[];
+}
+
+/** One call, passed through node-vault as an option of our own. */
+interface Call {
+	readonly token: string | undefined;
+	outcome?: VaultOutcome;
+}
+
+/** The request that node-vault passes to its request function. */
+interface Outgoing {
+	readonly method: Method;
+	readonly uri: string;
+	readonly headers: Readonly<Record<string, string>>;
+	readonly json?: unknown;
+	readonly call: Call;
+}
+
+/** The response that node-vault expects. */
+interface Incoming {
+	readonly statusCode: number;
+	readonly body: unknown;
+	readonly request: { readonly path: string };
+}
+
+/** Ends a call in node-vault that has no response. */
+class NoResponse extends Error {}
+
+/**
+ * Opens a client on node-vault. node-vault makes the requests; our transport sends them, for node-vault's
+ * own follows redirects with the token, has no bound for a body and puts the token into errors
+ * (docs/adr/0003). What node-vault would take from the environment (VAULT_ADDR, VAULT_TOKEN,
+ * VAULT_NAMESPACE, VAULT_PREFIX, VAULT_SKIP_VERIFY, DEBUG) is set or has no effect. Its table of commands
+ * is not used.
+ */
+export function openVaultClient(endpoint: VaultEndpoint, options: VaultClientOptions = {}): VaultClient {
+	const { namespace } = endpoint;
+	const address = endpoint.address.replace(/\/$/, '');
+	const { pauses = [] } = options;
+	const transport = openTransport(endpoint);
+
+	const send = async ({ method, uri, headers, json, call }: Outgoing): Promise<Incoming> => {
+		const request = {
+			method,
+			target: uri.slice(address.length),
+			headers: { ...HEADERS, ...headersOf(headers, call.token, json !== undefined) },
+			body: json === undefined ? undefined : JSON.stringify(json),
+		};
+		call.outcome = await sendWithRetry(method, pauses, () => transport.send(request));
+		if (!call.outcome.ok) throw new NoResponse();
+		const { status, json: body, path } = call.outcome.value;
+		return { statusCode: status, body, request: { path } };
+	};
+	const client = nodeVault({
+		endpoint: address,
+		noCustomHTTPVerbs: true,
+		commands: {},
+		mustache: {},
+		debug: () => undefined,
+		tv4: Object.assign(() => true, { validate: () => true }),
+		'request-promise': { defaults: () => send },
+	});
+	Object.assign(client, { token: '', namespace: namespace ?? '', pathPrefix: '' });
+
+	/**
+	 * Reads the outcome from the call: node-vault drops the status of a success, and takes any of sys/health
+	 * for one.
+	 */
+	const outcomeOf = async (
+		token: string | undefined,
+		run: (own: { readonly call: Call }) => Promise<unknown>,
+	): Promise<VaultOutcome> => {
+		const call: Call = { token };
+		try {
+			await run({ call });
+		} catch (thrown) {
+			if (call.outcome === undefined) throw thrown;
+		}
+		if (call.outcome === undefined) throw new Error('node-vault sent no request');
+		return call.outcome;
+	};
+	return {
+		address,
+		read: (path, token) => outcomeOf(token, (own) => client.read(path, own)),
+		list: (path, token) => outcomeOf(token, (own) => client.list(path, own)),
+		write: (path, body, token) => outcomeOf(token, (own) => client.write(path, body, own)),
+		patch: (path, body, token) => outcomeOf(token, (own) => client.update(path, body, own)),
+		delete: (path, token) => outcomeOf(token, (own) => client.delete(path, own)),
+		close: transport.close,
+	};
+}
+
+/**
+ * Headers of every request. A Vault proxy may require the second one, against forged requests of browsers.
+ */
+const HEADERS = { accept: 'application/json', 'x-vault-request': 'true' };
+
+function headersOf(
+	made: Readonly<Record<string, string>>,
+	token: string | undefined,
+	hasBody: boolean,
+): Readonly<Record<string, string>> {
+	return {
+		...(hasBody ? { 'content-type': 'application/json' } : {}),
+		...Object.fromEntries(Object.entries(made).map(([name, value]) => [name.toLowerCase(), value])),
+		...(token === undefined ? {} : { 'x-vault-token': token }),
+	};
+}

@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Result } from '../../contract/result.ts';
+import type { Method, VaultFailure, VaultResponse } from './types.ts';
+
+type Outcome = Result<VaultResponse, VaultFailure>;
+
+/** Error codes of requests that Vault did not receive. Any of them may be sent again. */
+const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+
+/** True if the request may be sent again: Vault did nothing, or doing it twice has the same effect. */
+function isRetryable(method: Method, outcome: Outcome): boolean {
+	// Sealed, on standby or rate-limited: Vault did nothing.
+	if (outcome.ok) return outcome.value.status === 503 || outcome.value.status === 429;
+	const { kind, code } = outcome.error;
+	if (NOT_SENT.has(code)) return true;
+	// A POST with check-and-set that was done would look like a conflict if it came again.
+	if (kind !== 'unreachable' || method === 'POST') return false;
+	return code !== 'TIMEOUT' && !/^ERR_(?:TLS|SSL)_/.test(code);
+}
+
+/**
+ * Sends a request, and again while that is allowed.
+ *
+ * @param pauses time before each further attempt in ms; half to one and a half of it is waited
+ */
+export async function sendWithRetry(
+	method: Method,
+	pauses: readonly number[],
+	send: () => Promise<Outcome>,
+): Promise<Outcome> {
+	for (let attempt = 0; ; attempt += 1) {
+		const outcome = await send();
+		const pause = pauses[attempt];
+		if (pause === undefined || !isRetryable(method, outcome)) return outcome;
+		await sleep(pause * (0.5 + Math.random()));
+	}
+}
