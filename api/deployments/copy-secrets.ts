@@ -1,7 +1,7 @@
 import { VALUE_FIELD } from '../../contract/tiers.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { folderOf, pathOf, type SecretLocation, type SecretRef } from '../secrets/secret-location.ts';
-import { initialMetadata, newStamp, putNew, refsIn, type SecretSummary } from '../secrets/secrets.ts';
+import { initialMetadata, liveSecrets, newStamp, putNew, type SecretSummary } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { locationsOf } from '../templates/templates.ts';
 import { type AttemptContext, UNDO_ACTION, type UndoSteps } from './attempt.ts';
@@ -42,9 +42,7 @@ export function copiesTo(deployment: string, secrets: readonly SecretSummary[]):
 /** Paths below a deployment that hold a live secret. A soft-deleted secret may be overwritten. */
 export async function existingPaths(store: Store, deployment: string): Promise<ReadonlySet<string>> {
 	const locations = await locationsOf(store, 'deployment', deployment);
-	const refs = (await mapAtMost(AT_ONCE, locations, (location) => refsIn(store, location))).flat();
-	const live = await mapAtMost(AT_ONCE, refs, async (ref) => (await store.head(pathOf(ref)))?.live === true);
-	return new Set(refs.filter((_, i) => live[i]).map(pathOf));
+	return new Set((await liveSecrets(store, locations, AT_ONCE)).map(({ ref }) => pathOf(ref)));
 }
 
 /**

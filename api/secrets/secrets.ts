@@ -152,17 +152,46 @@ export async function deleteSecret(store: Store, ref: StampedSecretRef): Promise
 	return ok(undefined);
 }
 
-/** The secrets of some locations, sorted by location and key: one request a location and one a key. */
+/** The secrets of some locations, sorted by location and key. */
 export async function listSecrets(
 	store: Store,
 	locations: readonly SecretLocation[],
 ): Promise<readonly SecretSummary[]> {
-	const refs = (await mapAtMost(AT_ONCE, locations, (location) => refsIn(store, location))).flat();
-	const found = await mapAtMost(AT_ONCE, refs, async (ref) => ({
-		ref,
-		head: await store.head(pathOf(ref)),
+	const live = await liveSecrets(store, locations, AT_ONCE);
+	return live.map(({ ref, head }) => summaryOf(ref, head));
+}
+
+/** A secret, and what is known of it. */
+interface FoundSecret {
+	readonly ref: SecretRef;
+	readonly head: Head;
+}
+
+/**
+ * The live secrets of some locations, sorted by location and key: a request for a thousand secrets of a
+ * location if the store can do that, else one a location and one a key.
+ *
+ * @param atOnce requests to the store at a time
+ */
+export async function liveSecrets(
+	store: Store,
+	locations: readonly SecretLocation[],
+	atOnce: number,
+): Promise<readonly FoundSecret[]> {
+	const listed = await mapAtMost(atOnce, locations, async (location) => ({
+		location,
+		heads: await store.listHeads(folderOf(location)),
 	}));
-	return found.flatMap(({ ref, head }) => (head?.live ? [summaryOf(ref, head)] : []));
+	const refs = await mapAtMost(atOnce, listed, async ({ location, heads }) =>
+		heads === undefined
+			? (await refsIn(store, location)).map((ref) => ({ ref, head: undefined }))
+			: [...heads].flatMap(([key, head]) => (isKey(key) ? [{ ref: { location, key }, head }] : [])),
+	);
+	const found = await mapAtMost(atOnce, refs.flat(), async ({ ref, head }) => ({
+		ref,
+		head: head ?? (await store.head(pathOf(ref))),
+	}));
+	return found.flatMap(({ ref, head }) => (head?.live ? [{ ref, head }] : []));
 }
 
 function summaryOf(ref: SecretRef, head: Head): SecretSummary {
@@ -170,7 +199,7 @@ function summaryOf(ref: SecretRef, head: Head): SecretSummary {
 }
 
 /** The secrets in a location. Leaves out names that no pod could receive: the API did not write them. */
-export async function refsIn(store: Store, location: SecretLocation): Promise<readonly SecretRef[]> {
+async function refsIn(store: Store, location: SecretLocation): Promise<readonly SecretRef[]> {
 	const names = await store.list(folderOf(location));
 	return names.filter(isKey).map((key) => ({ location, key }));
 }

@@ -30,6 +30,16 @@ export function createMemoryStore(now: () => Date = () => new Date()): Store {
 		describe: (path, patch) => answer(() => describe(entries.get(path), patch)),
 		head: (path) => answer(() => headOf(entries.get(path))),
 		list: (folder) => answer(() => namesIn(entries.keys(), `${folder}/`)),
+		listHeads: (folder) =>
+			answer(() => {
+				const names = namesIn(entries.keys(), `${folder}/`).filter((name) => !name.endsWith('/'));
+				return new Map(
+					names.flatMap((name) => {
+						const head = headOf(entries.get(`${folder}/${name}`));
+						return head === undefined ? [] : [[name, head] as const];
+					}),
+				);
+			}),
 		remove: (path) => answer(() => void entries.delete(path)),
 		read: (path) =>
 			answer(() => {

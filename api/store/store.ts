@@ -33,6 +33,11 @@ export interface Store {
 	head(path: string): Promise<Head | undefined>;
 	/** The names in a folder, those of folders with a "/" at their end; none when there is no such folder. */
 	list(folder: string): Promise<readonly string[]>;
+	/**
+	 * The secrets in a folder with their heads, without its folders; undefined if the store cannot return
+	 * them in a few requests. `list` and `head` can in any case.
+	 */
+	listHeads(folder: string): Promise<ReadonlyMap<string, Head> | undefined>;
 	/** Removes a secret with every version and its metadata. That it isn't there is no error. */
 	remove(path: string): Promise<void>;
 	/** The fields of the current version. Only below `templates/`: the API may read no other values. */

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { VaultResponse } from '../../lib/vault/types.ts';
 import { createAsk, type VaultAccess } from '../vault/requests.ts';
-import { type Head, type Store, StoreFailure } from './store.ts';
+import { type Store, StoreFailure } from './store.ts';
+import { createListHeads } from './vault-list-heads.ts';
+import { decodeHead, KEYS, METADATA } from './vault-metadata.ts';
 
 /** Dependencies of the store. */
 export interface VaultStoreOptions extends VaultAccess {
@@ -9,18 +11,6 @@ export interface VaultStoreOptions extends VaultAccess {
 	readonly mount: string;
 }
 
-const VERSION = z.object({ created_time: z.string(), deletion_time: z.string(), destroyed: z.boolean() });
-/** Vault's answer to a read of metadata. */
-export const METADATA = z.object({
-	data: z.object({
-		created_time: z.string(),
-		current_version: z.number(),
-		custom_metadata: z.record(z.string(), z.string()).nullish(),
-		versions: z.record(z.string(), VERSION).nullish(),
-	}),
-});
-/** Vault's answer to a list. */
-export const KEYS = z.object({ data: z.object({ keys: z.array(z.string()) }) });
 const FIELDS = z.object({ data: z.object({ data: z.record(z.string(), z.string()) }) });
 const ERRORS = z.object({ errors: z.array(z.string()) });
 
@@ -28,7 +18,7 @@ const ERRORS = z.object({ errors: z.array(z.string()) });
 export function createVaultStore({ mount, ...access }: VaultStoreOptions): Store {
 	const { client } = access;
 	const ask = createAsk(access);
-	const at = (part: 'data' | 'metadata', path: string): string =>
+	const at = (part: 'data' | 'metadata' | 'detailed-metadata', path: string): string =>
 		`${mount}/${part}/${path.split('/').map(encodeURIComponent).join('/')}`;
 	return {
 		kind: 'vault',
@@ -51,8 +41,9 @@ export function createVaultStore({ mount, ...access }: VaultStoreOptions): Store
 			const response = await ask('head', (token) => client.read(at('metadata', path), token));
 			if (response.status === 404) return undefined;
 			const parsed = METADATA.safeParse(response.json);
-			if (response.status !== 200 || !parsed.success) throw unexpected(response, 'read');
-			return headOf(parsed.data.data);
+			const head = parsed.success ? decodeHead(parsed.data.data) : undefined;
+			if (response.status !== 200 || head === undefined) throw unexpected(response, 'read');
+			return head;
 		},
 		list: async (folder) => {
 			const response = await ask('list', (token) => client.list(`${at('metadata', folder)}/`, token));
@@ -61,6 +52,7 @@ export function createVaultStore({ mount, ...access }: VaultStoreOptions): Store
 			if (response.status !== 200 || !parsed.success) throw unexpected(response, 'list');
 			return parsed.data.data.keys;
 		},
+		listHeads: createListHeads(access, (folder) => at('detailed-metadata', folder)),
 		remove: async (path) => {
 			const response = await ask('remove', (token) => client.delete(at('metadata', path), token));
 			if (response.status !== 204 && response.status !== 404) throw unexpected(response, 'delete');
@@ -78,20 +70,6 @@ export function createVaultStore({ mount, ...access }: VaultStoreOptions): Store
 			if (response.status !== 200)
 				throw new StoreFailure('refused', `Vault does not accept the API's token (HTTP ${response.status})`);
 		},
-	};
-}
-
-function headOf(data: z.infer<typeof METADATA>['data']): Head {
-	const version = data.current_version;
-	const current = data.versions?.[String(version)];
-	// A deletion may lie ahead (`delete_version_after`): until then the version lives.
-	const deleted = current?.deletion_time ? new Date(current.deletion_time) <= new Date() : false;
-	return {
-		version,
-		live: current !== undefined && !current.destroyed && !deleted,
-		writtenAt: new Date(current?.created_time ?? 0),
-		createdAt: new Date(data.created_time),
-		metadata: data.custom_metadata ?? {},
 	};
 }
 

@@ -95,6 +95,14 @@ path "secret/metadata/users/+/secrets/"                     { capabilities = ["l
 path "secret/metadata/templates/*"                          { capabilities = ["read", "patch", "delete", "list"] }
 path "secret/metadata/registry/*"                           { capabilities = ["read", "patch", "delete", "list"] }
 
+# The same of a whole folder in one request. OpenBao has it since 2.2; HashiCorp Vault has not, and ignores these lines.
+path "secret/detailed-metadata/orgs/+/secrets/"                    { capabilities = ["list"] }
+path "secret/detailed-metadata/deployments/+/secrets/"             { capabilities = ["list"] }
+path "secret/detailed-metadata/deployments/+/services/+/secrets/"  { capabilities = ["list"] }
+path "secret/detailed-metadata/users/+/secrets/"                   { capabilities = ["list"] }
+path "secret/detailed-metadata/templates/+/secrets/"               { capabilities = ["list"] }
+path "secret/detailed-metadata/templates/+/services/+/secrets/"    { capabilities = ["list"] }
+
 # Its own token.
 path "auth/token/renew-self"   { capabilities = ["update"] }
 path "auth/token/lookup-self"  { capabilities = ["read"] }

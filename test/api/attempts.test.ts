@@ -38,6 +38,7 @@ function around(store: Store, run: <R>(work: () => Promise<R>, what: string) => 
 		describe: wrap('describe', store.describe),
 		head: wrap('head', store.head),
 		list: wrap('list', store.list),
+		listHeads: wrap('listHeads', store.listHeads),
 		remove: wrap('remove', store.remove),
 		read: wrap('read', store.read),
 	};

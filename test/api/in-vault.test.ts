@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { userSegment } from '../../api/secrets/secret-location.ts';
 import type { OpenBao } from '../support/openbao.ts';
 import { deleteSecret, must, putSecret } from '../support/openbao-setup.ts';
-import { caller, startApi } from './support/api.ts';
+import { type ApiUnderTest, caller, startApi } from './support/api.ts';
 import { type OnStore, onVault, vaultEnv } from './support/both.ts';
 import { startIssuer } from './support/issuer.ts';
-import { startStepProxy } from './support/step-proxy.ts';
+import { type StepProxy, startStepProxy } from './support/step-proxy.ts';
 
 const alice = caller('user:alice');
 let on: OnStore;
@@ -18,7 +18,8 @@ beforeAll(async () => {
 	on = await onVault({ callers: [alice] });
 	if (on.bao === undefined) throw new Error('no OpenBao');
 	bao = on.bao;
-	await send('POST', '/api/deployments', { name: 'shop', org: 'acme' });
+	const made = await send('POST', '/api/deployments', { name: 'shop', org: 'acme' });
+	expect([made.status, made.text, on.api.output()]).toEqual([201, expect.anything(), expect.anything()]);
 });
 afterAll(() => on?.[Symbol.asyncDispose]());
 
@@ -158,24 +159,52 @@ test('an API key lies in Vault as its hash alone', async () => {
 	expect(kept).not.toContain(key.slice(-43));
 });
 
-test('a list asks Vault once for each place and once for each secret, in ways that HashiCorp Vault has as well', async () => {
-	await using proxy = await startStepProxy(bao);
-	const env = { ...(await vaultEnv(bao)), ENVTIER_VAULT_ADDR: proxy.addr };
-	await using api = await startApi({ env, callers: [alice] });
+describe('the requests of a list of three places and 24 secrets', () => {
 	const name = 'counted';
-	await api.send('POST', '/api/deployments', { as: alice, body: { name, org: 'acme' } });
-	for (const serviceName of ['', 'api', 'web'])
-		for (const key of ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H']) {
-			const body = { key, value: 'v', deploymentName: name, serviceName };
-			expect((await api.send('POST', '/api/secrets', { as: alice, body })).status).toBe(201);
-		}
-	proxy.setFault(() => 'pass');
-	const listed = await api.send('GET', `/api/secrets?deployment=${name}`, { as: alice });
-	expect(listed.json).toHaveLength(24);
-	const steps = proxy.steps().filter((step) => step.includes('/secret/'));
-	for (const step of steps) expect(step).toMatch(/^GET \/v1\/secret\/metadata\/[^?]*(?:\?list=1)?$/);
-	// Whose it is, the names of its services, its three places, and the secrets.
-	expect(steps).toHaveLength(1 + 1 + 3 + 24);
+	let proxy: StepProxy;
+	let api: ApiUnderTest;
+	beforeAll(async () => {
+		proxy = await startStepProxy(bao);
+		api = await startApi({
+			env: { ...(await vaultEnv(bao)), ENVTIER_VAULT_ADDR: proxy.addr },
+			callers: [alice],
+		});
+		await api.send('POST', '/api/deployments', { as: alice, body: { name, org: 'acme' } });
+		for (const serviceName of ['', 'api', 'web'])
+			for (const key of ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H']) {
+				const body = { key, value: 'v', deploymentName: name, serviceName };
+				expect((await api.send('POST', '/api/secrets', { as: alice, body })).status).toBe(201);
+			}
+	});
+	afterAll(async () => {
+		await api?.[Symbol.asyncDispose]();
+		await proxy?.[Symbol.asyncDispose]();
+	});
+	/** The requests of one list. */
+	const steps = async (): Promise<readonly string[]> => {
+		const listed = await api.send('GET', `/api/secrets?deployment=${name}`, { as: alice });
+		expect(listed.json).toHaveLength(24);
+		return proxy.steps().filter((step) => step.includes('/secret/'));
+	};
+
+	test('OpenBao: one for each place', async () => {
+		proxy.setFault(() => 'pass');
+		const all = await steps();
+		// Whose it is, the names of its services, its three places.
+		expect(all).toHaveLength(1 + 1 + 3);
+		expect(all.filter((step) => step.includes('/detailed-metadata/'))).toHaveLength(3);
+	});
+
+	test('as on HashiCorp Vault: one for each place and one for each secret, in ways that it has', async () => {
+		proxy.setFault((_number, step) => (step.includes('/detailed-metadata/') ? 'no-path' : 'pass'));
+		await steps();
+		// Once it is known that there is no such list:
+		proxy.setFault(() => 'pass');
+		const all = await steps();
+		for (const step of all) expect(step).toMatch(/^GET \/v1\/secret\/metadata\/[^?]*(?:\?list=1)?$/);
+		// Whose it is, the names of its services, its three places, and the secrets.
+		expect(all).toHaveLength(1 + 1 + 3 + 24);
+	});
 });
 
 describe('races', () => {

@@ -76,6 +76,10 @@ describe('with the shipped policy', () => {
 			['POST', 'secret/data/somewhere/else', { data: { a: 'b' } }],
 			['GET', 'secret/metadata/?list=true'],
 			['GET', 'secret/metadata/orgs/?list=true'],
+			['GET', 'secret/detailed-metadata/?list=true'],
+			['GET', 'secret/detailed-metadata/orgs/?list=true'],
+			['GET', 'secret/detailed-metadata/registry/?list=true'],
+			['GET', 'secret/detailed-metadata/somewhere/secrets/?list=true'],
 			['POST', 'secret/undelete/orgs/acme/secrets/KEY', { versions: [1] }],
 		];
 		for (const [method, path, body] of tries)

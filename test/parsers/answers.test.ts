@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import { KEYS, METADATA } from '../../api/store/vault.ts';
+import { DETAILED_KEYS, decodeHead, KEYS } from '../../api/store/vault-metadata.ts';
 import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 import { repeated, testHostile } from './cpu.ts';
 
@@ -28,7 +28,9 @@ const TEXTS: Readonly<Record<string, (size: number) => string>> = {
 
 const parse = (text: string): unknown => {
 	const parsed = parseJson(Buffer.from(text), ANSWER_LIMITS);
-	return parsed.ok ? [KEYS, METADATA].map((schema) => schema.safeParse(parsed.value)) : parsed;
+	if (!parsed.ok) return parsed;
+	const { data } = (parsed.value ?? {}) as { data?: unknown };
+	return [decodeHead(data), ...[KEYS, DETAILED_KEYS].map((schema) => schema.safeParse(parsed.value))];
 };
 
 describe('as long as an answer may be', () => testHostile({ limit: LIMIT, parse, texts: TEXTS }));

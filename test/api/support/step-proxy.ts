@@ -12,7 +12,9 @@ export type StepFault =
 	/** OpenBao hears nothing, and there is no answer. */
 	| 'hold'
 	/** Answered with 500 by the proxy; OpenBao hears nothing. */
-	| 'error';
+	| 'error'
+	/** Answered by the proxy as by a KV engine that has no such path. */
+	| 'no-path';
 
 /** A proxy that knows requests, in front of a real OpenBao: the fault of a step is chosen by its number. */
 export interface StepProxy extends AsyncDisposable {
@@ -42,6 +44,13 @@ export async function startStepProxy(bao: OpenBao): Promise<StepProxy> {
 		if (fault === 'error') {
 			request.resume();
 			response.writeHead(500).end('{"errors":["made by the test"]}');
+			return;
+		}
+		if (fault === 'no-path') {
+			request.resume();
+			response
+				.writeHead(404)
+				.end('{"data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}');
 			return;
 		}
 		const onward = forward(`${bao.addr}${url}`, { method, headers, agent }, (answer) => {

@@ -1,0 +1,72 @@
+import type { VaultAccess } from '../vault/requests.ts';
+import { responseOf } from '../vault/response.ts';
+import { decodePage, type Heads, type Page, type Position, readPages } from './vault-pages.ts';
+
+/** Names in one response. With the usual ten versions each it stays within `ANSWER_LIMITS`. */
+const PAGE = 1_024;
+/** Time until a server or policy that had no such list is asked again, in ms. */
+const ASK_AGAIN = 10 * 60_000;
+
+/** Lists the secrets of a folder with their metadata; undefined if server or policy do not allow that. */
+type ListHeads = (folder: string) => Promise<Heads | undefined>;
+
+/** Options of the list. */
+interface ListHeadsOptions {
+	/** A clock in ms that never goes back. */
+	readonly now?: () => number;
+	/** Names of a page. */
+	readonly page?: number;
+}
+
+/**
+ * Lists by `LIST detailed-metadata/`, which OpenBao has since 2.2 and HashiCorp Vault has not. That it is
+ * missing is remembered for ten minutes, and a refusal by policy for as long, but for that token alone;
+ * until then every list is undefined at once.
+ *
+ * @param at path of a folder, with mount and `detailed-metadata/`
+ */
+export function createListHeads(
+	{ client, session, observe }: VaultAccess,
+	at: (folder: string) => string,
+	{ now = () => performance.now(), page: pageLimit = PAGE }: ListHeadsOptions = {},
+): ListHeads {
+	/** True once a page came: only then a 404 means an empty folder. */
+	let supported = false;
+	let missing: { readonly until: number; readonly token: string | undefined } | undefined;
+
+	const isMissing = async (): Promise<boolean> => {
+		if (missing === undefined || now() >= missing.until) return false;
+		return missing.token === undefined || missing.token === (await session.token());
+	};
+	const readPage = async (folder: string, { after, limit }: Position): Promise<Page> => {
+		const token = await session.token();
+		const start = after === undefined ? '' : `&after=${encodeURIComponent(after)}`;
+		const outcome = await client.read(`${at(folder)}/?list=true&limit=${limit}${start}`, token);
+		if (!outcome.ok && outcome.error.kind === 'too-large') return { kind: 'too-large' };
+		const response = responseOf(outcome, client);
+		observe('list-heads', response.status);
+		// Not sent again with another token: the caller then lists in another way, which finds out.
+		return response.status === 403 ? { kind: 'forbidden', token } : decodePage(response);
+	};
+	return async (folder) => {
+		if (await isMissing()) return undefined;
+		const all = await readPages((position) => readPage(folder, position), pageLimit, folder);
+		switch (all.kind) {
+			case 'all':
+				supported = true;
+				return all.heads;
+			case 'none':
+				return supported ? new Map() : undefined;
+			case 'too-large':
+				return undefined;
+			case 'unsupported':
+				missing = { until: now() + ASK_AGAIN, token: undefined };
+				return undefined;
+			case 'forbidden':
+				missing = { until: now() + ASK_AGAIN, token: all.token };
+				return undefined;
+			default:
+				return all satisfies never;
+		}
+	};
+}

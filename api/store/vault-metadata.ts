@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import type { Head } from './store.ts';
+
+const VERSION = z.object({ created_time: z.string(), deletion_time: z.string(), destroyed: z.boolean() });
+const DATA = z.object({
+	created_time: z.string(),
+	current_version: z.number(),
+	custom_metadata: z.record(z.string(), z.string()).nullish(),
+	versions: z.record(z.string(), VERSION).nullish(),
+});
+
+/** Vault's response to a read of metadata. */
+export const METADATA = z.object({ data: z.unknown() });
+
+/** Vault's response to a list. */
+export const KEYS = z.object({ data: z.object({ keys: z.array(z.string()) }) });
+
+/**
+ * OpenBao's response to a list of `detailed-metadata/`. `key_info` has the metadata of each name; it is
+ * decoded name by name, for a record of zod loses a name such as `__proto__`.
+ */
+export const DETAILED_KEYS = z.object({
+	data: z.object({
+		keys: z.array(z.string()),
+		key_info: z.custom<object>((value) => typeof value === 'object' && value !== null),
+	}),
+});
+
+/** Decodes the metadata of one secret; undefined if they are not what Vault returns. */
+export function decodeHead(metadata: unknown): Head | undefined {
+	const parsed = DATA.safeParse(metadata);
+	if (!parsed.success) return undefined;
+	const { current_version: version, versions, custom_metadata: custom, created_time: created } = parsed.data;
+	const current = versions?.[String(version)];
+	// A deletion may lie ahead (`delete_version_after`): until then the version lives.
+	const deleted = current?.deletion_time ? new Date(current.deletion_time) <= new Date() : false;
+	return {
+		version,
+		live: current !== undefined && !current.destroyed && !deleted,
+		writtenAt: new Date(current?.created_time ?? 0),
+		createdAt: new Date(created),
+		metadata: custom ?? {},
+	};
+}
