@@ -1,4 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
+import { expect } from 'vitest';
+import type { ApiAnswer } from '../../../support/kubernetes/client.ts';
 import { type Cluster, expectStatus } from '../../../support/kubernetes/cluster.ts';
 
 /** The first Kubernetes 1.x whose API server keeps `fileKeyRef` (native variables) by default (KEP-3721). */
@@ -21,4 +23,17 @@ export function keepsNativeVariables(minor: number): boolean {
 export function hasNativeVariables(pod: V1Pod): boolean {
 	const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
 	return containers.some(({ env = [] }) => env.some(({ valueFrom }) => valueFrom?.fileKeyRef !== undefined));
+}
+
+/**
+ * Expects that an API server of this version took an injected pod; or, where the pod has native variables that it drops, that it refused it: a variable
+ * from nowhere is none. That is why the webhook asks for the version.
+ */
+export function expectTaken(
+	pod: V1Pod,
+	{ status, body }: ApiAnswer<{ message?: string }>,
+	minor: number,
+): void {
+	if (keepsNativeVariables(minor) || !hasNativeVariables(pod)) expect(status, body.message).toBe(201);
+	else expect([status, body.message]).toEqual([422, expect.stringContaining('valueFrom')]);
 }
