@@ -7,26 +7,33 @@ import type { IncomingMessage } from 'node:http';
  * @returns a function to call for each request right before its body is read: it starts the body's flow
  */
 export function limitBodies(most: number): (request: IncomingMessage) => void {
-	/** Bytes read, in the order in which the bodies began. */
+	/** Bytes read of bodies that come in several pieces, in the order in which they began. */
 	const reading = new Map<IncomingMessage, number>();
 	let total = 0;
 	const forget = (request: IncomingMessage): void => {
 		total -= reading.get(request) ?? 0;
 		reading.delete(request);
 	};
-	return (request) => {
+	const begin = (request: IncomingMessage): void => {
 		reading.set(request, 0);
-		request.on('data', (chunk: Buffer) => {
-			const read = reading.get(request);
-			if (read === undefined) return;
-			reading.set(request, read + chunk.length);
-			total += chunk.length;
-			for (const [oldest] of reading) {
-				if (total <= most || reading.size === 1) break;
-				forget(oldest);
-				oldest.socket.destroy();
-			}
-		});
 		for (const end of ['end', 'close']) request.once(end, () => forget(request));
+	};
+	const closeOldest = (): void => {
+		for (const [oldest] of reading) {
+			if (total <= most || reading.size === 1) return;
+			forget(oldest);
+			oldest.socket.destroy();
+		}
+	};
+	return (request) => {
+		const whole = Number(request.headers['content-length']);
+		request.on('data', (chunk: Buffer) => {
+			// Most bodies come in one piece: nothing more is to come. Of a closed connection something may still come.
+			if (chunk.length === whole || request.socket.destroyed) return;
+			if (!reading.has(request)) begin(request);
+			reading.set(request, (reading.get(request) ?? 0) + chunk.length);
+			total += chunk.length;
+			closeOldest();
+		});
 	};
 }

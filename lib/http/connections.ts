@@ -1,7 +1,9 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 interface Connection {
+	/** Address and port. */
+	readonly client: string;
 	readonly socket: Socket;
 	/** Requests that are not answered yet. */
 	readonly requests: Set<IncomingMessage>;
@@ -20,6 +22,8 @@ const clientOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAdd
 export function limitConnections(server: Server, most: number): void {
 	/** In the order of their last request, or of their beginning. */
 	const open = new Map<string, Connection>();
+	/** By the socket that requests come with. Address and port are read once per connection. */
+	const known = new WeakMap<Socket, Connection>();
 	server.on('connection', (socket: Socket) => {
 		const client = clientOf(socket);
 		if (open.size >= most) {
@@ -28,20 +32,26 @@ export function limitConnections(server: Server, most: number): void {
 			if (chosen === undefined) return;
 			open.delete(chosen);
 		}
-		const connection = { socket, requests: new Set<IncomingMessage>() };
+		const connection = { client, socket, requests: new Set<IncomingMessage>() };
 		open.set(client, connection);
 		socket.once('close', () => {
 			if (open.get(client) === connection) open.delete(client);
 		});
 	});
+	function onClose(this: ServerResponse): void {
+		known.get(this.req.socket)?.requests.delete(this.req);
+	}
 	server.prependListener('request', (request, response) => {
-		const client = clientOf(request.socket);
-		const connection = open.get(client);
+		const { socket } = request;
+		const connection = known.get(socket) ?? open.get(clientOf(socket));
 		if (connection === undefined) return;
+		known.set(socket, connection);
+		// It was closed for a new one.
+		if (open.get(connection.client) !== connection) return;
 		connection.requests.add(request);
-		open.delete(client);
-		open.set(client, connection);
-		response.once('close', () => connection.requests.delete(request));
+		open.delete(connection.client);
+		open.set(connection.client, connection);
+		response.on('close', onClose);
 	});
 }
 
