@@ -95,6 +95,18 @@ const leanKubernetes: Plugin = {
 	},
 };
 
+/**
+ * The webhook reads bodies itself (webhook/server/body.ts). Express loads its parsers all the same, and with them
+ * the tables of a hundred character sets.
+ */
+const withoutBodyParser: Plugin = {
+	name: 'without-body-parser',
+	setup: ({ onResolve, onLoad }) => {
+		onResolve({ filter: /^body-parser$/ }, ({ path }) => ({ path, namespace: 'no-parser' }));
+		onLoad({ filter: /.*/, namespace: 'no-parser' }, () => ({ contents: 'module.exports = {};' }));
+	},
+};
+
 /** What all bundles have in common. */
 const SHARED = {
 	bundle: true,
@@ -106,7 +118,7 @@ const SHARED = {
 } as const satisfies BuildOptions;
 
 const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
-	webhook: { banner: { js: REQUIRE }, plugins: [leanKubernetes, bareBuiltins] },
+	webhook: { banner: { js: REQUIRE }, plugins: [leanKubernetes, withoutBodyParser, bareBuiltins] },
 	// Bun compiles the bundle once more, and knows the built-ins by their names.
 	fetcher: { plugins: [leanNodeVault], external: ['node:*'] },
 	api: { banner: { js: REQUIRE }, plugins: [leanKubernetes, leanNodeVault, bareBuiltins] },
