@@ -1,6 +1,6 @@
 /** The few pieces of Markdown that generated pages are made of. */
 
-/** Code spans and links, and names of annotations and variables, which become code wherever a sentence has them. */
+/** Code spans and links, and names of annotations and variables, which become code in a sentence. */
 const MENTIONS = /(`[^`]+`|\[[^\]]+\]\([^)]+\)|envtier\.dev\/[a-z-]+(?:\.[A-Z]+)?|ENVTIER_[A-Z0-9_]*\*?)/;
 
 /** A sentence as Markdown: escapes signs of Markdown and HTML outside of code spans and links. */
