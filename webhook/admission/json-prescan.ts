@@ -78,11 +78,11 @@ class Scan implements PrescanResult {
 	/** Number of open objects on PATH, the root included. An object on PATH has this number as its depth. */
 	private openOnPath = 0;
 	/** The member of an object on PATH that is being read: its name, and where its value starts (-1: none). */
-	private name: Range = { start: 0, end: 0 };
-	private start = -1;
+	private memberName: Range = { start: 0, end: 0 };
+	private valueStart = -1;
 	private isIgnored = false;
 	/** False inside an ignored member, and after an excess was found. Then only the ends of members matter. */
-	private counts = true;
+	private isCounting = true;
 
 	constructor(body: Buffer, bounds: ScanBounds) {
 		this.body = body;
@@ -98,19 +98,22 @@ class Scan implements PrescanResult {
 			while (i < length && signs[body[i] ?? 0] === 0) i += 1;
 			const sign = body[i];
 			if (sign === undefined) break;
-			i = !this.counts && this.depth > this.openOnPath ? this.skip(i) : this.take(sign, i);
+			i =
+				!this.isCounting && this.depth > this.openOnPath
+					? this.skipUncounted(i)
+					: this.readStructural(sign, i);
 		}
 		// What breaks off was not counted, perhaps, so it must not be parsed either.
 		this.depth = this.openOnPath;
-		this.over(length);
+		this.endMember(length);
 	}
 
-	/** Takes one sign that means something; gives where it, or what it begins, ends. */
-	private take(sign: number, at: number): number {
-		if (sign === QUOTE) return this.string(at);
-		if (sign === COMMA) this.comma(at);
-		else if (sign === OBJECT || sign === LIST) this.open(sign);
-		else this.close(at);
+	/** Reads one structural byte. Returns the index of its end, or of the end of the string that it begins. */
+	private readStructural(sign: number, at: number): number {
+		if (sign === QUOTE) return this.skipString(at);
+		if (sign === COMMA) this.readComma(at);
+		else if (sign === OBJECT || sign === LIST) this.openBracket(sign);
+		else this.closeBracket(at);
 		return at;
 	}
 
@@ -118,7 +121,7 @@ class Scan implements PrescanResult {
 	 * Finds the end of what is open below the objects on PATH, or the end of the body. Nothing from `from` on is
 	 * counted. A separate loop, because a body may have millions of brackets.
 	 */
-	private skip(from: number): number {
+	private skipUncounted(from: number): number {
 		const { body } = this;
 		const { length } = body;
 		let deep = this.depth - this.openOnPath;
@@ -136,78 +139,78 @@ class Scan implements PrescanResult {
 		return i;
 	}
 
-	private open(sign: number): void {
-		if (this.counts) this.value();
-		if (sign === OBJECT && this.depth === this.openOnPath && this.isNext()) {
+	private openBracket(sign: number): void {
+		if (this.isCounting) this.countValue();
+		if (sign === OBJECT && this.depth === this.openOnPath && this.opensNextOnPath()) {
 			this.openOnPath += 1;
-			this.start = -1;
+			this.valueStart = -1;
 		}
 		this.depth += 1;
-		if (this.depth > this.bounds.depth) this.beyond('depth');
+		if (this.depth > this.bounds.depth) this.exceed('depth');
 	}
 
-	private value(): void {
+	private countValue(): void {
 		this.values += 1;
-		if (this.values > this.bounds.values) this.beyond('values');
+		if (this.values > this.bounds.values) this.exceed('values');
 	}
 
-	private beyond(excess: Excess): void {
+	private exceed(excess: Excess): void {
 		this.excess ??= excess;
-		this.counts = false;
+		this.isCounting = false;
 	}
 
 	/** Whether the object that opens is the next on PATH. */
-	private isNext(): boolean {
+	private opensNextOnPath(): boolean {
 		if (this.openOnPath === 0) return true;
 		const name = PATH[this.openOnPath - 1];
-		return this.start >= 0 && name !== undefined && this.isNamed(name);
+		return this.valueStart >= 0 && name !== undefined && this.isNamed(name);
 	}
 
 	private isNamed(name: Buffer): boolean {
-		const { start, end } = this.name;
+		const { start, end } = this.memberName;
 		return end - start === name.length && this.body.compare(name, 0, name.length, start, end) === 0;
 	}
 
-	private close(at: number): void {
-		this.over(at);
+	private closeBracket(at: number): void {
+		this.endMember(at);
 		if (this.depth === this.openOnPath && this.openOnPath > 0) this.openOnPath -= 1;
 		if (this.depth > 0) this.depth -= 1;
 	}
 
-	private comma(at: number): void {
-		this.over(at);
-		if (this.counts) this.value();
+	private readComma(at: number): void {
+		this.endMember(at);
+		if (this.isCounting) this.countValue();
 	}
 
-	/** A member of an object on PATH may end here. */
-	private over(end: number): void {
-		const { start } = this;
+	/** Ends the member of an object on PATH, if one ends at `end`. */
+	private endMember(end: number): void {
+		const start = this.valueStart;
 		if (start < 0 || this.depth !== this.openOnPath) return;
-		this.start = -1;
+		this.valueStart = -1;
 		if (this.isIgnored) this.ignored.push({ start, end });
 		if (end - start > LONG) this.long.push({ start, end });
 		this.isIgnored = false;
-		this.counts = this.excess === undefined;
+		this.isCounting = this.excess === undefined;
 	}
 
-	/** Where the string ends that begins at `from`, or the colon that stands behind it. */
-	private string(from: number): number {
+	/** Returns the index of the end of the string that begins at `from`, or of the colon behind it. */
+	private skipString(from: number): number {
 		const { body } = this;
 		const end = endOfString(body, from + 1);
 		let next = end + 1;
 		for (let sign = body[next]; sign !== undefined && sign <= BLANK; sign = body[next]) next += 1;
 		if (body[next] !== COLON) return next - 1;
-		if (this.counts && this.names.add(body, from + 1, end) > this.bounds.names) this.beyond('names');
+		if (this.isCounting && this.names.add(body, from + 1, end) > this.bounds.names) this.exceed('names');
 		if (this.depth === this.openOnPath && this.openOnPath > 0)
-			this.member({ start: from + 1, end }, next + 1);
+			this.startMember({ start: from + 1, end }, next + 1);
 		return next;
 	}
 
-	private member(name: Range, start: number): void {
-		this.name = name;
-		this.start = start;
+	private startMember(name: Range, start: number): void {
+		this.memberName = name;
+		this.valueStart = start;
 		this.isIgnored = this.openOnPath > PATH.length && this.isNamed(MANAGED);
-		this.counts = this.excess === undefined && !this.isIgnored;
+		this.isCounting = this.excess === undefined && !this.isIgnored;
 	}
 }
 
@@ -228,7 +231,7 @@ class Names {
 	private count = 0;
 	private readonly marks = new Uint8Array(2 ** 18);
 
-	/** Gives how many there are with this one. */
+	/** Adds a name. Returns the number of different names so far. */
 	add(body: Buffer, start: number, end: number): number {
 		const mark = hash(this.basis, body, start, Math.min(end, start + MAX_HASHED)) & (this.marks.length - 1);
 		this.count += 1 - (this.marks[mark] ?? 0);
