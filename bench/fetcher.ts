@@ -4,7 +4,7 @@
  * all alike. The ratios are valid on other machines, the milliseconds are not. Cold: copies of the programs,
  * removed from the page cache before each run.
  */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -13,7 +13,7 @@ import { startOpenBao } from '../test/support/openbao.ts';
 import { CHART_THEMES, fetcherChart } from './support/chart.ts';
 import { EXECUTABLE, fetcherEnv } from './support/fetcher.ts';
 import { type Cost, canMeasure, measure, type Program } from './support/measure.ts';
-import { AGENT, FETCHER, type FetcherCase } from './support/results.ts';
+import { AGENT, FETCHER, type FetcherCase, type FetcherResults } from './support/results.ts';
 import { percentile } from './support/stats.ts';
 import { fill, makeSurroundings, openDoor } from './support/tiers.ts';
 
@@ -38,6 +38,8 @@ if (!canMeasure()) {
 	process.exit(0);
 }
 
+/** Numbers of keys to measure, separated by commas; all unless given. */
+const ONLY = process.env['KEYS']?.split(',').map(Number);
 /** Where results and charts are written; nowhere unless given. */
 const RESULTS = process.env['RESULTS'];
 /** A bundle of the fetcher that Node runs, from before it was an executable (ADR 59). It is measured as well if given. */
@@ -130,6 +132,7 @@ const medians = (costs: readonly Cost[]) => {
 const cases: FetcherCase[] = [];
 try {
 	for (const { keys, delayMs, rounds, cold } of CASES) {
+		if (ONLY?.includes(keys) === false) continue;
 		const deployment = `shop-${keys}`;
 		if (delayMs === 0 && !cold) await fill(bao, deployment, keys);
 		proxy.setDelay(delayMs);
@@ -171,8 +174,15 @@ try {
 
 if (RESULTS !== undefined) {
 	mkdirSync(RESULTS, { recursive: true });
-	const results = { date: new Date().toISOString().slice(0, 10), cores: availableParallelism(), cases };
-	writeFileSync(join(RESULTS, 'fetcher.json'), `${JSON.stringify(results, null, '\t')}\n`);
+	const file = join(RESULTS, 'fetcher.json');
+	const earlier = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as FetcherResults).cases : [];
+	const kept = earlier.filter(({ keys }) => ONLY?.includes(keys) === false);
+	const results: FetcherResults = {
+		date: new Date().toISOString().slice(0, 10),
+		cores: availableParallelism(),
+		cases: [...kept, ...cases].sort((a, b) => a.keys - b.keys),
+	};
+	writeFileSync(file, `${JSON.stringify(results, null, '\t')}\n`);
 	for (const theme of CHART_THEMES)
 		writeFileSync(join(RESULTS, `fetcher-${theme}.svg`), fetcherChart(results, theme));
 }

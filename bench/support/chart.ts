@@ -30,11 +30,11 @@ const GROUP_GAP = 14;
 const shown = ({ cases }: FetcherResults): readonly FetcherCase[] =>
 	cases.filter(({ roundTripMs, cold }) => roundTripMs === 0 && !cold);
 
-/** A figure as the chart and its test write it. */
-export const figure = (value: number): string => value.toFixed(0);
+/** A figure as the chart has it. */
+const figure = (value: number): string => value.toFixed(0);
 
 /** The label of a bar: the fetcher's figure, the agent's, and the ratio. */
-export function label(fetcher: number, agent: number, unit: string): string {
+function label(fetcher: number, agent: number, unit: string): string {
 	return `${figure(fetcher)} of ${figure(agent)} ${unit} (${(fetcher / agent).toFixed(2)} ×)`;
 }
 
