@@ -96,8 +96,8 @@ const leanKubernetes: Plugin = {
 };
 
 /**
- * The webhook reads bodies itself (webhook/server/body.ts). Express loads its parsers all the same, and with them
- * the tables of a hundred character sets.
+ * The webhook reads bodies itself (webhook/server/body.ts). Express loads its parsers all the same, and with
+ * them the tables of a hundred character sets.
  */
 const withoutBodyParser: Plugin = {
 	name: 'without-body-parser',

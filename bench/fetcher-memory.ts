@@ -1,7 +1,8 @@
 /**
- * Finds the least memory limit under which the fetcher ends well, and `bao agent` with the same secrets: for 3 × 4 keys, and for
- * 3 × 500 keys of 1 KiB. The limit counts all that a container is charged for: memory of its own, the volume, and the pages of the
- * executable, which the kernel may drop. Each program is a copy that nobody else has in memory.
+ * Finds the least memory limit under which the fetcher ends well, and `bao agent` with the same secrets: for
+ * 3 × 4 keys, and for 3 × 500 keys of 1 KiB. The limit counts all that a container is charged for: memory of
+ * its own, the volume, and the pages of the executable, which the kernel may drop. Each program is a copy
+ * that nobody else has in memory.
  */
 import { copyFileSync } from 'node:fs';
 import { basename, join } from 'node:path';

@@ -42,7 +42,10 @@ if (!canMeasure()) {
 const ONLY = process.env['KEYS']?.split(',').map(Number);
 /** Where results and charts are written; nowhere unless given. */
 const RESULTS = process.env['RESULTS'];
-/** A bundle of the fetcher that Node runs, from before it was an executable (ADR 59). It is measured as well if given. */
+/**
+ * A bundle of the fetcher that Node runs, from before it was an executable (ADR 59). It is measured as well
+ * if given.
+ */
 const ON_NODE = process.env['FETCHER_ON_NODE'];
 
 const bao = await startOpenBao();

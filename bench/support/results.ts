@@ -1,4 +1,6 @@
-/** What `bench/fetcher.ts` measured. docs/images/fetcher.json holds the run that docs/performance.md shows. */
+/**
+ * What `bench/fetcher.ts` measured. docs/images/fetcher.json holds the run that docs/performance.md shows.
+ */
 export interface FetcherResults {
 	/** When, as YYYY-MM-DD. */
 	readonly date: string;

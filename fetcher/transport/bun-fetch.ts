@@ -13,7 +13,10 @@ export interface BunRequestInit extends RequestInit {
 	readonly session: BunSession;
 }
 
-/** Settings and connections that several requests share (`Bun.FetchSession`). Bun reads the certificates once for all of them. */
+/**
+ * Settings and connections that several requests share (`Bun.FetchSession`). Bun reads the certificates once
+ * for all of them.
+ */
 export type BunSession = object;
 
 /** What a session takes, as far as the fetcher uses it. */

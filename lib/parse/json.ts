@@ -59,8 +59,8 @@ function exceeded(bytes: Buffer, limits: Omit<ParseLimits, 'bytes'>): string | u
 }
 
 /**
- * True when the text has at most `most` opening brackets: then it cannot be nested deeper than that. A response of
- * Vault has four or so.
+ * True when the text has at most `most` opening brackets: then it cannot be nested deeper than that. A
+ * response of Vault has four or so.
  */
 function opensAtMost(bytes: Buffer, most: number): boolean {
 	let left = most;

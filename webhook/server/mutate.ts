@@ -47,8 +47,8 @@ interface Serving extends MutateParts {
 }
 
 /**
- * Makes the handler of `POST /mutate`: it reads the body, decodes it, decides, and encodes the response. It uses
- * no framework, because a router and a body parser cost as much as the decision (ADR 45).
+ * Makes the handler of `POST /mutate`: it reads the body, decodes it, decides, and encodes the response. It
+ * uses no framework, because a router and a body parser cost as much as the decision (ADR 45).
  */
 export function mutateHandler(parts: MutateParts): RequestListener {
 	const readBody = bodyReader(parts.maxReading ?? MAX_READING);

@@ -26,8 +26,9 @@ export function hasNativeVariables(pod: V1Pod): boolean {
 }
 
 /**
- * Expects that an API server of this version took an injected pod; or, where the pod has native variables that it drops, that it refused it: a variable
- * from nowhere is none. That is why the webhook asks for the version.
+ * Expects that an API server of this version took an injected pod; or, where the pod has native variables
+ * that it drops, that it refused it: a variable from nowhere is none. That is why the webhook asks for the
+ * version.
  */
 export function expectTaken(
 	pod: V1Pod,
