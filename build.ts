@@ -34,9 +34,9 @@ const bareBuiltins: Plugin = {
 };
 
 /**
- * Modules that node-vault imports and that our clients replace with their own functions (fetcher/vault.ts,
- * lib/vault/client.ts): axios and node:https send requests, debug writes logs, tv4 and mustache serve the
- * table of commands. The table of commands is left out as well.
+ * Modules that node-vault imports and that our client replaces with its own functions (lib/vault/client.ts):
+ * axios and node:https send requests, debug writes logs, tv4 and mustache serve the table of commands. The
+ * table of commands is left out as well.
  */
 const UNUSED: Readonly<Record<string, string>> = {
 	axios: 'module.exports = {};',
