@@ -41,13 +41,12 @@ export const EXIT_CODES = {
 	},
 	'secret-unusable': {
 		code: 27,
-		meaning:
-			'a secret cannot be handed over: no text in the field "value", or bytes that a format cannot hold',
+		meaning: 'a secret cannot be delivered: no text in the field "value", or bytes that a format cannot hold',
 		cure: 'set the named key again',
 	},
 	'bad-answer': {
 		code: 28,
-		meaning: 'what answered does not speak Vault’s API: an error that no retry fixes, a redirect, or no JSON',
+		meaning: 'the server that answered is not Vault: an error that no retry fixes, a redirect, or no JSON',
 		cure: 'check that the address leads to Vault itself and that the KV mount and its version are right',
 	},
 	tls: {
@@ -64,7 +63,7 @@ export const EXIT_CODES = {
 	'code-variable': {
 		code: 31,
 		meaning:
-			'a secret would become an environment variable by which programs run code (LD_PRELOAD, NODE_OPTIONS, …), and the pod does not allow it',
+			'a secret would become an environment variable that makes programs run code (LD_PRELOAD, NODE_OPTIONS, …), and the pod does not allow it',
 		cure: 'delete the key, give it another name with envtier.dev/keys, take it as a file or as JSON, or name the variable in envtier.dev/allow',
 	},
 	internal: { code: 70, meaning: 'a defect of Envtier', cure: 'please report it with the log' },

@@ -28,15 +28,16 @@ export const INJECTED = {
 	tokenFile: 'token',
 } as const;
 
-/** RFC 1123 limits, as Kubernetes applies them to labels (63) and subdomains (253). */
-export const NAME_PATTERN =
-	/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$/;
-/** Characters of a name at most. */
+/** Maximum lengths of a DNS label and of a name (RFC 1123, as Kubernetes applies it to subdomains). */
+const LABEL_MAX = 63;
 export const NAME_MAX = 253;
 
+const LABEL = `[a-z0-9](?:[-a-z0-9]{0,${LABEL_MAX - 2}}[a-z0-9])?`;
+/** The pattern of a name, besides its maximum length. */
+export const NAME_PATTERN = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`);
+
 /** What a name of an organization, deployment, service or template must look like, for messages. */
-export const NAME_RULE =
-	'lower-case letters, digits, "-" and ".", starting and ending with a letter or digit, at most 63 characters between dots and 253 in all';
+export const NAME_RULE = `lower-case letters, digits, "-" and ".", starting and ending with a letter or digit, at most ${LABEL_MAX} characters between dots and ${NAME_MAX} in all`;
 
 /**
  * Takes the name of an organization, deployment, service or template: an RFC 1123 subdomain, so that
@@ -47,15 +48,17 @@ export function parseName(text: string): Result<string> {
 	return err(NAME_RULE);
 }
 
+/** As long as the longest name of a service account. */
+const ROLE_MAX = NAME_MAX;
+
 /**
  * Vault role names: what the kubernetes and jwt auth methods accept in a URL path, and nothing that
  * could leave it (no "/", no "..").
  */
-export const ROLE_RULE =
-	'letters, digits, "-", "_" and ".", at most 253 characters, starting with a letter or digit';
+export const ROLE_RULE = `letters, digits, "-", "_" and ".", at most ${ROLE_MAX} characters, starting with a letter or digit`;
 
 /** The same for programs. */
-export const ROLE_PATTERN = /^[A-Za-z0-9][-A-Za-z0-9_.]{0,252}$/;
+export const ROLE_PATTERN = new RegExp(`^[A-Za-z0-9][-A-Za-z0-9_.]{0,${ROLE_MAX - 1}}$`);
 
 /** Takes the name of a Vault role. */
 export function parseRole(text: string): Result<string> {

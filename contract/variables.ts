@@ -8,6 +8,9 @@ export interface Variable {
 	readonly required?: true;
 }
 
+/** Maximum of `ENVTIER_DEADLINE`, in seconds. */
+export const DEADLINE_MAX = 3600;
+
 const webhook = ['webhook'] as const;
 const fetcher = ['fetcher'] as const;
 const both = ['webhook', 'fetcher'] as const;
@@ -40,7 +43,7 @@ export const VARIABLES = {
 	},
 	ENVTIER_CERTIFICATES_WEBHOOK_CONFIGURATION: {
 		readBy: webhook,
-		meaning: 'with self: name of the MutatingWebhookConfiguration whose caBundle is kept',
+		meaning: 'with self: name of the MutatingWebhookConfiguration whose caBundle the webhook writes',
 		default: 'envtier',
 	},
 	ENVTIER_CERTIFICATES_NAMES: {
@@ -50,35 +53,35 @@ export const VARIABLES = {
 	},
 	ENVTIER_CERTIFICATES_LIFE: {
 		readBy: webhook,
-		meaning: 'with self: life of a certificate (90d, 12h, 30m, 10s); it is renewed at two thirds of it',
+		meaning:
+			'with self: validity of a certificate (90d, 12h, 30m, 10s); it is renewed after two thirds of it',
 		default: '90d',
 	},
 	ENVTIER_CERTIFICATES_CA_LIFE: {
 		readBy: webhook,
 		meaning:
-			'with self: life of a CA, at least twice that of a certificate; a new one comes at two thirds of it',
+			'with self: validity of a CA, at least twice that of a certificate; it is replaced after two thirds of it',
 		default: '730d',
 	},
 	ENVTIER_CERTIFICATES_SETTLE: {
 		readBy: webhook,
 		meaning:
-			'with self: how long a new CA has been in the caBundle before it signs anything, so that every API server has seen it',
+			'with self: how long a new CA must be in the caBundle before it signs, so that every API server has read it',
 		default: '10s',
 	},
 	ENVTIER_KUBECONFIG: {
 		readBy: webhook,
 		meaning:
-			'kubeconfig file of the cluster that the webhook serves, for one that runs outside of it; unset: the service account of its pod',
+			'kubeconfig file of the cluster, for a webhook that runs outside of it; unset: the service account of its pod',
 	},
 	ENVTIER_CLIENT_CA: {
 		readBy: webhook,
 		meaning:
-			'PEM text of CA certificates: whoever asks for a decision must then show a client certificate of one of them; unset: anybody may ask',
+			'PEM text of CA certificates: callers of /mutate must then present a client certificate of one of them; unset: anybody may call',
 	},
 	ENVTIER_CLIENT_NAMES: {
 		readBy: webhook,
-		meaning:
-			'common names that such a certificate may have, comma-separated; unset: any certificate of these CAs will do',
+		meaning: 'common names that such a certificate may have, comma-separated; unset: any',
 	},
 	ENVTIER_FETCHER_IMAGE: { readBy: webhook, required: true, meaning: 'image of the init container' },
 	ENVTIER_FETCHER_PULL_POLICY: {
@@ -132,7 +135,7 @@ export const VARIABLES = {
 	ENVTIER_DEFAULT_ROLE: {
 		readBy: webhook,
 		meaning:
-			'Vault role of pods that name none; {namespace} and {serviceAccount} are replaced by the pod’s own. “_” between them makes a role of its own for each service account: no name holds it',
+			'Vault role of pods that name none; {namespace} and {serviceAccount} are replaced by the pod’s own. With “_” between them each service account has its own role, because no name contains “_”',
 		default: '{namespace}_{serviceAccount}',
 	},
 	ENVTIER_DEFAULT_UID: {
@@ -180,7 +183,7 @@ export const VARIABLES = {
 	ENVTIER_VAULT_KV_VERSION: { readBy: both, meaning: 'version of that engine, 1 or 2', default: '2' },
 	ENVTIER_VAULT_TRANSIT_MOUNT: {
 		readBy: both,
-		meaning: 'mount of the transit secrets engine that opens sealed values',
+		meaning: 'mount of the transit secrets engine that decrypts sealed values',
 		default: 'transit',
 	},
 	ENVTIER_VAULT_ROLE: { readBy: fetcher, required: true, meaning: 'Vault role to log in with' },
@@ -205,11 +208,12 @@ export const VARIABLES = {
 	ENVTIER_ALLOW: {
 		readBy: fetcher,
 		meaning:
-			'variables by which programs run code that may be written all the same, comma-separated; unset: such a variable ends the fetch',
+			'variables that make programs run code and may be written, comma-separated; unset: such a variable fails the fetch',
 	},
 	ENVTIER_ENV_KEYS: {
 		readBy: fetcher,
-		meaning: 'keys to write for the kubelet, which hands them to containers as native environment variables',
+		meaning:
+			'keys to write for the kubelet, which delivers them to containers as native environment variables',
 	},
 	ENVTIER_KEYS: {
 		readBy: fetcher,
@@ -217,12 +221,12 @@ export const VARIABLES = {
 	},
 	ENVTIER_PREFIX: {
 		readBy: fetcher,
-		meaning: 'write keys that begin so as well: PREFIX, or OTHER=PREFIX to write OTHER in its place',
+		meaning: 'also write keys with this prefix: PREFIX, or OTHER=PREFIX to replace it by OTHER',
 	},
 	ENVTIER_EMPTY: {
 		readBy: both,
 		meaning:
-			'what becomes of a secret whose value is empty: refuse (the pod does not start), skip (the key counts as missing in that tier) or keep; of a pod that does not say',
+			'what happens to a secret with an empty value: refuse (the pod does not start), skip (the key counts as missing in that tier) or keep; for pods without envtier.dev/empty',
 		default: 'refuse',
 	},
 	ENVTIER_OUT: {
@@ -231,10 +235,14 @@ export const VARIABLES = {
 			'directory to write to; further ones are ENVTIER_OUT_2 and so on, each with its own ENVTIER_KEYS_2 and ENVTIER_PREFIX_2',
 		default: '/secrets',
 	},
-	ENVTIER_DEADLINE: { readBy: both, meaning: 'seconds for the whole fetch, 1 to 3600', default: '60' },
+	ENVTIER_DEADLINE: {
+		readBy: both,
+		meaning: `seconds for the whole fetch, 1 to ${DEADLINE_MAX}`,
+		default: '60',
+	},
 	ENVTIER_TERMINATION_LOG: {
 		readBy: fetcher,
-		meaning: 'file for the termination message, written only if it exists already (the kubelet makes it)',
+		meaning: 'file for the termination message, written only if it exists already (the kubelet creates it)',
 		default: '/dev/termination-log',
 	},
 	ENVTIER_LOG_FORMAT: {
@@ -253,7 +261,7 @@ export const VARIABLES = {
 export const KEYED_ANNOTATIONS = {
 	ENVTIER_SEALED_: {
 		readBy: fetcher,
-		meaning: 'sealed value of that key, which Vault opens (envtier.dev/sealed.KEY)',
+		meaning: 'sealed value of that key, which Vault decrypts (envtier.dev/sealed.KEY)',
 	},
 	ENVTIER_COMPOSE_: {
 		readBy: fetcher,

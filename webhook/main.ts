@@ -39,7 +39,7 @@ function followNamespaceLabels(mode: OrgLabelMode): Namespaces | undefined {
 	if (kubernetes !== undefined)
 		return followNamespaces(kubernetes, { most: mode === 'enforce' ? OUTDATED : undefined }, log);
 	if (mode === 'enforce')
-		fail('ENVTIER_ORG_LABEL is "enforce", but there is no API server to tell the labels');
+		fail('ENVTIER_ORG_LABEL is "enforce", but there is no API server to read the labels from');
 	return undefined;
 }
 

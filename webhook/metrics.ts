@@ -41,20 +41,20 @@ const FAILURES: readonly (number | 'aborted')[] = ['aborted', 400, 401, 403, 405
 export function createMetrics({ version, certificateEnds, notReady, namespacesAge }: MetricSources): Metrics {
 	const registry = createRegistry();
 	registry
-		.gauge('envtier_build_info', 'Always 1; its labels tell which build this is', ['version', 'node'])
+		.gauge('envtier_build_info', 'Always 1; the labels name the build', ['version', 'node'])
 		.set({ version, node: process.version }, 1);
 	registry.computedGauge(
 		'envtier_webhook_certificate_expiry_timestamp_seconds',
-		'When the serving certificate ends, in seconds since 1970',
+		'Expiry of the serving certificate, in seconds since 1970',
 		() => certificateEnds().getTime() / 1000,
 	);
-	registry.computedGauge('envtier_webhook_ready', '1 while the webhook can take calls', () =>
+	registry.computedGauge('envtier_webhook_ready', '1 while the webhook is ready', () =>
 		notReady() === undefined ? 1 : 0,
 	);
 	if (namespacesAge !== undefined)
 		registry.computedGauge(
 			'envtier_webhook_namespaces_age_seconds',
-			'Time since the API server last confirmed what is known of the labels of namespaces',
+			'Age of the cached labels of namespaces, in seconds',
 			namespacesAge,
 		);
 	return { text: registry.text, contentType: registry.contentType, ...callMetrics(registry) };
@@ -70,21 +70,18 @@ function callMetrics(
 	);
 	const failures = registry.counter(
 		'envtier_webhook_failed_calls_total',
-		'Calls to /mutate that came to no decision, by HTTP status',
+		'Calls to /mutate without a decision, by HTTP status',
 		['status'],
 	);
 	const durations = registry.histogram(
 		'envtier_webhook_call_duration_seconds',
-		'Time of a call to /mutate, from its headers to the end of its answer',
+		'Duration of a call to /mutate, from its headers to the end of the response',
 		BUCKETS,
 	);
-	const inFlight = registry.gauge(
-		'envtier_webhook_calls_in_flight',
-		'Calls to /mutate that are being answered now',
-	);
+	const inFlight = registry.gauge('envtier_webhook_calls_in_flight', 'Calls to /mutate in progress');
 	const events = registry.counter(
 		'envtier_webhook_events_total',
-		'Refusals that were told of by an Event on the workload, or not',
+		'Events about refused pods and warnings, by result',
 		['result'],
 	);
 	for (const result of EVENT_RESULTS) events.inc({ result }, 0);

@@ -10,12 +10,13 @@ import {
 	parseVaultPath,
 	wholeNumber,
 } from '../contract/values.ts';
-import { VARIABLES, type VariableName } from '../contract/variables.ts';
+import { DEADLINE_MAX, VARIABLES, type VariableName } from '../contract/variables.ts';
 import type { ClusterAccess } from '../lib/kubernetes/client.ts';
 import { anyText, flag, listenAddress, parseLogLevel, word } from '../lib/settings/parsers.ts';
 import { type Environment, fromEnvironment, settingsReader } from '../lib/settings/reader.ts';
 import type { NativeEnvSupport } from './admission/native-env.ts';
 import { ORG_LABEL_MODES, type OrgLabel, type OrgLabelMode } from './admission/org-label.ts';
+import { ID_MAX } from './annotations/annotations.ts';
 import { parseBundle } from './certificates/bundle.ts';
 import { type CertificateSettings, readCertificates } from './certificates/settings.ts';
 import { LOG_FORMATS, type LogFormat } from './log.ts';
@@ -91,13 +92,16 @@ function role(text: string): Result<string> {
 	return parsed.ok ? ok(text) : err(`${parsed.error}; {serviceAccount} and {namespace} may stand in it`);
 }
 
+/** Maximum number of Secrets with which the fetcher's image is pulled. */
+const MAX_PULL_SECRETS = 16;
+
 /** Parses names of Secrets, comma-separated. A name is an RFC 1123 subdomain, as in Kubernetes. */
 function parseSecretNames(text: string): Result<readonly string[]> {
 	const names = text.split(',').map((part) => part.trim());
 	const good = names.every((name) => parseName(name).ok) && new Set(names).size === names.length;
-	return good && names.length <= 16
+	return good && names.length <= MAX_PULL_SECRETS
 		? ok(names)
-		: err('a comma-separated list of names of Secrets, each named once, at most 16');
+		: err(`a comma-separated list of names of Secrets, each named once, at most ${MAX_PULL_SECRETS}`);
 }
 
 /** Refuses `$(`: in a container's variable it refers to another variable (Kubernetes API: EnvVar). */
@@ -146,12 +150,12 @@ export function readSettings(env: Environment): Result<Settings> {
 		// Whoever watches namespaces puts in what is known of one.
 		orgLabel: ok(undefined),
 		defaultRole: required('ENVTIER_DEFAULT_ROLE', role),
-		defaultUser: required('ENVTIER_DEFAULT_UID', wholeNumber(1, 2 ** 31 - 1)),
+		defaultUser: required('ENVTIER_DEFAULT_UID', wholeNumber(1, ID_MAX)),
 		empty: required('ENVTIER_EMPTY', parseEmptyPolicy),
 		tokenAudience: required('ENVTIER_TOKEN_AUDIENCE', word('an audience without blanks')),
 		nativeEnv: nativeEnv === 'true' ? ok(true) : err(NATIVE_ENV_OFF[nativeEnv]),
 		vault,
-		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, 3600)),
+		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, DEADLINE_MAX)),
 		logLevel,
 	};
 	const over = exceeding(injection.requests ?? {}, injection.limits ?? {});

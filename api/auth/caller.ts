@@ -36,7 +36,12 @@ export interface Caller {
 	readonly user?: KubernetesUser;
 }
 
-/** A subject is kept in Vault's custom_metadata: printable, at most 512 bytes. */
+/** Vault's limit for one value of custom_metadata, in bytes. */
+export const SUBJECT_BYTES = 512;
+
+/** Whether a subject can be stored in Vault's custom_metadata: printable, and not too long. */
 export function isSubject(text: string): boolean {
-	return text !== '' && Buffer.byteLength(text) <= 512 && /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u.test(text);
+	return (
+		text !== '' && Buffer.byteLength(text) <= SUBJECT_BYTES && /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u.test(text)
+	);
 }

@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { parseJson } from '../../lib/parse/json.ts';
 import { validationMessage } from '../schemas/common.ts';
 import { type KeyRecord, newKey } from './api-key.ts';
-import { isSubject, ROLES, SCOPES } from './caller.ts';
+import { isSubject, ROLES, SCOPES, SUBJECT_BYTES } from './caller.ts';
 
 const oneOf = (words: readonly string[]): { readonly error: string } => ({
 	error: `must be one of ${words.join(', ')}`,
@@ -15,7 +15,9 @@ const ENTRY = z.strictObject({
 	hash: z
 		.string()
 		.regex(/^[0-9a-f]{64}$/, { error: 'must be 64 hexadecimal digits, the SHA-256 of the key' }),
-	subject: z.string().refine(isSubject, { error: 'must be printable text of at most 512 bytes' }),
+	subject: z
+		.string()
+		.refine(isSubject, { error: `must be printable text of at most ${SUBJECT_BYTES} bytes` }),
 	org: z
 		.string()
 		.refine((text) => parseName(text).ok, { error: `must be ${NAME_RULE}` })

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isKey, KEY_RULE } from '../../contract/keys.ts';
-import { NAME_RULE, parseName } from '../../contract/names.ts';
+import { NAME_RULE, parseName, NAME_MAX } from '../../contract/names.ts';
 
 /** A file of that name must be possible (the format `files`). */
 const KEY_MAX = 255;
@@ -11,7 +11,10 @@ const DESCRIPTION_BYTES = 512;
 export const name = z
 	.string()
 	.refine((text) => parseName(text).ok, { error: `must be ${NAME_RULE}` })
-	.meta({ pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$', maxLength: 253 });
+	.meta({
+		pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+		maxLength: NAME_MAX,
+	});
 
 /** The key of a secret. */
 export const key = z
@@ -50,7 +53,7 @@ export const id = z.string().min(1, { error: 'must not be empty' }).max(4096);
 /** Whether a key by which programs run code is meant (`codeEffectOf`). */
 export const force = z.boolean().default(false).meta({
 	description:
-		'true creates a key although it is the name of a variable by which programs run code, such as NODE_OPTIONS',
+		'true creates a key although it is the name of a variable that makes programs run code, such as NODE_OPTIONS',
 });
 
 /** Every error. */

@@ -2,10 +2,13 @@ import { z } from 'zod';
 import { ORG_ROLES, SCOPES } from '../auth/caller.ts';
 
 const DAYS_MAX = 366;
+const NAME_MAX = 64;
+/** Begins with a letter or digit. */
+const NAME = new RegExp(`^[\\p{L}\\p{N}][\\p{L}\\p{M}\\p{N}\\p{P}\\p{S} ]{0,${NAME_MAX - 1}}$`, 'u');
 
 export const NewApiKey = z.strictObject({
-	name: z.string().regex(/^[\p{L}\p{N}][\p{L}\p{M}\p{N}\p{P}\p{S} ]{0,63}$/u, {
-		error: 'must be 1 to 64 printable characters',
+	name: z.string().regex(NAME, {
+		error: `must be 1 to ${NAME_MAX} printable characters`,
 	}),
 	scopes: z.array(z.enum(SCOPES)).min(1),
 	roles: z.array(z.enum(ORG_ROLES)).default([]),

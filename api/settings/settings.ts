@@ -20,7 +20,7 @@ import type { LimitSettings } from '../server/limits.ts';
 import type { VaultLogin } from '../vault/session.ts';
 import type { FileSettings } from './config-file.ts';
 import { CONFIG_KEYS, type FileVariable } from './config-keys.ts';
-import { API_VARIABLES } from './variables.ts';
+import { API_VARIABLES, BODY_LIMIT, VAULT_TIMEOUT } from './variables.ts';
 
 /** How to reach the store. */
 export type StoreSettings =
@@ -108,7 +108,7 @@ export function readSettings(env: Environment, file: FileSettings = {}): Result<
 			calls: reader.required('ENVTIER_API_CALLS_PER_MINUTE', wholeNumber(1, 1_000_000)),
 			failedLogins: reader.required('ENVTIER_API_FAILED_LOGINS_PER_MINUTE', wholeNumber(1, 1_000_000)),
 		},
-		bodyLimit: reader.required('ENVTIER_API_BODY_LIMIT', wholeNumber(1024, 4 * 1024 * 1024)),
+		bodyLimit: reader.required('ENVTIER_API_BODY_LIMIT', wholeNumber(BODY_LIMIT.min, BODY_LIMIT.max)),
 		trustProxy: reader.required('ENVTIER_API_TRUST_PROXY', flag),
 		auditFile: reader.optional('ENVTIER_API_AUDIT_FILE', anyText),
 	};
@@ -134,7 +134,9 @@ function readStore(reader: Reader): StoreSettings {
 			ca: reader.optional('ENVTIER_VAULT_CA', parseCaBundle),
 			tlsName: reader.optional('ENVTIER_VAULT_TLS_NAME', parseDnsName),
 			namespace: reader.optional('ENVTIER_VAULT_NAMESPACE', parseVaultPath),
-			timeout: 1000 * reader.required('ENVTIER_API_VAULT_TIMEOUT', wholeNumber(1, 30)),
+			timeout:
+				1000 *
+				reader.required('ENVTIER_API_VAULT_TIMEOUT', wholeNumber(VAULT_TIMEOUT.min, VAULT_TIMEOUT.max)),
 		},
 		login: readLogin(reader),
 		mount: reader.required('ENVTIER_VAULT_KV_MOUNT', parseVaultPath),

@@ -1,9 +1,15 @@
+import { YAML_LIMITS } from '../../lib/parse/yaml.ts';
+
 /** One variable of the API: what it means, and what holds when it is unset. */
 export interface ApiVariable {
 	readonly meaning: string;
 	/** As a person would write it; undefined when there is none. */
 	readonly default?: string;
 }
+
+/** Limits of `ENVTIER_API_BODY_LIMIT`, in bytes, and of `ENVTIER_API_VAULT_TIMEOUT`, in seconds. */
+export const BODY_LIMIT = { min: 1024, max: 4 * 1024 * 1024 } as const;
+export const VAULT_TIMEOUT = { min: 1, max: 30 } as const;
 
 /**
  * The settings that only the secrets API reads. For Vault it uses the same variables as the webhook and the
@@ -40,7 +46,10 @@ export const API_VARIABLES = {
 		meaning: 'file of the service-account token for that login, read anew each time',
 		default: '/var/run/secrets/envtier.dev/token',
 	},
-	ENVTIER_API_VAULT_TIMEOUT: { meaning: 'seconds for one request to Vault, 1 to 30', default: '5' },
+	ENVTIER_API_VAULT_TIMEOUT: {
+		meaning: `seconds for one request to Vault, ${VAULT_TIMEOUT.min} to ${VAULT_TIMEOUT.max}`,
+		default: '5',
+	},
 	ENVTIER_API_KEYS_FILE: {
 		meaning:
 			'JSON file of API keys, by their hashes; `--new-key` makes an entry. Read at the start. Keys made over the API need no file',
@@ -78,7 +87,7 @@ export const API_VARIABLES = {
 	},
 	ENVTIER_API_KUBECONFIG: { meaning: 'kubeconfig file to reach the cluster; unset: the cluster it runs in' },
 	ENVTIER_API_BODY_LIMIT: {
-		meaning: 'largest body in bytes, 1024 to 4194304; YAML has a limit of its own, 131072',
+		meaning: `largest body in bytes, ${BODY_LIMIT.min} to ${BODY_LIMIT.max}; YAML has its own limit, ${YAML_LIMITS.bytes}`,
 		default: '1048576',
 	},
 	ENVTIER_API_DEPLOYMENT_NAMES: {

@@ -4,12 +4,12 @@ import { outputOption } from '../output.ts';
 import { API_HELP } from './api-help.ts';
 
 const CREATE_HELP = `
-With a template its secrets are copied; keys that exist there already are left alone. The answer
-names the declared secrets that have no value yet. It is all or nothing.
+With a template its secrets are copied; existing keys are not changed. The output names the
+declared secrets that have no value yet. Either everything is created or nothing.
 
-A name below which anything lies already, or that is reserved for another organization, is given
-only to a platform administrator, and only with --adopt. Look first at what lies there: pods that
-name the deployment receive it.
+A name that has secrets already, or that is reserved for another organization, needs --adopt and
+the role of a platform administrator. Look at those secrets first: pods that name the deployment
+receive them.
 ${API_HELP}
 Examples:
   envtier deployments create shop --org acme
@@ -21,7 +21,7 @@ Examples:
 export function deploymentsCommand(context: Context) {
 	return new Command('deployments')
 		.summary('register deployments over the secrets API, from templates too')
-		.description('Registers deployments: whoever does owns their secrets.')
+		.description('Registers deployments. The caller owns their secrets.')
 		.addCommand(
 			new Command('list')
 				.summary('list your deployments')
@@ -40,10 +40,7 @@ export function deploymentsCommand(context: Context) {
 				.argument('<name>', 'name of the deployment, as in envtier.dev/deployment')
 				.option('--org <name>', 'your organization (default: ENVTIER_API_ORG)')
 				.option('--template <name>', 'template whose secrets are copied')
-				.option(
-					'--adopt',
-					'take the name with everything that lies below it already (platform administrators)',
-				)
+				.option('--adopt', 'take the name with all secrets that it has already (platform administrators)')
 				.addOption(outputOption())
 				.addHelpText('after', CREATE_HELP)
 				.action(async (name, options) => {

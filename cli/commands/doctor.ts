@@ -3,18 +3,18 @@ import { SEAL_SCOPES, type SealScope } from '../../contract/sealed.ts';
 import type { Context } from '../context.ts';
 
 const HELP = `
-It changes nothing. A pod that asks for secrets is created as a dry run, which takes the way of a
-real one: through the API server to the webhook and back. What the webhook answers says which
-Vault pods use, and with which role; with --deployment and --service-account the login and the
-policies are tried too. No secret is read, and no token is shown.
+It changes nothing. It creates a pod with annotations as a dry run, which goes through the API
+server to the webhook and back, as a real pod does. The response shows which Vault pods use, and
+with which role. With --deployment and --service-account it also tries the login and the policies.
+It reads no secret and shows no token.
 
 You need rights to list mutatingwebhookconfigurations, to get the webhook's Service, EndpointSlices
-and Secret, to create pods, and to create tokens of the service account. What you may not look at
-is skipped, and said.
+and Secret, to create pods, and to create tokens of the service account. Checks without a right
+are skipped and reported.
 
 Exit codes:
   0  no check failed
-  1  a check failed, or, with --strict, there was something to look at
+  1  a check failed, or, with --strict, a check has a warning
   2  wrong usage
 
 Examples:
@@ -44,29 +44,29 @@ function scopes(text: string): readonly SealScope[] {
 /** `envtier doctor`. */
 export function doctorCommand(context: Context) {
 	return new Command('doctor')
-		.summary('examine a cluster and its Vault: webhook configuration, certificate, login, policies')
-		.description('Examines a cluster and its Vault; each check is a line with its cure.')
-		.option('--kubeconfig <file>', 'kubeconfig file (default: what kubectl would take)')
+		.summary('check a cluster and its Vault: webhook configuration, certificate, login, policies')
+		.description('Checks a cluster and its Vault. Prints one line for each check, with a cure if needed.')
+		.option('--kubeconfig <file>', 'kubeconfig file (default: as kubectl)')
 		.option('--context <name>', 'context of the kubeconfig (default: its current one)')
-		.option('-n, --namespace <name>', 'namespace of the pod that is tried', 'default')
+		.option('-n, --namespace <name>', 'namespace of the test pod', 'default')
 		.option('--service-account <name>', 'service account of that pod', 'default')
-		.option('--deployment <name>', 'deployment whose tiers are tried; without it no login is tried')
+		.option('--deployment <name>', 'deployment whose tiers are checked; without it no login is tried')
 		.option('--service <name>', 'service within the deployment')
 		.option('--org <name>', 'organization (default: as the webhook decides)')
 		.option('--role <name>', 'Vault role (default: as the webhook decides)')
 		.option('--tls-secret <name>', 'Secret of the webhook’s certificate', 'envtier-webhook-tls')
 		.option(
 			'--sealed <scopes>',
-			'try whether what is sealed for its deployment, namespace or cluster can be opened',
+			'check whether the pod may decrypt values sealed for its deployment, namespace or cluster',
 			scopes,
 		)
 		.option(
 			'--vault-via <host:port>',
-			'connect to Vault here, such as to a forwarded port; its certificate is checked as pods do',
+			'address to connect to Vault, such as a forwarded port; its certificate is verified as pods do',
 			hostAndPort,
 		)
-		.option('--strict', 'fail also where there is only something to look at')
-		.option('--json', 'the checks for programs')
+		.option('--strict', 'fail on warnings too')
+		.option('--json', 'print the checks as JSON')
 		.addHelpText('after', HELP)
 		.action(async (options) => {
 			const { doctor } = await import('../doctor/run.ts');

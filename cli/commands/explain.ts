@@ -2,17 +2,17 @@ import { Command, Option } from '@commander-js/extra-typings';
 import type { Context } from '../context.ts';
 
 const HELP = `
-It is offline and asks nobody: the webhook's own decision is made on the pod as written. What a
-cluster adds to a pod before the webhook sees it (the application's own token, defaults of a
-LimitRange, what other webhooks do) is not known here.
+It works offline, with the webhook's own code on the pod as written. It does not know what a
+cluster adds to a pod before the webhook gets it (the application's own token, defaults of a
+LimitRange, changes of other webhooks).
 
 Settings are the webhook's ENVTIER_* variables. They come from the environment, or from --settings
-alone where that is given. Where the address of Vault or the image of the fetcher is missing, a
-placeholder stands in, and a note says so.
+alone if it is set. If the address of Vault or the image of the fetcher is missing, a placeholder
+is used, and a note says so.
 
-Exit codes, the worst of all objects:
+Exit codes (with several objects, the worst):
   0  inject   the pod gets its secrets
-  3  skip     the pod is left as it is
+  3  skip     the pod is not changed
   4  reject   the pod is refused
   2           wrong usage, or an input that cannot be read
 

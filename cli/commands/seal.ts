@@ -3,8 +3,8 @@ import { SEAL_SCOPES } from '../../contract/sealed.ts';
 import { type Context, fail } from '../context.ts';
 
 const HELP = `
-A sealed value may be committed to git: only Vault can open it, and Vault opens it only for pods of
-the scope that it was sealed for. Put what is printed among the annotations of the pod template:
+A sealed value may be committed to git. Only Vault can decrypt it, and only for pods of the scope
+that it was sealed for. Add the output to the annotations of the pod template:
 
   envtier.dev/sealed.API_TOKEN: "vault:v1:8SDd3WHDOjf7mq69CyCqYjBX…"
 
@@ -12,15 +12,15 @@ the scope that it was sealed for. Put what is printed among the annotations of t
   namespace    pods of this namespace
   cluster      every pod that this Vault's transit mount serves
 
-The same value sealed twice looks different each time. Sealing it again replaces it; the old one in
-git's history still opens, so change a value that has leaked where it is used.
+The same value sealed twice looks different each time. An old sealed value in git's history can
+still be decrypted, so replace a leaked secret itself.
 
 The value comes from standard input, without the line break at its end, or from --from-file byte for
 byte. It is never an argument: it would stay in the history of your shell, and everyone on the
-machine could read it in the list of processes. On a terminal it is asked for, and not shown.
+machine could read it in the list of processes. On a terminal the command asks for it without echo.
 
-Vault has to be prepared once: deploy/vault/setup.sh sealing, and role … --sealed. A token with the
-policy envtier_sealer_TRANSIT_NAMESPACE can seal and open nothing.
+Vault must be prepared once: deploy/vault/setup.sh sealing, and role … --sealed. A token with the
+policy envtier_sealer_TRANSIT_NAMESPACE can seal, but not decrypt.
 
 Environment, as the vault and bao commands have it:
   VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …
@@ -39,16 +39,16 @@ export function sealCommand(context: Context) {
 		.description('Encrypts a value with Vault’s transit engine, for an annotation envtier.dev/sealed.KEY.')
 		.argument('<key>', 'the key under which the pod gets it: letters, digits and "_"')
 		.option('-n, --namespace <name>', 'Kubernetes namespace of the pods')
-		.option('-d, --deployment <name>', 'what their envtier.dev/deployment says')
+		.option('-d, --deployment <name>', 'value of their annotation envtier.dev/deployment')
 		.addOption(
-			new Option('--scope <scope>', 'which pods can have it opened')
+			new Option('--scope <scope>', 'which pods can decrypt it')
 				.choices(SEAL_SCOPES)
 				.default('deployment' as const),
 		)
 		.option('--from-file <file>', 'read the value from a file; - is standard input, byte for byte')
 		.option('--transit <path>', 'mount of the transit engine', 'transit')
 		.addOption(
-			new Option('-o, --output <form>', 'the line for the pod, or what stands behind its colon')
+			new Option('-o, --output <form>', 'the whole annotation, or its value only')
 				.choices(['annotation', 'value'] as const)
 				.default('annotation' as const),
 		)

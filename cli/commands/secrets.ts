@@ -5,17 +5,17 @@ import { API_HELP } from './api-help.ts';
 
 const VALUES = `
 A value is never an argument: it would stay in the history of your shell, and everyone on the
-machine could read it in the list of processes. It comes from standard input, from a file, or, on a
-terminal, is asked for.
+machine could read it in the list of processes. It comes from standard input or from a file. On a
+terminal the command asks for it.
 
   --value-stdin      standard input, without the line break at its end
   --from-file        a file, byte for byte; - is standard input, byte for byte
-  --from-env-file    many at once: KEY=value lines, quotes over several lines, comments
+  --from-env-file    many: KEY=value lines, quotes over several lines, comments
 `;
 
 const CREATE_HELP = `${VALUES}
-With --from-env-file it is all or nothing: everything is checked before the first call, and if one
-fails, those created before are deleted again.
+With --from-env-file either all secrets are created or none: everything is checked before the
+first call, and after a failure the created ones are deleted.
 ${API_HELP}
 Examples:
   pass show shop/db | envtier secrets create DATABASE_URL --deployment shop --value-stdin
@@ -25,9 +25,9 @@ Examples:
 `;
 
 const SET_HELP = `${VALUES}
-A value that was there before cannot be had back. With --from-env-file everything is checked before
-the first call and new secrets come first; if an update fails, what was done is told, and running it
-again completes it.
+An old value cannot be restored. With --from-env-file everything is checked before the first call,
+and new secrets are created first. If an update fails, the completed changes are printed; run it
+again to complete the rest.
 ${API_HELP}
 Examples:
   openssl rand -hex 32 | envtier secrets set SESSION_KEY --deployment shop --value-stdin
@@ -35,7 +35,7 @@ Examples:
 `;
 
 const LIST_HELP = `
-Values are not shown: the API never gives one back.
+Values are not shown: the API never returns one.
 ${API_HELP}
 Examples:
   envtier secrets list
@@ -44,8 +44,8 @@ Examples:
 `;
 
 const DELETE_HELP = `
-All versions go. All of the keys must be there, else none is deleted. A running pod keeps what it
-has; the next one gets the tier below, if that has the key.
+Deletes all versions. If one of the keys does not exist, none is deleted. A running pod keeps its
+values; the next one gets the value of a lower tier, if there is one.
 ${API_HELP}
 Examples:
   envtier secrets delete OLD_KEY --deployment shop
@@ -55,17 +55,17 @@ Examples:
 /** A command with the options that say where a secret belongs. */
 function scoped(name: string) {
 	return new Command(name)
-		.option('-d, --deployment <name>', 'the deployment; without any of these it is a secret of your own')
+		.option('-d, --deployment <name>', 'the deployment; without any of these options: your own secrets')
 		.option('-s, --service <name>', 'the service within the deployment or template')
 		.option('--template <name>', 'the template')
-		.option('--org', 'your organization: every deployment of it receives the secret');
+		.option('--org', 'your organization; all of its deployments receive the secret');
 }
 
 function list(context: Context) {
 	return scoped('list')
 		.summary('list secrets, without their values')
 		.description(
-			'Lists secrets, without their values: of a deployment, a template, the organization, or all that are yours.',
+			'Lists secrets, without their values: of a deployment, a template, the organization, or all of yours.',
 		)
 		.addOption(outputOption())
 		.addHelpText('after', LIST_HELP)
@@ -89,8 +89,11 @@ function writing(
 		.option('--value-stdin', 'read the value from standard input')
 		.option('--from-file <file>', 'read the value from a file')
 		.option('--from-env-file <file>', 'read many keys and values from a file; - is standard input')
-		.option('--description <text>', 'what it is for, for people')
-		.option('--force', 'create it although it is named like a variable that runs code, such as NODE_OPTIONS')
+		.option('--description <text>', 'description for people')
+		.option(
+			'--force',
+			'create it although its name is a variable that makes programs run code, such as NODE_OPTIONS',
+		)
 		.addOption(outputOption())
 		.addOption(new Option('--value <text>').hideHelp())
 		.addHelpText('after', help)
@@ -113,13 +116,13 @@ function writing(
 					return fail(
 						context,
 						'usage',
-						'--from-env-file takes keys and values from the file: give no key, value or description besides',
+						'--from-env-file takes keys and values from the file: remove the key, value or description',
 					);
 				const { createMany, setMany } = await import('../remote/bulk.ts');
 				return await (name === 'create' ? createMany : setMany)(fromEnvFile, rest, context);
 			}
 			if (key === undefined)
-				return fail(context, 'usage', 'which key? Name it, or give many with --from-env-file');
+				return fail(context, 'usage', 'the key is missing: name it, or use --from-env-file');
 			const { createSecret, setSecret } = await import('../remote/secrets.ts');
 			await (name === 'create' ? createSecret : setSecret)(key, rest, context);
 		});
@@ -143,13 +146,13 @@ function remove(context: Context) {
 export function secretsCommand(context: Context) {
 	return new Command('secrets')
 		.summary('manage secrets over the secrets API')
-		.description('Manages secrets over the secrets API. Values go in and never come out.')
+		.description('Manages secrets over the secrets API. It can write values, and never read them.')
 		.addCommand(list(context))
 		.addCommand(
 			writing(
 				'create',
 				'create a secret, or many',
-				'Creates a secret, or many from a file; fails where the key exists.',
+				'Creates a secret, or many from a file. Fails if a key exists.',
 				CREATE_HELP,
 				context,
 			),
@@ -157,8 +160,8 @@ export function secretsCommand(context: Context) {
 		.addCommand(
 			writing(
 				'set',
-				'give a secret a value, whether it exists or not',
-				'Gives a secret another value, or creates it; or many from a file.',
+				'set the value of a secret; create it if needed',
+				'Sets the value of a secret, or of many from a file. Creates a secret that does not exist.',
 				SET_HELP,
 				context,
 			),

@@ -33,7 +33,7 @@ function list(context: Context) {
 function show(context: Context) {
 	return new Command('show')
 		.summary('show what a template declares, and which values are missing')
-		.description('Shows the services of a template, the secrets that they want, and which have no value yet.')
+		.description('Shows the services of a template, their secrets, and which have no value yet.')
 		.argument('<name>', 'name of the template')
 		.addOption(outputOption())
 		.addHelpText('after', `${API_HELP}\nExamples:\n  envtier templates show web-shop\n`)
@@ -49,7 +49,7 @@ function put(name: 'create' | 'update', summary: string, description: string, co
 		.description(description)
 		.requiredOption('-f, --file <file>', 'the template as YAML or JSON; - is standard input')
 		.option('--name <name>', 'the name of the template, unless the file says it')
-		.option('--force', 'declare keys although they are named like variables that run code')
+		.option('--force', 'declare keys although their names are variables that make programs run code')
 		.addOption(outputOption())
 		.addHelpText(
 			'after',
@@ -76,7 +76,7 @@ function share(name: 'share' | 'unshare', summary: string, description: string, 
 function remove(context: Context) {
 	return new Command('delete')
 		.summary('delete a template with its secrets')
-		.description('Deletes a template with its secrets. Deployments that were made from it keep theirs.')
+		.description('Deletes a template with its secrets. Deployments created from it keep theirs.')
 		.argument('<name>', 'name of the template')
 		.option('-y, --yes', 'do not ask')
 		.addHelpText('after', `${API_HELP}\nExamples:\n  envtier templates delete web-shop --yes\n`)
@@ -90,7 +90,7 @@ function remove(context: Context) {
 export function templatesCommand(context: Context) {
 	return new Command('templates')
 		.summary('manage templates of deployments over the secrets API')
-		.description('Manages templates: which services a deployment has, and which secrets they want.')
+		.description('Manages templates: the services of a deployment and their secrets.')
 		.addCommand(list(context))
 		.addCommand(show(context))
 		.addCommand(put('create', 'create a template from a file', 'Creates a template from a file.', context))
@@ -106,7 +106,7 @@ export function templatesCommand(context: Context) {
 			share(
 				'share',
 				'let your organization use a template',
-				'Shares a template with the organization that it was created in. Its members may make deployments of it, and so read its values in a pod.',
+				'Shares a template with the organization that it was created in. Its members may create deployments from it, and so read its values in a pod.',
 				context,
 			),
 		)
@@ -114,7 +114,7 @@ export function templatesCommand(context: Context) {
 			share(
 				'unshare',
 				'keep a template to yourself again',
-				'Ends the sharing of a template. Deployments that were made from it keep their values.',
+				'Ends the sharing of a template. Deployments created from it keep their values.',
 				context,
 			),
 		)

@@ -2,14 +2,14 @@ import { Command, Option } from '@commander-js/extra-typings';
 import type { Context } from '../context.ts';
 
 const HELP = `
-Prints commands by default: the policies of the tiers, each with list and read alone, and a role
-that grants them to service accounts. Each of the commands overwrites what has the same name. With
---apply it writes policies and role itself and says what it created. It leaves alone what is there
-already; what is there with other contents is shown and refused, unless --replace says otherwise.
+Prints commands by default: the policies of the tiers, which grant only list and read, and a role
+that grants them to service accounts. Each command overwrites an object with the same name. With
+--apply it writes the policies and the role itself and reports each. An existing object with other
+contents is shown and not overwritten, unless --replace is set.
 
-The auth method must be mounted and configured before: deploy/vault/setup.sh does that once for a
-cluster, and mounts the transit engine that --sealed needs. With --own and --sealed Vault is asked
-for the auth method's accessor.
+The auth method must be mounted and configured first: deploy/vault/setup.sh does that once for a
+cluster, and mounts the transit engine for --sealed. With --own and --sealed the command reads the
+auth method's accessor from Vault.
 
 Environment, for --apply, --own and --sealed, as the vault and bao commands have it:
   VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …
@@ -21,9 +21,9 @@ Examples:
 `;
 
 const API_HELP = `
-Prints the commands by default, or writes with --apply: the policy and the role envtier-api. What is
-there with other contents is shown and refused, unless --replace says otherwise. The API needs KV
-version 2.
+Prints the commands by default, or writes with --apply: the policy and the role envtier-api. An
+existing object with other contents is shown and not overwritten, unless --replace is set. The API
+needs KV version 2.
 
 Environment, for --apply, as the vault and bao commands have it:
   VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …
@@ -54,7 +54,7 @@ function setupCommand(context: Context) {
 	return new Command('setup')
 		.summary('print or apply the role and policies that a deployment needs')
 		.description('Prints, or applies, the auth role and the policies that a deployment needs.')
-		.argument('<role>', 'name of the role; pods log in to NAMESPACE_ACCOUNT unless told otherwise')
+		.argument('<role>', 'name of the role; by default pods log in to NAMESPACE_ACCOUNT')
 		.option('-n, --namespace <names>', 'namespace of the pods; several with commas', add, [])
 		.option('--service-account <names>', 'their service account; several with commas, * for all', add, [])
 		.option('--org <name>', 'grant the organization’s tier')
@@ -66,7 +66,7 @@ function setupCommand(context: Context) {
 				'grant the deployment named after the pod’s namespace, or NAMESPACE.ACCOUNT',
 			).choices(['namespace', 'account'] as const),
 		)
-		.option('--sealed', 'grant opening what is sealed for them')
+		.option('--sealed', 'grant decrypting the values sealed for them')
 		.option('--transit <path>', 'mount of the transit engine', mountPath, 'transit')
 		.option('--audience <text>', 'audience of the pods’ tokens', 'vault')
 		.addOption(authType())
@@ -76,7 +76,7 @@ function setupCommand(context: Context) {
 			new Option('--kv-version <number>', 'its version').choices(['1', '2'] as const).default('2' as const),
 		)
 		.option('--apply', 'write them to Vault')
-		.option('--replace', 'overwrite what is there with other contents')
+		.option('--replace', 'overwrite existing objects with other contents')
 		.addOption(form())
 		.addHelpText('after', HELP)
 		.action(async (role, options) => {
@@ -96,7 +96,7 @@ function setupApiCommand(context: Context) {
 		.option('--mount <path>', 'its mount (default: its type)', mountPath)
 		.option('--kv <path>', 'mount of the KV secrets engine', mountPath, 'secret')
 		.option('--apply', 'write them to Vault')
-		.option('--replace', 'overwrite what is there with other contents')
+		.option('--replace', 'overwrite existing objects with other contents')
 		.addOption(form())
 		.addHelpText('after', API_HELP)
 		.action(async (options) => {

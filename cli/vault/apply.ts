@@ -98,6 +98,7 @@ function shown(different: Lines): Lines {
 }
 
 function conflict(lines: Lines): ApplyFailure {
-	const cure = 'nothing was changed: choose another name, or give --replace to overwrite what is shown above';
+	const cure =
+		'nothing was changed: choose another name, or use --replace to overwrite the contents shown above';
 	return { ending: 'conflict', message: [...lines, cure].join('\n') };
 }

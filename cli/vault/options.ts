@@ -39,7 +39,7 @@ export const ANY = '*';
 export function setupProblem(options: SetupOptions): string | undefined {
 	const { org, deployment, service, namespace, serviceAccount } = options;
 	if (namespace.length === 0 || serviceAccount.length === 0)
-		return 'whose pods may log in? --namespace and --service-account say it';
+		return '--namespace and --service-account are missing: they select the pods that may log in';
 	const wrong = wrongName({
 		'--org': org === undefined ? [] : [org],
 		'--deployment': deployment === undefined ? [] : [deployment],
@@ -51,7 +51,7 @@ export function setupProblem(options: SetupOptions): string | undefined {
 	const nothing = grantProblem(options);
 	if (nothing !== undefined) return nothing;
 	if (namespace.includes(ANY) && !serviceAccount.includes(ANY))
-		return 'a service account’s name says nothing without its namespace: name the namespaces';
+		return 'a service account’s name is not unique without its namespace: name the namespaces';
 	const named = parseRole(options.role);
 	if (!named.ok) return `the role must be ${named.error}`;
 	return wrongPath({ '--transit': options.transit }) ?? mountProblem(options);
@@ -62,7 +62,7 @@ function grantProblem({ org, deployment, service, own, sealed }: SetupOptions): 
 		return '--service needs --deployment: a service is part of one';
 	if (own !== undefined && deployment !== undefined) return '--own and --deployment exclude each other';
 	if (org === undefined && deployment === undefined && own === undefined && !sealed)
-		return 'the role would grant nothing: --deployment, --own or --org says whose secrets';
+		return 'the role would grant nothing: add --deployment, --own or --org';
 	return undefined;
 }
 
@@ -95,7 +95,7 @@ function mountProblem({ mount, kv, audience }: MountOptions): string | undefined
 	if (mount?.startsWith('auth/')) return `--mount must be without "auth/": ${mount.slice('auth/'.length)}`;
 	return /^[-A-Za-z0-9:/._@]+$/.test(audience)
 		? undefined
-		: '--audience holds characters that have no place there';
+		: '--audience contains characters that are not allowed';
 }
 
 function onlyAny(names: readonly string[]): boolean {

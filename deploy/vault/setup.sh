@@ -190,7 +190,7 @@ apply() {
 		if [ -z "$replace" ]; then show "$n" >&2; else show "$n"; fi
 	done
 	[ -z "$different" ] || [ -n "$replace" ] ||
-		fail 'nothing was changed: choose another name, or give --replace to overwrite what is shown above'
+		fail 'nothing was changed: choose another name, or use --replace to overwrite the contents shown above'
 	[ -z "$print" ] || printf '%s\n\n' "$OVERWRITES"
 	n=0
 	while [ $n -lt $planned ]; do

@@ -6,7 +6,7 @@ import { collectLogs } from './support/logs.ts';
 
 const DAY = 86_400_000;
 const NOW = new Date();
-const WARNING = 'the certificate ends soon and was not renewed';
+const WARNING = 'the certificate expires soon and was not renewed';
 
 /** A pair of a life in days, of which so many are left. */
 const pairOf = (life: number, left: number): ServingCertificate => ({

@@ -40,7 +40,7 @@ export function admit(request: AdmissionRequest, settings: InjectionSettings): D
 }
 
 function malformed(error: string): Rejection {
-	return reject('malformed-pod', `this is not a pod as the Kubernetes API has it: ${error}`);
+	return reject('malformed-pod', `the pod does not match the Kubernetes API: ${error}`);
 }
 
 function decide(pod: PodFacts, namespace: string, settings: InjectionSettings): Decision {

@@ -44,7 +44,7 @@ const UNKNOWN = {
 	'namespace-unknown': (namespace: string) =>
 		`Envtier does not know the namespace ${quoted(namespace)} yet, whose label ${ORG_LABEL} says the organization: try again in a moment`,
 	'namespace-outdated': (namespace: string) =>
-		`what Envtier knows of the namespace ${quoted(namespace)} is too old to rule which organization its pods belong to: try again, and tell whoever runs the cluster that Envtier’s webhook cannot watch namespaces`,
+		`what Envtier knows of the namespace ${quoted(namespace)} is too old to decide the organization of its pods: try again, and tell the operator of the cluster that Envtier’s webhook cannot watch namespaces`,
 } as const;
 
 function contradiction(namespace: string, label: string | undefined, defaultOrg: string | undefined): string {

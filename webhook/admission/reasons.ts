@@ -49,7 +49,7 @@ export const SKIP_REASONS = {
 export const REJECT_REASONS = {
 	'malformed-pod': {
 		meaning: 'a field of the pod does not have the type that the Kubernetes API gives it',
-		cure: 'mend the field that the message names',
+		cure: 'correct the field that the message names',
 	},
 	'unknown-annotation': {
 		meaning: 'an annotation under the prefix that Envtier does not know, most often a typo',
@@ -74,15 +74,16 @@ export const REJECT_REASONS = {
 	},
 	'bad-org-label': {
 		meaning: 'the label envtier.dev/org of the namespace is not the name of an organization',
-		cure: 'mend the label, or name the organization in the pod’s annotation where the label does not rule',
+		cure: 'correct the label, or name the organization in the pod’s annotation where the label is not enforced',
 	},
 	'namespace-unknown': {
-		meaning: 'the namespace is so new, or the webhook, that its label envtier.dev/org is not known yet',
+		meaning:
+			'the webhook does not know the label envtier.dev/org of the namespace yet, because one of the two is new',
 		cure: 'try again in a moment; controllers do so by themselves',
 	},
 	'namespace-outdated': {
-		meaning: 'the webhook has lost sight of the namespaces for so long that their labels cannot rule',
-		cure: 'try again; whoever runs the cluster lets the webhook list and watch namespaces',
+		meaning: 'the webhook last read the labels of namespaces too long ago to enforce them',
+		cure: 'try again; the operator of the cluster must let the webhook list and watch namespaces',
 	},
 	'unknown-container': {
 		meaning:
@@ -116,7 +117,7 @@ export const REJECT_REASONS = {
 		cure: 'remove one of them, or rename the variable with VARIABLE=KEY',
 	},
 	'code-variable': {
-		meaning: 'envtier.dev/env names a variable by which programs run code',
+		meaning: 'envtier.dev/env names a variable that makes programs run code',
 		cure: 'give the variable another name with VARIABLE=KEY, or name it in envtier.dev/allow as well',
 	},
 	'nothing-to-deliver': {
@@ -131,7 +132,7 @@ export const REJECT_REASONS = {
 	},
 	'too-large': {
 		meaning: `the pod has more pieces than the webhook looks at (${count(MAX_PIECES)}), a review of more than ${kib(MAX_UNSCANNED_BODY)} more values (${count(BODY_BOUNDS.values)}), different names of members (${count(BODY_BOUNDS.names)}) or levels (${BODY_BOUNDS.depth}) than it parses, managedFields left out; or the pod would get more than it adds: ${MAX_USERS} fetchers, ${count(MAX_ADDED)} mounts and variables, ${MAX_SELECTIONS} different parts of the secrets, ${MAX_KEYED_VALUES} composed and sealed values, ${kib(MAX_FETCHER_TEXT)} of text in the fetchers’ variables; or its annotations of ours hold more than ${kib(MAX_ANNOTATIONS_LENGTH)}`,
-		cure: 'ask for less: the message says of what',
+		cure: 'request less: the message says of what',
 	},
 	windows: {
 		meaning: 'the pod runs on Windows',

@@ -70,8 +70,7 @@ export const PATHS = {
 
 /** Kubernetes forbids ":" and ".." in mount paths; the kernel's own file systems are no place for files. */
 function parsePath(text: string): Result<string> {
-	const rule =
-		'an absolute directory such as /secrets: letters, digits, "-", "_", "." and "/", no "..", no slash at the end, not below /proc, /sys or /dev, not /etc itself, at most 512 characters';
+	const rule = `an absolute directory such as /secrets: letters, digits, "-", "_", "." and "/", no "..", no slash at the end, not below /proc, /sys or /dev, not /etc itself, at most ${PATHS.max} characters`;
 	if (text.length > PATHS.max || !PATHS.pattern.test(text)) return err(rule);
 	if (PATHS.taken.some((path) => path === text) || PATHS.dots.test(text)) return err(rule);
 	return PATHS.kernel.test(text) ? err(rule) : ok(text);
@@ -85,7 +84,7 @@ function parsePath(text: string): Result<string> {
 export const ANNOTATIONS = {
 	deployment: {
 		parse: parseName,
-		meaning: 'the deployment whose secrets the pod gets; its presence asks for injection',
+		meaning: 'the deployment whose secrets the pod gets; it requests injection',
 		default: 'none: the pod is left as it is',
 		example: 'shop',
 	} as Annotation<string>,
@@ -103,7 +102,7 @@ export const ANNOTATIONS = {
 	} as Annotation<boolean>,
 	org: {
 		parse: parseName,
-		meaning: 'the organization whose secrets lie below all others',
+		meaning: 'the organization whose secrets the pod gets; those of other tiers override them',
 		default:
 			'the label of the same name on the namespace (ENVTIER_ORG_LABEL), else ENVTIER_DEFAULT_ORG; with neither, the organization tier is not read',
 		example: 'acme',
@@ -129,14 +128,14 @@ export const ANNOTATIONS = {
 	allow: {
 		parse: parseCodeVariables,
 		meaning:
-			'variables by which programs run code (LD_PRELOAD, NODE_OPTIONS, PATH, …) that may come from secrets: whoever may write such a secret then runs code in this pod',
+			'variables that make programs run code (LD_PRELOAD, NODE_OPTIONS, PATH, …) and may come from secrets: whoever may write such a secret then runs code in this pod',
 		default: 'none: such a variable keeps the pod from starting',
 		example: 'NODE_OPTIONS',
 	} as Annotation<readonly string[]>,
 	empty: {
 		parse: parseEmptyPolicy,
 		meaning:
-			'what becomes of a secret whose value is empty: refuse (the pod does not start), skip (the key counts as missing in that tier, so the tier below shows through) or keep (an empty text is handed over)',
+			'what happens to a secret with an empty value: refuse (the pod does not start), skip (the key counts as missing in that tier, so the value of a lower tier is used) or keep (the empty text is delivered)',
 		default: 'ENVTIER_EMPTY, which is refuse unless set',
 		example: 'keep',
 	} as Annotation<EmptyPolicy>,
@@ -161,7 +160,7 @@ export const ANNOTATIONS = {
 	env: {
 		parse: notSwitch(parseNativeEnv),
 		meaning:
-			'keys to hand over as native environment variables, each KEY or VARIABLE=KEY; needs Kubernetes 1.35, but neither a shell nor a mount nor a UID of the image',
+			'keys to deliver as native environment variables, each KEY or VARIABLE=KEY; needs Kubernetes 1.35, but neither a shell nor a mount nor a UID of the image',
 		default: 'none',
 		example: 'DATABASE_URL, PGPASSWORD=POSTGRES_PASSWORD',
 	} as Annotation<readonly NativeVariable[]>,
@@ -174,8 +173,7 @@ export const ANNOTATIONS = {
 	} as Annotation<string>,
 	prefix: {
 		parse: notSwitch(normalizedList(parsePrefixes)),
-		meaning:
-			'the same by the beginning of keys: PREFIX, or OTHER=PREFIX to put OTHER in its place, or =PREFIX to leave it out',
+		meaning: 'the same by prefix: PREFIX, or OTHER=PREFIX to replace it by OTHER, or =PREFIX to remove it',
 		default: 'all keys',
 		example: 'DB_, PG=POSTGRES_',
 	} as Annotation<string>,
@@ -188,13 +186,13 @@ export const ANNOTATIONS = {
 	} as Annotation<boolean>,
 	'run-as-user': {
 		parse: parseUser,
-		meaning: 'the UID that must be able to read the files, for containers whose UID the pod does not say',
+		meaning: 'the UID that must be able to read the files, for containers whose UID the pod does not set',
 		default: 'ENVTIER_DEFAULT_UID, with a warning',
 		example: '1000',
 	} as Annotation<number>,
 	'run-as-group': {
 		parse: parseGroup,
-		meaning: 'the GID that the files belong to, for containers whose GID the pod does not say',
+		meaning: 'the GID that the files belong to, for containers whose GID the pod does not set',
 		default: 'the same number as the UID',
 		example: '1000',
 	} as Annotation<number>,

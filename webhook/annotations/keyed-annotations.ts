@@ -91,7 +91,7 @@ export const KEYED_ANNOTATIONS = {
 		...BY_KEY,
 		parse: parseWrittenTemplate,
 		meaning:
-			'a value composed of secrets, delivered under that key; url, base64, json and shell encode a secret for the place where it stands',
+			'a value composed of secrets, delivered under that key; url, base64, json and shell encode a secret for its position',
 		default: 'none',
 		example: ['DATABASE_URL', `postgres://\${DB_USER:url}:\${DB_PASSWORD:url}@db/\${DB_NAME}`],
 	} as KeyedAnnotation<WrittenTemplate>,
@@ -99,21 +99,21 @@ export const KEYED_ANNOTATIONS = {
 		...BY_KEY,
 		parse: validated(parseSealed),
 		meaning:
-			'a value that "envtier seal" has encrypted, so that it may be kept in git; Vault opens it for the pod that it was sealed for',
+			'a value that "envtier seal" has encrypted, so that it may be kept in git; Vault decrypts it only for the pods that it was sealed for',
 		default: 'none',
 		example: ['API_TOKEN', 'vault:v1:8SDd3WHDOjf7mq69CyCqYjBXAiQQAVZRkFM13ok481zoCmHnSeDX9vyf7w=='],
 	} as KeyedAnnotation<string>,
 	keys: {
 		...BY_CONTAINER,
 		parse: notSwitch(normalizedList(parseSelectedKeys)),
-		meaning: 'the same for one container, in place of what the pod says for all',
+		meaning: 'the same for one container, instead of the annotation for all',
 		default: 'envtier.dev/keys and envtier.dev/prefix',
 		example: ['worker', 'QUEUE_URL, TOKEN=WORKER_TOKEN'],
 	} as KeyedAnnotation<string>,
 	prefix: {
 		...BY_CONTAINER,
 		parse: notSwitch(normalizedList(parsePrefixes)),
-		meaning: 'the same for one container, in place of what the pod says for all',
+		meaning: 'the same for one container, instead of the annotation for all',
 		default: 'envtier.dev/keys and envtier.dev/prefix',
 		example: ['worker', 'WORKER_'],
 	} as KeyedAnnotation<string>,

@@ -31,7 +31,7 @@ export function warnBeforeExpiry(
 		if (performance.now() - lastWarning < again) return;
 		lastWarning = performance.now();
 		const days = Math.floor((pair.notAfter.getTime() - Date.now()) / DAY);
-		log.warn({ notAfter: pair.notAfter, days }, 'the certificate ends soon and was not renewed');
+		log.warn({ notAfter: pair.notAfter, days }, 'the certificate expires soon and was not renewed');
 	}, look).unref();
 	return () => clearInterval(timer);
 }

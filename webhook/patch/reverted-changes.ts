@@ -15,6 +15,6 @@ export function revertedChanges(changes: readonly PodChange[]): readonly string[
 	const foreign = changes.filter((change) => change.foreign).map(({ part }) => part);
 	if (foreign.length === 0) return [];
 	return [
-		`Envtier took out what another webhook has put into its parts (${summaryOf(foreign)}): have that webhook leave out containers whose names begin with ${quoted('envtier-fetch')}`,
+		`Envtier removed what another webhook added to its parts (${summaryOf(foreign)}): exclude from that webhook containers whose names begin with ${quoted('envtier-fetch')}`,
 	];
 }

@@ -21,7 +21,7 @@ export type AuthProblem = readonly [status: number, message: string];
 
 const NO_CERTIFICATE: AuthProblem = [
 	401,
-	'a client certificate is needed to call /mutate (ENVTIER_CLIENT_CA), and none was shown',
+	'a call to /mutate needs a client certificate (ENVTIER_CLIENT_CA), and none was presented',
 ];
 
 /**

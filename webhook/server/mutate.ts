@@ -115,7 +115,7 @@ async function decideLater(
 	});
 	if (response.closed) return;
 	if (waited) finish(parts, response, decide(parts, body));
-	else refuse(response, 503, 'too many reviews wait for news of their namespaces: try again');
+	else refuse(response, 503, 'too many reviews wait for their namespaces: try again');
 }
 
 function finish(parts: Serving, response: ServerResponse, decided: Result<DecidedReview>): void {

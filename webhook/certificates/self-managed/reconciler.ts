@@ -62,7 +62,7 @@ class ReconcileLoop implements Reconciler {
 	#wakeUp = Promise.withResolvers<void>();
 	#observations: Observations = NO_OBSERVATIONS;
 	#shown: SignedLeaf | undefined;
-	#problem: string | undefined = 'the API server has not been heard yet';
+	#problem: string | undefined = 'the API server has not answered yet';
 	#loggedProblem = '';
 	#failures = 0;
 

@@ -50,7 +50,7 @@ class SelfSource implements CertificateSource {
 
 	problem(now: Date): string | undefined {
 		if (isValidAt(this.#pair, now)) return undefined;
-		return `there is no valid certificate: ${this.#reconciler.problem() ?? 'it is being made'}`;
+		return `there is no valid certificate: ${this.#reconciler.problem() ?? 'it is being created'}`;
 	}
 
 	onChange(listener: (pair: ServingCertificate) => void): void {
