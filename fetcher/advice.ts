@@ -17,8 +17,8 @@ export const UNREACHABLE = {
 	network:
 		`check the network policies between the pod’s namespace and Vault; ${ADDRESS}. Where a mesh proxy starts after ` +
 		'the init containers, set envtier.dev/init-order to "last"',
-	broken: 'check what stands between the pod and Vault (mesh, firewall, load balancer), and Vault’s log',
-	slow: 'check Vault’s load and its storage, and what stands between the pod and Vault',
+	broken: 'check the network between the pod and Vault (mesh, firewall, load balancer), and Vault’s log',
+	slow: 'check Vault’s load and its storage, and the network between the pod and Vault',
 	proxy: 'check the load balancer or proxy in front of Vault: this answer does not come from Vault itself',
 	tunnel: `check that the proxy runs and lets the cluster connect to Vault’s address; otherwise ${correctSetting('ENVTIER_VAULT_PROXY')}`,
 	standby: 'check the state of Vault’s cluster (sys/ha-status)',

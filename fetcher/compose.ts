@@ -44,7 +44,8 @@ export function compose(
 ): readonly Secret[] {
 	if (templates.size === 0) return secrets;
 	const order = composeOrder(templates);
-	if (!order.ok) throw new Failure('settings', `templates go round in a circle: ${order.error.join(' > ')}`);
+	if (!order.ok)
+		throw new Failure('settings', `templates refer to each other in a cycle: ${order.error.join(' > ')}`);
 	const all = new Map(secrets.map((secret) => [secret.key, secret]));
 	for (const key of order.value) {
 		const parts = (templates.get(key) ?? []).map((part) => {

@@ -45,7 +45,7 @@ function meaningOf(said: string, whose: string): string {
 	if (/authentication failed|invalid ciphertext length/.test(said))
 		return `does not open for ${whose}: it was sealed for another namespace, deployment or scope, or has been altered`;
 	if (/version is too new|too old|not in the keyring/.test(said))
-		return `was sealed for ${whose} with a version of the key that Vault has not, or has retired (${said})`;
+		return `was sealed for ${whose} with a version of the key that Vault does not have or has retired (${said})`;
 	return `does not open for ${whose} (Vault: ${said})`;
 }
 
@@ -114,7 +114,7 @@ function resultsOf(
 		if (bytes.length === 0 && empty === 'skip') return [];
 		if (bytes.length === 0 && empty === 'refuse')
 			return [{ unfit: `${key} (sealed) is empty: ${EMPTY_CURE}` }];
-		if (!isUtf8(bytes)) return [{ unfit: `${key} (sealed) is no UTF-8 text` }];
+		if (!isUtf8(bytes)) return [{ unfit: `${key} (sealed) is not UTF-8 text` }];
 		return [{ secret: { key, origin: 'sealed', value: bytes.toString() } }];
 	});
 }

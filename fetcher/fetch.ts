@@ -69,7 +69,7 @@ function warnOfNames(unusable: readonly Listing[], log: Log): void {
 			names.map((name) => quoted(name)),
 			20,
 		);
-		log.warn(`not written: ${shown} of the ${tier} tier can be no variable's name`, {
+		log.warn(`not written: ${shown} of the ${tier} tier cannot be the name of a variable`, {
 			tier,
 			names: names.length,
 		});
@@ -119,7 +119,7 @@ function warnOfShells({ formats }: Settings, secrets: readonly Secret[], log: Lo
 	// Each variable takes its bytes, a NUL, and a pointer.
 	const bytes = secrets.reduce((sum, { key, value }) => sum + key.length + Buffer.byteLength(value) + 10, 0);
 	if (bytes > USUAL_ENVIRONMENT)
-		log.warn('sourced, these are more than Linux usually lets a program have as environment', { bytes });
+		log.warn('the environment after sourcing exceeds the usual limit of Linux', { bytes });
 }
 
 function warnOfDotenv({ formats }: Settings, secrets: readonly Secret[], log: Log): void {

@@ -28,7 +28,9 @@ const stopped = Promise.withResolvers<never>();
 // Prevents an unhandled rejection if the run ends first.
 stopped.promise.catch(() => undefined);
 const stop = (signal: string): void =>
-	stopped.reject(new Failure('terminated', `${signal} came before everything was written; nothing was`));
+	stopped.reject(
+		new Failure('terminated', `${signal} came before the files were complete; nothing was written`),
+	);
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 

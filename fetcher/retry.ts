@@ -79,7 +79,7 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 		if (delay >= left && delay > 0)
 			throw deadlineFailure(
 				failure,
-				`it asks for ${seconds(delay)} of quiet, longer than the ${seconds(left)} left`,
+				`it asks for a pause of ${seconds(delay)}, longer than the ${seconds(left)} left`,
 			);
 		// Other clients received the same Retry-After. Spread the retries over the same time again.
 		const wait = delay + Math.max(backoff(failed, random), delay * random());

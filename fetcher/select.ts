@@ -33,7 +33,8 @@ export function select(all: readonly Secret[], selection: Selection | undefined)
 	const clashes: string[] = [];
 	for (const { name, secret } of [...byName, ...byPrefix]) {
 		const other = selected.get(name);
-		if (!isKey(name)) clashes.push(`${secret.key} without its prefix would be "${name}", which is no name`);
+		if (!isKey(name))
+			clashes.push(`${secret.key} without its prefix would be "${name}", which is not a name`);
 		else if (other !== undefined && other.key !== secret.key)
 			clashes.push(`${other.key} and ${secret.key} would both be ${name}`);
 		else selected.set(name, secret);

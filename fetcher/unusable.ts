@@ -10,8 +10,7 @@ export interface Unusable {
 }
 
 /** What to do about an empty value that is refused. */
-export const EMPTY_CURE =
-	'give it a value, or say in envtier.dev/empty what becomes of empty ones: "skip" or "keep"';
+export const EMPTY_CURE = 'give it a value, or set envtier.dev/empty to "skip" or "keep"';
 
 /**
  * Why the fields of a secret hold no value that can be delivered; undefined if they do. Names other fields,
@@ -32,7 +31,9 @@ export function whyUnusable(
 	if (value === '')
 		return empty === 'keep' ? undefined : { what: `has an empty field "${VALUE_FIELD}"`, cure: EMPTY_CURE };
 	// Written as UTF-8 it would silently become another value.
-	return value.isWellFormed() ? undefined : { what: 'holds half of a surrogate pair, which no text can' };
+	return value.isWellFormed()
+		? undefined
+		: { what: 'contains an unpaired surrogate, which is not valid text' };
 }
 
 function kindOf(value: unknown): string {

@@ -61,10 +61,10 @@ function checkDestination(out: string, { path, content }: OutputFile): void {
 	if (there?.isDirectory())
 		throw new Failure(
 			'write-failed',
-			`${join(out, path)} is a directory that Envtier did not make: remove it`,
+			`${join(out, path)} is a directory that Envtier did not create: remove it`,
 		);
 	if (typeof content !== 'string' && there !== undefined && !there.isSymbolicLink())
-		throw new Failure('write-failed', `${join(out, path)} is in the way: Envtier makes a link of that name`);
+		throw new Failure('write-failed', `${join(out, path)} exists: Envtier creates a link with that name`);
 }
 
 /** Writes everything under names of our own; gives, for each output, what is to be renamed to its path. */

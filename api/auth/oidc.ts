@@ -115,7 +115,7 @@ function authFailureOf(thrown: unknown): AuthFailure {
 	// jose says the plain JOSEError for answers of the issuer that are no key set.
 	const unavailable = remote || thrown.code === 'ERR_JOSE_GENERIC';
 	return unavailable
-		? { kind: 'unavailable', problem: `the issuer's keys can't be had now (${nameOf(thrown)})` }
+		? { kind: 'unavailable', problem: `the issuer's keys are not available now (${nameOf(thrown)})` }
 		: { kind: 'refused', problem: `the session is not valid (${thrown.code})` };
 }
 

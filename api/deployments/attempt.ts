@@ -79,5 +79,5 @@ export function startTimeLimit(at: Date): TimeLimit {
 export const refuseBusy = () =>
 	refuse(
 		409,
-		'a deployment of that name is being made, or an attempt is being undone; try again in a moment',
+		'a deployment of that name is being created, or an attempt is being undone; try again in a moment',
 	);

@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts';
 import { journaledNames, readJournal } from './journal.ts';
 import { undo, undoAbandoned } from './undo.ts';
 
-/** What undoes attempts that failed half-way. */
+/** The queue of attempts to undo. */
 export interface UndoQueue {
 	/** Takes over an attempt that could not be undone at once. */
 	add(name: string, attempt: string): void;
@@ -42,7 +42,7 @@ export function startRecovery(
 		if (state === 'locked') return;
 		pending.delete(attempt);
 		const left = state === 'completed' ? 'finished' : 'undone';
-		log.info({ deployment: name }, `a deployment that failed half-way was ${left}`);
+		log.info({ deployment: name }, `an unfinished deployment was ${left}`);
 	};
 	const settle = async (name: string): Promise<void> => {
 		for (const [attempt, one] of [...pending].filter(([, { name: at }]) => at === name)) {

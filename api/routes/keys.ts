@@ -37,8 +37,7 @@ const create = operation(
 		method: 'post',
 		path: PATH,
 		id: 'keys.create',
-		summary:
-			'Make an API key that acts for you, within scopes and roles that you have yourself; it is shown this once',
+		summary: 'Create an API key that acts for you, with scopes and roles that you have; it is shown once',
 		permission: { resource, verb: 'create', needs },
 		body: 'NewApiKey',
 		responses: { 201: { description: 'made', schema: 'CreatedApiKey' } },
@@ -49,7 +48,7 @@ const create = operation(
 			...input.scopes.filter((scope) => !caller.scopes.has(scope)),
 			...input.roles.filter((role) => !caller.roles.has(role)),
 		];
-		if (beyond.length > 0) return refuse(403, `you can't hand on what you don't have: ${beyond.join(', ')}`);
+		if (beyond.length > 0) return refuse(403, `you can't grant what you don't have: ${beyond.join(', ')}`);
 		const { text, id, hash } = newKey();
 		note({ scope: `keys/${id}` });
 		const key: StoredKey = {
@@ -73,7 +72,7 @@ const remove = operation(
 		method: 'delete',
 		path: PATH,
 		id: 'keys.delete',
-		summary: 'End an API key of yours at once',
+		summary: 'Delete one of your API keys at once',
 		permission: { resource, verb: 'delete', needs },
 		body: 'ApiKeyId',
 		responses: {

@@ -55,7 +55,7 @@ const list = operation(
 		method: 'get',
 		path: PATH,
 		id: 'org.secrets.list',
-		summary: 'List what is known of your organization’s secrets, which every deployment of it receives',
+		summary: 'List your organization’s secrets without values; all of its deployments receive them',
 		permission: { resource, verb: 'list', needs },
 		responses: { 200: { description: 'the secrets, without values', schema: 'OrgSecretList' } },
 	},

@@ -53,7 +53,7 @@ const list = operation(
 		method: 'get',
 		path: PATH,
 		id: 'secrets.list',
-		summary: 'List what is known of your secrets: your own, and those of your deployments and templates',
+		summary: 'List your secrets without values: your own, and those of your deployments and templates',
 		permission: { resource, verb: 'list', needs },
 		query: 'SecretQuery',
 		responses: { 200: { description: 'the secrets, without values', schema: 'SecretList' }, 403: FORBIDDEN },

@@ -103,8 +103,7 @@ export const NewDeployment = z.strictObject({
 	org: name,
 	template: name.optional(),
 	adopt: z.boolean().default(false).meta({
-		description:
-			'take the name although something lies below it or it is reserved: for platform administrators',
+		description: 'take a name that has entries below it or is reserved: for platform administrators',
 	}),
 });
 

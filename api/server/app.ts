@@ -34,7 +34,7 @@ export function createApp(parts: AppDependencies): Express {
 	for (const path of new Set(parts.operations.map((operation) => operation.path)))
 		app.all(path.replace('{name}', ':name'), methodNotAllowed(parts.operations, path));
 	app.use((_request, response) =>
-		send(response, refuse(404, 'there is nothing here; GET /openapi.json describes what there is')),
+		send(response, refuse(404, 'there is no such path; GET /openapi.json describes the API')),
 	);
 	app.use(((error, _request, response, _next) => {
 		parts.log.warn({ problem: error instanceof Error ? error.name : 'unknown' }, 'a request that is no good');

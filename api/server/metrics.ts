@@ -19,18 +19,15 @@ export function createMetrics(): Metrics {
 		'operation',
 		'status',
 	]);
-	const durations = registry.histogram(
-		'envtier_api_call_duration_seconds',
-		'Time from the call to its answer',
-		BUCKETS,
-		['operation'],
-	);
+	const durations = registry.histogram('envtier_api_call_duration_seconds', 'Duration of a call', BUCKETS, [
+		'operation',
+	]);
 	const requests = registry.counter(
 		'envtier_api_store_requests_total',
 		'Requests to Vault by kind and HTTP status',
 		['kind', 'status'],
 	);
-	const logins = registry.counter('envtier_api_failed_logins_total', 'Credentials that were not accepted');
+	const logins = registry.counter('envtier_api_failed_logins_total', 'Failed authentications');
 	return {
 		text: registry.text,
 		contentType: registry.contentType,

@@ -50,7 +50,7 @@ export function openApiOf(operations: readonly Operation[], version: string): Op
 			title: 'Envtier secrets API',
 			version,
 			description:
-				'Manages what pods will receive. It writes values to Vault and never gives one back. ' +
+				'Manages the secrets of pods. It writes values to Vault and never returns one. ' +
 				'A method that a path does not list is answered as components/responses/MethodNotAllowed says.',
 			license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
 		},

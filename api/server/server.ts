@@ -34,7 +34,10 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
 		socket.destroy();
 		return;
 	}
-	const [status, sentence] = UNREADABLE[error.code ?? ''] ?? ['400 Bad Request', 'this is no HTTP request'];
+	const [status, sentence] = UNREADABLE[error.code ?? ''] ?? [
+		'400 Bad Request',
+		'this is not an HTTP request',
+	];
 	const body = JSON.stringify({ error: sentence });
 	const head = [
 		`HTTP/1.1 ${status}`,

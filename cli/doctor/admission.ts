@@ -76,6 +76,6 @@ function refusal(id: string, message: string, namespace: string, status: number)
 	if (/namespaces? .*not found/i.test(message))
 		return bad(id, message, 'name another namespace with --namespace');
 	if (status === 401 || /cannot create resource "pods"/.test(message))
-		return skipped(id, `not tried, for you may not create pods in ${namespace}: ${message}`);
+		return skipped(id, `not tried, because you may not create pods in ${namespace}: ${message}`);
 	return bad(id, `the pod is refused: ${message}`, 'try another --namespace, or do what the message says');
 }

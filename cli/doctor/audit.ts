@@ -5,7 +5,7 @@ import { type Check, good, skipped, warn } from './check.ts';
 import { unanswered } from './vault-checks.ts';
 
 const ID = 'vault-audit';
-const NOT_ASKED = 'whether Vault has an audit device, nobody here may ask';
+const NOT_ASKED = 'the audit devices of Vault cannot be read';
 
 /** Where an administrator's token may go to. */
 export interface AdminToken {

@@ -79,7 +79,11 @@ export function servingCheck(
 		return bad(id, `${where} is not for the name ${name}`, `issue one whose subjectAltName holds ${name}`);
 	const left = leaf.validToDate.getTime() - now.getTime();
 	if (left <= 0)
-		return bad(id, `${where} expired on ${day(leaf.validToDate)}`, 'renew it, and find out why nobody did');
+		return bad(
+			id,
+			`${where} expired on ${day(leaf.validToDate)}`,
+			'renew it, and find out why it was not renewed',
+		);
 	if (leaf.validFromDate > now)
 		return bad(id, `${where} is valid only from ${leaf.validFromDate.toISOString()}`, 'compare the clocks');
 	const life = leaf.validToDate.getTime() - leaf.validFromDate.getTime();

@@ -71,7 +71,7 @@ async function registeredChecks(
 		return [
 			skipped(
 				id,
-				`not looked at, for you may not list mutatingwebhookconfigurations: ${statusMessage(listed.value)}`,
+				`not checked, because you may not list mutatingwebhookconfigurations: ${statusMessage(listed.value)}`,
 			),
 		];
 	if (!listed.ok || listed.value.status !== 200)

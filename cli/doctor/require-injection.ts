@@ -18,7 +18,7 @@ export async function injectionPolicyCheck(cluster: ClusterClient): Promise<Chec
 	]);
 	for (const answer of [policy, binding]) {
 		if (!answer.ok) return bad(id, `${cluster.server} ${answer.error.message}`, 'try again');
-		if (answer.value.status === 403) return skipped(id, `not looked at: ${statusMessage(answer.value)}`);
+		if (answer.value.status === 403) return skipped(id, `not checked: ${statusMessage(answer.value)}`);
 		if (answer.value.status !== 200)
 			return warn(
 				id,
@@ -32,7 +32,7 @@ export async function injectionPolicyCheck(cluster: ClusterClient): Promise<Chec
 	if (!actions.includes('Deny') || spec?.failurePolicy === 'Ignore')
 		return warn(
 			id,
-			`the policy that requires injection (${INJECTION_POLICY}) refuses nothing: it only tells`,
+			`the policy that requires injection (${INJECTION_POLICY}) refuses nothing: it only warns`,
 			APPLY,
 		);
 	return good(id, 'the API server itself refuses a pod that asks for secrets and was not injected');

@@ -68,14 +68,12 @@ async function vaultSection(
 	admin: AdminToken | undefined,
 ): Promise<readonly Check[]> {
 	if (injected === undefined)
-		return [
-			skipped('vault', 'not looked at: which Vault it is, an injected pod would tell, and there is none'),
-		];
+		return [skipped('vault', 'not checked: no pod was injected, and only an injected pod names the Vault')];
 	if (injected.proxy !== undefined && options.vaultVia === undefined)
 		return [
 			skipped(
 				'vault',
-				`not looked at: pods reach ${injected.address} through the proxy ${injected.proxy}, which this command does not use; forward a port to Vault and add --vault-via localhost:8200`,
+				`not checked: pods reach ${injected.address} through the proxy ${injected.proxy}, which this command does not use; forward a port to Vault and add --vault-via localhost:8200`,
 			),
 		];
 	const endpoint: VaultEndpoint = { ...injected, via: options.vaultVia, timeout: VAULT_TIMEOUT };
@@ -89,10 +87,7 @@ async function vaultSection(
 	if (options.deployment === undefined)
 		return [
 			health,
-			skipped(
-				'vault-login',
-				'not tried: --deployment and --service-account say whose login and tiers to try',
-			),
+			skipped('vault-login', 'not tried: --deployment and --service-account select the login and the tiers'),
 			await audit(undefined),
 		];
 	const { check, jwt } = await tokenCheck(cluster, injected, options);
@@ -102,7 +97,7 @@ async function vaultSection(
 	const { token } = login;
 	const mount = await mountCheck(vault, injected, token);
 	const tiers = mount.isWrong
-		? [skipped('tiers', 'not looked at: pods are told of another KV mount than there is')]
+		? [skipped('tiers', 'not checked: pods use another KV mount than the existing one')]
 		: await tierChecks(vault, injected, token);
 	const rights = [mount.check, ...tiers];
 	const sealed = await sealedChecks(vault, injected, options, token);
@@ -151,7 +146,7 @@ async function tokenCheck(
 	return {
 		check:
 			answer.value.status === 403
-				? skipped(id, `the login is not tried, for you may not create tokens of ${who}: ${message}`)
+				? skipped(id, `the login is not tried, because you may not create tokens of ${who}: ${message}`)
 				: bad(
 						id,
 						`${who} gets no token: ${message}`,

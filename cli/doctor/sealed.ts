@@ -18,7 +18,7 @@ export async function transitCheck(
 	if (transit === undefined)
 		return bad(
 			id,
-			'the webhook tells a pod with a sealed value of no transit engine: it is older than this command',
+			'the webhook sets no transit mount for a pod with a sealed value: it is older than this command',
 			'upgrade the webhook',
 		);
 	const answer = await vault.read(`sys/internal/ui/mounts/${transit}`, token);

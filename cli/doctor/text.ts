@@ -26,7 +26,7 @@ export function page(sections: readonly Section[], paint: Terminal['paint']): st
 		[paint('title', title), ...checks.flatMap((check) => lines(check, paint))].join('\n'),
 	);
 	const { ok, warn, fail, skip } = tally(sections.flatMap(({ checks }) => checks));
-	const last = `${ok} ok, ${warn} to look at, ${fail} failed, ${skip} not looked at`;
+	const last = `${ok} ok, ${warn} warnings, ${fail} failed, ${skip} skipped`;
 	return `${[...parts, paint(fail > 0 ? 'bad' : warn > 0 ? 'warning' : 'good', last)].join('\n\n')}\n`;
 }
 

@@ -67,7 +67,7 @@ function loginSucceeded(id: string, { role, authMount }: InjectedSettings, polic
 	const list = names.length === 0 ? 'unknown' : names.join(', ');
 	return good(
 		id,
-		`role "${role}" of auth mount "${authMount}" lets the service account in; policies: ${list}`,
+		`role "${role}" of auth mount "${authMount}" accepts the service account; policies: ${list}`,
 	);
 }
 
@@ -168,10 +168,10 @@ export async function revokeCheck(
 	const id = 'vault-revoke';
 	const answer = await vault.write('auth/token/revoke-self', {}, token);
 	if (!answer.ok) return unanswered(id, answer);
-	if (answer.value.status === 204) return good(id, 'the token of the login can be given back');
+	if (answer.value.status === 204) return good(id, 'the token of the login can be revoked');
 	return warn(
 		id,
-		'the token of the login cannot be given back: each pod’s token stays valid until it expires by itself',
+		'the token of the login cannot be revoked: each pod’s token stays valid until it expires by itself',
 		`add to a policy of the role "${role}": path "auth/token/revoke-self" { capabilities = ["update"] }`,
 	);
 }

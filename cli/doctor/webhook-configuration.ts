@@ -46,10 +46,10 @@ function rules({ rules = [] }: V1MutatingWebhook): Check {
 	const only = (list: readonly string[] | undefined, wanted: readonly string[]): boolean =>
 		list?.every((item) => wanted.includes(item)) ?? true;
 	const more = rules.some((rule) => !only(rule.operations, operations) || !only(rule.resources, resources));
-	if (!more && rules.length === 1) return good(id, 'the webhook is asked about the creation of pods');
+	if (!more && rules.length === 1) return good(id, 'the webhook is called for the creation of pods');
 	return warn(
 		id,
-		'the webhook is asked about more than the creation of pods: it never changes anything else, but an outage blocks it',
+		'the webhook is called for more than the creation of pods: it never changes anything else, but an outage blocks it',
 		APPLY,
 	);
 }
@@ -70,7 +70,7 @@ function matchConditions({ matchConditions = [] }: V1MutatingWebhook): Check {
 	const others = ours.filter(({ expression }) => !shipped.has(oneLine(expression)));
 	const missing = ours.length - others.length < shipped.size;
 	if (!missing && others.length === 0)
-		return good(id, 'only pods with an annotation under envtier.dev/ are shown to the webhook');
+		return good(id, 'only pods with an annotation under envtier.dev/ are sent to the webhook');
 	const names = others.map(({ name }) => `"${name}"`).join(', ');
 	return warn(
 		id,

@@ -34,7 +34,7 @@ export async function callChecks(
 					)
 				: skipped(
 						'serving-certificate',
-						`not looked at: ${at.host} ${shown.error} (seen from here, not from the API server)`,
+						`not checked: ${at.host} ${shown.error} (seen from here, not from the API server)`,
 					),
 		];
 	}
@@ -92,7 +92,7 @@ async function storedCertificate(
 	const id = 'serving-certificate';
 	const answer = await cluster.request('GET', `/api/v1/namespaces/${namespace}/secrets/${name}`);
 	if (!answer.ok || answer.value.status === 403)
-		return skipped(id, `not looked at: Secret ${namespace}/${name}: ${why(answer)}`);
+		return skipped(id, `not checked: Secret ${namespace}/${name}: ${why(answer)}`);
 	if (answer.value.status === 404)
 		return bad(
 			id,

@@ -37,7 +37,7 @@ export async function explain(
 	const note = (line: string): void =>
 		context.stderr.write(`${context.stderr.paint('faint', 'note:')} ${line}\n`);
 	for (const line of settingsNotes(settings.value)) note(line);
-	if (ignored.length > 0) note(`there is no pod template in ${ignored.join(', ')}: not looked at`);
+	if (ignored.length > 0) note(`there is no pod template in ${ignored.join(', ')}: not checked`);
 	const shown = rendered(verdicts, ignored, settings.value, options, context);
 	if (!shown.ok) return fail(context, 'usage', shown.error);
 	context.stdout.write(shown.value);

@@ -39,7 +39,7 @@ export function parseSettingsFile(content: string, name: string): Result<Env> {
 	const variables = configMapData(content) ?? parseEnv(content);
 	const unknown = Object.keys(variables).find((key) => !NAMES.some((known) => known === key));
 	if (unknown === undefined) return ok(variables);
-	return err(`${name}: ${JSON.stringify(unknown)} is no setting of Envtier; docs/reference.md lists them`);
+	return err(`${name}: ${JSON.stringify(unknown)} is not a setting of Envtier; docs/reference.md lists them`);
 }
 
 function configMapData(content: string): Env | undefined {

@@ -124,7 +124,7 @@ async function undo(
 		if (deleted === undefined || (!deleted.ok && deleted.error.ending !== 'absent')) left.push(key);
 	}
 	const end =
-		left.length === 0 ? 'nothing was changed' : `created, and not to be taken back: ${left.join(', ')}`;
+		left.length === 0 ? 'nothing was changed' : `created, and could not be deleted again: ${left.join(', ')}`;
 	const [first] = failures;
 	fail(context, first?.error.ending ?? 'failed', `${first?.entry.key}: ${first?.error.message}`, end);
 }

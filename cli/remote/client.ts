@@ -114,6 +114,6 @@ function trustHint({ lacks }: NetworkError, { ca }: ApiSettings): string {
 		return ca === undefined
 			? ': ENVTIER_API_CA is not set, so the CAs of the system are trusted; set it to the CA of the API (PEM text or a file)'
 			: ': the CA in ENVTIER_API_CA did not sign it';
-	if (lacks === 'name') return ': ENVTIER_API_URL must have a name that stands in the certificate';
+	if (lacks === 'name') return ': ENVTIER_API_URL must have a name of the certificate';
 	return '';
 }

@@ -49,7 +49,7 @@ export function createDeployment(
 	return withApi(context, async ({ call, settings }) => {
 		const org = options.org ?? settings.org;
 		if (org === undefined)
-			return fail(context, 'usage', 'which organization? --org NAME or ENVTIER_API_ORG says it');
+			return fail(context, 'usage', 'the organization is missing: set --org NAME or ENVTIER_API_ORG');
 		const { template, adopt } = options;
 		const body = {
 			name,
@@ -75,7 +75,7 @@ function described({ name, org, template, copied, kept, missing }: CreatedDeploy
 		names.map(({ serviceName, key }) => (serviceName === '' ? key : `${serviceName}/${key}`)).join(', ');
 	const lines = [`created the deployment ${name} in ${org}`];
 	if (template !== '') lines.push(`${copied.length} secrets copied from the template ${template}`);
-	if (kept.length > 0) lines.push(`there already, and left alone: ${list(kept)}`);
+	if (kept.length > 0) lines.push(`existing, not changed: ${list(kept)}`);
 	if (missing.length > 0) {
 		lines.push(`declared, and without a value yet: ${list(missing)}`);
 		lines.push(

@@ -37,12 +37,12 @@ export function parseEnvFile(text: string): Result<readonly EnvEntry[], readonly
 		const { line, name } = piece;
 		const at = `line ${line}`;
 		const value = checked(parseEnv(piece.text)[name] ?? '');
-		if (!isKey(name)) problems.push(`${at}: ${JSON.stringify(name)} is no key: it must be ${KEY_RULE}`);
-		else if (entries.has(name)) problems.push(`${at}: ${name} stands there twice`);
+		if (!isKey(name)) problems.push(`${at}: ${JSON.stringify(name)} is not a key: it must be ${KEY_RULE}`);
+		else if (entries.has(name)) problems.push(`${at}: ${name} occurs twice`);
 		else if (!value.ok) problems.push(`${at}: ${name}: ${value.error}`);
 		else entries.set(name, { key: name, value: value.value });
 	}
-	if (problems.length === 0 && entries.size === 0) problems.push('there is nothing in it');
+	if (problems.length === 0 && entries.size === 0) problems.push('it is empty');
 	return problems.length > 0 ? err(problems) : ok([...entries.values()]);
 }
 
@@ -56,7 +56,7 @@ function* pieces(text: string, problems: string[]): Generator<EnvLine> {
 		if (/^\s*(?:#|$)/.test(first)) continue;
 		const match = ASSIGNMENT.exec(first);
 		if (match === null) {
-			problems.push(`line ${line}: it is no KEY=value`);
+			problems.push(`line ${line}: it is not KEY=value`);
 			continue;
 		}
 		const last = endOf(lines, at, match[0].length);

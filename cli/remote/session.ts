@@ -18,7 +18,7 @@ export async function withApi(context: Context, work: (session: Session) => Prom
 	if (!settings.ok) return fail(context, 'usage', settings.error);
 	const { stderr } = context;
 	const waiting = (seconds: number): void =>
-		stderr.write(`${stderr.paint('faint', 'note:')} the API is asked too much: waiting ${seconds} s\n`);
+		stderr.write(`${stderr.paint('faint', 'note:')} the API limits calls: waiting ${seconds} s\n`);
 	await work({ call: apiClient(settings.value, waiting), settings: settings.value, context });
 }
 

@@ -47,7 +47,7 @@ const CERTIFICATE: Readonly<Record<string, string>> = {
 	ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS: is this a plain HTTP port?',
 	ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it does not speak TLS 1.2 or later',
 	ERR_SSL_UNSUPPORTED_PROTOCOL: 'it does not speak TLS 1.2 or later',
-	ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate, which Envtier has none of',
+	ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it requires a client certificate, and Envtier has none',
 };
 
 const CLOCK = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);

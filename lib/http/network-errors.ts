@@ -13,7 +13,7 @@ export interface NetworkError {
 const UNREACHABLE: Readonly<Record<string, string>> = {
 	ECONNREFUSED: 'refuses the connection: nobody listens there',
 	ECONNRESET: 'broke the connection off',
-	ENOTFOUND: 'is no name that DNS knows here',
+	ENOTFOUND: 'is not a name in DNS here',
 	EAI_AGAIN: 'cannot be looked up: DNS does not answer',
 	ETIMEDOUT: 'does not answer',
 	EHOSTUNREACH: 'cannot be reached from this network',
@@ -25,7 +25,7 @@ const OTHER_CA = ['shows a certificate of a CA that is not trusted', 'trusted-ca
 const UNTRUSTED: Readonly<Record<string, readonly [string, NonNullable<NetworkError['lacks']>]>> = {
 	CERT_HAS_EXPIRED: ['shows a certificate that has expired', 'time'],
 	CERT_NOT_YET_VALID: ['shows a certificate that is not valid yet', 'time'],
-	DEPTH_ZERO_SELF_SIGNED_CERT: ['shows a certificate that only itself vouches for', 'trusted-ca'],
+	DEPTH_ZERO_SELF_SIGNED_CERT: ['shows a self-signed certificate', 'trusted-ca'],
 	SELF_SIGNED_CERT_IN_CHAIN: OTHER_CA,
 	UNABLE_TO_GET_ISSUER_CERT: OTHER_CA,
 	UNABLE_TO_GET_ISSUER_CERT_LOCALLY: OTHER_CA,

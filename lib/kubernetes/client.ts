@@ -167,7 +167,7 @@ async function optionsOf(config: KubeConfig): Promise<Result<RequestOptions, Api
 		return err({
 			status: undefined,
 			reason: 'Unusable',
-			message: `cannot be talked to: ${unusable(error)}`,
+			message: `cannot be called: ${unusable(error)}`,
 		});
 	}
 	// The library keeps its agent, and with it the CA of the first call. Calls are few, so each has its own

@@ -133,7 +133,7 @@ async function follow<T>(
 		if (signal.aborted) return;
 		if (!ended.ok && ended.error !== problem) {
 			problem = ended.error;
-			log.warn({ path, problem }, 'a watch broke off; what is known stays until it is back');
+			log.warn({ path, problem }, 'a watch broke off; the last known state is used until it is back');
 		}
 		const lasted = performance.now() - began > TOO_SHORT;
 		if (lasted) failures = 0;

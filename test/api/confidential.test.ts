@@ -229,7 +229,7 @@ test('what is no HTTP request is refused in the same form as everything else', a
 			socket.on('close', () => resolve(Buffer.concat(chunks).toString('utf8')));
 		});
 	expect(await raw(`this is ${CANARY}\r\n\r\n`)).toMatch(
-		/^HTTP\/1.1 400 [^{]*\r\n\r\n\{"error":"this is no HTTP request"\}$/,
+		/^HTTP\/1.1 400 [^{]*\r\n\r\n\{"error":"this is not an HTTP request"\}$/,
 	);
 	const headers = `GET /api/secrets HTTP/1.1\r\nhost: a\r\nx: ${CANARY.repeat(2_000)}\r\n\r\n`;
 	expect(await raw(headers)).toMatch(/^HTTP\/1.1 431 [^{]*\r\n\r\n\{"error":"the headers are too large"\}$/);

@@ -101,5 +101,5 @@ describe('text that is no UTF-8 is refused, for replaced characters would make o
 });
 
 test('a mark alone is nothing', () => {
-	expect(parseEnvFile(MARK)).toEqual({ ok: false, error: ['there is nothing in it'] });
+	expect(parseEnvFile(MARK)).toEqual({ ok: false, error: ['it is empty'] });
 });

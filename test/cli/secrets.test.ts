@@ -110,7 +110,7 @@ describe('envtier secrets', () => {
 		expect(keysAndStatus(deleted)).toEqual(['A', 'B', 'C', 'D', 'E', 'F'].map((key) => `${key} deleted`));
 	});
 
-	test('a deletion that fails half-way tells programs what is gone', async () => {
+	test('a deletion that fails in the middle tells programs what is gone', async () => {
 		const at = ['-d', 'other'];
 		await desk.run(['secrets', 'create', '--from-env-file', '-', ...at], { input: 'A=1\nB=2\n' });
 		desk.setFault((method, number) => (method === 'DELETE' && number === 2 ? 'error' : 'pass'));
@@ -147,7 +147,7 @@ describe('envtier secrets', () => {
 		['no value', ['create', 'K'], '', 'no value is given'],
 		['an empty value', ['create', 'K', '--value-stdin'], '\n', 'the value is empty'],
 		['a NUL', ['create', 'K', '--value-stdin'], 'a\0b', 'NUL'],
-		['no key', ['create', '--value-stdin'], 'x', 'which key?'],
+		['no key', ['create', '--value-stdin'], 'x', 'the key is missing'],
 		['a key that is none', ['create', 'A-B', '--value-stdin'], 'x', 'key must be'],
 		['two owners', ['create', 'K', '--org', '--deployment', 'shop'], '', 'exclude one another'],
 		['a service of nothing', ['create', 'K', '--service', 'web'], '', '--service needs --deployment'],
@@ -158,7 +158,7 @@ describe('envtier secrets', () => {
 			'',
 			'exclude one another',
 		],
-		['a key and many', ['set', 'K', '--from-env-file', 'x'], '', 'give no key, value or description'],
+		['a key and many', ['set', 'K', '--from-env-file', 'x'], '', 'remove the key, value or description'],
 		[
 			'a file that is not there',
 			['create', 'K', '--from-file', 'nowhere'],
@@ -282,7 +282,7 @@ describe('envtier secrets', () => {
 			});
 			desk.setFault(() => 'pass');
 			expect(code).toBe(8);
-			const left = /created, and not to be taken back: (.*)/.exec(stderr)?.[1]?.split(', ') ?? [];
+			const left = /created, and could not be deleted again: (.*)/.exec(stderr)?.[1]?.split(', ') ?? [];
 			expect([...left].sort()).toEqual([...(await keys(...at))].sort());
 			expect(left.length).toBeGreaterThan(0);
 		});
@@ -328,9 +328,9 @@ describe('envtier secrets', () => {
 			});
 			expect([code, stdout]).toEqual([2, '']);
 			for (const line of [
-				'line 4: "NOT-A-KEY" is no key',
-				'line 5: it is no KEY=value',
-				'line 6: GOOD stands there twice',
+				'line 4: "NOT-A-KEY" is not a key',
+				'line 5: it is not KEY=value',
+				'line 6: GOOD occurs twice',
 				'line 7: EMPTY: the value is empty',
 				'line 8: the quote of OPEN is never closed',
 				'nothing was changed',

@@ -89,8 +89,8 @@ describe('a file of KEY=value lines', () => {
 	});
 
 	test.each([
-		['', ['there is nothing in it']],
-		['A=1\nA=2', ['line 2: A stands there twice']],
+		['', ['it is empty']],
+		['A=1\nA=2', ['line 2: A occurs twice']],
 		["A='1\n2", ['line 1: the quote of A is never closed']],
 		["A='1' 2", ['line 1: after the closing quote of A comes more text']],
 	])('%j: %j', (text, problems) => {

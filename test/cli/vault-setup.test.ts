@@ -219,7 +219,7 @@ describe('envtier vault setup', () => {
 		expect(refused.stderr).toContain(
 			'  - bound_service_account_names "web"\n  + bound_service_account_names "other"\n',
 		);
-		expect(refused.stderr).toContain('nothing was changed: choose another name, or give --replace');
+		expect(refused.stderr).toContain('nothing was changed: choose another name, or use --replace');
 		const accounts = async () => {
 			const { json } = await bao.request('GET', 'auth/kubernetes/role/mine');
 			return (json as { data: { bound_service_account_names: string[] } }).data.bound_service_account_names;
@@ -317,7 +317,7 @@ describe('envtier vault setup', () => {
 	});
 
 	test.each([
-		['nobody who may log in', ['r', '--deployment', 'shop'], 'whose pods may log in?'],
+		['nobody who may log in', ['r', '--deployment', 'shop'], '--namespace and --service-account are missing'],
 		[
 			'its own deployment and another',
 			['r', '-n', 'a', '--service-account', 'web', '--deployment', 'x', '--own', 'account'],
@@ -352,7 +352,7 @@ describe('envtier vault setup', () => {
 		[
 			'a quote in the audience',
 			['r', '-n', 'shop', '--service-account', 'web', '--org', 'a', '--audience', 'a"b'],
-			'--audience holds',
+			'--audience contains',
 		],
 		[
 			'any namespace for one account',

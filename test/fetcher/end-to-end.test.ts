@@ -359,7 +359,7 @@ describe.each([
 		const refused = await fetch();
 		expect(refused.code).toBe(27);
 		expect(refused.message).toBe(
-			'secret-unusable: ALONE of the deployment tier has an empty field "value" and OVERRIDDEN of the service tier has an empty field "value". What to do: give it a value, or say in envtier.dev/empty what becomes of empty ones: "skip" or "keep"',
+			'secret-unusable: ALONE of the deployment tier has an empty field "value" and OVERRIDDEN of the service tier has an empty field "value". What to do: give it a value, or set envtier.dev/empty to "skip" or "keep"',
 		);
 		expect(pod.files()).toEqual({});
 		const skipped = await fetch({ ENVTIER_EMPTY: 'skip' });
@@ -762,7 +762,7 @@ describe.each([
 		expect((await fetch()).code).toBe(27);
 		expect(await accessors()).toEqual(before);
 		await removeSecret(vault, `${ORG}/NUL`);
-		const crowd = await Promise.all(
+		const codes = await Promise.all(
 			Array.from({ length: 12 }, async () => {
 				const own = await makePod(vault.jwt());
 				const { code } = await runFetcher(fetcher, own, { ...vaultEnv(vault), ENVTIER_DEADLINE: '60' });
@@ -770,7 +770,7 @@ describe.each([
 				return code;
 			}),
 		);
-		expect(new Set(crowd)).toEqual(new Set([0]));
+		expect(new Set(codes)).toEqual(new Set([0]));
 		expect(await accessors()).toEqual(before);
 	});
 

@@ -154,7 +154,7 @@ test('advice of its own takes the place of the general one', () => {
 	expect(cureOf('kubernetes', 'permission denied')).toBeUndefined();
 });
 
-test('without a word from Vault', () => {
+test('without an error from Vault', () => {
 	expect(explain(400)).toMatch(/^Vault does not say why; .* \(Vault: 400\)$/);
 });
 

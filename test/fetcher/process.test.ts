@@ -226,7 +226,7 @@ describe('SIGTERM', () => {
 			expect(performance.now() - start).toBeLessThan(1_500);
 			expect(pod.files()).toEqual({});
 			expect(readFileSync(pod.terminationLog, 'utf8')).toBe(
-				`terminated: ${signal} came before everything was written; nothing was`,
+				`terminated: ${signal} came before the files were complete; nothing was written`,
 			);
 			await proxy[Symbol.asyncDispose]();
 		},

@@ -93,7 +93,7 @@ describe('Retry-After', () => {
 			throw busy('rate limit', 90_000);
 		});
 		await expect(quiet()(fails.run, deadlineAfter(60_000))).rejects.toThrow(
-			/^rate limit; it asks for 90 s of quiet, longer than the (60|59\.\d) s left$/,
+			/^rate limit; it asks for a pause of 90 s, longer than the (60|59\.\d) s left$/,
 		);
 		expect(performance.now() - start).toBeLessThan(5_000);
 	});

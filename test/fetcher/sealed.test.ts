@@ -165,7 +165,7 @@ describe.each([
 		const { code, message } = await fetch({ ENVTIER_SEALED_BYTES: bytes, ENVTIER_SEALED_EMPTY: empty });
 		expect(code).toBe(27);
 		expect(message).toContain(
-			'BYTES (sealed) is no UTF-8 text and EMPTY (sealed) is empty: give it a value, or say',
+			'BYTES (sealed) is not UTF-8 text and EMPTY (sealed) is empty: give it a value, or set',
 		);
 	});
 

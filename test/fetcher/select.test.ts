@@ -47,8 +47,8 @@ describe('a selection', () => {
 		else expect(clashes).toEqual([]);
 		const { clashes: digits } = select(secretsOf(['DB_1', 'DB_']), selectionOf('', '=DB_'));
 		expect(digits).toEqual([
-			'DB_1 without its prefix would be "1", which is no name',
-			'DB_ without its prefix would be "", which is no name',
+			'DB_1 without its prefix would be "1", which is not a name',
+			'DB_ without its prefix would be "", which is not a name',
 		]);
 	});
 

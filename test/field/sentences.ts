@@ -158,7 +158,7 @@ export const MISCONFIGURATIONS: readonly Misconfiguration[] = [
 		sentence: '"secret/" is KV version 2, but ENVTIER_VAULT_KV_VERSION is 1; the tiers are skipped',
 		expects: [
 			'"secret/" is KV version 2, but ENVTIER_VAULT_KV_VERSION is 1',
-			"'tiers', /^skip: not looked at/",
+			"'tiers', /^skip: not checked/",
 		],
 	},
 	{

@@ -110,7 +110,7 @@ describe('what another webhook changed in our parts is changed back', () => {
 				Object.assign(fetcherOf(pod).securityContext ?? {}, { seccompProfile: { type: 'Unconfined' } }),
 		],
 		[
-			'the file of its last words',
+			'its termination message file',
 			(pod) => Object.assign(fetcherOf(pod), { terminationMessagePath: '/secrets/env' }),
 		],
 		[

@@ -53,7 +53,7 @@ describe('root does not read the files of others', () => {
 	});
 });
 
-test('capabilities are nobody else’s concern', () => {
+test('capabilities matter only for containers of root', () => {
 	expect(fetcherFor({ runAsUser: 1000, capabilities: { drop: ['ALL'] } })).toBe('1000:1000');
 	expect(fetcherFor({ capabilities: { drop: ['ALL'] } }, { 'run-as-user': '7' })).toBe('7:7');
 });

@@ -115,7 +115,7 @@ export function fetcherContainer(
 			capabilities: { drop: ['ALL'] },
 			seccompProfile: { type: 'RuntimeDefault' },
 		},
-		// Last words come from the fetcher; where it died before it could speak, its log says more than nothing.
+		// The fetcher writes the message. If it died before, the end of its log helps more than nothing.
 		terminationMessagePolicy: 'FallbackToLogsOnError',
 		volumeMounts: [
 			...fetcher.volumes.map(({ name, out }) => ({ name, mountPath: out })),

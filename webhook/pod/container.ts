@@ -15,7 +15,7 @@ export interface ContainerFacts {
 	/** Undefined when the container has no `volumeMounts` at all. */
 	readonly mounts: readonly Mount[] | undefined;
 	readonly devices: readonly string[];
-	/** Where the kubelet mounts the file of its last words; undefined where it says nothing, so below /dev. */
+	/** Path of its termination message file. Undefined: the default below /dev. */
 	readonly terminationPath: string | undefined;
 	/** Names of its variables; undefined when the container has no `env` at all. */
 	readonly env: readonly string[] | undefined;

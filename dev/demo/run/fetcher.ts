@@ -31,8 +31,8 @@ export async function runFetcher(
 	volumes: Volumes,
 	dir: string,
 ): Promise<FetchReport> {
-	const lastWords = join(dir, 'termination-log');
-	await writeFile(lastWords, '');
+	const messageFile = join(dir, 'termination-log');
+	await writeFile(messageFile, '');
 	const variables = (container.env ?? []).map(({ name, value = '' }) => [
 		name,
 		volumes.onHost(container, value),
@@ -41,11 +41,11 @@ export async function runFetcher(
 	const ended = await runProcess({
 		name: 'the fetcher',
 		command: await builtProgram('fetcher'),
-		env: { ...Object.fromEntries(variables), ENVTIER_TERMINATION_LOG: lastWords },
+		env: { ...Object.fromEntries(variables), ENVTIER_TERMINATION_LOG: messageFile },
 	});
 	const milliseconds = Math.round(performance.now() - started);
 	if (ended.code !== 0) {
-		const words = await readFile(lastWords, 'utf8');
+		const words = await readFile(messageFile, 'utf8');
 		throw new Error(`the fetcher ended with ${ended.signal ?? ended.code}: ${words || ended.stderr.trim()}`);
 	}
 	const line = ended.stdout.split('\n').find((text) => text.includes('"msg":"secrets written"'));

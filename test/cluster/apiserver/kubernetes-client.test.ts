@@ -13,7 +13,7 @@ import { until } from '../../support/until.ts';
 import { collectLogs } from '../../webhook/support/logs.ts';
 
 /** What the log says of a watch that ended in a way it should not. */
-const BROKEN = 'a watch broke off; what is known stays until it is back';
+const BROKEN = 'a watch broke off; the last known state is used until it is back';
 
 describeWithServers('the webhook’s Kubernetes client', ({ cluster }) => {
 	let place: Scratch;

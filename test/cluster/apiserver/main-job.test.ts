@@ -83,8 +83,8 @@ describeWithServers('the main job', ({ cluster, vault, setupVault }) => {
 		const fetched = await runStoredFetcher(cluster, created.body);
 		try {
 			expect(fetched.code).toBe(21);
-			const lastWords = await readFile(fetched.terminationMessageFile, 'utf8');
-			expect(lastWords).toContain(`${namespace}/intruder`);
+			const message = await readFile(fetched.terminationMessageFile, 'utf8');
+			expect(message).toContain(`${namespace}/intruder`);
 			await expect(stat(join(fetched.out, 'env'))).rejects.toThrow('ENOENT');
 		} finally {
 			await fetched.clean();

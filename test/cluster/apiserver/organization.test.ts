@@ -199,5 +199,5 @@ describeWithServers('the organization of a namespace', () => {
 
 test('outside a cluster no label can rule, and the webhook says so', async () => {
 	const env = { ENVTIER_VAULT_ADDR: 'https://vault.example:8200', ENVTIER_ORG_LABEL: 'enforce' };
-	await expect(startWebhook(env)).rejects.toThrow('there is no API server to tell the labels');
+	await expect(startWebhook(env)).rejects.toThrow('there is no API server to read the labels from');
 });

@@ -214,7 +214,7 @@ export const CHANGES: readonly Case[] = [
 	...RETRY_AFTER,
 	{
 		what: 'Retry-After beyond the deadline',
-		expected: failsAtOnce(24, /it asks for 3600 s of quiet, longer than the \d+(\.\d)? s left/),
+		expected: failsAtOnce(24, /it asks for a pause of 3600 s, longer than the \d+(\.\d)? s left/),
 		target: async (fixture) => {
 			const answer = json(429, { errors: [] }, { 'retry-after': '3600' });
 			return await scripted(fixture, ({ path }) => (STAGES.login(path) ? answer : undefined));

@@ -44,7 +44,7 @@ describe('where callers have to show a certificate', () => {
 	test.for<
 		readonly [sentence: string, status: number, says: string, shown: () => Promise<KeyPair | undefined>]
 	>([
-		['none', 401, 'a client certificate is needed', () => Promise.resolve(undefined)],
+		['none', 401, 'needs a client certificate', () => Promise.resolve(undefined)],
 		[
 			'one of the CA with another name',
 			403,
@@ -101,7 +101,7 @@ describe('where callers have to show a certificate', () => {
 		expect(text).toMatch(/^envtier_webhook_failed_calls_total\{status="401"\} [1-9]/m);
 	});
 
-	test('a stranger’s body is not waited for', async () => {
+	test('the body of an unauthenticated client is not read', async () => {
 		const socket = connect({ host: '127.0.0.1', port: server.port, ca: server.authority.certPem });
 		await once(socket, 'secureConnect');
 		const answer = readAll(socket);

@@ -21,7 +21,7 @@ async function isAnswered(server: TestServer, body = GOOD): Promise<void> {
 	agent.destroy();
 }
 
-describe('a crowd of connections', () => {
+describe('many connections', () => {
 	const MOST = 10;
 
 	test.for<readonly [string, (server: TestServer) => Promise<Socket>]>([
@@ -62,7 +62,7 @@ describe('a crowd of connections', () => {
 	});
 });
 
-describe('a crowd of bodies', () => {
+describe('many bodies', () => {
 	const MOST = 512 * KIB;
 	const PART = 200 * KIB;
 

@@ -70,9 +70,9 @@ describe('the webhook as a process, over TLS', () => {
 
 	test.for(Object.entries(HOSTILE))('six at once of 3 MiB of %s do not end it', async ([, make]) => {
 		const body = make(LARGEST - ENVELOPE, 0);
-		const crowd = new Agent({ maxSockets: 6, ca: webhook.caPem });
-		const replies = await Promise.all(Array.from({ length: 6 }, () => ask({ body }, crowd)));
-		crowd.destroy();
+		const clients = new Agent({ maxSockets: 6, ca: webhook.caPem });
+		const replies = await Promise.all(Array.from({ length: 6 }, () => ask({ body }, clients)));
+		clients.destroy();
 		for (const reply of replies) expect(faultOf(reply), reply.text).toBeUndefined();
 		await isWell();
 	});

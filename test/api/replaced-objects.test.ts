@@ -118,7 +118,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 		expect((await create(name, BOB)).ok).toBe(true);
 	});
 
-	test('a deletion that failed half-way leaves the template unusable, and is finished by the next one', async () => {
+	test('an interrupted deletion leaves the template unusable, and is finished by the next one', async () => {
 		const name = `half-${++counter}`;
 		await create(name);
 		const before = await decided(name);
