@@ -18,7 +18,12 @@ import {
 	parseVaultPath,
 	wholeNumber,
 } from '../contract/values.ts';
-import { type KeyedAnnotationName, VARIABLES, type VariableName } from '../contract/variables.ts';
+import {
+	DEADLINE_MAX,
+	type KeyedAnnotationName,
+	VARIABLES,
+	type VariableName,
+} from '../contract/variables.ts';
 import { anyText, flag } from '../lib/settings/parsers.ts';
 import { type Environment, fromEnvironment, settingsReader } from '../lib/settings/reader.ts';
 
@@ -168,7 +173,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 				selection: selected ? { keys: keys ?? [], prefixes: prefixes ?? [] } : undefined,
 			};
 		}),
-		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, 3600)) * 1000,
+		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, DEADLINE_MAX)) * 1000,
 		logLevel: required('ENVTIER_LOG_LEVEL', oneOf(...LOG_LEVELS)),
 	};
 	// With a bad name among them, a complaint about the tiers would only repeat it.

@@ -21,11 +21,11 @@ import { readSettings } from './settings.ts';
  * Kubernetes kills.
  */
 const GRACE = 15_000;
-/** Milliseconds in which the API server's kept connections end with an answer rather than under its hands. */
+/** Milliseconds in which kept-alive connections get a last response instead of being closed in the middle. */
 const LINGER = 5_000;
-/** Milliseconds that a call waits for word of a new namespace; the API server gives it 5 s. */
+/** Milliseconds that a call waits for a new namespace; the API server gives it 5 s. */
 const NAMESPACE_WAIT = 1_000;
-/** Milliseconds after which labels that nobody has confirmed since are no longer enforced. */
+/** Maximum age of labels that are enforced, in milliseconds. */
 const OUTDATED = 600_000;
 
 function fail(message: string): never {

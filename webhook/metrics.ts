@@ -11,18 +11,18 @@ export interface Metrics extends MetricsText {
 	startCall(): () => void;
 	/** A review was decided. */
 	recordDecision(decision: Decision): void;
-	/** A call came to no decision: it was answered with an HTTP status of its own, or the client gave up. */
+	/** A call ended without a decision: with an HTTP error, or aborted by the client. */
 	recordFailure(status: number | 'aborted'): void;
-	/** A refusal was told of in the cluster, or was not. */
+	/** A notice was written as an Event, or was not. */
 	recordEvent(result: EventResult): void;
 }
 
-/** What the metrics tell about besides calls. */
+/** Sources of the metrics besides calls. */
 export interface MetricSources {
 	readonly version: string;
-	/** When the certificate that is served now ends. */
+	/** Expiry of the current serving certificate. */
 	readonly certificateEnds: () => Date;
-	/** Undefined when the webhook can take calls. */
+	/** Undefined when the webhook is ready. */
 	readonly notReady: () => string | undefined;
 	/**
 	 * Seconds since the API server last confirmed the namespace labels. Undefined when namespaces are not
@@ -34,7 +34,7 @@ export interface MetricSources {
 /** Seconds. A decision takes well below a millisecond; the API server waits 5 s. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** What a call may be answered with instead of a decision; anything else is counted as "other". */
+/** Statuses of calls without a decision. Others are counted as "other". */
 const FAILURES: readonly (number | 'aborted')[] = ['aborted', 400, 401, 403, 405, 413, 415, 500, 503];
 
 /** Makes a registry of the webhook's own, with the metrics of the process in it. */
@@ -85,7 +85,7 @@ function callMetrics(
 		['result'],
 	);
 	for (const result of EVENT_RESULTS) events.inc({ result }, 0);
-	// From zero on, for a rate needs a first value.
+	// Series start at zero, because a rate needs a first value.
 	for (const reason of Object.keys(INJECT_REASONS)) decisions.inc({ decision: 'inject', reason }, 0);
 	for (const reason of Object.keys(SKIP_REASONS)) decisions.inc({ decision: 'skip', reason }, 0);
 	for (const reason of Object.keys(REJECT_REASONS)) decisions.inc({ decision: 'reject', reason }, 0);

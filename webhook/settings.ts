@@ -23,7 +23,7 @@ import { LOG_FORMATS, type LogFormat } from './log.ts';
 import { exceeding, parseQuantities, parseQuantity, type Quantities } from './pod/quantities.ts';
 import { type ClientAuth, parseClientNames } from './server/client-auth.ts';
 
-/** Where and how the fetchers reach Vault. The webhook itself never talks to it. */
+/** How the fetchers reach Vault. The webhook itself never connects to it. */
 export interface VaultSettings {
 	readonly address: string;
 	/** Undefined: the address's host. */
@@ -41,7 +41,7 @@ export interface VaultSettings {
 	readonly transitMount: string;
 }
 
-/** All that a decision about a pod depends on besides the pod. */
+/** All inputs of a decision besides the pod. */
 export interface InjectionSettings {
 	readonly image: string;
 	readonly pullPolicy: string | undefined;
@@ -52,15 +52,15 @@ export interface InjectionSettings {
 	readonly volumeSize: string;
 	readonly defaultOrg: string | undefined;
 	readonly orgLabelMode: OrgLabelMode;
-	/** That label of the pod's namespace. */
+	/** The label of the pod's namespace. */
 	readonly orgLabel: OrgLabel;
-	/** With `{serviceAccount}` and `{namespace}` still in it. */
+	/** With the placeholders `{serviceAccount}` and `{namespace}`. */
 	readonly defaultRole: string;
 	readonly defaultUser: number;
-	/** Of pods that do not say. */
+	/** Default for pods without the annotation. */
 	readonly empty: EmptyPolicy;
 	readonly tokenAudience: string;
-	/** Whether `envtier.dev/env` can be served. */
+	/** Whether `envtier.dev/env` is supported. */
 	readonly nativeEnv: NativeEnvSupport;
 	readonly vault: VaultSettings;
 	/** Seconds for one fetch. */
@@ -77,9 +77,9 @@ export interface Settings {
 	/** Undefined: anybody may call. */
 	readonly callers: ClientAuth | undefined;
 	readonly logFormat: LogFormat;
-	/** Whether refusals are told of in the cluster. */
+	/** Whether Events are written. */
 	readonly events: boolean;
-	/** The API server to talk to; undefined outside a cluster, where there is none. */
+	/** The API server; undefined outside a cluster. */
 	readonly cluster: ClusterAccess | undefined;
 	/** True when the API server's version decides about `injection.nativeEnv`. */
 	readonly detectNativeEnv: boolean;
@@ -147,7 +147,7 @@ export function readSettings(env: Environment): Result<Settings> {
 		volumeSize: required('ENVTIER_VOLUME_SIZE', parseQuantity),
 		defaultOrg: optional('ENVTIER_DEFAULT_ORG', parseName),
 		orgLabelMode: required('ENVTIER_ORG_LABEL', oneOf(...ORG_LABEL_MODES)),
-		// Whoever watches namespaces puts in what is known of one.
+		// Set later for each namespace, from the watch.
 		orgLabel: ok(undefined),
 		defaultRole: required('ENVTIER_DEFAULT_ROLE', role),
 		defaultUser: required('ENVTIER_DEFAULT_UID', wholeNumber(1, ID_MAX)),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isKey, KEY_RULE } from '../../contract/keys.ts';
-import { NAME_RULE, parseName, NAME_MAX } from '../../contract/names.ts';
+import { NAME_MAX, NAME_RULE, parseName } from '../../contract/names.ts';
 
 /** A file of that name must be possible (the format `files`). */
 const KEY_MAX = 255;

@@ -28,7 +28,7 @@ async function find(cluster: ClusterClient, path: string): Promise<Found> {
 	const answer = await cluster.request('GET', path);
 	if (!answer.ok) return { check: bad(ID, `${cluster.server} ${answer.error.message}`, 'try again') };
 	const { status, body } = answer.value;
-	if (status === 403) return { check: skipped(ID, `not looked at: ${statusMessage(answer.value)}`) };
+	if (status === 403) return { check: skipped(ID, `not checked: ${statusMessage(answer.value)}`) };
 	return status === 200 ? { body } : undefined;
 }
 

@@ -130,7 +130,13 @@ describe.each(['memory', 'vault (a real OpenBao, the shipped policy)'])(
 		}, 120_000);
 
 		test.each([
-			['no organization', ['deployments', 'create', 'x'], '', { ENVTIER_API_ORG: '' }, 'the organization is missing'],
+			[
+				'no organization',
+				['deployments', 'create', 'x'],
+				'',
+				{ ENVTIER_API_ORG: '' },
+				'the organization is missing',
+			],
 			[
 				'a file that is no YAML',
 				['templates', 'create', '-f', '-'],

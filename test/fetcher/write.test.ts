@@ -149,7 +149,10 @@ describe('what can’t be written is a failure that says why, and changes nothin
 	test('a directory in a file’s place', () => {
 		writeOutputs(out, outputs('1').slice(1));
 		mkdirSync(join(out, 'env'));
-		unchanged(() => writeOutputs(out, outputs('2')), /volume\/env is a directory that Envtier did not create/);
+		unchanged(
+			() => writeOutputs(out, outputs('2')),
+			/volume\/env is a directory that Envtier did not create/,
+		);
 	});
 
 	test('a directory of someone else’s in the place of ours', () => {

@@ -29,7 +29,7 @@ export function admit(request: AdmissionRequest, settings: InjectionSettings): D
 	if (request.operation !== 'CREATE' || request.kind !== 'Pod' || request.subResource !== '')
 		return { kind: 'skip', reason: 'not-a-pod-creation' };
 	if (request.excess !== undefined) return tooMuchToParse(request.excess);
-	// A pod that asks for nothing is none of our business, however odd the rest of it may be.
+	// Skips a pod without our annotations, however malformed the rest of it is.
 	const annotations = podAnnotations(request.object);
 	if (!annotations.ok) return malformed(annotations.error);
 	if (!annotations.value?.size) return { kind: 'skip', reason: 'not-requested' };

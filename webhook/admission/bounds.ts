@@ -7,7 +7,7 @@ import type { ScanBounds } from './json-prescan.ts';
  * with it the creation of all pods. A pod beyond these bounds could not be stored either: etcd takes 1.5 MiB.
  */
 
-/** Bytes; a shorter body is parsed unseen, for it costs little whatever it is. */
+/** Bytes. A shorter body is parsed without a scan, because its cost is small. */
 export const MAX_UNSCANNED_BODY = 64 * 1024;
 
 /**
@@ -23,22 +23,24 @@ export const MAX_ANNOTATIONS_LENGTH = 128 * 1024;
  */
 export const MAX_VALUE_LENGTH = 32 * 1024;
 
-/** UIDs among the readers of one pod. Each costs an init container that starts after the one before it. */
+/** Maximum number of UIDs among the readers of one pod. Each costs an init container. */
 export const MAX_USERS = 16;
 
-/** Mounts and variables that are added to the containers of one pod. */
+/** Maximum number of mounts and variables added to the containers of one pod. */
 export const MAX_ADDED = 3000;
 
-/** Containers, volumes, and the mounts, variables, devices and capabilities of all containers. */
+/**
+ * Maximum number of containers, volumes, and mounts, variables, devices and capabilities of all containers.
+ */
 export const MAX_PIECES = 6500;
 
-/** Characters in the variables of all fetchers of one pod. */
+/** Maximum number of characters in the variables of all fetchers of one pod. */
 export const MAX_FETCHER_TEXT = 1024 * 1024;
 
 /** Maximum number of composed and sealed values of one pod. Each is a variable of every fetcher. */
 export const MAX_KEYED_VALUES = 256;
 
-/** Parts of the secrets that the containers of one pod get; each is a volume in memory. */
+/** Maximum number of selections in one pod. Each is a volume in memory. */
 export const MAX_SELECTIONS = 32;
 
 /**

@@ -3,7 +3,7 @@ import type { InjectionPlan } from './injection-plan.ts';
 import type { InjectReason, SkipReason } from './reasons.ts';
 import type { Rejection } from './rejection.ts';
 
-/** What is to happen to one pod. */
+/** The decision about one pod. */
 export type Decision =
 	| {
 			readonly kind: 'inject';
@@ -19,7 +19,7 @@ export type Decision =
 	| { readonly kind: 'skip'; readonly reason: SkipReason }
 	| Rejection;
 
-/** What an injection is counted and logged under. */
+/** The reason under which an injection is counted and logged. */
 export function injectReason({ reconciled }: Extract<Decision, { kind: 'inject' }>): InjectReason {
 	return reconciled.length === 0 ? 'requested' : 'reconciled';
 }

@@ -12,26 +12,26 @@ import { organizationOf } from './organization.ts';
 import { quoted } from './redact.ts';
 import { type Rejection, reject } from './rejection.ts';
 
-/** What the fetchers of one pod read, and as whom. */
+/** The secrets that the fetchers of one pod read, and their Vault role. */
 export interface FetchSpec {
 	readonly tierNames: TierNames;
 	readonly tiers: readonly Tier[];
 	readonly require: readonly string[];
 	readonly empty: EmptyPolicy;
-	/** Variables by which programs run code that may be handed over. */
+	/** Variables that make programs run code and may be delivered. */
 	readonly allow: readonly string[];
 	/** Empty when no container reads a file. */
 	readonly formats: readonly Format[];
-	/** Handed over by the kubelet; their keys are required. */
+	/** Delivered by the kubelet; their keys are required. */
 	readonly variables: readonly NativeVariable[];
-	/** Templates as they were written, by the key that is composed. */
+	/** Unparsed templates by the composed key. */
 	readonly templates: ReadonlyMap<string, string>;
-	/** Sealed values as they were written, by key. */
+	/** Unparsed sealed values by key. */
 	readonly sealed: ReadonlyMap<string, string>;
 	readonly role: string;
 }
 
-/** What a pod reads: its annotations, filled up with the settings' defaults. */
+/** Builds the fetch specification from the pod's annotations and the default settings. */
 export function fetchSpecOf(
 	options: PodOptions & { readonly deployment: string },
 	serviceAccount: string,
@@ -78,7 +78,7 @@ function formatsOf(options: PodOptions): Result<readonly Format[], Rejection> {
 	return env.length === 0 ? err(nothingToDeliver()) : ok([]);
 }
 
-/** The composed values that need one another in a circle, none of which could be the first. */
+/** Refuses composed values that need one another in a cycle. */
 function compositionCycle(templates: ReadonlyMap<string, Template>): Rejection | undefined {
 	const order = composeOrder(templates);
 	if (order.ok) return undefined;
@@ -114,7 +114,7 @@ function tierNamesOf(
 	};
 }
 
-/** The tiers to read: those asked for, each of which must have its name, else all whose name is known. */
+/** The tiers to read: those in the annotation, which must all have a name, else all that have one. */
 function chosenTiers(options: PodOptions, tierNames: TierNames): Result<readonly Tier[], Rejection> {
 	if (options.tiers === undefined) return ok(TIERS.filter((tier) => tierPath(tier, tierNames) !== undefined));
 	const unnamed = options.tiers.find((tier) => tierPath(tier, tierNames) === undefined);

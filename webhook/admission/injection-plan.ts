@@ -9,28 +9,28 @@ export interface FetcherPlan {
 	readonly container: string;
 	readonly userIds: UserIds;
 	readonly readers: readonly ContainerFacts[];
-	/** One for each part of the secrets that these containers get. */
+	/** One for each selection of these containers. */
 	readonly volumes: readonly VolumePlan[];
 }
 
-/** A volume, and the containers that get the part of the secrets that lies in it. */
+/** A volume, and the containers that get its secrets. */
 export interface VolumePlan {
 	readonly name: string;
-	/** Where the fetcher sees it. */
+	/** Mount path in the fetcher. */
 	readonly out: string;
 	/** Undefined: everything. */
 	readonly selection: SelectionText | undefined;
 	readonly readers: readonly ContainerFacts[];
 }
 
-/** All that is to be added to a pod, before it is put into Kubernetes' words. */
+/** Everything that is added to a pod, independent of Kubernetes' objects. */
 export interface InjectionPlan {
 	readonly fetchSpec: FetchSpec;
-	/** Where the readers see their volume. */
+	/** Mount path in the readers. */
 	readonly path: string;
 	readonly order: 'first' | 'last';
 	readonly qos: Qos;
 	readonly fetchers: readonly FetcherPlan[];
-	/** Readers that are to be started through a shell and are not yet. */
+	/** Readers that must be wrapped and are not wrapped yet. */
 	readonly wrapped: readonly ContainerFacts[];
 }

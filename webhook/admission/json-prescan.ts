@@ -4,24 +4,24 @@
  * are not JSON the result has no meaning; JSON.parse refuses them afterwards.
  */
 
-/** The most that is parsed. */
+/** The limits of what is parsed. */
 export interface ScanBounds {
-	/** Lists and objects in each other. */
+	/** Nested lists and objects. */
 	readonly depth: number;
 	/** Lists, objects, and commas between what is in them. Each costs up to a third of a microsecond. */
 	readonly values: number;
-	/** Different names of members; each costs up to a microsecond more than one that was there before. */
+	/** Different member names. A new name costs up to a microsecond more than a known one. */
 	readonly names: number;
 }
 
-/** A bound that a body goes beyond. */
+/** The bound that a body exceeds. */
 export type Excess = keyof ScanBounds;
 
-/** What one pass has found. */
+/** The result of one scan. */
 export interface PrescanResult {
 	/** Undefined: the body without `ignored` is within all bounds. */
 	readonly excess: Excess | undefined;
-	/** Where what nobody looks at lies: `request.object.metadata.managedFields`, half of a large pod. */
+	/** Ranges of `request.object.metadata.managedFields`, which is half of a large pod and never read. */
 	readonly ignored: readonly Range[];
 	/**
 	 * Ranges of the long members of the review, its request, its object and the object's metadata. They are in
@@ -36,10 +36,10 @@ export interface Range {
 	readonly end: number;
 }
 
-/** From the whole to the metadata: only members of these are told apart. */
+/** The path from the root to the metadata. Only members of these objects are distinguished. */
 const PATH = ['request', 'object', 'metadata'].map((name) => Buffer.from(name));
 const MANAGED = Buffer.from('managedFields');
-/** Bytes; what is shorter is parsed soon enough whatever it is. */
+/** Bytes. A shorter member always parses fast. */
 const LONG = 4096;
 
 const QUOTE = 0x22;
@@ -58,14 +58,14 @@ const BLANK = 0x20;
 const IS_STRUCTURAL: Uint8Array = new Uint8Array(256);
 for (const sign of [QUOTE, COMMA, LIST, OBJECT, LIST_END, OBJECT_END]) IS_STRUCTURAL[sign] = 1;
 
-/** Looks at a body once; takes time in proportion to its length and little memory, whatever is in it. */
+/** Scans a body once. Time is proportional to its length, memory is small, whatever it contains. */
 export function prescan(body: Buffer, bounds: ScanBounds): PrescanResult {
 	const reader = new Scan(body, bounds);
 	reader.read();
 	return reader;
 }
 
-/** The state of one pass. A class, for state in one object of one shape is what makes the pass fast. */
+/** The state of one scan. A class, because one object of one shape makes the scan fast. */
 class Scan implements PrescanResult {
 	excess: Excess | undefined;
 	readonly ignored: Range[] = [];
@@ -94,7 +94,7 @@ class Scan implements PrescanResult {
 		const { length } = body;
 		const signs = IS_STRUCTURAL;
 		for (let i = 0; i < length; i += 1) {
-			// A loop within the loop: the engine makes it three times as fast as a `continue`.
+			// An inner loop: the engine runs it three times as fast as a `continue`.
 			while (i < length && signs[body[i] ?? 0] === 0) i += 1;
 			const sign = body[i];
 			if (sign === undefined) break;
@@ -103,7 +103,7 @@ class Scan implements PrescanResult {
 					? this.skipUncounted(i)
 					: this.readStructural(sign, i);
 		}
-		// What breaks off was not counted, perhaps, so it must not be parsed either.
+		// A body that breaks off may not have been counted, so it must not be parsed either.
 		this.depth = this.openOnPath;
 		this.endMember(length);
 	}
@@ -159,7 +159,7 @@ class Scan implements PrescanResult {
 		this.isCounting = false;
 	}
 
-	/** Whether the object that opens is the next on PATH. */
+	/** Whether the opening object is the next on PATH. */
 	private opensNextOnPath(): boolean {
 		if (this.openOnPath === 0) return true;
 		const name = PATH[this.openOnPath - 1];
@@ -214,7 +214,7 @@ class Scan implements PrescanResult {
 	}
 }
 
-/** Where the string ends whose text begins at `from`. */
+/** The end of the string whose text starts at `from`. */
 function endOfString(body: Buffer, from: number): number {
 	let at = from;
 	for (let sign = body[at]; sign !== undefined && sign !== QUOTE; sign = body[at])
@@ -240,10 +240,10 @@ class Names {
 	}
 }
 
-/** Bytes of a name that count; the longest of Kubernetes have 317. */
+/** Bytes of a name that are hashed. The longest name in Kubernetes has 317. */
 const MAX_HASHED = 512;
 
-/** FNV-1a with a basis of one's own, folded. */
+/** FNV-1a with a given basis, folded. */
 function hash(basis: number, body: Buffer, start: number, end: number): number {
 	let value = basis;
 	for (let i = start; i < end; i += 1) value = Math.imul(value ^ (body[i] ?? 0), 0x01000193);

@@ -18,7 +18,7 @@ import {
 import type { Excess } from './json-prescan.ts';
 import { type Rejection, reject } from './rejection.ts';
 
-/** What a review does that goes beyond a bound, as the rest of a sentence. */
+/** Describes the excess of a review, as the end of a sentence. */
 export function excessOf(excess: Excess): string {
 	switch (excess) {
 		case 'depth':
@@ -32,7 +32,7 @@ export function excessOf(excess: Excess): string {
 	}
 }
 
-/** Refuses a pod whose review is too much to be parsed. */
+/** Refuses a pod whose review exceeds the bounds of parsing. */
 export function tooMuchToParse(excess: Excess): Rejection {
 	const cure =
 		excess === 'depth'
@@ -60,7 +60,7 @@ const lengthOf = (value: unknown): number => (Array.isArray(value) ? value.lengt
 
 const member = (value: unknown, name: string): unknown => object(value)?.[name];
 
-/** Refuses a pod, as decoded from JSON, of so many pieces that to look at each of them would take long. */
+/** Refuses a pod, as decoded from JSON, with too many pieces. */
 export function tooManyPieces(pod: unknown): Rejection | undefined {
 	const spec = member(pod, 'spec');
 	let pieces = lengthOf(member(spec, 'volumes'));
@@ -83,7 +83,7 @@ export function tooManyPieces(pod: unknown): Rejection | undefined {
 	);
 }
 
-/** Refuses a pod to which so much would have to be added that the answer itself would be a danger. */
+/** Refuses a pod that would get too many mounts and variables. */
 export function tooMuchAdded(
 	readers: readonly ContainerFacts[],
 	variables: number,
@@ -112,7 +112,7 @@ export function tooManyInjectedParts(count: number): Rejection | undefined {
 	);
 }
 
-/** Refuses a pod whose readers are too many users. */
+/** Refuses a pod whose readers have too many different users. */
 export function tooManyUsers({ readers }: Grouping): Rejection | undefined {
 	if (readers.length <= MAX_USERS) return undefined;
 	return reject(
@@ -121,7 +121,7 @@ export function tooManyUsers({ readers }: Grouping): Rejection | undefined {
 	);
 }
 
-/** Refuses a pod that asks for more composed and sealed values than that. */
+/** Refuses a pod with too many composed and sealed values. */
 export function tooManyKeyedValues({ each }: PodOptions): Rejection | undefined {
 	const count = each.compose.size + each.sealed.size;
 	if (count <= MAX_KEYED_VALUES) return undefined;
@@ -131,7 +131,7 @@ export function tooManyKeyedValues({ each }: PodOptions): Rejection | undefined 
 	);
 }
 
-/** Refuses a pod whose containers take more different parts than that. */
+/** Refuses a pod with too many selections. */
 export function tooManySelections(count: number): Rejection | undefined {
 	if (count <= MAX_SELECTIONS) return undefined;
 	return reject(
@@ -140,7 +140,7 @@ export function tooManySelections(count: number): Rejection | undefined {
 	);
 }
 
-/** Refuses a pod whose fetchers, each with its variables, would carry too much text. */
+/** Refuses a pod whose fetchers' variables have too much text. */
 export function tooMuchText(fetchers: readonly (readonly V1EnvVar[])[]): Rejection | undefined {
 	const text = fetchers.flat().reduce((sum, { value = '' }) => sum + value.length, 0);
 	if (text <= MAX_FETCHER_TEXT) return undefined;

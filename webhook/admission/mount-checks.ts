@@ -6,15 +6,15 @@ import type { InjectionPlan } from './injection-plan.ts';
 import { quoted } from './redact.ts';
 import { type Rejection, reject } from './rejection.ts';
 
-/** What a container has at a path already. */
+/** Something that a container has at a path already. */
 interface MountPoint {
-	/** As it was written. */
+	/** The path in the pod, before normalization. */
 	readonly declaredPath: string;
 	readonly path: string;
 	readonly readOnly: boolean;
 }
 
-/** The first mount or device of a reader with which the runtime could not start it, were ours added. */
+/** The first mount or device of a reader that conflicts with our mount. */
 export function mountConflict(pod: PodFacts, plan: InjectionPlan): Rejection | undefined {
 	const ours = resolveVarRun(plan.path);
 	const readOnlyVolumes = new Set(
@@ -69,7 +69,7 @@ function resolveVarRun(path: string): string {
 	return path.replace(LINK, '/run');
 }
 
-/** Said where the two paths do not look alike. */
+/** Explains why two different paths are equal. */
 function varRunNote(mountPoint: MountPoint, path: string): string {
 	return LINK.test(mountPoint.declaredPath) === LINK.test(path)
 		? ''

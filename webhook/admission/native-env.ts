@@ -6,7 +6,7 @@ import type { ContainerFacts } from '../pod/container.ts';
 import { quoted } from './redact.ts';
 import { type Rejection, reject } from './rejection.ts';
 
-/** A native environment variable of a container, and the secret's key that it takes its value from. */
+/** A native environment variable of a container, and the key of its secret. */
 export interface NativeVariable {
 	readonly name: string;
 	readonly key: string;
@@ -18,17 +18,17 @@ export interface NativeVariable {
  */
 export type NativeEnvSupport = Result<true>;
 
-/** The API server's version, as `GET /version` gives it. */
+/** The API server's version, from `GET /version`. */
 export interface ServerVersion {
 	readonly major: string;
-	/** Some distributions put a "+" behind it. */
+	/** Some distributions append a "+". */
 	readonly minor: string;
 }
 
-/** Kubernetes 1.35 is the first whose feature gate EnvFiles is on unless switched off (KEP-3721). */
+/** Since Kubernetes 1.35 the feature gate EnvFiles is on by default (KEP-3721). */
 const FIRST_MINOR = 35;
 
-/** Whether a server of this version hands over native environment variables. */
+/** Whether a server of this version supports native environment variables. */
 export function nativeEnvOf({ major, minor }: ServerVersion): NativeEnvSupport {
 	const number = Number.parseInt(minor, 10);
 	if (Number(major) > 1 || number >= FIRST_MINOR) return ok(true);
@@ -77,7 +77,7 @@ export function codeVariableProblem({
 	);
 }
 
-/** Why native variables cannot be had here, or cannot be given to these containers. */
+/** Why native variables are not available here, or not for these containers. */
 export function nativeEnvProblem(
 	variables: readonly NativeVariable[],
 	support: NativeEnvSupport,

@@ -10,7 +10,7 @@ export const ORG_LABEL_MODES = ['ignore', 'default', 'enforce'] as const;
 /** One of ORG_LABEL_MODES. */
 export type OrgLabelMode = (typeof ORG_LABEL_MODES)[number];
 
-/** The label's value, undefined for a namespace without it; or why it is not known. */
+/** The label's value; undefined for a namespace without it. The error says why it is not known. */
 export type OrgLabel = Result<
 	string | undefined,
 	Extract<RejectReason, 'namespace-unknown' | 'namespace-outdated'>

@@ -4,7 +4,7 @@ import type { InjectionSettings } from '../settings.ts';
 import { quoted, redact } from './redact.ts';
 import { type Rejection, reject } from './rejection.ts';
 
-/** What an organization is taken from. */
+/** The settings that decide the organization. */
 type OrgSettings = Pick<InjectionSettings, 'defaultOrg' | 'orgLabelMode' | 'orgLabel'>;
 
 /**

@@ -18,7 +18,7 @@ import { chosenContainers, collision } from './pod-checks.ts';
 import { type Rejection, reject } from './rejection.ts';
 import { isWrapped, wrapProblem } from './wrap.ts';
 
-/** A plan, and what whoever wrote the pod should know. */
+/** A plan, and warnings for the author of the pod. */
 export interface PlanResult {
 	readonly plan: InjectionPlan;
 	/** The containers of its fetchers, in the order of the plan. */
@@ -99,7 +99,7 @@ function readersProblem(
 	);
 }
 
-/** One fetcher for each group of readers; the first has no suffix in its names. */
+/** Builds the plan: one fetcher for each group of readers. The names of the first one have no suffix. */
 function assemble(
 	pod: PodFacts,
 	options: PodOptions,
@@ -128,7 +128,7 @@ function assemble(
 	};
 }
 
-/** Containers that get the same part of the secrets share a volume. */
+/** Containers with the same selection share a volume. */
 function volumesFor(
 	containers: readonly ContainerFacts[],
 	volume: string,
@@ -143,7 +143,7 @@ function volumesFor(
 	}));
 }
 
-/** Where no file is read, no UID needs to match: one fetcher serves all. */
+/** Without files no UID needs to match: one fetcher serves all containers. */
 function groupReaders(
 	containers: readonly ContainerFacts[],
 	fetchSpec: FetchSpec,

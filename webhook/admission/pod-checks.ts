@@ -8,7 +8,7 @@ import { mountConflict } from './mount-checks.ts';
 import { quoted } from './redact.ts';
 import { type Rejection, reject } from './rejection.ts';
 
-/** The containers that get the files: those named, else all app containers. */
+/** The containers that get the files: those in the annotation, else all app containers. */
 export function chosenContainers(
 	pod: PodFacts,
 	names: readonly string[] | undefined,
@@ -47,7 +47,7 @@ function tooEarly(name: string): Rejection {
 	);
 }
 
-/** The first name or mount path of the pod that stands in the plan's way. */
+/** The first name or mount path of the pod that conflicts with the plan. */
 export function collision(pod: PodFacts, plan: InjectionPlan): Rejection | undefined {
 	const mounted = plan.fetchSpec.formats.length > 0;
 	return (
@@ -71,7 +71,7 @@ function takenVolume(pod: PodFacts, plan: InjectionPlan): Rejection | undefined 
 	const taken = ours.find((name) => pod.volumes?.some((volume) => volume.name === name));
 	if (taken !== undefined)
 		return reject('name-taken', `the pod already has a volume named "${taken}": rename it`);
-	// It would see the token, or write where the secrets are, once the volume is there.
+	// Such a container would see the token, or could write to the secrets, once the volume exists.
 	for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
 		const mount = container.mounts?.find(({ volume }) => ours.includes(volume));
 		if (mount !== undefined)

@@ -17,7 +17,7 @@ const kib = (bytes: number): string => `${count(bytes / 1024)} KiB`;
 /** One reason for a decision, for the reference. The message of a decision describes the single case. */
 interface Reason {
 	readonly meaning: string;
-	/** What the person who wrote the pod can do; empty where nothing is wrong. */
+	/** What the author of the pod can do. Empty if nothing is wrong. */
 	readonly cure: string;
 }
 
@@ -31,7 +31,7 @@ export const INJECT_REASONS = {
 	},
 } as const satisfies Record<string, Reason>;
 
-/** Why a pod is left as it is. Stable words: they label metrics and audit annotations. */
+/** Why a pod is not changed. Stable words: they label metrics and audit annotations. */
 export const SKIP_REASONS = {
 	'not-a-pod-creation': {
 		meaning: 'not the creation of a pod: an update, a subresource or another kind of object',
@@ -144,11 +144,11 @@ export const REJECT_REASONS = {
 	},
 } as const satisfies Record<string, Reason>;
 
-/** The word for one reason to change a pod. */
+/** A reason to change a pod. */
 export type InjectReason = keyof typeof INJECT_REASONS;
 
-/** The word for one reason to leave a pod as it is. */
+/** A reason to leave a pod unchanged. */
 export type SkipReason = keyof typeof SKIP_REASONS;
 
-/** The word for one reason to refuse a pod. */
+/** A reason to refuse a pod. */
 export type RejectReason = keyof typeof REJECT_REASONS;

@@ -1,5 +1,5 @@
 const MAX_KINDS = 5;
-/** Annotations may hold 256 KiB; what is odd about a value shows early. */
+/** Annotations may have 256 KiB. Unusual characters mostly occur early. */
 const MAX_SCANNED = 4096;
 
 const KINDS: readonly (readonly [RegExp, string])[] = [

@@ -1,6 +1,6 @@
 import type { RejectReason } from './reasons.ts';
 
-/** A refusal, with a sentence for the person who typed the pod. */
+/** A refusal, with a sentence for the author of the pod. */
 export interface Rejection {
 	readonly kind: 'reject';
 	readonly reason: RejectReason;

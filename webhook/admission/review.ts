@@ -9,7 +9,7 @@ import { type Excess, prescan, type Range } from './json-prescan.ts';
 import { excessOf } from './limits.ts';
 import type { RejectReason } from './reasons.ts';
 
-/** What Kubernetes asks (`admission.k8s.io/v1`, AdmissionReview.request), as far as a decision needs it. */
+/** The request of an AdmissionReview (`admission.k8s.io/v1`), as far as a decision needs it. */
 export interface AdmissionRequest {
 	readonly uid: string;
 	readonly operation: string;
@@ -17,18 +17,18 @@ export interface AdmissionRequest {
 	/** Empty for the resource itself. */
 	readonly subResource: string;
 	readonly namespace: string;
-	/** The pod's name, or what the API server will make one from; empty when it has neither. */
+	/** The pod's name, or its `generateName`. Empty without either. */
 	readonly name: string;
 	readonly dryRun: boolean;
-	/** The controller that creates the pod, as the pod says. */
+	/** The controller in the pod's owner references. Not verified. */
 	readonly owner: Owner | undefined;
-	/** Undefined as well where there is an `excess`: then it was not parsed. */
+	/** Undefined with an `excess`: then the object was not parsed. */
 	readonly object: unknown;
-	/** What the review has too much of to be parsed, if anything. */
+	/** The bound of parsing that the review exceeds, if any. */
 	readonly excess: Excess | undefined;
 }
 
-/** What is answered (`admission.k8s.io/v1`, AdmissionReview.response). */
+/** The response of an AdmissionReview (`admission.k8s.io/v1`). */
 interface AdmissionResponse {
 	readonly uid: string;
 	readonly allowed: boolean;
@@ -42,7 +42,7 @@ interface AdmissionResponse {
 }
 
 const VERSION = 'admission.k8s.io/v1';
-/** What a uid may be: the API server sends UUIDs; whatever is echoed is bounded. */
+/** Maximum length of a uid. The API server sends UUIDs; a longer one is not echoed. */
 const UID_MAX = 128;
 /** The longest name that Kubernetes allows. A longer one does not come from the API server; it is cut. */
 const NAME_MAX = 253;
@@ -51,7 +51,7 @@ function string(value: unknown): string {
 	return typeof value === 'string' ? value.slice(0, NAME_MAX) : '';
 }
 
-/** What can be parsed of a body, and what the rest has too much of. */
+/** The part of a body that can be parsed, and the bound that it exceeds. */
 interface Readable {
 	readonly text: string;
 	readonly excess: Excess | undefined;
@@ -76,7 +76,7 @@ function textOf(body: Buffer): string {
 
 const NULL = Buffer.from('null');
 
-/** The body with a null in the place of each of these values. */
+/** The body with these ranges replaced by null. */
 function without(body: Buffer, ranges: readonly Range[]): Buffer {
 	if (ranges.length === 0) return body;
 	const kept = ranges.flatMap(({ start }, i) => [body.subarray(ranges[i - 1]?.end ?? 0, start), NULL]);
@@ -95,7 +95,7 @@ export function decodeReview(body: Buffer): Result<AdmissionRequest> {
 	try {
 		parsed = JSON.parse(text);
 	} catch {
-		// The parser's message quotes the body, and the body may hold anything.
+		// The parser's message quotes the body, which may contain anything.
 		return err('the body is not JSON');
 	}
 	const review = object(parsed);
@@ -121,13 +121,13 @@ export function decodeReview(body: Buffer): Result<AdmissionRequest> {
 	});
 }
 
-/** 403 is what Kubernetes' own admission answers for a pod that policy forbids. */
+/** Kubernetes' own admission answers 403 for a pod that a policy forbids. */
 const FORBIDDEN = { code: 403, reason: 'Forbidden' } as const;
-/** For what will be different in a moment. */
+/** For a temporary problem. */
 const UNAVAILABLE = { code: 503, reason: 'ServiceUnavailable' } as const;
 const TEMPORARY: ReadonlySet<RejectReason> = new Set(['namespace-unknown', 'namespace-outdated']);
 
-/** Encodes a decision as the AdmissionReview to answer with. */
+/** Encodes a decision as an AdmissionReview. */
 export function encodeReview(uid: string, decision: Decision): string {
 	return JSON.stringify({ apiVersion: VERSION, kind: 'AdmissionReview', response: response(uid, decision) });
 }

@@ -11,10 +11,10 @@ const NAMESPACE = '{namespace}';
  * names in lower case.
  */
 export function isAmbiguousRole(template: string): boolean {
-	// "_" cuts every role that the template makes into the same pieces.
+	// "_" splits every role of the template into the same pieces.
 	const pieces = template.split('_').map(placeholdersOf);
 	if (new Set(pieces.flat()).size < 2) return false;
-	// Whoever knows one of the two names reads the other off what is left.
+	// With one of the two names known, the other follows from the rest.
 	const known = pieces.some((piece) => new Set(piece).size === 1);
 	return !known && !template.split('_').some(endsNamespaceWithDot);
 }

@@ -10,9 +10,9 @@ import type { Rejection } from './rejection.ts';
  * The content of the status annotation. Anyone can write it, so only the choice of containers depends on it.
  */
 export interface InjectionStatus {
-	/** The image that the fetchers were given. */
+	/** The image of the fetchers. */
 	readonly image: string | undefined;
-	/** The containers that were given secrets because the pod names none. */
+	/** The containers that got secrets, if the pod names none. */
 	readonly containers: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export function statusOf(plan: InjectionPlan, options: PodOptions, settings: Inj
 
 const NOTHING: InjectionStatus = { image: undefined, containers: [] };
 
-/** Reads a status annotation; what is not as injection writes it says nothing. */
+/** Parses a status annotation. Anything else than injection writes is ignored. */
 export function parseStatus(text: string): InjectionStatus {
 	let parsed: unknown;
 	try {

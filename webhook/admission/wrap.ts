@@ -7,7 +7,7 @@ import type { FetchSpec } from './fetch-spec.ts';
 import { quoted } from './redact.ts';
 import { type Rejection, reject } from './rejection.ts';
 
-/** What the shell calls itself in its complaints; also how a container that is wrapped already is known. */
+/** The shell's name in its error messages. It also marks a wrapped container. */
 export const WRAPPER_NAME = 'envtier-wrap';
 
 /**
@@ -22,18 +22,18 @@ export function wrapper(path: string): readonly string[] {
 	return ['sh', '-c', `. ${path}/${FORMAT_PATHS.shell} && exec "$@"`, WRAPPER_NAME];
 }
 
-/** Whether a command goes through the wrapper of that path, also when others have put something before it. */
+/** Whether a command contains the wrapper of that path, also behind other words. */
 export function isWrapped(command: readonly string[], path: string): boolean {
 	const words = wrapper(path);
 	return command.some((_, at) => words.every((word, i) => command[at + i] === word));
 }
 
-/** How many words a wrapper has. */
+/** Number of words of a wrapper. */
 export const WRAPPER_LENGTH = 4;
 
 const SCRIPT = /^\. \/[^\s;|&$`]* && exec "\$@"$/;
 
-/** Where in a command wrappers begin, of whatever path. */
+/** The positions of all wrappers in a command, for any path. */
 export function wrappersIn(command: readonly string[]): readonly number[] {
 	return command.flatMap((word, i) => {
 		const at = i - (WRAPPER_LENGTH - 1);
@@ -43,7 +43,7 @@ export function wrappersIn(command: readonly string[]): readonly number[] {
 	});
 }
 
-/** Why one of the containers cannot be started through a shell. */
+/** Why one of the containers cannot be wrapped. */
 export function wrapProblem(
 	readers: readonly ContainerFacts[],
 	options: PodOptions,

@@ -15,12 +15,12 @@ import {
 	parseBoolean,
 } from './keyed-annotations.ts';
 
-/** One annotation: how its value is read and what the reference says of it. */
+/** One annotation: its parser, and its texts for the reference. */
 interface Annotation<T> {
-	/** The value, or what is accepted. */
+	/** Returns the value, or a text that completes "must be …". */
 	readonly parse: (text: string) => Result<T>;
 	readonly meaning: string;
-	/** What holds without it, as the reference says it. */
+	/** The behaviour without it, for the reference. */
 	readonly default: string;
 	readonly example: string;
 }
@@ -36,7 +36,7 @@ function parseOrder(text: string): Result<'first' | 'last'> {
 export const USER_PATTERN = /^[1-9][0-9]{0,9}$/;
 export const GROUP_PATTERN = /^(?:0|[1-9][0-9]{0,9})$/;
 
-/** Root is no choice here: the fetcher never runs as root. */
+/** Root is not allowed: the fetcher never runs as root. */
 function parseUser(text: string): Result<number> {
 	const user = USER_PATTERN.test(text) ? Number(text) : Number.NaN;
 	return user <= ID_MAX ? ok(user) : err(`a whole number from 1 to ${ID_MAX}`);
@@ -62,13 +62,13 @@ export const PATHS = {
 	/** A segment of dots alone. */
 	dots: /\/\.+(?:\/|$)/,
 	max: 512,
-	/** In every container the kubelet mounts three of them into the first. */
+	/** The kubelet mounts three files into /etc of every container. */
 	taken: ['/etc', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf'],
 	/** File systems of the kernel. */
 	kernel: /^\/(?:proc|sys|dev)(?:\/|$)/,
 } as const;
 
-/** Kubernetes forbids ":" and ".." in mount paths; the kernel's own file systems are no place for files. */
+/** Kubernetes forbids ":" and ".." in mount paths. The kernel's file systems cannot hold files. */
 function parsePath(text: string): Result<string> {
 	const rule = `an absolute directory such as /secrets: letters, digits, "-", "_", "." and "/", no "..", no slash at the end, not below /proc, /sys or /dev, not /etc itself, at most ${PATHS.max} characters`;
 	if (text.length > PATHS.max || !PATHS.pattern.test(text)) return err(rule);
@@ -207,13 +207,13 @@ export const ANNOTATIONS = {
 /** An annotation's name after the prefix. */
 export type AnnotationName = keyof typeof ANNOTATIONS;
 
-/** What a pod asks for: every annotation that it has, read. */
+/** All parsed annotations of a pod. */
 export type PodOptions = {
 	readonly [K in AnnotationName]?: (typeof ANNOTATIONS)[K] extends Annotation<infer T> ? T : never;
 } & {
-	/** Those that come once for each key or container. */
+	/** Annotations of single keys or containers. */
 	readonly each: KeyedOptions;
 };
 
-/** Set by the webhook on every pod that it injects: what it decided, as JSON. Not for people to write. */
+/** Written by the webhook on every injected pod: its decision, as JSON. */
 export const STATUS_ANNOTATION = `${ANNOTATION_PREFIX}status`;

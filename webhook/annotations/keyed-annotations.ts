@@ -9,21 +9,21 @@ import { listText, parsePrefixes, parseSelectedKeys, type Selection } from '../.
  * reference.
  */
 interface KeyedAnnotation<T> {
-	/** What stands behind the dot, as the reference writes it. */
+	/** The part after the dot, for the reference. */
 	readonly member: 'KEY' | 'CONTAINER';
 	readonly isMember: (text: string) => boolean;
-	/** What a member must be, for messages. */
+	/** The rule for a member, for messages. */
 	readonly memberRule: string;
-	/** The value, or what is accepted. */
+	/** Returns the value, or a text that completes "must be …". */
 	readonly parse: (text: string) => Result<T>;
 	readonly meaning: string;
-	/** What holds without it, as the reference says it. */
+	/** The behaviour without it, for the reference. */
 	readonly default: string;
 	/** A member and its value. */
 	readonly example: readonly [string, string];
 }
 
-/** What a container's name must be: a DNS label (RFC 1123), as Kubernetes asks. */
+/** The rule for container names: a DNS label (RFC 1123), as in Kubernetes. */
 export const CONTAINER_NAME = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 
 const BY_CONTAINER = {
@@ -34,7 +34,7 @@ const BY_CONTAINER = {
 
 const BY_KEY = { member: 'KEY', isMember: isKey, memberRule: `a key: ${KEY_RULE}` } as const;
 
-/** Checks a value and keeps it as it was written: the fetcher reads it again. */
+/** Checks a value and returns it unchanged: the fetcher parses it again. */
 const validated =
 	(parse: (text: string) => Result<unknown>) =>
 	(text: string): Result<string> => {
@@ -57,7 +57,7 @@ export const notSwitch =
 		);
 	};
 
-/** Reads a list and writes it in one way of several, so that two that mean the same are the same. */
+/** Parses a list and returns its normalized text, so that equal selections have equal texts. */
 export const normalizedList =
 	(parse: (text: string) => Result<Selection['keys']>) =>
 	(text: string): Result<string> => {
@@ -65,7 +65,7 @@ export const normalizedList =
 		return parsed.ok ? ok(listText(parsed.value)) : parsed;
 	};
 
-/** A template as it was written, for the fetcher, and as it was read. */
+/** A template as text, for the fetcher, and parsed. */
 interface WrittenTemplate {
 	readonly text: string;
 	readonly template: Template;
@@ -85,7 +85,7 @@ export function parseBoolean(text: string): Result<boolean> {
 	return text === 'true' || text === 'false' ? ok(text === 'true') : err('"true" or "false"');
 }
 
-/** What a pod may say of single keys or containers, by the name before the dot. */
+/** The annotations of single keys or containers, by the name before the dot. */
 export const KEYED_ANNOTATIONS = {
 	compose: {
 		...BY_KEY,

@@ -16,7 +16,7 @@ function isName(name: string): name is AnnotationName {
 	return Object.hasOwn(ANNOTATIONS, name);
 }
 
-/** The family that a name belongs to, and what stands behind its dot. */
+/** The family of a name, and the part after its dot. */
 function memberOf(
 	name: string,
 ): { readonly family: KeyedAnnotationName; readonly member: string } | undefined {
@@ -45,7 +45,7 @@ function parseValue<T>(
 
 type MutableKeyedOptions = { readonly [K in KeyedAnnotationName]: Map<string, unknown> };
 
-/** Reads one annotation into what was found so far. */
+/** Parses one annotation and adds it to the results. */
 function parseOne(
 	annotation: string,
 	value: string,
@@ -76,7 +76,7 @@ function parseOne(
 	return undefined;
 }
 
-/** Wrong annotations that one refusal shows. */
+/** Maximum number of wrong annotations in one refusal. */
 const MAX_SHOWN = 10;
 
 /**
@@ -90,7 +90,7 @@ function combinedRefusal(refusals: readonly [MakeRefusal, ...MakeRefusal[]]): Re
 	if (refusals.length === 1) return first;
 	const others = refusals.slice(1, MAX_SHOWN).map((make) => make().message);
 	let listed = false;
-	// The list of all names is long: once is enough.
+	// The list of all names is long, so it is shown once.
 	const sentences = [first.message, ...others].map((sentence, i) => {
 		const lists = sentence.endsWith(KNOWN_NAMES);
 		const text =

@@ -21,12 +21,12 @@ export function selectionFor(
 	return selection.keys === undefined && selection.prefix === undefined ? undefined : selection;
 }
 
-/** Whether a container is to be started through a shell. */
+/** Whether a container must be started through a shell. */
 export function isWrapRequested(container: string, { each, wrap }: PodOptions): boolean {
 	return each.wrap.get(container) ?? wrap ?? false;
 }
 
-/** The first annotation of the pod by which files would hold a part of the secrets, or be sourced. */
+/** The first annotation of the pod that needs files: a selection, or wrap. */
 export function needsFiles(options: PodOptions): string | undefined {
 	const { each, keys, prefix } = options;
 	const [ofKeys] = each.keys.keys();
@@ -38,7 +38,7 @@ export function needsFiles(options: PodOptions): string | undefined {
 	return wrapAnnotation(options);
 }
 
-/** The first annotation of the pod by which a file would be sourced. */
+/** The first annotation of the pod that requests a wrapper. */
 export function wrapAnnotation({ each, wrap }: PodOptions): string | undefined {
 	if (wrap) return 'wrap';
 	const named = [...each.wrap].find(([, wrapped]) => wrapped);

@@ -8,13 +8,13 @@ import { KEYED_ANNOTATIONS, type KeyedAnnotationName } from './keyed-annotations
 /** The names of all families. */
 export const KEYED_ANNOTATION_NAMES = Object.keys(KEYED_ANNOTATIONS) as readonly KeyedAnnotationName[];
 
-/** Every name that may stand after the prefix, as people would write it. */
+/** Every name that may follow the prefix, as people write it. */
 const NAMES = [
 	...Object.keys(ANNOTATIONS),
 	...KEYED_ANNOTATION_NAMES.map((name) => `${name}.${KEYED_ANNOTATIONS[name].member}`),
 ];
 
-/** All names, for a message about one that is like none of them. */
+/** All names, for a message about a name that resembles none of them. */
 export const KNOWN_NAMES = `known are ${NAMES.map((known) => `${ANNOTATION_PREFIX}${known}`).join(', ')}`;
 
 /**
@@ -26,7 +26,7 @@ function nearest(name: string): string | undefined {
 	if (head.length > 32) return undefined;
 	const ranked = NAMES.map((known) => {
 		const [first = '', behind] = known.split('.');
-		// Of two that begin alike, the one that is like it in this as well.
+		// Of two equally similar names, the one with the same form is preferred.
 		const tie = (behind === undefined) === (rest.length === 0) ? 0 : 0.5;
 		return { known, first, distance: leven(first, head.toLowerCase()) + tie };
 	});

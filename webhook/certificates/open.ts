@@ -5,7 +5,7 @@ import { openCertificateFiles } from '../../lib/tls/certificate-files.ts';
 import type { CertificateSource } from '../../lib/tls/certificate-source.ts';
 import type { CertificateSettings } from './settings.ts';
 
-/** Opens whatever the settings name. The error says why there is nothing to serve with. */
+/** Opens the certificate source of the settings. The error says why there is no certificate. */
 export async function openCertificates(
 	settings: CertificateSettings,
 	kubernetes: KubernetesClient | undefined,
@@ -13,7 +13,7 @@ export async function openCertificates(
 ): Promise<Result<CertificateSource>> {
 	if (settings.kind === 'files') return openCertificateFiles(settings, log);
 	if (kubernetes === undefined) return err('there is no API server to keep it with');
-	// What makes certificates is some megabytes that a webhook with files need not have.
+	// The code that creates certificates has some megabytes, which a webhook with files does not need.
 	const { openSelfManaged } = await import('./self-managed/source.ts');
 	return ok(await openSelfManaged(kubernetes, settings, log));
 }

@@ -3,7 +3,7 @@ import type { CertificateSource, ServingCertificate } from '../../lib/tls/certif
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** Whatever renews a certificate has most often done so by then. */
+/** Most certificates are renewed earlier than this. */
 const EARLIEST = 14 * DAY;
 
 /**
@@ -15,7 +15,7 @@ export function expiresSoon({ notBefore, notAfter }: ServingCertificate, now: Da
 	return notAfter.getTime() - now.getTime() < Math.min(EARLIEST, life / 4);
 }
 
-/** Has the log warn, once a day, of a certificate that ends soon. Gives the function that ends it. */
+/** Logs a warning once a day for a certificate that expires soon. Returns a function that stops it. */
 export function warnBeforeExpiry(
 	source: CertificateSource,
 	log: Logger,

@@ -5,12 +5,12 @@ import type { Owner } from '../pod/owner-reference.ts';
 
 /** Why an Event is written for a pod. It contains no value of an annotation. */
 export type EventCause =
-	/** It was refused: why, in one word and in the sentence of the refusal. */
+	/** The pod was refused: the reason, and the sentence of the refusal. */
 	| { readonly event: 'PodRefused'; readonly reason: string; readonly message: string }
-	/** It was injected, with a warning that the controller which created it shows to nobody. */
+	/** The pod was injected with a warning, which its controller does not show. */
 	| { readonly event: 'PodWarning'; readonly message: string };
 
-/** What is worth telling about a decision, if anything is. */
+/** The cause for an Event, if the decision needs one. */
 export function eventCauseOf(decision: Decision): EventCause | undefined {
 	if (decision.kind === 'reject')
 		return { event: 'PodRefused', reason: decision.reason, message: decision.message };
@@ -18,10 +18,10 @@ export function eventCauseOf(decision: Decision): EventCause | undefined {
 	return { event: 'PodWarning', message: decision.warnings.join('; ') };
 }
 
-/** What happened, and to whose pods. */
+/** A cause, and the workload that it concerns. */
 export interface PodNotice {
 	readonly namespace: string;
-	/** What people look at: the Deployment or CronJob. */
+	/** The Deployment or CronJob. */
 	readonly target: Owner;
 	readonly cause: EventCause;
 }
@@ -32,11 +32,11 @@ function textOf(cause: EventCause): string {
 		: `Envtier injects its pods, but ${cause.message}`;
 }
 
-/** The API takes more, but nobody reads it. */
+/** The API accepts more, but long messages are not read. */
 const MAX_MESSAGE_LENGTH = 1024;
 const MAX_NAME_LENGTH = 200;
 
-/** An Event as the API takes it. */
+/** An Event to create. */
 export type NewEvent = Pick<
 	CoreV1Event,
 	'involvedObject' | 'reason' | 'message' | 'type' | 'source' | 'reportingComponent'

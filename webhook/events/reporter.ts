@@ -9,65 +9,67 @@ import { isIntermediate, targetFinder } from './target.ts';
 import { type Allowance, tokenBuckets } from './token-bucket.ts';
 import { writeEvent } from './write.ts';
 
-/** What can become of something that might be told. */
+/** Results of a notice. */
 export const EVENT_RESULTS = ['written', 'limited', 'failed'] as const;
 
 /** One of these. */
 export type EventResult = (typeof EVENT_RESULTS)[number];
 
-/** Whose pod it is, and who says so. */
+/** The pod of a notice, and its caller. */
 export interface PodSubject {
 	readonly namespace: string;
-	/** The pod's controller, as the review has it: nobody has checked it yet. */
+	/** The pod's controller in the review. Not verified. */
 	readonly owner: Owner | undefined;
 	readonly dryRun: boolean;
-	/** Address of a caller that has not proven who it is; undefined: it has shown its certificate. */
+	/** Address of a caller without a client certificate; undefined: it was authenticated. */
 	readonly caller: string | undefined;
 }
 
-/** Tells of pods where people look for them. */
+/** Reports refusals and warnings as Events on workloads. */
 export interface EventReporter {
-	/** Takes note of what happened and returns at once. It never fails. */
+	/** Queues a notice and returns at once. Never fails. */
 	report(subject: PodSubject, cause: EventCause): void;
-	/** Takes nothing more, and gives what is being told two seconds. */
+	/** Takes no more notices, and waits up to two seconds for the current one. */
 	close(): Promise<void>;
 }
 
-/** How much may be told. */
+/** Limits on Events and on questions to the API server. */
 export interface EventLimits {
-	/** To tell of one owner of pods, and of one target. */
+	/** For each owner of pods, and for each target. */
 	readonly each: Allowance;
-	/** For all together. */
+	/** For all targets together. */
 	readonly all: Allowance;
-	/** Questions to the API server about owners, for one caller that has not proven who it is. */
+	/** Questions to the API server about owners, for each unauthenticated caller. */
 	readonly questions: Allowance;
 	/** The same for all such callers. */
 	readonly allQuestions: Allowance;
-	/** What waits to be told. */
-	readonly notice: number;
+	/** Maximum number of queued notices. */
+	readonly queued: number;
 }
 
-/** A controller that tries for ever says it twice, then every five minutes; all together, one a second. */
+/**
+ * A controller that retries for ever gets two Events, then one every five minutes; all together one a second.
+ */
 const LIMITS: EventLimits = {
 	each: { burst: 2, refill: 300_000, keys: 2_000 },
 	all: { burst: 25, refill: 1_000, keys: 1 },
 	questions: { burst: 50, refill: 500, keys: 500 },
 	allQuestions: { burst: 200, refill: 50, keys: 1 },
-	notice: 100,
+	queued: 100,
 };
-/** Milliseconds that are left for what is being told when the process ends. */
+/** Milliseconds for the current notice when the process ends. */
 const CLOSE_TIMEOUT = 2_000;
-/** Owners whose refusals since they were last told of are counted. */
+/** Maximum number of owners whose refusals are counted between two Events. */
 const MAX_COUNTED = 2_000;
 
-/** Targets that were told of a warning: once is enough. */
+/** Maximum number of targets with a reported warning. A warning is reported once. */
 const MAX_WARNED = 2_000;
 
 interface QueuedNotice {
 	readonly namespace: string;
 	readonly owner: Owner;
 	readonly cause: EventCause;
-	/** Known, and taken from the allowance; undefined: the API server has to be asked first. */
+	/** Known, and within its limit; undefined: the API server must be asked first. */
 	readonly target: Owner | undefined;
 }
 
@@ -97,15 +99,15 @@ export function eventReporter(
 	const queue: QueuedNotice[] = [];
 	let working: Promise<void> | undefined;
 	let closed = false;
-	/** What is wrong since an event was last written, and has been logged. */
+	/** The logged problem since the last written Event. */
 	let problem: string | undefined;
 
-	/** Whether the API server may be asked about an owner that it was not asked about yet. */
+	/** Whether the API server may be asked about an unknown owner. */
 	const mayAsk = (caller: string | undefined): boolean => {
 		const time = performance.now();
 		return caller === undefined || (forCaller(caller, time) && forCallers('', time));
 	};
-	/** Takes from the allowance for Events about a target that exists. */
+	/** Takes one token from the limits on Events for an existing target. */
 	const mayWrite = (owner: Owner, target: Owner, cause: EventCause): boolean => {
 		const time = performance.now();
 		if (cause.event === 'PodWarning') {
@@ -117,7 +119,7 @@ export function eventReporter(
 		unreported.set(owner.uid, (unreported.get(owner.uid) ?? 0) + 1);
 		return forOwner(owner.uid, time) && forAll('', time) && forTarget(target.uid, time);
 	};
-	/** The target that may be told; undefined: there is none. */
+	/** The target to write to; undefined: there is none. */
 	const targetOf = async (
 		notice: QueuedNotice,
 	): Promise<Result<Owner | 'limited' | undefined, ApiFailure>> => {
@@ -143,7 +145,7 @@ export function eventReporter(
 	};
 	const failed = ({ reason, message }: ApiFailure): void => {
 		onResult('failed');
-		// By its kind: the sentence names a namespace, and every namespace would be a line of its own.
+		// Compared by its kind: the sentence contains a namespace, so each namespace would cause a line.
 		if (reason !== problem) log.warn({ problem: message }, 'an event could not be written');
 		problem = reason;
 	};
@@ -161,10 +163,10 @@ export function eventReporter(
 			if (closed || dryRun || owner === undefined || !isIntermediate(owner)) return;
 			const target = targets.remembered(namespace, owner);
 			if (target === undefined) return;
-			// Warnings come with every pod: most were told of already.
+			// Warnings come with every pod; most have been reported.
 			if (target !== 'unknown' && cause.event === 'PodWarning' && warned.has(target.uid)) return;
 			const may = target === 'unknown' ? mayAsk(caller) : mayWrite(owner, target, cause);
-			if (!may || queue.length >= limits.notice) {
+			if (!may || queue.length >= limits.queued) {
 				onResult('limited');
 				return;
 			}

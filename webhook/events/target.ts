@@ -13,17 +13,17 @@ const INTERMEDIATE_OWNERS: Readonly<Record<string, string>> = {
 	'batch/v1 Job': '/apis/batch/v1/namespaces/{namespace}/jobs/',
 };
 
-/** Whether the owner of a pod has, as a rule, an owner of its own. */
+/** Whether the owner of a pod usually has an owner itself. */
 export function isIntermediate({ apiVersion, kind }: Owner): boolean {
 	return `${apiVersion} ${kind}` in INTERMEDIATE_OWNERS;
 }
 
-/** Owners whose target is remembered. */
+/** Maximum number of owners whose target is cached. */
 const MAX_REMEMBERED = 500;
 
 /** Finds the owner of a pod's owner. Undefined: the owner does not exist, or nothing owns it. */
 export interface TargetFinder {
-	/** What was found before; `'unknown'` when nobody has asked for this owner yet. */
+	/** The cached result; `'unknown'` if this owner was not looked up yet. */
 	remembered(namespace: string, owner: Owner): Owner | undefined | 'unknown';
 	/** Asks the API server once for each owner: an object's controller does not change. */
 	find(namespace: string, owner: Owner): Promise<Result<Owner | undefined, ApiFailure>>;
@@ -49,7 +49,7 @@ export function targetFinder(client: KubernetesClient): TargetFinder {
 		});
 		if (!answer.ok) return answer.error.status === 404 ? ok(undefined) : answer;
 		const { metadata } = answer.value;
-		// Another object of that name, or one that somebody only claimed.
+		// The object has the name, but not the claimed UID.
 		return ok(metadata['uid'] === owner.uid ? controllerOf(metadata) : undefined);
 	};
 	return {

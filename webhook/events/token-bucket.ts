@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
 
-/** How much of something may be done for one key: at once, and from then on. */
+/** A rate limit for one key. */
 export interface Allowance {
 	readonly burst: number;
-	/** Milliseconds until one more may be done. */
+	/** Milliseconds until one more token is available. */
 	readonly refill: number;
-	/** Keys that are remembered; one that is forgotten starts full again. */
+	/** Maximum number of keys. A key that was removed starts with a full bucket. */
 	readonly keys: number;
 }
 

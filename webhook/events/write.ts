@@ -21,7 +21,7 @@ export async function writeEvent(
 			...{ method: 'PATCH', path: `${path}/${encodeURIComponent(name)}`, body },
 			contentType: 'application/merge-patch+json',
 		});
-	// The answer tells the count, which nothing but a right to read Events would otherwise.
+	// The response contains the count; otherwise a right to read Events would be needed.
 	const seen = await patch({ lastTimestamp: event.lastTimestamp });
 	if (!seen.ok) return seen;
 	const counted = await patch({ count: (seen.value.count ?? 1) + event.count });

@@ -5,25 +5,25 @@ import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
 import { watchList } from '../../lib/kubernetes/watch.ts';
 import type { OrgLabel } from '../admission/org-label.ts';
 
-/** What is known of the cluster's namespaces, without asking anybody. */
+/** The cached namespaces of the cluster. */
 export interface Namespaces {
 	orgLabel(namespace: string): OrgLabel;
 	/** Resolves when the namespace is known, after `ms` milliseconds, or when `signal` is aborted. */
 	seen(namespace: string, ms: number, signal: AbortSignal): Promise<void>;
-	/** Why decisions cannot rest on it now; undefined: they can. */
+	/** Why the cache cannot be used for decisions; undefined if it can. */
 	notReady(): string | undefined;
-	/** Milliseconds since the API server last confirmed it; infinite until the first list. */
+	/** Milliseconds since the API server last confirmed the cache; infinite before the first list. */
 	age(): number;
 	close(): void;
 }
 
-/** How old what is known may be. */
+/** Maximum age of the cache. */
 export interface Staleness {
-	/** Milliseconds; undefined: decisions go on resting on what was known last. */
+	/** Milliseconds; undefined: no maximum. */
 	readonly most: number | undefined;
 }
 
-/** Follows the labels of all namespaces. Of each its name and that one label are remembered. */
+/** Watches the labels of all namespaces. Keeps only their names and that one label. */
 export function followNamespaces(
 	client: KubernetesClient,
 	{ most = Number.POSITIVE_INFINITY }: Staleness,
@@ -44,7 +44,7 @@ export function followNamespaces(
 	);
 	const seen = async (namespace: string, ms: number, signal: AbortSignal): Promise<void> => {
 		if (view.current()?.has(namespace) || signal.aborted) return;
-		// Its pods come from the API server, so that one is there, whatever became of the watch.
+		// The API server sent a pod of this namespace, so it exists, even if the watch has not delivered it.
 		view.hurry();
 		const { promise, resolve } = Promise.withResolvers<void>();
 		const timer = setTimeout(resolve, ms);

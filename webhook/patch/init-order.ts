@@ -22,7 +22,7 @@ export function placeFetchers(
 	if (pod.initContainers === undefined) return change([add(LIST, expected)]);
 	const expectedNames = new Set(expected.map(({ name }) => name));
 	const names = pod.initContainers.map(({ name }) => name);
-	// Each is kept once.
+	// Keeps each name once.
 	const stale = parts.fetchers.filter(({ name }) => !expectedNames.delete(name)).map(({ index }) => index);
 	const removed = new Set(stale);
 	const sequence = names.filter((_, i) => !removed.has(i));
@@ -35,7 +35,7 @@ export function placeFetchers(
 	return change(operations);
 }
 
-/** Adds the fetchers that are not there; `now` is kept up to date. */
+/** Adds the missing fetchers, and updates `sequence`. */
 function insert(
 	sequence: string[],
 	expected: readonly V1Container[],
@@ -55,7 +55,7 @@ function insert(
 	});
 }
 
-/** Moves the fetchers that stand where they must not; `now` is kept up to date. */
+/** Moves misplaced fetchers, and updates `sequence`. */
 function reorder(sequence: string[], plan: InjectionPlan): Operation[] {
 	const fetchers = plan.fetchers.map(({ container }) => container);
 	const readers = new Set(

@@ -9,7 +9,7 @@ import type { FetcherPlan, InjectionPlan, VolumePlan } from '../admission/inject
 import type { SelectionText } from '../annotations/selections.ts';
 import type { InjectionSettings } from '../settings.ts';
 
-/** The shortest life that Kubernetes gives a projected token; the fetcher needs it for seconds. */
+/** The shortest expiry of a projected token in Kubernetes. The fetcher needs it for seconds. */
 const TOKEN_SECONDS = 600;
 
 /** A variable of a family, such as `ENVTIER_COMPOSE_DATABASE_URL`. */
@@ -23,7 +23,7 @@ function members(
 	return Object.fromEntries([...values].map(([key, value]) => [`${family}${key}`, write(value)]));
 }
 
-/** A sealed value, which was read before, as a variable has it. */
+/** The text of a sealed value for a variable. The value was parsed before. */
 function sealedText(text: string): string {
 	const sealed = parseSealed(text);
 	return sealed.ok ? sealedVariable(sealed.value) : text;
@@ -34,7 +34,7 @@ function literal(value: string): string {
 	return value.includes('$') ? value.replaceAll('$', () => '$$') : value;
 }
 
-/** What a fetcher is told of one volume: where it is and which keys it gets. */
+/** One volume of a fetcher: its path and its selection. */
 export interface Destination {
 	readonly out: string;
 	readonly selection: SelectionText | undefined;
@@ -79,12 +79,12 @@ function fetcherEnv(
 		ENVTIER_FORMAT: fetchSpec.formats.length === 0 ? 'none' : fetchSpec.formats.join(','),
 		ENVTIER_ENV_KEYS: keys.length === 0 ? undefined : keys.join(','),
 		ENVTIER_ALLOW: fetchSpec.allow.length === 0 ? undefined : fetchSpec.allow.join(','),
-		// Only where it is not the default, so that the pods of everybody else stay as they were.
+		// Only if it is not the default, so that other pods do not change.
 		ENVTIER_EMPTY: fetchSpec.empty === 'refuse' ? undefined : fetchSpec.empty,
 		...Object.assign({}, ...destinations.map(destinationEnv)),
 		ENVTIER_DEADLINE: String(settings.deadline),
 		ENVTIER_LOG_LEVEL: settings.logLevel,
-		// Only where it is needed, so that the pods of everybody else stay as they were.
+		// Only if it is needed, so that other pods do not change.
 		ENVTIER_VAULT_TRANSIT_MOUNT: fetchSpec.sealed.size > 0 ? vault.transitMount : undefined,
 		...members('ENVTIER_SEALED_', fetchSpec.sealed, sealedText),
 		...members('ENVTIER_COMPOSE_', fetchSpec.templates, templateVariable),
@@ -94,7 +94,7 @@ function fetcherEnv(
 	);
 }
 
-/** The init container of one fetcher; passes Pod Security "restricted" whatever the pod around it says. */
+/** The init container of one fetcher. It passes Pod Security "restricted" in every pod. */
 export function fetcherContainer(
 	plan: InjectionPlan,
 	fetcher: FetcherPlan,
@@ -140,7 +140,7 @@ function resources(plan: InjectionPlan, settings: InjectionSettings): Pick<V1Con
 	}
 }
 
-/** The volumes of a plan: one in memory for each fetcher, and the token that all of them log in with. */
+/** The volumes of a plan: those of the fetchers, in memory, and the token. */
 export function volumes(plan: InjectionPlan, settings: InjectionSettings): V1Volume[] {
 	return [
 		...volumesOf(plan).map(({ name }) => ({
@@ -169,7 +169,7 @@ export function volumesOf({ fetchers }: InjectionPlan): readonly VolumePlan[] {
 	return fetchers.flatMap(({ volumes }) => volumes);
 }
 
-/** How a reader sees its volume. */
+/** The mount of a reader's volume. */
 export function readerMount({ path }: InjectionPlan, { name }: VolumePlan): V1VolumeMount {
 	return { name, mountPath: path, readOnly: true };
 }

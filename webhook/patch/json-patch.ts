@@ -1,6 +1,6 @@
 import type { AddOperation, MoveOperation, RemoveOperation, ReplaceOperation } from 'fast-json-patch';
 
-/** One operation of a JSON Patch (RFC 6902). A pod that was not injected before is only ever added to. */
+/** One operation of a JSON Patch (RFC 6902). A pod that was not injected before gets only `add`. */
 export type Operation = AddOperation<unknown> | RemoveOperation | MoveOperation | ReplaceOperation<unknown>;
 
 /** The name of a member as a part of a JSON Pointer (RFC 6901, section 3). */
@@ -17,19 +17,19 @@ export const remove = (path: string): Operation => ({ op: 'remove', path });
 /** Puts another value into the place of an element that is there. */
 export const replace = (path: string, value: unknown): Operation => ({ op: 'replace', path, value });
 
-/** Moves an element within a list; the second index is that after the removal. */
+/** Moves an element within a list. The second index is the one after the removal. */
 export const move = (list: string, from: number, to: number): Operation => ({
 	op: 'move',
 	from: `${list}/${from}`,
 	path: `${list}/${to}`,
 });
 
-/** Removes elements of a list, the last one first, so that the indexes of the others hold. */
+/** Removes elements of a list from the last to the first, so that the other indexes stay valid. */
 export function removeAt(list: string, indexes: readonly number[]): Operation[] {
 	return [...indexes].sort((a, b) => b - a).map((index) => remove(`${list}/${index}`));
 }
 
-/** What a list has and should not have, and what it lacks. */
+/** The wrong elements of a list, and the missing ones. */
 export interface Difference<F, E> {
 	readonly wrong: readonly F[];
 	readonly missing: readonly E[];

@@ -11,9 +11,9 @@ import { readerChanges } from './reader-patch.ts';
 import { type PodChange, reconcileFetcher } from './reconcile.ts';
 import { volumeChanges } from './volume-patch.ts';
 
-/** What a patch starts from and leads to. */
+/** Input of a patch. */
 export interface PatchParts {
-	/** The pod as it came. */
+	/** The original pod. */
 	readonly pod: PodFacts;
 	/** What an earlier injection has added to it. */
 	readonly parts: EarlierInjection;

@@ -22,7 +22,7 @@ export interface EarlierInjection {
 
 const NONE: InjectedIntoContainer = { mounts: [], variables: [], wrappers: [] };
 
-/** Of a pod that was not injected before: whatever it has is its own. */
+/** For a pod that was not injected before: everything in it is its own. */
 export const NO_EARLIER_INJECTION: EarlierInjection = {
 	fetchers: [],
 	volumes: [],
@@ -38,7 +38,7 @@ function partsOf(container: ContainerFacts): InjectedIntoContainer {
 	};
 }
 
-/** The container as it was before the injection. Indexes stay those of the pod as it came. */
+/** The container before the injection. Indexes are those of the original pod. */
 function without(
 	container: ContainerFacts,
 	{ mounts, variables, wrappers }: InjectedIntoContainer,
@@ -55,7 +55,7 @@ function without(
 	};
 }
 
-/** Tells what an earlier injection added to a pod from the rest of it, which is what a plan is made for. */
+/** Separates an earlier injection from the rest of a pod. Plans are made for the rest. */
 export function separateInjection(pod: PodFacts): {
 	readonly pod: PodFacts;
 	readonly parts: EarlierInjection;
@@ -82,7 +82,7 @@ export function separateInjection(pod: PodFacts): {
 	};
 }
 
-/** How many parts these are. */
+/** The number of injected parts. */
 export function countParts({ fetchers, volumes, containers: holders, of }: EarlierInjection): number {
 	return holders.reduce((sum, holder) => {
 		const { mounts, variables, wrappers } = of(holder);

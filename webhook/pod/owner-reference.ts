@@ -1,4 +1,4 @@
-/** Whose work a pod is: an object in the pod's own namespace. */
+/** The controller of a pod: an object in the same namespace. */
 export interface Owner {
 	readonly apiVersion: string;
 	readonly kind: string;
@@ -6,7 +6,7 @@ export interface Owner {
 	readonly uid: string;
 }
 
-/** The longest name and the longest API version that Kubernetes allows are no longer than this. */
+/** The longest name and the longest API version in Kubernetes fit. */
 const LONGEST = 317;
 
 function text(value: unknown): string | undefined {

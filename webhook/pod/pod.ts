@@ -6,18 +6,18 @@ import { type ContainerFacts, containerFacts } from './container.ts';
 import { id, item, type Json, list, Malformed, object, text, texts } from './json.ts';
 import { runsOnWindows } from './windows.ts';
 
-/** What a decision needs to know of one volume. */
+/** The facts about one volume that decisions use. */
 export interface VolumeFacts {
 	readonly name: string;
-	/** Where it stands in the pod's `volumes`. */
+	/** Its position in the pod's `volumes`. */
 	readonly index: number;
 	/** True when no container can write to it, however it is mounted. */
 	readonly readOnly: boolean;
-	/** The whole volume as decoded from JSON; set for those with the name of one that injection adds alone. */
+	/** The decoded volume; set only for names that injection uses. */
 	readonly raw: Json | undefined;
 }
 
-/** What a decision needs to know of one pod; everything else in it is never looked at. */
+/** The facts about one pod that decisions use. Nothing else of it is read. */
 export interface PodFacts {
 	/** Annotations with our prefix only. Undefined when the pod has no annotations map. */
 	readonly annotations: ReadonlyMap<string, string> | undefined;
@@ -25,7 +25,7 @@ export interface PodFacts {
 	readonly user: number | undefined;
 	readonly group: number | undefined;
 	readonly windows: boolean;
-	/** The mirror of a static pod: the kubelet made it, and changing it has no effect on what runs. */
+	/** The mirror of a static pod. The kubelet created it, and a change of it has no effect. */
 	readonly mirror: boolean;
 	readonly containers: readonly ContainerFacts[];
 	/** Undefined when the pod has no `initContainers` at all. */
@@ -39,7 +39,7 @@ export interface PodFacts {
 	readonly podLevelResources: boolean;
 }
 
-/** Twice what the API server takes as all annotations of an object together: it checks that after us. */
+/** Twice the API server's limit for the annotations of an object, which it checks later. */
 const MAX_ANNOTATIONS = 512 * 1024;
 
 /**
@@ -64,14 +64,14 @@ function annotationsOf(metadata: Json): ReadonlyMap<string, string> | undefined 
 	return ours;
 }
 
-/** The value of an annotation. Without quotes YAML makes a boolean of `true` and a number of `5432`. */
+/** The value of an annotation. Without quotes YAML reads `true` as a boolean and `5432` as a number. */
 function annotationText(name: string, value: unknown): string {
 	if (typeof value === 'boolean' || typeof value === 'number')
 		throw new Malformed(`annotation ${quoted(name)} is not a string: put its value in quotes`);
 	return typeof value === 'string' ? value : (text(value, `annotation ${quoted(name)}`) ?? '');
 }
 
-/** The kubelet's mark on the mirror of a static pod. */
+/** The kubelet's annotation on the mirror of a static pod. */
 export const MIRROR = 'kubernetes.io/config.mirror';
 
 function isMirror(metadata: Json): boolean {
@@ -92,7 +92,7 @@ function volumeFacts(value: unknown, path: string, index: number): VolumeFacts {
 	};
 }
 
-/** True when the pod as a whole says anything about its resources. */
+/** True when the pod itself has resource requests or limits. */
 function hasResources(resources: Json): boolean {
 	return ['requests', 'limits'].some(
 		(field) => Object.keys(object(resources[field], `spec.resources.${field}`)).length > 0,
@@ -133,7 +133,7 @@ function facts(pod: unknown, annotations: PodFacts['annotations']): PodFacts {
 	};
 }
 
-/** Gives what a reader of JSON gives, or the message of what is malformed. */
+/** Returns the result of a reader, or the message of its `Malformed` error. */
 function catchMalformed<T>(read: () => T): Result<T> {
 	try {
 		return ok(read());

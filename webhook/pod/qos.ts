@@ -28,7 +28,7 @@ function quantityIn(value: unknown): string | undefined {
 	return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }
 
-/** The class of a pod before anything is added to it. Quantities are compared by amount. */
+/** The class of a pod before the injection. Quantities are compared by amount. */
 export function qosOf(pod: PodFacts): Qos {
 	if (pod.podLevelResources) return 'pod-level';
 	return [...pod.containers, ...(pod.initContainers ?? [])].every(isGuaranteed) ? 'guaranteed' : 'other';

@@ -5,7 +5,10 @@ export type Quantities = Readonly<Record<string, string>>;
 
 const QUANTITY = /^([0-9]+(?:\.[0-9]+)?)(m|k|Ki|M|Mi|G|Gi)?$/;
 
-/** Every form that Kubernetes takes (API reference, Quantity): sign, digits, and a suffix or an exponent. */
+/**
+ * Every form of a quantity in Kubernetes (API reference, Quantity): sign, digits, and a suffix or an
+ * exponent.
+ */
 const ANY_QUANTITY =
 	/^([+-]?)([0-9]{0,40})(?:\.([0-9]{0,40}))?(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]{1,2}))?$/;
 

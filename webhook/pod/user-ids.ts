@@ -3,7 +3,9 @@ import { quoted } from '../admission/redact.ts';
 import { type Rejection, reject } from '../admission/rejection.ts';
 import type { ContainerFacts } from './container.ts';
 
-/** Who the fetcher runs as for some containers: their files are 0600, so only that user can read them. */
+/**
+ * UID and GID of the fetcher for some containers. Its files have mode 0600, so only that user can read them.
+ */
 export interface UserIds {
 	readonly user: number;
 	readonly group: number;
@@ -15,17 +17,17 @@ export interface Readers {
 	readonly containers: readonly ContainerFacts[];
 }
 
-/** Where a container's user and group come from when it does not say. */
+/** Default user and group of a container. */
 export interface UserIdDefaults {
 	readonly podUser: number | undefined;
 	readonly podGroup: number | undefined;
 	readonly annotatedUser: number | undefined;
 	readonly annotatedGroup: number | undefined;
-	/** The setting's, for pods in which nobody says it. */
+	/** From the setting, if neither the pod nor the annotation sets one. */
 	readonly user: number;
 }
 
-/** Readers by UID in the order of their first container, and the warnings for whoever wrote the pod. */
+/** Readers by UID in the order of their first container, and warnings for the author of the pod. */
 export interface Grouping {
 	readonly readers: readonly Readers[];
 	readonly warnings: readonly string[];
@@ -80,7 +82,7 @@ function userIdsFor(
 
 const MAX_LISTED = 5;
 
-/** The image's USER is out of the webhook's sight, so this cannot be checked, only said. */
+/** The webhook cannot see the image's USER, so it can only warn. */
 function imageUserWarning(containers: readonly string[], user: number): string {
 	const listed = containers.slice(0, MAX_LISTED).map(quoted).join(', ');
 	const more = containers.length > MAX_LISTED ? ` and ${containers.length - MAX_LISTED} more` : '';

@@ -51,7 +51,7 @@ function selectsWindows(spec: Json): boolean {
 	return OS_LABELS.some((label) => selector[label] === 'windows') || Object.hasOwn(selector, BUILD_LABEL);
 }
 
-/** What a `securityContext` says about host processes; undefined where it says nothing. */
+/** The `hostProcess` field of a `securityContext`; undefined if it is not set. */
 function hostProcess(value: unknown, path: string): boolean | undefined {
 	const options = object(object(value, path)['windowsOptions'], `${path}.windowsOptions`);
 	const own = options['hostProcess'];

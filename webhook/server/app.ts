@@ -7,11 +7,11 @@ import { refuse, refuseDefect } from './refuse.ts';
 
 /** What the routes need. */
 export interface AppParts extends MutateParts {
-	/** Undefined when the webhook can take calls, else why it cannot. */
+	/** Undefined when the webhook is ready, else why it is not. */
 	readonly notReady: () => string | undefined;
 }
 
-/** What each path takes, as the header Allow says it. */
+/** The methods of each path, for the header Allow. */
 const METHODS = {
 	'/mutate': 'POST',
 	'/healthz': 'GET, HEAD',

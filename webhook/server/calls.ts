@@ -3,7 +3,7 @@ import type { Metrics } from '../metrics.ts';
 import { type ClientAuth, callerProblem } from './client-auth.ts';
 import { refuse } from './refuse.ts';
 
-/** What the beginning of a call to `/mutate` needs. */
+/** What the start of a call to `/mutate` needs. */
 export interface CallParts {
 	readonly metrics: Metrics;
 	/** Who may call `/mutate`; undefined: anybody. */
@@ -24,13 +24,13 @@ export function startCall(
 	measure(metrics, response);
 	const problem = callers && callerProblem(request.socket, callers);
 	if (problem === undefined) return true;
-	// Whatever else it wants to send is not waited for.
+	// The rest of the request is not read.
 	response.setHeader('connection', 'close');
 	refuse(response, ...problem);
 	return false;
 }
 
-/** Measures every call, however it ends; a call that the client gave up counts as well. */
+/** Measures every call, also one that the client aborted. */
 function measure(metrics: Metrics, response: ServerResponse): void {
 	const endCall = metrics.startCall();
 	response.once('close', () => {

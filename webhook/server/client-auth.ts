@@ -2,11 +2,11 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { err, ok, type Result } from '../../contract/result.ts';
 
-/** Who may call `/mutate`, where the settings say that not everybody may. */
+/** The clients that may call `/mutate`, if the settings restrict them. */
 export interface ClientAuth {
-	/** PEM text: the CA certificates that a caller's certificate has to come from. */
+	/** PEM text: the CAs of accepted client certificates. */
 	readonly ca: string;
-	/** Common names; undefined: any certificate of these CAs will do. */
+	/** Common names; undefined: any. */
 	readonly names: readonly string[] | undefined;
 }
 

@@ -5,10 +5,10 @@ import { type CertificateSource, isValidAt } from '../../lib/tls/certificate-sou
 const REJECTED =
 	/ALERT_(?:BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_(?:EXPIRED|UNKNOWN|REVOKED)|UNSUPPORTED_CERTIFICATE)$/;
 
-/** Milliseconds between two lines: anybody can fail handshakes. */
+/** Milliseconds between two lines, because any client can fail handshakes. */
 const LOG_INTERVAL = 60_000;
 
-/** How the certificate is kept: what renews it differs. */
+/** The source of the certificate; it decides the advice. */
 export type CertificateKind = 'files' | 'self';
 
 const RENEW: Readonly<Record<CertificateKind, string>> = {

@@ -10,7 +10,7 @@ import type { ClientAuth } from './client-auth.ts';
 const LIMITS: Partial<ServerLimits> = {
 	requestTimeout: 15_000,
 	keepAliveTimeout: 120_000,
-	// An API server has a few hundred calls of all kinds in flight, and a connection for each.
+	// An API server has a few hundred calls in flight, each on its own connection.
 	connections: 2000,
 };
 
@@ -37,6 +37,6 @@ interface At {
 	readonly port: number;
 	/** Set: clients are asked for a certificate of these CAs; the application sees to what comes of it. */
 	readonly callers?: ClientAuth | undefined;
-	/** Hears of failed TLS handshakes, with the client's address. */
+	/** Called for failed TLS handshakes, with the client's address. */
 	readonly onHandshakeError?: ((error: Error, address: string) => void) | undefined;
 }

@@ -21,24 +21,24 @@ export interface MutateParts extends CallParts {
 	readonly settings: (namespace: string) => InjectionSettings;
 	/** Resolves when the namespace is known, when the time limit is over, or when `signal` is aborted. */
 	readonly namespaceKnown: (namespace: string, signal: AbortSignal) => Promise<void>;
-	/** Hears of every decision once it is answered; takes no time and never fails. `address` is the caller's. */
+	/** Called after every response. Must be fast and must not fail. `address` is the caller's. */
 	readonly onDecision: (request: AdmissionRequest, decision: Decision, address: string) => void;
 	readonly log: Logger;
-	/** Bytes of all bodies that are being read at a time; 32 MiB unless given. */
+	/** Bytes of all bodies that are being read; default 32 MiB. */
 	readonly maxReading?: number | undefined;
-	/** Reviews that wait for news of their namespace at a time; 200 with 16 MiB unless given. */
+	/** Reviews that wait for their namespace; default 200 with 16 MiB. */
 	readonly maxWaiting?: WaitLimits | undefined;
-	/** Answers that are not read yet; 32 MiB, 10 s each, unless given. */
+	/** Responses that are not read yet; default 32 MiB, 10 s each. */
 	readonly maxUnsent?: AnswerLimits | undefined;
 }
 
 /** The API server's bodies are a few KiB long, and read within a millisecond. */
 const MAX_READING = 32 * 1024 * 1024;
 
-/** The API server sends a handful of reviews for a new namespace before the news of it arrives. */
+/** The API server sends a few reviews for a new namespace before the watch delivers it. */
 const MAX_WAITING: WaitLimits = { reviews: 200, bytes: 16 * 1024 * 1024 };
 
-/** The API server reads its answers at once, and gives a call 5 s in all. */
+/** The API server reads responses at once, and gives a call 5 s. */
 const MAX_UNSENT: AnswerLimits = { bytes: 32 * 1024 * 1024, time: 10_000 };
 
 interface Serving extends MutateParts {

@@ -1,11 +1,11 @@
-/** Limits on reviews that wait for news of their namespace. */
+/** Limits on reviews that wait for their namespace. */
 export interface WaitLimits {
 	readonly reviews: number;
 	/** Bytes of their bodies. */
 	readonly bytes: number;
 }
 
-/** Lets one review wait. Resolves with false when it has to make room for another one. */
+/** Lets one review wait. Resolves to false when another one took its place. */
 export type Wait = (review: WaitingReview) => Promise<boolean>;
 
 /** A review that waits. */
@@ -14,7 +14,7 @@ export interface WaitingReview {
 	readonly length: number;
 	/** Aborted when the caller is gone. */
 	readonly gone: AbortSignal;
-	/** What to wait for; ends early, without an error, when `signal` is aborted. */
+	/** What to wait for. Ends early, without an error, when `signal` is aborted. */
 	readonly until: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -24,7 +24,7 @@ export interface WaitingReview {
  * cannot block them.
  */
 export function limitWaiting({ reviews, bytes }: WaitLimits): Wait {
-	/** By what ends them, in the order in which they began. */
+	/** The waiting reviews, oldest first, by the controller that ends them. */
 	const waiting = new Map<AbortController, number>();
 	let total = 0;
 	const forget = (end: AbortController): void => {

@@ -9,10 +9,10 @@ import {
 	withPromoted,
 } from './secret-codec.ts';
 
-/** The name of the webhook's Service in the manifests, for people who look at a certificate. */
+/** The name of the webhook's Service in the manifests, for people who inspect a certificate. */
 const SERVICE = 'envtier-webhook';
 
-/** Makes what an action asks for and gives the Secret as it is to be. `stored` is what `data` says. */
+/** Performs an action and returns the new content of the Secret. `decoded` is the decoded `data`. */
 export async function applyAction(
 	action: SecretAction,
 	data: Data,

@@ -14,16 +14,16 @@ import {
 } from './objects.ts';
 import type { Data } from './secret-codec.ts';
 
-/** Which Secret holds the certificates, and which MutatingWebhookConfiguration is to trust them. */
+/** The Secret with the certificates, and the MutatingWebhookConfiguration that must trust them. */
 export interface ObjectNames {
 	readonly secret: { readonly namespace: string; readonly name: string };
 	readonly webhookConfiguration: string;
 }
 
-/** Both objects as they were last heard of. */
+/** The last known state of both objects. */
 export interface ObservedObjects {
 	readonly secret: ObservedSecret;
-	/** Undefined when there is none. */
+	/** Undefined if it does not exist. */
 	readonly webhookConfiguration: ObservedWebhookConfiguration | undefined;
 }
 
@@ -32,24 +32,24 @@ export type WriteResult = Result<'written' | 'conflict'>;
 
 /** The two objects in the cluster. */
 export interface CertificateObjects {
-	/** Undefined until both have been heard of. */
+	/** Undefined until both are known. */
 	observed(): ObservedObjects | undefined;
 	writeSecret(seen: ObservedSecret, data: Data): Promise<WriteResult>;
-	/** Gives every webhook of the webhook configuration this `caBundle`, PEM text. */
+	/** Sets this `caBundle` (PEM text) for every webhook of the webhook configuration. */
 	writeBundle(seen: ObservedWebhookConfiguration, bundle: string): Promise<WriteResult>;
-	/** The webhook configuration as it is at this moment, rather than as it was last heard of. */
+	/** The current webhook configuration, read from the API server instead of the watch. */
 	readWebhookConfiguration(): Promise<Result<ObservedWebhookConfiguration | undefined>>;
 	close(): void;
 }
 
 const WEBHOOK_CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 const MANAGER = 'fieldManager=envtier-webhook';
-/** The object is another than we saw: changed or made (409), or gone (404). */
+/** The object differs from the observed one: it was changed or created (409), or deleted (404). */
 const CONFLICT: readonly (number | undefined)[] = [404, 409];
-/** A JSON Patch whose test fails, or a change that is not allowed. */
+/** A JSON Patch whose test failed, or a forbidden change. */
 const UNPROCESSABLE = 422;
 
-/** Follows both objects; `changed` is called whenever there is something new. */
+/** Watches both objects. Calls `changed` for every change. */
 export function followObjects(
 	client: KubernetesClient,
 	{ secret, webhookConfiguration }: ObjectNames,

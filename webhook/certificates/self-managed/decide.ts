@@ -9,20 +9,20 @@ import {
 	trusts,
 } from './state.ts';
 
-/** How certificates are kept. Times are milliseconds. */
+/** How certificates are rotated. Times are in milliseconds. */
 export interface RotationPolicy {
 	readonly leafLife: number;
 	readonly caLife: number;
-	/** For every API server to see a changed caBundle. */
+	/** Time until every API server has read a changed caBundle. */
 	readonly settle: number;
-	/** From 0 to 1, of this replica's own: so that not all of them come at once. */
+	/** From 0 to 1, random for each replica, so that not all of them act at once. */
 	readonly jitter: number;
 }
 
-/** What one replica sees at one moment. */
+/** The state that one replica observes. */
 export interface ObservedState {
 	readonly state: CertificateState;
-	/** Undefined when there is no webhook configuration: nobody calls, then. */
+	/** Undefined if there is no webhook configuration: then there are no calls. */
 	readonly trust: Trust | undefined;
 	/** Milliseconds since 1970. */
 	readonly now: number;
@@ -32,28 +32,28 @@ export interface ObservedState {
  * The action on the Secret. Each is one write, which the API server refuses if another replica was faster.
  */
 export type SecretAction =
-	/** Add a CA that signs nothing yet. */
+	/** Add a CA that does not sign yet. */
 	| 'prepare'
 	/**
 	 * Sign a certificate with that CA, replace the current CA and certificate by both, and remove the old CA's
 	 * key.
 	 */
 	| 'promote'
-	/** Have the present CA sign another certificate. */
+	/** Sign another certificate with the current CA. */
 	| 'renew'
-	/** Forget CAs whose last certificate has ended. */
+	/** Remove CAs whose last certificate has expired. */
 	| 'tidy';
 
-/** What is to be done now, and when to ask again. */
+/** What to do now, and when to decide again. */
 export interface ReconcileStep {
 	readonly secret: SecretAction | undefined;
-	/** What every `caBundle` of the webhook configuration is to hold; undefined: it may stay as it is. */
+	/** The required content of every `caBundle`. Undefined: no change. */
 	readonly trust: readonly CertificateInfo[] | undefined;
 	/** Milliseconds until time alone may change this decision. */
 	readonly recheckAfter: number;
 }
 
-/** However quiet it is: clocks are set, and a bug in our arithmetic shall not sleep for a year. */
+/** A maximum, because clocks are changed, and a bug in the arithmetic must not stop the loop. */
 const MAX_PAUSE = 600_000;
 /**
  * A CA that the Secret does not require stays trusted for this many times `settle`: a replica may still serve
@@ -79,7 +79,7 @@ export function decide(
 	return { secret, trust, recheckAfter: timeToNextChange(view, observations, uptime, policy) };
 }
 
-/** When a certificate is to be replaced: at two thirds of its life, a little later for some replicas. */
+/** When a certificate is replaced: after two thirds of its validity, plus jitter. */
 export function dueAt({ from, until }: CertificateInfo, jitter: number): number {
 	const issuedAt = from + BACKDATED_MS;
 	return issuedAt + Math.max(0, until - issuedAt) * (2 / 3 + jitter / 20);
@@ -102,7 +102,7 @@ function secretAction(
 	return retired.some(({ neededUntil }) => neededUntil <= now) ? 'tidy' : undefined;
 }
 
-/** True for a CA that can sign and has more than a third of its life left. */
+/** True for a CA with a key and more than a third of its validity left. */
 function isGood(ca: CertificateState['current'], now: number, { jitter }: RotationPolicy): boolean {
 	return ca?.hasKey === true && isValid(ca, now) && now < dueAt(ca, jitter);
 }
@@ -148,7 +148,7 @@ function desiredTrust(
 	return complete && retained.length === unknownCas.length ? undefined : [...required, ...retained];
 }
 
-/** The time until the next moment at which one of the conditions above can change by itself. */
+/** The time until one of the conditions above can change without an event. */
 function timeToNextChange(
 	{ state, trust = [], now }: ObservedState,
 	observations: Observations,
@@ -166,6 +166,6 @@ function timeToNextChange(
 		pauses.push(until - now, settle - elapsedSince(observations.trusted, id, uptime));
 		pauses.push(settle * UNKNOWN_CA_FACTOR - elapsedSince(observations.unknownCas, id, uptime));
 	}
-	// Jitter makes fractions, of which a timer knows nothing.
+	// Jitter makes fractions, which a timer does not accept.
 	return Math.ceil(Math.min(MAX_PAUSE, ...pauses.filter((ms) => ms > 0)));
 }

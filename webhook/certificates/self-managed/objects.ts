@@ -3,21 +3,21 @@ import { readable } from '../../../pki/bundle.ts';
 import { certificateInfo, type Data, KEYS } from './secret-codec.ts';
 import type { Trust } from './state.ts';
 
-/** The label that tells our Secret from those of others, which are never written to. */
+/** The label of our Secret. Secrets of others are never written. */
 const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'envtier-webhook' } as const;
 
-/** The Secret as the API server has it. */
+/** The Secret in the API server. */
 export interface ObservedSecret {
-	/** Undefined when there is none. */
+	/** Undefined if it does not exist. */
 	readonly object: V1Secret | undefined;
-	/** Its keys of ours, decoded. */
+	/** Our keys, decoded. */
 	readonly data: Data;
-	/** Why it must not be written to, if so. */
+	/** Why it must not be written; undefined if it may. */
 	readonly writeProblem: string | undefined;
 }
 
 const OWN_KEYS: readonly string[] = Object.values(KEYS);
-/** The type of a Secret that is none of Kubernetes' own kinds. */
+/** The type of a Secret without a special meaning. */
 const OPAQUE = 'Opaque';
 
 /** Decodes the Secret, or its absence. An empty Opaque Secret may be used, whoever created it. */
@@ -40,7 +40,7 @@ export function observeSecret(object: V1Secret | undefined): ObservedSecret {
 	};
 }
 
-/** The Secret to be written: what others have put beside ours stays. */
+/** The Secret to write. Keys of others are kept. */
 export function encodeSecret(
 	{ object }: ObservedSecret,
 	{ namespace, name }: { readonly namespace: string; readonly name: string },
@@ -61,20 +61,20 @@ export function encodeSecret(
 	};
 }
 
-/** The webhook configuration as the API server has it. */
+/** The webhook configuration in the API server. */
 export interface ObservedWebhookConfiguration {
 	readonly resourceVersion: string;
 	readonly trust: Trust;
-	/** PEM text of what it trusts, by id. */
+	/** PEM text of the trusted certificates by id. */
 	readonly pems: ReadonlyMap<string, string>;
-	/** Why its `caBundle` must not be written, if so. */
+	/** Why its `caBundle` must not be written; undefined if it may. */
 	readonly writeProblem: string | undefined;
 }
 
-/** Who else may keep the `caBundle`. */
+/** Annotations of cert-manager, which may manage the `caBundle` as well. */
 const CERT_MANAGER = /^cert-manager\.io\/inject-/;
 
-/** Decodes the webhook configuration. What cannot be read of a `caBundle` counts as absent. */
+/** Decodes the webhook configuration. Unreadable parts of a `caBundle` count as absent. */
 export function observeWebhookConfiguration({
 	metadata,
 	webhooks = [],

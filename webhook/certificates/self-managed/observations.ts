@@ -5,16 +5,16 @@ import { type CertificateState, requiredCas, type Trust, trusts } from './state.
  * shared: a replica that restarts counts from zero, which only makes it wait longer.
  */
 export interface Observations {
-	/** That every webhook of the webhook configuration trusts a certificate. */
+	/** Certificates that every webhook of the webhook configuration trusts. */
 	readonly trusted: ReadonlyMap<string, number>;
-	/** That a certificate is trusted which the Secret does not ask for. */
+	/** Trusted certificates that the Secret does not require. */
 	readonly unknownCas: ReadonlyMap<string, number>;
 }
 
-/** Nothing seen yet. */
+/** No observations yet. */
 export const NO_OBSERVATIONS: Observations = { trusted: new Map(), unknownCas: new Map() };
 
-/** Takes in what there is at `uptime`. */
+/** Adds the observations at `uptime`. */
 export function observe(
 	observations: Observations,
 	view: { readonly state: CertificateState; readonly trust: Trust | undefined },
@@ -37,7 +37,7 @@ export function observe(
 	};
 }
 
-/** For how long, in milliseconds. */
+/** The time since then, in milliseconds. */
 export function elapsedSince(since: ReadonlyMap<string, number>, id: string, uptime: number): number {
 	return uptime - (since.get(id) ?? uptime);
 }

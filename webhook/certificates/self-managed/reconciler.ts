@@ -11,27 +11,27 @@ import { NO_OBSERVATIONS, type Observations, observe } from './observations.ts';
 import { type DecodedSecret, decodeSecret } from './secret-codec.ts';
 import { trusts } from './state.ts';
 
-/** What the keeper works with. */
+/** Dependencies of the reconciler. */
 export interface ReconcilerContext {
 	readonly objects: CertificateObjects;
-	/** DNS names and addresses that the serving certificate must be for. */
+	/** DNS names and addresses that the serving certificate must have. */
 	readonly names: readonly string[];
 	readonly policy: RotationPolicy;
-	/** Hears of every pair that is to be shown from now on. */
+	/** Called with every new certificate to serve. */
 	readonly onServingCertificate: (pair: ServingCertificate) => void;
 	readonly log: Logger;
 }
 
-/** What one replica does for the certificates. */
+/** Reconciles the certificates for one replica. */
 export interface Reconciler {
-	/** What is in the way, if anything. */
+	/** The current problem, if there is one. */
 	problem(): string | undefined;
-	/** Something may have changed. */
+	/** Reconciles soon, because something may have changed. */
 	wake(): void;
 	close(): void;
 }
 
-/** Milliseconds between looks until the first lists have come. */
+/** Milliseconds between checks until the first lists have arrived. */
 const FIRST_LOOKS = 100;
 /**
  * Milliseconds after a write or a failure. Other replicas write as well, and another program may revert our
@@ -94,7 +94,7 @@ class ReconcileLoop implements Reconciler {
 		}
 	}
 
-	/** One look and what follows from it; gives how long to wait, at least and at most. */
+	/** Observes, decides and writes once. Returns the minimum and maximum time to wait. */
 	async #reconcileOnce(): Promise<{ readonly least: number; readonly most: number }> {
 		const observed = this.#parts.objects.observed();
 		if (observed === undefined) return { least: FIRST_LOOKS, most: FIRST_LOOKS };
@@ -119,7 +119,7 @@ class ReconcileLoop implements Reconciler {
 			: { least: 0, most: step.recheckAfter };
 	}
 
-	/** Each problem once; most rounds find the same one. */
+	/** Logs each problem once, because most runs find the same one. */
 	#logProblem(problem: string): void {
 		if (problem !== '' && problem !== this.#loggedProblem)
 			this.#parts.log.error({ problem }, 'certificate reconciliation failed');
@@ -130,7 +130,7 @@ class ReconcileLoop implements Reconciler {
 
 	#adopt({ state, pair }: DecodedSecret, { secret, webhookConfiguration }: ObservedObjects): void {
 		if (state.leaf === undefined || state.current === undefined || pair === undefined) return;
-		// Somebody else's is better than none only where API servers trust it.
+		// A certificate in a foreign Secret is used only if API servers trust it.
 		if (secret.writeProblem !== undefined && !trusts(webhookConfiguration?.trust ?? [[]], state.current.id))
 			return;
 		const decoded = { leaf: state.leaf, caId: state.current.id };
@@ -179,7 +179,7 @@ class ReconcileLoop implements Reconciler {
 		if (action === 'promote') {
 			const fresh = await objects.readWebhookConfiguration();
 			if (!fresh.ok) return fresh;
-			// What a watch tells may be late, and this is what every call hangs on.
+			// The watch may be late, and all calls depend on this, so the current object is read.
 			const id = decoded.state.next?.id ?? '';
 			if (fresh.value !== undefined && !trusts(fresh.value.trust, id)) return ok(undefined);
 		}

@@ -6,7 +6,7 @@ import type { KeyPair } from '../../../pki/authority.ts';
 import { readable } from '../../../pki/bundle.ts';
 import type { CertificateInfo, CertificateState, RetiredCa, SigningCa } from './state.ts';
 
-/** What the Secret holds, by key; PEM text all of it. */
+/** The content of the Secret by key, as PEM text. */
 export type Data = Readonly<Record<string, string>>;
 
 /** The keys of the Secret. The first three have the names of a TLS Secret, for people and for Prometheus. */
@@ -17,28 +17,28 @@ export const KEYS = {
 	caKey: 'ca.key',
 	next: 'next-ca.crt',
 	nextKey: 'next-ca.key',
-	/** CAs that sign no more, and the last certificate of each. */
+	/** CAs that no longer sign, and the last certificate of each. */
 	retired: 'old-ca.crt',
 	lastLeaves: 'old-tls.crt',
 } as const;
 
-/** What the Secret says, and the texts behind it. */
+/** The decoded Secret, and its texts. */
 export interface DecodedSecret {
 	readonly state: CertificateState;
-	/** There when `state.leaf` is. */
+	/** Present if `state.leaf` is. */
 	readonly pair: ServingCertificate | undefined;
-	/** Names of `pair`, or of a certificate in its place that is no good. */
+	/** Names of `pair`, or of an unusable certificate in its place. */
 	readonly names: readonly string[];
-	/** There when `state.current` or `state.next` signs. */
+	/** Present if `state.current` or `state.next` has its key. */
 	readonly current: KeyPair | undefined;
 	readonly next: KeyPair | undefined;
 	/** PEM text of the CAs by id. */
 	readonly pems: ReadonlyMap<string, string>;
-	/** What in it is no good, for the log. */
+	/** Problems of the Secret, for the log. */
 	readonly problems: readonly string[];
 }
 
-/** What decisions know of a certificate. */
+/** The facts about a certificate that decisions use. */
 export function certificateInfo(certificate: X509Certificate): CertificateInfo {
 	return {
 		id: certificate.fingerprint256,
@@ -102,7 +102,7 @@ function decodeCa(data: Data, name: string, keyName: string, problems: string[])
 	};
 }
 
-/** The private key of a CA of ours, PKCS #8; undefined for any other. */
+/** The private key of one of our CAs, PKCS #8; undefined for any other. */
 function keyOf(certificate: X509Certificate, keyPem: string): string | undefined {
 	try {
 		const key = createPrivateKey(keyPem);
@@ -136,7 +136,7 @@ function isFor(certificate: X509Certificate, name: string): boolean {
 	return found !== undefined;
 }
 
-/** DNS names and addresses of a certificate, as Node writes them: `DNS:a, IP Address:1.2.3.4`. */
+/** DNS names and addresses of a certificate, in Node's notation: `DNS:a, IP Address:1.2.3.4`. */
 function namesOf({ subjectAltName = '' }: X509Certificate): readonly string[] {
 	return [...subjectAltName.matchAll(/(?:DNS|IP Address):([^,\s"]+)/g)].flatMap(([, name]) => name ?? []);
 }
@@ -150,7 +150,7 @@ function decodeRetired(data: Data): {
 	const state = cas.map((ca) => {
 		const ends = leaves.filter((leaf) => leaf.checkIssued(ca)).map((leaf) => leaf.validToDate.getTime());
 		const known = certificateInfo(ca);
-		// Not knowing what it signed, we take it that there may be something until its own end.
+		// If its certificates are unknown, one may be valid until the end of the CA.
 		return {
 			...known,
 			neededUntil: Math.min(known.until, ends.length > 0 ? Math.max(...ends) : known.until),
@@ -159,12 +159,12 @@ function decodeRetired(data: Data): {
 	return { state, cas };
 }
 
-/** The Secret with a CA that signs nothing yet. */
+/** The Secret with a CA that does not sign yet. */
 export function withNext(data: Data, { certPem, keyPem }: KeyPair): Data {
 	return { ...data, [KEYS.next]: certPem, [KEYS.nextKey]: keyPem };
 }
 
-/** The Secret with another certificate of the present CA. */
+/** The Secret with another certificate of the current CA. */
 export function withLeaf(data: Data, { certPem, keyPem }: KeyPair): Data {
 	return { ...data, [KEYS.leaf]: certPem, [KEYS.leafKey]: keyPem };
 }
@@ -189,7 +189,7 @@ function retiring(data: Data): Data {
 	};
 }
 
-/** The Secret without CAs whose last certificate has ended. */
+/** The Secret without CAs whose last certificate has expired. */
 export function withoutEnded(data: Data, now: Date): Data {
 	const { state, cas } = decodeRetired(data);
 	const { [KEYS.retired]: _, [KEYS.lastLeaves]: __, ...rest } = data;

@@ -11,13 +11,13 @@ import { followObjects, type ObjectNames } from './cluster.ts';
 import type { RotationPolicy } from './decide.ts';
 import { type Reconciler, startReconciler } from './reconciler.ts';
 
-/** How the webhook keeps its certificate by itself. */
+/** Settings of the self-managed certificate. */
 export interface SelfManaged extends ObjectNames, Omit<RotationPolicy, 'jitter'> {
 	/** DNS names and addresses that the certificate is for. */
 	readonly names: readonly string[];
 }
 
-/** The certificate in the Secret, which this replica keeps together with all others. */
+/** The certificate in the Secret, which all replicas manage together. */
 class SelfSource implements CertificateSource {
 	readonly #reconciler: Reconciler;
 	readonly #close: () => void;

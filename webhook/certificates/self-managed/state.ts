@@ -1,19 +1,19 @@
-/** What decisions know of a certificate. Times are milliseconds since 1970. */
+/** The facts about a certificate that decisions use. Times are milliseconds since 1970. */
 export interface CertificateInfo {
 	/** SHA-256 of the whole certificate. */
 	readonly id: string;
-	/** It holds from here on, and before `until`. */
+	/** Valid from this time on, and before `until`. */
 	readonly from: number;
 	readonly until: number;
 }
 
 /** A CA in the Secret. */
 export interface SigningCa extends CertificateInfo {
-	/** True when its private key is there as well. */
+	/** True if its private key is in the Secret. */
 	readonly hasKey: boolean;
 }
 
-/** A CA that signs no more, and is trusted for as long as something that it signed may be shown. */
+/** A CA that no longer signs. It is trusted as long as a certificate that it signed may be served. */
 export interface RetiredCa extends CertificateInfo {
 	/** The end of the last certificate that it signed. */
 	readonly neededUntil: number;
@@ -29,7 +29,7 @@ export interface CertificateState {
 	readonly retired: readonly RetiredCa[];
 }
 
-/** What the webhook configuration trusts: for each webhook in it, its `caBundle`. */
+/** The trusted certificates of the webhook configuration: the `caBundle` of each webhook. */
 export type Trust = readonly (readonly CertificateInfo[])[];
 
 /** True when every webhook of the webhook configuration trusts `id`. */
@@ -45,7 +45,7 @@ export function requiredCas({ next, current, retired }: CertificateState): reado
 	return [next, current, ...retired].filter((one) => one !== undefined);
 }
 
-/** True while `one` may be shown. */
+/** True while the certificate is valid. */
 export function isValid({ from, until }: CertificateInfo, now: number): boolean {
 	return from <= now && now < until;
 }
