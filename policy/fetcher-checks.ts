@@ -19,11 +19,11 @@ const FETCHER = 'variables.fetcher';
 export function decidingEnv({ add, remove }: Operations): string {
 	const list = "variables.path + '/env'";
 	const prefixes = CONTROL_PREFIXES.map((prefix) => `variable.name.startsWith(${literal(prefix)})`);
-	const isDeciding = `(${[...prefixes, `variable.name in ${literals(CONTROL_VARIABLES)}`].join(' || ')})`;
+	const controlsFetcher = `(${[...prefixes, `variable.name in ${literals(CONTROL_VARIABLES)}`].join(' || ')})`;
 	const isExpected = (each: string): string =>
 		`${envOf(FETCHER)}.exists_one(one, one.name == ${each}.name) && !has(${each}.valueFrom) && variables.env.exists(ours, ours.name == ${each}.name && ours.value == ${each}.?value.orValue(''))`;
 	return `(!has(${FETCHER}.env) ? [${add(list, 'variables.env')}] : (
-  ${envOf(FETCHER)}.transformList(i, variable, ${isDeciding} && !(${isExpected('variable')}), i).reverse().map(i, ${remove(`${list} + '/' + string(i)`)}) +
+  ${envOf(FETCHER)}.transformList(i, variable, ${controlsFetcher} && !(${isExpected('variable')}), i).reverse().map(i, ${remove(`${list} + '/' + string(i)`)}) +
   variables.env.filter(ours, !${envOf(FETCHER)}.exists(variable, variable.name == ours.name && ${isExpected('variable')}))
     .map(ours, ${add(`${list} + '/-'`, 'ours')})))`;
 }

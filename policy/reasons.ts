@@ -243,14 +243,14 @@ const OF_READERS: readonly Reason[] = [
 	{
 		reason: 'mount-taken',
 		topic: 'mounts',
-		when: ({ readers }) => `${readers}.exists(reader, ${mountInTheWay('reader')})`,
+		when: ({ readers }) => `${readers}.exists(reader, ${mountConflict('reader')})`,
 		message: ({ readers }) =>
-			`'container ' + ${shown(`${readers}.filter(reader, ${mountInTheWay('reader')})[0].name`)} + ${literal(` already mounts something at the directory of the secrets, inside it, or read-only above it, or at a path that is not in its shortest form: choose another directory with ${ANNOTATION_PREFIX}path`)}`,
+			`'container ' + ${shown(`${readers}.filter(reader, ${mountConflict('reader')})[0].name`)} + ${literal(` already mounts something at the directory of the secrets, inside it, or read-only above it, or at a path that is not in its shortest form: choose another directory with ${ANNOTATION_PREFIX}path`)}`,
 	},
 ];
 
-/** `mountInTheWay` of the webhook, which takes any path. */
-function mountInTheWay(container: string): string {
+/** `mountConflict` of the webhook, which takes any path. */
+function mountConflict(container: string): string {
 	const readOnly = `(mount.?readOnly.orValue(false) || ${VOLUMES}.exists(volume, volume.name == mount.name && (${READ_ONLY_KINDS.map((kind) => `has(volume.${kind})`).join(' || ')})))`;
 	const [ours, theirs] = [walked(PATH), walked('mount.mountPath')];
 	const files = `${container}.?volumeDevices.orValue([]).map(device, device.devicePath) + [${container}.?terminationMessagePath.orValue('/dev/termination-log')]`;
