@@ -20,8 +20,13 @@ export const ORG_LABEL = `${ANNOTATION_PREFIX}org`;
  */
 export const INJECTED = {
 	container: 'envtier-fetch',
+	/** The native sidecar that keeps the files current. */
+	sidecar: 'envtier-refresh',
 	volume: 'envtier-secrets',
 	tokenVolume: 'envtier-token',
+	/** Holds the private file; mounted by a fetcher and its sidecar only. */
+	privateVolume: 'envtier-private',
+	privateDir: '/var/lib/envtier.dev',
 	/** Where the fetcher's own container sees the volume, whatever `envtier.dev/path` says. */
 	outDir: '/secrets',
 	tokenDir: '/var/run/secrets/envtier.dev',

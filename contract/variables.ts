@@ -116,6 +116,16 @@ export const VARIABLES = {
 			'whether pods may ask for native environment variables, which need Kubernetes 1.35: true, false, or auto to ask the API server for its version',
 		default: 'auto',
 	},
+	ENVTIER_REFRESH_REQUESTS: {
+		readBy: webhook,
+		meaning: 'resource requests of the sidecar that keeps files current (envtier.dev/refresh)',
+		default: 'cpu=5m,memory=48Mi',
+	},
+	ENVTIER_REFRESH_LIMITS: {
+		readBy: webhook,
+		meaning: 'resource limits of that sidecar; the files of three generations count against its memory',
+		default: 'cpu=100m,memory=128Mi',
+	},
 	ENVTIER_EVENTS: {
 		readBy: webhook,
 		meaning:
@@ -234,6 +244,26 @@ export const VARIABLES = {
 		meaning:
 			'directory to write to; further ones are ENVTIER_OUT_2 and so on, each with its own ENVTIER_KEYS_2 and ENVTIER_PREFIX_2',
 		default: '/secrets',
+	},
+	ENVTIER_MODE: {
+		readBy: fetcher,
+		meaning:
+			'once (an init container that revokes its token), initial (an init container that leaves its token to the sidecar) or refresh (the sidecar)',
+		default: 'once',
+	},
+	ENVTIER_REFRESH: {
+		readBy: fetcher,
+		meaning: 'seconds between two checks of the sidecar, 10 to 86400; unset: it was not asked for',
+	},
+	ENVTIER_ON_CHANGE: {
+		readBy: fetcher,
+		meaning: 'what the sidecar does after it has written changed files (envtier.dev/on-change)',
+		default: 'none',
+	},
+	ENVTIER_PRIVATE_DIR: {
+		readBy: fetcher,
+		meaning: 'directory of the private file, which only the fetcher and its sidecar see',
+		default: '/var/lib/envtier.dev',
 	},
 	ENVTIER_DEADLINE: {
 		readBy: both,

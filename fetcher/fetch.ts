@@ -49,7 +49,8 @@ interface VolumeFiles {
 	readonly outputs: readonly OutputFile[];
 }
 
-async function logIn({ settings, vault, jwt }: FetchParts): Promise<void> {
+/** Logs in with the pod's service-account token. */
+export async function logIn({ settings, vault, jwt }: FetchParts): Promise<void> {
 	const { authMount: mount, role, namespace } = settings.vault;
 	const login = await vault.login(mount, role, jwt);
 	if (login.kind === 'done') return;
@@ -154,16 +155,33 @@ function loginOf({ vault: { authMount, role, namespace } }: Settings, vault: Vau
 	return { vault, authMount, role, namespace };
 }
 
-/** Logs in, lists and merges the tiers, and reads the keys that are needed. Makes every request to Vault. */
+/** Logs in and reads the secrets. Makes every request to Vault but the revocation. */
 export async function gatherSecrets(parts: FetchParts): Promise<GatheredSecrets> {
-	const { settings, vault, log } = parts;
+	await logIn(parts);
+	return await readAll(parts);
+}
+
+/** What reads of a pod need. */
+export function readContext(
+	settings: Settings,
+	vault: Vault,
+	onSkip: ReadContext['onSkip'] = () => undefined,
+): ReadContext {
 	const { kvMount: mount, kvVersion: version } = settings.vault;
+	const { tierNames, empty } = settings;
+	return { ...loginOf(settings, vault), kv: { mount, version }, tierNames, empty, onSkip };
+}
+
+/** Lists and merges the tiers, and reads the keys that are needed. The client has logged in. */
+export async function readAll(parts: FetchParts): Promise<GatheredSecrets> {
+	const { settings, vault, log } = parts;
 	const { tierNames } = settings;
 	const skipped: string[] = [];
-	const onSkip = (key: string, tier: Tier) => void skipped.push(`${key} of the ${tier} tier`);
-	const login = loginOf(settings, vault);
-	const context: ReadContext = { ...login, kv: { mount, version }, tierNames, empty: settings.empty, onSkip };
-	await logIn(parts);
+	const context = readContext(
+		settings,
+		vault,
+		(key, tier) => void skipped.push(`${key} of the ${tier} tier`),
+	);
 	const decrypting = decryptAnnotations(parts);
 	// Awaited below. If both fail, the error must not depend on which was faster.
 	decrypting.catch(() => undefined);

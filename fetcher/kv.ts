@@ -46,6 +46,12 @@ export function fieldsOf({ version }: Kv, data: Json): Json | undefined {
 	return version === 2 ? object(data['data']) : data;
 }
 
+/** The version of a secret, where the engine has versions. */
+export function versionOf({ version }: Kv, data: Json): { readonly version?: string } {
+	const metadata = version === 2 ? object(data['metadata']) : undefined;
+	return metadata === undefined ? {} : { version: `${metadata['version']} ${metadata['created_time']}` };
+}
+
 /** The command that stores one key. */
 export function putCommand({ mount }: Kv, folder: string, key: string): string {
 	return `vault kv put -mount=${mount} ${folder}/${key} ${VALUE_FIELD}=…`;

@@ -36,7 +36,9 @@ process.on('SIGINT', stop);
 
 if (!settings.ok) fail(new Failure('settings', settings.error.join('; ')));
 try {
-	await run({ settings: settings.value, log, stopped: stopped.promise });
+	const parts = { settings: settings.value, log, stopped: stopped.promise };
+	if (settings.value.mode === 'refresh') await (await import('./refresh/sidecar.ts')).runSidecar(parts);
+	else await run(parts);
 } catch (thrown) {
 	fail(thrown);
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { now, pause } from './clock.ts';
 import { type Deadline, deadlineAfter } from './deadline.ts';
 import { Failure } from './failure.ts';
-import { gatherSecrets, prepare } from './fetch.ts';
+import { gatherSecrets, type PreparedFiles, prepare } from './fetch.ts';
 import type { Log } from './log.ts';
 import { makeRetry } from './retry.ts';
 import type { Settings } from './settings.ts';
@@ -45,6 +45,19 @@ function keysByOrigin(secrets: readonly Secret[]): Readonly<Record<string, reado
 }
 
 /**
+ * Writes the files; for a sidecar as a generation, with the private file. Returns the revision in that case.
+ */
+async function write(prepared: PreparedFiles, settings: Settings, vault: Vault): Promise<string | undefined> {
+	if (settings.mode === 'once') {
+		for (const { out, outputs } of prepared.volumes) writeOutputs(out, outputs);
+		return undefined;
+	}
+	// Loaded where it is needed only: most pods have no sidecar.
+	const { writeInitial } = await import('./refresh/initial.ts');
+	return writeInitial(prepared, settings.privateDir, vault.token());
+}
+
+/**
  * Runs the fetcher once, from the token file to the files. Rejects with a `Failure` unless everything was
  * written.
  */
@@ -59,10 +72,13 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 	try {
 		const found = await Promise.race([gatherSecrets({ settings, vault, log, jwt }), stopped]);
 		// The token is no longer needed. The revocation runs while the files are written.
-		revocation = revokeToken(vault, log, deadlineAfter(REVOCATION_TIMEOUT.success));
-		await requestSent();
-		const { secrets, volumes } = prepare(found, { settings, log });
-		for (const { out, outputs } of volumes) writeOutputs(out, outputs);
+		if (settings.mode === 'once') {
+			revocation = revokeToken(vault, log, deadlineAfter(REVOCATION_TIMEOUT.success));
+			await requestSent();
+		}
+		const prepared = prepare(found, { settings, log });
+		const { secrets, volumes } = prepared;
+		const revision = await write(prepared, settings, vault);
 		const writtenAfterMs = Math.round(now());
 		await revocation;
 		log.info('secrets written', {
@@ -72,6 +88,7 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 			uid: process.getuid?.(),
 			writtenAfterMs,
 			durationMs: Math.round(now()),
+			...(revision === undefined ? {} : { revision }),
 			...(found.empty.length === 0 ? {} : { empty: found.empty }),
 			requests: vault.requests(),
 			protocol: transport.protocol(),

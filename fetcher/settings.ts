@@ -5,6 +5,7 @@ import { type Format, parseFormats } from '../contract/formats.ts';
 import { isKey, parseKeys } from '../contract/keys.ts';
 import { parseName, parseRole } from '../contract/names.ts';
 import { parseCaBundle } from '../contract/pem.ts';
+import { DEFAULT_PERIOD, MODES, type Mode, type OnChange, parseOnChange } from '../contract/refresh.ts';
 import { err, ok, type Result } from '../contract/result.ts';
 import { parseSealed, type Sealed } from '../contract/sealed.ts';
 import { parsePrefixes, parseSelectedKeys, type Selection } from '../contract/selection.ts';
@@ -82,6 +83,12 @@ export interface Settings {
 	/** Milliseconds for the whole fetch. */
 	readonly deadline: number;
 	readonly logLevel: LogLevel;
+	readonly mode: Mode;
+	/** Milliseconds between two checks of the sidecar. */
+	readonly period: number;
+	readonly onChange: OnChange;
+	/** Directory of the private file. */
+	readonly privateDir: string;
 }
 
 /** Path of the termination message. Read separately: it is needed when other settings are wrong. */
@@ -175,6 +182,10 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		}),
 		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, DEADLINE_MAX)) * 1000,
 		logLevel: required('ENVTIER_LOG_LEVEL', oneOf(...LOG_LEVELS)),
+		mode: required('ENVTIER_MODE', oneOf(...MODES)),
+		period: (optional('ENVTIER_REFRESH', wholeNumber(10, 86_400)) ?? DEFAULT_PERIOD) * 1000,
+		onChange: required('ENVTIER_ON_CHANGE', parseOnChange),
+		privateDir: required('ENVTIER_PRIVATE_DIR', anyText),
 	};
 	// With a bad name among them, a complaint about the tiers would only repeat it.
 	if (problems.length > 0) return err(problems);

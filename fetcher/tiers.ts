@@ -2,7 +2,17 @@ import type { EmptyPolicy } from '../contract/empty.ts';
 import { type Tier, type TierNames, VALUE_FIELD } from '../contract/tiers.ts';
 import { correctSetting } from './advice.ts';
 import { Failure } from './failure.ts';
-import { fieldsOf, folderOf, type Kv, listPath, listRule, putCommand, readPath, readRule } from './kv.ts';
+import {
+	fieldsOf,
+	folderOf,
+	type Kv,
+	listPath,
+	listRule,
+	putCommand,
+	readPath,
+	readRule,
+	versionOf,
+} from './kv.ts';
 import type { KeyTiers, Listing } from './merge.ts';
 import { mountProblem } from './mount-problem.ts';
 import { explainReadRefusal, type LoginContext } from './read-refusal.ts';
@@ -23,6 +33,8 @@ export interface Secret {
 	readonly key: string;
 	readonly origin: Origin;
 	readonly value: string;
+	/** Version and creation time in KV v2. */
+	readonly version?: string;
 }
 
 /** What to read, and with which login. */
@@ -91,7 +103,7 @@ async function readOne(context: ReadContext, { key, tiers }: KeyTiers): Promise<
 		if (found.kind === 'refused') return { kind: 'refused', tier };
 		const fields = found.kind === 'absent' ? undefined : fieldsOf(kv, found.value);
 		// Deleted, destroyed, or gone since it was listed: the tier below shows through.
-		if (fields === undefined) continue;
+		if (found.kind === 'absent' || fields === undefined) continue;
 		const value = fields[VALUE_FIELD];
 		// Counts as missing as well.
 		if (value === '' && empty === 'skip') {
@@ -99,7 +111,11 @@ async function readOne(context: ReadContext, { key, tiers }: KeyTiers): Promise<
 			continue;
 		}
 		const why = whyUnusable(fields, empty);
-		if (why === undefined) return { kind: 'secret', secret: { key, origin: tier, value: value as string } };
+		if (why === undefined)
+			return {
+				kind: 'secret',
+				secret: { key, origin: tier, value: value as string, ...versionOf(kv, found.value) },
+			};
 		const cure = why.cure ?? `store it again: ${putCommand(kv, folderOf(tier, tierNames), key)}`;
 		return { kind: 'unusable', what: `${key} of the ${tier} tier ${why.what}`, cure };
 	}

@@ -39,12 +39,23 @@ export type LoginResult =
 	/** With Vault's status and errors. */
 	| { readonly kind: 'refused'; readonly status: number; readonly errors: readonly string[] };
 
+/** A token of Vault, and what the login said of it. */
+export interface SavedToken {
+	readonly value: string;
+	/** Milliseconds since 1970; infinite for a token without an end. */
+	readonly expires: number;
+	/** False for batch tokens. */
+	readonly revocable: boolean;
+}
+
 /** The fetcher's Vault client. Its methods reject with a `Failure` only. */
 export interface Vault {
 	/** Logs in at an auth mount. Later requests send the token. */
 	login(mount: string, role: string, jwt: string): Promise<LoginResult>;
 	/** The names in a folder. */
 	list(path: string): Promise<Lookup<readonly string[]>>;
+	/** The names in a folder with their metadata: the `data` of the response (OpenBao ≥ 2.2). */
+	listDetails(path: string): Promise<Lookup<Json>>;
 	/** The `data` of a response: the fields of a KV v1 secret; the fields and metadata of a KV v2 secret. */
 	read(path: string): Promise<Lookup<Json>>;
 	/**
@@ -56,6 +67,8 @@ export interface Vault {
 	decrypt(path: string, batch: readonly Ciphertext[]): Promise<Decryption>;
 	/** Revokes the token, if there is one and it is revocable. */
 	revoke(deadline: Deadline): Promise<void>;
+	/** The token that later requests send, if it has no limit on its uses. */
+	token(): SavedToken | undefined;
 	/** Number of requests sent so far, with retries. */
 	requests(): number;
 	/** Uses of the login's token. */
@@ -70,6 +83,8 @@ export interface VaultParts {
 	readonly retry: Retry;
 	/** For all requests except the revocation. */
 	readonly deadline: Deadline;
+	/** A token of an earlier login. */
+	readonly token?: SavedToken;
 }
 
 /** Timeout of a request that only explains another error, in ms. */
@@ -94,15 +109,24 @@ interface Sent {
 type Headers = Readonly<Record<string, string>>;
 
 /** Opens the fetcher's client of Vault's HTTP API on a transport. It reads nothing from the environment. */
-export function openVault({ address, namespace, transport, retry, deadline }: VaultParts): Vault {
+export function openVault({
+	address,
+	namespace,
+	transport,
+	retry,
+	deadline,
+	token: saved,
+}: VaultParts): Vault {
 	let requests = 0;
-	let revocable = false;
+	let revocable = saved?.revocable ?? false;
 	let uses = 0;
+	let expires = saved?.expires ?? 0;
 	let requestsAtLogin = 0;
 	const own = { ...HEADERS, ...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }) };
-	/** Headers of requests without and with a body. They change once, with the login's token. */
-	let headers: Headers = own;
-	let withBody: Headers = { ...own, ...JSON_BODY };
+	let token = saved?.value;
+	/** Headers of requests without and with a body. They change with the token of a login. */
+	let headers: Headers = token === undefined ? own : { ...own, 'x-vault-token': token };
+	let withBody: Headers = { ...headers, ...JSON_BODY };
 
 	const send = (method: string, path: string, sent: Sent = {}): Promise<VaultResponse> => {
 		const { query = '', until = deadline } = sent;
@@ -139,19 +163,24 @@ export function openVault({ address, namespace, transport, retry, deadline }: Va
 			const { status, body } = await send('POST', path, { body: { role, jwt } });
 			if (status !== 200) return { kind: 'refused', status, errors: errorsOf(body) };
 			const auth = object(body['auth']);
-			const token = auth?.['client_token'];
-			if (typeof token !== 'string' || !/^[!-~]+$/.test(token))
+			const issued = auth?.['client_token'];
+			if (typeof issued !== 'string' || !/^[!-~]+$/.test(issued))
 				throw new Failure('bad-answer', `Vault at ${address} answers "${path}" without a token`);
-			headers = { ...own, 'x-vault-token': token };
+			token = issued;
+			headers = { ...own, 'x-vault-token': issued };
 			withBody = { ...headers, ...JSON_BODY };
 			// Vault does not store batch tokens and refuses to revoke them.
 			revocable = auth?.['token_type'] !== 'batch';
+			const seconds = Number(auth?.['lease_duration'] ?? 0);
+			// Vault answers 0 for a token without an end.
+			expires = seconds > 0 ? Date.now() + seconds * 1_000 : Number.MAX_SAFE_INTEGER;
 			uses = Number(auth?.['num_uses'] ?? 0);
 			requestsAtLogin = requests;
 			return { kind: 'done' };
 		},
 		// Some proxies reject the method LIST.
 		list: (path) => find(path, (body) => namesOf(object(body['data'])?.['keys']), { query: '?list=true' }),
+		listDetails: (path) => find(path, dataOf, { query: '?list=true' }),
 		read: (path) => find(path, dataOf),
 		tryRead: async (path) => {
 			try {
@@ -180,6 +209,7 @@ export function openVault({ address, namespace, transport, retry, deadline }: Va
 			if (answer.status !== 200 && answer.status !== 204) throw unexpectedResponse(answer, address, path);
 			revocable = false;
 		},
+		token: () => (token === undefined || uses > 0 ? undefined : { value: token, expires, revocable }),
 		requests: () => requests,
 		tokenUses: () => ({ limit: uses, used: requests - requestsAtLogin }),
 	};

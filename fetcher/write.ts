@@ -1,45 +1,14 @@
-import {
-	chmodSync,
-	closeSync,
-	constants,
-	fchmodSync,
-	lstatSync,
-	mkdirSync,
-	openSync,
-	readdirSync,
-	readlinkSync,
-	renameSync,
-	rmSync,
-	symlinkSync,
-	writeFileSync,
-} from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { FORMAT_PATHS } from '../contract/formats.ts';
 import { Failure } from './failure.ts';
+import { makeDirectory, writeNew } from './new-file.ts';
 import type { OutputFile } from './render/render.ts';
 import { explainWrite } from './write-failure.ts';
 
 /** Prefix of our working directories. The kubelet marks internal files with two dots. */
 const WORKING = '..envtier-';
-
-const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-
-/** Sets the mode after the fact: a umask, or a directory's default ACL, has no say in it. */
-function writeNew(path: string, text: string): void {
-	const file = openSync(path, NEW_FILE, 0o600);
-	try {
-		fchmodSync(file, 0o600);
-		writeFileSync(file, text);
-	} finally {
-		closeSync(file);
-	}
-}
-
-function makeDirectory(path: string): void {
-	mkdirSync(path, 0o700);
-	chmodSync(path, 0o700);
-}
 
 /** The working directory that the `files` link leads to, if there is one. */
 function inUse(out: string): string | undefined {

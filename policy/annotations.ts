@@ -68,6 +68,8 @@ export const SERVED: Readonly<Record<AnnotationName, Served>> = {
 	tiers: list('tiers', (item) => `${item} in ${literals(TIERS)}`),
 	require: `!(${said('require')}.trim().lowerAscii() in ['true', 'false']) && ${list('require', (item) => `${item}.matches(${pattern(KEY_PATTERN)})`)}`,
 	allow: 'webhook',
+	refresh: 'webhook',
+	'on-change': 'webhook',
 	empty: oneOf('empty', EMPTY_POLICIES),
 	containers: list('containers', (item) => `${item}.matches(${pattern(CONTAINER_NAME)})`),
 	path: [

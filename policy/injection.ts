@@ -89,6 +89,10 @@ const SETTINGS: InjectionSettings = {
 	pullSecrets: [],
 	requests: placeholder(variable('requests')),
 	limits: placeholder(variable('limits')),
+	// Pods with a sidecar are left to the webhook.
+	refreshRequests: {},
+	refreshLimits: {},
+	sidecars: ok(true),
 	volumeSize: of('ENVTIER_VOLUME_SIZE'),
 	defaultOrg: undefined,
 	orgLabelMode: 'default',
@@ -137,6 +141,7 @@ function planOf(qos: Qos): InjectionPlan {
 			templates: new Map(),
 			sealed: new Map(),
 			role: placeholder(variable('role')),
+			refresh: undefined,
 		},
 		path: placeholder(PATH),
 		order: 'first',
@@ -144,6 +149,7 @@ function planOf(qos: Qos): InjectionPlan {
 		fetchers: [
 			{
 				container: INJECTED.container,
+				sidecar: undefined,
 				userIds: {
 					user: placeholder(userOf('variables.secretReaders[0]')),
 					group: placeholder(groupOf('variables.secretReaders[0]')),

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { openKubernetes } from '../lib/kubernetes/client.ts';
 import manifest from '../package.json' with { type: 'json' };
+import { featuresOf } from './admission/cluster-features.ts';
 import type { OrgLabelMode } from './admission/org-label.ts';
 import { isAmbiguousRole } from './admission/role-template.ts';
 import { openCertificates } from './certificates/open.ts';
@@ -51,14 +52,14 @@ const {
 	logFormat,
 	events,
 	cluster,
-	detectNativeEnv: asksVersion,
-	injection,
+	injection: initial,
+	versionDecides,
 	...at
 } = settings.value;
 const log = openLog({ level: logLevel, format: logFormat, out: process.stdout });
-if (isAmbiguousRole(injection.defaultRole))
+if (isAmbiguousRole(initial.defaultRole))
 	log.warn(
-		{ template: injection.defaultRole },
+		{ template: initial.defaultRole },
 		'ENVTIER_DEFAULT_ROLE is ambiguous: two service accounts can get the same role. Put "_" between {namespace} and {serviceAccount}',
 	);
 const opened = cluster === undefined ? undefined : await openKubernetes(cluster);
@@ -68,13 +69,13 @@ const openedCertificates = await openCertificates(certificates, kubernetes, log)
 if (!openedCertificates.ok) fail(`no certificate to serve with: ${openedCertificates.error}`);
 const source = openedCertificates.value;
 const stopWarning = warnBeforeExpiry(source, log);
-let nativeEnv = injection.nativeEnv;
+let injection = initial;
 const stopFollowing =
-	asksVersion && kubernetes !== undefined
+	versionDecides !== undefined && kubernetes !== undefined
 		? followVersion(
 				() => askVersion(kubernetes),
-				(support) => {
-					nativeEnv = support;
+				(version) => {
+					injection = { ...initial, ...featuresOf(versionDecides, version) };
 				},
 				log,
 			)
@@ -103,7 +104,6 @@ const app = createApp({
 	},
 	settings: (namespace) => ({
 		...injection,
-		nativeEnv,
 		orgLabel: namespaces?.orgLabel(namespace) ?? injection.orgLabel,
 	}),
 	namespaceKnown: async (namespace, signal) => await namespaces?.seen(namespace, NAMESPACE_WAIT, signal),

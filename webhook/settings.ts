@@ -14,7 +14,7 @@ import { DEADLINE_MAX, VARIABLES, type VariableName } from '../contract/variable
 import type { ClusterAccess } from '../lib/kubernetes/client.ts';
 import { anyText, flag, listenAddress, parseLogLevel, word } from '../lib/settings/parsers.ts';
 import { type Environment, fromEnvironment, settingsReader } from '../lib/settings/reader.ts';
-import type { NativeEnvSupport } from './admission/native-env.ts';
+import type { ClusterFeatures, VersionDecides } from './admission/cluster-features.ts';
 import { ORG_LABEL_MODES, type OrgLabel, type OrgLabelMode } from './admission/org-label.ts';
 import { ID_MAX } from './annotations/annotations.ts';
 import { parseBundle } from './certificates/bundle.ts';
@@ -42,7 +42,7 @@ export interface VaultSettings {
 }
 
 /** All inputs of a decision besides the pod. */
-export interface InjectionSettings {
+export interface InjectionSettings extends ClusterFeatures {
 	readonly image: string;
 	readonly pullPolicy: string | undefined;
 	/** Names of Secrets in the namespaces of pods. */
@@ -60,8 +60,9 @@ export interface InjectionSettings {
 	/** Default for pods without the annotation. */
 	readonly empty: EmptyPolicy;
 	readonly tokenAudience: string;
-	/** Whether `envtier.dev/env` is supported. */
-	readonly nativeEnv: NativeEnvSupport;
+	/** Resource requests and limits of the sidecar. */
+	readonly refreshRequests: Quantities;
+	readonly refreshLimits: Quantities;
 	readonly vault: VaultSettings;
 	/** Seconds for one fetch. */
 	readonly deadline: number;
@@ -81,8 +82,8 @@ export interface Settings {
 	readonly events: boolean;
 	/** The API server; undefined outside a cluster. */
 	readonly cluster: ClusterAccess | undefined;
-	/** True when the API server's version decides about `injection.nativeEnv`. */
-	readonly detectNativeEnv: boolean;
+	/** What the API server's version decides; undefined outside a cluster. */
+	readonly versionDecides: VersionDecides | undefined;
 	readonly injection: InjectionSettings;
 }
 
@@ -113,6 +114,19 @@ const NATIVE_ENV_OFF = {
 	auto: 'the webhook does not know the API server’s version yet: try again, or have the operator set ENVTIER_NATIVE_ENV',
 	false: 'this cluster’s operator has switched them off (ENVTIER_NATIVE_ENV)',
 } as const;
+
+/** A request above its limit, which the API server would refuse with every pod. */
+function resourceProblems(settings: InjectionSettings): readonly string[] {
+	const pairs = [
+		['FETCHER', settings.requests, settings.limits],
+		['REFRESH', settings.refreshRequests, settings.refreshLimits],
+	] as const;
+	return pairs.flatMap(([name, requests, limits]) => {
+		const over = exceeding(requests ?? {}, limits ?? {});
+		if (over === undefined) return [];
+		return `ENVTIER_${name}_REQUESTS must not ask for more ${over} than ENVTIER_${name}_LIMITS allows`;
+	});
+}
 
 /**
  * Reads the webhook's settings from an environment. The error has one line for each wrong variable: what is
@@ -154,15 +168,15 @@ export function readSettings(env: Environment): Result<Settings> {
 		empty: required('ENVTIER_EMPTY', parseEmptyPolicy),
 		tokenAudience: required('ENVTIER_TOKEN_AUDIENCE', word('an audience without blanks')),
 		nativeEnv: nativeEnv === 'true' ? ok(true) : err(NATIVE_ENV_OFF[nativeEnv]),
+		// Every supported version has them; the webhook asks the API server.
+		sidecars: ok(true),
+		refreshRequests: required('ENVTIER_REFRESH_REQUESTS', parseQuantities),
+		refreshLimits: required('ENVTIER_REFRESH_LIMITS', parseQuantities),
 		vault,
 		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, DEADLINE_MAX)),
 		logLevel,
 	};
-	const over = exceeding(injection.requests ?? {}, injection.limits ?? {});
-	if (over !== undefined)
-		problems.push(
-			`ENVTIER_FETCHER_REQUESTS must not ask for more ${over} than ENVTIER_FETCHER_LIMITS allows`,
-		);
+	problems.push(...resourceProblems(injection));
 	const clientCa = optional('ENVTIER_CLIENT_CA', parseBundle);
 	const clientNames = optional('ENVTIER_CLIENT_NAMES', parseClientNames);
 	if (clientNames !== undefined && !env['ENVTIER_CLIENT_CA'])
@@ -184,7 +198,7 @@ export function readSettings(env: Environment): Result<Settings> {
 		cluster,
 		logFormat,
 		events,
-		detectNativeEnv: nativeEnv === 'auto' && cluster !== undefined,
+		versionDecides: cluster === undefined ? undefined : { nativeEnv: nativeEnv === 'auto' },
 		injection,
 	});
 }

@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { VARIABLES, type VariableName } from '../../contract/variables.ts';
 import { object } from '../../lib/json.ts';
 import { parseYaml } from '../../lib/parse/yaml.ts';
-import { nativeEnvOf } from '../../webhook/admission/native-env.ts';
+import { featuresOf } from '../../webhook/admission/cluster-features.ts';
 import { type InjectionSettings, readSettings } from '../../webhook/settings.ts';
 
 /** Variables by name, as an environment or a file gives them. */
@@ -70,12 +70,14 @@ export function explainSettings(
 	const stood = Object.fromEntries(placeholders.map((name) => [name, PLACEHOLDERS[name]]));
 	const read = readSettings({ ...env, ...UNUSED, ...stood, KUBERNETES_SERVICE_HOST: undefined });
 	if (!read.ok) return err(`the settings (${source}) are wrong:\n${read.error}`);
-	const auto = (env['ENVTIER_NATIVE_ENV'] || VARIABLES.ENVTIER_NATIVE_ENV.default) === 'auto';
+	const decides = {
+		nativeEnv: (env['ENVTIER_NATIVE_ENV'] || VARIABLES.ENVTIER_NATIVE_ENV.default) === 'auto',
+	};
 	const { injection } = read.value;
 	return ok({
-		injection: auto ? { ...injection, nativeEnv: nativeEnvOf({ major, minor }) } : injection,
+		injection: { ...injection, ...featuresOf(decides, { major, minor }) },
 		source,
 		placeholders,
-		assumesVersion: auto && version === undefined,
+		assumesVersion: decides.nativeEnv && version === undefined,
 	});
 }

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { EXIT_CODES, type ExitReason } from '../../contract/exit-codes.ts';
 import { err } from '../../contract/result.ts';
 import { admit } from '../../webhook/admission/admit.ts';
+import { featuresOf } from '../../webhook/admission/cluster-features.ts';
 import type { Decision } from '../../webhook/admission/decision.ts';
 import { REJECT_REASONS, type RejectReason } from '../../webhook/admission/reasons.ts';
 import { goldenCases } from '../golden/cases.ts';
@@ -67,7 +68,11 @@ function refusals(): readonly (Decision & { kind: 'reject' })[] {
 			orgLabel: err(orgLabel),
 		}),
 	);
-	return [malformed, ...unknown, ...golden].filter((decision) => decision.kind === 'reject');
+	const old = admit(request(podOf({ deployment: 'shop', refresh: 'true' })), {
+		...settings().injection,
+		...featuresOf({ nativeEnv: true }, { major: '1', minor: '28' }),
+	});
+	return [malformed, ...unknown, old, ...golden].filter((decision) => decision.kind === 'reject');
 }
 
 describe('troubleshooting', () => {

@@ -47,6 +47,10 @@ test('with the least that must be set, everything else has its default', () => {
 		volumes: [{ out: '/secrets', selection: undefined }],
 		deadline: 60_000,
 		logLevel: 'info',
+		mode: 'once',
+		period: 300_000,
+		onChange: { kind: 'none' },
+		privateDir: '/var/lib/envtier.dev',
 	});
 });
 

@@ -333,6 +333,28 @@ const TABLES: Readonly<Record<AnnotationName, Table>> = {
 			['a name', 'nogroup'],
 		],
 	},
+	refresh: {
+		sees: (pod) => pod.spec?.initContainers?.[1]?.env?.find(({ name }) => name === 'ENVTIER_REFRESH')?.value,
+		accepts: [
+			['five minutes', 'true', '300'],
+			['nothing', 'false', undefined],
+			['a period', '30s', '30'],
+		],
+		refuses: [
+			['a number', '300'],
+			['less than ten seconds', '9s'],
+			['more than a day', '25h'],
+		],
+	},
+	'on-change': {
+		accepts: [['nothing', 'none', undefined]],
+		refuses: [
+			['another host', 'http://example.com:80/'],
+			['a signal that cannot be handled', 'signal:SIGKILL'],
+			['a rollout', 'rollout'],
+			['a restart', 'restart'],
+		],
+	},
 	'init-order': {
 		sees: (pod) => pod.spec?.initContainers?.map(({ name }) => name),
 		accepts: [

@@ -2,24 +2,49 @@ import { PassThrough } from 'node:stream';
 import pino from 'pino';
 import { describe, expect, test } from 'vitest';
 import { err, ok } from '../../contract/result.ts';
-import type { NativeEnvSupport } from '../../webhook/admission/native-env.ts';
+import { type FeatureSupport, featuresOf } from '../../webhook/admission/cluster-features.ts';
+import type { ServerVersion } from '../../webhook/admission/native-env.ts';
 import { followVersion } from '../../webhook/kubernetes/cluster-version.ts';
 import { until } from '../support/until.ts';
 
 /** Follows what `ask` answers; collects what is told and what is logged. */
 function follow(ask: Parameters<typeof followVersion>[0]) {
-	const told: NativeEnvSupport[] = [];
+	const told: ServerVersion[] = [];
 	const stream = new PassThrough();
-	const end = followVersion(ask, (support) => told.push(support), pino(stream));
+	const end = followVersion(ask, (version) => told.push(version), pino(stream));
 	return { told, end, logged: () => String(stream.read() ?? '') };
 }
 
-async function supportOf(major: string, minor: string): Promise<NativeEnvSupport | undefined> {
+const FEATURES = { nativeEnv: 35, sidecars: 29 } as const;
+const AUTO = { nativeEnv: true };
+
+async function supportOf(
+	feature: keyof typeof FEATURES,
+	major: string,
+	minor: string,
+): Promise<FeatureSupport | undefined> {
 	const { told, end } = follow(async () => ok({ major, minor }));
-	await until('the answer', () => told.length > 0);
+	const version = await until('the answer', () => told[0]);
 	end();
-	return told[0];
+	return featuresOf(AUTO, version)[feature];
 }
+
+describe.for(Object.entries(FEATURES))('%s', ([name, first]) => {
+	const feature = name as keyof typeof FEATURES;
+
+	test('starts with its first version', async () => {
+		expect(await supportOf(feature, '1', `${first}`)).toEqual(ok(true));
+		expect(await supportOf(feature, '1', `${first - 1}`)).toEqual({
+			ok: false,
+			error: expect.stringContaining(`Kubernetes 1.${first - 1}`),
+		});
+	});
+});
+
+test('what the operator says overrides the version, but for sidecars', () => {
+	const decided = featuresOf({ nativeEnv: false }, { major: '1', minor: '28' });
+	expect(decided).toEqual({ sidecars: { ok: false, error: expect.stringContaining('1.28') } });
+});
 
 describe('native variables', () => {
 	test.for([
@@ -28,7 +53,7 @@ describe('native variables', () => {
 		['1', '40'],
 		['2', '0'],
 	] as const)('are had from Kubernetes %s.%s', async ([major, minor]) => {
-		expect(await supportOf(major, minor)).toEqual(ok(true));
+		expect(await supportOf('nativeEnv', major, minor)).toEqual(ok(true));
 	});
 
 	test.for([
@@ -38,7 +63,10 @@ describe('native variables', () => {
 		['1', '', 'Kubernetes 1.? '],
 		['1', '<script>', 'Kubernetes 1.? '],
 	] as const)('are not had from Kubernetes %s.%s', async ([major, minor, named]) => {
-		expect(await supportOf(major, minor)).toEqual({ ok: false, error: expect.stringContaining(named) });
+		expect(await supportOf('nativeEnv', major, minor)).toEqual({
+			ok: false,
+			error: expect.stringContaining(named),
+		});
 	});
 });
 

@@ -273,11 +273,11 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 		],
 	},
 	ENVTIER_NATIVE_ENV: {
-		sees: ({ injection, detectNativeEnv: askVersion }) => [injection.nativeEnv.ok, askVersion],
-		default: [false, false],
+		sees: ({ injection }) => injection.nativeEnv.ok,
+		default: false,
 		accepts: [
-			['true', 'true', [true, false]],
-			['false', 'false', [false, false]],
+			['true', 'true', true],
+			['false', 'false', false],
 		],
 		refuses: [['another word', 'yes']],
 	},
@@ -287,6 +287,24 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 		refuses: [
 			['a climb', '../acme'],
 			['an upper-case letter', 'Acme'],
+		],
+	},
+	ENVTIER_REFRESH_REQUESTS: {
+		sees: ({ injection }) => injection.refreshRequests,
+		default: { cpu: '5m', memory: '48Mi' },
+		accepts: [['less', 'memory=32Mi', { memory: '32Mi' }]],
+		refuses: [
+			['another resource', 'gpu=1'],
+			['more than the limits', 'cpu=2'],
+		],
+	},
+	ENVTIER_REFRESH_LIMITS: {
+		sees: ({ injection }) => injection.refreshLimits,
+		default: { cpu: '100m', memory: '128Mi' },
+		accepts: [['more', 'memory=256Mi', { memory: '256Mi' }]],
+		refuses: [
+			['another resource', 'gpu=1'],
+			['less than the requests', 'memory=16Mi'],
 		],
 	},
 	ENVTIER_EVENTS: {
@@ -545,12 +563,17 @@ test('a webhook that keeps its certificate itself needs an API server, and no fi
 	});
 });
 
-test('the API server is asked for its version only inside a cluster and when nothing was said', () => {
-	const asks = (env: Record<string, string>): boolean => {
+test('inside a cluster the version of the API server decides what the operator leaves open', () => {
+	const decides = (env: Record<string, string>) => {
 		const result = readSettings({ ...ENV, ...env });
-		return result.ok && result.value.detectNativeEnv;
+		return result.ok ? result.value.versionDecides : result.error;
 	};
-	expect(asks({ KUBERNETES_SERVICE_HOST: '10.0.0.1' })).toBe(true);
-	expect(asks({ KUBERNETES_SERVICE_HOST: '10.0.0.1', ENVTIER_NATIVE_ENV: 'false' })).toBe(false);
-	expect(asks({})).toBe(false);
+	expect(decides({ KUBERNETES_SERVICE_HOST: '10.0.0.1' })).toEqual({ nativeEnv: true });
+	expect(
+		decides({
+			KUBERNETES_SERVICE_HOST: '10.0.0.1',
+			ENVTIER_NATIVE_ENV: 'false',
+		}),
+	).toEqual({ nativeEnv: false });
+	expect(decides({})).toBeUndefined();
 });

@@ -10,6 +10,7 @@ import type { InjectionSettings } from '../settings.ts';
 import type { NativeVariable } from './native-env.ts';
 import { organizationOf } from './organization.ts';
 import { quoted } from './redact.ts';
+import { type RefreshSpec, refreshSpecOf } from './refresh.ts';
 import { type Rejection, reject } from './rejection.ts';
 
 /** The secrets that the fetchers of one pod read, and their Vault role. */
@@ -29,6 +30,8 @@ export interface FetchSpec {
 	/** Unparsed sealed values by key. */
 	readonly sealed: ReadonlyMap<string, string>;
 	readonly role: string;
+	/** Undefined: the secrets are read once. */
+	readonly refresh: RefreshSpec | undefined;
 }
 
 /** Builds the fetch specification from the pod's annotations and the default settings. */
@@ -48,9 +51,12 @@ export function fetchSpecOf(
 	const variables = options.env ?? [];
 	const formats = formatsOf(options);
 	if (!formats.ok) return formats;
-	const composed = [...options.each.compose];
+	const { compose, sealed } = options.each;
+	const composed = [...compose];
 	const cycle = compositionCycle(new Map(composed.map(([key, { template }]) => [key, template])));
 	if (cycle !== undefined) return err(cycle);
+	const refresh = refreshSpecOf(options);
+	if (!refresh.ok) return refresh;
 	return ok({
 		tierNames,
 		tiers: tiers.value,
@@ -60,8 +66,9 @@ export function fetchSpecOf(
 		formats: formats.value,
 		variables,
 		templates: new Map(composed.map(([key, { text }]) => [key, text])),
-		sealed: options.each.sealed,
+		sealed,
 		role: role.value,
+		refresh: refresh.value,
 	});
 }
 

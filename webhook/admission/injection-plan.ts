@@ -7,10 +7,18 @@ import type { FetchSpec } from './fetch-spec.ts';
 /** One init container, which writes what the containers of one user read. */
 export interface FetcherPlan {
 	readonly container: string;
+	/** The native sidecar that keeps its files current; undefined where they are written once. */
+	readonly sidecar: SidecarPlan | undefined;
 	readonly userIds: UserIds;
 	readonly readers: readonly ContainerFacts[];
 	/** One for each selection of these containers. */
 	readonly volumes: readonly VolumePlan[];
+}
+
+/** A native sidecar, and the volume in memory that only it and its fetcher mount. */
+export interface SidecarPlan {
+	readonly container: string;
+	readonly privateVolume: string;
 }
 
 /** A volume, and the containers that get its secrets. */

@@ -3,7 +3,7 @@ import { INJECTED } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { PodOptions } from '../annotations/annotations.ts';
 import { annotationOfNonReader, isWrapRequested, selectionFor } from '../annotations/selections.ts';
-import { fetcherContainer } from '../patch/injected-objects.ts';
+import { injectedContainers } from '../patch/injected-objects.ts';
 import { outDirectory, volumeName } from '../pod/added-names.ts';
 import type { ContainerFacts } from '../pod/container.ts';
 import type { PodFacts } from '../pod/pod.ts';
@@ -15,6 +15,7 @@ import type { InjectionPlan, VolumePlan } from './injection-plan.ts';
 import { tooManySelections, tooManyUsers, tooMuchAdded, tooMuchText } from './limits.ts';
 import { codeVariableProblem, nativeEnvProblem } from './native-env.ts';
 import { chosenContainers, collision } from './pod-checks.ts';
+import { refreshProblem } from './refresh-checks.ts';
 import { type Rejection, reject } from './rejection.ts';
 import { isWrapped, wrapProblem } from './wrap.ts';
 
@@ -55,11 +56,24 @@ export function planFor(
 	const many = tooManyUsers(grouping.value);
 	if (many !== undefined) return err(many);
 
+	const { refresh } = fetchSpec;
+	const exposed =
+		refresh === undefined
+			? undefined
+			: refreshProblem({
+					pod,
+					readers: readers.value,
+					userIds: grouping.value.readers.map(({ userIds }) => userIds),
+					fetchSpec: { ...fetchSpec, refresh },
+					settings,
+				});
+	if (exposed !== undefined) return err(exposed);
+
 	const plan = assemble(pod, options, fetchSpec, readers.value, grouping.value);
 	const selections = plan.fetchers.reduce((sum, { volumes }) => sum + volumes.length, 0);
 	const problem = tooManySelections(selections) ?? collision(pod, plan);
 	if (problem !== undefined) return err(problem);
-	const containers = plan.fetchers.map((fetcher) => fetcherContainer(plan, fetcher, settings));
+	const containers = injectedContainers(plan, settings);
 	const tooLong = tooMuchText(containers.map(({ env = [] }) => env));
 	return tooLong === undefined ? ok({ plan, containers, warnings: grouping.value.warnings }) : err(tooLong);
 }
@@ -117,6 +131,13 @@ function assemble(
 			const suffix = i === 0 ? '' : `-${userIds.user}`;
 			return {
 				container: `${INJECTED.container}${suffix}`,
+				sidecar:
+					fetchSpec.refresh === undefined
+						? undefined
+						: {
+								container: `${INJECTED.sidecar}${suffix}`,
+								privateVolume: `${INJECTED.privateVolume}${suffix}`,
+							},
 				userIds,
 				readers: containers,
 				volumes: volumesFor(containers, `${INJECTED.volume}${suffix}`, options),

@@ -1,6 +1,6 @@
 import { ANNOTATION_PREFIX, INJECTED } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { volumesOf } from '../patch/injected-objects.ts';
+import { injectedNames, volumesOf } from '../patch/injected-objects.ts';
 import type { ContainerFacts } from '../pod/container.ts';
 import type { PodFacts } from '../pod/pod.ts';
 import type { InjectionPlan } from './injection-plan.ts';
@@ -61,13 +61,17 @@ function takenContainer(pod: PodFacts, plan: InjectionPlan): Rejection | undefin
 		...(pod.initContainers ?? []).map(({ name }) => name),
 		...pod.ephemeralNames,
 	]);
-	const taken = plan.fetchers.find((fetcher) => names.has(fetcher.container));
+	const taken = injectedNames(plan).find((name) => names.has(name));
 	if (taken === undefined) return undefined;
-	return reject('name-taken', `the pod already has a container named "${taken.container}": rename it`);
+	return reject('name-taken', `the pod already has a container named "${taken}": rename it`);
 }
 
 function takenVolume(pod: PodFacts, plan: InjectionPlan): Rejection | undefined {
-	const ours = [INJECTED.tokenVolume, ...volumesOf(plan).map(({ name }) => name)];
+	const ours = [
+		INJECTED.tokenVolume,
+		...volumesOf(plan).map(({ name }) => name),
+		...plan.fetchers.flatMap(({ sidecar }) => sidecar?.privateVolume ?? []),
+	];
 	const taken = ours.find((name) => pod.volumes?.some((volume) => volume.name === name));
 	if (taken !== undefined)
 		return reject('name-taken', `the pod already has a volume named "${taken}": rename it`);

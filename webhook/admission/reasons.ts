@@ -130,6 +130,27 @@ export const REJECT_REASONS = {
 			'envtier.dev/wrap asks to start a container through a shell, but the pod does not say its command, or no file is written that a shell sources',
 		cure: 'write the container’s command into the pod, or take the container out with envtier.dev/wrap.CONTAINER "false"',
 	},
+	'refresh-unavailable': {
+		meaning: 'envtier.dev/refresh needs a native sidecar, which this API server does not know',
+		cure: 'upgrade to Kubernetes 1.29, or remove envtier.dev/refresh',
+	},
+	'refresh-unused': {
+		meaning: 'envtier.dev/refresh changes files, and no container of the pod reads one',
+		cure: 'name the files that the application reads in envtier.dev/format, or remove envtier.dev/refresh',
+	},
+	'signal-unavailable': {
+		meaning: 'envtier.dev/on-change sends a signal, but the pod’s containers do not share their processes',
+		cure: 'set shareProcessNamespace to true, or use a POST',
+	},
+	'post-unavailable': {
+		meaning: 'envtier.dev/on-change sends a POST to localhost, but the pod uses the network of the node',
+		cure: 'use a signal, or remove hostNetwork',
+	},
+	'private-volume-exposed': {
+		meaning:
+			'with shareProcessNamespace a container that gets no secrets could read the tokens of the sidecar through /proc',
+		cure: 'give that container a runAsUser of its own, or the secrets as well',
+	},
 	'too-large': {
 		meaning: `the pod has more pieces than the webhook looks at (${count(MAX_PIECES)}), a review of more than ${kib(MAX_UNSCANNED_BODY)} more values (${count(BODY_BOUNDS.values)}), different names of members (${count(BODY_BOUNDS.names)}) or levels (${BODY_BOUNDS.depth}) than it parses, managedFields left out; or the pod would get more than it adds: ${MAX_USERS} fetchers, ${count(MAX_ADDED)} mounts and variables, ${MAX_SELECTIONS} different parts of the secrets, ${MAX_KEYED_VALUES} composed and sealed values, ${kib(MAX_FETCHER_TEXT)} of text in the fetchers’ variables; or its annotations of ours hold more than ${kib(MAX_ANNOTATIONS_LENGTH)}`,
 		cure: 'request less: the message says of what',

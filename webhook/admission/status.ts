@@ -30,6 +30,7 @@ export function statusOf(plan: InjectionPlan, options: PodOptions, settings: Inj
 	const readers = plan.fetchers.flatMap((fetcher) => fetcher.readers.map(({ name }) => name));
 	return JSON.stringify({
 		fetchers: plan.fetchers.map((fetcher) => fetcher.container),
+		sidecars: plan.fetchSpec.refresh && plan.fetchers.flatMap(({ sidecar }) => sidecar?.container ?? []),
 		image: settings.image,
 		containers: options.containers === undefined && readers.length <= MAX_NAMES ? readers : undefined,
 	});

@@ -3,6 +3,7 @@ import { type EmptyPolicy, parseEmptyPolicy } from '../../contract/empty.ts';
 import { FORMATS, type Format, parseFormats } from '../../contract/formats.ts';
 import { parseKeys } from '../../contract/keys.ts';
 import { ANNOTATION_PREFIX, parseName, parseRole } from '../../contract/names.ts';
+import { type OnChange, parseOnChange, parseRefresh, SIGNALS } from '../../contract/refresh.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parsePrefixes, parseSelectedKeys } from '../../contract/selection.ts';
 import { parseTiers, TIERS, type Tier } from '../../contract/tiers.ts';
@@ -196,6 +197,19 @@ export const ANNOTATIONS = {
 		default: 'the same number as the UID',
 		example: '1000',
 	} as Annotation<number>,
+	refresh: {
+		parse: parseRefresh,
+		meaning:
+			'keep the files current while the pod runs: "true" checks Vault every 5 minutes, or a period from 10s to 24h; a sidecar does it',
+		default: '"false"',
+		example: '5m',
+	} as Annotation<number>,
+	'on-change': {
+		parse: parseOnChange,
+		meaning: `what happens after the files have changed: none; http://localhost:PORT/PATH (the sidecar sends a POST); or signal:SIGNAL to the first process of each container that gets secrets (${SIGNALS.join(', ')})`,
+		default: 'none',
+		example: 'http://localhost:8080/reload',
+	} as Annotation<OnChange>,
 	'init-order': {
 		parse: parseOrder,
 		meaning: 'whether the fetcher runs before or after the pod’s other init containers and native sidecars',

@@ -31,7 +31,7 @@ function nearest(name: string): string | undefined {
 		return { known, first, distance: leven(first, head.toLowerCase()) + tie };
 	});
 	const best = ranked.reduce((a, b) => (b.distance < a.distance ? b : a));
-	if (best.distance > Math.ceil(best.first.length / 2)) return undefined;
+	if (best.distance > best.first.length / 2) return undefined;
 	const member = rest.join('.');
 	return best.known !== best.first && isMember(best.first, member) ? `${best.first}.${member}` : best.known;
 }

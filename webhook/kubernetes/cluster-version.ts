@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { err, type Result } from '../../contract/result.ts';
 import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
-import { type NativeEnvSupport, nativeEnvOf, type ServerVersion } from '../admission/native-env.ts';
+import type { ServerVersion } from '../admission/native-env.ts';
 
 /** Asks the API server. Needs no rights: every service account may read its version. */
 export async function askVersion(client: KubernetesClient): Promise<Result<ServerVersion>> {
@@ -19,12 +19,12 @@ const RETRY = 5_000;
 const nextQuestion = (known: boolean): number => (known ? HOUR : RETRY);
 
 /**
- * Follows the API server's version and calls `changed` with its support for native variables. A failed
- * request changes nothing. Returns a function that stops it.
+ * Follows the API server's version and calls `changed` with it. A failed request changes nothing. Returns a
+ * function that stops it.
  */
 export function followVersion(
 	ask: () => Promise<Result<ServerVersion>>,
-	changed: (support: NativeEnvSupport) => void,
+	changed: (version: ServerVersion) => void,
 	log: Logger,
 ): () => void {
 	let timer: NodeJS.Timeout | undefined;
@@ -33,7 +33,7 @@ export function followVersion(
 	const question = async (known: boolean): Promise<void> => {
 		const answer = await ask();
 		if (ended) return;
-		if (answer.ok) changed(nativeEnvOf(answer.value));
+		if (answer.ok) changed(answer.value);
 		else if (answer.error !== lastProblem)
 			log.warn({ problem: answer.error }, 'the API server did not tell its version');
 		lastProblem = answer.ok ? '' : answer.error;

@@ -40,7 +40,7 @@ export const FETCHER_FIELDS = {
 	},
 	volumeDevices: { rule: 'removed', why: 'the fetcher uses no device' },
 	securityContext: { rule: 'checked', why: 'field by field, as below' },
-	restartPolicy: { rule: 'removed', why: WAITS },
+	restartPolicy: { rule: 'checked', why: `ours in a sidecar; removed from a fetcher: it ${WAITS}` },
 	restartPolicyRules: { rule: 'removed', why: WAITS },
 	lifecycle: { rule: 'removed', why: WAITS },
 	livenessProbe: { rule: 'removed', why: WAITS },

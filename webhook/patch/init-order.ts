@@ -2,6 +2,7 @@ import type { V1Container } from '@kubernetes/client-node';
 import type { InjectionPlan } from '../admission/injection-plan.ts';
 import type { EarlierInjection } from '../pod/earlier-injection.ts';
 import type { PodFacts } from '../pod/pod.ts';
+import { injectedNames } from './injected-objects.ts';
 import { add, move, type Operation, removeAt } from './json-patch.ts';
 import type { PodChange } from './reconcile.ts';
 
@@ -57,7 +58,7 @@ function insert(
 
 /** Moves misplaced fetchers, and updates `sequence`. */
 function reorder(sequence: string[], plan: InjectionPlan): Operation[] {
-	const fetchers = plan.fetchers.map(({ container }) => container);
+	const fetchers = injectedNames(plan);
 	const readers = new Set(
 		plan.fetchers.flatMap((fetcher) =>
 			fetcher.readers.filter(({ list }) => list === 'initContainers').map(({ name }) => name),

@@ -2,11 +2,13 @@ import type { V1Container, V1EnvVar, V1Volume, V1VolumeMount } from '@kubernetes
 import { templateVariable } from '../../contract/compose.ts';
 import { NATIVE_ENV_PATH } from '../../contract/formats.ts';
 import { INJECTED } from '../../contract/names.ts';
+import { onChangeText } from '../../contract/refresh.ts';
 import { parseSealed, sealedVariable } from '../../contract/sealed.ts';
 import type { KeyedAnnotationName, VariableName } from '../../contract/variables.ts';
 import type { FetchSpec } from '../admission/fetch-spec.ts';
 import type { FetcherPlan, InjectionPlan, VolumePlan } from '../admission/injection-plan.ts';
 import type { SelectionText } from '../annotations/selections.ts';
+import { multiplied, type Quantities } from '../pod/quantities.ts';
 import type { InjectionSettings } from '../settings.ts';
 
 /** The shortest expiry of a projected token in Kubernetes. The fetcher needs it for seconds. */
@@ -50,6 +52,18 @@ function destinationEnv({ out, selection }: Destination, i: number): Record<stri
 	};
 }
 
+/** What a fetcher with a sidecar is told; the sidecar is told the same but for the mode. */
+function refreshEnv({ refresh }: FetchSpec): Partial<Record<VariableName, string | undefined>> {
+	if (refresh === undefined) return {};
+	const { onChange, period } = refresh;
+	return {
+		ENVTIER_MODE: 'initial',
+		ENVTIER_REFRESH: String(period),
+		ENVTIER_ON_CHANGE: onChange.kind === 'none' ? undefined : onChangeText(onChange),
+		ENVTIER_PRIVATE_DIR: INJECTED.privateDir,
+	};
+}
+
 /** The variables of an init container, plain text for `kubectl describe pod`. */
 function fetcherEnv(
 	fetchSpec: FetchSpec,
@@ -82,6 +96,7 @@ function fetcherEnv(
 		// Only if it is not the default, so that other pods do not change.
 		ENVTIER_EMPTY: fetchSpec.empty === 'refuse' ? undefined : fetchSpec.empty,
 		...Object.assign({}, ...destinations.map(destinationEnv)),
+		...refreshEnv(fetchSpec),
 		ENVTIER_DEADLINE: String(settings.deadline),
 		ENVTIER_LOG_LEVEL: settings.logLevel,
 		// Only if it is needed, so that other pods do not change.
@@ -105,7 +120,7 @@ export function fetcherContainer(
 		image: settings.image,
 		...(settings.pullPolicy === undefined ? {} : { imagePullPolicy: settings.pullPolicy }),
 		env: fetcherEnv(plan.fetchSpec, fetcher.volumes, settings),
-		...resources(plan, settings),
+		...resources(plan.qos, settings.requests, settings.limits),
 		securityContext: {
 			runAsNonRoot: true,
 			runAsUser: fetcher.userIds.user,
@@ -119,24 +134,70 @@ export function fetcherContainer(
 		terminationMessagePolicy: 'FallbackToLogsOnError',
 		volumeMounts: [
 			...fetcher.volumes.map(({ name, out }) => ({ name, mountPath: out })),
+			...privateMount(fetcher),
 			{ name: INJECTED.tokenVolume, mountPath: INJECTED.tokenDir, readOnly: true },
 		],
 	};
 }
 
-function resources(plan: InjectionPlan, settings: InjectionSettings): Pick<V1Container, 'resources'> {
-	switch (plan.qos) {
+function privateMount({ sidecar }: FetcherPlan): V1VolumeMount[] {
+	return sidecar === undefined ? [] : [{ name: sidecar.privateVolume, mountPath: INJECTED.privateDir }];
+}
+
+/**
+ * The sidecar of a fetcher, or undefined if it has none: a native sidecar (KEP-753) with the same image,
+ * user, rights and volumes. It has no probe: whether the pod is ready does not depend on Vault.
+ */
+function sidecarContainer(
+	plan: InjectionPlan,
+	fetcher: FetcherPlan,
+	settings: InjectionSettings,
+): V1Container | undefined {
+	if (fetcher.sidecar === undefined) return undefined;
+	const container = fetcherContainer(plan, fetcher, settings);
+	return {
+		...container,
+		name: fetcher.sidecar.container,
+		restartPolicy: 'Always',
+		env: (container.env ?? []).map((variable) =>
+			variable.name === 'ENVTIER_MODE' ? { name: variable.name, value: 'refresh' } : variable,
+		),
+		...resources(plan.qos, settings.refreshRequests, settings.refreshLimits),
+	};
+}
+
+/** All containers of a plan in the order in which they start: each fetcher, then its sidecar. */
+export function injectedContainers(plan: InjectionPlan, settings: InjectionSettings): V1Container[] {
+	return plan.fetchers.flatMap((fetcher) => [
+		fetcherContainer(plan, fetcher, settings),
+		...[sidecarContainer(plan, fetcher, settings) ?? []].flat(),
+	]);
+}
+
+/** The names of all containers of a plan. */
+export function injectedNames({ fetchers }: InjectionPlan): readonly string[] {
+	return fetchers.flatMap(({ container, sidecar }) =>
+		sidecar === undefined ? [container] : [container, sidecar.container],
+	);
+}
+
+function resources(
+	qos: InjectionPlan['qos'],
+	requests: Quantities,
+	limits: Quantities,
+): Pick<V1Container, 'resources'> {
+	switch (qos) {
 		case 'pod-level':
 			return {};
 		case 'guaranteed': {
 			// A resource without a limit gets its request as the limit. Otherwise the pod would lose its QoS class.
-			const both = { ...settings.requests, ...settings.limits };
+			const both = { ...requests, ...limits };
 			return { resources: { requests: both, limits: both } };
 		}
 		case 'other':
-			return { resources: { requests: settings.requests, limits: settings.limits } };
+			return { resources: { requests, limits } };
 		default:
-			return plan.qos satisfies never;
+			return qos satisfies never;
 	}
 }
 
@@ -145,8 +206,13 @@ export function volumes(plan: InjectionPlan, settings: InjectionSettings): V1Vol
 	return [
 		...volumesOf(plan).map(({ name }) => ({
 			name,
-			emptyDir: { medium: 'Memory', sizeLimit: settings.volumeSize },
+			emptyDir: { medium: 'Memory', sizeLimit: sizeOf(plan, settings) },
 		})),
+		...plan.fetchers.flatMap(({ sidecar }) =>
+			sidecar === undefined
+				? []
+				: [{ name: sidecar.privateVolume, emptyDir: { medium: 'Memory', sizeLimit: PRIVATE_SIZE } }],
+		),
 		{
 			name: INJECTED.tokenVolume,
 			projected: {
@@ -162,6 +228,19 @@ export function volumes(plan: InjectionPlan, settings: InjectionSettings): V1Vol
 			},
 		},
 	];
+}
+
+/** The private file holds a token and a digest of each value. */
+const PRIVATE_SIZE = '4Mi';
+
+/**
+ * Generations of files that a volume holds at a time: the previous one, the current one, and the one being
+ * written.
+ */
+const GENERATIONS = 3;
+
+function sizeOf({ fetchSpec }: InjectionPlan, { volumeSize }: InjectionSettings): string {
+	return fetchSpec.refresh === undefined ? volumeSize : multiplied(volumeSize, GENERATIONS);
 }
 
 /** The volumes that readers see. */

@@ -148,12 +148,20 @@ function terminationMessagePath({ found }: FetcherComparison, path: string) {
 	return { own: [], foreign: now === DEFAULT_TERMINATION_PATH ? [] : unset(path, now) };
 }
 
+/** Injection gives a restart policy to sidecars alone. */
+function restartPolicy({ found, expected }: FetcherComparison, path: string) {
+	const now = found.raw['restartPolicy'];
+	const ours = expected.restartPolicy;
+	return ours === undefined ? { own: [], foreign: unset(path, now) } : { own: set(path, now, ours) };
+}
+
 const CHECKS: { readonly [K in CheckedFields<typeof FETCHER_FIELDS>]: FieldCheck } = {
 	image,
 	env,
 	volumeMounts,
 	securityContext,
 	terminationMessagePath,
+	restartPolicy,
 };
 
 function operationsFor(

@@ -13,13 +13,13 @@ export function outDirectory(i: number): string {
 	return i === 0 ? INJECTED.outDir : `${INJECTED.outDir}-${i + 1}`;
 }
 
-/** The names of fetchers, and of volumes that injection adds. */
-export const FETCHER_NAME = new RegExp(`^${INJECTED.container}(?:-[0-9]+)?$`);
+/** The names of fetchers and their sidecars, and of volumes that injection adds. */
+export const FETCHER_NAME = new RegExp(`^(?:${INJECTED.container}|${INJECTED.sidecar})(?:-[0-9]+)?$`);
 export const VOLUME_NAME = new RegExp(
-	`^(?:${INJECTED.volume}(?:-[0-9]+)?(?:-part-[0-9]+)?|${INJECTED.tokenVolume})$`,
+	`^(?:${INJECTED.volume}(?:-[0-9]+)?(?:-part-[0-9]+)?|${INJECTED.privateVolume}(?:-[0-9]+)?|${INJECTED.tokenVolume})$`,
 );
 
-/** Whether an init container of this name is a fetcher, if the pod was injected. */
+/** Whether an init container of this name is a fetcher or its sidecar, if the pod was injected. */
 export function isFetcherName(name: string): boolean {
 	return FETCHER_NAME.test(name);
 }

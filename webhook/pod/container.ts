@@ -12,6 +12,8 @@ export interface ContainerFacts {
 	readonly overridesFileModes: boolean;
 	/** A native sidecar (KEP-753): an init container that keeps running. */
 	readonly sidecar: boolean;
+	/** Whether it may read the memory and files of processes of other users (CAP_SYS_PTRACE). */
+	readonly tracesProcesses: boolean;
 	/** Undefined when the container has no `volumeMounts` at all. */
 	readonly mounts: readonly Mount[] | undefined;
 	readonly devices: readonly string[];
@@ -68,6 +70,18 @@ function overridesFileModes(security: Json, path: string): boolean {
 	return !names('drop').some((name) => ['ALL', 'DAC_OVERRIDE'].includes(name));
 }
 
+/** Whether a container has CAP_SYS_PTRACE, which container runtimes grant only where it is asked for. */
+function tracesProcesses(security: Json, path: string): boolean {
+	if (security['privileged'] === true) return true;
+	const capabilities = object(security['capabilities'], `${path}.capabilities`);
+	const added = list(capabilities['add'], `${path}.capabilities.add`) ?? [];
+	return added.some((name, i) =>
+		['ALL', 'SYS_PTRACE'].includes(
+			(text(name, `${path}.capabilities.add[${i}]`) ?? '').toUpperCase().replace(/^CAP_/, ''),
+		),
+	);
+}
+
 function fileVariables(env: readonly unknown[], path: string): readonly FileVariable[] {
 	return env.flatMap((each, index) => {
 		const at = `${path}[${index}]`;
@@ -114,6 +128,7 @@ export function containerFacts(value: unknown, at: ContainerFacts['list'], index
 		group: id(security['runAsGroup'], `${path}.securityContext.runAsGroup`),
 		overridesFileModes: overridesFileModes(security, `${path}.securityContext`),
 		sidecar: raw['restartPolicy'] === 'Always',
+		tracesProcesses: tracesProcesses(security, `${path}.securityContext`),
 		mounts: list(raw['volumeMounts'], `${path}.volumeMounts`)?.map((mount, i) =>
 			mountFacts(mount, `${path}.volumeMounts[${i}]`, i),
 		),

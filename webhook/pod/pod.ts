@@ -24,6 +24,9 @@ export interface PodFacts {
 	readonly serviceAccount: string;
 	readonly user: number | undefined;
 	readonly group: number | undefined;
+	readonly hostNetwork: boolean;
+	/** Whether its containers see the processes of one another (shareProcessNamespace). */
+	readonly sharedProcesses: boolean;
 	readonly windows: boolean;
 	/** The mirror of a static pod. The kubelet created it, and a change of it has no effect. */
 	readonly mirror: boolean;
@@ -118,6 +121,8 @@ function facts(pod: unknown, annotations: PodFacts['annotations']): PodFacts {
 			'default',
 		user: id(security['runAsUser'], 'spec.securityContext.runAsUser'),
 		group: id(security['runAsGroup'], 'spec.securityContext.runAsGroup'),
+		hostNetwork: spec['hostNetwork'] === true,
+		sharedProcesses: spec['shareProcessNamespace'] === true,
 		windows: runsOnWindows(spec),
 		mirror: isMirror(metadata),
 		containers: containersOf(spec),

@@ -34,6 +34,12 @@ export function parseQuantity(text: string): Result<string> {
 	return QUANTITY.test(text) ? ok(text) : err('a quantity such as 16Mi');
 }
 
+/** A quantity that `parseQuantity` takes, times a whole number. */
+export function multiplied(quantity: string, factor: number): string {
+	const [, number = '0', unit = ''] = QUANTITY.exec(quantity) ?? [];
+	return `${Number(number) * factor}${unit}`;
+}
+
 const RESOURCES = ['cpu', 'memory', 'ephemeral-storage'];
 
 /** Takes quantities of CPU, memory and ephemeral storage, each at most once. */

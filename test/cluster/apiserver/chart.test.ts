@@ -54,6 +54,8 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_VAULT_PROXY: 'http://proxy.example:3128',
 	ENVTIER_FETCHER_REQUESTS: 'cpu=10m,memory=32Mi',
 	ENVTIER_FETCHER_LIMITS: 'cpu=1,memory=256Mi',
+	ENVTIER_REFRESH_REQUESTS: 'memory=32Mi',
+	ENVTIER_REFRESH_LIMITS: 'memory=256Mi',
 	ENVTIER_VOLUME_SIZE: '8Mi',
 	ENVTIER_EMPTY: 'skip',
 	ENVTIER_NATIVE_ENV: 'false',

@@ -1,0 +1,82 @@
+import { err, ok, type Result } from './result.ts';
+import { duration, oneOf } from './values.ts';
+
+/** Signals that a program can be asked to reload or stop with. */
+export const SIGNALS = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGTERM'] as const;
+
+/** One of these signals. */
+export type Signal = (typeof SIGNALS)[number];
+
+/** What the sidecar does after it has written changed files. */
+export type OnChange =
+	| { readonly kind: 'none' }
+	/** POST to this port of the pod's own loopback address. */
+	| { readonly kind: 'post'; readonly port: number; readonly path: string }
+	/** Signal to the first process of each container that gets secrets. */
+	| { readonly kind: 'signal'; readonly signal: Signal };
+
+/** Period without a number in the annotation, in seconds. */
+export const DEFAULT_PERIOD = 300;
+
+const SHORTEST = 10_000;
+const LONGEST = 24 * 3_600_000;
+
+const PERIOD_RULE = '"true" (every 5 minutes), "false", or a period from 10s to 24h, such as 30s, 5m or 1h';
+
+function seconds(text: string): number | undefined {
+	const parsed = duration(SHORTEST)(text);
+	return parsed.ok && parsed.value <= LONGEST ? parsed.value / 1000 : undefined;
+}
+
+/** Takes "true", "false" or a period; returns seconds, 0 for "false". */
+export function parseRefresh(text: string): Result<number> {
+	if (text === 'false') return ok(0);
+	const period = text === 'true' ? DEFAULT_PERIOD : seconds(text);
+	return period === undefined ? err(PERIOD_RULE) : ok(period);
+}
+
+const ON_CHANGE_RULE = `none, http://localhost:PORT/PATH or signal:SIGNAL (${SIGNALS.join(', ')})`;
+
+/**
+ * No user, no other host, no fragment: the request goes to the pod's own loopback address and nowhere else.
+ */
+const POST = /^http:\/\/localhost:([1-9][0-9]{0,4})(\/[-A-Za-z0-9_.~/%?=&+:,;@]*)?$/;
+
+/** Longest path of a POST, in characters. */
+const LONGEST_PATH = 1024;
+
+/** Takes the action after a change. */
+export function parseOnChange(text: string): Result<OnChange> {
+	if (text === 'none') return ok({ kind: text });
+	if (text.startsWith('signal:')) {
+		const signal = oneOf(...SIGNALS)(text.slice('signal:'.length));
+		return signal.ok ? ok({ kind: 'signal', signal: signal.value }) : err(ON_CHANGE_RULE);
+	}
+	const [, port = '', path = '/'] = POST.exec(text) ?? [];
+	const number = Number(port);
+	if (number < 1 || number > 65_535 || path.length > LONGEST_PATH) return err(ON_CHANGE_RULE);
+	return ok({ kind: 'post', port: number, path });
+}
+
+/** The text that `parseOnChange` takes. */
+export function onChangeText(action: OnChange): string {
+	switch (action.kind) {
+		case 'none':
+			return action.kind;
+		case 'signal':
+			return `signal:${action.signal}`;
+		case 'post':
+			return `http://localhost:${action.port}${action.path}`;
+		default:
+			return action satisfies never;
+	}
+}
+
+/** Which part of a pod's life the fetcher runs in. */
+export const MODES = ['once', 'initial', 'refresh'] as const;
+
+/**
+ * `once`: an init container without a sidecar; it revokes its token. `initial`: an init container with a
+ * sidecar behind it; it leaves its token in the private file. `refresh`: the sidecar.
+ */
+export type Mode = (typeof MODES)[number];

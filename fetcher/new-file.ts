@@ -1,0 +1,23 @@
+import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/**
+ * Creates a file with mode 0600. The mode is set after the fact: a umask or a directory's default ACL has no
+ * effect.
+ */
+export function writeNew(path: string, text: string): void {
+	const file = openSync(path, NEW_FILE, 0o600);
+	try {
+		fchmodSync(file, 0o600);
+		writeFileSync(file, text);
+	} finally {
+		closeSync(file);
+	}
+}
+
+/** Creates a directory with mode 0700. */
+export function makeDirectory(path: string): void {
+	mkdirSync(path, 0o700);
+	chmodSync(path, 0o700);
+}

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import type { Secret } from '../tiers.ts';
+import { revisionOf } from './revision.ts';
+
+/** SHA-256 of each value in base64, by key. */
+export function digestsOf(secrets: readonly Secret[]): ReadonlyMap<string, string> {
+	return new Map(secrets.map(({ key, value }) => [key, createHash('sha256').update(value).digest('base64')]));
+}
+
+/** The keys that were added, changed or removed, sorted. */
+export function changedKeys(
+	before: ReadonlyMap<string, string>,
+	after: ReadonlyMap<string, string>,
+): readonly string[] {
+	const keys = new Set([...before.keys(), ...after.keys()]);
+	return [...keys].filter((key) => before.get(key) !== after.get(key)).sort();
+}
+
+/**
+ * The revision of the tiers' secrets. Composed values follow from them, and sealed ones are part of the pod.
+ */
+export function revisionOfSecrets(secrets: readonly Secret[]): string {
+	return revisionOf(
+		secrets
+			.filter(({ origin }) => origin !== 'composed' && origin !== 'sealed')
+			.map(({ key, origin, version }) => ({ key, origin, version })),
+	);
+}

@@ -1,0 +1,80 @@
+import type { OnChange } from '../../contract/refresh.ts';
+import type { Log } from '../log.ts';
+import type { Settings } from '../settings.ts';
+import { postChange } from './post.ts';
+import type { PendingChange } from './private-file.ts';
+import { signalContainers } from './processes.ts';
+
+/** Tells the application of changes. */
+export interface Notifier {
+	/** Notifies of a change until it is delivered; a newer change replaces one that is not. */
+	notify(change: PendingChange): void;
+	close(): void;
+}
+
+const FIRST_WAIT = 1_000;
+const LONGEST_WAIT = 60_000;
+
+/** Does the action once; returns why it failed. */
+async function act(
+	action: OnChange,
+	change: PendingChange,
+	settings: Settings,
+	log: Log,
+): Promise<string | undefined> {
+	switch (action.kind) {
+		case 'none':
+			return undefined;
+		case 'post':
+			return await postChange(action.port, action.path, change);
+		case 'signal': {
+			const { sent, problems } = signalContainers(
+				settings.volumes.map(({ out }) => out),
+				action.signal,
+			);
+			if (problems.length > 0) log.warn('some processes could not be signalled', { problems });
+			return sent > 0 ? undefined : 'no process of the pod mounts the files';
+		}
+		default:
+			return action satisfies never;
+	}
+}
+
+/**
+ * Opens a notifier for the action of the settings.
+ *
+ * @param delivered called once a change has been delivered
+ */
+export function openNotifier(settings: Settings, log: Log, delivered: () => void): Notifier {
+	let current: PendingChange | undefined;
+	let timer: NodeJS.Timeout | undefined;
+
+	const attempt = async (change: PendingChange, failures: number): Promise<void> => {
+		const problem = await act(settings.onChange, change, settings, log);
+		if (current !== change) return;
+		const { kind } = settings.onChange;
+		if (problem === undefined) {
+			current = undefined;
+			delivered();
+			log.info('application notified', { action: kind, keys: change.keys, revision: change.revision });
+			return;
+		}
+		const level = failures === 0 ? 'warn' : 'debug';
+		log[level](`the application could not be notified, trying again: ${problem}`, { action: kind });
+		const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
+		timer = setTimeout(() => void attempt(change, failures + 1), wait);
+	};
+
+	return {
+		notify: (change) => {
+			if (current?.revision === change.revision) return;
+			clearTimeout(timer);
+			current = change;
+			void attempt(change, 0);
+		},
+		close: () => {
+			current = undefined;
+			clearTimeout(timer);
+		},
+	};
+}

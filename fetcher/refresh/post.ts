@@ -1,0 +1,47 @@
+import type { PendingChange } from './private-file.ts';
+
+/** Milliseconds for the application to answer. */
+const TIMEOUT = 5_000;
+
+/** The pod's own loopback addresses. Literals, so that no resolver decides where the request goes. */
+const HOSTS = ['127.0.0.1', '[::1]'];
+
+/**
+ * Sends the keys and the revision of a change to the application, and no value. Redirects are not followed.
+ *
+ * @returns why it failed; undefined if the application answered with a 2xx status
+ */
+export async function postChange(
+	port: number,
+	path: string,
+	change: PendingChange,
+): Promise<string | undefined> {
+	let problem = '';
+	for (const host of HOSTS) {
+		try {
+			const response = await fetch(`http://${host}:${port}${path}`, {
+				method: 'POST',
+				headers: {
+					'content-type': 'application/json',
+					'user-agent': 'envtier-refresh',
+					host: `localhost:${port}`,
+				},
+				body: JSON.stringify({ keys: change.keys, revision: change.revision }),
+				redirect: 'manual',
+				signal: AbortSignal.timeout(TIMEOUT),
+			});
+			await response.body?.cancel();
+			return response.ok ? undefined : `status ${response.status}`;
+		} catch (thrown) {
+			problem ||= codeOf(thrown);
+		}
+	}
+	return problem;
+}
+
+function codeOf(thrown: unknown): string {
+	if (thrown instanceof Error && thrown.name === 'TimeoutError')
+		return `no answer within ${TIMEOUT / 1000} s`;
+	const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+	return typeof code === 'string' ? code : 'no connection';
+}

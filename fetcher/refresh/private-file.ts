@@ -1,0 +1,92 @@
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Json, object } from '../../lib/json.ts';
+import { writeNew } from '../new-file.ts';
+import type { SavedToken } from '../vault.ts';
+import { explainWrite } from '../write-failure.ts';
+
+/** A change whose notification has not been delivered. */
+export interface PendingChange {
+	readonly keys: readonly string[];
+	readonly revision: string;
+}
+
+/** What a fetcher leaves to its sidecar, and a sidecar to its successor after a restart. */
+export interface PrivateState {
+	readonly token: SavedToken | undefined;
+	/** SHA-256 of each value in base64, by key: tells which keys a change is about. */
+	readonly digests: ReadonlyMap<string, string>;
+	/** Of the files that stand in the volume. */
+	readonly revision: string;
+	readonly pending: PendingChange | undefined;
+}
+
+const FILE = 'state.json';
+const NEW = 'state.json.new';
+
+/** 500 keys take 60 KiB. A longer file is not ours. */
+const LONGEST = 1024 * 1024;
+
+/** Writes the state in one step, with mode 0600. */
+export function savePrivateState(directory: string, { digests, ...state }: PrivateState): void {
+	const text = JSON.stringify({ ...state, digests: Object.fromEntries(digests) });
+	try {
+		rmSync(join(directory, NEW), { force: true });
+		writeNew(join(directory, NEW), text);
+		renameSync(join(directory, NEW), join(directory, FILE));
+	} catch (thrown) {
+		throw explainWrite(thrown, directory, Buffer.byteLength(text));
+	}
+}
+
+/**
+ * Reads the state. Undefined if there is none, or none that `savePrivateState` writes: then everything is
+ * fetched anew.
+ */
+export function loadPrivateState(directory: string): PrivateState | undefined {
+	const text = readBounded(join(directory, FILE));
+	if (text === undefined) return undefined;
+	let parsed: Json | undefined;
+	try {
+		parsed = object(JSON.parse(text));
+	} catch {
+		return undefined;
+	}
+	const digests = object(parsed?.['digests']);
+	const revision = parsed?.['revision'];
+	if (digests === undefined || typeof revision !== 'string') return undefined;
+	const entries = Object.entries(digests).filter(
+		(entry): entry is [string, string] => typeof entry[1] === 'string',
+	);
+	return {
+		digests: new Map(entries),
+		revision,
+		token: tokenIn(object(parsed?.['token'])),
+		pending: pendingIn(object(parsed?.['pending'])),
+	};
+}
+
+function tokenIn(token: Json | undefined): SavedToken | undefined {
+	const { value, expires, revocable } = token ?? {};
+	if (typeof value !== 'string' || typeof expires !== 'number') return undefined;
+	return { value, expires, revocable: revocable === true };
+}
+
+function pendingIn(pending: Json | undefined): PendingChange | undefined {
+	const { keys, revision } = pending ?? {};
+	if (!Array.isArray(keys) || typeof revision !== 'string') return undefined;
+	return { keys: keys.filter((key) => typeof key === 'string'), revision };
+}
+
+function readBounded(path: string): string | undefined {
+	if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+	const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+	try {
+		const { size } = fstatSync(file);
+		if (size > LONGEST) return undefined;
+		const bytes = Buffer.alloc(size);
+		return bytes.toString('utf8', 0, readSync(file, bytes));
+	} finally {
+		closeSync(file);
+	}
+}

@@ -1,0 +1,36 @@
+/**
+ * Part of the period by which a check may come earlier or later, so that pods that started together drift
+ * apart.
+ */
+const JITTER = 0.2;
+
+/** First wait after a failure, in ms; it doubles up to the period. */
+const FIRST_WAIT = 2_000;
+
+/**
+ * Milliseconds until the next check.
+ *
+ * @param period in ms
+ * @param random from 0 up to but not including 1
+ */
+export function nextCheck(period: number, random: number): number {
+	return period * (1 - JITTER + 2 * JITTER * random);
+}
+
+/**
+ * Milliseconds until the first check: anywhere in the period, so that a rollout of many pods spreads its
+ * checks.
+ */
+export function firstCheck(period: number, random: number): number {
+	return period * random;
+}
+
+/**
+ * Milliseconds until the check after `failures` failed ones: random between 0 and a bound that doubles up to
+ * the period ("full jitter"), but never less than the server asked for.
+ */
+export function checkAfterFailure(period: number, failures: number, random: number, retryAfter = 0): number {
+	const bound = Math.min(period, FIRST_WAIT * 2 ** Math.min(failures - 1, 30));
+	// Waits at least a second: a failure that comes at once must not become a loop without a pause.
+	return Math.max(1_000, bound * random) + retryAfter * (1 + random);
+}

@@ -1,0 +1,176 @@
+import { join } from 'node:path';
+import process from 'node:process';
+import { deadlineAfter } from '../deadline.ts';
+import { Failure } from '../failure.ts';
+import { logIn, prepare, readAll, readContext } from '../fetch.ts';
+import type { Log } from '../log.ts';
+import type { Retry } from '../retry.ts';
+import type { RunParts } from '../run.ts';
+import type { Settings } from '../settings.ts';
+import { readTokenFile } from '../token-file.ts';
+import { endpointOf } from '../transport/endpoint.ts';
+import { openTransport } from '../transport/transport.ts';
+import { openVault, type SavedToken, type Vault } from '../vault.ts';
+import { changedKeys, digestsOf, revisionOfSecrets } from './digests.ts';
+import { isCurrent, writeGeneration } from './generation.ts';
+import { type Notifier, openNotifier } from './notifier.ts';
+import { loadPrivateState, type PrivateState, savePrivateState } from './private-file.ts';
+import { checkAfterFailure, firstCheck, nextCheck } from './schedule.ts';
+import { type TierState, tierStates } from './tier-state.ts';
+
+/** Milliseconds for one check. A check that takes longer has failed, and the next one comes soon. */
+const CHECK_TIMEOUT = 20_000;
+/** A token with less time left, in ms, is replaced before the check. */
+const SHORTEST_TOKEN = CHECK_TIMEOUT + 10_000;
+const REVOCATION_TIMEOUT = 1_500;
+const HOUR = 3_600_000;
+
+/** Requests of a check are sent once: after a failure the whole check is done again. */
+const once: Retry = (attempt, deadline) => attempt(deadline.left());
+
+const NOTHING: PrivateState = { token: undefined, digests: new Map(), revision: '', pending: undefined };
+
+/**
+ * Keeps the files current until the process is stopped. Resolves then; a failed check leaves the files as
+ * they are.
+ */
+export async function runSidecar({ settings, log, stopped }: RunParts): Promise<void> {
+	const sidecar = openSidecar(settings, log);
+	const end = stopped.catch(() => 'stopped' as const);
+	let wait = firstCheck(settings.period, Math.random());
+	log.info('keeping the secrets current', { periodSeconds: settings.period / 1000, ...sidecar.summary() });
+	for (;;) {
+		const timer = Promise.withResolvers<void>();
+		const timeout = setTimeout(timer.resolve, wait);
+		if ((await Promise.race([timer.promise, end])) === 'stopped') {
+			clearTimeout(timeout);
+			await sidecar.end();
+			return;
+		}
+		const checked = await Promise.race([sidecar.check(), end]);
+		if (checked === 'stopped') {
+			await sidecar.end();
+			return;
+		}
+		wait = checked;
+	}
+}
+
+function openSidecar(settings: Settings, log: Log) {
+	const { address, ca, namespace, tlsName, proxy } = settings.vault;
+	const transport = openTransport(endpointOf(address, { tlsName, proxy }), ca);
+	const notifier: Notifier = openNotifier(settings, log, () => save({ pending: undefined }));
+	let state = loadPrivateState(settings.privateDir) ?? NOTHING;
+	let token: SavedToken | undefined = state.token;
+	let tiers: readonly TierState[] | undefined;
+	let failures = 0;
+	let lastProblem = '';
+	let logged = Date.now();
+
+	function save(change: Partial<PrivateState>): void {
+		state = { ...state, ...change };
+		savePrivateState(settings.privateDir, state);
+	}
+
+	const open = (saved: SavedToken | undefined): Vault =>
+		openVault({
+			...{ address, namespace, transport, retry: once, deadline: deadlineAfter(CHECK_TIMEOUT) },
+			...(saved === undefined ? {} : { token: saved }),
+		});
+
+	/** A client that has logged in: with the token of an earlier login, if that lives long enough. */
+	const client = async (): Promise<{ vault: Vault; fresh: boolean }> => {
+		if (token !== undefined && token.expires - Date.now() > SHORTEST_TOKEN)
+			return { vault: open(token), fresh: false };
+		const vault = open(undefined);
+		await logIn({ settings, vault, log, jwt: readTokenFile(settings.tokenFile) });
+		token = vault.token();
+		save({ token });
+		return { vault, fresh: true };
+	};
+
+	/** Compares the versions of the tiers, and reads everything if they differ or cannot be told. */
+	const update = async (vault: Vault): Promise<void> => {
+		const states = await tierStates(readContext(settings, vault), settings.tiers);
+		const told = states.every((one) => one !== undefined);
+		if (told && tiers !== undefined && states.every((one, i) => one === tiers?.[i])) return;
+		const jwt = readTokenFile(settings.tokenFile);
+		// Warnings about names and readers were written by the first fetch.
+		const quiet = { ...log, warn: log.debug };
+		const found = await readAll({ settings, vault, log: quiet, jwt });
+		const prepared = prepare(found, { settings, log: quiet });
+		tiers = told ? states : undefined;
+		const revision = revisionOfSecrets(prepared.secrets);
+		if (prepared.volumes.every(({ out, outputs }) => isCurrent(out, outputs))) return;
+		const digests = digestsOf(prepared.secrets);
+		const keys = changedKeys(state.digests, digests);
+		const pending = { keys: [...new Set([...(state.pending?.keys ?? []), ...keys])].sort(), revision };
+		// Before the files: a sidecar that starts after a crash between the two notifies as well.
+		save({ digests, revision, pending: settings.onChange.kind === 'none' ? undefined : pending });
+		for (const { out, outputs } of prepared.volumes) writeGeneration(out, outputs);
+		logged = Date.now();
+		log.info('secrets changed, files written', {
+			keys,
+			revision,
+			files: prepared.volumes.flatMap(({ out, outputs }) => outputs.map(({ path }) => join(out, path))),
+			requests: vault.requests(),
+		});
+	};
+
+	const checkOnce = async (): Promise<void> => {
+		const { vault, fresh } = await client();
+		try {
+			await update(vault);
+		} catch (thrown) {
+			if (fresh || !(thrown instanceof Failure) || thrown.reason !== 'read-refused') throw thrown;
+			// The token may have been revoked: one new login tells.
+			token = undefined;
+			await update((await client()).vault);
+		}
+	};
+
+	/** Returns the milliseconds until the next check. */
+	const check = async (): Promise<number> => {
+		try {
+			await checkOnce();
+			if (failures > 0) log.info('the check of the secrets succeeded again', { failures });
+			failures = 0;
+			lastProblem = '';
+			if (state.pending !== undefined) notifier.notify(state.pending);
+			if (Date.now() - logged >= HOUR) {
+				logged = Date.now();
+				log.info('secrets are current', { revision: state.revision });
+			}
+			return nextCheck(settings.period, Math.random());
+		} catch (thrown) {
+			if (!(thrown instanceof Failure)) throw thrown;
+			failures += 1;
+			const level = thrown.reason === lastProblem ? 'debug' : 'warn';
+			lastProblem = thrown.reason;
+			log[level](`the check of the secrets failed, the files stay as they are: ${thrown.message}`, {
+				reason: thrown.reason,
+				failures,
+			});
+			return checkAfterFailure(settings.period, failures, Math.random(), thrown.retryAfter);
+		}
+	};
+
+	return {
+		check,
+		summary: () => ({ revision: state.revision, uid: process.getuid?.() }),
+		end: async (): Promise<void> => {
+			notifier.close();
+			const last = token;
+			token = undefined;
+			save({ token });
+			if (last === undefined) return;
+			try {
+				await open(last).revoke(deadlineAfter(REVOCATION_TIMEOUT));
+				log.info('token revoked');
+			} catch (thrown) {
+				if (!(thrown instanceof Failure)) throw thrown;
+				log.warn(`the token could not be revoked and lives until its TTL ends: ${thrown.message}`);
+			}
+		},
+	};
+}

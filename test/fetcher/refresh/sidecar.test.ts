@@ -1,0 +1,260 @@
+import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+	auditRequests,
+	deleteSecret,
+	destroySecret,
+	must,
+	putSecret,
+	removeSecret,
+	writePolicy,
+} from '../../support/openbao-setup.ts';
+import type { RunningProcess } from '../../support/process.ts';
+import { until } from '../../support/until.ts';
+import { startReal, vaultEnv } from '../support/backends.ts';
+import {
+	buildFetcher,
+	type LogLine,
+	makePod,
+	type Pod,
+	runFetcher,
+	startFetcher,
+} from '../support/fetcher.ts';
+
+const ORG = 'orgs/acme/secrets';
+const SERVICE = 'deployments/shop/services/web/secrets';
+
+/** The shortest period; a check comes after 8 to 12 s, the first one at any time before. */
+const PERIOD = '10';
+/** Time for two checks on a busy machine, in ms. */
+const TWO_CHECKS = { timeoutMs: 60_000 };
+
+let fetcher: string;
+let vault: Awaited<ReturnType<typeof startReal>>;
+beforeAll(async () => {
+	fetcher = await buildFetcher();
+	vault = await startReal();
+	await writePolicy(vault, 'details', 'path "secret/detailed-metadata/*" { capabilities = ["list"] }');
+});
+afterAll(() => vault[Symbol.asyncDispose]());
+
+let pod: Pod;
+let privateDir: string;
+let sidecar: RunningProcess | undefined;
+beforeEach(async () => {
+	pod = await makePod(vault.jwt());
+	privateDir = join(pod.scratch.dir, 'private');
+	mkdirSync(privateDir, { mode: 0o700 });
+	await putSecret(vault, `${ORG}/LEVEL`, 'org-1');
+	await putSecret(vault, `${SERVICE}/LEVEL`, 'service-1');
+	await putSecret(vault, `${SERVICE}/OTHER`, 'other-1');
+});
+afterEach(async () => {
+	await sidecar?.stop(0);
+	sidecar = undefined;
+	for (const path of [`${ORG}/LEVEL`, `${SERVICE}/LEVEL`, `${SERVICE}/OTHER`])
+		await removeSecret(vault, path);
+	await pod.scratch.remove();
+});
+
+const env = (more: Readonly<Record<string, string>> = {}) => ({
+	...vaultEnv(vault),
+	ENVTIER_FORMAT: 'shell,json,files',
+	ENVTIER_PRIVATE_DIR: privateDir,
+	ENVTIER_REFRESH: PERIOD,
+	...more,
+});
+
+async function fetchFirst(more: Readonly<Record<string, string>> = {}): Promise<void> {
+	const run = await runFetcher(fetcher, pod, env({ ...more, ENVTIER_MODE: 'initial' }));
+	expect(run.code, run.stdout + run.stderr).toBe(0);
+}
+
+async function startSidecar(more: Readonly<Record<string, string>> = {}): Promise<RunningProcess> {
+	sidecar = await startFetcher(fetcher, pod, env({ ...more, ENVTIER_MODE: 'refresh' }));
+	return sidecar;
+}
+
+const logOf = (process: RunningProcess): LogLine[] =>
+	process
+		.stdout()
+		.split('\n')
+		.filter((line) => line.endsWith('}'))
+		.map((line) => JSON.parse(line) as LogLine);
+const logged = (process: RunningProcess, text: string) =>
+	logOf(process).filter(({ msg }) => msg.includes(text));
+const privateState = () => JSON.parse(readFileSync(join(privateDir, 'state.json'), 'utf8'));
+const json = () => JSON.parse(readFileSync(join(pod.out, 'env.json'), 'utf8'));
+
+/** Gives the role of the pod these policies. */
+async function allowDetails(policies: readonly string[]): Promise<void> {
+	const path = 'auth/jwt/role/web';
+	const role = ((await must(vault, 'GET', path)) as { data: object }).data;
+	await must(vault, 'POST', path, { body: { ...role, token_policies: policies } });
+}
+
+/** Whether Vault still knows a token. */
+async function isAlive(token: string): Promise<boolean> {
+	const answer = await vault.request('POST', 'auth/token/lookup', { body: { token } });
+	return answer.status === 200;
+}
+
+describe('the init container before a sidecar', () => {
+	test('writes a generation behind links, and leaves its token in the private file', async () => {
+		await fetchFirst();
+		expect(readlinkSync(join(pod.out, 'env'))).toBe('..data/env');
+		expect(readlinkSync(join(pod.out, 'files'))).toBe('..data/files');
+		expect(json()).toEqual({ LEVEL: 'service-1', OTHER: 'other-1' });
+		expect(statSync(join(privateDir, 'state.json')).mode & 0o777).toBe(0o600);
+		expect(statSync(realpathSync(join(pod.out, 'env'))).mode & 0o777).toBe(0o600);
+		const { token, digests } = privateState();
+		expect(await isAlive(token.value)).toBe(true);
+		expect(Object.keys(digests)).toEqual(['LEVEL', 'OTHER']);
+	});
+
+	test('revokes its token and leaves no private file when a required key is missing', async () => {
+		const audited = await auditRequests(vault);
+		const run = await runFetcher(fetcher, pod, env({ ENVTIER_MODE: 'initial', ENVTIER_REQUIRE: 'NOWHERE' }));
+		expect(run.code).toBe(23);
+		expect(existsSync(join(privateDir, 'state.json'))).toBe(false);
+		expect((await audited()).map(({ path }) => path)).toContain('auth/token/revoke-self');
+		await must(vault, 'DELETE', 'sys/audit/file');
+	});
+});
+
+describe('the sidecar', () => {
+	test('shows a new value, a soft-deleted, an undeleted and a destroyed one within two periods', async () => {
+		await fetchFirst();
+		const running = await startSidecar();
+		await putSecret(vault, `${SERVICE}/LEVEL`, 'service-2');
+		await until('the new value', () => json().LEVEL === 'service-2', TWO_CHECKS);
+		const [line] = logged(running, 'secrets changed');
+		expect(line?.['keys']).toEqual(['LEVEL']);
+		expect(line?.['revision']).toMatch(/^v1:[0-9a-f]{32}$/);
+		await deleteSecret(vault, `${SERVICE}/LEVEL`);
+		await until('the value of the tier below', () => json().LEVEL === 'org-1', TWO_CHECKS);
+		await must(vault, 'PUT', `secret/undelete/${SERVICE}/LEVEL`, { body: { versions: [2] } });
+		await until('the undeleted value', () => json().LEVEL === 'service-2', TWO_CHECKS);
+		await destroySecret(vault, `${SERVICE}/LEVEL`, [2]);
+		await until('the value of the tier below', () => json().LEVEL === 'org-1', TWO_CHECKS);
+		expect(running.stdout()).not.toMatch(/service-[12]|org-1|other-1/);
+	}, 240_000);
+
+	test('uses the token that the init container left, and revokes it when it is stopped', async () => {
+		await fetchFirst();
+		const { token } = privateState();
+		const audited = await auditRequests(vault);
+		const running = await startSidecar();
+		await putSecret(vault, `${SERVICE}/OTHER`, 'other-2');
+		await until('the new value', () => json().OTHER === 'other-2', TWO_CHECKS);
+		expect((await audited()).map(({ path }) => path)).not.toContain('auth/jwt/login');
+		running.signal('SIGTERM');
+		expect(await running.exited).toMatchObject({ code: 0 });
+		expect(await isAlive(token.value)).toBe(false);
+		expect(privateState().token).toBeUndefined();
+		await must(vault, 'DELETE', 'sys/audit/file');
+	}, 120_000);
+
+	test('logs in again when its token was revoked', async () => {
+		await fetchFirst();
+		await must(vault, 'POST', 'auth/token/revoke', { body: { token: privateState().token.value } });
+		await startSidecar();
+		await putSecret(vault, `${SERVICE}/OTHER`, 'other-2');
+		await until('the new value', () => json().OTHER === 'other-2', TWO_CHECKS);
+	}, 120_000);
+
+	test('writes nothing while nothing changes, and asks one request a tier where the policy allows it', async () => {
+		await allowDetails(['web', 'details']);
+		try {
+			await fetchFirst();
+			const generation = readlinkSync(join(pod.out, '..data'));
+			const audited = await auditRequests(vault);
+			await startSidecar();
+			const requested = async () => (await audited()).map(({ path }) => path);
+			const lists = async () =>
+				(await requested()).filter((path) => path.startsWith('secret/detailed-metadata/')).length;
+			await until('two checks of three tiers', async () => (await lists()) >= 6, { timeoutMs: 90_000 });
+			const paths = await requested();
+			// The first check reads, for it knows no state; those that follow compare.
+			const reads = paths.filter((path) => path.startsWith(`secret/data/${SERVICE}/`));
+			expect(reads).toHaveLength(2);
+			expect(readlinkSync(join(pod.out, '..data'))).toBe(generation);
+			await must(vault, 'DELETE', 'sys/audit/file');
+		} finally {
+			await allowDetails(['web']);
+		}
+	}, 180_000);
+
+	test('keeps the last files while Vault is sealed, says so once, and goes on afterwards', async () => {
+		await fetchFirst();
+		await vault.seal();
+		const running = await startSidecar();
+		await until('a failed check', () => logged(running, 'check of the secrets failed')[0], TWO_CHECKS);
+		expect(json()).toEqual({ LEVEL: 'service-1', OTHER: 'other-1' });
+		await vault.unseal();
+		await until('a check that succeeds', () => logged(running, 'succeeded again')[0], TWO_CHECKS);
+		expect(logged(running, 'check of the secrets failed')).toHaveLength(1);
+	}, 180_000);
+
+	test('keeps the last files when a required key has gone', async () => {
+		await fetchFirst({ ENVTIER_REQUIRE: 'OTHER' });
+		const running = await startSidecar({ ENVTIER_REQUIRE: 'OTHER' });
+		await deleteSecret(vault, `${SERVICE}/OTHER`);
+		const line = await until('the warning', () => logged(running, 'files stay as they are')[0], TWO_CHECKS);
+		expect(line.msg).toContain('OTHER');
+		expect(json().OTHER).toBe('other-1');
+	}, 120_000);
+});
+
+describe('a POST after a change', () => {
+	/** An application that answers with these statuses, one after another; the last one stays. */
+	async function application(...statuses: number[]) {
+		const bodies: { headers: IncomingMessage['headers']; body: string; url: string | undefined }[] = [];
+		const server: Server = createServer(async (request, response) => {
+			let body = '';
+			for await (const chunk of request) body += chunk;
+			bodies.push({ headers: request.headers, body, url: request.url });
+			response.statusCode = statuses.length > 1 ? (statuses.shift() ?? 200) : (statuses[0] ?? 200);
+			response.end();
+		});
+		await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+		return {
+			bodies,
+			port: (server.address() as AddressInfo).port,
+			[Symbol.asyncDispose]: () => new Promise<void>((resolve) => void server.close(() => resolve())),
+		};
+	}
+
+	test('names the keys and the revision and holds no value, and comes again until it is accepted', async () => {
+		await using app = await application(503, 200);
+		const action = { ENVTIER_ON_CHANGE: `http://localhost:${app.port}/-/reload?a=b` };
+		await fetchFirst(action);
+		const running = await startSidecar(action);
+		await putSecret(vault, `${SERVICE}/OTHER`, 'other-2');
+		await until('the second POST', () => app.bodies[1], TWO_CHECKS);
+		await until('the delivery', () => logged(running, 'application notified')[0], TWO_CHECKS);
+		expect(app.bodies.map(({ url }) => url)).toEqual(['/-/reload?a=b', '/-/reload?a=b']);
+		const body = JSON.parse(app.bodies[1]?.body ?? '');
+		expect(body).toEqual({ keys: ['OTHER'], revision: expect.stringMatching(/^v1:/) });
+		expect(json().OTHER).toBe('other-2');
+		expect(privateState().pending).toBeUndefined();
+	}, 120_000);
+
+	test('is sent by the next sidecar when the first one was killed before the delivery', async () => {
+		const action = (port: number) => ({ ENVTIER_ON_CHANGE: `http://localhost:${port}/reload` });
+		// Nobody listens there.
+		await fetchFirst(action(1));
+		const first = await startSidecar(action(1));
+		await putSecret(vault, `${SERVICE}/OTHER`, 'other-2');
+		await until('the change', () => logged(first, 'could not be notified')[0], TWO_CHECKS);
+		first.signal('SIGKILL');
+		await first.exited;
+		await using app = await application(200);
+		await startSidecar(action(app.port));
+		const found = await until('the POST', () => app.bodies[0], TWO_CHECKS);
+		expect(JSON.parse(found.body).keys).toEqual(['OTHER']);
+	}, 180_000);
+});
