@@ -132,6 +132,23 @@ const medians = (costs: readonly Cost[]) => {
 	};
 };
 
+/** Writes the results so far and the charts of them. Results for other numbers of keys stay. */
+function save(cases: readonly FetcherCase[]): void {
+	if (RESULTS === undefined) return;
+	mkdirSync(RESULTS, { recursive: true });
+	const file = join(RESULTS, 'fetcher.json');
+	const earlier = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as FetcherResults).cases : [];
+	const kept = earlier.filter(({ keys }) => ONLY?.includes(keys) === false);
+	const results: FetcherResults = {
+		date: new Date().toISOString().slice(0, 10),
+		cores: availableParallelism(),
+		cases: [...kept, ...cases].sort((a, b) => a.keys - b.keys),
+	};
+	writeFileSync(file, `${JSON.stringify(results, null, '\t')}\n`);
+	for (const theme of CHART_THEMES)
+		writeFileSync(join(RESULTS, `fetcher-${theme}.svg`), fetcherChart(results, theme));
+}
+
 const cases: FetcherCase[] = [];
 try {
 	for (const { keys, delayMs, rounds, cold } of CASES) {
@@ -158,6 +175,7 @@ try {
 			...{ keys, roundTripMs: 2 * delayMs, cold, rounds },
 			programs: Object.fromEntries([...costs].map(([name, runs]) => [name, medians(runs)])),
 		});
+		save(cases);
 		const written = readFileSync(join(place.dir, 'env'), 'utf8').split('\n').sort().join();
 		const rendered = readFileSync(join(place.dir, 'agent-env'), 'utf8').split('\n').sort().join();
 		if (written !== rendered) throw new Error('fetcher and agent wrote different files');
@@ -173,19 +191,4 @@ try {
 } finally {
 	await proxy[Symbol.asyncDispose]();
 	await bao.stop();
-}
-
-if (RESULTS !== undefined) {
-	mkdirSync(RESULTS, { recursive: true });
-	const file = join(RESULTS, 'fetcher.json');
-	const earlier = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as FetcherResults).cases : [];
-	const kept = earlier.filter(({ keys }) => ONLY?.includes(keys) === false);
-	const results: FetcherResults = {
-		date: new Date().toISOString().slice(0, 10),
-		cores: availableParallelism(),
-		cases: [...kept, ...cases].sort((a, b) => a.keys - b.keys),
-	};
-	writeFileSync(file, `${JSON.stringify(results, null, '\t')}\n`);
-	for (const theme of CHART_THEMES)
-		writeFileSync(join(RESULTS, `fetcher-${theme}.svg`), fetcherChart(results, theme));
 }

@@ -39,7 +39,9 @@ export function openHttp2({ addr, caPem }: { readonly addr: string; readonly caP
 				});
 				stream.on('end', () => resolve({ status, body: text }));
 				stream.on('error', reject);
-				stream.end(body);
+				// A stream of GET is ended already.
+				if (body === '') stream.end();
+				else stream.end(body);
 			}),
 		close: () => session.destroy(),
 	};
