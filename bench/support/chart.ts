@@ -34,7 +34,7 @@ const shown = ({ cases }: FetcherResults): readonly FetcherCase[] =>
 const figure = (value: number): string => value.toFixed(0);
 
 /** The label of a bar: the fetcher's figure, the agent's, and the ratio. */
-function label(fetcher: number, agent: number, unit: string): string {
+export function label(fetcher: number, agent: number, unit: string): string {
 	return `${figure(fetcher)} of ${figure(agent)} ${unit} (${(fetcher / agent).toFixed(2)} ×)`;
 }
 
