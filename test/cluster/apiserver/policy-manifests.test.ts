@@ -13,8 +13,14 @@ import { until } from '../../support/until.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const GROUP = '/apis/admissionregistration.k8s.io/v1';
-const OBJECTS =
-	'mutatingwebhookconfigurations,mutatingadmissionpolicies,mutatingadmissionpolicybindings,validatingadmissionpolicies,validatingadmissionpolicybindings';
+/** Kinds of objects in an overlay. The namespace stays: no controller is here that would empty it. */
+const OF_THE_CLUSTER = [
+	...['mutatingwebhookconfigurations', 'mutatingadmissionpolicies', 'mutatingadmissionpolicybindings'],
+	...['validatingadmissionpolicies', 'validatingadmissionpolicybindings'],
+	...['priorityclasses', 'clusterroles', 'clusterrolebindings'],
+].join(',');
+const OF_THE_NAMESPACE =
+	'configmaps,deployments,services,serviceaccounts,networkpolicies,poddisruptionbudgets';
 const VALUES = [
 	...['--set', 'policy.enabled=true', '--set', 'settings.ENVTIER_VAULT_ADDR=https://vault.example:8200'],
 	...['-n', 'envtier-system', '--create-namespace'],
@@ -54,8 +60,9 @@ describePolicies(`manifests and chart with the policy on Kubernetes ${policyKube
 
 	/** Takes away what one of the tests has applied. */
 	async function clear(): Promise<void> {
-		await kubectl('delete', OBJECTS, '--all');
-		await kubectl('delete', 'configmaps', '--all', '-n', 'envtier-system');
+		const ours = ['-l', 'app.kubernetes.io/part-of=envtier'];
+		await kubectl('delete', OF_THE_CLUSTER, ...ours);
+		await kubectl('delete', OF_THE_NAMESPACE, '-n', 'envtier-system', ...ours);
 	}
 
 	test('the overlay of the page without the webhook is all it takes', async () => {
