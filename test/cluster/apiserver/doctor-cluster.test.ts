@@ -375,6 +375,7 @@ describeWithServers('envtier doctor on a cluster', () => {
 			'kubernetes-version ok',
 			`native-env ${keepsNativeVariables(await minorOf(fixture.cluster)) ? 'ok' : 'warn'}`,
 			'webhook-configuration skip',
+			'plain-pods skip',
 			'require-injection skip',
 			'admission skip',
 			'vault skip',

@@ -65,6 +65,19 @@ describePolicies(`manifests and chart with the policy on Kubernetes ${policyKube
 		await kubectl('delete', OF_THE_NAMESPACE, '-n', 'envtier-system', ...ours);
 	}
 
+	/** Resolves when the API server injects into a plain pod; says what it answers if it does not. */
+	async function injects(namespace: string): Promise<void> {
+		let last = '';
+		const pod = podOf({ envtier: { deployment: 'shop' } });
+		await until('a plain pod to be injected', async () => {
+			const { status, body } = await createPod(cluster, namespace, pod, 'dryRun=All');
+			last = `${status} ${body.message}`;
+			return status === 201 && injectedInto(body).length === 1;
+		}).catch((error) => {
+			throw new Error(`${error.message}; the API server says ${last}`);
+		});
+	}
+
 	test('the overlay of the page without the webhook is all it takes', async () => {
 		const applied = await kubectl('apply', '-k', await overlay('alone', ALONE));
 		expect([applied.stderr, applied.code]).toEqual(['', 0]);
@@ -78,15 +91,7 @@ describePolicies(`manifests and chart with the policy on Kubernetes ${policyKube
 		const applied = await kubectl('apply', '-k', await overlay('beside', BESIDE));
 		expect([applied.stderr, applied.code]).toEqual(['', 0]);
 		const namespace = await cluster.createNamespace();
-		await until('a plain pod to be injected', async () => {
-			const { status, body } = await createPod(
-				cluster,
-				namespace,
-				podOf({ envtier: { deployment: 'shop' } }),
-				'dryRun=All',
-			);
-			return status === 201 && injectedInto(body).length === 1;
-		});
+		await injects(namespace);
 		await until('the webhook to be asked', async () => {
 			const wrong = podOf({ envtier: { deploymnet: 'x' } });
 			const { body } = await createPod(cluster, namespace, wrong, 'dryRun=All');
@@ -102,11 +107,7 @@ describePolicies(`manifests and chart with the policy on Kubernetes ${policyKube
 		const installed = await helm('install', 'envtier', CHART, ...VALUES, ...more);
 		expect(installed.code, installed.stderr).toBe(0);
 		const namespace = await cluster.createNamespace();
-		await until('a plain pod to be injected', async () => {
-			const pod = podOf({ envtier: { deployment: 'shop' } });
-			const { status, body } = await createPod(cluster, namespace, pod, 'dryRun=All');
-			return status === 201 && injectedInto(body).length === 1;
-		});
+		await injects(namespace);
 		const refusal = more.length > 0 ? /\(unknown-annotation\)$/ : /inject\.envtier\.dev/;
 		await until('a misspelt annotation to be refused', async () => {
 			const wrong = podOf({ envtier: { deploymnet: 'x' } });

@@ -38,10 +38,15 @@ export function chosenKubernetes(
 /** The first minor version of Kubernetes that has MutatingAdmissionPolicy in v1. */
 const FIRST_WITH_POLICIES = 36;
 
+/** Whether a release has mutating admission policies. */
+export function hasPolicies({ version }: KubernetesRelease): boolean {
+	return Number(version.split('.')[1]) >= FIRST_WITH_POLICIES;
+}
+
 /** The release that ENVTIER_TEST_KUBERNETES names, if it has mutating policies, else the newest. */
 export function policyKubernetes(env: NodeJS.ProcessEnv = process.env): KubernetesRelease {
 	const chosen = chosenKubernetes(env);
-	if (chosen !== undefined && Number(chosen.version.split('.')[1]) >= FIRST_WITH_POLICIES) return chosen;
+	if (chosen !== undefined && hasPolicies(chosen)) return chosen;
 	const newest = OTHER_KUBERNETES['1.37'];
 	if (newest === undefined) throw new Error('Kubernetes 1.37 is none of the versions that tests run on');
 	return newest;
