@@ -1,11 +1,11 @@
 import { err, ok, type Result } from '../contract/result.ts';
+import { fullJitter } from '../lib/backoff.ts';
 import { now, pause as sleep } from './clock.ts';
 import type { Deadline } from './deadline.ts';
 import { Failure } from './failure.ts';
 import type { Log } from './log.ts';
 
-const INITIAL_WAIT = 100;
-const MAX_WAIT = 5_000;
+const BACKOFF = { first: 100, longest: 5_000 };
 /**
  * Maximum for an attempt, in ms. The first one may take a third of the deadline, so that there is time for
  * another.
@@ -53,7 +53,7 @@ export function attemptTimeout(deadline: Deadline, slow = 0): number {
  * that pods that failed together do not retry together.
  */
 export function backoff(failed: number, random: () => number): number {
-	return random() * Math.min(MAX_WAIT, INITIAL_WAIT * 2 ** (failed - 1));
+	return fullJitter(BACKOFF, failed, random());
 }
 
 const seconds = (ms: number): string => `${Math.ceil(ms / 100) / 10} s`;

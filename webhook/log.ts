@@ -1,12 +1,7 @@
 import process from 'node:process';
 import { Writable } from 'node:stream';
 import pino, { type Logger } from 'pino';
-
-/** How the log is written. */
-export const LOG_FORMATS = ['auto', 'json', 'text'] as const;
-
-/** One of these. */
-export type LogFormat = (typeof LOG_FORMATS)[number];
+import type { LogFormat } from './log-format.ts';
 
 /** Where the log goes, and how. */
 export interface LogOptions {

@@ -19,7 +19,7 @@ import { ORG_LABEL_MODES, type OrgLabel, type OrgLabelMode } from './admission/o
 import { ID_MAX } from './annotations/annotations.ts';
 import { parseBundle } from './certificates/bundle.ts';
 import { type CertificateSettings, readCertificates } from './certificates/settings.ts';
-import { LOG_FORMATS, type LogFormat } from './log.ts';
+import { LOG_FORMATS, type LogFormat } from './log-format.ts';
 import { exceeding, parseQuantities, parseQuantity, type Quantities } from './pod/quantities.ts';
 import { type ClientAuth, parseClientNames } from './server/client-auth.ts';
 

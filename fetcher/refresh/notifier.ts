@@ -1,4 +1,5 @@
 import type { OnChange } from '../../contract/refresh.ts';
+import { halfJitter } from '../../lib/backoff.ts';
 import type { Log } from '../log.ts';
 import type { Settings } from '../settings.ts';
 import { postChange } from './post.ts';
@@ -12,8 +13,7 @@ export interface Notifier {
 	close(): void;
 }
 
-const FIRST_WAIT = 1_000;
-const LONGEST_WAIT = 60_000;
+const BACKOFF = { first: 1_000, longest: 60_000 };
 
 /** Does the action once; returns why it failed. */
 async function act(
@@ -61,7 +61,7 @@ export function openNotifier(settings: Settings, log: Log, delivered: () => void
 		}
 		const level = failures === 0 ? 'warn' : 'debug';
 		log[level](`the application could not be notified, trying again: ${problem}`, { action: kind });
-		const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
+		const wait = halfJitter(BACKOFF, failures + 1, Math.random());
 		timer = setTimeout(() => void attempt(change, failures + 1), wait);
 	};
 

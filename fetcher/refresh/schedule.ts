@@ -1,3 +1,5 @@
+import { fullJitter } from '../../lib/backoff.ts';
+
 /**
  * Part of the period by which a check may come earlier or later, so that pods that started together drift
  * apart.
@@ -30,7 +32,7 @@ export function firstCheck(period: number, random: number): number {
  * the period ("full jitter"), but never less than the server asked for.
  */
 export function checkAfterFailure(period: number, failures: number, random: number, retryAfter = 0): number {
-	const bound = Math.min(period, FIRST_WAIT * 2 ** Math.min(failures - 1, 30));
+	const wait = fullJitter({ first: FIRST_WAIT, longest: period }, failures, random);
 	// Waits at least a second: a failure that comes at once must not become a loop without a pause.
-	return Math.max(1_000, bound * random) + retryAfter * (1 + random);
+	return Math.max(1_000, wait) + retryAfter * (1 + random);
 }

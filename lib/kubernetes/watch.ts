@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { halfJitter } from '../backoff.ts';
 import type { KubernetesClient } from './client.ts';
 import { type Change, type Listed, watchEvents } from './watch-events.ts';
 
@@ -49,7 +50,7 @@ const LASTS = { least: 240, most: 360 } as const;
 const SILENCE = 150_000;
 /** HTTP's word for a place that the API server no longer knows. */
 const GONE = 410;
-const BACKOFF = { first: 500, most: 30_000 } as const;
+const BACKOFF = { first: 500, longest: 30_000 };
 /** A watch that ends earlier than this, though without an error, is not started again at once. */
 const TOO_SHORT = 1_000;
 
@@ -138,8 +139,8 @@ async function follow<T>(
 		const lasted = performance.now() - began > TOO_SHORT;
 		if (lasted) failures = 0;
 		if (lasted && ended.ok) continue;
-		const pause = Math.min(BACKOFF.most, BACKOFF.first * 2 ** failures) * (0.5 + Math.random() / 2);
 		failures += 1;
+		const pause = halfJitter(BACKOFF, failures, Math.random());
 		await rest(pause, view, signal);
 	}
 }
