@@ -113,21 +113,43 @@ const program = (image: string): string =>
 const EARLIER_IMAGE = `(${SAYS}[${literal(STATUS_ANNOTATION)}] + '"image":""').split('"image":"')[1].split('"')[0]`;
 
 /** What is set back in a fetcher that is there already, by the rules for its fields (ADR 40). */
+type CheckedField = {
+	[K in keyof typeof FETCHER_FIELDS]: (typeof FETCHER_FIELDS)[K] extends { rule: 'checked' } ? K : never;
+}[keyof typeof FETCHER_FIELDS];
+
 function fetcher(): string {
 	const field = (name: string): string => `variables.path + '/${name}'`;
 	const image = celOf(container.image);
 	const ours = named(FETCHER_FIELDS, 'ours').filter((name) => name !== 'name');
 	const rewritten = `variables.fetcher.image != ${EARLIER_IMAGE} && ${program('variables.fetcher.image')} == ${program(image)}`;
+	// The type checker names a field whose rule becomes "checked".
+	const checked: Readonly<Record<CheckedField, string>> = {
+		image: unless(
+			`variables.fetcher.?image.orValue('') == ${image} || (has(variables.fetcher.image) && ${rewritten})`,
+			add(field('image'), image),
+		),
+		// A fetcher has none; the sidecar, which has one, is for the webhook.
+		restartPolicy: unless(
+			"variables.fetcher.?restartPolicy.orValue('') == ''",
+			remove(field('restartPolicy')),
+		),
+		terminationMessagePath: unless(
+			"variables.fetcher.?terminationMessagePath.orValue('/dev/termination-log') == '/dev/termination-log'",
+			remove(field('terminationMessagePath')),
+		),
+		env: decidingEnv({ add, remove }),
+		volumeMounts: fetcherMounts(container.volumeMounts ?? [], { add, remove }),
+		securityContext: `(!has(variables.fetcher.securityContext) ? [${add(field('securityContext'), celOf(security))}] : (
+${indented(securityContext())}))`,
+	};
+	const removed = `${literals(named(FETCHER_FIELDS, 'removed'))}.filter(name, name in variables.fetcher && variables.fetcher[name].size() != 0)
+  .map(name, ${remove("variables.path + '/' + name")})`;
+	const set = ours.map((name) => {
+		const value = celOf(container[name as keyof V1Container]);
+		return unless(`variables.fetcher.?${name}.orValue('') == ${value}`, add(field(name), value));
+	});
 	return `(variables.at < 0 ? [] : (
-  ${unless(`variables.fetcher.?image.orValue('') == ${image} || (has(variables.fetcher.image) && ${rewritten})`, add(field('image'), image))} +
-  ${literals(named(FETCHER_FIELDS, 'removed'))}.filter(name, name in variables.fetcher && variables.fetcher[name].size() != 0)
-    .map(name, ${remove("variables.path + '/' + name")}) +
-  ${ours.map((name) => unless(`variables.fetcher.?${name}.orValue('') == ${celOf(container[name as keyof V1Container])}`, add(field(name), celOf(container[name as keyof V1Container])))).join(' +\n  ')} +
-  ${unless("variables.fetcher.?terminationMessagePath.orValue('/dev/termination-log') == '/dev/termination-log'", remove(field('terminationMessagePath')))} +
-${indented(decidingEnv({ add, remove }))} +
-${indented(fetcherMounts(container.volumeMounts ?? [], { add, remove }))} +
-  (!has(variables.fetcher.securityContext) ? [${add(field('securityContext'), celOf(security))}] : (
-${indented(indented(securityContext()))}))))`;
+${indented([removed, ...set, ...Object.values(checked)].join(' +\n'))}))`;
 }
 
 function securityContext(): string {
