@@ -13,7 +13,7 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { billOfMaterials, packagesIn } from './build/bill-of-materials.ts';
 import { compileExecutable, isArch } from './build/executable.ts';
 
-/** CommonJS packages in an ES module bundle look for `require` to reach Node's built-ins. */
+/** CommonJS packages call `require` for Node's built-ins, and an ES module has none. */
 const REQUIRE =
 	"import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);";
 
@@ -84,20 +84,20 @@ const leanKubernetes: Plugin = {
 	setup: ({ onLoad }) => {
 		onLoad({ filter: /node_modules\/@kubernetes\/client-node\/dist\/index\.js$/ }, async ({ path }) => {
 			const resolveDir = dirname(path);
-			const made = await build({
+			const bundle = await build({
 				...SHARED,
 				stdin: { contents: "export { KubeConfig } from './config.js';", resolveDir },
 				plugins: [kubeConfigAlone],
 				write: false,
 			});
-			return { contents: made.outputFiles[0]?.text ?? '', resolveDir };
+			return { contents: bundle.outputFiles[0]?.text ?? '', resolveDir };
 		});
 	},
 };
 
 /**
- * The webhook reads bodies itself (webhook/server/body.ts). Express loads its parsers all the same, and with
- * them the tables of a hundred character sets.
+ * The webhook reads bodies itself (webhook/server/body.ts). Express still loads its own parsers,
+ * which load the tables of a hundred character sets.
  */
 const withoutBodyParser: Plugin = {
 	name: 'without-body-parser',
@@ -107,7 +107,7 @@ const withoutBodyParser: Plugin = {
 	},
 };
 
-/** What all bundles have in common. */
+/** Options of all bundles. */
 const SHARED = {
 	bundle: true,
 	platform: 'node',
@@ -119,22 +119,22 @@ const SHARED = {
 
 const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
 	webhook: { banner: { js: REQUIRE }, plugins: [leanKubernetes, withoutBodyParser, bareBuiltins] },
-	// Bun compiles the bundle once more, and knows the built-ins by their names.
-	fetcher: { plugins: [leanNodeVault], external: ['node:*'] },
+	// Bun compiles this bundle and resolves the built-in modules itself.
+	fetcher: { external: ['node:*'] },
 	api: { banner: { js: REQUIRE }, plugins: [leanKubernetes, leanNodeVault, bareBuiltins] },
 	envtier: { banner: { js: REQUIRE }, plugins: [leanKubernetes, leanNodeVault, bareBuiltins] },
 };
 
-/** Where a program's sources are, unless the folder bears its name. */
+/** The folder of a program's sources, where it differs from the program's name. */
 const FOLDERS: Readonly<Record<string, string>> = { envtier: 'cli' };
 
-const { positionals: wanted, values } = parseArgs({
+const { positionals: selected, values } = parseArgs({
 	options: { out: { type: 'string', default: 'dist' }, arch: { type: 'string' } },
 	allowPositionals: true,
 });
 const { arch } = values;
 if (arch !== undefined && !isArch(arch)) throw new Error(`--arch takes x64 or arm64, not ${arch}`);
-for (const name of wanted) {
+for (const name of selected) {
 	if (!(name in PROGRAMS))
 		throw new Error(`there is no program "${name}"; known: ${Object.keys(PROGRAMS).join(', ')}`);
 }
@@ -142,7 +142,7 @@ for (const name of wanted) {
 const work = await mkdtemp(join(tmpdir(), 'envtier-build-'));
 for (const [program, options] of Object.entries(PROGRAMS)) {
 	const entryPoint = `${FOLDERS[program] ?? program}/main.ts`;
-	if (wanted.length > 0 ? !wanted.includes(program) : !existsSync(entryPoint)) continue;
+	if (selected.length > 0 ? !selected.includes(program) : !existsSync(entryPoint)) continue;
 	const executable = program === 'fetcher';
 	const outfile = executable ? join(work, `${program}.mjs`) : `${values.out}/${program}.mjs`;
 	const { metafile } = await build({
@@ -157,7 +157,7 @@ for (const [program, options] of Object.entries(PROGRAMS)) {
 		await writeFile(`${values.out}/${program}.cdx.json`, billOfMaterials(program, packages));
 		await compileExecutable(outfile, `${values.out}/${program}`, arch);
 	}
-	// Started by name where it is installed (package.json: bin).
+	// npm links to this file as a command (package.json: bin).
 	if (program === 'envtier') chmodSync(outfile, 0o755);
 }
 await rm(work, { recursive: true });

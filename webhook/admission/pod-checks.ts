@@ -1,6 +1,7 @@
 import { ANNOTATION_PREFIX, INJECTED } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { injectedNames, volumesOf } from '../patch/injected-objects.ts';
+import { injectedNames } from '../patch/injected-objects.ts';
+import { volumesOf } from '../patch/injected-volumes.ts';
 import type { ContainerFacts } from '../pod/container.ts';
 import type { PodFacts } from '../pod/pod.ts';
 import type { InjectionPlan } from './injection-plan.ts';

@@ -1,4 +1,4 @@
-import type { V1Container, V1EnvVar, V1Volume, V1VolumeMount } from '@kubernetes/client-node';
+import type { V1Container, V1EnvVar, V1VolumeMount } from '@kubernetes/client-node';
 import { templateVariable } from '../../contract/compose.ts';
 import { NATIVE_ENV_PATH } from '../../contract/formats.ts';
 import { INJECTED } from '../../contract/names.ts';
@@ -8,11 +8,8 @@ import type { KeyedAnnotationName, VariableName } from '../../contract/variables
 import type { FetchSpec } from '../admission/fetch-spec.ts';
 import type { FetcherPlan, InjectionPlan, VolumePlan } from '../admission/injection-plan.ts';
 import type { SelectionText } from '../annotations/selections.ts';
-import { multiplied, type Quantities } from '../pod/quantities.ts';
+import type { Quantities } from '../pod/quantities.ts';
 import type { InjectionSettings } from '../settings.ts';
-
-/** The shortest expiry of a projected token in Kubernetes. The fetcher needs it for seconds. */
-const TOKEN_SECONDS = 600;
 
 /** A variable of a family, such as `ENVTIER_COMPOSE_DATABASE_URL`. */
 type MemberName = `${KeyedAnnotationName}${string}`;
@@ -199,53 +196,6 @@ function resources(
 		default:
 			return qos satisfies never;
 	}
-}
-
-/** The volumes of a plan: those of the fetchers, in memory, and the token. */
-export function volumes(plan: InjectionPlan, settings: InjectionSettings): V1Volume[] {
-	return [
-		...volumesOf(plan).map(({ name }) => ({
-			name,
-			emptyDir: { medium: 'Memory', sizeLimit: sizeOf(plan, settings) },
-		})),
-		...plan.fetchers.flatMap(({ sidecar }) =>
-			sidecar === undefined
-				? []
-				: [{ name: sidecar.privateVolume, emptyDir: { medium: 'Memory', sizeLimit: PRIVATE_SIZE } }],
-		),
-		{
-			name: INJECTED.tokenVolume,
-			projected: {
-				sources: [
-					{
-						serviceAccountToken: {
-							audience: settings.tokenAudience,
-							expirationSeconds: TOKEN_SECONDS,
-							path: INJECTED.tokenFile,
-						},
-					},
-				],
-			},
-		},
-	];
-}
-
-/** The private file holds a token and a digest of each value. */
-const PRIVATE_SIZE = '4Mi';
-
-/**
- * Generations of files that a volume holds at a time: the previous one, the current one, and the one being
- * written.
- */
-const GENERATIONS = 3;
-
-function sizeOf({ fetchSpec }: InjectionPlan, { volumeSize }: InjectionSettings): string {
-	return fetchSpec.refresh === undefined ? volumeSize : multiplied(volumeSize, GENERATIONS);
-}
-
-/** The volumes that readers see. */
-export function volumesOf({ fetchers }: InjectionPlan): readonly VolumePlan[] {
-	return fetchers.flatMap(({ volumes }) => volumes);
 }
 
 /** The mount of a reader's volume. */

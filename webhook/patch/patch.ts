@@ -5,7 +5,7 @@ import type { EarlierInjection } from '../pod/earlier-injection.ts';
 import type { PodFacts } from '../pod/pod.ts';
 import type { InjectionSettings } from '../settings.ts';
 import { placeFetchers } from './init-order.ts';
-import { volumes } from './injected-objects.ts';
+import { volumes } from './injected-volumes.ts';
 import { add, pointer } from './json-patch.ts';
 import { readerChanges } from './reader-patch.ts';
 import { type PodChange, reconcileFetcher } from './reconcile.ts';

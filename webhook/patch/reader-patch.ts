@@ -3,7 +3,8 @@ import { WRAPPER_LENGTH, wrapper } from '../admission/wrap.ts';
 import type { ContainerFacts, FileVariable, Mount } from '../pod/container.ts';
 import type { EarlierInjection, InjectedIntoContainer } from '../pod/earlier-injection.ts';
 import type { PodFacts } from '../pod/pod.ts';
-import { readerMount, readerVariables, volumesOf } from './injected-objects.ts';
+import { readerMount, readerVariables } from './injected-objects.ts';
+import { volumesOf } from './injected-volumes.ts';
 import { add, difference, type Operation, removeAt, replace } from './json-patch.ts';
 import type { PodChange } from './reconcile.ts';
 
