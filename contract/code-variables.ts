@@ -1,24 +1,25 @@
 import { parseKeys } from './keys.ts';
 import { err, type Result } from './result.ts';
 
-/** Variables that one program reads, and where its documentation says so. */
+/** Variables that one program reads, and the documentation that describes them. */
 interface CodeVariables {
-	/** What a program does with the variable; finishes the sentence "NAME …". */
+	/** What the variable does. Completes the sentence "NAME …". */
 	readonly effect: string;
-	/** Documentation that says so. */
+	/** The documentation. */
 	readonly source: string;
 	readonly names: readonly string[];
 }
 
 /**
- * Variables that make a running program load or start code. Whoever may write one runs code in every
- * container that gets it. The list cannot be complete; it holds what common programs in containers document.
+ * Variables that make a running program load or start code. A person who can write one of them can run code
+ * in every container that receives it. The list cannot be complete. It holds the variables that the
+ * documentation of common programs names.
  *
- * A name is in the list when a program uses it without being told to: a loader, an interpreter, a shell, a
- * library, a client. Names that applications use for themselves are not (ADR 56): `ENV`, `HOME`, `EDITOR`,
- * `BROWSER`, `JAVA_OPTS`, `DJANGO_SETTINGS_MODULE`; nor all of `LD_*` or `NODE_*`, because LaunchDarkly's
- * programs read `LD_SDK_KEY` and `LD_ENV_…`. `BASH_FUNC_name%%`, by which bash takes functions, cannot be a
- * key. `DYLD_*` is read on macOS only, and containers are Linux.
+ * The list holds a name if a loader, an interpreter, a shell, a library or a client reads it without any
+ * option. It does not hold names that applications use for themselves (ADR 56): `ENV`, `HOME`, `EDITOR`,
+ * `BROWSER`, `JAVA_OPTS`, `DJANGO_SETTINGS_MODULE`. It does not hold all of `LD_*` or `NODE_*`, because
+ * LaunchDarkly's programs read `LD_SDK_KEY` and `LD_ENV_…`. bash reads functions from `BASH_FUNC_name%%`,
+ * which cannot be a key. Only macOS reads `DYLD_*`, and containers run Linux.
  */
 export const CODE_VARIABLES: readonly CodeVariables[] = [
 	{
@@ -139,7 +140,7 @@ export const CODE_VARIABLES: readonly CodeVariables[] = [
 			'DOTNET_ROOT',
 			'ASPNETCORE_HOSTINGSTARTUPASSEMBLIES',
 			'DOTNET_HOSTINGSTARTUPASSEMBLIES',
-			// The runtime takes the newer prefix as well.
+			// The runtime also reads the newer prefix.
 			...['CORECLR_PROFILER', 'DOTNET_PROFILER'].flatMap((name) => [
 				name,
 				...['PATH', 'PATH_32', 'PATH_64', 'PATH_ARM32', 'PATH_ARM64'].map((end) => `${name}_${end}`),
@@ -212,7 +213,7 @@ const EFFECTS: ReadonlyMap<string, string> = new Map(
 	CODE_VARIABLES.flatMap(({ names, effect }) => names.map((name): [string, string] => [name, effect])),
 );
 
-/** npm takes the beginning of its variables in any case and the rest in lower case. */
+/** npm accepts this prefix in any case, and the rest of the name in lower case. */
 const NPM = /^npm_config_/i;
 
 /**
@@ -223,7 +224,7 @@ export function codeEffectOf(name: string): string | undefined {
 	return EFFECTS.get(NPM.test(name) ? name.toLowerCase() : name);
 }
 
-/** Takes a comma-separated list of such variables, each once. */
+/** Parses a comma-separated list of such variables. The same name twice is an error. */
 export function parseCodeVariables(text: string): Result<readonly string[]> {
 	const names = parseKeys(text);
 	if (names.ok && names.value.every((name) => codeEffectOf(name) !== undefined)) return names;

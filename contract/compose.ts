@@ -1,33 +1,33 @@
 import { isKey, KEY_RULE } from './keys.ts';
 import { err, ok, type Result } from './result.ts';
 
-/** Ways of putting a value into a text, so that nothing in it can leave its place. */
+/** Encodings for a value in a template. They escape the value for its context, for example a URL. */
 export const ENCODERS = ['url', 'base64', 'json', 'shell'] as const;
 
-/** One way of putting a value into a text. */
+/** One of these encodings. */
 export type Encoder = (typeof ENCODERS)[number];
 
-/** A place in a template where the value of a secret goes. */
+/** A reference in a template. The value of a secret replaces it. */
 export interface Reference {
 	readonly key: string;
-	/** Undefined: the value as it is. */
+	/** Undefined: the value is not encoded. */
 	readonly encoder: Encoder | undefined;
 }
 
-/** A text with references in it; what stands between them is taken literally. */
+/** The parts of a template in order: literal text and references. */
 export type Template = readonly (string | Reference)[];
 
 const GRAMMAR = `a template in which every "$" begins \${KEY}, \${KEY:encoder} or $$ (one literal "$"), with one reference at least`;
 
 /**
- * The end of a message about the character at `index` of `text`, counted from 1. The time is proportional to
+ * The position of `index` in `text` for a message, in characters from 1. The time grows with the length of
  * the text, so it is used for messages only.
  */
 function at(text: string, index: number): string {
 	return `at character ${[...text.slice(0, index)].length + 1}`;
 }
 
-/** What begins with the "$" at `index`: a part of the template, and where it ends. */
+/** Parses the part of the template that begins with the "$" at `index`. `end` is the index after it. */
 function partAt(text: string, index: number): Result<{ part: string | Reference; end: number }> {
 	if (text[index + 1] === '$') return ok({ part: '$', end: index + 2 });
 	if (text[index + 1] !== '{') return err(`${GRAMMAR}; the "$" ${at(text, index)} begins none of them`);
@@ -36,20 +36,20 @@ function partAt(text: string, index: number): Result<{ part: string | Reference;
 	const [key = '', encoder, ...rest] = text.slice(index + 2, end).split(':');
 	if (!isKey(key))
 		return err(`${GRAMMAR}; the reference ${at(text, index)} does not begin with a key (${KEY_RULE})`);
-	const known = ENCODERS.find((one) => one === encoder);
-	if ((encoder !== undefined && known === undefined) || rest.length > 0)
+	const validEncoder = ENCODERS.find((one) => one === encoder);
+	if ((encoder !== undefined && validEncoder === undefined) || rest.length > 0)
 		return err(
 			`${GRAMMAR}; the encoder of the reference ${at(text, index)} is none of ${ENCODERS.join(', ')}`,
 		);
-	return ok({ part: { key, encoder: known }, end: end + 1 });
+	return ok({ part: { key, encoder: validEncoder }, end: end + 1 });
 }
 
 /** All annotations of a pod together have at most 256 KiB (Kubernetes, TotalAnnotationSizeLimitB). */
 const MAX_CHARACTERS = 64 * 1024;
 
 /**
- * Parses the template of a composed value. The error says what a template is and where this one is wrong. It
- * repeats nothing of the text.
+ * Parses the template of a composed value. The error describes the syntax and the position of the mistake. It
+ * does not contain the text, which could be a secret.
  */
 export function parseTemplate(text: string): Result<Template> {
 	if (text.length > MAX_CHARACTERS) return err(`a template of at most ${MAX_CHARACTERS} characters`);
@@ -58,41 +58,41 @@ export function parseTemplate(text: string): Result<Template> {
 	const parts: (string | Reference)[] = [];
 	let from = 0;
 	for (let index = text.indexOf('$'); index >= 0; index = text.indexOf('$', from)) {
-		const found = partAt(text, index);
-		if (!found.ok) return found;
+		const parsed = partAt(text, index);
+		if (!parsed.ok) return parsed;
 		if (index > from) parts.push(text.slice(from, index));
-		parts.push(found.value.part);
-		from = found.value.end;
+		parts.push(parsed.value.part);
+		from = parsed.value.end;
 	}
 	if (from < text.length) parts.push(text.slice(from));
-	// A constant needs no secret, and might be a secret that someone typed here.
+	// Without a reference the text could be a secret that a person typed here.
 	if (!parts.some((part) => typeof part !== 'string')) return err(`${GRAMMAR}; this one has none`);
 	return ok(parts);
 }
 
 /**
- * Bank-Vaults' webhook replaces variables whose values begin like this (bank-vaults.dev, "Configuration
- * examples"); so it does for OpenBao.
+ * Bank-Vaults' webhook replaces variables whose values begin like this, for Vault and for OpenBao
+ * (bank-vaults.dev, "Configuration examples").
  */
 const FOREIGN_REFERENCE = /^(?:>>)?(?:vault|bao):/;
 const MARK = 'template:';
 
 /**
- * The text of a template for a variable. A mark comes first where another tool's webhook would replace the
- * value.
+ * The text of a template for a variable. It begins with a mark if another tool's webhook would otherwise
+ * replace the value.
  */
 export function templateVariable(text: string): string {
 	return FOREIGN_REFERENCE.test(text) || text.startsWith(MARK) ? MARK + text : text;
 }
 
-/** Takes the template of a variable. */
+/** Parses the text that `templateVariable` writes. */
 export function parseTemplateVariable(value: string): Result<Template> {
 	return parseTemplate(value.startsWith(MARK) ? value.slice(MARK.length) : value);
 }
 
 /**
- * Whether a text contains what Bank-Vaults' webhook replaces inside a value ("Inline mutation" in its
- * documentation).
+ * Whether a text contains a reference that Bank-Vaults' webhook replaces inside a value (its documentation,
+ * "Inline mutation").
  */
 export function holdsForeignReference(text: string): boolean {
 	return /\$\{(?:>>)?(?:vault|bao):/.test(text);
@@ -106,9 +106,9 @@ export function referencesOf(template: Template): readonly string[] {
 }
 
 /**
- * Sorts composed keys so that each comes after those that it refers to. A template that refers to its own key
- * means the secret with that name, which it replaces. The error is a cycle: each key needs the next one, and
- * the first is repeated at the end.
+ * Sorts composed keys so that each key comes after the keys that it refers to. A template may refer to its
+ * own key: it then uses the secret with that name and replaces it. The error is a cycle: each key refers to
+ * the next one, and the first key appears again at the end.
  */
 export function composeOrder(
 	templates: ReadonlyMap<string, Template>,

@@ -1,6 +1,6 @@
 import { oneOf } from './values.ts';
 
-/** What becomes of a secret whose value is the empty text, in the order in which they are documented. */
+/** Policies for secrets with an empty value, in the order of the documentation. */
 export const EMPTY_POLICIES = ['refuse', 'skip', 'keep'] as const;
 
 /**
@@ -9,5 +9,5 @@ export const EMPTY_POLICIES = ['refuse', 'skip', 'keep'] as const;
  */
 export type EmptyPolicy = (typeof EMPTY_POLICIES)[number];
 
-/** Takes one of the three words. */
+/** Parses one of the three policies. */
 export const parseEmptyPolicy = oneOf(...EMPTY_POLICIES);

@@ -1,6 +1,6 @@
 /**
- * How the fetcher ends. Codes start at 20, out of the way of Node's own (1–13) and of shells' (126 and up).
- * `cure` is the general advice for a code. A message with advice of its own shows that instead.
+ * Exit codes of the fetcher. They start at 20, because Node uses 1–13 and shells use 126 and higher codes.
+ * `cure` is the general advice for a code. A message with more specific advice shows that instead.
  */
 export const EXIT_CODES = {
 	ok: { code: 0, meaning: 'every file was written', cure: '' },
@@ -70,7 +70,7 @@ export const EXIT_CODES = {
 	terminated: { code: 143, meaning: 'ended by SIGTERM before everything was written', cure: '' },
 } as const satisfies Record<string, ExitCode>;
 
-/** One way to end. */
+/** One exit code with its meaning. */
 export interface ExitCode {
 	/** The process's exit status. */
 	readonly code: number;
@@ -78,5 +78,5 @@ export interface ExitCode {
 	readonly cure: string;
 }
 
-/** The name of one way to end, as it stands in logs. */
+/** The name of an exit code in logs and termination messages. */
 export type ExitReason = keyof typeof EXIT_CODES;

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from './result.ts';
 
-/** What each format writes, relative to the volume. `files` is a directory with one file a key. */
+/** The path of each format, relative to the volume. `files` is a directory with one file for each key. */
 export const FORMAT_PATHS = {
 	shell: 'env',
 	dotenv: '.env',
@@ -8,10 +8,10 @@ export const FORMAT_PATHS = {
 	files: 'files',
 } as const;
 
-/** One way of writing the merged secrets. */
+/** A file format for the merged secrets. */
 export type Format = keyof typeof FORMAT_PATHS;
 
-/** All formats, in the order in which they are documented. */
+/** All formats, in the order of the documentation. */
 export const FORMATS = Object.keys(FORMAT_PATHS) as readonly Format[];
 
 /** Formats whose keys become environment variables of the program that reads them. */
@@ -25,11 +25,11 @@ const RULE = `a comma-separated list of ${FORMATS.map((format) => `"${format}"`)
  */
 export const NATIVE_ENV_PATH = 'native.env';
 
-/** Takes a comma-separated list of formats, or "none" for no files; gives them in the documented order. */
+/** Parses a comma-separated list of formats, or "none". Returns them in the order of `FORMATS`. */
 export function parseFormats(text: string): Result<readonly Format[]> {
 	if (text.trim() === 'none') return ok([]);
-	const named = text.split(',').map((part) => part.trim());
-	if (named.some((name) => !FORMATS.some((format) => format === name))) return err(RULE);
-	if (new Set(named).size !== named.length) return err(`${RULE}, each named once`);
-	return ok(FORMATS.filter((format) => named.includes(format)));
+	const names = text.split(',').map((part) => part.trim());
+	if (names.some((name) => !FORMATS.some((format) => format === name))) return err(RULE);
+	if (new Set(names).size !== names.length) return err(`${RULE}, each named once`);
+	return ok(FORMATS.filter((format) => names.includes(format)));
 }

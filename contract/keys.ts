@@ -3,7 +3,7 @@ import { err, ok, type Result } from './result.ts';
 /** A secret's key becomes a shell variable's name: POSIX "Name" (XBD 3.216). */
 export const KEY_PATTERN = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** What a key must look like, for messages. */
+/** The syntax of a key, for messages. */
 export const KEY_RULE = 'letters, digits and "_", not starting with a digit';
 
 /** True when `text` can be the name of a secret that a pod receives. */

@@ -4,7 +4,7 @@ import type { Parse } from './values.ts';
 const BEGIN = '-----BEGIN CERTIFICATE-----';
 const END = '-----END CERTIFICATE-----';
 const BLOCK = /-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g;
-/** A bundle of all public CAs has a quarter of it. */
+/** A bundle of all public CAs is about a quarter of this limit. */
 const MAX_CHARACTERS = 1024 * 1024;
 /** Base64 of "-----BEGIN ". */
 const ENCODED = 'LS0tLS1CRUdJTi';
@@ -12,9 +12,9 @@ const ENCODED = 'LS0tLS1CRUdJTi';
 const LINE = /.{1,64}/g;
 
 /**
- * Whether this is one DER value with the length that it states (X.690, 8.1.3), and a SEQUENCE as every
- * certificate is. Does not load Node's certificate parser, which would cost the fetcher as much as a request
- * at every start.
+ * True for one DER SEQUENCE whose length is the length in its header (X.690, 8.1.3). Every certificate is
+ * one. Does not load Node's certificate parser, which would take as much time as a request at every start of
+ * the fetcher.
  */
 function isSequence(der: Buffer): boolean {
 	const [tag, short = 0] = der;
@@ -25,7 +25,7 @@ function isSequence(der: Buffer): boolean {
 	return der.length === 2 + bytes + der.readUIntBE(2, bytes);
 }
 
-/** What is wrong with a text in which no PEM block begins, in words that finish "NAME must be …". */
+/** The error for a text without a PEM block. Completes the sentence "NAME must be …". */
 function notPem(text: string): string {
 	const encoded = text.replace(/\s/g, '');
 	if (encoded.startsWith(ENCODED))
@@ -36,25 +36,29 @@ function notPem(text: string): string {
 }
 
 /**
- * The certificates of a PEM text, one PEM block each, without the text around them. Accepts common damage:
- * blocks joined without a line break (`cat a.pem b.pem`), line breaks removed or turned into spaces, CRLF, a
- * byte order mark. The error completes the sentence "NAME must be …" and repeats nothing of the text.
+ * Parses the certificates of a PEM text. Returns one PEM block for each, without the text between them.
+ * Accepts common damage: blocks without a line break between them (`cat a.pem b.pem`), missing line breaks,
+ * spaces instead of line breaks, CRLF, a byte order mark. The error completes the sentence "NAME must be …".
+ * It does not contain the text.
  */
 export const parseCertificates: Parse<readonly string[]> = (text) => {
 	if (text.includes('PRIVATE KEY-----'))
 		return err('PEM text of certificates without a private key: what holds it may be shown to others');
 	if (text.length > MAX_CHARACTERS)
 		return err(`PEM text of certificates, at most ${MAX_CHARACTERS} characters`);
-	const begun = text.split('-----BEGIN ').length - 1;
-	if (begun === 0) return err(notPem(text));
+	const blockCount = text.split('-----BEGIN ').length - 1;
+	if (blockCount === 0) return err(notPem(text));
 	const blocks = [...text.matchAll(BLOCK)].map(([, body = '']) => body);
 	if (blocks.some((body) => body.includes('\\n')))
 		return err('PEM text of certificates with line breaks; this one has "\\n" in their place');
-	if (blocks.length !== begun) return err('PEM text of certificates, each of them whole');
+	if (blocks.length !== blockCount) return err('PEM text of certificates, each of them whole');
 	return formatBodies(blocks.map((body) => body.replace(/\s/g, '')));
 };
 
-/** The blocks with lines of their own, unless one is no certificate. */
+/**
+ * Formats each body as a PEM block with lines of 64 characters. The error names a block without a
+ * certificate.
+ */
 function formatBodies(bodies: readonly string[]): Result<readonly string[]> {
 	const wrong = bodies.findIndex(
 		(body) => !/^[A-Za-z0-9+/]+={0,2}$/.test(body) || !isSequence(Buffer.from(body, 'base64')),

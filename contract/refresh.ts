@@ -1,7 +1,7 @@
 import { err, ok, type Result } from './result.ts';
 import { duration, oneOf } from './values.ts';
 
-/** Signals that a program can be asked to reload or stop with. */
+/** Signals that ask a program to reload or stop. */
 export const SIGNALS = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGTERM'] as const;
 
 /** One of these signals. */
@@ -28,7 +28,7 @@ function seconds(text: string): number | undefined {
 	return parsed.ok && parsed.value <= LONGEST ? parsed.value / 1000 : undefined;
 }
 
-/** Takes "true", "false" or a period; returns seconds, 0 for "false". */
+/** Parses "true", "false" or a period. Returns seconds; 0 for "false". */
 export function parseRefresh(text: string): Result<number> {
 	if (text === 'false') return ok(0);
 	const period = text === 'true' ? DEFAULT_PERIOD : seconds(text);
@@ -38,14 +38,15 @@ export function parseRefresh(text: string): Result<number> {
 const ON_CHANGE_RULE = `none, http://localhost:PORT/PATH or signal:SIGNAL (${SIGNALS.join(', ')})`;
 
 /**
- * No user, no other host, no fragment: the request goes to the pod's own loopback address and nowhere else.
+ * Allows no user, no other host and no fragment, so that the request goes only to the pod's loopback
+ * address.
  */
 const POST = /^http:\/\/localhost:([1-9][0-9]{0,4})(\/[-A-Za-z0-9_.~/%?=&+:,;@]*)?$/;
 
 /** Longest path of a POST, in characters. */
 const LONGEST_PATH = 1024;
 
-/** Takes the action after a change. */
+/** Parses the action after a change. */
 export function parseOnChange(text: string): Result<OnChange> {
 	if (text === 'none') return ok({ kind: text });
 	if (text.startsWith('signal:')) {
@@ -58,7 +59,7 @@ export function parseOnChange(text: string): Result<OnChange> {
 	return ok({ kind: 'post', port: number, path });
 }
 
-/** The text that `parseOnChange` takes. */
+/** The text of an action. `parseOnChange` parses it. */
 export function onChangeText(action: OnChange): string {
 	switch (action.kind) {
 		case 'none':
@@ -72,11 +73,11 @@ export function onChangeText(action: OnChange): string {
 	}
 }
 
-/** Which part of a pod's life the fetcher runs in. */
+/** Modes of the fetcher. */
 export const MODES = ['once', 'initial', 'refresh'] as const;
 
 /**
- * `once`: an init container without a sidecar; it revokes its token. `initial`: an init container with a
- * sidecar behind it; it leaves its token in the private file. `refresh`: the sidecar.
+ * `once`: an init container without a sidecar, which revokes its token. `initial`: an init container with a
+ * sidecar, which saves its token in the private file. `refresh`: the sidecar.
  */
 export type Mode = (typeof MODES)[number];

@@ -1,4 +1,4 @@
-/** The outcome of a decoding or a check: a value, or a sentence for the person who can mend it. */
+/** The result of a parser or a check: a value, or an error for the person who can correct the input. */
 export type Result<T, E = string> =
 	| { readonly ok: true; readonly value: T }
 	| { readonly ok: false; readonly error: E };

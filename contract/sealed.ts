@@ -1,24 +1,24 @@
 import { err, ok, type Result } from './result.ts';
 
 /**
- * The pods that can decrypt a sealed value: of one deployment in one namespace, of a namespace, or all pods
- * that the transit mount serves.
+ * The pods that can decrypt a sealed value: the pods of one deployment in one namespace, all pods of a
+ * namespace, or all pods that use the transit mount.
  */
 export const SEAL_SCOPES = ['deployment', 'namespace', 'cluster'] as const;
 
 /** One of them. */
 export type SealScope = (typeof SEAL_SCOPES)[number];
 
-/** A value that only Vault can open. */
+/** A value that only Vault can decrypt. */
 export interface Sealed {
 	readonly scope: SealScope;
-	/** As Vault's transit engine gives it. */
+	/** The ciphertext of Vault's transit engine. */
 	readonly ciphertext: string;
 }
 
-/** Whose a sealed value is. Both names have the form of `parseName`. */
+/** The owner of a sealed value. `parseName` accepts both names. */
 export interface SealOwner {
-	/** Of Kubernetes. */
+	/** The Kubernetes namespace. */
 	readonly namespace: string;
 	readonly deployment: string;
 }
@@ -29,13 +29,13 @@ const RULE =
 	'what "envtier seal" prints: vault:v1: and base64, with "namespace:" or "cluster:" before it where it is not for one deployment alone';
 
 /**
- * Parses a sealed value: a ciphertext of Vault's transit engine, with its scope before it unless that is
+ * Parses a sealed value: a ciphertext of Vault's transit engine after its scope. Without a scope it is
  * `deployment`.
  */
 export function parseSealed(text: string): Result<Sealed> {
 	const [, scope, ciphertext] = FORM.exec(text) ?? [];
 	if (ciphertext === undefined) return err(RULE);
-	return ok({ scope: SEAL_SCOPES.find((known) => known === scope) ?? 'deployment', ciphertext });
+	return ok({ scope: SEAL_SCOPES.find((one) => one === scope) ?? 'deployment', ciphertext });
 }
 
 /** The text of a sealed value. */
@@ -69,8 +69,8 @@ export function sealKey(scope: SealScope, { namespace, deployment }: SealOwner):
 }
 
 /**
- * The context (in base64) from which Vault derives the key. A value that was sealed for one scope does not
- * open in another.
+ * The context from which Vault derives the key; requests send it in base64. A value that was sealed for one
+ * scope cannot be decrypted in another.
  */
 export function sealContext(scope: SealScope, { namespace, deployment }: SealOwner): string {
 	switch (scope) {

@@ -1,19 +1,19 @@
 import { isKey, KEY_RULE } from './keys.ts';
 import { err, ok, type Result } from './result.ts';
 
-/** A key, or the beginning of keys, and what a container gets it as. */
+/** A key or a prefix of keys, and its name in the container. */
 export interface NamedKey {
-	/** What the container sees; of a prefix it may be empty. */
+	/** The name in the container. It may be empty for a prefix. */
 	readonly name: string;
-	/** What it is in the merged secrets. */
+	/** The key or prefix in the merged secrets. */
 	readonly source: string;
 }
 
-/** Which of the merged secrets a container gets, and under which names. */
+/** The merged secrets that a container gets, and their names in it. */
 export interface Selection {
 	/** Single keys, each of which must exist; `all`: every key under its own name. */
 	readonly keys: readonly NamedKey[] | 'all';
-	/** Beginnings of keys, each of which must be that of one key at least. */
+	/** Prefixes. At least one key must begin with each of them. */
 	readonly prefixes: readonly NamedKey[];
 }
 
@@ -22,7 +22,7 @@ const ALL = '*';
 /** Splits `NAME=SOURCE, SOURCE, …`. An item with more than one "=" gets a source that no key can be. */
 function pairs(text: string): readonly NamedKey[] {
 	return text.split(',').map((part) => {
-		// Most are so, and there may be thousands: to split these as well takes longer than all else with them.
+		// A fast path: most items have no "=", and there may be thousands of them.
 		if (!part.includes('=')) {
 			const key = part.trim();
 			return { name: key, source: key };
@@ -32,7 +32,7 @@ function pairs(text: string): readonly NamedKey[] {
 	});
 }
 
-/** Takes a comma-separated list of `KEY` or `NAME=KEY`, or "*". */
+/** Parses a comma-separated list of `KEY` or `NAME=KEY`, or "*". */
 export function parseSelectedKeys(text: string): Result<Selection['keys']> {
 	if (text.trim() === ALL) return ok('all');
 	const rule = `a comma-separated list of KEY or NAME=KEY, each side ${KEY_RULE}; or "*" for all`;
@@ -42,7 +42,7 @@ export function parseSelectedKeys(text: string): Result<Selection['keys']> {
 	return ok(keys);
 }
 
-/** Takes a comma-separated list of `PREFIX` or `OTHER=PREFIX`, of which OTHER may be empty. */
+/** Parses a comma-separated list of `PREFIX` or `OTHER=PREFIX`. OTHER may be empty. */
 export function parsePrefixes(text: string): Result<Selection['prefixes']> {
 	const rule = `a comma-separated list of PREFIX or OTHER=PREFIX, each side ${KEY_RULE}, OTHER possibly empty`;
 	const prefixes = pairs(text);

@@ -6,7 +6,7 @@ export const TIERS = ['org', 'deployment', 'service'] as const;
 /** One layer of secrets. */
 export type Tier = (typeof TIERS)[number];
 
-/** Whose secrets are meant. Each name has passed `parseName`. */
+/** Names of the organization, the deployment and the service. `parseName` has accepted each of them. */
 export interface TierNames {
 	readonly org?: string;
 	readonly deployment?: string;
@@ -15,12 +15,12 @@ export interface TierNames {
 
 const RULE = `a comma-separated list of ${TIERS.map((tier) => `"${tier}"`).join(', ')}`;
 
-/** Takes a comma-separated list of tiers; gives them in merge order, whatever order they were written in. */
+/** Parses a comma-separated list of tiers in any order. Returns them in merge order. */
 export function parseTiers(text: string): Result<readonly Tier[]> {
-	const named = text.split(',').map((part) => part.trim());
-	if (named.some((name) => !TIERS.some((tier) => tier === name))) return err(RULE);
-	if (new Set(named).size !== named.length) return err(`${RULE}, each named once`);
-	return ok(TIERS.filter((tier) => named.includes(tier)));
+	const names = text.split(',').map((part) => part.trim());
+	if (names.some((name) => !TIERS.some((tier) => tier === name))) return err(RULE);
+	if (new Set(names).size !== names.length) return err(`${RULE}, each named once`);
+	return ok(TIERS.filter((tier) => names.includes(tier)));
 }
 
 /**

@@ -1,17 +1,17 @@
 import { err, ok, type Result } from './result.ts';
 
-/** Turns a setting's text into its value; the error finishes the sentence "NAME must be …". */
+/** Parses the text of a setting. The error completes the sentence "NAME must be …". */
 export type Parse<T> = (text: string) => Result<T>;
 
-/** Takes one of a few words. */
+/** Creates a parser for one of these words. */
 export const oneOf =
 	<const T extends string>(...choices: readonly T[]): Parse<T> =>
 	(text) => {
-		const choice = choices.find((known) => known === text);
+		const choice = choices.find((one) => one === text);
 		return choice === undefined ? err(`one of ${choices.join(', ')}`) : ok(choice);
 	};
 
-/** Takes a decimal number without sign or fraction, both bounds included. */
+/** Creates a parser for a decimal integer without a sign, from `min` to `max`. */
 export const wholeNumber =
 	(min: number, max: number): Parse<number> =>
 	(text) => {
@@ -21,7 +21,7 @@ export const wholeNumber =
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Takes a duration such as 90d, 12h, 30m or 10s, at least `min` milliseconds; gives milliseconds. */
+/** Creates a parser for a duration such as 90d, 12h, 30m or 10s. `min` and the result are in ms. */
 export const duration =
 	(min: number): Parse<number> =>
 	(text) => {
@@ -44,27 +44,29 @@ export const parseVaultPath: Parse<string> = (text) =>
 		: err('a path of letters, digits, "-", "_" and ".", its segments parted by "/"');
 
 /**
- * One path segment of an address: no percent-escape, not only dots, nothing that a server could read in
- * another way.
+ * The path of an address. Its segments contain no percent-escapes and do not consist of dots, so every server
+ * reads them in the same way.
  */
 const PREFIX = /^(?!.*\/v1\/?$)(?:\/(?!\.{1,2}(?:\/|$))[-A-Za-z0-9_.~]+)*\/?$/;
 
 /**
- * Parses an http or https address, with a path where a proxy serves Vault below one (`https://host/vault`).
- * Returns it without a trailing "/". A path that ends in /v1 is refused: every request begins with it, and
- * people paste it with the address.
+ * Parses an http or https address. It has a path if a proxy serves Vault below a path (`https://host/vault`).
+ * Returns it without a trailing "/". Rejects a path that ends in /v1: the client adds /v1 to every request,
+ * and people often paste it with the address.
  */
 export const parseVaultAddress: Parse<string> = (text) => {
 	const rule = err(
 		'an address such as https://vault.example.com:8200, or https://example.com/vault where Vault is served below a path; without "/v1"',
 	);
-	// Read from the text: the parser of URLs removes dots and line breaks without a word.
+	// The path comes from the text, because the URL parser removes dots and line breaks without an error.
 	const [, before = '', path = ''] = /^([a-zA-Z]+:\/\/[^/?#\\\s]+)([^\s]*)$/.exec(text) ?? [];
 	const origin = parseAddress(before);
 	return origin.ok && PREFIX.test(path) ? ok(`${origin.value}${path.replace(/\/$/, '')}`) : rule;
 };
 
-/** Takes the http address of a proxy, without credentials: every pod shows it. Gives its origin. */
+/**
+ * Parses the http address of a proxy, without credentials, because every pod shows it. Returns its origin.
+ */
 export const parseProxy: Parse<string> = (text) => {
 	const origin = parseAddress(text);
 	return origin.ok && origin.value.startsWith('http:')
@@ -77,13 +79,13 @@ export const parseProxy: Parse<string> = (text) => {
 const DNS_NAME =
 	/^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$/i;
 
-/** Takes a DNS name, as a certificate has it; gives it in lower case. */
+/** Parses a DNS name, as a certificate contains it. Returns it in lower case. */
 export const parseDnsName: Parse<string> = (text) =>
 	DNS_NAME.test(text) && !/^[0-9.]+$/.test(text)
 		? ok(text.toLowerCase())
 		: err('a DNS name such as vault.example.com');
 
-/** Takes an http or https address without a path; gives its origin. */
+/** Parses an http or https address without a path. Returns its origin. */
 export const parseAddress: Parse<string> = (text) => {
 	const url = URL.canParse(text) ? new URL(text) : undefined;
 	const bare = url?.origin === url?.href.slice(0, -1);

@@ -1,10 +1,10 @@
-/** One `ENVTIER_*` variable: who reads it, what it means, and what holds when it is unset. */
+/** One `ENVTIER_*` variable: the programs that read it, its meaning, and its default. */
 export interface Variable {
 	readonly readBy: readonly ('webhook' | 'fetcher')[];
 	readonly meaning: string;
-	/** As a person would write it; undefined when there is none. */
+	/** The default as text; undefined if there is none. */
 	readonly default?: string;
-	/** True when the process does not start without it. */
+	/** True if the process does not start without it. */
 	readonly required?: true;
 }
 
@@ -16,8 +16,8 @@ const fetcher = ['fetcher'] as const;
 const both = ['webhook', 'fetcher'] as const;
 
 /**
- * All settings of webhook and fetcher. Images, manifests, tests and people use the same names. Those read by
- * both are set on the webhook, which passes them to the fetcher on the init container.
+ * All settings of the webhook and the fetcher. Images, manifests and tests use the same names. An operator
+ * sets the variables that both read on the webhook, which copies them to the init container.
  */
 export const VARIABLES = {
 	ENVTIER_LISTEN: { readBy: webhook, meaning: 'address and port to serve on', default: '0.0.0.0:8443' },
@@ -287,7 +287,7 @@ export const VARIABLES = {
 	},
 } as const satisfies Record<`ENVTIER_${string}`, Variable>;
 
-/** Settings that come once for each key: what stands behind the name is the key. */
+/** Settings with one variable for each key. The variable's name is this prefix and the key. */
 export const KEYED_ANNOTATIONS = {
 	ENVTIER_SEALED_: {
 		readBy: fetcher,
@@ -299,7 +299,7 @@ export const KEYED_ANNOTATIONS = {
 	},
 } as const satisfies Record<`ENVTIER_${string}_`, Variable>;
 
-/** The beginning of such a setting's name. */
+/** The prefix of such a variable's name. */
 export type KeyedAnnotationName = keyof typeof KEYED_ANNOTATIONS;
 
 /** The name of a setting. */
