@@ -19,7 +19,7 @@ export async function mapAtMost<T, R>(
 			return undefined;
 		}
 	});
-	// Not before all calls have ended: the caller may undo what they did.
+	// Throws only after all calls have ended: the caller may undo what they did.
 	if (errors.length > 0) throw errors[0];
 	return results.flatMap((result) => (result === undefined ? [] : [result.value]));
 }

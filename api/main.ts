@@ -14,9 +14,9 @@ import { type FileSettings, parseConfigFile } from './settings/config-file.ts';
 import { readSettings, type Settings } from './settings/settings.ts';
 import { createApi } from './wiring.ts';
 
-/** Milliseconds for calls in flight; Kubernetes kills after 30 s unless told otherwise. */
+/** Time for calls in flight after SIGTERM, in ms. By default Kubernetes kills the process after 30 s. */
 const GRACE = 20_000;
-/** Fields that the log leaves out. We log none of them; an object of a library might have one. */
+/** Fields that the log replaces. Envtier logs none of them, but an object of a library might have one. */
 const REDACTED = ['token', 'authorization', 'value', 'password', 'jwt', 'body', 'headers'].flatMap((name) => [
 	name,
 	`*.${name}`,
@@ -41,9 +41,9 @@ else if (commandLine.value.kind === 'key') {
 } else await run(commandLine.value.config ?? process.env['ENVTIER_API_CONFIG']);
 
 async function run(configFile: string | undefined): Promise<void> {
-	const read = readSettings(process.env, configFile ? fileSettings(configFile) : {});
-	if (!read.ok) fail(`the settings are wrong:\n${read.error}`);
-	const settings = read.value;
+	const result = readSettings(process.env, configFile ? fileSettings(configFile) : {});
+	if (!result.ok) fail(`the settings are wrong:\n${result.error}`);
+	const settings = result.value;
 	const log = pino({
 		level: settings.logLevel,
 		name: 'envtier-api',
@@ -64,9 +64,9 @@ async function run(configFile: string | undefined): Promise<void> {
 		version: manifest.version,
 		now: () => new Date(),
 	});
-	const served = await serve(api.app, certificate?.value, settings);
-	if (!served.ok) fail(served.error);
-	const running = served.value;
+	const server = await serve(api.app, certificate?.value, settings);
+	if (!server.ok) fail(server.error);
+	const running = server.value;
 	const { address, port } = running.address;
 	log.info({ address, port, tls: certificate !== undefined, store: settings.store.kind }, 'serving');
 	if (settings.store.kind === 'none') log.warn('no store is configured: every call is answered 503');
@@ -100,7 +100,7 @@ function fileSettings(name: string): FileSettings {
 }
 
 /**
- * The keys of the operator's file. The memory store without any authentication makes a key for development.
+ * The keys of the operator's file. With the memory store and no authentication, makes a key for development.
  */
 function keysOf({ keysFile, oidc, cluster, store }: Settings): readonly KeyRecord[] {
 	const unusable = oidc === undefined && cluster === undefined && keysFile === undefined;

@@ -1,6 +1,6 @@
 import { err, type Result } from '../contract/result.ts';
 
-/** Why a call is not done: the HTTP status, and a sentence for the person who called. */
+/** Why a call failed: the HTTP status, and a sentence for the caller. */
 export interface Problem {
 	readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 500 | 503;
 	readonly message: string;
@@ -10,9 +10,9 @@ export interface Problem {
 export const refuse = (status: Problem['status'], message: string): Result<never, Problem> =>
 	err({ status, message });
 
-/** One text for both, so that nobody learns which deployments exist. */
+/** One text for both cases, so that nobody learns which deployments exist. */
 export const NOT_YOUR_DEPLOYMENT = 'there is no such deployment, or it is not yours';
-/** Likewise. */
+/** One text for both cases, so that nobody learns which templates exist. */
 export const NOT_YOUR_TEMPLATE = 'there is no such template, or it is not yours';
-/** The id is none, or leads to nothing that the caller could reach this way. */
+/** The id is invalid, or names no secret that the caller may reach by this operation. */
 export const NO_SUCH_SECRET = 'there is no such secret';

@@ -21,16 +21,16 @@ import { createVaultStore } from './store/vault.ts';
 import { PAUSES } from './vault/response.ts';
 import { openSession } from './vault/session.ts';
 
-/** The API, ready to be served. */
+/** The API, ready to serve. */
 export interface Api {
 	readonly app: Express;
-	/** From now on it says that it is not ready, so that nobody sends it more calls. */
+	/** Makes `/readyz` fail from now on, so that no new calls are routed to this process. */
 	drain(): void;
-	/** Ends what runs in the background. */
+	/** Stops the background work. */
 	close(): void;
 }
 
-/** What a process gives the API besides its settings. */
+/** What the process provides to the API besides the settings. */
 export interface ProcessContext {
 	readonly log: Logger;
 	readonly audit: AuditSink;
@@ -40,13 +40,13 @@ export interface ProcessContext {
 	readonly now: () => Date;
 }
 
-/** Milliseconds between attempts to undo what failed, and between looks for what dead processes left. */
+/** Recovery intervals in ms: between retries of failed undos, and between searches for abandoned attempts. */
 const RECOVERY = { retry: 2_000, sweep: 60_000 };
 
-/** Milliseconds between two requests to Vault for `/readyz`, which anybody may call. */
+/** Minimum time between two requests to Vault for `/readyz`, in ms. Anybody may call that path. */
 const READY_INTERVAL = 1_000;
 
-/** Puts the parts together as the settings say. */
+/** Composes the API from its settings. */
 export async function createApi(settings: Settings, around: ProcessContext): Promise<Api> {
 	const { log, audit, version, now } = around;
 	const metrics = createMetrics();
@@ -85,7 +85,7 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 	};
 }
 
-/** What identifies callers: keys of the operator's file and of the store, sessions, the cluster. */
+/** Opens the ways to authenticate: keys of the operator's file and of the store, sessions, the cluster. */
 async function openAccess(
 	{ oidc, cluster }: Settings,
 	store: Store | undefined,
@@ -102,7 +102,7 @@ async function openAccess(
 	});
 }
 
-/** Why the store cannot take calls, for anybody to see; the log has the details. Undefined if it can. */
+/** Why the store cannot take calls; undefined if it can. The text is public, and the log has the details. */
 async function problemOf(store: Store | undefined, log: Logger): Promise<string | undefined> {
 	if (store === undefined) return 'no store is configured';
 	try {

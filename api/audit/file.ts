@@ -2,18 +2,18 @@ import { appendFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../contract/result.ts';
 
-/** Writes a text, at once. */
+/** Writes a text before it returns. */
 export type Write = (text: string) => void;
 
 /**
- * Opens a file for audit lines that nobody else may read. Opens it by name for every line, so that it can be
- * rotated. If it can no longer be written (a full disk), its lines go to `fallback` and the log reports it,
- * because completed actions must be recorded.
+ * Opens a file for audit lines that only its owner can read. Opens it by name for every line, so that it can
+ * be rotated. If a write fails (a full disk), the line goes to `fallback` and the log reports it, because
+ * completed actions must be recorded.
  *
- * @returns the error, a sentence, when it cannot be written from the start
+ * @returns the write function; the error, a sentence, when the file cannot be written at the start
  */
 export function openAuditFile(path: string, fallback: Write, log: Logger): Result<Write> {
-	// At once: a line that waits in memory is lost when the process is killed.
+	// Synchronous: a line that waits in memory is lost when the process is killed.
 	const append = (text: string): void => appendFileSync(path, text, { mode: 0o600 });
 	try {
 		append('');

@@ -1,8 +1,8 @@
-/** What every audit line says. Never a value, never a credential. */
+/** Fields of every audit line. No field holds a value or a credential. */
 interface AuditFields {
-	/** RFC 3339: when the line was written. */
+	/** The time at which the line was written, in RFC 3339. */
 	readonly time: string;
-	/** The subject; "anonymous" when nobody was authenticated; "envtier-api" for what the API does by itself. */
+	/** The subject; "anonymous" without authentication; "envtier-api" for what the API does by itself. */
 	readonly actor: string;
 	/** How the actor signed in; "system" for what the API does by itself. */
 	readonly via: 'api-key' | 'session' | 'kubernetes' | 'none' | 'system';
@@ -35,25 +35,25 @@ export interface AuditResult extends AuditFields {
 
 export type AuditLine = AuditIntent | AuditResult;
 
-/** Who acts, and in which request. */
+/** The actor and the request. */
 export type AuditFacts = Pick<AuditFields, 'actor' | 'via' | 'requestId' | 'ip'>;
 
-/** What an audit line says beyond who and what: never a value. */
+/** The location and the key that an audit line names; never a value. */
 export interface AuditNote {
 	/** The location, as its path in the KV mount. */
 	readonly scope: string;
 	readonly key?: string;
 }
 
-/** Where audit lines go. Returns only when the line is written. */
+/** Destination of audit lines. Returns after the line is written. */
 export type AuditSink = (line: AuditLine) => void;
 
-/** Writes audit lines as JSON, one a line. A mark distinguishes them from log lines on the same stream. */
+/** Writes audit lines as JSON, one per line. A mark distinguishes them from log lines on the same stream. */
 export function jsonLines(write: (text: string) => void): AuditSink {
 	return (line) => write(`${JSON.stringify({ type: 'audit', ...line })}\n`);
 }
 
-/** What a status means for the audit. */
+/** The result that the audit records for an HTTP status. */
 export function resultOf(status: number, finished: boolean): AuditResult['result'] {
 	if (!finished) return 'aborted';
 	if (status < 400) return 'done';

@@ -11,7 +11,7 @@ export interface AuditTrail {
 	caller: Caller | undefined;
 	/** Sets the locations of the call, one line each; replaces earlier ones. Not after `intend`. */
 	note(...notes: readonly AuditNote[]): void;
-	/** Writes the intent lines, once: to be called before anything is changed or shown. */
+	/** Writes the intent lines once. Call it before anything is changed or shown. */
 	intend(): void;
 	readonly step: RecordStep;
 	/** Writes the result lines. */
@@ -25,7 +25,7 @@ export function createAuditTrail(
 	{ requestId, ip }: Pick<AuditFacts, 'requestId' | 'ip'>,
 ): AuditTrail {
 	let notes: readonly AuditNote[] = [];
-	let intended = false;
+	let hasIntent = false;
 	const facts = (): AuditFacts => ({
 		actor: trail.caller?.subject ?? 'anonymous',
 		via: trail.caller?.kind ?? 'none',
@@ -42,14 +42,14 @@ export function createAuditTrail(
 		requestId,
 		action: 'unknown',
 		caller: undefined,
-		note: (...given) => {
-			// An intent that tells of one location while another one is changed would be worse than none.
-			if (intended) throw new Error('the location of a call was named after its effect began');
-			notes = given;
+		note: (...newNotes) => {
+			// A location that changes after the intent line would make that line wrong.
+			if (hasIntent) throw new Error('the location of a call was named after its effect began');
+			notes = newNotes;
 		},
 		intend: () => {
-			if (intended) return;
-			intended = true;
+			if (hasIntent) return;
+			hasIntent = true;
 			for (const line of lines()) sink({ phase: 'intent', ...line });
 		},
 		step: (...what) => {
@@ -64,7 +64,7 @@ export function createAuditTrail(
 	return trail;
 }
 
-/** The same store, but `before` is called ahead of every operation that changes something. */
+/** The same store. It calls `before` ahead of every operation that changes something. */
 export function beforeChanges(store: Store, before: () => void): Store {
 	return {
 		...store,

@@ -7,7 +7,7 @@ import { authenticateInCluster, authorizeInCluster, type Cluster } from './kuber
 import type { AuthenticateSession, AuthFailure } from './oidc.ts';
 import { checkRights, type Permission } from './permission.ts';
 
-/** The ways to sign in that are switched on. */
+/** The enabled ways to sign in. */
 export interface AccessDependencies {
 	readonly findKey: FindKey;
 	readonly sessions: { readonly issuer: string; readonly authenticate: AuthenticateSession } | undefined;
@@ -17,26 +17,26 @@ export interface AccessDependencies {
 	readonly now: () => Date;
 }
 
-/** What a call brought along. */
+/** The credentials of a call, and the organization that it names. */
 export interface Credentials {
 	readonly authorization: string | undefined;
 	/** The header `Envtier-Org`. */
 	readonly org: string | undefined;
 }
 
-/** Finds out who calls, and whether they may. */
+/** Authenticates and authorizes callers. */
 export interface Access {
 	authenticate(given: Credentials): Promise<Result<Caller, Problem>>;
 	/**
-	 * Decides whether a caller may do something.
+	 * Decides whether a caller has a permission. The error is a problem with the HTTP status.
 	 *
-	 * @param name the resourceName that RBAC is asked about; for organization roles it is the organization
+	 * @param name the resourceName for RBAC; for organization roles it is the organization
 	 */
 	authorize(caller: Caller, permission: Permission, name?: string): Promise<Result<void, Problem>>;
 }
 
 const HOW = 'send "Authorization: Bearer …" with an API key, a session or a Kubernetes token';
-/** One text for all, so that nobody learns whether a key was wrong, unknown or too old. */
+/** One text for all cases, so that nobody learns whether a key was wrong, unknown or expired. */
 const REFUSED = 'these credentials are not valid here, or no longer';
 
 /** Composes the three kinds of caller. */
@@ -48,9 +48,9 @@ export function createAccess(parts: AccessDependencies): Access {
 			if (credential === undefined) return refuse(401, `no bearer token: ${HOW}`);
 			if (org !== undefined && !parseName(org).ok)
 				return refuse(400, 'the header Envtier-Org must hold the name of an organization');
-			const found = await authenticateBy(parts, credential, org);
-			if (!found.ok) return found;
-			return checkOrg(parts, found.value, org);
+			const authentication = await authenticateBy(parts, credential, org);
+			if (!authentication.ok) return authentication;
+			return checkOrg(parts, authentication.value, org);
 		},
 		authorize: async (caller, permission, name) => {
 			if (permission.needs === 'org-role' && caller.org === undefined)
@@ -107,8 +107,8 @@ async function authenticateBy(
 }
 
 /**
- * The issuer that a JWT claims. It only selects the verifier: nothing is trusted before its signature is
- * checked.
+ * The issuer that a JWT claims. It only selects the verifier. The verifier checks the signature before it
+ * trusts any claim.
  */
 function issuerOf(token: string): string | undefined {
 	try {
@@ -117,15 +117,15 @@ function issuerOf(token: string): string | undefined {
 		const issuer = 'iss' in claims ? claims.iss : undefined;
 		return typeof issuer === 'string' ? issuer : undefined;
 	} catch {
-		// No JWT.
+		// Not a JWT.
 		return undefined;
 	}
 }
 
 /**
- * Checks the organization that the call names. A key, and a session of one organization, may only repeat
- * theirs. A session of several selects one of its claim with the header. A Kubernetes caller may name any
- * that RBAC allows.
+ * Checks the organization that the call names. An API key, or a session of one organization, may only name
+ * its own organization. A session of several organizations selects one of them with the header. A Kubernetes
+ * caller may name every organization that RBAC allows.
  */
 async function checkOrg(
 	parts: AccessDependencies,

@@ -1,8 +1,10 @@
-/** What an API key or a session may do, whatever its roles are. */
+/** Scopes: the rights of an API key or a session, independent of its roles. */
 export const SCOPES = ['secrets:read', 'secrets:write'] as const;
 export type ApiScope = (typeof SCOPES)[number];
 
-/** Roles in an organization. Either may manage the organization's secrets, within the caller's scopes. */
+/**
+ * Roles in an organization. Each of them may manage the organization's secrets, within the caller's scopes.
+ */
 export const ORG_ROLES = ['org_owner', 'org_admin'] as const;
 export type OrgRole = (typeof ORG_ROLES)[number];
 
@@ -13,7 +15,7 @@ export type OrgRole = (typeof ORG_ROLES)[number];
 export const ROLES = [...ORG_ROLES, 'platform_admin'] as const;
 export type CallerRole = (typeof ROLES)[number];
 
-/** How the API server knows a caller; it decides what such a caller may do. */
+/** The identity of a caller at the API server, which decides about the caller's rights. */
 export interface KubernetesUser {
 	readonly username: string;
 	readonly uid: string | undefined;
@@ -21,25 +23,27 @@ export interface KubernetesUser {
 	readonly extra: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Who calls. */
+/** An authenticated caller. */
 export interface Caller {
 	readonly kind: 'api-key' | 'session' | 'kubernetes';
 	/** The owner of what this caller creates: `user:…`, `kubernetes:…`, or the subject in the key file. */
 	readonly subject: string;
 	/** The current organization. */
 	readonly org: string | undefined;
-	/** Of a session alone: all of its organizations. */
+	/** All organizations of a session; undefined for other callers. */
 	readonly orgs?: readonly string[];
 	readonly roles: ReadonlySet<CallerRole>;
 	readonly scopes: ReadonlySet<ApiScope>;
-	/** Of kind `kubernetes` alone. */
+	/** Set for the kind `kubernetes` only. */
 	readonly user?: KubernetesUser;
 }
 
 /** Vault's limit for one value of custom_metadata, in bytes. */
 export const SUBJECT_BYTES = 512;
 
-/** Whether a subject can be stored in Vault's custom_metadata: printable, and not too long. */
+/**
+ * True when a subject can be stored in Vault's custom_metadata: printable, and at most `SUBJECT_BYTES` long.
+ */
 export function isSubject(text: string): boolean {
 	return (
 		text !== '' && Buffer.byteLength(text) <= SUBJECT_BYTES && /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u.test(text)

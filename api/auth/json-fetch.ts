@@ -3,8 +3,8 @@ import { type BoundedResponse, readResponse } from '../../lib/http/response.ts';
 import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 
 /**
- * A `fetch` of JSON with a CA of our choice, which Node's own does not support. Follows no redirects: an
- * issuer's keys come from the issuer.
+ * A `fetch` of JSON that trusts the given CA, which Node's own does not support. Follows no redirects: the
+ * keys of an issuer must come from the issuer.
  */
 export function fetchOver(
 	ca: string | undefined,
@@ -16,7 +16,7 @@ export function fetchOver(
 	};
 }
 
-/** The JSON at a URL; rejects for anything but 200. */
+/** Returns the JSON at a URL. Rejects for any status but 200, and after `timeout` ms. */
 export async function getJson(url: URL, ca: string | undefined, timeout: number): Promise<unknown> {
 	const { status, text } = await get(url, ca, timeout, undefined);
 	if (status !== 200) throw new Error(`${url.host} answered HTTP ${status}`);

@@ -32,7 +32,8 @@ const FILE = z.strictObject({ keys: z.array(ENTRY) });
 const FORM = 'it must be {"keys": [...]}, as `--new-key` prints it';
 
 /**
- * Parses a key file and returns its keys. The error says what is wrong and where, and repeats nothing of it.
+ * Parses a key file and returns its keys. The error says what is wrong and where, and quotes nothing of the
+ * file.
  */
 export function parseKeyFile(text: string): Result<readonly KeyRecord[]> {
 	const read = parseJson(Buffer.from(text.replace(/^\ufeff/, '')));
@@ -77,13 +78,13 @@ const USAGE = `Serves the secrets API; settings are ENVTIER_API_* variables.
             and its entry for ENVTIER_API_KEYS_FILE to standard output
 `;
 
-/** What the command line asks for besides serving. */
+/** The command that the command line selects. */
 export type CommandLine =
 	| { readonly kind: 'serve'; readonly config: string | undefined }
 	| { readonly kind: 'help'; readonly text: string }
 	| { readonly kind: 'key'; readonly text: string; readonly entry: string };
 
-/** Reads the command line; the error is for standard error. */
+/** Parses the command line. The error is a text for standard error. */
 export function parseCommandLine(args: readonly string[], now: Date): Result<CommandLine> {
 	let values: ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 	try {
@@ -94,7 +95,7 @@ export function parseCommandLine(args: readonly string[], now: Date): Result<Com
 	if (values.help) return ok({ kind: 'help', text: USAGE });
 	if (!values['new-key']) return ok({ kind: 'serve', config: values.config });
 	const { text, id, hash } = newKey();
-	const list = (given: string): readonly string[] => given.split(',').filter((part) => part !== '');
+	const list = (option: string): readonly string[] => option.split(',').filter((part) => part !== '');
 	const days = Number(values.days);
 	const entry = ENTRY.safeParse({
 		id,

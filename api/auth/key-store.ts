@@ -6,9 +6,9 @@ import type { Store } from '../store/store.ts';
 import type { KeyRecord } from './api-key.ts';
 import { ORG_ROLES, type OrgRole, SCOPES } from './caller.ts';
 
-/** A key that was made over the API. */
+/** A key that the API created. */
 export interface StoredKey extends KeyRecord {
-	/** What its owner calls it. */
+	/** The label that the owner chose. */
 	readonly label: string;
 	readonly createdAt: string;
 	readonly roles: readonly OrgRole[];
@@ -18,7 +18,7 @@ export interface StoredKey extends KeyRecord {
 const pathOf = (id: string): string => `registry/keys/${id}`;
 const AT_ONCE = 12;
 
-/** What a record is in custom_metadata: texts of at most 512 bytes, none of them empty. */
+/** The record of a key in custom_metadata: texts of at most 512 bytes, none of them empty. */
 const RECORD = z.object({
 	hash: z.string().regex(/^[0-9a-f]{64}$/),
 	owner: z.string().min(1),
@@ -30,7 +30,9 @@ const RECORD = z.object({
 	expires_at: z.iso.datetime(),
 });
 
-/** The key of that id. What someone else wrote there, or a record half written, is no key. */
+/**
+ * The key of that id; undefined if there is none, or if its record is incomplete or not written by the API.
+ */
 export async function findStoredKey(store: Store, id: string): Promise<StoredKey | undefined> {
 	const head = await store.head(pathOf(id));
 	const parsed = RECORD.safeParse(head?.metadata);
@@ -49,7 +51,7 @@ export async function findStoredKey(store: Store, id: string): Promise<StoredKey
 	};
 }
 
-/** Keeps a new key. */
+/** Stores a new key. */
 export async function saveKey(store: Store, key: StoredKey): Promise<void> {
 	await addToIndex(store, key.subject, 'keys', key.id);
 	await store.put(pathOf(key.id), { marker: 'envtier' }, 0);
@@ -65,14 +67,14 @@ export async function saveKey(store: Store, key: StoredKey): Promise<void> {
 	});
 }
 
-/** The keys of a subject, ended ones too, until they are deleted. */
+/** The keys of a subject. Expired keys stay in the list until they are deleted. */
 export async function keysOf(store: Store, subject: string): Promise<readonly StoredKey[]> {
 	const ids = await indexEntries(store, subject, 'keys');
-	const found = await mapAtMost(AT_ONCE, ids, (id) => findStoredKey(store, id));
-	return found.flatMap((key) => (key?.subject === subject ? [key] : []));
+	const keys = await mapAtMost(AT_ONCE, ids, (id) => findStoredKey(store, id));
+	return keys.flatMap((key) => (key?.subject === subject ? [key] : []));
 }
 
-/** Ends a key of a subject; false when it has none of that id. */
+/** Deletes a key of a subject; false when the subject has no key of that id. */
 export async function deleteKey(store: Store, subject: string, id: string): Promise<boolean> {
 	if (!/^[0-9a-f]{16}$/.test(id)) return false;
 	const key = await findStoredKey(store, id);

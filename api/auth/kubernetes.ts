@@ -9,21 +9,21 @@ import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
 import { type Caller, isSubject, type KubernetesUser } from './caller.ts';
 import type { AuthFailure } from './oidc.ts';
 
-/** The API group of the resources that RBAC rules name. Nothing serves it: the rules alone need it. */
+/** The API group of the resources that RBAC rules name. No API server serves it: only the rules use it. */
 const GROUP = 'envtier.dev';
-/** Milliseconds for one call. */
+/** Timeout of one call, in ms. */
 const DEADLINE = 5_000;
 const TOKEN_REVIEWS = '/apis/authentication.k8s.io/v1/tokenreviews';
 const ACCESS_REVIEWS = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
 
-/** What the API asks the cluster. Both reject when the API server can't be asked. */
+/** Requests of the API to the cluster. Both reject when the API server gives no usable answer. */
 export interface Cluster {
 	/** The user behind a token, if it is valid for our audience. */
 	review(token: string): Promise<KubernetesUser | undefined>;
 	allows(user: KubernetesUser, resource: string, verb: string, name: string | undefined): Promise<boolean>;
 }
 
-/** A call of the API server that failed. The message holds nothing of what was sent or answered. */
+/** A call of the API server that failed. The message holds nothing of the request or the response. */
 class ClusterFailure extends Error {
 	override readonly name = 'ClusterFailure';
 	readonly code: string;
@@ -35,17 +35,17 @@ class ClusterFailure extends Error {
 	}
 }
 
-/** Opens the cluster that this process runs in, or the one of a kubeconfig file. Sends nothing yet. */
+/** Opens the cluster that this process runs in, or the one of a kubeconfig file. Sends no request yet. */
 export async function openCluster(kubeconfig: string | undefined, audience: string): Promise<Cluster> {
-	const opened = await openKubernetes({ kubeconfig });
-	if (!opened.ok) throw new Error(opened.error);
-	const client = opened.value;
+	const connection = await openKubernetes({ kubeconfig });
+	if (!connection.ok) throw new Error(connection.error);
+	const client = connection.value;
 	const review = async <T>(kind: string, path: string, spec: object): Promise<T | undefined> => {
 		const [, , group, version] = path.split('/');
 		const body = { apiVersion: `${group}/${version}`, kind, spec };
-		const created = await client.call<{ status?: T }>({ method: 'POST', path, body, deadline: DEADLINE });
-		if (!created.ok) throw new ClusterFailure(created.error);
-		return created.value.status;
+		const response = await client.call<{ status?: T }>({ method: 'POST', path, body, deadline: DEADLINE });
+		if (!response.ok) throw new ClusterFailure(response.error);
+		return response.value.status;
 	};
 	return {
 		review: async (token) => {
@@ -54,7 +54,7 @@ export async function openCluster(kubeconfig: string | undefined, audience: stri
 				audiences: [audience],
 			});
 			const user = status?.user;
-			// An authenticator that knows nothing of audiences leaves them out: such a token is anybody's.
+			// An authenticator without support for audiences returns none: such a token may be for another audience.
 			const ours = status?.audiences?.includes(audience) === true;
 			if (status?.authenticated !== true || !ours || !user?.username) return undefined;
 			const { username, uid, groups = [], extra = {} } = user;
@@ -74,7 +74,7 @@ export async function openCluster(kubeconfig: string | undefined, audience: stri
 	};
 }
 
-/** The bearer of a token that the cluster knows. `org` is the organization that the call is about. */
+/** The bearer of a token that the cluster accepts. `org` is the organization that the call names. */
 export async function authenticateInCluster(
 	cluster: Cluster,
 	token: string,
@@ -101,17 +101,17 @@ export async function authorizeInCluster(
 ): Promise<Result<void, AuthFailure>> {
 	try {
 		if (await cluster.allows(user, resource, verb, name)) return ok(undefined);
-		const named = name === undefined ? '' : ` (resource name ${name})`;
+		const resourceName = name === undefined ? '' : ` (resource name ${name})`;
 		return err({
 			kind: 'refused',
-			problem: `the cluster's RBAC does not let ${user.username} "${verb}" ${resource}.${GROUP}${named}`,
+			problem: `the cluster's RBAC does not let ${user.username} "${verb}" ${resource}.${GROUP}${resourceName}`,
 		});
 	} catch (thrown) {
 		return err({ kind: 'unavailable', problem: `the API server can't be asked (${problemOf(thrown)})` });
 	}
 }
 
-/** Nobody knows what an error of another library holds; its code says enough. */
+/** The code of an error. Its message comes from another library and may hold anything. */
 function problemOf(thrown: unknown): string {
 	if (!(thrown instanceof Error)) return 'unknown';
 	return 'code' in thrown ? `code ${String(thrown.code)}` : thrown.name;

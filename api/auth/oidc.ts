@@ -13,7 +13,7 @@ import {
 } from './caller.ts';
 import { fetchOver, getJson } from './json-fetch.ts';
 
-/** How sessions of an OIDC issuer are checked. */
+/** Settings of the check of sessions from an OIDC issuer. */
 export interface OidcSettings {
 	readonly issuer: string;
 	readonly audience: string;
@@ -21,24 +21,24 @@ export interface OidcSettings {
 	readonly ca: string | undefined;
 	/** Names of claims; a dot leads into an object (`realm_access.roles`). */
 	readonly claims: { readonly org: string; readonly roles: string; readonly scopes: string };
-	/** Scopes that every session has, for issuers that know nothing of ours. */
+	/** Scopes that every session has, for issuers without Envtier's scopes. */
 	readonly scopes: readonly ApiScope[];
 }
 
-/** Why a token identifies nobody: it is no good, or nobody can tell now. */
+/** Why a token identifies nobody: it is invalid, or it cannot be checked now. */
 export type AuthFailure = { readonly kind: 'refused' | 'unavailable'; readonly problem: string };
 
 /**
  * Identifies the bearer of a session JWT.
  *
- * @param org the organization that the call is about, if it names one
+ * @param org the organization that the call names, if any
  */
 export type AuthenticateSession = (
 	token: string,
 	org: string | undefined,
 ) => Promise<Result<Caller, AuthFailure>>;
 
-/** What is signed with a shared secret could be signed by whoever checks it: never taken. */
+/** Asymmetric algorithms only: with a shared secret, everybody who can check a token can also sign one. */
 const ALGORITHMS = [
 	'ES256',
 	'ES384',
@@ -55,14 +55,17 @@ const ALGORITHMS = [
 const CLOCK_SKEW = 30;
 const TIMEOUT = 5_000;
 /**
- * Minimum time between two fetches of the key set. Unknown key ids cannot make us flood the issuer, and a new
- * key is soon found.
+ * Minimum time between two fetches of the key set, in ms. It keeps tokens with unknown key ids from causing a
+ * flood of requests to the issuer. A new key is still found soon.
  */
 const COOLDOWN = 5_000;
 
 const DISCOVERY = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https$/ }) });
 
-/** Makes the check. Keys are fetched at the first session and kept; a new key of the issuer is noticed. */
+/**
+ * Creates the check. It fetches the keys for the first session and caches them. It detects new keys of the
+ * issuer.
+ */
 export function createSessionCheck(settings: OidcSettings): AuthenticateSession {
 	const fetch = fetchOver(settings.ca, TIMEOUT);
 	let keys: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined;
@@ -99,12 +102,12 @@ export function createSessionCheck(settings: OidcSettings): AuthenticateSession 
 
 async function discover({ issuer, ca }: OidcSettings): Promise<URL> {
 	const base = issuer.endsWith('/') ? issuer : `${issuer}/`;
-	const found = DISCOVERY.safeParse(
+	const document = DISCOVERY.safeParse(
 		await getJson(new URL('.well-known/openid-configuration', base), ca, TIMEOUT),
 	);
-	if (!found.success) throw new Error('the issuer’s discovery document names no https jwks_uri');
-	if (found.data.issuer !== issuer) throw new Error('the discovery document is another issuer’s');
-	return new URL(found.data.jwks_uri);
+	if (!document.success) throw new Error('the issuer’s discovery document names no https jwks_uri');
+	if (document.data.issuer !== issuer) throw new Error('the discovery document is another issuer’s');
+	return new URL(document.data.jwks_uri);
 }
 
 function authFailureOf(thrown: unknown): AuthFailure {
@@ -112,7 +115,7 @@ function authFailureOf(thrown: unknown): AuthFailure {
 	if (thrown instanceof errors.JWTClaimValidationFailed)
 		return { kind: 'refused', problem: `the session’s claim "${thrown.claim}" is not what it must be` };
 	const remote = thrown instanceof errors.JWKSTimeout || !(thrown instanceof errors.JOSEError);
-	// jose says the plain JOSEError for answers of the issuer that are no key set.
+	// jose throws a plain JOSEError when the issuer's response is not a key set.
 	const unavailable = remote || thrown.code === 'ERR_JOSE_GENERIC';
 	return unavailable
 		? { kind: 'unavailable', problem: `the issuer's keys are not available now (${nameOf(thrown)})` }
@@ -143,8 +146,8 @@ function callerOf(
 		orgs,
 		roles: new Set<CallerRole>([
 			...ROLES.filter((role) => roles.includes(role)),
-			// `ORG:ROLE` is valid in that organization only. Whoever grants roles of one organization cannot grant
-			// platform_admin.
+			// `ORG:ROLE` is valid in that organization only. An issuer that grants roles of one organization cannot
+			// grant platform_admin.
 			...ORG_ROLES.filter((role) => org !== undefined && roles.includes(`${org}:${role}`)),
 		]),
 		scopes: new Set(SCOPES.filter((scope) => granted.includes(scope) || scopes.includes(scope))),
@@ -152,7 +155,7 @@ function callerOf(
 }
 
 /**
- * The organizations of a claim: one name, a list of names, or an object whose members are the names (as in
+ * The organizations in a claim: one name, a list of names, or an object with the names as its keys (as in
  * Keycloak).
  */
 function orgsIn(claim: unknown): readonly string[] {
@@ -162,7 +165,7 @@ function orgsIn(claim: unknown): readonly string[] {
 	return [...new Set(all.filter((name) => typeof name === 'string' && parseName(name).ok))] as string[];
 }
 
-/** A claim by its name, else by the path that its name is. */
+/** The claim with this name; else the value at the path that the name describes. */
 function claimAt(payload: JWTPayload, name: string): unknown {
 	if (Object.hasOwn(payload, name)) return payload[name];
 	let at: unknown = payload;
@@ -173,7 +176,7 @@ function claimAt(payload: JWTPayload, name: string): unknown {
 	return at;
 }
 
-/** A list of texts, or one text with blanks between (as RFC 8693 has it for `scope`). */
+/** A list of texts; one text is split at blanks (as RFC 8693 defines it for `scope`). */
 function listClaim(claim: unknown): readonly string[] {
 	if (typeof claim === 'string') return claim.split(' ');
 	return Array.isArray(claim) ? claim.filter((word) => typeof word === 'string') : [];

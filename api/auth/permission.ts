@@ -10,16 +10,16 @@ export interface Permission {
 	/** The resource of the API group `envtier.dev` that RBAC rules name. */
 	readonly resource: 'secrets' | 'orgsecrets' | 'templates' | 'deployments' | 'keys';
 	readonly verb: 'list' | 'get' | 'create' | 'update' | 'delete' | 'adopt';
-	/** What is needed besides the scope. */
+	/** The requirement besides the scope. */
 	readonly needs: 'scope-alone' | 'org-role' | 'platform-role' | 'session';
 }
 
-/** The scope that a verb needs. */
+/** The scope that a verb requires. */
 function scopeOf(verb: Permission['verb']): ApiScope {
 	return verb === 'list' || verb === 'get' ? 'secrets:read' : 'secrets:write';
 }
 
-/** Decides for callers whose rights came with their credentials. The error says what is missing. */
+/** Decides for callers whose credentials carry their rights. The error says which right is missing. */
 export function checkRights({ kind, scopes, roles }: Caller, { needs, verb }: Permission): Result<void> {
 	if (needs === 'session' && kind !== 'session') return err('this needs the session of a person');
 	const scope = scopeOf(verb);

@@ -6,11 +6,11 @@ import { StoreFailure } from '../store/store.ts';
 
 /**
  * The time limit of an attempt, or of its undo. Vault cannot remove an entry on condition that it is
- * unchanged. So each request that could damage a later attempt must start within the limit. Others take over
- * only after the last such request has ended.
+ * unchanged. So each request that could damage a later attempt must start within the limit. Another process
+ * takes over only after the last such request has ended.
  */
 export interface TimeLimit {
-	/** The time now: the start, and what has elapsed since. */
+	/** The time now: the start time plus the time elapsed since. */
 	readonly now: () => Date;
 	/** True once the work must stop. Another process may take it over some time after that. */
 	readonly expired: () => boolean;
@@ -46,7 +46,7 @@ const TIME_LIMIT = 60_000;
 /**
  * Starts an attempt with a random id.
  *
- * @param at the time now, by the caller's clock: the journal has it as the start of the attempt
+ * @param at the time now, by the caller's clock: the journal stores it as the start of the attempt
  */
 export function startAttempt(at: Date): Attempt {
 	return { id: randomUUID(), ...startTimeLimit(at) };
@@ -59,7 +59,7 @@ export function startAttempt(at: Date): Attempt {
  */
 export function startTimeLimit(at: Date): TimeLimit {
 	const started = { wall: Date.now(), steady: performance.now() };
-	// The steady clock stops while a machine is suspended. The wall clock may be set back.
+	// The monotonic clock stops while a machine is suspended. The wall clock may be set back.
 	const elapsed = () => Math.max(Date.now() - started.wall, performance.now() - started.steady);
 	const expired = () => elapsed() > TIME_LIMIT;
 	return {
@@ -75,7 +75,7 @@ export function startTimeLimit(at: Date): TimeLimit {
 	};
 }
 
-/** Refuses because another attempt or an undo has the name. */
+/** Refuses because another attempt or an undo uses the name. */
 export const refuseBusy = () =>
 	refuse(
 		409,

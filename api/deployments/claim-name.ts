@@ -10,7 +10,7 @@ export interface NameUnavailable {
 	readonly unavailable: 'registered' | 'occupied';
 }
 
-/** A name, and whether entries that exist below its path are adopted. */
+/** A name, and whether the deployment adopts entries that exist below its path. */
 export interface RequestedName {
 	readonly name: string;
 	readonly adopt: boolean;

@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts';
 import { locationsOf } from '../templates/templates.ts';
 import { type AttemptContext, UNDO_ACTION, type UndoSteps } from './attempt.ts';
 
-/** Requests to the store at a time. */
+/** Maximum number of concurrent requests to the store. */
 const AT_ONCE = 8;
 
 /** One secret of a template, and the secret of the deployment that it is copied to. */
@@ -46,7 +46,7 @@ export async function existingPaths(store: Store, deployment: string): Promise<R
 }
 
 /**
- * Copies secrets, each audited by itself, and returns a result for each. `removeCopies` undoes it.
+ * Copies secrets and audits each copy separately. Returns a result for each. `removeCopies` undoes it.
  *
  * @param template the template's name, for the metadata of the copies
  */
@@ -106,7 +106,7 @@ async function removeCopy(store: Store, path: string, { attempt, limit, step }: 
 	const head = await store.head(path);
 	if (head === undefined || !head.live) return;
 	const { copy, created_by: createdBy } = head.metadata;
-	// Without metadata it was written and not described before the failure: it belongs to nobody yet.
+	// Without metadata, the write succeeded and the description failed: the secret belongs to nobody yet.
 	const undescribed = createdBy === undefined;
 	if (copy !== attempt && !undescribed) return;
 	limit.check();

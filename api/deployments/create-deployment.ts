@@ -34,7 +34,7 @@ export interface CreatedDeployment {
 	readonly missing: readonly DeclaredSecret[];
 }
 
-/** The deployment to create. */
+/** The deployment that a caller requests. */
 export interface DeploymentRequest {
 	readonly deployment: Deployment;
 	readonly template: StoredTemplate | undefined;
@@ -79,7 +79,7 @@ export async function createDeployment(
 	try {
 		const created = await runSteps(store, request, secrets, context);
 		if (!created.ok) await undoAttempt();
-		// The deployment exists. Its journal must still go, so that nobody takes it for an unfinished attempt.
+		// The deployment exists. Remove its journal, so that no process treats it as an unfinished attempt.
 		else if (!(await tryRemoveJournal(store, name))) undoQueue.add(name, attempt.id);
 		return created;
 	} catch (thrown) {
@@ -89,14 +89,14 @@ export async function createDeployment(
 	}
 }
 
-/** True when no attempt has a journal of that name. An abandoned attempt is undone first. */
+/** True when no other attempt has a journal of that name. An abandoned attempt is undone first. */
 async function isIdle(store: Store, name: string, { attempt, step }: AttemptContext): Promise<boolean> {
 	if ((await readJournal(store, name)) === undefined) return true;
 	await undoAbandoned(store, name, attempt.now, step);
 	return (await readJournal(store, name)) === undefined;
 }
 
-/** Runs the steps in order. The caller undoes them when one fails. */
+/** Runs the steps in order. If one fails, the caller undoes them. */
 async function runSteps(
 	store: Store,
 	request: DeploymentRequest,
@@ -105,7 +105,7 @@ async function runSteps(
 ): Promise<Result<CreatedDeployment, Problem | NameUnavailable>> {
 	const { deployment, template, adopt } = request;
 	const { name, owner, org } = deployment;
-	// The journal comes first: the attempt that wrote it is the only one that may claim the name.
+	// The journal comes first: only the attempt that wrote it may claim the name.
 	const journal = newJournal(owner, context);
 	if (!(await openJournal(store, name, journal))) return refuseBusy();
 
@@ -121,14 +121,14 @@ async function runSteps(
 	if (!(await completeJournal(store, name, { ...journal, claim: claimed.value, paths }))) return refuseBusy();
 
 	const results = await copySecrets(store, copies, template?.name ?? '', context);
-	// The values were read by name: meanwhile they may be another template's, or no longer for this caller.
+	// The values were read by name. The template may have been replaced meanwhile, or no longer be shared.
 	if (template !== undefined && !(await isStillUsable(store, template, { subject: owner, org })))
 		return refuse(403, NOT_YOUR_TEMPLATE);
 
 	context.attempt.check();
 	await addToIndex(store, owner, 'deployments', name);
 
-	// An attempt that is too slow gives up: another process may be undoing it.
+	// An attempt that is too slow stops: another process may be undoing it.
 	if (!(await complete(store, deployment, claimed.value, context.attempt))) return refuseBusy();
 	return ok(summaryOf(request, existing, copies, results));
 }
@@ -143,9 +143,9 @@ function summaryOf(
 	copies: readonly SecretCopy[],
 	results: readonly CopyResult[],
 ): CreatedDeployment {
-	const withResult = (wanted: CopyResult): readonly DeclaredSecret[] =>
+	const withResult = (result: CopyResult): readonly DeclaredSecret[] =>
 		copies
-			.filter((_, i) => results[i] === wanted)
+			.filter((_, i) => results[i] === result)
 			.map(({ from }) => ({ serviceName: serviceOf(from.location), key: from.key }));
 	const paths = new Set([...existing, ...copies.map(({ to }) => pathOf(to))]);
 	const has = (service: string, key: string): boolean =>

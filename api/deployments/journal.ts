@@ -10,20 +10,20 @@ import { isAbandoned } from './registry.ts';
  */
 const JOURNAL = z.object({
 	attempt: z.string(),
-	/** Of the call, so that undoing it can be told by the same request id. */
+	/** Request id of the call. The audit lines of an undo have the same one. */
 	requestId: z.string().default(''),
 	owner: z.string(),
 	startedAt: z.string(),
-	/** The stamp of the claim, once it is known. */
+	/** The stamp of the claim; undefined before the claim. */
 	claim: z.string().optional(),
-	/** Paths at which nothing lived when the attempt began. */
+	/** Paths that held no live secret when the attempt began. */
 	paths: z.array(z.string()),
-	/** Who undoes the attempt, and since when. */
+	/** The process that undoes the attempt, and the time when it started. */
 	undoing: z.object({ by: z.string(), since: z.string() }).optional(),
 });
 export type Journal = z.infer<typeof JOURNAL>;
 
-/** "_" begins no template's name, so this is nobody's. */
+/** No template's name begins with "_", so this folder cannot collide with one. */
 const JOURNALS = 'templates/_journal';
 const journalOf = (name: string): string => `${JOURNALS}/${name}`;
 const encode = (journal: Journal): { journal: string } => ({ journal: JSON.stringify(journal) });
@@ -33,7 +33,7 @@ export async function openJournal(store: Store, name: string, journal: Journal):
 	return (await store.put(journalOf(name), encode(journal), 0)) === 'written';
 }
 
-/** Replaces the journal that `openJournal` wrote; false when somebody has begun to undo the attempt. */
+/** Replaces the journal that `openJournal` wrote; false when an undo of the attempt has begun. */
 export async function completeJournal(store: Store, name: string, journal: Journal): Promise<boolean> {
 	return (await store.put(journalOf(name), encode(journal), 1)) === 'written';
 }
@@ -44,7 +44,7 @@ export async function readJournal(store: Store, name: string): Promise<Journal |
 	return text === undefined ? undefined : JOURNAL.parse(JSON.parse(text));
 }
 
-/** Removes a journal. That there is none is no error. */
+/** Removes a journal. A missing journal is not an error. */
 export async function removeJournal(store: Store, name: string): Promise<void> {
 	await store.remove(journalOf(name));
 }
@@ -54,15 +54,15 @@ export async function journaledNames(store: Store): Promise<readonly string[]> {
 	return (await store.list(JOURNALS)).filter((name) => parseName(name).ok);
 }
 
-/** The journal of an attempt that is to be undone, and when it was opened, by the store's clock. */
+/** The journal of an attempt to undo, and when it was opened, by the store's clock. */
 export interface UndoLock {
 	readonly journal: Journal;
 	readonly openedAt: Date;
 }
 
 /**
- * Gives the undo of an attempt to `by`: of several, one gets it. Returns "none" when nothing of this attempt
- * is left, and "locked" while another one works on it.
+ * Assigns the undo of an attempt to `by`. Of several callers, one gets it. Returns "none" when nothing of
+ * this attempt is left, and "locked" while another undo works on it.
  */
 export async function takeOver(
 	store: Store,

@@ -8,13 +8,13 @@ import { undo, undoAbandoned } from './undo.ts';
 
 /** The queue of attempts to undo. */
 export interface UndoQueue {
-	/** Takes over an attempt that could not be undone at once. */
+	/** Takes over an attempt whose undo failed. */
 	add(name: string, attempt: string): void;
-	/** Undoes the attempts at this name now that were handed over; rejects when the store still fails. */
+	/** Undoes now all queued attempts at this name. Rejects when the store still fails. */
 	settle(name: string): Promise<void>;
 }
 
-/** Keeps undoing what a failing store kept from being undone, and what processes that died left behind. */
+/** Retries failed undos, and undoes the attempts of processes that died. */
 export interface Recovery extends UndoQueue {
 	stop(): void;
 }
@@ -29,11 +29,11 @@ export function startRecovery(
 	{ retry, sweep, now, audit }: { retry: number; sweep: number; now: () => Date; audit: AuditSink },
 ): Recovery {
 	const stepsOf = async (name: string): Promise<RecordStep> => {
-		// The request that began it; a failed one that left no journal has no keys to tell of either.
+		// The request id of the attempt. An attempt that left no journal has no keys to audit either.
 		const requestId = (await readJournal(store, name))?.requestId || randomUUID();
 		return stepRecorder(audit, now, () => ({ actor: 'envtier-api', via: 'system', requestId, ip: '' }));
 	};
-	/** What was handed over, by attempt, with the undo that is under way. */
+	/** The queued attempts by attempt id, each with the undo in progress. */
 	const pending = new Map<string, { readonly name: string; running?: Promise<void> | undefined }>();
 	let busy = false;
 	let lastSweep = Number.NEGATIVE_INFINITY;
@@ -41,8 +41,8 @@ export function startRecovery(
 		const state = await undo(store, name, attempt, { by: attempt, now, step: await stepsOf(name) });
 		if (state === 'locked') return;
 		pending.delete(attempt);
-		const left = state === 'completed' ? 'finished' : 'undone';
-		log.info({ deployment: name }, `an unfinished deployment was ${left}`);
+		const outcome = state === 'completed' ? 'finished' : 'undone';
+		log.info({ deployment: name }, `an unfinished deployment was ${outcome}`);
 	};
 	const settle = async (name: string): Promise<void> => {
 		for (const [attempt, one] of [...pending].filter(([, { name: at }]) => at === name)) {

@@ -4,7 +4,7 @@ import { userSegment } from '../secrets/secret-location.ts';
 import type { Head, Store } from '../store/store.ts';
 import type { TimeLimit } from './attempt.ts';
 
-/** A deployment that someone registered. */
+/** A registered deployment. */
 export interface Deployment {
 	readonly name: string;
 	readonly owner: string;
@@ -14,21 +14,21 @@ export interface Deployment {
 	readonly createdAt: string;
 }
 
-/** What a marker holds: something must, for a version to exist. */
+/** Fields of a marker: a version only exists with at least one field. */
 const MARKER = { marker: 'envtier' };
 /**
- * How long a name may stay claimed without an owner. Longer than the requests of any call can take, so
- * whoever claimed it has ended.
+ * Time after which a claim without an owner expires, in ms. It is longer than all requests of one call, so
+ * the call that claimed the name has ended.
  */
 const ABANDONED_AFTER = 120_000;
 const AT_ONCE = 12;
 
-/** Where a deployment's registration lies: an empty secret, its metadata say whose it is. */
+/** The path of a deployment's registration: an empty secret whose metadata name the owner. */
 export const markerOf = (name: string): string => `registry/deployments/${name}`;
 const indexOf = (owner: string, kind: 'deployments' | 'keys'): string =>
 	`registry/owners/${userSegment(owner)}/${kind}`;
 
-/** The deployment of that name, once its registration is complete. */
+/** The deployment of that name; undefined unless its registration is complete. */
 export async function findDeployment(store: Store, name: string): Promise<Deployment | undefined> {
 	return deploymentOf(name, await store.head(markerOf(name)));
 }
@@ -38,15 +38,17 @@ function deploymentOf(name: string, head: Head | undefined): Deployment | undefi
 	return head?.live && owner !== undefined ? { name, owner, org, template, createdAt } : undefined;
 }
 
-/** The deployments of an owner, sorted by name: one request, and one a deployment. */
+/** The deployments of an owner, sorted by name. Sends one request, and one more for each deployment. */
 export async function deploymentsOf(store: Store, owner: string): Promise<readonly Deployment[]> {
 	const names = await indexEntries(store, owner, 'deployments');
-	const found = await mapAtMost(AT_ONCE, names, (name) => findDeployment(store, name));
-	// The index is written before the registration is complete: an entry alone proves nothing.
-	return found.filter((deployment) => deployment !== undefined && deployment.owner === owner) as Deployment[];
+	const deployments = await mapAtMost(AT_ONCE, names, (name) => findDeployment(store, name));
+	// The index entry is written before the registration is complete, so an entry alone proves nothing.
+	return deployments.filter(
+		(deployment) => deployment !== undefined && deployment.owner === owner,
+	) as Deployment[];
 }
 
-/** What the index of an owner names. */
+/** The names in the index of an owner. */
 export async function indexEntries(
 	store: Store,
 	owner: string,
@@ -55,7 +57,7 @@ export async function indexEntries(
 	return (await store.list(indexOf(owner, kind))).filter((name) => parseName(name).ok);
 }
 
-/** Enters a name into the index of an owner; one that is there already is fine. */
+/** Adds a name to the index of an owner. An existing entry is not an error. */
 export async function addToIndex(
 	store: Store,
 	owner: string,
@@ -65,7 +67,7 @@ export async function addToIndex(
 	await store.put(`${indexOf(owner, kind)}/${name}`, MARKER, 0);
 }
 
-/** Takes a name out of the index of an owner. */
+/** Removes a name from the index of an owner. */
 export async function removeFromIndex(
 	store: Store,
 	owner: string,
@@ -76,14 +78,14 @@ export async function removeFromIndex(
 }
 
 /**
- * True when anything exists below a deployment's path: secrets of any service, also deleted ones or metadata
- * alone, and entries that somebody wrote by hand. One request.
+ * True when anything exists below a deployment's path: secrets of any service, deleted secrets, metadata
+ * without a value, or entries that somebody wrote by hand. Sends one request.
  */
 export async function isOccupied(store: Store, name: string): Promise<boolean> {
 	return (await store.list(`deployments/${name}`)).length > 0;
 }
 
-/** The outcome of asking for a name. `stamp` tells this claim from any other of the same name. */
+/** The result of a claim. `stamp` tells this claim from any other of the same name. */
 export type Claim =
 	| { readonly kind: 'taken' | 'pending' }
 	| { readonly kind: 'claimed'; readonly stamp: string };
@@ -91,13 +93,13 @@ export type Claim =
 const stampOf = (head: Head | undefined): string =>
 	head === undefined ? '' : `${head.version} ${head.writtenAt.toISOString()}`;
 
-/** Whose a name is: nobody's, claimed by an attempt that goes on or was given up, or a deployment. */
+/** The state of a name: free, claimed by a running attempt, claimed by an abandoned one, or registered. */
 export type NameState =
 	| { readonly kind: 'free'; readonly version: number }
 	| { readonly kind: 'claimed'; readonly version: number; readonly stamp: string; readonly since: Date }
 	| { readonly kind: 'registered'; readonly deployment: Deployment };
 
-/** Looks up whose a name is. */
+/** Reads the state of a name. */
 export async function nameStateOf(store: Store, name: string): Promise<NameState> {
 	const head = await store.head(markerOf(name));
 	const deployment = deploymentOf(name, head);
@@ -123,7 +125,7 @@ export async function claim(store: Store, name: string, now: Date): Promise<Clai
 	return again === 'written' ? await claimed() : { kind: 'pending' };
 }
 
-/** True when nobody can be at work any more on what was begun at `started`. */
+/** True when nobody can still be at work on an attempt that began at `started`. */
 export function isAbandoned(started: Date, now: Date): boolean {
 	return now.getTime() - started.getTime() >= ABANDONED_AFTER;
 }
@@ -139,7 +141,7 @@ export async function complete(
 	limit: TimeLimit,
 ): Promise<boolean> {
 	if (stampOf(await store.head(markerOf(name))) !== stamp) return false;
-	// The stamp is of no use once an undo may have released the name.
+	// The stamp is no longer valid once an undo may have released the name.
 	if (limit.expired()) return false;
 	const patch = { owner, org, template: template || null, created_at: createdAt };
 	return await store.describe(markerOf(name), patch);

@@ -7,7 +7,7 @@ import { removeCopies } from './copy-secrets.ts';
 import { readJournal, removeJournal, takeOver } from './journal.ts';
 import { isAbandoned, nameStateOf, removeFromIndex } from './registry.ts';
 
-/** Who undoes an attempt, and by which clock. */
+/** Identifies an undo, and gives it a clock. */
 export interface UndoContext {
 	/** Identifies this undo among others. The creator of the attempt uses the attempt's id. */
 	readonly by: string;
@@ -52,7 +52,7 @@ export async function undo(
 	return 'undone';
 }
 
-/** Undoes an attempt if nobody can be working on it any more. */
+/** Undoes an attempt if no process can still be working on it. */
 export async function undoAbandoned(
 	store: Store,
 	name: string,

@@ -108,18 +108,18 @@ const create = operation(
 			template: templateName ?? '',
 			createdAt: auditStamp.at.toISOString(),
 		};
-		const wanted = { deployment, template: template?.value, adopt };
+		const deploymentRequest = { deployment, template: template?.value, adopt };
 		const context = { ...auditStamp, step, requestId, attempt };
-		const make = () => createDeployment(store, wanted, context, undoQueue);
+		const make = () => createDeployment(store, deploymentRequest, context, undoQueue);
 		const statusOf = ({ ok }: { readonly ok: boolean }): number => (ok ? 201 : 409);
-		const made = adopt
+		const creation = adopt
 			? await step('deployments.adopt', { scope: `deployments/${name}` }, make, statusOf)
 			: await make();
-		if (!made.ok) {
-			const { error } = made;
+		if (!creation.ok) {
+			const { error } = creation;
 			return 'unavailable' in error ? unavailable(error.unavailable, name, mayAdopt.ok) : err(error);
 		}
-		const { copied, kept, missing } = made.value;
+		const { copied, kept, missing } = creation.value;
 		return reply(201, { ...deployment, copied, kept, missing });
 	},
 	({ name }) => name,

@@ -7,7 +7,7 @@ import { type Operation, operation, reply } from '../server/operation.ts';
 
 const PATH = '/api/keys';
 const resource = 'keys';
-/** A key can make no further keys: a leaked one must not outlive its end. */
+/** A key cannot create keys: otherwise a leaked key could outlive its own expiry. */
 const needs = 'session';
 const DAY = 86_400_000;
 

@@ -27,7 +27,7 @@ const ABSENT = { description: 'no such secret in your organization', schema: 'Pr
 
 const encode = ({ id, key, description }: SecretSummary): object => ({ id, key, description });
 
-/** The caller has an organization: without one nobody is allowed these calls. */
+/** The location of the organization's secrets. Refuses a caller without an organization. */
 function placeOf({ org }: Caller): Result<SecretLocation, Problem> {
 	return org === undefined
 		? refuse(403, 'your credentials belong to no organization')
@@ -35,8 +35,8 @@ function placeOf({ org }: Caller): Result<SecretLocation, Problem> {
 }
 
 /**
- * The secret of an id, if it belongs to the caller's organization. Notes it in any case, because a refusal is
- * audited as well.
+ * The secret of an id, if it belongs to the caller's organization. Notes the secret before the check, because
+ * a refusal is audited as well.
  */
 function refIn(
 	caller: Caller,

@@ -5,7 +5,7 @@ import { folderOf, type SecretLocation, type SecretRef, userSegment } from '../s
 import type { Call } from '../server/operation.ts';
 import { ownTemplate, type Viewer } from '../templates/templates.ts';
 
-/** The location that `deploymentName` and `serviceName` mean, whosever it is: `requireOwned` tells that. */
+/** The location for `deploymentName` and `serviceName`. Does not check its owner: `requireOwned` does. */
 export function locationFor(
 	caller: Viewer,
 	deploymentName: string,
@@ -25,24 +25,24 @@ export function locationFor(
 	);
 }
 
-/** A location that a caller may write to. */
+/** A location that the caller may write to. */
 export interface OwnedLocation {
 	readonly location: SecretLocation;
-	/** Whether it still belongs to the same deployment or template, and to the caller. */
+	/** Checks that the location still belongs to the same deployment or template, and to the caller. */
 	readonly isStillOwned: () => Promise<Result<void, Problem>>;
 }
 
 const always = (): Promise<Result<void, Problem>> => Promise.resolve(ok(undefined));
 
 /**
- * Notes that the call tried `location`, or a key there. Returns it as a location to write to if it is the
- * caller's. Not for organizations.
+ * Notes that the call names `location`, or a key there. Returns it as a location to write to if the caller
+ * owns it. Not for locations of organizations.
  */
 export async function requireOwned(
 	{ store, caller, note }: Pick<Call<unknown>, 'store' | 'caller' | 'note'>,
 	{ location, key }: Pick<SecretRef, 'location'> & Partial<SecretRef>,
 ): Promise<Result<OwnedLocation, Problem>> {
-	// Before it is known whose it is: what somebody tried elsewhere is what an audit is read for.
+	// Before the check of the owner: an audit must show attempts on locations of others.
 	note({ scope: folderOf(location), ...(key === undefined ? {} : { key }) });
 	switch (location.kind) {
 		case 'org':

@@ -40,7 +40,7 @@ function deploymentNameOf(location: SecretLocation): string {
  */
 async function allLocations(store: Store, caller: Viewer): Promise<readonly SecretLocation[]> {
 	const locations: SecretLocation[] = [{ kind: 'user', user: userSegment(caller.subject) }];
-	// One after the other: each asks little, and a call must not take the whole store for itself.
+	// One after the other: each needs few requests, and one call must not use the whole store.
 	for (const { name } of await deploymentsOf(store, caller.subject))
 		locations.push(...(await locationsOf(store, 'deployment', name)));
 	for (const { name, owner } of await templatesOf(store, caller))

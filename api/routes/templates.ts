@@ -117,9 +117,9 @@ const update = operationOf(
 		note({ scope: `templates/${input.name}` });
 		const template = await ownTemplate(store, input.name, caller);
 		if (!template.ok) return template;
-		const known = keysOf(template.value);
-		const added = keysOf(input).filter((key) => !known.includes(key));
-		const checked = checkCodeKeys(added, input.force);
+		const currentKeys = keysOf(template.value);
+		const newKeys = keysOf(input).filter((key) => !currentKeys.includes(key));
+		const checked = checkCodeKeys(newKeys, input.force);
 		if (!checked.ok) return checked;
 		const changed = await changeTemplate(store, template.value, { services: input.services });
 		return changed.ok ? reply(200, { ...changed.value, warnings: input.warnings }) : changed;

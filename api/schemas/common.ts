@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { isKey, KEY_RULE } from '../../contract/keys.ts';
 import { NAME_MAX, NAME_RULE, parseName } from '../../contract/names.ts';
 
-/** A file of that name must be possible (the format `files`). */
+/** The key must also be possible as a file name (the format `files`). */
 const KEY_MAX = 255;
-/** Vault's bound of one value of custom_metadata. */
+/** Vault's limit for one value of custom_metadata. */
 const DESCRIPTION_BYTES = 512;
 
 /** The name of an organization, deployment, service or template. */
@@ -24,7 +24,7 @@ export const key = z
 	})
 	.meta({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$', maxLength: KEY_MAX });
 
-/** What a secret is for. Kept in Vault's custom_metadata, which has bounds of its own. */
+/** The purpose of a secret. Stored in Vault's custom_metadata, which has its own limits. */
 export const description = z
 	.string()
 	.refine((text) => Buffer.byteLength(text) <= DESCRIPTION_BYTES && isPrintable(text), {
@@ -32,12 +32,12 @@ export const description = z
 	})
 	.meta({ maxLength: DESCRIPTION_BYTES });
 
-/** Go's unicode.IsPrint, by which Vault judges. */
+/** The same as Go's unicode.IsPrint, which Vault uses. */
 function isPrintable(text: string): boolean {
 	return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(text);
 }
 
-/** The value of a secret: what a pod can receive. */
+/** The value of a secret that a pod can receive. */
 export const value = z
 	.string()
 	.refine((text) => text !== '', { error: 'must not be empty' })
@@ -47,19 +47,19 @@ export const value = z
 	})
 	.meta({ minLength: 1, writeOnly: true });
 
-/** The id of a secret, as a list gives it. */
+/** The id of a secret, from a list. */
 export const id = z.string().min(1, { error: 'must not be empty' }).max(4096);
 
-/** Whether a key by which programs run code is meant (`codeEffectOf`). */
+/** True when the caller confirms a key that makes programs run code (`codeEffectOf`). */
 export const force = z.boolean().default(false).meta({
 	description:
 		'true creates a key although it is the name of a variable that makes programs run code, such as NODE_OPTIONS',
 });
 
-/** Every error. */
+/** The body of every error. */
 export const Problem = z.strictObject({ error: z.string().meta({ description: 'a sentence for a person' }) });
 
-/** A sentence for each of the first few errors of a body or query. Repeats only names of fields. */
+/** One sentence for each of the first few errors of a body or query. Quotes names of fields only. */
 export function validationMessage(error: z.ZodError): string {
 	const sentences = error.issues.slice(0, 20).map((issue) => {
 		const where = issue.path.map((part) => String(part).slice(0, 64)).join('.');

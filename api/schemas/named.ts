@@ -29,10 +29,10 @@ import {
 	WrittenTemplate,
 } from './templates.ts';
 
-/** Takes nothing: for calls without body and query. */
+/** Accepts no fields: for calls without body and query. */
 export const Nothing = z.strictObject({});
 
-/** Every schema of the OpenAPI document by its name there. */
+/** Every schema of the OpenAPI document, by its name there. */
 export const SCHEMAS = {
 	Problem,
 	Nothing,
@@ -65,5 +65,5 @@ export const SCHEMAS = {
 	ApiKeyId,
 	CreatedApiKey,
 } as const;
-/** The name of one of them. */
+/** The name of a schema in `SCHEMAS`. */
 export type SchemaName = keyof typeof SCHEMAS;

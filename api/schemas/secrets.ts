@@ -13,7 +13,7 @@ const deploymentName = z
 	});
 const serviceName = z.union([anyName, z.literal('')], { error: 'must be the name of a service, or empty' });
 
-/** A secret, without its value: that is never given back. */
+/** A secret without its value: the API never returns values. */
 export const Secret = z.strictObject({
 	id: z.string(),
 	key: z.string(),
@@ -39,7 +39,7 @@ export const NewSecret = z.strictObject({
 	force,
 });
 
-/** The value is required: a description is changed together with it. */
+/** The value is required: a description changes only together with the value. */
 export const ChangedSecret = z.strictObject({ id, value, description: description.optional() });
 export const SecretId = z.strictObject({ id });
 

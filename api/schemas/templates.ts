@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { description, force, key, name } from './common.ts';
 
-/** More is a mistake, or an attempt to fill the store. */
+/** Maximum number of services. More is a mistake, or an attempt to fill the store. */
 const MAX_SERVICES = 100;
 const MAX_SECRETS = 500;
 
@@ -13,8 +13,8 @@ const asWritten = z
 	.meta({ description: 'kept and given back as it was written, never used' });
 
 /**
- * Fields of a service in Docker Compose that hold no values (Compose specification, services). Shown to all
- * who may see a template.
+ * Fields of a service in Docker Compose that hold no values (Compose specification, services). Everybody who
+ * may see a template sees them.
  */
 const ComposeFields = z.strictObject({
 	ports: asWritten,
@@ -40,7 +40,7 @@ const Service = z.looseObject({
 		.default([]),
 });
 
-/** A service of a template, with the secrets that it wants. */
+/** A service of a template, with the secrets that it declares. */
 export type TemplateService = z.infer<typeof Service>;
 
 const services = z
@@ -50,7 +50,7 @@ const services = z
 		error: 'must name each service once',
 	});
 
-/** What is kept of a template as it is written: see `readTemplate`. */
+/** The stored part of a template, in the form in which it was written: see `readTemplate`. */
 export const StoredTemplate = z.strictObject({
 	name: name.optional(),
 	services: services.default([]),
@@ -59,7 +59,7 @@ export const StoredTemplate = z.strictObject({
 
 const IGNORED = 'other fields, such as environment, are kept for the owner and ignored, with a warning';
 
-/** A template as people write it, for the OpenAPI document. */
+/** A template in the form of a request, for the OpenAPI document. */
 export const NewTemplate = z
 	.looseObject({
 		name: name.optional().meta({ description: 'the name, unless ?name= says it' }),
@@ -71,7 +71,7 @@ export const NewTemplate = z
 	})
 	.meta({ description: 'beside it version, networks, volumes, configs, secrets and x-… are ignored' });
 
-/** The query beside such a body. */
+/** The query of a call with such a body. */
 export const TemplateQuery = z.strictObject({
 	name: name.optional().meta({ description: 'the name of the template, unless the body says it' }),
 });

@@ -3,14 +3,14 @@ import { isKey } from '../../contract/keys.ts';
 import { parseName } from '../../contract/names.ts';
 import { tierPath } from '../../contract/tiers.ts';
 
-/** Where a secret lives. Names have passed `parseName`; `user` is a hash of the caller's subject. */
+/** The location of a secret. `parseName` has checked the names; `user` is a hash of the caller's subject. */
 export type SecretLocation =
 	| { readonly kind: 'user'; readonly user: string }
 	| { readonly kind: 'org'; readonly org: string }
 	| { readonly kind: 'deployment'; readonly deployment: string; readonly service?: string }
 	| { readonly kind: 'template'; readonly template: string; readonly service?: string };
 
-/** A secret's location and its name there. */
+/** A secret's location, and its key there. */
 export interface SecretRef {
 	readonly location: SecretLocation;
 	readonly key: string;
@@ -53,7 +53,7 @@ function tier(...args: Parameters<typeof tierPath>): string {
 	return path;
 }
 
-/** The folder that holds a folder for each service of a deployment or template. */
+/** The folder with one subfolder for each service of a deployment or template. */
 export function servicesFolderOf(location: { kind: 'deployment' | 'template'; name: string }): string {
 	return `${location.kind}s/${location.name}/services`;
 }
@@ -80,10 +80,10 @@ const PATHS: readonly [RegExp, (names: readonly string[]) => SecretLocation][] =
 
 function refOfPath(path: string): SecretRef | undefined {
 	for (const [pattern, location] of PATHS) {
-		const found = pattern.exec(path)?.slice(1);
-		if (found === undefined) continue;
-		const names = found.slice(0, -1);
-		const key = found.at(-1) ?? '';
+		const groups = pattern.exec(path)?.slice(1);
+		if (groups === undefined) continue;
+		const names = groups.slice(0, -1);
+		const key = groups.at(-1) ?? '';
 		return names.every((name) => parseName(name).ok) && isKey(key)
 			? { location: location(names), key }
 			: undefined;
@@ -92,14 +92,14 @@ function refOfPath(path: string): SecretRef | undefined {
 }
 
 const ID_PREFIX = 's2_';
-/** Ids of this form name a path alone. They are accepted for secrets that have no stamp of the API. */
+/** Ids of this form hold only a path. They are accepted for secrets without a stamp of the API. */
 const OLD_ID_PREFIX = 's1_';
 
 /**
  * A secret between its creation and its deletion. A secret created later at the same path has another stamp.
  */
 export interface StampedSecretRef extends SecretRef {
-	/** Letters, digits, "-" and "_". Undefined in an id that was given out before ids had stamps. */
+	/** Letters, digits, "-" and "_". Undefined in an id from before ids had stamps. */
 	readonly stamp: string | undefined;
 }
 
@@ -111,13 +111,13 @@ export function idOf(ref: SecretRef, stamp: string): string {
 	return ID_PREFIX + Buffer.from(`${stamp} ${pathOf(ref)}`).toString('base64url');
 }
 
-/** The secret that an id means; undefined for what is no id. Exactly one text means one secret. */
+/** The secret that an id names; undefined for an invalid id. Exactly one text names one secret. */
 export function parseSecretId(id: string): StampedSecretRef | undefined {
 	const old = id.startsWith(OLD_ID_PREFIX);
 	if (!old && !id.startsWith(ID_PREFIX)) return undefined;
 	const encoded = id.slice(ID_PREFIX.length);
 	const text = Buffer.from(encoded, 'base64url').toString('utf8');
-	// Only one of the many texts that base64url decodes to the same bytes.
+	// Many texts decode to the same bytes in base64url. Only the canonical one is accepted.
 	if (Buffer.from(text).toString('base64url') !== encoded) return undefined;
 	const [, stamp, path = ''] = old ? ['', undefined, text] : (/^([A-Za-z0-9_-]+) (.*)$/s.exec(text) ?? []);
 	const ref = refOfPath(path);

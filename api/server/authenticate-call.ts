@@ -14,7 +14,7 @@ export interface RequestContext {
 
 /**
  * Authenticates the caller of one request, within the limits on failed logins and on calls. Logs every
- * failure, and sets the headers that a 401 or 429 needs.
+ * failure, and sets the headers of a 401 or 429.
  */
 export async function authenticateCall(
 	{ access, limits, metrics, log }: AppDependencies,
@@ -27,7 +27,7 @@ export async function authenticateCall(
 		if (authorization !== undefined) metrics.recordFailedLogin();
 		log.info({ requestId: audit.requestId, status, reason, ip }, 'authentication failed');
 	};
-	// Without credentials there is nothing to check and nothing to count.
+	// Without credentials there is nothing to check or to count.
 	const login =
 		authorization === undefined
 			? ({ kind: 'checked', authenticated: await authenticate() } as const)

@@ -15,10 +15,10 @@ export type ReadBody = (
 
 const YAML_TYPES = ['application/yaml', 'application/x-yaml', 'text/yaml'];
 
-/** Bytes of all bodies that are being read at a time. */
+/** Maximum size of all bodies that are being read at the same time, in bytes. */
 const MAX_READING = 32 * 1024 * 1024;
 
-/** Makes a reader of bodies of at most `limit` bytes. What was sent is never part of an error. */
+/** Creates a reader of bodies of at most `limit` bytes. Errors quote nothing of a body. */
 export function bodyReader(limit: number): ReadBody {
 	const raw = express.raw({ type: () => true, limit, inflate: false });
 	const limitBody = limitBodies(MAX_READING);

@@ -8,7 +8,7 @@ export interface CallTrail {
 	readonly audit: AuditTrail;
 	/** True while the operation runs. Its work continues after the caller has disconnected. */
 	working: boolean;
-	/** Writes the result lines and the log line, once the work is done and the connection is closed. */
+	/** Writes the result lines and the log line, after the work is done and the connection is closed. */
 	finish(): void;
 }
 
@@ -17,13 +17,13 @@ export const trailOf = (response: Response): CallTrail => response.locals['trail
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** Gives every call a request id. Writes audit lines and a log line for every call, however it ends. */
+/** Gives every call a request id. Writes audit lines and a log line for every call, also for aborted ones. */
 export function auditCalls({ audit: sink, metrics, log, now }: AppDependencies): RequestHandler {
 	return (request, response, next) => {
 		const sent = request.get('x-request-id');
 		const requestId = sent !== undefined && REQUEST_ID.test(sent) ? sent : randomUUID();
 		const started = performance.now();
-		// The socket of a closed connection may have no address any more.
+		// The socket of a closed connection may have no address.
 		const ip = request.ip ?? request.socket.remoteAddress ?? '';
 		const audit = createAuditTrail(sink, now, { requestId, ip });
 		let closed = false;

@@ -6,7 +6,7 @@ import type { Metrics } from './metrics.ts';
 import type { OpenApiDocument } from './openapi.ts';
 import type { Operation, Services } from './operation.ts';
 
-/** What the routes need; `wiring.ts` provides it. */
+/** Dependencies of the routes; `wiring.ts` provides them. */
 export interface AppDependencies {
 	readonly operations: readonly Operation[];
 	readonly openApi: OpenApiDocument;
@@ -18,7 +18,7 @@ export interface AppDependencies {
 	readonly audit: AuditSink;
 	readonly log: Logger;
 	readonly bodyLimit: number;
-	/** True when a proxy in front sets X-Forwarded-For to the caller's address. */
+	/** True when a reverse proxy sets X-Forwarded-For to the caller's address. */
 	readonly trustProxy: boolean;
 	/** Why the API is not ready; undefined when it is ready. */
 	readonly notReady: () => Promise<string | undefined>;

@@ -1,7 +1,7 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { createLoginLimit, type LoginLimit } from './login-limit.ts';
 
-/** How much is too much, each within one minute. */
+/** Rate limits, each per minute. */
 export interface LimitSettings {
 	/** Calls of one caller. */
 	readonly calls: number;
@@ -9,16 +9,16 @@ export interface LimitSettings {
 	readonly failedLogins: number;
 }
 
-/** Counts calls and failed logins of this process. With several replicas each counts for itself. */
+/** Counts calls and failed logins of this process. Each replica counts separately. */
 export interface Limits {
-	/** Counts a call; gives the seconds to wait when it is one too many. */
+	/** Counts a call. Returns the seconds to wait when the limit is exceeded; otherwise undefined. */
 	call(caller: string): Promise<number | undefined>;
 	readonly login: LoginLimit;
 }
 
 const MINUTE = 60;
 
-/** Makes the counters. */
+/** Creates the counters. */
 export function createLimits({ calls, failedLogins }: LimitSettings): Limits {
 	const perCaller = new RateLimiterMemory({ points: calls, duration: MINUTE });
 	return {
@@ -27,7 +27,7 @@ export function createLimits({ calls, failedLogins }: LimitSettings): Limits {
 	};
 }
 
-/** The library rejects with the state when there are no points left. */
+/** Undefined if a point was left. The library rejects with its state when no points are left. */
 async function secondsToWait(consumed: Promise<RateLimiterRes>): Promise<number | undefined> {
 	try {
 		await consumed;

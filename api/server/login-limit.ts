@@ -7,14 +7,16 @@ import type { Caller } from '../auth/caller.ts';
 import { createQueue } from '../concurrency.ts';
 import type { Problem } from '../problem.ts';
 
-/** What became of credentials: checked, or refused because of too many failed logins, for so many seconds. */
+/**
+ * The result of a login: the credentials were checked, or refused for some seconds after too many failures.
+ */
 export type LoginAttempt =
 	| { readonly kind: 'checked'; readonly authenticated: Result<Caller, Problem> }
 	| { readonly kind: 'too-many'; readonly seconds: number };
 
 type Authenticate = () => Promise<Result<Caller, Problem>>;
 
-/** Has credentials checked, within a limit on failed logins of an address. */
+/** Checks credentials, within a limit on failed logins of an address. */
 export type LoginLimit = (
 	address: string,
 	credential: string,
@@ -23,26 +25,26 @@ export type LoginLimit = (
 
 const SECONDS = 60;
 /**
- * Checks at a time for all addresses beyond their limit. A check may be a request to Vault or to the API
- * server.
+ * Maximum number of concurrent checks for all addresses beyond their limit. A check may be a request to Vault
+ * or to the API server.
  */
 const AT_ONCE = 4;
-/** Credentials of such addresses that wait for their check, and milliseconds that they wait at most. */
+/** Queue of such checks: its maximum length, and the maximum wait in ms. */
 const WAITING = { most: 1000, longest: 10_000 };
-/** Credentials that were valid in the last ten minutes, and how many of them are remembered, as hashes. */
+/** Cache of valid credentials, as hashes: how long they stay, and how many at most. */
 const REMEMBERED = { milliseconds: 600_000, most: 10_000 };
 
 /**
- * Limits failed logins to `most` from an address in a minute. Each check is counted before it starts, and not
- * counted if the credentials are valid, so parallel calls cannot exceed the limit. Beyond the limit valid
- * credentials still pass: at once if they were valid within ten minutes, else after the checks that are
- * waiting. That bounds the cost of bad credentials.
+ * Limits failed logins of an address to `most` per minute. Each check is counted before it starts; the count
+ * is taken back if the credentials are valid. So parallel calls cannot exceed the limit. Beyond the limit,
+ * valid credentials still pass: at once if they were valid within the last ten minutes, otherwise after the
+ * checks in the queue. That bounds the cost of bad credentials.
  */
 export function createLoginLimit(most: number): LoginLimit {
 	const attempts = new RateLimiterMemory({ points: most, duration: SECONDS });
 	const queue = createQueue(AT_ONCE, WAITING);
 	const valid = new LRUCache<string, true>({ max: REMEMBERED.most, ttl: REMEMBERED.milliseconds });
-	/** Counts the check before it begins. */
+	/** Counts the check before it starts. */
 	const checkWithinLimit = async (address: string, authenticate: Authenticate): Promise<LoginAttempt> => {
 		const client = clientOf(address);
 		const { consumedPoints, msBeforeNext } = await attempts.penalty(client);
@@ -56,7 +58,7 @@ export function createLoginLimit(most: number): LoginLimit {
 				? tooMany
 				: { kind: 'checked', authenticated };
 		} finally {
-			// Also when Vault is away: that is no failed login.
+			// Also when Vault is unavailable: that is not a failed login.
 			if (!failed) await attempts.reward(client);
 		}
 	};
@@ -73,12 +75,17 @@ export function createLoginLimit(most: number): LoginLimit {
 	};
 }
 
-/** Other refusals are no failed logins: the credentials are valid, or nobody could check them. */
+/**
+ * True for a failed login. Other refusals do not count: the credentials are valid, or could not be checked.
+ */
 function isFailed(authenticated: Result<Caller, Problem>): boolean {
 	return !authenticated.ok && authenticated.error.status === 401;
 }
 
-/** Whoever has one IPv6 address has all 2^64 of its network (RFC 4291, section 2.5.4). */
+/**
+ * The client that a limit counts. An owner of one IPv6 address has all 2^64 of its network (RFC 4291, section
+ * 2.5.4).
+ */
 function clientOf(address: string): string {
 	if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
 	const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];

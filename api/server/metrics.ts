@@ -1,18 +1,18 @@
 import { createRegistry, type MetricsText } from '../../lib/metrics.ts';
 
-/** What Prometheus is told. No label comes from a caller. */
+/** Metrics for Prometheus. No label value comes from a caller. */
 export interface Metrics extends MetricsText {
-	/** One call of an operation. */
+	/** Records one call of an operation. */
 	recordCall(operation: string, status: number, seconds: number): void;
-	/** One request to the store, by what it was for and the HTTP status. */
+	/** Records one request to the store: the kind of request and the HTTP status. */
 	recordStoreRequest(operation: string, status: number): void;
 	recordFailedLogin(): void;
 }
 
-/** Upper bounds in seconds. */
+/** Upper bounds of the histogram buckets, in seconds. */
 const BUCKETS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
 
-/** Makes a registry with the API's metrics and those of the process. */
+/** Creates a registry with the API's metrics and those of the process. */
 export function createMetrics(): Metrics {
 	const registry = createRegistry();
 	const calls = registry.counter('envtier_api_calls_total', 'Calls by operation and HTTP status', [

@@ -20,7 +20,7 @@ const ORG_PARAMETER = {
 	schema: { type: 'string' },
 } as const;
 
-/** What any call may be answered. */
+/** Responses that every call may get. */
 const ALWAYS: Readonly<Record<number, DocumentedResponse>> = {
 	400: { description: 'the body, the query or a header is malformed', schema: 'Problem' },
 	401: { description: 'no credentials, or credentials that are not valid', schema: 'Problem' },
@@ -37,7 +37,7 @@ const WITH_BODY: Readonly<Record<number, DocumentedResponse>> = {
 	415: { description: 'the body is not JSON', schema: 'Problem' },
 };
 
-/** The document that describes `operations`, made from the very schemas that check bodies. */
+/** The OpenAPI document of `operations`. It uses the same schemas that check the bodies. */
 export function openApiOf(operations: readonly Operation[], version: string): OpenApiDocument {
 	const paths: Record<string, Record<string, unknown>> = {};
 	for (const operation of operations) {
@@ -77,7 +77,7 @@ export function openApiOf(operations: readonly Operation[], version: string): Op
 }
 
 function schemaOf(name: SchemaName): object {
-	// What callers send: a field with a default need not be there.
+	// The schema of the input: a field with a default is optional there.
 	const { $schema: _, ...schema } = z.toJSONSchema(SCHEMAS[name], { io: 'input', target: 'draft-2020-12' });
 	return schema;
 }

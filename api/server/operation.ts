@@ -12,57 +12,57 @@ import type { SchemaName } from '../schemas/named.ts';
 import type { AuditStamp } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 
-/** What an operation works with. */
+/** Dependencies of an operation. */
 export interface Services {
 	readonly store: Store;
 	readonly undoQueue: UndoQueue;
 	readonly now: () => Date;
-	/** The names of deployments that the operator reserved. */
+	/** Names of deployments that the operator reserved. */
 	readonly nameRules: readonly NameRule[];
 }
 
-/** One call of an operation, its caller known and allowed. */
+/** One call of an operation, after authentication and authorization. */
 export interface Call<Input> extends Services {
 	readonly caller: Caller;
 	readonly auditStamp: AuditStamp;
-	/** The checked body, or the checked query where there is no body. */
+	/** The checked body; for operations without a body, the checked query. */
 	readonly input: Input;
-	/** The last segment of the path, where the operation has one. */
+	/** The last segment of the path, if the operation has one. */
 	readonly name: string;
 	/** Checks whether the caller has a further permission; `name` is the resourceName for RBAC. */
 	readonly authorize: (permission: Permission, name: string) => Promise<Result<void, Problem>>;
-	/** Says which locations the call is about, before anything is changed: for the audit. */
+	/** Notes the locations of the call for the audit. Call it before anything is changed. */
 	readonly note: (...notes: readonly AuditNote[]) => void;
-	/** Audits a step of its own, such as the copy of one secret. */
+	/** Audits one step of the operation, such as the copy of one secret. */
 	readonly step: RecordStep;
 	readonly requestId: string;
 }
 
-/** What is answered when all went well. */
+/** A successful reply. */
 export interface Reply {
 	readonly status: 200 | 201;
 	readonly body: unknown;
 }
 
-/** An answer that the OpenAPI document promises. */
+/** A response that the OpenAPI document lists. */
 export interface DocumentedResponse {
 	readonly description: string;
 	readonly schema?: SchemaName;
 }
 
-/** What the routes and the OpenAPI document both are made from. */
+/** An operation of the API. The routes and the OpenAPI document are made from it. */
 export interface Operation {
 	readonly method: 'get' | 'post' | 'put' | 'delete';
-	/** `{name}` stands for a last segment. */
+	/** `{name}` stands for the last segment. */
 	readonly path: string;
 	/** Also the action of the audit line. */
 	readonly id: string;
 	readonly summary: string;
 	readonly permission: Permission;
-	/** True when RBAC needs a resourceName from the input. Then `run` authorizes, not its caller. */
+	/** True when RBAC needs a resourceName from the input. Then `run` authorizes the call itself. */
 	readonly named: boolean;
 	readonly body?: SchemaName;
-	/** True when a body may be YAML as well. */
+	/** True when a body may also be YAML. */
 	readonly yaml?: true;
 	readonly query?: SchemaName;
 	readonly responses: Readonly<Record<number, DocumentedResponse>>;

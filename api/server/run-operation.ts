@@ -45,7 +45,7 @@ export async function runOperation(
 }
 
 /**
- * Authenticates, authorizes, then runs the operation, in this order, so that no caller learns more than
+ * Authenticates, authorizes, and then runs the operation. This order reveals no more to a caller than is
  * allowed.
  */
 async function reply(
@@ -62,7 +62,7 @@ async function reply(
 	if (!authenticated.ok) return authenticated;
 	const caller = authenticated.value;
 	audit.caller = caller;
-	// With a name in the body, RBAC is asked once the body is read.
+	// RBAC needs a name from the body, so it is asked after the body is read.
 	const later = operation.named && caller.user !== undefined;
 	const allowed = later ? ok(undefined) : await access.authorize(caller, operation.permission);
 	if (!allowed.ok) return allowed;

@@ -3,7 +3,7 @@ import type { Result } from '../../contract/result.ts';
 import type { Problem } from '../problem.ts';
 import type { Reply } from './operation.ts';
 
-/** Sends a reply, or a problem as `{ "error": SENTENCE }`. Does nothing when a response was sent already. */
+/** Sends a reply, or a problem as `{ "error": SENTENCE }`. Does nothing if a response was already sent. */
 export function send(response: Response, result: Result<Reply, Problem>): void {
 	if (response.headersSent) return;
 	if (result.ok) response.status(result.value.status).json(result.value.body);

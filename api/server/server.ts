@@ -6,7 +6,7 @@ import { type Running, startServer } from '../../lib/http/server.ts';
 import type { CertificateSource } from '../../lib/tls/certificate-source.ts';
 import { serverTls } from '../../lib/tls/server-tls.ts';
 
-/** Serves `app`, over TLS when there is a certificate. The error says why it cannot listen. */
+/** Serves `app`, over TLS if there is a certificate. The error says why it cannot listen. */
 export function serve(
 	app: Express,
 	certificate: CertificateSource | undefined,
@@ -28,7 +28,7 @@ const UNREADABLE: Readonly<Record<string, readonly [status: string, sentence: st
 	ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request took too long to arrive'],
 };
 
-/** Answers bytes that are not HTTP in the form of every other error. */
+/** Answers bytes that are not HTTP with an error in the API's usual form. */
 function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
 	if (error.code === 'ECONNRESET' || !socket.writable) {
 		socket.destroy();

@@ -5,7 +5,7 @@ import { CONFIG_KEYS, type FileVariable } from './config-keys.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Settings of a file as texts, by their variables. */
+/** Settings from a file, as texts by variable. */
 export type FileSettings = Readonly<Partial<Record<FileVariable, string>>>;
 
 const VARIABLES: ReadonlyMap<string, FileVariable> = new Map(
@@ -14,7 +14,7 @@ const VARIABLES: ReadonlyMap<string, FileVariable> = new Map(
 const SECTIONS = new Set(
 	[...VARIABLES.keys()].flatMap((key) => (key.includes('.') ? [key.split('.')[0] ?? ''] : [])),
 );
-/** Login methods for Vault; one is used. One in the environment replaces another one in the file. */
+/** Login methods for Vault; one is used. A method in the environment replaces one in the file. */
 const LOGINS: readonly FileVariable[] = [
 	'ENVTIER_API_VAULT_ROLE',
 	'ENVTIER_API_VAULT_TOKEN',
@@ -23,7 +23,7 @@ const LOGINS: readonly FileVariable[] = [
 
 const MAX_PROBLEMS = 20;
 
-/** One value of the file, and where it stands. */
+/** One value of the file, and its position. */
 interface ConfigEntry {
 	readonly key: string;
 	readonly value: unknown;
@@ -43,15 +43,15 @@ export function parseConfigFile(text: string, env: Env): Result<FileSettings> {
 		if (problems.length > MAX_PROBLEMS) break;
 		const variable = VARIABLES.get(key);
 		if (variable === undefined) problems.push(unknown(key));
-		if (variable === undefined || overridden(variable, env)) continue;
-		const read = textOf(value, env);
-		if (!read.ok) problems.push(`${key}: ${read.error}`);
-		else if (read.value !== undefined) settings[variable] = read.value;
+		if (variable === undefined || isOverridden(variable, env)) continue;
+		const text = textOf(value, env);
+		if (!text.ok) problems.push(`${key}: ${text.error}`);
+		else if (text.value !== undefined) settings[variable] = text.value;
 	}
 	return problems.length > 0 ? err(problems.slice(0, MAX_PROBLEMS).join('\n')) : ok(settings);
 }
 
-function overridden(variable: FileVariable, env: Env): boolean {
+function isOverridden(variable: FileVariable, env: Env): boolean {
 	return (LOGINS.includes(variable) ? LOGINS : [variable]).some((name) => Boolean(env[name]));
 }
 
@@ -69,7 +69,7 @@ function entriesOf(value: unknown, section: string, problems: string[]): readonl
 	});
 }
 
-/** The text that a variable would hold; undefined when there is nothing after the colon. */
+/** The text for a variable; undefined when the file has no value after the colon. */
 function textOf(value: unknown, env: Env): Result<string | undefined> {
 	if (value === null || value === undefined) return ok(undefined);
 	if (Array.isArray(value)) {
@@ -79,31 +79,31 @@ function textOf(value: unknown, env: Env): Result<string | undefined> {
 	}
 	if (typeof value === 'number' || typeof value === 'boolean') return ok(String(value));
 	return typeof value === 'string'
-		? substituted(value, env)
+		? substitute(value, env)
 		: err('must be text, a number, true or false, or a list');
 }
 
 const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
 
-function substituted(text: string, env: Env): Result<string> {
+function substitute(text: string, env: Env): Result<string> {
 	const problems: string[] = [];
-	const filled = text.replace(REFERENCE, (whole, name: string | undefined) => {
+	const result = text.replace(REFERENCE, (whole, name: string | undefined) => {
 		if (name === undefined) return '${';
 		if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || !whole.endsWith('}'))
-			// biome-ignore lint/suspicious/noTemplateCurlyInString: what people have to write
+			// biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of the configuration file
 			problems.push('"${" must begin ${NAME}, the name of an environment variable; $${ is a literal "${"');
 		else if (!env[name]) problems.push(`the environment variable ${name} is not set`);
 		return env[name] ?? '';
 	});
-	return problems[0] === undefined ? ok(filled) : err([...new Set(problems)].join('; '));
+	return problems[0] === undefined ? ok(result) : err([...new Set(problems)].join('; '));
 }
 
 function unknown(key: string): string {
-	const shown = key.slice(0, 64);
-	const leaf = shown.split('.').at(-1);
-	// A known name in the wrong section is as good as one letter.
-	const distance = (known: string): number =>
-		Math.min(leven(shown, known), known.split('.').at(-1) === leaf ? 1 : Number.POSITIVE_INFINITY);
+	const shortKey = key.slice(0, 64);
+	const leaf = shortKey.split('.').at(-1);
+	// The correct name in the wrong section counts as a distance of one letter.
+	const distance = (name: string): number =>
+		Math.min(leven(shortKey, name), name.split('.').at(-1) === leaf ? 1 : Number.POSITIVE_INFINITY);
 	const [nearest] = [...VARIABLES.keys(), ...SECTIONS].sort((a, b) => distance(a) - distance(b));
-	return `unknown setting ${JSON.stringify(shown)}: did you mean "${nearest}"?`;
+	return `unknown setting ${JSON.stringify(shortKey)}: did you mean "${nearest}"?`;
 }

@@ -1,6 +1,6 @@
 import type { ApiVariableName } from './variables.ts';
 
-/** Where a setting stands in the configuration file, its sections parted by dots, by its variable. */
+/** The key of each setting in the configuration file, by its variable. Dots separate the sections. */
 export const CONFIG_KEYS = {
 	ENVTIER_API_LISTEN: 'listen',
 	ENVTIER_API_TLS_CERT_FILE: 'tls.certFile',

@@ -22,7 +22,7 @@ import type { FileSettings } from './config-file.ts';
 import { CONFIG_KEYS, type FileVariable } from './config-keys.ts';
 import { API_VARIABLES, BODY_LIMIT, VAULT_TIMEOUT } from './variables.ts';
 
-/** How to reach the store. */
+/** The store, and how to reach it. */
 export type StoreSettings =
 	| { readonly kind: 'none' }
 	| { readonly kind: 'memory' }
@@ -33,7 +33,7 @@ export type StoreSettings =
 			readonly mount: string;
 	  };
 
-/** How Kubernetes callers are checked. */
+/** Settings of the check of Kubernetes callers. */
 export interface ClusterSettings {
 	readonly audience: string;
 	readonly kubeconfig: string | undefined;
@@ -62,22 +62,22 @@ type Reader = SettingsReader<FileVariable>;
 
 const aWord = word('text without blanks');
 
-const httpsUrl: Parse<string> = (given) =>
-	URL.canParse(given) && new URL(given).protocol === 'https:'
-		? ok(given)
+const httpsUrl: Parse<string> = (text) =>
+	URL.canParse(text) && new URL(text).protocol === 'https:'
+		? ok(text)
 		: err('an https:// address, exactly as the issuer writes it into its tokens');
 
-const scopes: Parse<readonly ApiScope[]> = (given) => {
-	const words = given.split(',').map((part) => part.trim());
-	const known = SCOPES.filter((scope) => words.includes(scope));
-	return known.length === words.length ? ok(known) : err(`a comma-separated list of ${SCOPES.join(', ')}`);
+const scopes: Parse<readonly ApiScope[]> = (text) => {
+	const words = text.split(',').map((part) => part.trim());
+	const valid = SCOPES.filter((scope) => words.includes(scope));
+	return valid.length === words.length ? ok(valid) : err(`a comma-separated list of ${SCOPES.join(', ')}`);
 };
 
 const LOOPBACK = /^(?:127\.[0-9.]+|::1|localhost)$/;
 
 /**
  * Reads the API's settings from an environment and a configuration file. The error has one line for each
- * wrong setting: what is accepted, never the value.
+ * wrong setting: the accepted values, never the actual one.
  */
 export function readSettings(env: Environment, file: FileSettings = {}): Result<Settings> {
 	const reader = settingsReader<FileVariable>({ ...API_VARIABLES, ...VARIABLES }, (name) => {
@@ -147,8 +147,8 @@ function readLogin(reader: Reader): VaultLogin {
 	const token = reader.optional('ENVTIER_API_VAULT_TOKEN', aWord);
 	const file = reader.optional('ENVTIER_API_VAULT_TOKEN_FILE', anyText);
 	const role = reader.optional('ENVTIER_API_VAULT_ROLE', parseRole);
-	const given = [token, file, role].filter((one) => one !== undefined).length;
-	if (given !== 1)
+	const count = [token, file, role].filter((one) => one !== undefined).length;
+	if (count !== 1)
 		reader.problems.push(
 			'exactly one of ENVTIER_API_VAULT_ROLE, ENVTIER_API_VAULT_TOKEN_FILE and ENVTIER_API_VAULT_TOKEN must be set',
 		);

@@ -1,9 +1,9 @@
 import { YAML_LIMITS } from '../../lib/parse/yaml.ts';
 
-/** One variable of the API: what it means, and what holds when it is unset. */
+/** One variable of the API: its meaning and its default. */
 export interface ApiVariable {
 	readonly meaning: string;
-	/** As a person would write it; undefined when there is none. */
+	/** In the form of the variable; undefined when there is no default. */
 	readonly default?: string;
 }
 
@@ -107,7 +107,7 @@ export const API_VARIABLES = {
 	ENVTIER_API_AUDIT_FILE: { meaning: 'file to append audit lines to; unset: standard output' },
 } as const satisfies Record<`ENVTIER_API_${string}`, ApiVariable>;
 
-/** Variables of contract/ that the API reads as well. */
+/** Variables of contract/ that the API also reads. */
 export const SHARED_VARIABLES = [
 	'ENVTIER_VAULT_ADDR',
 	'ENVTIER_VAULT_INSECURE_HTTP',

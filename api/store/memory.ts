@@ -8,7 +8,10 @@ interface StoredEntry {
 	metadata: Map<string, string>;
 }
 
-/** A store in memory, for development and tests. It behaves like Vault's KV v2 as far as the API needs it. */
+/**
+ * A store in memory, for development and tests. It behaves like Vault's KV v2 in everything that the API
+ * uses.
+ */
 export function createMemoryStore(now: () => Date = () => new Date()): Store {
 	const entries = new Map<string, StoredEntry>();
 	return {
@@ -50,7 +53,7 @@ export function createMemoryStore(now: () => Date = () => new Date()): Store {
 	};
 }
 
-/** Does `work` now, so that nothing comes between; its outcome is given later, as any store's is. */
+/** Runs `work` synchronously, so that nothing runs in between. Returns its outcome as a promise. */
 function answer<T>(work: () => T): Promise<T> {
 	return new Promise((resolve) => resolve(work()));
 }
@@ -63,7 +66,7 @@ function describe(entry: StoredEntry | undefined, patch: Readonly<Record<string,
 	return true;
 }
 
-/** Vault's own bounds of custom_metadata, so that what works here works there. */
+/** Checks Vault's own limits for custom_metadata, so that what works here also works in Vault. */
 function checked(name: string, text: string): string {
 	const bytes = Buffer.byteLength(text);
 	if (bytes === 0 || bytes > 512 || Buffer.byteLength(name) > 128)

@@ -1,10 +1,10 @@
-/** What is known of a secret besides its value. */
+/** The metadata of a secret. */
 export interface Head {
-	/** Number of the current version; the first one is 1. 0: nothing was ever written, only described. */
+	/** Number of the current version; the first one is 1. 0: there is metadata but no version. */
 	readonly version: number;
-	/** False when the current version was deleted or destroyed: the secret then counts as absent. */
+	/** False when the current version is deleted or destroyed: the secret then counts as absent. */
 	readonly live: boolean;
-	/** When the current version was written; the epoch when there is none. */
+	/** When the current version was written; the epoch when there is no version. */
 	readonly writtenAt: Date;
 	/** When the entry was created. New versions and deletions of versions do not change it; `remove` does. */
 	readonly createdAt: Date;
@@ -29,16 +29,16 @@ export interface Store {
 	put(path: string, fields: Fields, expected: number): Promise<'written' | 'conflict'>;
 	/** Changes metadata: a text sets, null removes, other fields stay. False when there is no such secret. */
 	describe(path: string, patch: Readonly<Record<string, string | null>>): Promise<boolean>;
-	/** Undefined when nothing was ever written there, or all of it was removed. */
+	/** Undefined when nothing was ever written there, or everything was removed. */
 	head(path: string): Promise<Head | undefined>;
-	/** The names in a folder, those of folders with a "/" at their end; none when there is no such folder. */
+	/** The names in a folder; names of folders end with "/". Empty when there is no such folder. */
 	list(folder: string): Promise<readonly string[]>;
 	/**
-	 * The secrets in a folder with their heads, without its folders; undefined if the store cannot return
-	 * them in a few requests. `list` and `head` can in any case.
+	 * The secrets in a folder with their heads, without its folders. Undefined if the store cannot return them
+	 * in a few requests; then use `list` and `head`.
 	 */
 	listHeads(folder: string): Promise<ReadonlyMap<string, Head> | undefined>;
-	/** Removes a secret with every version and its metadata. That it isn't there is no error. */
+	/** Removes a secret with every version and its metadata. A missing secret is not an error. */
 	remove(path: string): Promise<void>;
 	/** The fields of the current version. Only below `templates/`: the API may read no other values. */
 	read(path: string): Promise<Fields | undefined>;
@@ -46,11 +46,12 @@ export interface Store {
 	check(): Promise<void>;
 }
 
-/** Why a store could not do what it was asked. */
+/** The reason of a store's failure. */
 export type StoreFailureCode = 'unreachable' | 'unavailable' | 'refused' | 'bad-answer';
 
 /**
- * The store failed. The message says what, where and what to do, for the log. It holds no value and no token.
+ * A failure of the store. The message is for the log: what failed, where, and what to do. It holds no value
+ * and no token.
  */
 export class StoreFailure extends Error {
 	readonly code: StoreFailureCode;

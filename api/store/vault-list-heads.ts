@@ -2,9 +2,11 @@ import type { VaultAccess } from '../vault/requests.ts';
 import { responseOf } from '../vault/response.ts';
 import { decodePage, type Heads, type Page, type Position, readPages } from './vault-pages.ts';
 
-/** Names in one response. With the usual ten versions each it stays within `ANSWER_LIMITS`. */
+/**
+ * Maximum number of names in one response. With the usual ten versions each it stays within `ANSWER_LIMITS`.
+ */
 const PAGE = 1_024;
-/** Time until a server or policy that had no such list is asked again, in ms. */
+/** Time until the list is tried again after the server or a policy did not support it, in ms. */
 const ASK_AGAIN = 10 * 60_000;
 
 /** Lists the secrets of a folder with their metadata; undefined if server or policy do not allow that. */
@@ -12,16 +14,16 @@ type ListHeads = (folder: string) => Promise<Heads | undefined>;
 
 /** Options of the list. */
 interface ListHeadsOptions {
-	/** A clock in ms that never goes back. */
+	/** A monotonic clock, in ms. */
 	readonly now?: () => number;
-	/** Names of a page. */
+	/** Names per page. */
 	readonly page?: number;
 }
 
 /**
- * Lists by `LIST detailed-metadata/`, which OpenBao has since 2.2 and HashiCorp Vault has not. That it is
- * missing is remembered for ten minutes, and a refusal by policy for as long, but for that token alone;
- * until then every list is undefined at once.
+ * Lists with `LIST detailed-metadata/`. OpenBao has it since 2.2; HashiCorp Vault does not have it. If the
+ * server lacks it, every list returns undefined at once for ten minutes. After a refusal by policy the same
+ * holds, but only for that token.
  *
  * @param at path of a folder, with mount and `detailed-metadata/`
  */
@@ -30,7 +32,7 @@ export function createListHeads(
 	at: (folder: string) => string,
 	{ now = () => performance.now(), page: pageLimit = PAGE }: ListHeadsOptions = {},
 ): ListHeads {
-	/** True once a page came: only then a 404 means an empty folder. */
+	/** True after the first page: only then a 404 means an empty folder. */
 	let supported = false;
 	let missing: { readonly until: number; readonly token: string | undefined } | undefined;
 
@@ -45,7 +47,7 @@ export function createListHeads(
 		if (!outcome.ok && outcome.error.kind === 'too-large') return { kind: 'too-large' };
 		const response = responseOf(outcome, client);
 		observe('list-heads', response.status);
-		// Not sent again with another token: the caller then lists in another way, which finds out.
+		// Not sent again with another token: the caller then lists in another way and renews the token there.
 		return response.status === 403 ? { kind: 'forbidden', token } : decodePage(response);
 	};
 	return async (folder) => {

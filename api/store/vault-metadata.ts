@@ -16,8 +16,8 @@ export const METADATA = z.object({ data: z.unknown() });
 export const KEYS = z.object({ data: z.object({ keys: z.array(z.string()) }) });
 
 /**
- * OpenBao's response to a list of `detailed-metadata/`. `key_info` has the metadata of each name; it is
- * decoded name by name, for a record of zod loses a name such as `__proto__`.
+ * OpenBao's response to a list of `detailed-metadata/`. `key_info` has the metadata of each name. It is
+ * decoded name by name, because a record of zod loses a name such as `__proto__`.
  */
 export const DETAILED_KEYS = z.object({
 	data: z.object({
@@ -26,13 +26,13 @@ export const DETAILED_KEYS = z.object({
 	}),
 });
 
-/** Decodes the metadata of one secret; undefined if they are not what Vault returns. */
+/** Decodes the metadata of one secret; undefined if it is not in Vault's format. */
 export function decodeHead(metadata: unknown): Head | undefined {
 	const parsed = DATA.safeParse(metadata);
 	if (!parsed.success) return undefined;
 	const { current_version: version, versions, custom_metadata: custom, created_time: created } = parsed.data;
 	const current = versions?.[String(version)];
-	// A deletion may lie ahead (`delete_version_after`): until then the version lives.
+	// The deletion time may be in the future (`delete_version_after`): until then the version lives.
 	const deleted = current?.deletion_time ? new Date(current.deletion_time) <= new Date() : false;
 	return {
 		version,

@@ -2,7 +2,7 @@ import type { VaultResponse } from '../../lib/vault/types.ts';
 import { type Head, StoreFailure } from './store.ts';
 import { DETAILED_KEYS, decodeHead } from './vault-metadata.ts';
 
-/** If a page is too large, half as many names are asked for, down to so many. */
+/** If a page is too large, the next request asks for half as many names, but for no fewer than this. */
 const SMALLEST_PAGE = 50;
 /** Maximum number of names in one folder. */
 const NAMES_LIMIT = 200_000;
@@ -10,15 +10,15 @@ const NAMES_LIMIT = 200_000;
 /** Secrets by name. */
 export type Heads = ReadonlyMap<string, Head>;
 
-/** Where a page starts, and how many names it has at most. */
+/** The start of a page, and its maximum number of names. */
 export interface Position {
 	readonly after: string | undefined;
 	readonly limit: number;
 }
 
-/** The outcome of a request that gave no page. */
+/** The outcome of a request that returned no page. */
 export type NoPage =
-	/** There is no such folder, or the server has no such list and does not say so. */
+	/** There is no such folder, or the server has no such list and does not report that. */
 	| { readonly kind: 'none' }
 	/** The response is larger than the client reads. */
 	| { readonly kind: 'too-large' }
@@ -42,7 +42,7 @@ export function decodePage({ status, json }: VaultResponse): Page {
 	const { keys: names, key_info: details } = parsed.data.data;
 	const heads = new Map<string, Head>();
 	for (const name of names) {
-		// Without details the secret was removed meanwhile.
+		// Without details: the secret was removed meanwhile.
 		if (name.endsWith('/') || !Object.hasOwn(details, name)) continue;
 		const head = decodeHead(details[name as keyof typeof details]);
 		if (head === undefined) return { kind: 'unsupported' };
@@ -51,7 +51,9 @@ export function decodePage({ status, json }: VaultResponse): Page {
 	return { kind: 'page', names, heads };
 }
 
-/** A KV engine without this list answers 404 too, with a warning; a path without an engine with an error. */
+/**
+ * True for the 404 of an empty folder. An engine without this list adds a warning, a missing engine an error.
+ */
 function isEmptyFolder(json: unknown): boolean {
 	const { errors, warnings } = (json ?? {}) as { errors?: unknown; warnings?: unknown };
 	return Array.isArray(errors) && errors.length === 0 && (warnings ?? null) === null;
@@ -60,7 +62,7 @@ function isEmptyFolder(json: unknown): boolean {
 /**
  * Reads all pages of a folder.
  *
- * @param limit names of a page
+ * @param limit names per page
  */
 export async function readPages(
 	read: (position: Position) => Promise<Page>,

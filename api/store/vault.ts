@@ -14,7 +14,7 @@ export interface VaultStoreOptions extends VaultAccess {
 const FIELDS = z.object({ data: z.object({ data: z.record(z.string(), z.string()) }) });
 const ERRORS = z.object({ errors: z.array(z.string()) });
 
-/** A store in a KV v2 mount of Vault or OpenBao. Needs the rights of the shipped policy and no more. */
+/** A store in a KV v2 mount of Vault or OpenBao. Needs only the rights of the shipped policy. */
 export function createVaultStore({ mount, ...access }: VaultStoreOptions): Store {
 	const { client } = access;
 	const ask = createAsk(access);
@@ -65,7 +65,7 @@ export function createVaultStore({ mount, ...access }: VaultStoreOptions): Store
 			return parsed.data.data.data;
 		},
 		check: async () => {
-			// Not sys/health: it exists outside namespaces only, and says nothing of our token.
+			// Not sys/health: it exists outside of namespaces only, and does not check the token.
 			const response = await ask('check', (token) => client.read('auth/token/lookup-self', token));
 			if (response.status !== 200)
 				throw new StoreFailure('refused', `Vault does not accept the API's token (HTTP ${response.status})`);
@@ -78,7 +78,7 @@ function errorsOf(response: VaultResponse): readonly string[] {
 	return parsed.success ? parsed.data.errors : [];
 }
 
-/** Vault's own words are left out: no promise of ours can hold for what another program says. */
+/** Leaves out Vault's own error text: it may contain anything. */
 function unexpected({ method, path, status }: VaultResponse, capability: string): StoreFailure {
 	if (status === 403)
 		return new StoreFailure(

@@ -8,14 +8,14 @@ import { type SecretLocation, servicesFolderOf, userSegment } from '../secrets/s
 import { type AuditStamp, listSecrets, newStamp, type SecretSummary } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 
-/** A template: which services a deployment made from it has, and which secrets each of them wants. */
+/** A template: the services of its deployments, and the secrets that each service declares. */
 export interface Template {
 	readonly name: string;
 	readonly owner: string;
-	/** The organization in which it was created; empty: none. */
+	/** The organization in which it was created; empty if none. */
 	readonly org: string;
 	/**
-	 * True when members of the organization may see it and create deployments from it. Then they can read its
+	 * True when members of the organization may see it and create deployments from it. They can then read its
 	 * values in a pod.
 	 */
 	readonly shared: boolean;
@@ -23,11 +23,11 @@ export interface Template {
 	readonly createdAt: string;
 }
 
-/** A template as it is kept. */
+/** A template as the store holds it. */
 export interface StoredTemplate extends Template {
-	/** Tells it from any other one of the same name. */
+	/** Distinguishes it from other templates of the same name. */
 	readonly stamp: string;
-	/** True from the beginning of its deletion on: only its deletion goes on. */
+	/** True after its deletion has begun. Then only the deletion continues. */
 	readonly deleting: boolean;
 }
 
@@ -37,7 +37,7 @@ export interface DeclaredSecret {
 	readonly key: string;
 }
 
-/** Who asks for a template. */
+/** The caller who reads a template. */
 export interface Viewer {
 	readonly subject: string;
 	readonly org: string | undefined;
@@ -47,7 +47,7 @@ const AT_ONCE = 12;
 const MARKER = { marker: 'envtier' };
 const definitionOf = (name: string): string => `templates/${name}/definition`;
 
-/** The folders that name the templates of an owner and of an organization. */
+/** The index folders of an owner and of an organization. They hold the names of templates. */
 const ownersIndex = (owner: string): string => `registry/owners/${userSegment(owner)}/templates`;
 const orgsIndex = (org: string): string => `registry/orgs/${org}/templates`;
 
@@ -58,11 +58,11 @@ function indexesOf({ owner, org }: Pick<Template, 'owner' | 'org'>): readonly st
 /** Replaces the definition of a deleted template, so that version numbers never start again. */
 const DELETED = { definition: 'deleted' };
 
-/** The template of that name, whoever may see it; one that is being deleted too. */
+/** The template of that name, also while it is being deleted. Does not check the viewer. */
 async function storedTemplate(store: Store, name: string): Promise<StoredTemplate | undefined> {
 	const text = (await store.read(definitionOf(name)))?.['definition'];
 	if (text === undefined || text === DELETED.definition) return undefined;
-	// Only this module writes definitions; what parses is one. The first ones had neither stamp nor sharing.
+	// Only this module writes definitions, so the JSON has this type. The oldest ones have no stamp or sharing.
 	const parsed = JSON.parse(text) as Omit<Template, 'name' | 'shared'> & Partial<StoredTemplate>;
 	return { shared: false, deleting: false, stamp: parsed.createdAt, ...parsed, name };
 }
@@ -88,7 +88,7 @@ export async function usableTemplate(
 	return template !== undefined && mayUse(template, viewer) ? ok(template) : refuse(403, NOT_YOUR_TEMPLATE);
 }
 
-/** The template, if it is the viewer's own. */
+/** The template, if the viewer owns it. */
 export async function ownTemplate(
 	store: Store,
 	name: string,
@@ -98,7 +98,7 @@ export async function ownTemplate(
 	return template?.owner === viewer.subject ? ok(template) : refuse(403, NOT_YOUR_TEMPLATE);
 }
 
-/** True while `template` is the one of its name and the viewer may use it. */
+/** True while the name still belongs to `template` and the viewer may use it. */
 export async function isStillUsable(
 	store: Store,
 	{ name, stamp }: StoredTemplate,
@@ -113,15 +113,15 @@ export async function templatesOf(store: Store, viewer: Viewer): Promise<readonl
 	const folders = [ownersIndex(viewer.subject), ...(viewer.org === undefined ? [] : [orgsIndex(viewer.org)])];
 	const lists = await mapAtMost(AT_ONCE, folders, (folder) => store.list(folder));
 	const names = [...new Set(lists.flat())].filter((name) => parseName(name).ok).sort();
-	const found = await mapAtMost(AT_ONCE, names, (name) => findTemplate(store, name));
-	return found.flatMap((template) =>
+	const templates = await mapAtMost(AT_ONCE, names, (name) => findTemplate(store, name));
+	return templates.flatMap((template) =>
 		template !== undefined && mayUse(template, viewer) ? [publicTemplate(template, viewer)] : [],
 	);
 }
 
 /**
- * Creates a template; a name is used once. A name with values below it is refused: they would become values
- * of the new template.
+ * Creates a template. Its name must be free. Refuses a name with values below it: they would become values of
+ * the new template.
  */
 export async function createTemplate(
 	store: Store,
@@ -139,20 +139,20 @@ export async function createTemplate(
 		stamp: newStamp(),
 		deleting: false,
 	};
-	const taken = refuse(409, `the template name ${name} is not available`);
+	const conflict = refuse(409, `the template name ${name} is not available`);
 	const head = await store.head(definitionOf(name));
-	if (head?.live === true && (await storedTemplate(store, name)) !== undefined) return taken;
-	if ((await entriesBelow(store, `templates/${name}`)).length > 0) return taken;
+	if (head?.live === true && (await storedTemplate(store, name)) !== undefined) return conflict;
+	if ((await entriesBelow(store, `templates/${name}`)).length > 0) return conflict;
 	// The indexes first: an entry without its template is ignored, a template without its entry would be lost.
 	for (const folder of indexesOf(template)) await store.put(`${folder}/${name}`, MARKER, 0);
 	if ((await store.put(definitionOf(name), encode(template), head?.version ?? 0)) === 'conflict') {
 		await removeIndexEntries(store, template, await storedTemplate(store, name));
-		return taken;
+		return conflict;
 	}
 	return ok(publicTemplate(template, viewer));
 }
 
-/** Takes back index entries that lead to someone else's template. */
+/** Removes index entries that lead to another owner's template. */
 async function removeIndexEntries(store: Store, mine: Template, holder: Template | undefined): Promise<void> {
 	const theirs = holder === undefined ? [] : indexesOf(holder);
 	for (const folder of indexesOf(mine))
@@ -160,8 +160,8 @@ async function removeIndexEntries(store: Store, mine: Template, holder: Template
 }
 
 /**
- * Changes a template of the viewer. Existing values of its secrets stay. One that is deleted meanwhile stays
- * deleted, and one that was created later with the same name is not changed.
+ * Changes a template of the viewer. Existing values of its secrets stay. Does not restore a template that is
+ * deleted meanwhile, and does not change a later one of the same name.
  */
 export async function changeTemplate(
 	store: Store,
@@ -169,15 +169,15 @@ export async function changeTemplate(
 	change: Partial<Pick<StoredTemplate, 'services' | 'shared' | 'deleting'>>,
 ): Promise<Result<Template, Problem>> {
 	const path = definitionOf(template.name);
-	// Ends: whenever this call has to try again, another one got something done.
+	// The loop ends: each conflict means that another call has succeeded.
 	for (;;) {
-		// The version first: what is read may be newer, and then nothing is written.
+		// Reads the version first: if the content read is newer, the write conflicts.
 		const version = (await store.head(path))?.version ?? 0;
 		const current = await storedTemplate(store, template.name);
 		if (current?.stamp !== template.stamp || (current.deleting && change.deleting !== true))
 			return refuse(403, NOT_YOUR_TEMPLATE);
 		const changed = { ...current, ...change };
-		// Only the owner changes it.
+		// Only the owner changes a template.
 		if ((await store.put(path, encode(changed), version)) === 'written')
 			return ok(publicTemplate(changed, { subject: changed.owner, org: undefined }));
 	}
@@ -193,17 +193,17 @@ function encode({ name: _, ...rest }: StoredTemplate): { definition: string } {
  */
 export function publicTemplate(template: Template, viewer: Viewer): Template {
 	const { name, owner, org, shared, services, createdAt } = template;
-	const shown = owner === viewer.subject ? services : services.map(withoutValues);
-	return { name, owner, org, shared, services: shown, createdAt };
+	const visible = owner === viewer.subject ? services : services.map(withoutValues);
+	return { name, owner, org, shared, services: visible, createdAt };
 }
 
 function withoutValues(service: TemplateService): TemplateService {
 	const fields = ['name', 'image', 'secrets', ...COMPOSE_FIELDS];
-	const kept = Object.entries(service).filter(([field]) => fields.includes(field));
-	return Object.fromEntries(kept) as TemplateService;
+	const entries = Object.entries(service).filter(([field]) => fields.includes(field));
+	return Object.fromEntries(entries) as TemplateService;
 }
 
-/** Every location below a deployment or template: the shared one, and one a service that holds secrets. */
+/** Every location below a deployment or template: the shared one, and one for each service with secrets. */
 export async function locationsOf(
 	store: Store,
 	kind: 'deployment' | 'template',
@@ -222,8 +222,8 @@ export async function templateSecrets(store: Store, name: string): Promise<reado
 }
 
 /**
- * The declared secrets without a value, in the order of the template. A service uses a value of its own or
- * one that all services share.
+ * The declared secrets without a value, in the order of the template. A service uses its own value or the one
+ * that all services share.
  */
 export function missingOf(
 	template: Pick<Template, 'services'>,
@@ -236,7 +236,7 @@ export function missingOf(
 	);
 }
 
-/** The paths of everything below a folder of templates, whoever wrote it, but for the definition. */
+/** The paths of everything below a folder of templates, except the definition, whoever wrote it. */
 async function entriesBelow(store: Store, folder: string): Promise<readonly string[]> {
 	const entries = await store.list(folder);
 	const below = await mapAtMost(AT_ONCE, entries, (entry) =>
@@ -248,8 +248,8 @@ async function entriesBelow(store: Store, folder: string): Promise<readonly stri
 }
 
 /**
- * Removes a template of the viewer with its secrets, each audited. Deployments created from it keep theirs.
- * The next deletion completes one that failed.
+ * Removes a template of the viewer and its secrets. Audits each removal. Deployments created from the
+ * template keep their secrets. If a deletion fails, the next one completes it.
  */
 export async function deleteTemplate(
 	store: Store,
@@ -259,9 +259,9 @@ export async function deleteTemplate(
 ): Promise<Result<void, Problem>> {
 	const template = await storedTemplate(store, name);
 	if (template?.owner !== viewer.subject) return refuse(403, NOT_YOUR_TEMPLATE);
-	// From now on whoever writes a secret here takes it back.
-	const marked = await changeTemplate(store, template, { deleting: true });
-	if (!marked.ok) return marked;
+	// From now on, a call that writes a secret here undoes its own write.
+	const marking = await changeTemplate(store, template, { deleting: true });
+	if (!marking.ok) return marking;
 	for (const path of await entriesBelow(store, `templates/${name}`)) {
 		const end = path.lastIndexOf('/');
 		const note = { scope: path.slice(0, end), key: path.slice(end + 1) };
@@ -271,13 +271,13 @@ export async function deleteTemplate(
 	return await finishDeletion(store, template);
 }
 
-/** The last step of a deletion: the name is free. */
+/** The last step of a deletion: frees the name. */
 async function finishDeletion(store: Store, template: StoredTemplate): Promise<Result<void, Problem>> {
 	const path = definitionOf(template.name);
 	for (;;) {
 		const version = (await store.head(path))?.version ?? 0;
 		const current = await storedTemplate(store, template.name);
-		// Another call has ended the same deletion.
+		// Another call has completed the same deletion.
 		if (current?.stamp !== template.stamp) return ok(undefined);
 		if ((await store.put(path, DELETED, version)) === 'written') return ok(undefined);
 	}

@@ -15,8 +15,8 @@ export interface VaultAccess {
 export type Ask = (kind: string, send: (token: string) => Promise<VaultOutcome>) => Promise<VaultResponse>;
 
 /**
- * Makes a function that sends a request with the session's token, and once more with a new one after a
- * 403.
+ * Creates a function that sends a request with the session's token. After a 403 it sends the request once
+ * more with a new token.
  */
 export function createAsk({ client, session, observe }: VaultAccess): Ask {
 	return async (kind, send) => {
@@ -28,7 +28,7 @@ export function createAsk({ client, session, observe }: VaultAccess): Ask {
 		const token = await session.token();
 		const response = await sendWith(token);
 		if (response.status !== 403) return response;
-		// The token may have ended, or been revoked, before its time.
+		// The token may have expired or been revoked early.
 		const next = await session.renewAfter(token);
 		return next === undefined ? response : sendWith(next);
 	};

@@ -6,8 +6,8 @@ import { StoreFailure } from '../store/store.ts';
 export const PAUSES = [50, 200, 600];
 
 /**
- * The response of a request. Throws a `StoreFailure` if there is none, if Vault does not take requests
- * now, and for a redirect, which is not followed: it would take the token elsewhere.
+ * The response of a request. Throws a `StoreFailure` if there is no response, if Vault takes no requests now,
+ * and for a redirect: following it would send the token to another address.
  */
 export function responseOf(outcome: VaultOutcome, { address }: Pick<VaultClient, 'address'>): VaultResponse {
 	if (!outcome.ok) throw failureOf(outcome.error, address);

@@ -6,10 +6,10 @@ import type { VaultResponse } from '../../lib/vault/types.ts';
 import { StoreFailure } from '../store/store.ts';
 import { responseOf } from './response.ts';
 
-/** How the API proves itself to Vault. */
+/** The login method of the API at Vault. */
 export type VaultLogin =
 	| { readonly kind: 'token'; readonly token: string }
-	/** Read again for every renewal: an agent or the kubelet may have replaced it. */
+	/** Read again for every renewal: an agent or the kubelet may have replaced the file. */
 	| { readonly kind: 'token-file'; readonly file: string }
 	| {
 			readonly kind: 'kubernetes';
@@ -18,17 +18,17 @@ export type VaultLogin =
 			readonly tokenFile: string;
 	  };
 
-/** The API's own Vault token, kept alive. */
+/** The API's own Vault token. The session renews it. */
 export interface VaultSession {
 	token(): Promise<string>;
-	/** Called when Vault refused `token`. Returns another one, if there is another way to get one. */
+	/** Call it when Vault refused `token`. Returns a new token, or undefined if none is available. */
 	renewAfter(token: string): Promise<string | undefined>;
 	close(): void;
 }
 
 interface Lease {
 	readonly token: string;
-	/** Seconds; 0: the token doesn't end. */
+	/** Lease duration in seconds; 0: the token does not expire. */
 	readonly seconds: number;
 	readonly renewable: boolean;
 }
@@ -53,14 +53,14 @@ export function openSession(client: VaultClient, login: VaultLogin, log: Logger)
 	const scheduleRenewal = (current: Lease): void => {
 		clearTimeout(timer);
 		if (closed || current.seconds === 0) return;
-		// At two thirds there is time for more than one attempt.
+		// Two thirds of the lease leave time for more than one attempt.
 		const wait = Math.max(SHORTEST, (current.seconds * 2000) / 3);
 		timer = setTimeout(() => void renewLease(current), Math.min(wait, 2 ** 31 - 1)).unref();
 	};
 	const renewLease = async (current: Lease): Promise<void> => {
 		try {
 			const renewed = current.renewable ? await renew(client, current.token) : undefined;
-			// A token at its maximum is renewed to less and less: then a new login is due.
+			// Near its maximum lifetime a token gets ever shorter renewals. Then log in again.
 			const good = renewed !== undefined && renewed.seconds > current.seconds / 2 ? renewed : undefined;
 			await setLease(good === undefined ? newLease() : Promise.resolve(good));
 		} catch (thrown) {
@@ -69,11 +69,11 @@ export function openSession(client: VaultClient, login: VaultLogin, log: Logger)
 		}
 	};
 	const newLease = (): Promise<Lease> => logIn(client, login);
-	const setLease = async (coming: Promise<Lease>): Promise<Lease> => {
-		const taken = await coming;
-		lease = Promise.resolve(taken);
-		scheduleRenewal(taken);
-		return taken;
+	const setLease = async (pending: Promise<Lease>): Promise<Lease> => {
+		const next = await pending;
+		lease = Promise.resolve(next);
+		scheduleRenewal(next);
+		return next;
 	};
 	const currentLease = (): Promise<Lease> => {
 		lease ??= setLease(newLease()).catch((thrown: unknown) => {
@@ -90,7 +90,7 @@ export function openSession(client: VaultClient, login: VaultLogin, log: Logger)
 		const next = await currentLease();
 		return next.token === refused ? undefined : next.token;
 	};
-	/** Under way. Requests that are refused at the same time share one login. */
+	/** The renewal in progress. Requests that are refused at the same time share one login. */
 	let renewal: { readonly refused: string; readonly next: Promise<string | undefined> } | undefined;
 	return {
 		token: async () => (await currentLease()).token,
@@ -132,7 +132,7 @@ function leaseOf(answer: VaultResponse, what: string): Lease {
 	return { token, seconds, renewable };
 }
 
-/** What a given token is good for. A policy may forbid it to look at itself; then it is used as it is. */
+/** The lease of a given token. If its policy forbids the lookup, the token is used without a lease. */
 async function inspect(client: VaultClient, token: string): Promise<Lease> {
 	const answer = responseOf(await client.read('auth/token/lookup-self', token), client);
 	const parsed = SELF.safeParse(answer.json);
