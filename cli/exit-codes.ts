@@ -1,4 +1,4 @@
-/** How the command ends. Scripts branch on these, so a number never changes its meaning. */
+/** Exit codes of the command. Scripts depend on them, so a number never changes its meaning. */
 export const EXIT_CODES = {
 	ok: { code: 0, meaning: 'done; for `explain`: the webhook would inject' },
 	failed: { code: 1, meaning: 'something did not work; for `doctor`: a check failed' },
@@ -12,5 +12,5 @@ export const EXIT_CODES = {
 	internal: { code: 70, meaning: 'a defect of Envtier' },
 } as const satisfies Record<string, { readonly code: number; readonly meaning: string }>;
 
-/** The name of one way to end. */
+/** The name of an exit code. */
 export type ExitStatus = keyof typeof EXIT_CODES;

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { err, ok, type Result } from '../contract/result.ts';
 
-/** The name by which a command line means standard input. */
+/** The name that stands for standard input on a command line. */
 export const STDIN = '-';
 
 /** The bytes of a file, or of standard input for `-`. The error names the file and why it cannot be read. */
@@ -15,7 +15,7 @@ export async function readBytes(name: string, stdin: NodeJS.ReadStream): Promise
 }
 
 /**
- * The text of a file, or of standard input for `-`, without a byte order mark, which some editors and shells
+ * The text of a file, or of standard input for `-`. Removes a byte order mark, which some editors and shells
  * write. The error names the file and says why it cannot be read. Bytes that are not UTF-8 are an error:
  * replacement characters would change a secret.
  */

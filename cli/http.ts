@@ -5,30 +5,30 @@ import { type NetworkError, networkErrorOf } from '../lib/http/network-errors.ts
 import { readResponse } from '../lib/http/response.ts';
 import { ANSWER_LIMITS, parseJson } from '../lib/parse/json.ts';
 
-/** One request; its body, if any, goes as JSON. */
+/** One request. Its body, if any, is sent as JSON. */
 export interface HttpCall {
 	readonly method: string;
 	readonly url: URL;
 	readonly headers?: Readonly<Record<string, string>>;
 	readonly body?: unknown;
-	/** Trust and client certificate, and where to connect to if not where the URL says. */
+	/** CA, client certificate, and the address to connect to if it differs from the URL. */
 	readonly options?: RequestOptions;
-	/** Milliseconds for all of it, 15 s unless given. */
+	/** Timeout of the whole request, in ms; 15 s by default. */
 	readonly timeoutMs?: number;
 }
 
-/** Whatever the status, it is an answer. */
+/** A response of any status. */
 export interface HttpAnswer {
 	readonly status: number;
-	/** Decoded JSON; other text as it is, and undefined where there was none. */
+	/** Decoded JSON; any other text unchanged; undefined for an empty body. */
 	readonly body: unknown;
 	readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
-/** Nothing that is asked for here is larger; a server that sends more is not what it should be. */
+/** Maximum size of a body, in bytes. No response to the command is larger. */
 const BODY_LIMIT = 16 * 1024 * 1024;
 
-/** Sends one request on a connection of its own. Redirects are answers: a token must not follow them. */
+/** Sends one request on a new connection. Returns redirects as responses: a token must not follow them. */
 export async function httpCall(call: HttpCall): Promise<Result<HttpAnswer, NetworkError>> {
 	const { method, url, headers = {}, options = {}, timeoutMs = 15_000 } = call;
 	const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));

@@ -4,7 +4,7 @@ import { openTerminal } from '../lib/terminal.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { run } from './program.ts';
 
-// A reader that has seen enough (`envtier … | head`) closes the pipe: nothing more to say, and no failure.
+// A reader that needs no more (`envtier … | head`) closes the pipe. That is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 	if (error.code !== 'EPIPE') throw error;
 	process.exit();

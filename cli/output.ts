@@ -1,7 +1,7 @@
 import { Option } from '@commander-js/extra-typings';
 import { printableJson } from '../lib/terminal.ts';
 
-/** How lists and answers are shown. */
+/** Output formats of lists and responses. */
 export type Output = 'table' | 'json';
 
 /** `--output table|json`. */
@@ -11,7 +11,7 @@ export function outputOption() {
 		.default('table' as const);
 }
 
-/** A value as JSON that ends its line. */
+/** A value as JSON with a line break at the end. */
 export function json(value: unknown): string {
 	return `${printableJson(JSON.stringify(value, undefined, 2))}\n`;
 }

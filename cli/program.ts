@@ -34,7 +34,7 @@ export function createProgram(context: Context) {
 	return program;
 }
 
-/** Gives a command and those below it the streams, the endings and the words that all have in common. */
+/** Configures a command and its subcommands: output streams, exit codes, and common help texts. */
 function configureCommand(command: CommandUnknownOpts, context: Context): void {
 	const { stdout, stderr } = context;
 	command
@@ -56,7 +56,7 @@ function commandPath(command: { name(): string; parent: unknown }): string {
 	return parent === null ? command.name() : `${commandPath(parent)} ${command.name()}`;
 }
 
-/** Runs one command line (without the program's own name); gives the exit code. Throws defects only. */
+/** Runs one command line (without the program's own name). Returns the exit code. Throws only for defects. */
 export async function run(args: readonly string[], processContext: Omit<Context, 'end'>): Promise<number> {
 	let ending: ExitStatus = 'ok';
 	const context: Context = {

@@ -2,7 +2,7 @@ import { API_VARIABLES } from '../remote/variables.ts';
 
 const WIDTH = Math.max(...Object.keys(API_VARIABLES).map((name) => name.length)) + 3;
 
-/** What every command over the API says of its settings. */
+/** Help text about the API's settings, for every command that uses the API. */
 export const API_HELP = `
 Environment:
 ${Object.entries(API_VARIABLES)

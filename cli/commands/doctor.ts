@@ -35,10 +35,10 @@ function hostAndPort(text: string): { host: string; port: number } {
 
 function scopes(text: string): readonly SealScope[] {
 	const words = text.split(',').map((word) => word.trim());
-	const known = SEAL_SCOPES.filter((scope) => words.includes(scope));
-	if (known.length < words.length)
+	const valid = SEAL_SCOPES.filter((scope) => words.includes(scope));
+	if (valid.length < words.length)
 		throw new InvalidArgumentError(`It must be of ${SEAL_SCOPES.join(', ')}; several with commas.`);
-	return known;
+	return valid;
 }
 
 /** `envtier doctor`. */

@@ -18,7 +18,7 @@ Examples:
   envtier policy --part webhook-condition
 `;
 
-const collected = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
+const append = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
 
 /** `envtier policy`. */
 export function policyCommand(context: Context) {
@@ -33,7 +33,7 @@ export function policyCommand(context: Context) {
 		.option(
 			'--exclude <namespace>',
 			'namespace whose pods are not looked at; may be given again (default: those of the manifests)',
-			collected,
+			append,
 			[] as readonly string[],
 		)
 		.addOption(

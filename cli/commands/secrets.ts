@@ -52,7 +52,7 @@ Examples:
   envtier secrets delete A B C --org --yes
 `;
 
-/** A command with the options that say where a secret belongs. */
+/** Creates a command with the options that name a secret's location. */
 function scoped(name: string) {
 	return new Command(name)
 		.option('-d, --deployment <name>', 'the deployment; without any of these options: your own secrets')

@@ -38,7 +38,7 @@ const add = (value: string, before: readonly string[]): readonly string[] => [
 	...value.split(',').map((part) => part.trim()),
 ];
 
-/** A mount, which people write with a "/" at its end as well. */
+/** A mount path without the "/" at its end, which people often add. */
 const mountPath = (value: string): string => value.replace(/\/$/, '');
 
 /** `envtier vault …` */

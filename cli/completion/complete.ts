@@ -1,49 +1,49 @@
 import type { CommandUnknownOpts, Option } from '@commander-js/extra-typings';
 
-/** One word that could stand where the cursor is. */
+/** One word that completes the command line at the cursor. */
 export interface Candidate {
 	readonly word: string;
 	readonly meaning: string;
 }
 
-/** What could stand where the cursor is: words, or whatever files there are. */
+/** The completions at the cursor: words, or the names of files. */
 export type Candidates = readonly Candidate[] | 'files';
 
 /**
  * Returns the candidates for the last of `words`, from the definitions of the commands.
  *
- * @param words of the command line without the program's name; the last one is being typed, and may be empty
+ * @param words words of the command line without the program's name; the last one is incomplete or empty
  */
 export function complete(program: CommandUnknownOpts, words: readonly string[]): Candidates {
-	const typed = joined(words);
-	const current = typed.at(-1) ?? '';
-	const { command, awaiting } = walk(program, typed.slice(0, -1));
-	const [, flag, begun] = /^(--[^=]+)=(.*)$/s.exec(current) ?? [];
-	if (flag !== undefined && begun !== undefined) {
-		const values = prefixed(valuesOf(optionOf(command, flag)), begun);
-		// A shell that took the option and its value for one word wants one back.
+	const line = joinSplitWords(words);
+	const current = line.at(-1) ?? '';
+	const { command, awaiting } = walk(program, line.slice(0, -1));
+	const [, flag, start] = /^(--[^=]+)=(.*)$/s.exec(current) ?? [];
+	if (flag !== undefined && start !== undefined) {
+		const values = withPrefix(valuesOf(optionOf(command, flag)), start);
+		// If the shell treats the option and its value as one word, the candidate must be one word too.
 		const whole = words.at(-1) === current && values !== 'files';
 		return whole ? values.map((value) => ({ ...value, word: `${flag}=${value.word}` })) : values;
 	}
-	if (awaiting !== undefined) return prefixed(valuesOf(awaiting), current);
-	if (current.startsWith('-')) return prefixed(optionsOf(command), current);
+	if (awaiting !== undefined) return withPrefix(valuesOf(awaiting), current);
+	if (current.startsWith('-')) return withPrefix(optionsOf(command), current);
 	const children = command.createHelp().visibleCommands(command);
 	if (children.length > 0)
-		return prefixed(
+		return withPrefix(
 			children.map((child) => ({ word: child.name(), meaning: child.summary() || child.description() })),
 			current,
 		);
 	const [argument] = command.registeredArguments;
 	if (argument?.argChoices !== undefined)
-		return prefixed(
+		return withPrefix(
 			argument.argChoices.map((word) => ({ word, meaning: '' })),
 			current,
 		);
 	return argument?.name() === 'file' ? 'files' : [];
 }
 
-/** Bash takes "=" for a word of its own. */
-function joined(words: readonly string[]): readonly string[] {
+/** Joins words that bash splits at "=". */
+function joinSplitWords(words: readonly string[]): readonly string[] {
 	const whole: string[] = [];
 	for (const word of words) {
 		const before = whole.at(-1);
@@ -54,7 +54,7 @@ function joined(words: readonly string[]): readonly string[] {
 	return whole;
 }
 
-/** The command that is being typed, and the option whose value comes next. */
+/** The command that the words name, and the option whose value comes next. */
 function walk(
 	program: CommandUnknownOpts,
 	words: readonly string[],
@@ -87,11 +87,11 @@ function valuesOf(option: Option | undefined): Candidates {
 	return option?.flags.includes('<file>') ? 'files' : [];
 }
 
-function prefixed(candidates: Candidates, prefix: string): Candidates {
+function withPrefix(candidates: Candidates, prefix: string): Candidates {
 	return candidates === 'files' ? 'files' : candidates.filter(({ word }) => word.startsWith(prefix));
 }
 
-/** As the shells' scripts read it: a word and its meaning a line, a tab between them, or `:files`. */
+/** The format that the shells' scripts read: each line is a word, a tab and its meaning; or `:files`. */
 export function candidateLines(candidates: Candidates): string {
 	if (candidates === 'files') return ':files\n';
 	return candidates.map(({ word, meaning }) => `${word}\t${meaning}\n`).join('');

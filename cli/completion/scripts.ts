@@ -1,7 +1,7 @@
-/** The shells that are served. */
+/** The supported shells. */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
-/** One of them. */
+/** The name of a supported shell. */
 export type Shell = (typeof SHELLS)[number];
 
 /**

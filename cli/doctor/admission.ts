@@ -5,7 +5,7 @@ import { bad, type Check, good, skipped } from './check.ts';
 import { statusMessage } from './cluster.ts';
 import { type InjectedSettings, injectedSettingsOf } from './probe.ts';
 
-/** Errors of an API server that cannot call a webhook, and their cures. The first match counts. */
+/** Errors of an API server that cannot call a webhook, each with its remedy. The first match counts. */
 const BROKEN_CALLS: readonly (readonly [pattern: RegExp, cure: string])[] = [
 	[
 		/client to provide credentials|ENVTIER_CLIENT_/,
@@ -34,7 +34,7 @@ const BROKEN_CALLS: readonly (readonly [pattern: RegExp, cure: string])[] = [
 const NOT_ASKED =
 	'look at the webhook configuration: its rules, its namespaceSelector against the labels of this namespace, its failurePolicy';
 
-/** Whether a pod that asks for secrets would get them, by the answer to its creation as a dry run. */
+/** Checks whether a pod that asks for secrets gets them. Uses the response to its creation as a dry run. */
 export function admissionCheck(
 	answer: ApiAnswer,
 	namespace: string,

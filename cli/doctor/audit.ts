@@ -7,16 +7,16 @@ import { unanswered } from './vault-checks.ts';
 const ID = 'vault-audit';
 const NOT_ASKED = 'the audit devices of Vault cannot be read';
 
-/** Where an administrator's token may go to. */
+/** The administrator's token, and the only Vault that may get it. */
 export interface AdminToken {
 	readonly token: string;
-	/** The address that it is for, with its path: what `VAULT_ADDR` says, as `parseVaultAddress` gives it. */
+	/** The address of that Vault with its path: the value of `VAULT_ADDR`, as `parseVaultAddress` returns it. */
 	readonly address: string;
 }
 
 /**
- * The administrator's token in an environment, found as the `vault` and `bao` commands do. Undefined if there
- * is none.
+ * The administrator's token in an environment. Reads the same variables as the `vault` and `bao` commands.
+ * Undefined if there is none.
  */
 export function adminTokenOf(env: Readonly<Record<string, string | undefined>>): AdminToken | undefined {
 	const token = env['VAULT_TOKEN'] || env['BAO_TOKEN'];
@@ -26,8 +26,8 @@ export function adminTokenOf(env: Readonly<Record<string, string | undefined>>):
 }
 
 /**
- * The addresses of the Vault that pods use: theirs, and with `--vault-via` the same with that host and port.
- * The path counts: another path of the same host may be another Vault.
+ * The addresses of the Vault that pods use: the injected one and, with `--vault-via`, the same one with that
+ * host and port. The path is part of it: another path of the same host may be another Vault.
  */
 export function ownAddresses({ address, via }: Pick<VaultEndpoint, 'address' | 'via'>): readonly string[] {
 	const own = parseVaultAddress(address);
@@ -40,8 +40,8 @@ export function ownAddresses({ address, via }: Pick<VaultEndpoint, 'address' | '
 }
 
 /**
- * Checks whether Vault keeps an audit log; without one nobody can tell who read a secret. Asks with the pod's
- * token, then with the administrator's, because a policy seldom lets a pod ask.
+ * Checks whether Vault keeps an audit log. Without one nobody can tell who read a secret. Asks with the pod's
+ * token first, then with the administrator's, because few policies allow a pod to ask.
  *
  * @param vault for Vault's root namespace, where audit devices are
  * @param login the token of the pod's login, if there is one
@@ -54,8 +54,8 @@ export async function auditCheck(
 	admin: AdminToken | undefined,
 	own: readonly string[],
 ): Promise<Check> {
-	const trusted = admin !== undefined && own.includes(admin.address) ? admin.token : undefined;
-	const tokens = [login, trusted].filter((token) => token !== undefined);
+	const trustedToken = admin !== undefined && own.includes(admin.address) ? admin.token : undefined;
+	const tokens = [login, trustedToken].filter((token) => token !== undefined);
 	let why = 'no token is at hand';
 	for (const token of tokens) {
 		const answer = await vault.read('sys/audit', token);
@@ -66,7 +66,7 @@ export async function auditCheck(
 			status === 403 ? 'the policies of the token do not allow it' : `Vault answers with status ${status}`;
 	}
 	const elsewhere =
-		admin !== undefined && trusted === undefined
+		admin !== undefined && trustedToken === undefined
 			? `; VAULT_TOKEN is not used, for VAULT_ADDR (${admin.address}) is not the Vault of the pods`
 			: '';
 	return skipped(

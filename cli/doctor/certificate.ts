@@ -26,8 +26,8 @@ const NEW_BUNDLE =
 	'write the CA of the serving certificate into the webhook configuration’s caBundle (deploy/certs does; cert-manager does by its annotation)';
 
 /**
- * Whether the webhook configuration's caBundle (base64 of PEM) can be read and is in its dates.
- * Gives the certificates along with the check.
+ * Checks that the webhook configuration's caBundle (base64 of PEM) can be read and is valid now. Returns the
+ * check and the certificates.
  */
 export function bundleCheck(
 	caBundle: string | undefined,
@@ -77,8 +77,8 @@ export function servingCheck(
 		return bad(id, `${where} is not signed by a CA of the caBundle: every call fails`, NEW_BUNDLE);
 	if (leaf.checkHost(name) === undefined && leaf.checkIP(name) === undefined)
 		return bad(id, `${where} is not for the name ${name}`, `issue one whose subjectAltName holds ${name}`);
-	const left = leaf.validToDate.getTime() - now.getTime();
-	if (left <= 0)
+	const remaining = leaf.validToDate.getTime() - now.getTime();
+	if (remaining <= 0)
 		return bad(
 			id,
 			`${where} expired on ${day(leaf.validToDate)}`,
@@ -87,17 +87,17 @@ export function servingCheck(
 	if (leaf.validFromDate > now)
 		return bad(id, `${where} is valid only from ${leaf.validFromDate.toISOString()}`, 'compare the clocks');
 	const life = leaf.validToDate.getTime() - leaf.validFromDate.getTime();
-	// Renewal is usual with a third of the life left: half of that says that it does not happen.
-	if (left < life / 6)
+	// Certificates are usually renewed with a third of their life left. Half of that means: renewal has failed.
+	if (remaining < life / 6)
 		return warn(
 			id,
-			`${where} ends in ${span(left)}, on ${day(leaf.validToDate)}`,
+			`${where} ends in ${span(remaining)}, on ${day(leaf.validToDate)}`,
 			'renew it; if something should have done so by itself, look at its log',
 		);
-	return good(id, `${where} is signed by the caBundle, for ${name}, and valid for ${span(left)} more`);
+	return good(id, `${where} is signed by the caBundle, for ${name}, and valid for ${span(remaining)} more`);
 }
 
-/** Goes up from the first certificate until a trusted one has signed. */
+/** Follows the chain from the first certificate to one that a trusted CA has signed. */
 function verifiedUpTo(chain: readonly X509Certificate[], authorities: readonly X509Certificate[]): boolean {
 	let current = chain[0];
 	for (let steps = 0; current !== undefined && steps <= chain.length; steps++) {

@@ -1,14 +1,14 @@
-/** How one thing is. */
+/** The result of a check. */
 export type CheckStatus = 'ok' | 'warn' | 'fail' | 'skip';
 
-/** One thing that was looked at. */
+/** One check and its result. */
 export interface Check {
-	/** A stable word for programs. */
+	/** A stable identifier, for programs. */
 	readonly id: string;
 	readonly status: CheckStatus;
-	/** What was found, in this very case. */
+	/** The finding in this case. */
 	readonly message: string;
-	/** What to do; present where the status is `warn` or `fail`. */
+	/** The remedy; present when the status is `warn` or `fail`. */
 	readonly cure?: string;
 }
 
@@ -28,10 +28,12 @@ export const bad = (id: string, message: string, cure: string): Check => ({
 	cure,
 });
 
-/** Not looked at: `message` says why, and how it could be. */
+/** A check that was not made: `message` says why, and how to make it. */
 export const skipped = (id: string, message: string): Check => ({ id, status: 'skip', message });
 
-/** Text of a server, without what looks like a credential: a JWT, or a token of Vault or OpenBao. */
+/**
+ * The text of a server without anything that looks like a credential: a JWT, or a token of Vault or OpenBao.
+ */
 export function redacted(text: string): string {
 	return text
 		.replace(/\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?/g, '[token]')

@@ -10,10 +10,10 @@ import { versionChecks } from './version.ts';
 import { webhookConfigurationChecks } from './webhook-configuration.ts';
 import { callChecks } from './webhook-target.ts';
 
-/** What the cluster's part found out. */
+/** The results of the checks of the cluster. */
 export interface ClusterFindings {
 	readonly checks: readonly Check[];
-	/** What the webhook hands to pods; undefined where none was injected. */
+	/** The settings that the webhook injects into pods; undefined when it injected none. */
 	readonly injected: InjectedSettings | undefined;
 }
 

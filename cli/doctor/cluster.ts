@@ -5,14 +5,14 @@ import { object, text } from '../../lib/json.ts';
 import { type ApiAnswer, type ApiCall, kubernetesClient } from '../../lib/kubernetes/client.ts';
 import { redacted } from './check.ts';
 
-/** Which cluster, and as whom. */
+/** The cluster and the identity to use. */
 export interface ClusterChoice {
-	/** A kubeconfig file; what kubectl would take unless given. */
+	/** A kubeconfig file; by default the one that kubectl would use. */
 	readonly kubeconfig?: string | undefined;
 	readonly context?: string | undefined;
 }
 
-/** Milliseconds for one call. */
+/** Timeout of one call, in ms. */
 const DEADLINE = 15_000;
 
 /** The API server of one cluster. */
@@ -27,7 +27,7 @@ export interface ClusterClient {
 
 /**
  * Opens the cluster of a kubeconfig, with its authentication (certificates, tokens, helper programs). Sends
- * nothing yet.
+ * no request yet.
  */
 export async function openCluster(choice: ClusterChoice): Promise<Result<ClusterClient>> {
 	const config = new KubeConfig();
@@ -56,12 +56,12 @@ export async function openCluster(choice: ClusterChoice): Promise<Result<Cluster
 	});
 }
 
-/** What a Kubernetes API says when it does not give what was asked (`Status.message`). */
+/** The error message of a Kubernetes API (`Status.message`). */
 export function statusMessage({ status, body }: ApiAnswer): string {
 	return redacted(text(object(body)?.['message']) ?? `status ${status}`);
 }
 
-/** Why an answer is not what was hoped for, to stand after a name. */
+/** Why a call has no successful response; the text follows a name. */
 export function why(answer: Result<ApiAnswer, Pick<NetworkError, 'message'>>): string {
 	return answer.ok ? `answers: ${statusMessage(answer.value)}` : answer.error.message;
 }

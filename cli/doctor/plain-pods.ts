@@ -12,14 +12,14 @@ const GROUP = '/apis/admissionregistration.k8s.io/v1';
 const APPLY =
 	'apply it as it ships: deploy/manifests/components/policy, or the chart (policy.enabled); docs/webhookless.md';
 
-/** What the cluster has of the policy that injects into plain pods. */
+/** The admission policy for plain pods in the cluster. */
 export interface PlainPods {
 	readonly check: Check;
-	/** Whether the policy is there, with its binding and its settings. */
+	/** True when the policy exists, with its binding and its settings. */
 	readonly served: boolean;
 }
 
-/** An answer that was found, `undefined` where there is none; or the check that says why it is not known. */
+/** The object that the API server returned; undefined if there is none; a check if it could not be read. */
 type Found = { readonly body: unknown } | { readonly check: Check } | undefined;
 
 const ID = 'plain-pods';
@@ -32,7 +32,7 @@ async function find(cluster: ClusterClient, path: string): Promise<Found> {
 	return status === 200 ? { body } : undefined;
 }
 
-/** Whether the API server itself injects into plain pods, and by which settings. */
+/** Checks whether the API server itself injects into plain pods, and with which settings. */
 export async function plainPods(cluster: ClusterClient): Promise<PlainPods> {
 	const not = (check: Check): PlainPods => ({ check, served: false });
 	const policy = await find(cluster, `${GROUP}/mutatingadmissionpolicies/${POLICY_NAME}`);
@@ -75,7 +75,7 @@ export async function plainPods(cluster: ClusterClient): Promise<PlainPods> {
 	};
 }
 
-/** Whether the webhook and the policy divide the pods between them as they ship. */
+/** Checks that the webhook and the policy divide the pods between them as the manifests do. */
 export function divisionCheck({ matchConditions = [] }: V1MutatingWebhook, { served }: PlainPods): Check {
 	const id = 'plain-pods-webhook';
 	const { name, expression } = webhookCondition();
@@ -104,7 +104,7 @@ export function divisionCheck({ matchConditions = [] }: V1MutatingWebhook, { ser
 }
 
 /**
- * What holds where no webhook is registered and the policy serves plain pods: the others must be refused with
+ * Checks a cluster without a webhook where the policy serves plain pods: all other pods must be refused with
  * a reason.
  */
 export async function aloneCheck(cluster: ClusterClient): Promise<Check> {

@@ -3,18 +3,18 @@ import { ANNOTATION_PREFIX, INJECTED } from '../../contract/names.ts';
 import type { SealScope } from '../../contract/sealed.ts';
 import { TIERS, type Tier } from '../../contract/tiers.ts';
 
-/** Whose secrets a pod is to ask for, as the command line says it. */
+/** The tiers that the probe pod asks for, from the command line. */
 export interface ProbeOptions {
 	readonly serviceAccount: string;
 	readonly deployment?: string | undefined;
 	readonly service?: string | undefined;
 	readonly org?: string | undefined;
 	readonly role?: string | undefined;
-	/** For whom values are sealed that it has opened; none unless given. */
+	/** The scopes of the pod's sealed values; none by default. */
 	readonly sealed?: readonly SealScope[] | undefined;
 }
 
-/** Stands in where no deployment was named: only the webhook's answer matters then. */
+/** The deployment's name if the command line has none. Then only the webhook's response matters. */
 const PLACEHOLDER_DEPLOYMENT = 'envtier-doctor';
 
 /**
@@ -23,14 +23,14 @@ const PLACEHOLDER_DEPLOYMENT = 'envtier-doctor';
  */
 export const DUMMY_CIPHERTEXT = 'vault:v1:AAAA';
 
-/** A pod that asks, and that Pod Security "restricted" lets pass. It is only ever sent as a dry run. */
+/** A pod that asks for secrets and passes Pod Security "restricted". It is sent as a dry run only. */
 export function probePod(options: ProbeOptions): V1Pod {
 	const annotations = Object.entries({
 		deployment: options.deployment ?? PLACEHOLDER_DEPLOYMENT,
 		service: options.service,
 		org: options.org,
 		role: options.role,
-		// Only an injected pod that has one is told where such values are opened.
+		// The webhook injects the transit mount only into a pod with a sealed value.
 		'sealed.DOCTOR': options.sealed === undefined ? undefined : DUMMY_CIPHERTEXT,
 	}).filter(([, value]) => value !== undefined);
 	return {
@@ -50,7 +50,7 @@ export function probePod(options: ProbeOptions): V1Pod {
 				{
 					name: 'probe',
 					image: 'envtier-doctor:never-pulled',
-					// A quota of the namespace may ask for them.
+					// A quota of the namespace may require resources.
 					resources: { requests: { cpu: '1m', memory: '1Mi' }, limits: { cpu: '1m', memory: '1Mi' } },
 					securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
 				},
@@ -59,7 +59,7 @@ export function probePod(options: ProbeOptions): V1Pod {
 	};
 }
 
-/** What the webhook hands to the fetcher of a pod: the truth about where and how pods log in. */
+/** The settings that the webhook injects for a pod's fetcher: where Vault is and how pods log in. */
 export interface InjectedSettings {
 	readonly address: string;
 	readonly ca: string | undefined;
@@ -76,7 +76,7 @@ export interface InjectedSettings {
 	readonly tiers: readonly Tier[];
 }
 
-/** Reads it out of a pod that was injected; undefined for one that was not. */
+/** Reads the settings from an injected pod; undefined for a pod without injection. */
 export function injectedSettingsOf(pod: V1Pod): InjectedSettings | undefined {
 	const fetcher = pod.spec?.initContainers?.find(({ name }) => name === INJECTED.container);
 	if (fetcher === undefined) return undefined;

@@ -9,7 +9,7 @@ import { type ClusterClient, statusMessage } from './cluster.ts';
 const GROUP = '/apis/admissionregistration.k8s.io/v1';
 const APPLY = 'apply it: deploy/manifests has it, and so has the chart (requireInjection.enabled)';
 
-/** Whether the API server itself refuses a pod that asks for secrets and was not injected. */
+/** Checks whether the API server refuses a pod that asks for secrets and was not injected. */
 export async function injectionPolicyCheck(cluster: ClusterClient): Promise<Check> {
 	const id = 'require-injection';
 	const [policy, binding] = await Promise.all([
@@ -26,9 +26,9 @@ export async function injectionPolicyCheck(cluster: ClusterClient): Promise<Chec
 				APPLY,
 			);
 	}
-	const there = [policy, binding].map((answer) => (answer.ok ? answer.value.body : undefined));
-	const { spec } = there[0] as V1ValidatingAdmissionPolicy;
-	const actions = (there[1] as V1ValidatingAdmissionPolicyBinding).spec?.validationActions ?? [];
+	const objects = [policy, binding].map((answer) => (answer.ok ? answer.value.body : undefined));
+	const { spec } = objects[0] as V1ValidatingAdmissionPolicy;
+	const actions = (objects[1] as V1ValidatingAdmissionPolicyBinding).spec?.validationActions ?? [];
 	if (!actions.includes('Deny') || spec?.failurePolicy === 'Ignore')
 		return warn(
 			id,

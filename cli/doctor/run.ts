@@ -15,7 +15,7 @@ import { page, type Section, tally } from './text.ts';
 import { tierChecks } from './tiers.ts';
 import { healthCheck, loginCheck, mountCheck, revokeCheck } from './vault-checks.ts';
 
-/** What the command line said. */
+/** Options of the command. */
 export interface DoctorOptions {
 	readonly kubeconfig?: string | undefined;
 	readonly context?: string | undefined;
@@ -32,7 +32,7 @@ export interface DoctorOptions {
 	readonly json?: boolean | undefined;
 }
 
-/** `envtier doctor`: looks at a cluster, then at Vault as the cluster's pods would. */
+/** `envtier doctor`: checks a cluster, then Vault in the way that the cluster's pods use it. */
 export async function doctor(options: DoctorOptions, context: Context): Promise<void> {
 	const cluster = await openCluster(options);
 	if (!cluster.ok) return fail(context, 'usage', cluster.error);
@@ -105,7 +105,7 @@ async function vaultSection(
 	return [health, check, login.check, ...rights, ...sealed, ...last];
 }
 
-/** Whether the pod could have sealed values opened; nothing unless the command line asks. */
+/** Checks whether the pod could decrypt sealed values; no check unless the command line asks for it. */
 async function sealedChecks(
 	vault: VaultClient,
 	injected: InjectedSettings,
@@ -120,7 +120,7 @@ async function sealedChecks(
 	return [transit, ...(await Promise.all(each))];
 }
 
-/** Asks for a token as the kubelet would for the fetcher's projected volume. */
+/** Requests a token like the one that the kubelet requests for the fetcher's projected volume. */
 async function tokenCheck(
 	cluster: ClusterClient,
 	{ audience }: InjectedSettings,

@@ -8,7 +8,7 @@ import { unanswered } from './vault-checks.ts';
 const MOUNT =
 	'mount it with deploy/vault/setup.sh sealing, or name it in the webhook’s ENVTIER_VAULT_TRANSIT_MOUNT';
 
-/** Whether there is a transit engine where sealed values are opened. */
+/** Checks whether the transit engine exists. */
 export async function transitCheck(
 	vault: VaultClient,
 	{ transit }: InjectedSettings,
@@ -42,7 +42,7 @@ export async function transitCheck(
 		: bad(id, `"${transit}/" is of type ${type}, not transit`, MOUNT);
 }
 
-/** Whether a token may open what is sealed for a scope of its place. Nothing is opened. */
+/** Checks whether a token may decrypt values that are sealed for a scope. Decrypts nothing. */
 export async function sealedCheck(
 	vault: VaultClient,
 	{ transit = '', role }: InjectedSettings,
@@ -68,7 +68,7 @@ export async function sealedCheck(
 			`Vault does not say whether what is sealed for the ${scope} can be opened: status ${status} at ${path}`,
 			'look at Vault’s log',
 		);
-	if (vaultErrors(answer.value).some((said) => said.includes('key not found')))
+	if (vaultErrors(answer.value).some((message) => message.includes('key not found')))
 		return warn(
 			id,
 			`nothing was ever sealed for the ${scope} in this Vault: there is no key "${sealKey(scope, place)}"`,

@@ -5,10 +5,7 @@ import { networkErrorOf } from '../../lib/http/network-errors.ts';
 
 const TIMEOUT = 10_000;
 
-/**
- * The certificates that a TLS server presents, its own first. Their trust is not checked; the caller does
- * that.
- */
+/** The certificates that a TLS server presents, its own first. Does not verify them; the caller does. */
 export function shownCertificates(url: URL): Promise<Result<readonly X509Certificate[]>> {
 	return new Promise((resolve) => {
 		const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -20,19 +17,23 @@ export function shownCertificates(url: URL): Promise<Result<readonly X509Certifi
 		socket.setTimeout(TIMEOUT, () => failed(Object.assign(new Error('timeout'), { name: 'TimeoutError' })));
 		socket.on('error', failed);
 		socket.on('secureConnect', () => {
-			const shown = chainOf(socket.getPeerCertificate(true));
+			const chain = chainOf(socket.getPeerCertificate(true));
 			socket.destroy();
-			resolve(ok(shown));
+			resolve(ok(chain));
 		});
 	});
 }
 
 function chainOf(leaf: DetailedPeerCertificate): readonly X509Certificate[] {
 	const chain: X509Certificate[] = [];
-	const seen = new Set<string>();
-	// A root is its own issuer.
-	for (let one = leaf; one?.raw !== undefined && !seen.has(one.fingerprint256); one = one.issuerCertificate) {
-		seen.add(one.fingerprint256);
+	const fingerprints = new Set<string>();
+	// A root certificate is its own issuer.
+	for (
+		let one = leaf;
+		one?.raw !== undefined && !fingerprints.has(one.fingerprint256);
+		one = one.issuerCertificate
+	) {
+		fingerprints.add(one.fingerprint256);
 		chain.push(new X509Certificate(one.raw));
 	}
 	return chain;

@@ -1,7 +1,7 @@
 import type { V1EndpointSlice, V1Service } from '@kubernetes/client-node';
 import { bad, type Check, good, warn } from './check.ts';
 
-/** How many of a Service's endpoints can be sent calls. */
+/** Checks how many of a Service's endpoints are ready. */
 export function endpointsCheck(service: V1Service, slices: readonly V1EndpointSlice[], port: number): Check {
 	const id = 'webhook-endpoints';
 	const name = `Service ${service.metadata?.namespace}/${service.metadata?.name}`;

@@ -1,7 +1,7 @@
 import type { Style, Terminal } from '../../lib/terminal.ts';
 import type { Check, CheckStatus } from './check.ts';
 
-/** Checks that belong together. */
+/** A group of checks with a title. */
 export interface Section {
 	readonly title: string;
 	readonly checks: readonly Check[];
@@ -14,13 +14,13 @@ const STYLE_OF: Readonly<Record<CheckStatus, Style>> = {
 	skip: 'faint',
 };
 
-/** How many checks ended how. */
+/** The number of checks with each status. */
 export function tally(checks: readonly Check[]): Readonly<Record<CheckStatus, number>> {
 	const count = (status: CheckStatus): number => checks.filter((check) => check.status === status).length;
 	return { ok: count('ok'), warn: count('warn'), fail: count('fail'), skip: count('skip') };
 }
 
-/** All checks, a line each, with the cure below where there is something to cure. */
+/** All checks, one per line, each remedy below its check. */
 export function page(sections: readonly Section[], paint: Terminal['paint']): string {
 	const parts = sections.map(({ title, checks }) =>
 		[paint('title', title), ...checks.flatMap((check) => lines(check, paint))].join('\n'),

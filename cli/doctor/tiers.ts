@@ -7,17 +7,17 @@ import { bad, type Check, good, warn } from './check.ts';
 import type { InjectedSettings } from './probe.ts';
 import { unanswered } from './vault-checks.ts';
 
-/** More paths are not asked about at a time: what holds for so many holds for the rest, as a rule. */
+/** Maximum number of paths in one request. The rest usually has the same result. */
 const MAX_PROBED_KEYS = 100;
 
-/** Asked for to learn whether reading is allowed at all; it does not exist, so that no value is ever read. */
+/** A key that does not exist. A read of it shows whether reading is allowed, and returns no value. */
 const NO_KEY = 'ENVTIER_DOCTOR_PROBE';
 
-/** What was found out about one tier. */
+/** The results for one tier. */
 interface TierFindings {
 	readonly tier: Tier;
 	readonly check: Check;
-	/** It can be listed and read, and holds nothing. */
+	/** True when it can be listed and read, and has no keys. */
 	readonly empty: boolean;
 }
 
@@ -88,7 +88,7 @@ async function tierCheck(
 	return found(namesCheck(id, tier, at, names), emptyTiers([{ tier, names }]).length > 0);
 }
 
-/** What a tier that can be listed and read holds. */
+/** The check for a tier that can be listed and read. */
 function namesCheck(id: string, tier: Tier, at: string, names: readonly string[]): Check {
 	const keys = names.filter(isKey);
 	const odd = names.filter((name) => !isKey(name) && !name.endsWith('/'));
@@ -113,7 +113,7 @@ function namesIn(json: unknown): readonly string[] {
 	return Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
 }
 
-/** How many keys the token may not read, found out without reading one; undefined when Vault does not say. */
+/** The number of keys that the token may not read, without reading one; undefined when Vault does not say. */
 async function unreadableOf(
 	vault: VaultClient,
 	kv: Kv,

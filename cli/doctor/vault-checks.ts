@@ -11,7 +11,7 @@ const ADDRESS_CURE =
 
 const SETUP = '`envtier vault setup` prints the role and the policies that a deployment needs';
 
-/** Whether Vault answers, is trusted with what pods trust, and can serve. */
+/** Checks whether Vault responds, whether pods trust its certificate, and whether it can serve. */
 export async function healthCheck(
 	vault: VaultClient,
 	{ address }: Pick<InjectedSettings, 'address'>,
@@ -48,10 +48,10 @@ export async function healthCheck(
 	return good(id, `${address} is active and unsealed, version ${version}, and its certificate is trusted`);
 }
 
-/** What became of a login. */
+/** The result of a login. */
 interface LoginFindings {
 	readonly check: Check;
-	/** To be revoked by whoever gets it. */
+	/** The caller must revoke it. */
 	readonly token: string | undefined;
 }
 
@@ -79,7 +79,7 @@ function fewUses(id: string, { role, authMount }: InjectedSettings, uses: number
 	);
 }
 
-/** Logs in as a pod would, with a token of its service account. */
+/** Logs in as a pod does, with a token of its service account. */
 export async function loginCheck(
 	vault: VaultClient,
 	injected: InjectedSettings,
@@ -87,12 +87,12 @@ export async function loginCheck(
 ): Promise<LoginFindings> {
 	const id = 'vault-login';
 	const { role, authMount: mount, namespace } = injected;
-	const failed = (message: string, cure: string): LoginFindings => ({
+	const failure = (message: string, cure: string): LoginFindings => ({
 		check: bad(id, message, cure),
 		token: undefined,
 	});
 	const answer = await vault.write(`auth/${mount}/login`, { role, jwt });
-	if (!answer.ok) return failed(`the login ${answer.error.message}`, ADDRESS_CURE);
+	if (!answer.ok) return failure(`the login ${answer.error.message}`, ADDRESS_CURE);
 	const { status, json } = answer.value;
 	const auth = (
 		json as { auth?: { client_token?: unknown; token_policies?: unknown; num_uses?: unknown } } | undefined
@@ -103,7 +103,7 @@ export async function loginCheck(
 		const check = uses > 0 ? fewUses(id, injected, uses) : loginSucceeded(id, injected, auth?.token_policies);
 		return { check, token };
 	}
-	const refused = {
+	const refusal = {
 		status,
 		errors: vaultErrors(answer.value),
 		mount,
@@ -112,21 +112,21 @@ export async function loginCheck(
 		claims: tokenClaimsOf(jwt),
 		wanted: injected,
 	};
-	const { message, cure } = explainRefusal(refused);
-	return failed(
+	const { message, cure } = explainRefusal(refusal);
+	return failure(
 		message,
 		cure === undefined || /vault setup|setup\.sh role/.test(cure) ? (cure ?? SETUP) : `${cure}; ${SETUP}`,
 	);
 }
 
-/** What the KV mount is. */
+/** The result of the check of the KV mount. */
 interface MountFindings {
 	readonly check: Check;
-	/** It is known to be another than pods are told, so that the tiers are not where they look. */
+	/** True when the mount differs from the one that pods use, so that the tiers are not there. */
 	readonly isWrong: boolean;
 }
 
-/** Whether the KV engine is there and of the version that pods expect. */
+/** Checks whether the KV engine exists and has the version that pods expect. */
 export async function mountCheck(
 	vault: VaultClient,
 	{ kv }: InjectedSettings,
@@ -159,7 +159,7 @@ export async function mountCheck(
 	return found(bad(id, `${mistake.what}: pods find nothing`, mistake.cure), true);
 }
 
-/** Gives the token back, as the fetcher does in the end. */
+/** Revokes the token, as the fetcher does at its end. */
 export async function revokeCheck(
 	vault: VaultClient,
 	{ role }: InjectedSettings,
@@ -176,7 +176,7 @@ export async function revokeCheck(
 	);
 }
 
-/** A check that the network has cut short. */
+/** The check for a request without a response. */
 export function unanswered(id: string, answer: VaultOutcome): Check {
 	return bad(id, `Vault ${answer.ok ? 'gave no answer' : answer.error.message}`, 'try again');
 }

@@ -1,7 +1,7 @@
 import type { VaultResponse } from '../../lib/vault/types.ts';
 import { redacted } from './check.ts';
 
-/** Vault's own sentences, if the answer has any. */
+/** The error messages in a response of Vault. */
 export function vaultErrors({ json }: VaultResponse): readonly string[] {
 	const errors = typeof json === 'object' && json !== null && 'errors' in json ? json.errors : undefined;
 	if (!Array.isArray(errors)) return [];

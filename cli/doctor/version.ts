@@ -1,10 +1,10 @@
 import { nativeEnvOf } from '../../webhook/admission/native-env.ts';
 import { bad, type Check, good, warn } from './check.ts';
 
-/** matchConditions are stable, and always on, from this one on (KEP-3716). */
+/** The first minor version in which matchConditions are stable and always on (KEP-3716). */
 const MATCH_CONDITIONS_MINOR = 30;
 
-/** Whether the API server is new enough. */
+/** Checks whether the version of the API server is supported. */
 export function versionChecks({ major, minor }: { major: string; minor: string }): readonly Check[] {
 	const number = Number.parseInt(minor, 10);
 	const name = `Kubernetes ${major}.${number}`;

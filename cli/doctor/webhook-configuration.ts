@@ -8,7 +8,7 @@ const APPLY = 'apply the webhook configuration as it ships (deploy/manifests, or
 /**
  * Checks the webhook configuration. Each important part is a check of its own.
  *
- * @param namespace whose pods are concerned
+ * @param namespace the namespace of the pods
  */
 export function webhookConfigurationChecks(webhook: V1MutatingWebhook, namespace: string): readonly Check[] {
 	return [
@@ -21,8 +21,8 @@ export function webhookConfigurationChecks(webhook: V1MutatingWebhook, namespace
 	].filter((check) => check !== undefined);
 }
 
-const has = (list: readonly string[] | undefined, wanted: string): boolean =>
-	list?.some((item) => item === wanted || item === '*') ?? false;
+const has = (list: readonly string[] | undefined, value: string): boolean =>
+	list?.some((item) => item === value || item === '*') ?? false;
 
 function seesPods(rule: V1RuleWithOperations): boolean {
 	return (
@@ -43,8 +43,8 @@ function rules({ rules = [] }: V1MutatingWebhook): Check {
 			`${APPLY}; its rule is CREATE of pods`,
 		);
 	const { operations, resources } = WEBHOOK_CONFIGURATION.rule;
-	const only = (list: readonly string[] | undefined, wanted: readonly string[]): boolean =>
-		list?.every((item) => wanted.includes(item)) ?? true;
+	const only = (list: readonly string[] | undefined, values: readonly string[]): boolean =>
+		list?.every((item) => values.includes(item)) ?? true;
 	const more = rules.some((rule) => !only(rule.operations, operations) || !only(rule.resources, resources));
 	if (!more && rules.length === 1) return good(id, 'the webhook is called for the creation of pods');
 	return warn(
@@ -65,7 +65,7 @@ function matchConditions({ matchConditions = [] }: V1MutatingWebhook): Check {
 			APPLY,
 		);
 	const shipped = new Set(WEBHOOK_CONFIGURATION.matchConditions.map(({ expression }) => oneLine(expression)));
-	// That one is looked at together with the policy.
+	// The condition about the policy has its own check.
 	const ours = matchConditions.filter(({ name }) => name !== webhookCondition().name);
 	const others = ours.filter(({ expression }) => !shipped.has(oneLine(expression)));
 	const missing = ours.length - others.length < shipped.size;
@@ -92,7 +92,7 @@ function failurePolicy({ failurePolicy }: V1MutatingWebhook): Check {
 	);
 }
 
-function namespaces({ namespaceSelector }: V1MutatingWebhook, asked: string): Check {
+function namespaces({ namespaceSelector }: V1MutatingWebhook, namespace: string): Check {
 	const id = 'webhook-configuration-namespaces';
 	const expressions = namespaceSelector?.matchExpressions ?? [];
 	const excluded = new Set(
@@ -100,10 +100,10 @@ function namespaces({ namespaceSelector }: V1MutatingWebhook, asked: string): Ch
 			.filter(({ key, operator }) => key === 'kubernetes.io/metadata.name' && operator === 'NotIn')
 			.flatMap(({ values = [] }) => values),
 	);
-	if (excluded.has(asked))
+	if (excluded.has(namespace))
 		return bad(
 			id,
-			`namespace ${asked} is excluded: its pods start without their secrets, whatever their annotations say`,
+			`namespace ${namespace} is excluded: its pods start without their secrets, whatever their annotations say`,
 			'run them in another namespace; --namespace says which one to look at',
 		);
 	const missing = WEBHOOK_CONFIGURATION.excludedNamespaces.filter((name) => !excluded.has(name));

@@ -5,7 +5,7 @@ import { type ClusterClient, why } from './cluster.ts';
 import { shownCertificates } from './served-certificate.ts';
 import { endpointsCheck } from './service.ts';
 
-/** Whoever is called, and with which certificate. */
+/** Checks the endpoint that the API server calls, and its certificate. */
 export async function callChecks(
 	cluster: ClusterClient,
 	{ clientConfig }: V1MutatingWebhook,
@@ -16,7 +16,7 @@ export async function callChecks(
 	const { service, url } = clientConfig;
 	if (service === undefined) {
 		const at = new URL(url ?? 'https://invalid');
-		const shown = await shownCertificates(at);
+		const chain = await shownCertificates(at);
 		const outside = skipped(
 			'webhook-endpoints',
 			`the webhook is called at ${at.origin}, not through a Service`,
@@ -24,9 +24,9 @@ export async function callChecks(
 		return [
 			outside,
 			check,
-			shown.ok
+			chain.ok
 				? servingCheck(
-						shown.value,
+						chain.value,
 						authorities,
 						at.hostname.replace(/^\[|\]$/g, ''),
 						now,
@@ -34,7 +34,7 @@ export async function callChecks(
 					)
 				: skipped(
 						'serving-certificate',
-						`not checked: ${at.host} ${shown.error} (seen from here, not from the API server)`,
+						`not checked: ${at.host} ${chain.error} (seen from here, not from the API server)`,
 					),
 		];
 	}
@@ -82,7 +82,7 @@ async function endpoints(
 	return endpointsCheck(service.value.body as V1Service, items, port);
 }
 
-/** Of the Secret only the certificate is looked at; its key is in the answer and goes no further. */
+/** The certificate in the Secret. The response also has the key, which is neither read nor passed on. */
 async function storedCertificate(
 	cluster: ClusterClient,
 	namespace: string,

@@ -2,7 +2,7 @@ import { structuredPatch } from 'diff';
 import { stringify } from 'yaml';
 import type { Style } from '../../lib/terminal.ts';
 
-/** One line of a difference, and what it is. */
+/** One line of a difference, and its kind. */
 export interface DiffLine {
 	readonly style: Style | undefined;
 	readonly text: string;
@@ -13,7 +13,7 @@ const CONTEXT = 3;
 
 const STYLE_OF: Readonly<Record<string, Style>> = { '+': 'added', '-': 'removed', '@': 'place' };
 
-/** An object as YAML, each string on lines of its own only where it has line breaks. */
+/** An object as YAML. A string has its own lines only if it contains line breaks. */
 export function yamlOf(value: unknown): string {
 	return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 }
@@ -35,7 +35,7 @@ export function podDiff(before: unknown, after: unknown, title: string): readonl
 	];
 }
 
-/** The body of a PEM text says nothing to a reader: a line in its place says how long it is. */
+/** Replaces the body of each PEM text by one line with its length: the body tells a reader nothing. */
 function foldedCertificates(lines: readonly string[]): readonly string[] {
 	const folded: string[] = [];
 	let begun: number | undefined;

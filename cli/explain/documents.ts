@@ -3,9 +3,9 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { type Json, object, text } from '../../lib/json.ts';
 import { parseYamlDocuments, type YamlLimits } from '../../lib/parse/yaml.ts';
 
-/** One Kubernetes object of an input, and where it stood. */
+/** One Kubernetes object of an input, and its position there. */
 export interface Document {
-	/** `pod.yaml`, or `all.yaml, document 2, item 1` where that needs saying. */
+	/** `pod.yaml`, or `all.yaml, document 2, item 1` for an input with several objects. */
 	readonly place: string;
 	readonly object: Json;
 }
@@ -38,7 +38,7 @@ export function readDocuments(input: string, name: string): Result<readonly Docu
 	if (!parsed.ok) return err(`${name} ${parsed.error}`);
 	const documents: Document[] = [];
 	for (const [index, value] of parsed.value.entries()) {
-		// What stands between two separators may be nothing but a comment.
+		// The text between two separators may have comments only.
 		if (value === null || value === undefined) continue;
 		const place = parsed.value.length === 1 ? name : `${name}, document ${index + 1}`;
 		const unpacked = unpack(value, place);
@@ -48,7 +48,7 @@ export function readDocuments(input: string, name: string): Result<readonly Docu
 	return ok(documents);
 }
 
-/** A `List` (or PodList, DeploymentList, …) stands for its items. */
+/** The items of a `List` (or PodList, DeploymentList, …); any other object itself. */
 function unpack(value: unknown, place: string): Result<readonly Document[]> {
 	const found = object(value);
 	const kind = text(found?.['kind']);
@@ -58,7 +58,7 @@ function unpack(value: unknown, place: string): Result<readonly Document[]> {
 	if (!kind.endsWith('List') || !Array.isArray(items)) return ok([{ place, object: found }]);
 	const documents: Document[] = [];
 	for (const [index, item] of items.entries()) {
-		// Items of a typed list may leave out what the list says of all.
+		// Items of a typed list may omit the fields that the list states for all.
 		const own = object(item) ?? {};
 		const inherited = { apiVersion: found['apiVersion'], kind: kind.slice(0, -'List'.length) || undefined };
 		const unpacked = unpack({ ...inherited, ...own }, `${place}, item ${index + 1}`);

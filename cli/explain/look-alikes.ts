@@ -7,12 +7,12 @@ import { object } from '../../lib/json.ts';
  */
 const ALIKE = /^[^/]*(?:envtier|env-tier|nevtier|evntier|entvier|enviter|envteir|envtire)[^/]*\//i;
 
-/** Whether the name of an annotation or a label has our prefix, or one that looks like it. */
+/** True when the name of an annotation or a label has Envtier's prefix, or a similar one. */
 export function isLookAlike(name: string): boolean {
 	return ALIKE.test(name);
 }
 
-/** What is said at most. */
+/** Maximum number of sentences. */
 const SHOWN = 5;
 
 const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
@@ -21,7 +21,7 @@ const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
  * Sentences about metadata that the webhook does not read: annotations with a prefix that only resembles
  * ours, and labels.
  *
- * @param metadata of the pod or of a pod template
+ * @param metadata metadata of the pod or of a pod template
  */
 export function lookAlikes(metadata: unknown): readonly string[] {
 	const found = object(metadata);

@@ -11,20 +11,20 @@ export interface FoundObject {
 	readonly value: Json;
 }
 
-/** What `podPartsOf` finds. */
+/** The result of `podPartsOf`. */
 export interface PodParts {
 	/** Pod templates: objects with `spec.containers`. */
 	readonly templates: readonly FoundObject[];
 	/** Maps of annotations outside of pod templates, with our prefix or one that resembles it. */
 	readonly annotations: readonly FoundObject[];
 	/**
-	 * Maps of labels, likewise. Without the labels of the object itself, which may be for others: the webhook
-	 * reads no labels of pods.
+	 * Maps of labels, found in the same way. Labels of the object itself are left out, because they may be for
+	 * other programs: the webhook reads no labels of pods.
 	 */
 	readonly labels: readonly FoundObject[];
 }
 
-/** Deeper than any custom resource nests. */
+/** Maximum depth. No custom resource is nested deeper. */
 const MAX_DEPTH = 100;
 
 /**
@@ -41,7 +41,7 @@ class Search implements PodParts {
 	readonly templates: FoundObject[] = [];
 	readonly annotations: FoundObject[] = [];
 	readonly labels: FoundObject[] = [];
-	/** An alias of YAML makes one object of two: looked at once. */
+	/** Objects already visited: with YAML aliases the same object may occur several times. */
 	readonly #seen = new Set<object>();
 
 	membersOf(value: Json, path: string, depth: number): void {

@@ -2,9 +2,9 @@ import type { ExplainSettings } from './settings.ts';
 import { type Injection, type Verdict, worst } from './verdict.ts';
 
 /**
- * All verdicts for programs. Its names are an interface: they may be added to, not changed.
+ * All verdicts in a form for programs. The field names are an interface: add fields, but change none.
  *
- * @param policy whether it says which of policy and webhook injects
+ * @param policy true: the report also says which of policy and webhook injects
  */
 export function report(
 	verdicts: readonly Verdict[],

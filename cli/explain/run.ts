@@ -11,18 +11,18 @@ import { KINDS, type NamespaceOrgLabel, namespaceOf, type Subject, subjectsOf } 
 import { page, settingsNotes } from './text.ts';
 import { type Verdict, verdictOf, worst } from './verdict.ts';
 
-/** What the command line said. */
+/** Options of the command. */
 export interface ExplainOptions {
 	readonly settings?: string | undefined;
 	readonly namespace: string;
 	readonly orgLabel?: string | undefined;
 	readonly kubernetesVersion?: string | undefined;
 	readonly output: 'diff' | 'json' | 'yaml' | 'patch';
-	/** Say which of admission policy and webhook injects. */
+	/** True: also say which of admission policy and webhook injects. */
 	readonly policy?: boolean | undefined;
 }
 
-/** `envtier explain`: reads, decides, shows. */
+/** `envtier explain`: reads the inputs, decides, and prints the verdicts. */
 export async function explain(
 	files: readonly string[],
 	options: ExplainOptions,
@@ -38,9 +38,9 @@ export async function explain(
 		context.stderr.write(`${context.stderr.paint('faint', 'note:')} ${line}\n`);
 	for (const line of settingsNotes(settings.value)) note(line);
 	if (ignored.length > 0) note(`there is no pod template in ${ignored.join(', ')}: not checked`);
-	const shown = rendered(verdicts, ignored, settings.value, options, context);
-	if (!shown.ok) return fail(context, 'usage', shown.error);
-	context.stdout.write(shown.value);
+	const output = rendered(verdicts, ignored, settings.value, options, context);
+	if (!output.ok) return fail(context, 'usage', output.error);
+	context.stdout.write(output.value);
 	const decision = worst(verdicts);
 	context.end(decision === 'inject' ? 'ok' : decision);
 }
@@ -54,22 +54,22 @@ async function settingsOf(options: ExplainOptions, context: Context): Promise<Re
 	return env.ok ? explainSettings(env.value, file, kubernetesVersion) : env;
 }
 
-/** What the inputs hold. */
+/** The content of the inputs. */
 interface Input {
 	readonly subjects: readonly Subject[];
 	/** Objects without a pod template. */
 	readonly ignored: readonly string[];
-	/** Namespaces, whose labels matter. */
+	/** Namespaces with their labels. */
 	readonly namespaces: readonly (readonly [string, NamespaceOrgLabel])[];
 }
 
-/** Gives each subject the label of its namespace, of which an object in the input knows best. */
+/** Sets the label of each subject's namespace. A Namespace object in the input takes precedence. */
 function withLabels(input: Input, otherwise: string | undefined): Input {
-	const known = new Map(input.namespaces);
+	const labels = new Map(input.namespaces);
 	const general = otherwise === undefined ? undefined : { value: otherwise };
 	const subjects = input.subjects.map((subject) => ({
 		...subject,
-		orgLabel: known.get(subject.namespace) ?? general,
+		orgLabel: labels.get(subject.namespace) ?? general,
 	}));
 	return { ...input, subjects };
 }
@@ -91,9 +91,9 @@ async function inputOf(
 	const ignored = inputs.flatMap((input) => input.ignored);
 	const namespaces = inputs.flatMap((input) => input.namespaces);
 	if (subjects.length > 0) return ok({ subjects, ignored, namespaces });
-	const seen = ignored.length === 0 ? '' : `, only ${ignored.join(', ')}`;
+	const others = ignored.length === 0 ? '' : `, only ${ignored.join(', ')}`;
 	return err(
-		`nothing to explain in ${files.join(', ')}${seen}: it takes ${KINDS.join(', ')}, and every other kind that has a pod template in it`,
+		`nothing to explain in ${files.join(', ')}${others}: it takes ${KINDS.join(', ')}, and every other kind that has a pod template in it`,
 	);
 }
 
@@ -137,7 +137,7 @@ function rendered(
 	}
 }
 
-/** JSON is YAML too, and escapes what YAML shows as it is and a terminal would obey. */
+/** Prints JSON, which is also YAML: it escapes control characters that YAML would pass to the terminal. */
 function printableYaml(value: object): string {
 	const yaml = yamlOf(value);
 	return isPrintable(yaml) ? yaml : json(value);

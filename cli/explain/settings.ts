@@ -6,55 +6,57 @@ import { parseYaml } from '../../lib/parse/yaml.ts';
 import { featuresOf } from '../../webhook/admission/cluster-features.ts';
 import { type InjectionSettings, readSettings } from '../../webhook/settings.ts';
 
-/** Variables by name, as an environment or a file gives them. */
+/** Variables by name, from an environment or a file. */
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** What the webhook's settings are taken to be. */
+/** The settings of the webhook that the command assumes. */
 export interface ExplainSettings {
 	readonly injection: InjectionSettings;
-	/** Where they come from, for people. */
+	/** The origin of the settings, for people. */
 	readonly source: string;
-	/** Required settings that nobody gave: decisions don't depend on them, but what is injected shows them. */
+	/**
+	 * Required settings without a value. Decisions don't depend on them; the injected pod shows placeholders.
+	 */
 	readonly placeholders: readonly VariableName[];
-	/** True when nobody said which Kubernetes, and it matters. */
+	/** True when the version of Kubernetes is assumed, and a decision depends on it. */
 	readonly assumesVersion: boolean;
 }
 
-/** Stand-ins that are recognized as such wherever they turn up. */
+/** Placeholder values that are easy to recognize in the output. */
 const PLACEHOLDERS = {
 	ENVTIER_VAULT_ADDR: 'https://vault.placeholder.invalid:8200',
 	ENVTIER_FETCHER_IMAGE: 'envtier-fetcher:placeholder',
 } as const satisfies Partial<Record<VariableName, string>>;
 
-/** The webhook needs them to serve; no decision does. */
+/** The webhook needs these to serve, but no decision uses them. */
 const UNUSED = { ENVTIER_TLS_CERT_FILE: '-', ENVTIER_TLS_KEY_FILE: '-' };
 
 const NAMES = Object.keys(VARIABLES) as readonly VariableName[];
 
 /**
- * Parses a settings file: `NAME=value` lines, or the ConfigMap with the settings. The error names what does
- * not belong there.
+ * Parses a settings file: `NAME=value` lines, or the ConfigMap with the settings. The error names the setting
+ * that is wrong.
  */
 export function parseSettingsFile(content: string, name: string): Result<Env> {
 	const variables = configMapData(content) ?? parseEnv(content);
-	const unknown = Object.keys(variables).find((key) => !NAMES.some((known) => known === key));
+	const unknown = Object.keys(variables).find((key) => !NAMES.some((setting) => setting === key));
 	if (unknown === undefined) return ok(variables);
 	return err(`${name}: ${JSON.stringify(unknown)} is not a setting of Envtier; docs/reference.md lists them`);
 }
 
 function configMapData(content: string): Env | undefined {
-	// Blanks only: with \s each line would be looked at once for every empty line before it.
+	// Blanks only: with \s each line would be scanned once for every empty line before it.
 	if (!/^[ \t]*\{|^kind:/m.test(content)) return undefined;
-	// Not YAML: lines of an env file, or nothing that is known, which the names will show.
+	// Not YAML: lines of an env file, or an unknown format, which the check of the names reports.
 	const parsed = parseYaml(content);
-	const found = parsed.ok ? object(parsed.value) : undefined;
-	return found?.['kind'] === 'ConfigMap' ? ((object(found['data']) ?? {}) as Env) : undefined;
+	const manifest = parsed.ok ? object(parsed.value) : undefined;
+	return manifest?.['kind'] === 'ConfigMap' ? ((object(manifest['data']) ?? {}) as Env) : undefined;
 }
 
 /**
- * The webhook's settings out of `env`, stand-ins in the place of required ones that are missing.
+ * The webhook's settings from `env`, with placeholders for missing required ones.
  *
- * @param version of Kubernetes, `1.34`; the newest known unless given
+ * @param version version of Kubernetes, `1.34`; by default the newest one that Envtier knows
  */
 export function explainSettings(
 	env: Env,
@@ -67,13 +69,18 @@ export function explainSettings(
 	const placeholders = (Object.keys(PLACEHOLDERS) as (keyof typeof PLACEHOLDERS)[]).filter(
 		(name) => !env[name],
 	);
-	const stood = Object.fromEntries(placeholders.map((name) => [name, PLACEHOLDERS[name]]));
-	const read = readSettings({ ...env, ...UNUSED, ...stood, KUBERNETES_SERVICE_HOST: undefined });
-	if (!read.ok) return err(`the settings (${source}) are wrong:\n${read.error}`);
+	const standIns = Object.fromEntries(placeholders.map((name) => [name, PLACEHOLDERS[name]]));
+	const webhookSettings = readSettings({
+		...env,
+		...UNUSED,
+		...standIns,
+		KUBERNETES_SERVICE_HOST: undefined,
+	});
+	if (!webhookSettings.ok) return err(`the settings (${source}) are wrong:\n${webhookSettings.error}`);
 	const decides = {
 		nativeEnv: (env['ENVTIER_NATIVE_ENV'] || VARIABLES.ENVTIER_NATIVE_ENV.default) === 'auto',
 	};
-	const { injection } = read.value;
+	const { injection } = webhookSettings.value;
 	return ok({
 		injection: { ...injection, ...featuresOf(decides, { major, minor }) },
 		source,

@@ -16,10 +16,9 @@ function titleOf({ kind, namespace, name, at }: Subject): string {
 }
 
 /**
- * All verdicts as a page for people: each with its reason or its diff, then a summary where there are
- * several.
+ * All verdicts as a page for people: each with its reason or its diff, then a summary if there are several.
  *
- * @param policy whether it says which of policy and webhook injects
+ * @param policy true: the page also says which of policy and webhook injects
  */
 export function page(verdicts: readonly Verdict[], paint: Terminal['paint'], policy: boolean): string {
 	const parts = verdicts.map((verdict) => verdictLines(verdict, paint, policy).join('\n'));
@@ -59,7 +58,7 @@ function verdictLines(verdict: Verdict, paint: Terminal['paint'], policy: boolea
 	];
 }
 
-/** Which of the two injects; without a webhook what is not for the policy is refused. */
+/** The component that injects. Without a webhook, pods that the policy leaves out are refused. */
 function injectorOf({ leftByPolicy }: Injection): string {
 	return leftByPolicy === undefined
 		? 'the admission policy, without the webhook'
@@ -85,7 +84,7 @@ function summary(verdicts: readonly Verdict[], paint: Terminal['paint']): string
 	].join('\n');
 }
 
-/** What someone should know of the settings that the verdicts rest on. */
+/** Notes about the settings on which the verdicts depend. */
 export function settingsNotes({ source, placeholders }: ExplainSettings): readonly string[] {
 	if (placeholders.length === 0) return [];
 	const stand = placeholders.length === 1 ? 'a placeholder stands' : 'placeholders stand';

@@ -16,45 +16,45 @@ import { lookAlikes } from './look-alikes.ts';
 import type { ExplainSettings } from './settings.ts';
 import type { Subject } from './subjects.ts';
 
-/** What the webhook would do with the pods of one subject, and why. */
+/** The webhook's decision about the pods of one subject, with its reason. */
 export interface Verdict {
 	readonly subject: Subject;
 	readonly decision: Decision['kind'];
-	/** The webhook's own word, `excluded-namespace` or `pods-unknown`; undefined for an injection. */
+	/** The webhook's reason, such as `excluded-namespace` or `pods-unknown`; undefined for an injection. */
 	readonly reason: string | undefined;
-	/** What holds in this very case, or of the reason in general. */
+	/** The explanation for this case, or of the reason in general. */
 	readonly message: string | undefined;
-	/** What to do about it. */
+	/** The remedy. */
 	readonly cure: string | undefined;
-	/** What the API server would show to whoever creates the pod. */
+	/** Warnings that the API server would show to the creator of the pod. */
 	readonly warnings: readonly string[];
-	/** What the webhook cannot say but the command sees. */
+	/** Facts that the command can see and the webhook cannot. */
 	readonly hints: readonly string[];
 	readonly injection: Injection | undefined;
 }
 
-/** What would be added. */
+/** The changes that the webhook would make. */
 export interface Injection {
 	readonly role: string;
 	readonly tiers: readonly string[];
-	/** Keys whose values are sealed in annotations. */
+	/** Keys with sealed values in annotations. */
 	readonly sealed: readonly string[];
-	/** Variables by which programs run code that the pod allows. */
+	/** Variables by which programs run code, and which the pod allows. */
 	readonly allow: readonly string[];
-	/** What becomes of empty values. */
+	/** The treatment of empty values. */
 	readonly empty: string;
-	/** Keys whose values are composed. */
+	/** Keys with composed values. */
 	readonly composed: readonly string[];
 	readonly fetchers: readonly { readonly container: string; readonly user: number }[];
-	/** The JSON Patch (RFC 6902) that the webhook would answer with. */
+	/** The JSON Patch (RFC 6902) in the webhook's response. */
 	readonly patch: Extract<Decision, { kind: 'inject' }>['patch'];
-	/** The pod after it. */
+	/** The pod after the patch. */
 	readonly pod: Json;
-	/** Why the admission policy leaves the pod to the webhook; undefined where the policy injects into it. */
+	/** Why the admission policy leaves the pod to the webhook; undefined when the policy injects into it. */
 	readonly leftByPolicy: string | undefined;
 }
 
-/** Decides about a subject as the webhook would, by the webhook's own function. */
+/** Decides about a subject with the webhook's own function. */
 export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict {
 	const nothing = { subject, warnings: [], injection: undefined };
 	if (WEBHOOK_CONFIGURATION.excludedNamespaces.some((name) => name === subject.namespace))
@@ -77,7 +77,7 @@ export function verdictOf(subject: Subject, settings: ExplainSettings): Verdict 
 function ofDecision(subject: Subject, decision: Decision, settings: ExplainSettings): Verdict {
 	const nothing = { subject, warnings: [], injection: undefined };
 	const alike = lookAlikes(subject.pod['metadata']);
-	const assumed = [...labelHints(subject, settings), ...alike];
+	const commonHints = [...labelHints(subject, settings), ...alike];
 	switch (decision.kind) {
 		case 'skip': {
 			const { meaning, cure } = SKIP_REASONS[decision.reason];
@@ -97,7 +97,7 @@ function ofDecision(subject: Subject, decision: Decision, settings: ExplainSetti
 				reason: decision.reason,
 				message: decision.message,
 				cure: REJECT_REASONS[decision.reason].cure,
-				hints: assumed,
+				hints: commonHints,
 			};
 		case 'inject':
 			return {
@@ -107,7 +107,7 @@ function ofDecision(subject: Subject, decision: Decision, settings: ExplainSetti
 				message: undefined,
 				cure: undefined,
 				warnings: decision.warnings,
-				hints: [...hintsOnInjection(decision, settings), ...assumed],
+				hints: [...hintsOnInjection(decision, settings), ...commonHints],
 				injection: injectionOf(subject, decision),
 			};
 		default:
@@ -115,7 +115,7 @@ function ofDecision(subject: Subject, decision: Decision, settings: ExplainSetti
 	}
 }
 
-/** Where only annotations were found: whether they are right is known, which pods they come to is not. */
+/** The verdict on annotations without a pod template. Their validity is known; the pods are not. */
 function ofAnnotations(subject: Subject, at: string): Verdict {
 	const hints = lookAlikes(subject.pod['metadata']);
 	const nothing = { subject, warnings: [], hints, injection: undefined };
@@ -143,8 +143,8 @@ function ofAnnotations(subject: Subject, at: string): Verdict {
 }
 
 /**
- * The API server refuses such an object before it calls the webhook, and names neither the annotation nor the
- * cure.
+ * The API server refuses such an object before it calls the webhook. Its error names neither the annotation
+ * nor the remedy.
  */
 function unquotedIn({ pod, at }: Subject): { readonly message: string; readonly cure: string } | undefined {
 	const metadata = object(pod['metadata']);
@@ -161,7 +161,7 @@ function unquotedIn({ pod, at }: Subject): { readonly message: string; readonly 
 	};
 }
 
-/** Mistyped values that a message shows. */
+/** Maximum number of mistyped values in one message. */
 const SHOWN = 10;
 
 function typeNameOf(value: unknown): string {
@@ -169,7 +169,7 @@ function typeNameOf(value: unknown): string {
 	return typeof value === 'boolean' ? 'true or false, without quotes' : 'a number, without quotes';
 }
 
-/** Through the envelope of the real call, so that whatever is read from it is read here too. */
+/** Uses the AdmissionReview of a real call, so that the webhook's code reads the same fields. */
 function decide({ pod, namespace, orgLabel }: Subject, settings: ExplainSettings): Decision {
 	const request = {
 		uid: 'explain',
@@ -196,12 +196,12 @@ function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind
 		fetchers: plan.fetchers.map(({ container, userIds: identity }) => ({ container, user: identity.user })),
 		patch,
 		leftByPolicy: leftToWebhook(subject.pod as V1Pod, plan),
-		// Both are cloned: applying moves a patch's values into the document.
+		// Clones both: applying a patch moves its values into the document.
 		pod: jsonpatch.applyPatch(pod, structuredClone([...patch]), true).newDocument,
 	};
 }
 
-/** Where the label is enforced, a decision without it is worth little. */
+/** The hint for an enforced label that is unknown: the decision depends on it. */
 function labelHints({ orgLabel }: Subject, { injection }: ExplainSettings): readonly string[] {
 	if (injection.orgLabelMode !== 'enforce' || orgLabel !== undefined) return [];
 	return [
@@ -226,10 +226,10 @@ function hintsOnInjection(
 	];
 }
 
-/** How bad a decision is for someone who wants secrets in the pod. */
+/** Severity of a decision for a user who wants secrets in the pod. */
 const SEVERITY = { inject: 0, skip: 1, reject: 2 } as const;
 
-/** The decision that stands for all of them: the worst. */
+/** The most severe decision of all verdicts. */
 export function worst(verdicts: readonly Verdict[]): Decision['kind'] {
 	return verdicts.reduce<Decision['kind']>(
 		(all, { decision }) => (SEVERITY[decision] > SEVERITY[all] ? decision : all),

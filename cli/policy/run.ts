@@ -4,7 +4,7 @@ import { refusalPatch, SHIPPED, webhookPatch, yamlOf } from '../../policy/files.
 import { policyObjects } from '../../policy/objects.ts';
 import { type Context, fail } from '../context.ts';
 
-/** What the command line said. */
+/** Options of the command. */
 export interface PolicyOptions {
 	/** Namespace and name of the ConfigMap. */
 	readonly settings: string;

@@ -13,17 +13,17 @@ import {
 import { create, creation, type SecretChange, secretsIn, update } from './secrets.ts';
 import { failed, withApi } from './session.ts';
 
-/** What the commands of many take. */
+/** Options of the commands that write many secrets. */
 interface BulkOptions extends LocationOptions {
-	/** Creates keys although they are named like variables by which programs run code. */
+	/** Creates also keys with the names of variables by which programs run code. */
 	readonly force?: true | undefined;
 	readonly output: Output;
 }
 
-/** Calls on their way at one time. */
+/** Maximum number of concurrent calls. */
 const AT_ONCE = 4;
 
-/** Reads a file of many secrets and gives them, with the secrets that exist already, to `work`. */
+/** Reads a file of many secrets. Passes them to `work` with the secrets that already exist. */
 async function withEntries(
 	file: string,
 	options: LocationOptions,
@@ -54,16 +54,16 @@ async function withEntries(
 	});
 }
 
-/** `envtier secrets create --from-env-file FILE`: all of them, or none. */
+/** `envtier secrets create --from-env-file FILE`: creates all of them, or none. */
 export function createMany(file: string, options: BulkOptions, context: Context): Promise<void> {
 	return withEntries(file, options, context, async (call, location, entries, existing) => {
-		const known = new Set(existing.map(({ key }) => key));
-		const taken = entries.filter(({ key }) => known.has(key));
-		if (taken.length > 0)
+		const existingKeys = new Set(existing.map(({ key }) => key));
+		const conflicts = entries.filter(({ key }) => existingKeys.has(key));
+		if (conflicts.length > 0)
 			return fail(
 				context,
 				'conflict',
-				`${location.title} has ${taken.map(({ key }) => key).join(', ')} already; nothing was changed. \`envtier secrets set\` gives them other values`,
+				`${location.title} has ${conflicts.map(({ key }) => key).join(', ')} already; nothing was changed. \`envtier secrets set\` gives them other values`,
 			);
 		const { done, failures } = await forEachEntry(entries, context, (entry) =>
 			create(call, location, { ...entry, force: options.force }),
@@ -76,7 +76,7 @@ export function createMany(file: string, options: BulkOptions, context: Context)
 	});
 }
 
-/** An entry that was dealt with, and what the API answered. */
+/** A completed entry, and the API's response. */
 interface CompletedEntry {
 	readonly entry: EnvEntry;
 	readonly answer: unknown;
@@ -85,7 +85,7 @@ interface CompletedEntry {
 const createdOf = ({ answer }: CompletedEntry): SecretChange => creation(answer);
 const updatedOf = (key: string, id: string): SecretChange => ({ id, key, status: 'updated' });
 
-/** Calls end in any order; the file has one. */
+/** Sorts results in the order of the file: calls end in any order. */
 function inFileOrder(
 	entries: readonly EnvEntry[],
 	changes: readonly SecretChange[],
@@ -104,13 +104,13 @@ function printChanges(
 	stdout.write(output === 'json' ? json(changes) : `${lines.join('\n')}\n`);
 }
 
-/** What went wrong with which entry. */
+/** An entry and its failure. */
 interface FailedEntry {
 	readonly entry: EnvEntry;
 	readonly error: ApiFailure;
 }
 
-/** Takes back what was created before one failed; says what could not be. */
+/** Deletes the secrets that were created before a failure. Reports those that could not be deleted. */
 async function undo(
 	call: ApiCall,
 	location: SecretLocation,
@@ -118,18 +118,20 @@ async function undo(
 	failures: readonly FailedEntry[],
 	context: Context,
 ): Promise<void> {
-	const left: string[] = [];
+	const leftovers: string[] = [];
 	for (const { key, id } of [...done.map(idOf), ...(await findUncertain(call, location, failures))]) {
 		const deleted = id === undefined ? undefined : await call('DELETE', location.path, { id });
-		if (deleted === undefined || (!deleted.ok && deleted.error.ending !== 'absent')) left.push(key);
+		if (deleted === undefined || (!deleted.ok && deleted.error.ending !== 'absent')) leftovers.push(key);
 	}
 	const end =
-		left.length === 0 ? 'nothing was changed' : `created, and could not be deleted again: ${left.join(', ')}`;
+		leftovers.length === 0
+			? 'nothing was changed'
+			: `created, and could not be deleted again: ${leftovers.join(', ')}`;
 	const [first] = failures;
 	fail(context, first?.error.ending ?? 'failed', `${first?.entry.key}: ${first?.error.message}`, end);
 }
 
-/** What may have to be taken back; without an id nobody knows how. */
+/** A secret that may have to be deleted. Without an id it cannot be deleted. */
 interface CreatedSecret {
 	readonly key: string;
 	readonly id: string | undefined;
@@ -139,7 +141,7 @@ function idOf({ entry, answer }: CompletedEntry): CreatedSecret {
 	return { key: entry.key, id: (answer as SecretSummary).id };
 }
 
-/** Secrets whose creation got no answer. They did not exist before, so those that exist now are ours. */
+/** Secrets whose creation got no response. They did not exist before, so any that exist now are ours. */
 async function findUncertain(
 	call: ApiCall,
 	location: SecretLocation,
@@ -153,9 +155,9 @@ async function findUncertain(
 }
 
 /**
- * `envtier secrets set --from-env-file FILE`. An overwritten value cannot be restored, so updates stay.
- * Everything is checked before the first call, new secrets are created first, and the completed changes are
- * printed. Running it again completes the rest.
+ * `envtier secrets set --from-env-file FILE`. An overwritten value cannot be restored, so updates are not
+ * undone. The command checks everything before the first call, creates new secrets first, and prints the
+ * completed changes. A second run completes the rest.
  */
 export function setMany(file: string, options: BulkOptions, context: Context): Promise<void> {
 	return withEntries(file, options, context, async (call, location, entries, existing) => {
@@ -189,7 +191,7 @@ export function setMany(file: string, options: BulkOptions, context: Context): P
 	});
 }
 
-/** Runs `work` for each entry, a few at a time. Starts nothing new after a failure. */
+/** Runs `work` for each entry, at most `AT_ONCE` at a time. Starts no new call after a failure. */
 async function forEachEntry(
 	entries: readonly EnvEntry[],
 	context: Context,

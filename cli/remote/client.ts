@@ -13,14 +13,14 @@ import type { ApiSettings } from './settings.ts';
 export interface ApiFailure {
 	readonly ending: ExitStatus;
 	readonly message: string;
-	/** True when it may have been done all the same: nobody knows. */
+	/** True when the API may have done the call although no response came. */
 	readonly uncertain: boolean;
 }
 
-/** Sends one call; gives the decoded answer of a success. */
+/** Sends one call. Returns the decoded body of a successful response. */
 export type ApiCall = (method: string, path: string, body?: unknown) => Promise<Result<unknown, ApiFailure>>;
 
-/** Seconds that a call waits at most, in all, when the API says that it is asked too much. */
+/** Maximum total wait of a call while the API limits its rate, in seconds. */
 const RETRY_TIME = 90;
 
 const ENDINGS: Readonly<Record<number, ExitStatus>> = {
@@ -34,9 +34,9 @@ const ENDINGS: Readonly<Record<number, ExitStatus>> = {
 };
 
 /**
- * A client of the secrets API. When it is asked to slow down, it does.
+ * A client of the secrets API. It waits and retries when the API limits its rate.
  *
- * @param waiting told the seconds of each such pause
+ * @param waiting called before each such wait, with its length in seconds
  */
 export function apiClient(settings: ApiSettings, waiting: (seconds: number) => void): ApiCall {
 	const { url, token, ca, org } = settings;
@@ -68,7 +68,7 @@ export function apiClient(settings: ApiSettings, waiting: (seconds: number) => v
 	};
 }
 
-/** The seconds after which to ask again, if that is what the API says. */
+/** The seconds to wait before a retry; undefined when the API asks for no retry. */
 function pauseOf({ status, headers }: HttpAnswer): number | undefined {
 	const seconds = Number(headers['retry-after']);
 	return status === 429 && Number.isInteger(seconds) && seconds > 0 ? seconds : undefined;
@@ -80,35 +80,40 @@ function outcome(
 	deployment: () => string | undefined,
 ): Result<unknown, ApiFailure> {
 	if (status === 200 || status === 201) return ok(body);
-	const said = object(body)?.['error'];
+	const apiMessage = object(body)?.['error'];
 	const { url } = settings;
 	const foreign = `${url} answers with status ${status}, but not as the secrets API does: check ENVTIER_API_URL`;
 	return err({
 		ending: ENDINGS[status] ?? 'unavailable',
 		message:
-			typeof said === 'string'
-				? `${oneLineMessage(said)}${hint(status, said, settings, deployment())}`
+			typeof apiMessage === 'string'
+				? `${oneLineMessage(apiMessage)}${hint(status, apiMessage, settings, deployment())}`
 				: foreign,
 		uncertain: status >= 500,
 	});
 }
 
-/** What the caller can do about an error of the API, where the command knows more than the API. */
-function hint(status: number, said: string, settings: ApiSettings, deployment: string | undefined): string {
+/** A remedy for an error of the API, where the command knows more than the API. */
+function hint(
+	status: number,
+	message: string,
+	settings: ApiSettings,
+	deployment: string | undefined,
+): string {
 	if (status === 401) return `; ${whyRefused(settings.token, settings.tokenSource, new Date())}`;
-	if (status === 403 && deployment !== undefined && said.startsWith('there is no such deployment'))
+	if (status === 403 && deployment !== undefined && message.startsWith('there is no such deployment'))
 		return `: \`envtier deployments create ${deployment} --org ${settings.org ?? 'NAME'}\` registers one that nobody has yet`;
 	return '';
 }
 
-/** The deployment that a call is about; a secret's id tells of none. */
+/** The deployment that a call names; undefined for a call with a secret's id. */
 function deploymentOf(path: string, body: unknown): string | undefined {
-	const asked = new URL(path, 'https://placeholder.invalid').searchParams.get('deployment');
-	const name = asked ?? object(body)?.['deploymentName'];
+	const queryName = new URL(path, 'https://placeholder.invalid').searchParams.get('deployment');
+	const name = queryName ?? object(body)?.['deploymentName'];
 	return typeof name === 'string' && parseName(name).ok ? name : undefined;
 }
 
-/** What makes the command trust a server. */
+/** How to make the command trust a server. */
 function trustHint({ lacks }: NetworkError, { ca }: ApiSettings): string {
 	if (lacks === 'trusted-ca')
 		return ca === undefined

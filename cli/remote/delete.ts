@@ -6,7 +6,7 @@ import { type LocationOptions, locationOf, type SecretLocation } from './secret-
 import { type SecretChange, secretsIn } from './secrets.ts';
 import { failed, withApi } from './session.ts';
 
-/** `envtier secrets delete KEY…`: all of them must be there, else none is deleted. */
+/** `envtier secrets delete KEY…`: if one key does not exist, none is deleted. */
 export async function deleteSecrets(
 	keys: readonly string[],
 	options: LocationOptions & { readonly yes?: boolean | undefined; readonly output: Output },
@@ -15,11 +15,11 @@ export async function deleteSecrets(
 	const location = locationOf(options);
 	if (!location.ok) return fail(context, 'usage', location.error);
 	await withApi(context, async ({ call }) => {
-		const there = await secretsIn(call, location.value);
-		if (!there.ok) return failed(context, there.error);
-		const ids = new Map(there.value.map(({ key, id }) => [key, id]));
-		const wanted = [...new Set(keys)];
-		const missing = wanted.filter((key) => !ids.has(key));
+		const existing = await secretsIn(call, location.value);
+		if (!existing.ok) return failed(context, existing.error);
+		const ids = new Map(existing.value.map(({ key, id }) => [key, id]));
+		const uniqueKeys = [...new Set(keys)];
+		const missing = uniqueKeys.filter((key) => !ids.has(key));
 		if (missing.length > 0)
 			return fail(
 				context,
@@ -28,11 +28,11 @@ export async function deleteSecrets(
 			);
 		if (
 			!options.yes &&
-			!(await confirmed(`Delete ${wanted.join(', ')} of ${location.value.title}, all versions`, context))
+			!(await confirmed(`Delete ${uniqueKeys.join(', ')} of ${location.value.title}, all versions`, context))
 		)
 			return fail(context, 'failed', 'nothing was deleted');
-		const { changes, failure } = await deleteEach(call, location.value, ids, wanted);
-		// With a failure too: what is gone is gone.
+		const { changes, failure } = await deleteEach(call, location.value, ids, uniqueKeys);
+		// Also after a failure: these secrets are deleted.
 		const lines = changes.map(({ key }) => `deleted ${key} of ${location.value.title}\n`).join('');
 		context.stdout.write(options.output === 'json' ? json(changes) : lines);
 		if (failure !== undefined) failed(context, failure);
@@ -49,17 +49,17 @@ async function deleteEach(
 	for (const key of keys) {
 		const id = ids.get(key) ?? '';
 		const deleted = await call('DELETE', path, { id });
-		// Gone already is what was wanted.
+		// A secret that is already gone counts as deleted.
 		if (!deleted.ok && deleted.error.ending !== 'absent') return { changes, failure: deleted.error };
 		changes.push({ id, key, status: 'deleted' });
 	}
 	return { changes, failure: undefined };
 }
 
-/** Asks where a person is there to answer; elsewhere the command line is the answer. */
+/** Asks a person for confirmation. Returns true without a question when standard input is no terminal. */
 export async function confirmed(question: string, { stdin, stderr }: Context): Promise<boolean> {
 	if (!stdin.isTTY || !stderr.interactive) return true;
-	// The terminal itself shows what is typed.
+	// The terminal itself echoes the input.
 	const lines = createInterface({ input: stdin });
 	stderr.write(`${question}? [y/N] `);
 	try {

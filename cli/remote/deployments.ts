@@ -4,7 +4,7 @@ import { table } from '../table.ts';
 import type { ApiFailure } from './client.ts';
 import { failed, withApi } from './session.ts';
 
-/** A secret of a deployment, by service (empty: of all its services). */
+/** A secret of a deployment, with its service (empty: shared by all services). */
 interface NamedSecret {
 	readonly serviceName: string;
 	readonly key: string;
@@ -61,16 +61,16 @@ export function createDeployment(
 		if (!answer.ok) return failed(context, inOptions(answer.error));
 		const { write } = context.stdout;
 		if (options.output === 'json') return write(json(answer.value));
-		write(described(answer.value as CreatedDeployment));
+		write(describe(answer.value as CreatedDeployment));
 	});
 }
 
-/** The API speaks of its own fields; whoever types a command knows options. */
+/** Replaces the API's field names in a message by the command's options. */
 function inOptions(failure: ApiFailure): ApiFailure {
 	return { ...failure, message: failure.message.replace('send "adopt": true', 'use --adopt') };
 }
 
-function described({ name, org, template, copied, kept, missing }: CreatedDeployment): string {
+function describe({ name, org, template, copied, kept, missing }: CreatedDeployment): string {
 	const list = (names: readonly NamedSecret[]): string =>
 		names.map(({ serviceName, key }) => (serviceName === '' ? key : `${serviceName}/${key}`)).join(', ');
 	const lines = [`created the deployment ${name} in ${org}`];

@@ -9,14 +9,14 @@ export interface EnvEntry {
 	readonly value: string;
 }
 
-/** A piece of the file that stands for one variable, and the line where it begins. */
+/** The part of the file for one variable, and its first line. */
 interface EnvLine {
 	readonly line: number;
 	readonly name: string;
 	readonly text: string;
 }
 
-/** Each variable becomes a call of the API. */
+/** Maximum number of entries: each one becomes a call of the API. */
 const MAX_ENTRIES = 5_000;
 const MAX_BYTES = 1024 * 1024;
 
@@ -49,7 +49,7 @@ export function parseEnvFile(text: string): Result<readonly EnvEntry[], readonly
 function* pieces(text: string, problems: string[]): Generator<EnvLine> {
 	const lines = text.split(/\r?\n/);
 	for (let at = 0; at < lines.length; at += 1) {
-		// Files that each begin with a byte order mark may have been joined.
+		// The file may be a concatenation of files that each begin with a byte order mark.
 		const first = (lines[at] ?? '').replace(/^\ufeff/, '');
 		lines[at] = first;
 		const line = at + 1;
@@ -71,7 +71,7 @@ function* pieces(text: string, problems: string[]): Generator<EnvLine> {
 	}
 }
 
-/** Where the value that begins in column `from` of line `at` ends, and what follows its closing quote. */
+/** Where the value from column `from` of line `at` ends, and the text after its closing quote. */
 function endOf(
 	lines: readonly string[],
 	at: number,

@@ -1,16 +1,16 @@
 import type { Terminal } from '../../lib/terminal.ts';
 
-/** How far a piece of work is, for a person who waits; nothing where nobody looks. */
+/** Shows the progress of a command on a terminal; does nothing elsewhere. */
 export interface Progress {
 	step(): void;
 	end(): void;
 }
 
 const WIDTH = 24;
-/** Less is done before anyone reads it. */
+/** Minimum number of steps for a progress bar. Fewer are done before anyone reads it. */
 const WORTH_SHOWING = 5;
 
-/** A bar on one line, drawn over itself and gone in the end. */
+/** A progress bar on one line. It redraws itself and is removed at the end. */
 export function openProgress(terminal: Terminal, total: number): Progress {
 	if (!terminal.interactive || total < WORTH_SHOWING) return { step: () => undefined, end: () => undefined };
 	let done = 0;

@@ -1,9 +1,9 @@
 import type { TokenSource } from './settings.ts';
 
-/** The audience that the API takes unless its operator says otherwise. */
+/** The API's default audience. */
 const AUDIENCE = 'envtier-api';
 
-/** What of a JWT tells why it is refused. */
+/** Claims of a JWT that explain a refusal. */
 interface Claims {
 	/** Seconds since 1970. */
 	readonly exp?: number;
@@ -29,14 +29,14 @@ export function whyRefused(token: string, source: TokenSource, now: Date): strin
 		return `the token in ${source} ended at ${timeOf(exp)}: get a new one`;
 	if (nbf !== undefined && nbf > seconds)
 		return `the token in ${source} is not valid before ${timeOf(nbf)}: is the clock right?`;
-	const named = audiences.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 200)));
+	const names = audiences.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 200)));
 	if (audiences.includes(AUDIENCE))
 		return `the token in ${source} is for the audience ${JSON.stringify(AUDIENCE)} and has not ended: the API does not know its issuer, or takes another audience`;
-	const audience = named.length === 0 ? 'no audience' : `the audience ${named.join(', ')}`;
+	const audience = names.length === 0 ? 'no audience' : `the audience ${names.join(', ')}`;
 	return `the token in ${source} is for ${audience}; the API takes tokens for ${JSON.stringify(AUDIENCE)} unless its operator says otherwise (kubectl create token NAME --audience ${AUDIENCE})`;
 }
 
-/** RFC 3339; a time that no calendar has as its number. */
+/** A time in RFC 3339; the number itself if it is outside of the calendar. */
 function timeOf(seconds: number): string {
 	const time = new Date(seconds * 1000);
 	return Number.isNaN(time.getTime()) ? `second ${seconds}` : time.toISOString().replace('.000Z', 'Z');
@@ -56,7 +56,7 @@ function claimsOf(token: string): Claims | undefined {
 			...(typeof nbf === 'number' ? { nbf } : {}),
 		};
 	} catch {
-		// No JWT.
+		// Not a JWT.
 		return undefined;
 	}
 }

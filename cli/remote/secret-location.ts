@@ -1,7 +1,7 @@
 import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 
-/** What the options of a command say about where secrets belong. */
+/** Options that name the location of secrets. */
 export interface LocationOptions {
 	readonly deployment?: string | undefined;
 	readonly service?: string | undefined;
@@ -9,18 +9,18 @@ export interface LocationOptions {
 	readonly org?: boolean | undefined;
 }
 
-/** Where secrets belong, in the API's words. */
+/** The location of secrets, in the API's terms. */
 export interface SecretLocation {
 	/** `/api/secrets` or `/api/org/secrets`. */
 	readonly path: '/api/secrets' | '/api/org/secrets';
-	/** Empty for one's own, and for the organization. */
+	/** Empty for the caller's own secrets, and for the organization. */
 	readonly deploymentName: string;
 	readonly serviceName: string;
 	/** For people: `deployment shop, service web`. */
 	readonly title: string;
 }
 
-/** Takes the options of a command; the error says which of them contradict one another. */
+/** Reads the options of a command. The error says which of them contradict one another. */
 export function locationOf({ deployment, service, template, org }: LocationOptions): Result<SecretLocation> {
 	const problem = contradiction({ deployment, service, template, org });
 	if (problem !== undefined) return err(problem);
@@ -40,8 +40,8 @@ export function locationOf({ deployment, service, template, org }: LocationOptio
 }
 
 function contradiction({ deployment, service, template, org }: LocationOptions): string | undefined {
-	const named = [deployment !== undefined, template !== undefined, org === true].filter(Boolean).length;
-	if (named > 1)
+	const count = [deployment !== undefined, template !== undefined, org === true].filter(Boolean).length;
+	if (count > 1)
 		return '--deployment, --template and --org exclude one another: a secret belongs to one of them';
 	if (service !== undefined && deployment === undefined && template === undefined)
 		return '--service needs --deployment or --template: a service is part of one';
@@ -52,7 +52,7 @@ function contradiction({ deployment, service, template, org }: LocationOptions):
 	return undefined;
 }
 
-/** What the API tells of a secret. */
+/** A secret in the API's responses. */
 export interface SecretSummary {
 	readonly id: string;
 	readonly key: string;
@@ -66,7 +66,7 @@ export function isAt({ deploymentName, serviceName }: SecretLocation, secret: Se
 	return (secret.deploymentName ?? '') === deploymentName && (secret.serviceName ?? '') === serviceName;
 }
 
-/** Where a secret belongs, for people. */
+/** The owner of a secret, for people. */
 export function ownerLabel({ deploymentName = '', serviceName = '' }: SecretSummary, org: boolean): string {
 	if (org) return 'organization';
 	if (deploymentName === '') return 'your own';

@@ -14,12 +14,12 @@ import {
 import { failed, type Session, withApi } from './session.ts';
 import { readValue, type ValueOptions } from './value.ts';
 
-/** A secret with what it is to become. */
+/** A secret with its new value. */
 export interface SecretInput {
 	readonly key: string;
 	readonly value: string;
 	readonly description?: string | undefined;
-	/** Creates it although it is named like a variable by which programs run code. */
+	/** Creates it although it has the name of a variable by which programs run code. */
 	readonly force?: true | undefined;
 }
 
@@ -35,18 +35,18 @@ export async function secretsIn(
 	return ok((answer.value as readonly SecretSummary[]).filter((secret) => isAt(location, secret)));
 }
 
-/** Creates one. */
+/** Creates a secret. */
 export function create(
 	call: ApiCall,
 	location: SecretLocation,
-	wanted: SecretInput,
+	secret: SecretInput,
 ): Promise<Result<unknown, ApiFailure>> {
 	const { path, deploymentName, serviceName } = location;
 	const where = path === '/api/secrets' ? { deploymentName, serviceName } : {};
-	return call('POST', path, { ...wanted, ...where });
+	return call('POST', path, { ...secret, ...where });
 }
 
-/** Gives one that exists another value, and another description if there is one. */
+/** Replaces the value of an existing secret, and its description if one is given. */
 export function update(
 	call: ApiCall,
 	location: SecretLocation,
@@ -76,7 +76,7 @@ export async function listSecrets(
 	});
 }
 
-/** Without a service all of a deployment is meant; without any location, all that is the caller's. */
+/** The secrets to list. Without a service: all of a deployment. Without a location: all of the caller. */
 async function listAt(
 	call: ApiCall,
 	location: SecretLocation,
@@ -92,14 +92,14 @@ async function listAt(
 	return ok(service === undefined ? secrets : secrets.filter((one) => isAt(location, one)));
 }
 
-/** What became of one secret. */
+/** The result for one secret. */
 export interface SecretChange {
 	readonly id: string;
 	readonly key: string;
 	readonly status: 'created' | 'updated' | 'deleted';
 }
 
-/** What `create` and `set` share. */
+/** Options that `create` and `set` share. */
 export interface WriteOptions extends LocationOptions, ValueOptions {
 	readonly description?: string | undefined;
 	readonly force?: true | undefined;
@@ -121,7 +121,7 @@ export async function createSecret(key: string, options: WriteOptions, context: 
 	});
 }
 
-/** `envtier secrets set KEY`: creates it where it is not there yet. */
+/** `envtier secrets set KEY`: updates the secret, or creates it if it does not exist. */
 export async function setSecret(key: string, options: WriteOptions, context: Context): Promise<void> {
 	await writing(options, context, async ({ call }, location, value) => {
 		const { description, force } = options;
@@ -140,27 +140,27 @@ function printChange(
 	stdout.write(output === 'json' ? json([change]) : `${change.status} ${change.key} in ${title}\n`);
 }
 
-/** Of what the API answers when it has created one. */
+/** The change that the API's response to a creation describes. */
 export function creation(answer: unknown): SecretChange {
 	const { id, key } = answer as SecretSummary;
 	return { id, key, status: 'created' };
 }
 
-/** Someone else may create or delete it in between: then once more, the other way. */
+/** Another caller may create or delete the secret in between. Then tries once more, the other way. */
 async function set(
 	call: ApiCall,
 	location: SecretLocation,
-	wanted: SecretInput,
+	secret: SecretInput,
 	attempts = 3,
 ): Promise<Result<SecretChange, ApiFailure>> {
-	const there = await secretsIn(call, location);
-	if (!there.ok) return there;
-	const { key } = wanted;
-	const id = there.value.find((one) => one.key === key)?.id;
-	const done = await (id === undefined ? create(call, location, wanted) : update(call, location, id, wanted));
+	const existing = await secretsIn(call, location);
+	if (!existing.ok) return existing;
+	const { key } = secret;
+	const id = existing.value.find((one) => one.key === key)?.id;
+	const done = await (id === undefined ? create(call, location, secret) : update(call, location, id, secret));
 	if (done.ok) return ok(id === undefined ? creation(done.value) : { id, key, status: 'updated' });
 	const overtaken = done.error.ending === (id === undefined ? 'conflict' : 'absent');
-	return overtaken && attempts > 1 ? await set(call, location, wanted, attempts - 1) : done;
+	return overtaken && attempts > 1 ? await set(call, location, secret, attempts - 1) : done;
 }
 
 async function writing(

@@ -2,7 +2,7 @@ import { type Context, fail } from '../context.ts';
 import { type ApiCall, type ApiFailure, apiClient } from './client.ts';
 import { type ApiSettings, readApiSettings } from './settings.ts';
 
-/** What a command over the API works with. */
+/** Dependencies of a command that uses the API. */
 export interface Session {
 	readonly call: ApiCall;
 	readonly settings: ApiSettings;
@@ -22,7 +22,7 @@ export async function withApi(context: Context, work: (session: Session) => Prom
 	await work({ call: apiClient(settings.value, waiting), settings: settings.value, context });
 }
 
-/** Ends the command as a call failed. */
+/** Reports the failure of a call, and sets the exit status. */
 export function failed(context: Context, { ending, message }: ApiFailure): void {
 	fail(context, ending, message);
 }

@@ -5,7 +5,7 @@ import { parseAddress } from '../../contract/values.ts';
 import { readBytes, readInput } from '../files.ts';
 import { API_VARIABLES } from './variables.ts';
 
-/** How to reach the secrets API, and as whom. */
+/** Address and credentials of the secrets API. */
 export interface ApiSettings {
 	readonly url: string;
 	readonly token: string;
@@ -14,14 +14,14 @@ export interface ApiSettings {
 	readonly org: string | undefined;
 }
 
-/** The variable that a token came from. */
+/** The variable with the token. */
 export type TokenSource = 'ENVTIER_API_TOKEN' | 'ENVTIER_API_TOKEN_FILE';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 const LOOPBACK = /^(?:127\.[0-9.]+|\[::1\]|localhost)$/;
 
-/** Reads them out of an environment. The error says which variable is missing or wrong, never its value. */
+/** Reads the settings from an environment. The error names the missing or wrong variable, never its value. */
 export async function readApiSettings(env: Env, stdin: NodeJS.ReadStream): Promise<Result<ApiSettings>> {
 	const url = parseAddress((env['ENVTIER_API_URL'] ?? '').replace(/\/$/, ''));
 	if (!env['ENVTIER_API_URL']) return err(`ENVTIER_API_URL is not set: ${API_VARIABLES.ENVTIER_API_URL}`);
@@ -49,28 +49,28 @@ export async function readApiSettings(env: Env, stdin: NodeJS.ReadStream): Promi
 
 async function tokenOf(env: Env, stdin: NodeJS.ReadStream): Promise<Result<string>> {
 	const file = env['ENVTIER_API_TOKEN_FILE'];
-	const given = env['ENVTIER_API_TOKEN'];
-	if (given && file) return err('ENVTIER_API_TOKEN and ENVTIER_API_TOKEN_FILE are both set: set one of them');
-	if (!given && !file)
+	const value = env['ENVTIER_API_TOKEN'];
+	if (value && file) return err('ENVTIER_API_TOKEN and ENVTIER_API_TOKEN_FILE are both set: set one of them');
+	if (!value && !file)
 		return err(
 			`neither ENVTIER_API_TOKEN nor ENVTIER_API_TOKEN_FILE is set: ${API_VARIABLES.ENVTIER_API_TOKEN}`,
 		);
-	const read = file ? await readInput(file, stdin) : ok(given ?? '');
+	const read = file ? await readInput(file, stdin) : ok(value ?? '');
 	if (!read.ok) return err(`ENVTIER_API_TOKEN_FILE: ${read.error}`);
 	const token = read.value.trim();
-	// Anything else could not be a header's value.
+	// No other text could be the value of a header.
 	return /^[!-~]+$/.test(token)
 		? ok(token)
 		: err('the token must be one line of printable ASCII without blanks');
 }
 
 async function certificatesOf(
-	given: string | undefined,
+	value: string | undefined,
 	stdin: NodeJS.ReadStream,
 ): Promise<Result<string | undefined>> {
-	if (!given) return ok(undefined);
+	if (!value) return ok(undefined);
 	// Comments in a bundle may have any encoding.
-	const pem = given.includes('-----BEGIN ') ? ok(given) : await readBytes(given, stdin);
+	const pem = value.includes('-----BEGIN ') ? ok(value) : await readBytes(value, stdin);
 	if (!pem.ok) return err(`ENVTIER_API_CA: ${pem.error}`);
 	const bundle = parseCaBundle(pem.value.toString());
 	return bundle.ok

@@ -8,7 +8,7 @@ import { table } from '../table.ts';
 import { confirmed } from './delete.ts';
 import { failed, withApi } from './session.ts';
 
-/** A template as the API gives it. */
+/** A template in the API's responses. */
 interface Template {
 	readonly name: string;
 	readonly owner: string;
@@ -19,7 +19,7 @@ interface Template {
 		readonly image: string;
 		readonly secrets: readonly { readonly key: string; readonly description: string }[];
 	}[];
-	/** Of one that was just written. */
+	/** Only in the response to a creation or an update. */
 	readonly warnings?: readonly string[];
 	readonly missing?: readonly { readonly serviceName: string; readonly key: string }[];
 }
@@ -63,10 +63,10 @@ export function showTemplate(name: string, output: Output, context: Context): Pr
 	});
 }
 
-/** What the command line says of a template. */
+/** Options of the command. */
 interface PutOptions {
 	readonly file: string;
-	/** Undefined: the file says it. */
+	/** Undefined: the name in the file. */
 	readonly name?: string | undefined;
 	readonly force?: true | undefined;
 	readonly output: Output;
@@ -75,16 +75,16 @@ interface PutOptions {
 /** `envtier templates create|update --file FILE` */
 export async function putTemplate(
 	method: 'POST' | 'PUT',
-	{ file, name: asked, force, output }: PutOptions,
+	{ file, name: queryName, force, output }: PutOptions,
 	context: Context,
 ): Promise<void> {
 	const body = await templateIn(file, context);
 	if (!body.ok) return fail(context, 'usage', body.error);
 	await withApi(context, async ({ call }) => {
 		const fields = object(body.value);
-		const sent = force && fields !== undefined ? { ...fields, force } : body.value;
-		const query = asked === undefined ? '' : `?name=${encodeURIComponent(asked)}`;
-		const answer = await call(method, `/api/templates${query}`, sent);
+		const requestBody = force && fields !== undefined ? { ...fields, force } : body.value;
+		const query = queryName === undefined ? '' : `?name=${encodeURIComponent(queryName)}`;
+		const answer = await call(method, `/api/templates${query}`, requestBody);
 		if (!answer.ok) return failed(context, answer.error);
 		const { name, services, warnings = [] } = answer.value as Template;
 		for (const warning of warnings) context.stderr.write(`warning: ${warning}\n`);

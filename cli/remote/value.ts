@@ -4,20 +4,20 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import type { Context } from '../context.ts';
 import { readBytes, STDIN } from '../files.ts';
 
-/** How a value is given. */
+/** Options for the source of a value. */
 export interface ValueOptions {
 	readonly valueStdin?: boolean | undefined;
 	readonly fromFile?: string | undefined;
 }
 
-/** Reads one value. On a terminal without an option it is asked for, unseen. */
+/** Reads one value. Without an option, prompts for it on a terminal and does not echo the input. */
 export async function readValue(options: ValueOptions, context: Context): Promise<Result<string>> {
 	const { valueStdin, fromFile } = options;
 	if (valueStdin && fromFile !== undefined) return err('--value-stdin and --from-file exclude one another');
 	if (fromFile !== undefined) return await fromBytes(fromFile, context);
 	if (valueStdin) {
 		const read = await fromBytes(STDIN, context);
-		// What `echo` and an editor put behind it is not meant.
+		// The line break that `echo` or an editor adds is not part of the value.
 		return read.ok ? checked(read.value.replace(/\r?\n$/, '')) : read;
 	}
 	if (context.stdin.isTTY && context.stderr.interactive) return await ask(context);
@@ -34,7 +34,7 @@ async function fromBytes(name: string, { stdin }: Context): Promise<Result<strin
 	}
 }
 
-/** What a value may be; the API says the same, but only after it was sent. */
+/** Checks a value. The API makes the same check, but only after the value was sent. */
 export function checked(value: string): Result<string> {
 	if (value === '') return err('the value is empty');
 	if (value.includes('\0')) return err('the value holds a NUL character: no pod could receive it');

@@ -1,4 +1,4 @@
-/** The variables with which the command finds the secrets API, and their meaning for help texts. */
+/** Variables with the address and the credentials of the secrets API, and their meaning for help texts. */
 export const API_VARIABLES = {
 	ENVTIER_API_URL: 'address of the secrets API, such as https://envtier.example.com',
 	ENVTIER_API_TOKEN: 'API key, session or Kubernetes token to sign in with',

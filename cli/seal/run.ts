@@ -16,7 +16,7 @@ import { readValue } from '../remote/value.ts';
 import { endingOf, openAdminClient, statusLine } from '../vault/client.ts';
 import { readAdminSettings } from '../vault/settings.ts';
 
-/** What the command line says besides the key. */
+/** Options of the command. */
 export interface SealOptions {
 	readonly namespace?: string | undefined;
 	readonly deployment?: string | undefined;
@@ -26,15 +26,15 @@ export interface SealOptions {
 	readonly output: 'annotation' | 'value';
 }
 
-/** What is to be sealed for whom, checked. */
+/** The checked arguments: the key and the scope for which its value is sealed. */
 interface SealTarget {
 	readonly scope: SealScope;
 	readonly place: SealOwner;
-	/** The transit engine's path that encrypts. */
+	/** Path of the transit engine's encryption. */
 	readonly path: string;
 }
 
-/** What a scope needs to be named; the cluster is no name of ours. */
+/** The names that each scope needs. The scope `cluster` needs none. */
 const NEEDS: Readonly<Record<SealScope, readonly ('namespace' | 'deployment')[]>> = {
 	deployment: ['namespace', 'deployment'],
 	namespace: ['namespace'],
@@ -46,15 +46,15 @@ function sealTargetOf(key: string, options: SealOptions): Result<SealTarget> {
 	const { scope, transit } = options;
 	const names = { namespace: '', deployment: '' };
 	for (const option of ['namespace', 'deployment'] as const) {
-		const given = options[option];
+		const name = options[option];
 		const needed = NEEDS[scope].includes(option);
-		if (needed && given === undefined) return err(`scope ${scope} needs --${option}`);
-		// Whoever names one believes that it matters.
-		if (!needed && given !== undefined)
+		if (needed && name === undefined) return err(`scope ${scope} needs --${option}`);
+		// A name that has no effect is probably a mistake.
+		if (!needed && name !== undefined)
 			return err(`a value for scope ${scope} opens whatever the ${option} is: leave --${option} out`);
-		const parsed = parseName(given ?? 'x');
+		const parsed = parseName(name ?? 'x');
 		if (!parsed.ok) return err(`--${option} must be ${parsed.error}`);
-		names[option] = given ?? '';
+		names[option] = name ?? '';
 	}
 	const mount = parseVaultPath(transit);
 	if (!mount.ok) return err(`--transit must be ${mount.error}`);
@@ -86,11 +86,13 @@ export async function sealValue(key: string, options: SealOptions, context: Cont
 }
 
 function ciphertextOf({ status, json }: VaultResponse): string | undefined {
-	const found = (json as { data?: { ciphertext?: unknown } } | undefined)?.data?.ciphertext;
-	return status === 200 && typeof found === 'string' && parseSealed(found).ok ? found : undefined;
+	const ciphertext = (json as { data?: { ciphertext?: unknown } } | undefined)?.data?.ciphertext;
+	return status === 200 && typeof ciphertext === 'string' && parseSealed(ciphertext).ok
+		? ciphertext
+		: undefined;
 }
 
-/** Says why Vault did not seal, and what to do about it. */
+/** Reports why Vault did not seal, and the remedy. */
 function refused(response: VaultResponse, path: string, context: Context): void {
 	const cures: Readonly<Record<number, string>> = {
 		403: `a policy of the token needs: path "${path}" { capabilities = ["create", "update"] }`,

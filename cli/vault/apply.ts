@@ -3,7 +3,7 @@ import { type AdminClient, type ApplyFailure, readData, refused } from './client
 import { difference, fieldLines, type Lines, policyLines } from './difference.ts';
 import type { RoleAndPolicies } from './plan.ts';
 
-/** What becomes of things that are there with other contents, and where each line of the report goes. */
+/** Options: whether existing objects with other contents are replaced, and where the report goes. */
 export interface ApplyOptions {
 	readonly replace: boolean;
 	readonly say: (line: string) => void;
@@ -15,7 +15,7 @@ interface SetupItem {
 	readonly title: string;
 	readonly path: string;
 	readonly body: Readonly<Record<string, unknown>>;
-	/** Its contents out of what Vault gives for `path`, or out of `body`. */
+	/** The contents as lines, from Vault's data at `path` or from `body`. */
 	readonly lines: (data: Readonly<Record<string, unknown>>) => Lines;
 }
 
@@ -41,15 +41,15 @@ export async function apply(
 			say(`${item.title}: there already`);
 			continue;
 		}
-		const written = await client.write(item.path, item.body);
-		if (!written.ok) return written;
-		if (written.value.status >= 300) return err(refused(written.value, `writing ${item.path}`));
+		const response = await client.write(item.path, item.body);
+		if (!response.ok) return response;
+		if (response.value.status >= 300) return err(refused(response.value, `writing ${item.path}`));
 		say(`${item.title}: ${different === undefined ? 'created' : 'replaced'}`);
 	}
 	return ok(undefined);
 }
 
-/** An item, and how what is in Vault differs from it; undefined when nothing is there. */
+/** An item, and its differences from the one in Vault; undefined when Vault has none. */
 interface Comparison {
 	readonly item: SetupItem;
 	readonly different: Lines | undefined;
@@ -61,9 +61,9 @@ async function compare(
 ): Promise<Result<readonly Comparison[], ApplyFailure>> {
 	const compared: Comparison[] = [];
 	for (const item of items) {
-		const there = await readData(client, item.path);
-		if (!there.ok) return there;
-		const data = there.value;
+		const current = await readData(client, item.path);
+		if (!current.ok) return current;
+		const data = current.value;
 		const different = data && difference(item.lines(data), item.lines(item.body));
 		compared.push({ item, different });
 	}
@@ -88,7 +88,7 @@ function itemsOf({ policies, rolePath, role }: RoleAndPolicies): readonly SetupI
 	];
 }
 
-/** At most so many lines of one difference are shown. */
+/** Maximum number of lines that are shown of one difference. */
 const LINES_LIMIT = 100;
 
 function shown(different: Lines): Lines {

@@ -44,7 +44,7 @@ export function dataOf({ json }: VaultResponse): Readonly<Record<string, unknown
 	return (json as { data?: Readonly<Record<string, unknown>> } | undefined)?.data;
 }
 
-/** What is at a path; undefined when nothing is. */
+/** The data at a path; undefined when there is none. */
 export async function readData(
 	client: AdminClient,
 	path: string,
@@ -52,7 +52,7 @@ export async function readData(
 	const answer = await client.read(path);
 	if (!answer.ok) return answer;
 	const { status, json } = answer.value;
-	// With a sentence beside it, a 404 means that nothing is mounted there.
+	// A 404 with an error message means that nothing is mounted there.
 	if (status === 404 && errorsOf(json).length === 0) return ok(undefined);
 	return status === 200 ? ok(dataOf(answer.value)) : err(refused(answer.value, `reading ${path}`));
 }
@@ -64,24 +64,26 @@ function errorsOf(json: unknown): readonly string[] {
 
 /** The status and errors of a response, as one line. */
 export function statusLine({ status, json }: VaultResponse): string {
-	const said = errorsOf(json).join('; ').trim();
-	return `Vault answers ${status}${said === '' ? '' : ` ${oneLineMessage(said)}`}`;
+	const errors = errorsOf(json).join('; ').trim();
+	return `Vault answers ${status}${errors === '' ? '' : ` ${oneLineMessage(errors)}`}`;
 }
 
-/** How a program ends after a response other than success. */
+/** The exit status after an unsuccessful response. */
 export const endingOf = ({ status }: VaultResponse): ExitStatus =>
 	status === 403 ? 'denied' : status >= 500 ? 'unavailable' : 'failed';
 
-/** The failure that a response other than success means. */
+/** The failure for an unsuccessful response. */
 export function refused(response: VaultResponse, what: string): ApplyFailure {
-	const mount = errorsOf(response.json).some((said) => /no handler for route|unsupported path/.test(said))
+	const mount = errorsOf(response.json).some((message) =>
+		/no handler for route|unsupported path/.test(message),
+	)
 		? ': there is no auth method at that mount'
 		: '';
 	return { ending: endingOf(response), message: `${what}: ${statusLine(response)}${mount}` };
 }
 
 /**
- * Asks Vault for the accessor of an auth method, by which policies tell whose login they are about.
+ * Reads the accessor of an auth method from Vault. Policies use it to identify the login.
  *
  * @param mount path of the method, without `auth/`
  */

@@ -1,9 +1,9 @@
 import { structuredPatch } from 'diff';
 
-/** What a policy or a role holds, as lines that can be compared. */
+/** The content of a policy or a role, as lines to compare. */
 export type Lines = readonly string[];
 
-/** The lines of a policy. The line break at its end does not count: the commands of Vault cut it off. */
+/** The lines of a policy. A line break at the end does not count: Vault's commands remove it. */
 export function policyLines(text: string): Lines {
 	return text.trimEnd().split('\n');
 }
@@ -25,9 +25,9 @@ function flatten(path: string, value: unknown): Lines {
 	return Object.entries(value).flatMap(([name, member]) => flatten(`${path}.${name}`, member));
 }
 
-/** What differs, a line each: "- " in Vault, "+ " as it would become. Empty when nothing does. */
-export function difference(there: Lines, wanted: Lines): Lines {
+/** The differences, one per line: "- " in Vault, "+ " in the plan. Empty when there are none. */
+export function difference(current: Lines, plan: Lines): Lines {
 	const text = (lines: Lines): string => lines.map((line) => `${line}\n`).join('');
-	const { hunks } = structuredPatch('', '', text(there), text(wanted), '', '', { context: 0 });
+	const { hunks } = structuredPatch('', '', text(current), text(plan), '', '', { context: 0 });
 	return hunks.flatMap(({ lines }) => lines.map((line) => `${line.slice(0, 1)} ${line.slice(1)}`));
 }

@@ -1,16 +1,16 @@
 import { parseName, parseRole } from '../../contract/names.ts';
 import { parseVaultPath } from '../../contract/values.ts';
 
-/** What the command line says of the auth method and the KV mount. */
+/** Options for the auth method and the KV mount. */
 export interface MountOptions {
 	readonly audience: string;
 	readonly type: 'kubernetes' | 'jwt';
-	/** Its type unless given. */
+	/** Mount path of the auth method; its type by default. */
 	readonly mount?: string | undefined;
 	readonly kv: string;
 }
 
-/** What the command line says. */
+/** Options of `envtier vault setup`. */
 export interface SetupOptions extends MountOptions {
 	readonly role: string;
 	readonly namespace: readonly string[];
@@ -21,21 +21,21 @@ export interface SetupOptions extends MountOptions {
 	readonly kvVersion: '1' | '2';
 	/** Grants the deployment named after the pod's namespace, or after its namespace and service account. */
 	readonly own?: 'namespace' | 'account' | undefined;
-	/** Grants opening what is sealed. */
+	/** Grants the decryption of sealed values. */
 	readonly sealed?: boolean | undefined;
 	readonly transit: string;
 }
 
-/** What the command line says of the secrets API. */
+/** Options of `envtier vault setup-api`. */
 export interface ApiOptions extends MountOptions {
 	readonly namespace: string;
 	readonly serviceAccount: string;
 }
 
-/** Stands for all names. */
+/** Matches all names. */
 export const ANY = '*';
 
-/** What is wrong with the options of `envtier vault setup`; undefined when nothing is. */
+/** The error in the options of `envtier vault setup`; undefined if they are correct. */
 export function setupProblem(options: SetupOptions): string | undefined {
 	const { org, deployment, service, namespace, serviceAccount } = options;
 	if (namespace.length === 0 || serviceAccount.length === 0)
@@ -52,8 +52,8 @@ export function setupProblem(options: SetupOptions): string | undefined {
 	if (nothing !== undefined) return nothing;
 	if (namespace.includes(ANY) && !serviceAccount.includes(ANY))
 		return 'a service account’s name is not unique without its namespace: name the namespaces';
-	const named = parseRole(options.role);
-	if (!named.ok) return `the role must be ${named.error}`;
+	const roleName = parseRole(options.role);
+	if (!roleName.ok) return `the role must be ${roleName.error}`;
 	return wrongPath({ '--transit': options.transit }) ?? mountProblem(options);
 }
 
@@ -66,22 +66,22 @@ function grantProblem({ org, deployment, service, own, sealed }: SetupOptions): 
 	return undefined;
 }
 
-/** What is wrong with the options of `envtier vault setup-api`; undefined when nothing is. */
+/** The error in the options of `envtier vault setup-api`; undefined if they are correct. */
 export function apiProblem(options: ApiOptions): string | undefined {
 	const names = { '--namespace': [options.namespace], '--service-account': [options.serviceAccount] };
 	return wrongName(names) ?? mountProblem(options);
 }
 
-function wrongName(given: Readonly<Record<string, readonly string[]>>): string | undefined {
-	for (const [option, names] of Object.entries(given)) {
+function wrongName(namesByOption: Readonly<Record<string, readonly string[]>>): string | undefined {
+	for (const [option, names] of Object.entries(namesByOption)) {
 		const wrong = names.map((name) => parseName(name)).find((parsed) => !parsed.ok);
 		if (wrong?.ok === false) return `${option} must be ${wrong.error}`;
 	}
 	return undefined;
 }
 
-function wrongPath(given: Readonly<Record<string, string | undefined>>): string | undefined {
-	for (const [option, path] of Object.entries(given)) {
+function wrongPath(pathByOption: Readonly<Record<string, string | undefined>>): string | undefined {
+	for (const [option, path] of Object.entries(pathByOption)) {
 		const parsed = path === undefined ? undefined : parseVaultPath(path);
 		if (parsed?.ok === false) return `${option} must be ${parsed.error}`;
 	}

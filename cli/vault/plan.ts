@@ -2,9 +2,9 @@ import { ANY, type ApiOptions, type MountOptions, type SetupOptions } from './op
 import { type PolicyFields, policyName } from './policy-names.ts';
 import { API_POLICY, POLICIES, ROLES } from './templates.ts';
 
-/** What is to be in Vault. */
+/** The role and the policies to write to Vault. */
 export interface RoleAndPolicies {
-	/** In the order in which the role names them. */
+	/** In the order of their names in the role. */
 	readonly policies: readonly { readonly name: string; readonly text: string }[];
 	/** `auth/kubernetes/role/web` */
 	readonly rolePath: string;
@@ -18,10 +18,10 @@ function fillTemplate(template: string, values: TemplateValues): string {
 	return template.replace(/@([A-Z_]+)@/g, (whole, word: string) => values[word] ?? whole);
 }
 
-/** `"a", "b"`, what stands between the brackets of a JSON list. */
+/** `"a", "b"`: the items of a JSON list, without its brackets. */
 const quoted = (names: readonly string[]): string => names.map((name) => JSON.stringify(name)).join(', ');
 
-/** Who may log in to a role, what it grants, and how long its tokens live. */
+/** A role: who may log in, which policies it grants, and the lifetime of its tokens. */
 interface VaultRole extends MountOptions {
 	readonly name: string;
 	readonly namespaces: readonly string[];
@@ -49,10 +49,10 @@ function roleAndPolicies({ type, mount = type, name, policies, ...role }: VaultR
 }
 
 /**
- * Makes the policies and the role of a deployment, those that deploy/vault/setup.sh makes.
+ * Returns the policies and the role of a deployment, the same as deploy/vault/setup.sh.
  *
- * @param options in which `setupProblem` has found nothing wrong
- * @param accessor of the auth method; needed for `own` and `sealed` alone
+ * @param options options that `setupProblem` has accepted
+ * @param accessor accessor of the auth method; only `own` and `sealed` need it
  */
 export function deploymentRole(options: SetupOptions, accessor: string | undefined): RoleAndPolicies {
 	const { org, deployment, own, type, mount = type, kv, kvVersion, transit } = options;
@@ -96,9 +96,9 @@ function servicesOf(
 }
 
 /**
- * Makes the policy and the role of the secrets API, those that deploy/vault/setup.sh makes.
+ * Returns the policy and the role of the secrets API, the same as deploy/vault/setup.sh.
  *
- * @param options in which `apiProblem` has found nothing wrong
+ * @param options options that `apiProblem` has accepted
  */
 export function apiRole(options: ApiOptions): RoleAndPolicies {
 	const { namespace, serviceAccount, kv } = options;
@@ -106,7 +106,7 @@ export function apiRole(options: ApiOptions): RoleAndPolicies {
 		name: policyName('api', { kv }),
 		text: API_POLICY.replaceAll('"secret/', `"${kv}/`),
 	};
-	// It lives long and keeps its token alive; when the maximum comes it logs in again.
+	// The API runs for a long time and renews its token. At the maximum lifetime it logs in again.
 	const ttls = { ttl: 3600, maxTtl: 86_400 };
 	const bound = { namespaces: [namespace], accounts: [serviceAccount] };
 	return roleAndPolicies({ ...options, ...bound, ...ttls, name: 'envtier-api', policies: [policy] });

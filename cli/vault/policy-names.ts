@@ -1,7 +1,7 @@
 /**
- * The parts of each policy's name: everything that its text depends on besides its template. Two such things
- * are left out, the KV version and the auth method's accessor: a mount has one of each at a time. If a mount
- * is recreated with others, the policy exists with other contents, which is shown and not overwritten.
+ * The parts of each policy's name: all values that its text depends on, besides its template. Two values are
+ * left out: the KV version and the auth method's accessor. A mount has only one of each at a time. If a mount
+ * is recreated with others, the existing policy has other contents; it is shown and not overwritten.
  */
 export const POLICY_FIELDS = {
 	session: [],
@@ -20,7 +20,7 @@ export const POLICY_FIELDS = {
 /** The name of a policy's template in deploy/vault/policies; `api` is deploy/vault/api-policy.hcl. */
 export type PolicyKind = keyof typeof POLICY_FIELDS;
 
-/** Mounts are paths as `parseVaultPath` takes them, the others names as `parseName` takes them. */
+/** Mounts are paths that `parseVaultPath` accepts; the other fields are names that `parseName` accepts. */
 export type PolicyFields = Readonly<Partial<Record<FieldName, string>>>;
 
 type FieldName = (typeof POLICY_FIELDS)[PolicyKind][number];

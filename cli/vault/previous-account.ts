@@ -1,7 +1,7 @@
 import { err, ok, type Result } from '../../contract/result.ts';
 import { type AdminClient, type ApplyFailure, dataOf, readData } from './client.ts';
 
-/** At most so many roles are looked at. */
+/** Maximum number of roles to read. */
 const ROLES_LIMIT = 200;
 
 /**
@@ -17,18 +17,18 @@ export async function earlierOwnAccountPolicy(
 	client: AdminClient,
 ): Promise<Result<string | undefined, ApplyFailure>> {
 	const policy = `envtier-own-account-${mount.replaceAll('/', '_')}`;
-	const there = await readData(client, `sys/policies/acl/${policy}`);
-	if (!there.ok) return there;
-	return ok(there.value === undefined ? undefined : policy);
+	const data = await readData(client, `sys/policies/acl/${policy}`);
+	if (!data.ok) return data;
+	return ok(data.value === undefined ? undefined : policy);
 }
 
-/** What is said of that policy with --replace, which leaves it to the roles that grant it. */
+/** The note about that policy with --replace, which does not delete it because roles may still grant it. */
 export function earlierPolicyNote(policy: string): string {
 	return `${policy} of an earlier version is still there; when no role grants it: vault policy delete ${policy}`;
 }
 
 /**
- * Why nothing is changed while that policy is there, and how to migrate.
+ * Why nothing is changed while that policy exists, and how to migrate.
  *
  * @param mount path of the auth method, without `auth/`
  */

@@ -8,11 +8,11 @@ import { apiRole, deploymentRole, type RoleAndPolicies } from './plan.ts';
 import { earlierOwnAccountPolicy, earlierPolicyNote, earlierPolicyProblem } from './previous-account.ts';
 import { type AdminSettings, readAdminSettings } from './settings.ts';
 
-/** What becomes of a plan. */
+/** Options for the output of a plan. */
 interface OutputOptions {
-	/** Writes it to Vault instead of printing it. */
+	/** Writes the plan to Vault instead of printing it. */
 	readonly apply?: boolean | undefined;
-	/** Overwrites what is there with other contents. */
+	/** Overwrites existing objects with other contents. */
 	readonly replace?: boolean | undefined;
 	readonly output: 'commands' | 'json';
 }
@@ -24,7 +24,7 @@ export async function setup(options: SetupOptions & OutputOptions, context: Cont
 	if (options.replace && !options.apply) return fail(context, 'usage', '--replace needs --apply');
 	const purpose = options.sealed ? '--sealed' : options.own === undefined ? undefined : '--own';
 	if (purpose === undefined) return applyOrPrint(deploymentRole(options, undefined), options, context);
-	// These policies name the auth method by an accessor, which Vault alone knows.
+	// These policies contain the auth method's accessor, which only Vault knows.
 	const settings = await adminSettings(purpose, context);
 	if (settings === undefined) return;
 	const client = openAdminClient(settings);
@@ -87,7 +87,7 @@ async function applyOrPrint(plan: RoleAndPolicies, options: OutputOptions, conte
 	if (!done.ok) fail(context, done.error.ending, done.error.message);
 }
 
-/** Undefined when they are wrong, which has been said then. */
+/** The administrator's settings; undefined after an error was reported. */
 async function adminSettings(
 	purpose: '--apply' | '--own' | '--sealed',
 	context: Context,

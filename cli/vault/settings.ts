@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { parseVaultAddress } from '../../contract/values.ts';
 import { readBytes } from '../files.ts';
 
-/** Where Vault is, and who may change it. */
+/** Address of Vault, and the administrator's credentials. */
 export interface AdminSettings {
 	readonly address: string;
 	readonly token: string;
@@ -14,9 +14,9 @@ export interface AdminSettings {
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads what the `vault` or `bao` command would take from an environment. Tokens come from nowhere else.
+ * Reads the variables and files that the `vault` and `bao` commands also read. Tokens have no other source.
  *
- * @param purpose what needs the token, for the message that it is missing
+ * @param purpose the action that needs the token, for the message about a missing token
  */
 export async function readAdminSettings(
 	env: Env,

@@ -67,7 +67,7 @@ path "@TRANSIT@/decrypt/envtier-deployment_${NAMESPACE}_${NAMESPACE}.${ACCOUNT}"
 `,
 } as const;
 
-/** What the secrets API may do, for a KV v2 mount called `secret`. */
+/** The policy of the secrets API, for a KV v2 mount with the path `secret`. */
 export const API_POLICY = `# What the secrets API may do in Vault. It writes values and reads only what is known about them: there is no "read" on
 # data/ outside templates/, so Vault itself keeps the API from revealing a value. Replace "secret" by the name of your KV v2 mount.
 
@@ -108,7 +108,7 @@ path "auth/token/renew-self"   { capabilities = ["update"] }
 path "auth/token/lookup-self"  { capabilities = ["read"] }
 `;
 
-/** What is written to an auth method's role, by the method's type. */
+/** The parameters of a role, by the type of the auth method. */
 export const ROLES = {
 	kubernetes: `{
   "bound_service_account_names": [@ACCOUNTS@],
