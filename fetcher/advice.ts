@@ -1,6 +1,6 @@
 /**
- * How an operator corrects a setting. An existing pod keeps the old value in its init container. The
- * manifests put a hash after the ConfigMap's name.
+ * The advice to correct a setting. An existing pod keeps the old value in its init container, so it must be
+ * created again. Kustomize adds a hash to the ConfigMap's name.
  */
 export function correctSetting(variable: string, to = ''): string {
 	const value = to === '' ? '' : `, to "${to}"`;
@@ -9,7 +9,7 @@ export function correctSetting(variable: string, to = ''): string {
 
 const ADDRESS = `otherwise ${correctSetting('ENVTIER_VAULT_ADDR')}`;
 
-/** What to do where Vault cannot be reached, by what is in the way. */
+/** Advice for an unreachable Vault, by cause. */
 export const UNREACHABLE = {
 	name: `if the name is wrong, ${correctSetting('ENVTIER_VAULT_ADDR')}`,
 	dns: 'check that the cluster’s DNS answers in the pod’s namespace: a network policy must allow port 53',

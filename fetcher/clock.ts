@@ -1,21 +1,21 @@
 import process from 'node:process';
 
 /**
- * Milliseconds since this process started, by a monotonic clock. `performance.now()` returns the same, but
- * loads a dozen of Node's modules at its first call.
+ * Milliseconds since this process started, by a monotonic clock. `performance.now()` returns the same value,
+ * but its first call loads a dozen of Node's modules.
  */
 export function now(): number {
 	return process.uptime() * 1_000;
 }
 
-/** Waits so many milliseconds. */
+/** Waits `ms` milliseconds. */
 export function pause(ms: number): Promise<void> {
 	return new Promise((resolve) => void setTimeout(resolve, ms));
 }
 
 /**
- * Runs `work` after some milliseconds unless cancelled. What has arrived by then is handled first, so that a
- * response does not count as late because this process was busy.
+ * Runs `work` after `ms` milliseconds unless cancelled. Handles input that has already arrived first, so that
+ * a response does not count as late because this process was busy.
  *
  * @returns a function that cancels it
  */

@@ -5,8 +5,8 @@ import type { Settings } from './settings.ts';
 import { originText } from './tiers.ts';
 
 /**
- * A sentence for each secret that would become a variable that makes programs run code, unless the pod allows
- * it.
+ * A sentence for each secret that would become a variable by which programs run code. Skips variables that
+ * the pod allows.
  */
 export function codeVariables(
 	secrets: readonly SelectedSecret[],

@@ -2,20 +2,22 @@ import { composeOrder, type Encoder, referencesOf, type Template } from '../cont
 import { Failure } from './failure.ts';
 import type { Secret } from './tiers.ts';
 
-/** As much as Vault keeps in one secret: templates that refer to one another could grow without end. */
+/**
+ * Vault's limit for one secret. Without a limit, templates that refer to each other could grow very large.
+ */
 const MAX_BYTES = 1024 * 1024;
 
 const ENCODE: Readonly<Record<Encoder, (value: string) => string>> = {
-	// RFC 3986, 2.3: encodeURIComponent leaves five characters as they are that are not "unreserved".
+	// encodeURIComponent does not encode these five characters, which are reserved (RFC 3986, 2.2).
 	url: (value) =>
 		encodeURIComponent(value).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`),
 	base64: (value) => Buffer.from(value).toString('base64'),
 	json: (value) => JSON.stringify(value),
-	// XCU 2.2.2: between single quotes a shell takes every character as it is.
+	// A shell takes every character between single quotes literally (POSIX XCU 2.2.2).
 	shell: (value) => `'${value.replaceAll("'", `'\\''`)}'`,
 };
 
-/** Keys that templates refer to and nobody has, by the key that is to be composed. */
+/** For each composed key, the keys that its template refers to and that do not exist. Omits other keys. */
 export function missingReferences(
 	templates: ReadonlyMap<string, Template>,
 	secrets: readonly Secret[],
@@ -23,7 +25,7 @@ export function missingReferences(
 	const have = new Set(secrets.map(({ key }) => key));
 	const missing = [...templates].map(([key, template]): [string, readonly string[]] => [
 		key,
-		// Its own key means the secret of that name; another composed key is there once that is composed.
+		// Its own key refers to a secret with that name. Another composed key exists when it is composed.
 		referencesOf(template).filter(
 			(needed) => !have.has(needed) && (needed === key || !templates.has(needed)),
 		),
@@ -33,8 +35,8 @@ export function missingReferences(
 
 /**
  * Composes values from secrets and from one another. A composed value replaces a secret with the same key.
- * Nothing is evaluated: a value replaces its reference, and is not searched for references again. Every
- * reference has a value (`missingReferences`).
+ * A value replaces its reference and is not parsed again. The caller has checked that every reference has a
+ * value (`missingReferences`).
  *
  * @returns all secrets, sorted by key in byte order
  */
@@ -60,7 +62,7 @@ export function compose(
 			throw unusable(key, `it would be longer than ${MAX_BYTES} characters`);
 		all.set(key, { key, origin: 'composed', value: parts.join('') });
 	}
-	// Keys are ASCII, where the order of UTF-16 units is that of bytes.
+	// Keys are ASCII, so the order of UTF-16 units is the order of bytes.
 	return [...all.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 

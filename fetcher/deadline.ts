@@ -1,10 +1,10 @@
 import { now } from './clock.ts';
 
-/** A moment until which something must be done. */
+/** A point in time by which work must end. */
 export interface Deadline {
-	/** Milliseconds until then; 0 once it has passed. */
+	/** Milliseconds until the deadline; 0 after it. */
 	left(): number;
-	/** The span it was set for, in milliseconds. */
+	/** Milliseconds from the start to the deadline. */
 	readonly span: number;
 }
 

@@ -21,7 +21,7 @@ export interface DecryptContext {
 	readonly transit: string;
 	readonly owner: SealOwner;
 	readonly empty: EmptyPolicy;
-	/** Creates the failure for a refused request, from what was tried and the policy lines that allow it. */
+	/** Creates the failure for a refused request. `rules` are the policy lines that would allow it. */
 	readonly refused: (what: string, rules: readonly string[]) => Promise<Failure>;
 }
 
@@ -41,12 +41,12 @@ function ownerText(scope: SealScope, { namespace, deployment }: SealOwner): stri
 }
 
 /** The meaning of an error of the transit engine. Completes the sentence "KEY …". */
-function meaningOf(said: string, whose: string): string {
-	if (/authentication failed|invalid ciphertext length/.test(said))
+function meaningOf(message: string, whose: string): string {
+	if (/authentication failed|invalid ciphertext length/.test(message))
 		return `does not open for ${whose}: it was sealed for another namespace, deployment or scope, or has been altered`;
-	if (/version is too new|too old|not in the keyring/.test(said))
-		return `was sealed for ${whose} with a version of the key that Vault does not have or has retired (${said})`;
-	return `does not open for ${whose} (Vault: ${said})`;
+	if (/version is too new|too old|not in the keyring/.test(message))
+		return `was sealed for ${whose} with a version of the key that Vault does not have or has retired (${message})`;
+	return `does not open for ${whose} (Vault: ${message})`;
 }
 
 /**
@@ -72,12 +72,12 @@ export async function decryptSealed(
 			};
 		}),
 	);
-	const closed = attempts.filter(({ decryption }) => decryption.kind === 'refused');
-	if (closed.length > 0) {
-		const names = closed.map(
+	const refusals = attempts.filter(({ decryption }) => decryption.kind === 'refused');
+	if (refusals.length > 0) {
+		const names = refusals.map(
 			({ scope, keys }) => `${enumerate(keys)} (sealed for ${ownerText(scope, owner)})`,
 		);
-		const rules = closed.map(
+		const rules = refusals.map(
 			({ scope }) => `path "${transit}/decrypt/${sealKey(scope, owner)}" { capabilities = ["update"] }`,
 		);
 		throw await refused(`to open ${enumerate(names)}`, rules);

@@ -8,8 +8,9 @@ import type { ReadContext } from './tiers.ts';
 import type { Vault } from './vault.ts';
 
 /**
- * Finds the reason why tiers are empty. All of them: the mount differs from the settings. One of them: its
- * keys are the fields of one secret (see `explainFields`). Finds no reason if Vault does not answer.
+ * Finds the reason why tiers are empty. If all are empty, the mount may differ from the settings. If some are
+ * empty, their keys may be the fields of one secret (see `explainFields`). Finds no reason if Vault does not
+ * answer.
  *
  * @param all whether no tier has a secret
  * @throws Failure with the reason
@@ -33,14 +34,14 @@ export async function explainEmptyTiers(
 export async function explainFields(context: ReadContext, tiers: readonly Tier[]): Promise<void> {
 	const { vault, kv, tierNames } = context;
 	if (!mayAsk(vault)) return;
-	const found = await Promise.all(
+	const tierFields = await Promise.all(
 		tiers.map(async (tier) => {
 			const secret = await vault.tryRead(ownPath(kv, folderOf(tier, tierNames)));
 			const fields = secret.kind === 'found' ? fieldsOf(kv, secret.value) : undefined;
 			return { tier, names: Object.keys(fields ?? {}) };
 		}),
 	);
-	const single = found.filter(({ names }) => names.length > 0);
+	const single = tierFields.filter(({ names }) => names.length > 0);
 	const [first] = single;
 	if (first === undefined) return;
 	const sentences = single.map(({ tier, names }) => {
@@ -54,7 +55,7 @@ export async function explainFields(context: ReadContext, tiers: readonly Tier[]
 	);
 }
 
-/** Of a token that may be used a few times only, each question would take a use that the keys may need. */
+/** False for a token with a limited number of uses: each request takes one, and the keys may need it. */
 function mayAsk(vault: Vault): boolean {
 	return vault.tokenUses().limit === 0;
 }

@@ -95,7 +95,7 @@ function render(settings: Settings, all: readonly Secret[]): readonly VolumeFile
 		for (const sentence of codeVariables(secrets, settings)) code.add(sentence);
 		const rendered = renderAll(secrets, formats, envKeys, all);
 		if (rendered.ok) return { out, outputs: rendered.value };
-		// The kubelet's keys have the names of the tiers; others have the names that their container sees.
+		// Keys for the kubelet have their names from the tiers; other keys have their names in the container.
 		const originOf = new Map([...all, ...secrets].map(({ key, origin }) => [key, origin]));
 		for (const { key, format, why } of rendered.error)
 			problems.add(`${key} ${originText(originOf.get(key))} ${why} (format ${format})`);
@@ -107,8 +107,7 @@ function render(settings: Settings, all: readonly Secret[]): readonly VolumeFile
 }
 
 /**
- * With its default stack of 8 MiB Linux gives a program a quarter of that for arguments and environment
- * (execve(2)).
+ * Linux limits arguments and environment to a quarter of the stack, which has 8 MiB by default (execve(2)).
  */
 const USUAL_ENVIRONMENT = 2 * 1024 * 1024;
 
@@ -134,7 +133,7 @@ function warnOfDotenv({ formats }: Settings, secrets: readonly Secret[], log: Lo
 
 /** Decrypts the sealed values in the pod's annotations, for the namespace in the pod's token. */
 async function decryptAnnotations({ settings, vault, jwt }: FetchParts): Promise<readonly Secret[]> {
-	const { sealed, tierNames, vault: where } = settings;
+	const { sealed, tierNames, vault: vaultSettings } = settings;
 	if (sealed.size === 0) return [];
 	const namespace = tokenClaimsOf(jwt).serviceAccount?.split('/')[0];
 	if (namespace === undefined)
@@ -144,7 +143,7 @@ async function decryptAnnotations({ settings, vault, jwt }: FetchParts): Promise
 		);
 	return await decryptSealed(sealed, {
 		vault,
-		transit: where.transitMount,
+		transit: vaultSettings.transitMount,
 		owner: { namespace, deployment: tierNames.deployment ?? '' },
 		empty: settings.empty,
 		refused: (what, rules) => explainReadRefusal(loginOf(settings, vault), { what, rules }),
@@ -155,13 +154,13 @@ function loginOf({ vault: { authMount, role, namespace } }: Settings, vault: Vau
 	return { vault, authMount, role, namespace };
 }
 
-/** Logs in and reads the secrets. Makes every request to Vault but the revocation. */
+/** Logs in and reads the secrets. Sends all requests to Vault except the revocation. */
 export async function gatherSecrets(parts: FetchParts): Promise<GatheredSecrets> {
 	await logIn(parts);
 	return await readAll(parts);
 }
 
-/** What reads of a pod need. */
+/** The input of all reads for a pod. */
 export function readContext(
 	settings: Settings,
 	vault: Vault,
@@ -183,7 +182,7 @@ export async function readAll(parts: FetchParts): Promise<GatheredSecrets> {
 		(key, tier) => void skipped.push(`${key} of the ${tier} tier`),
 	);
 	const decrypting = decryptAnnotations(parts);
-	// Awaited below. If both fail, the error must not depend on which was faster.
+	// Awaited below, so that the error does not depend on which of two failures is faster.
 	decrypting.catch(() => undefined);
 	const listings = await listTiers(context, settings.tiers);
 	const plan = mergeNames(listings);
@@ -201,7 +200,7 @@ export async function readAll(parts: FetchParts): Promise<GatheredSecrets> {
 	reading.catch(() => undefined);
 	await explaining;
 	const suspicion = suspectName(settings.tiers, empty, tierNames);
-	// A pod may keep all of its secrets in its own annotations.
+	// All secrets of a pod may be in its own annotations.
 	if (suspicion !== undefined && decrypted.length === 0)
 		log.warn(suspicion, { listed: emptyPaths(empty, context) });
 	const read = await reading;

@@ -1,7 +1,7 @@
 import { type Tier, type TierNames, tierPath, VALUE_FIELD } from '../contract/tiers.ts';
 import { type Json, object } from '../lib/json.ts';
 
-/** A KV secrets engine: where it is mounted and which of the two APIs it speaks. */
+/** The mount and the API version of a KV secrets engine. */
 export interface Kv {
 	readonly mount: string;
 	readonly version: 1 | 2;
@@ -18,30 +18,30 @@ export function readPath({ mount, version }: Kv, folder: string, key: string): s
 }
 
 /**
- * The rule of a Vault policy that grants listing a folder. Vault compares list paths with a "/" at the end.
+ * The line of a Vault policy that allows to list a folder. Vault compares list paths with a "/" at the end.
  */
 export function listRule(kv: Kv, folder: string): string {
 	return `path "${listPath(kv, folder)}/" { capabilities = ["list"] }`;
 }
 
-/** The line of a Vault policy that lets every secret of a folder be read. */
+/** The line of a Vault policy that allows to read every secret of a folder. */
 export function readRule(kv: Kv, folder: string): string {
 	return `path "${readPath(kv, folder, '+')}" { capabilities = ["read"] }`;
 }
 
-/** The API path of a secret at the folder's own place, beside the folder. Vault allows both. */
+/** The API path of a secret with the same path as the folder. Vault allows both. */
 export function ownPath({ mount, version }: Kv, folder: string): string {
 	return version === 2 ? `${mount}/data/${folder}` : `${mount}/${folder}`;
 }
 
-/** The folder of a tier that was chosen because it has one. */
+/** The folder of a tier. The settings contain only tiers with a folder; any other tier is a defect. */
 export function folderOf(tier: Tier, tierNames: TierNames): string {
 	const folder = tierPath(tier, tierNames);
 	if (folder === undefined) throw new TypeError(`tier ${tier} has no path`);
 	return folder;
 }
 
-/** The fields in the data of a response. KV v2 has them one level deeper, and null for a deleted version. */
+/** The fields in the data of a response. In KV v2 they are one level deeper, and null if deleted. */
 export function fieldsOf({ version }: Kv, data: Json): Json | undefined {
 	return version === 2 ? object(data['data']) : data;
 }

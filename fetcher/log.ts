@@ -4,12 +4,12 @@ import type { LogLevel } from './settings.ts';
 /** Fields of a line besides its message. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Writes lines of pino's shape (pino itself would be a tenth of the fetcher's time: ADR 4). */
+/** Writes lines in pino's format. pino itself would take a tenth of the fetcher's time (ADR 4). */
 export type Log = Readonly<
 	Record<'debug' | 'info' | 'warn' | 'error', (message: string, fields?: LogFields) => void>
 >;
 
-/** pino's numbers. */
+/** pino's numbers for its levels. */
 const LEVELS: Readonly<Record<LogLevel, number>> = {
 	trace: 10,
 	debug: 20,
@@ -22,17 +22,17 @@ const LEVELS: Readonly<Record<LogLevel, number>> = {
 
 const STDOUT = 1;
 
-/** Writes to standard output at once, so that a line is out when the process ends in the next moment. */
+/** Writes to standard output synchronously, so that no line is lost when the process exits. */
 function writeLine(line: string): void {
 	try {
 		writeSync(STDOUT, line);
 	} catch {
-		// Nobody reads the log (EPIPE), or not fast enough (EAGAIN). That must not stop a pod, and there is no
-		// other place to report it.
+		// The reader has gone (EPIPE) or is too slow (EAGAIN). This must not stop the pod, and there is no other
+		// place to report it.
 	}
 }
 
-/** A log that keeps lines from `level` upwards and hands each to `write`. */
+/** Opens a log. It passes each line of `level` or above to `write`. */
 export function openLog(level: LogLevel, write: (line: string) => void = writeLine): Log {
 	const at =
 		(name: keyof Log) =>

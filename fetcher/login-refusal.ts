@@ -5,20 +5,20 @@ import { type RequiredAccess, roleCommand } from './role-command.ts';
 import { quoted } from './text.ts';
 import { audienceText, subjectText, type TokenClaims } from './token-claims.ts';
 
-/** A login that Vault refused, and who tried. */
+/** A login that Vault refused. */
 export interface RefusedLogin {
 	readonly status: number;
-	/** Vault's own sentences. */
+	/** Vault's error messages. */
 	readonly errors: readonly string[];
 	readonly mount: string;
 	readonly role: string;
 	readonly namespace: string | undefined;
 	readonly claims: TokenClaims;
-	/** What the role must grant. */
+	/** The access that the role must grant. */
 	readonly wanted: RequiredAccess;
 }
 
-/** What a refusal means and, unless the exit code's general advice fits, what to do about it. */
+/** The meaning of a refusal, and advice. Without `cure` the exit code's general advice applies. */
 interface Explanation {
 	readonly what: string;
 	readonly cure?: string;
@@ -39,8 +39,8 @@ const wrongAudience = (login: RefusedLogin): Explanation => ({
 });
 
 /**
- * Vault before 1.9 compares issuers in the kubernetes method by default. A jwt mount compares them once it
- * has one.
+ * The kubernetes method of Vault before 1.9 compares issuers by default. A jwt mount compares them if its
+ * configuration has one.
  */
 function wrongIssuer({ mount, claims: { issuer } }: RefusedLogin): Explanation {
 	const token =
@@ -101,7 +101,7 @@ const CAUSES: readonly Cause[] = [
 	[/no handler for route|unsupported path|route entry not found/i, noMount],
 ];
 
-/** The kubernetes and the jwt method say it in words of their own, by which they are told apart. */
+/** The kubernetes and the jwt method have different error messages, which show the type of the mount. */
 const noRole = (login: RefusedLogin, type: 'kubernetes' | 'jwt'): Explanation => ({
 	what: `${role(login)} does not exist`,
 	cure: `create it with ${roleCommand({ ...login, type }, login.wanted)}, or name another role in the annotation envtier.dev/role`,
@@ -117,12 +117,12 @@ function noMount({ mount }: RefusedLogin): Explanation {
 const AUTH = 'auth/';
 const SETTING = correctSetting('ENVTIER_VAULT_AUTH_MOUNT');
 
-/** People copy the path that `vault auth list` or a login's URL shows, and "auth/" is put before it. */
+/** People copy a path with "auth/" from `vault auth list` or a URL. The fetcher adds "auth/" itself. */
 const withoutPrefix = (mount: string): string =>
 	correctSetting('ENVTIER_VAULT_AUTH_MOUNT', mount.slice(AUTH.length));
 
-/** Vault gives a plain 403 for several reasons, so that nobody can probe for roles. */
-function unsaid(login: RefusedLogin): Explanation {
+/** Vault returns 403 without a reason in several cases, so that clients cannot probe for roles. */
+function withoutReason(login: RefusedLogin): Explanation {
 	const { mount, claims } = login;
 	if (mount.startsWith(AUTH))
 		return {
@@ -136,14 +136,14 @@ function unsaid(login: RefusedLogin): Explanation {
 	};
 }
 
-/** Says why a login was refused, as far as Vault's answer tells, and what to do about it. */
+/** Creates the failure for a refused login, with its likely cause and advice. */
 export function explainRefusal(login: RefusedLogin): Failure {
-	const said = login.errors.join('; ');
-	const cause = CAUSES.find(([pattern]) => pattern.test(said));
-	const { what, cure } = (cause?.[1] ?? unsaid)(login);
+	const errors = login.errors.join('; ');
+	const cause = CAUSES.find(([pattern]) => pattern.test(errors));
+	const { what, cure } = (cause?.[1] ?? withoutReason)(login);
 	return new Failure(
 		'login-refused',
-		`${what} (Vault: ${login.status}${said === '' ? '' : ` ${said}`})`,
+		`${what} (Vault: ${login.status}${errors === '' ? '' : ` ${errors}`})`,
 		cure === undefined ? {} : { cure },
 	);
 }

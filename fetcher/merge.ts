@@ -1,7 +1,7 @@
 import { isKey } from '../contract/keys.ts';
 import type { Tier } from '../contract/tiers.ts';
 
-/** The names that one tier holds. */
+/** The names in one tier. */
 export interface Listing {
 	readonly tier: Tier;
 	readonly names: readonly string[];
@@ -10,15 +10,15 @@ export interface Listing {
 /** One key to read. */
 export interface KeyTiers {
 	readonly key: string;
-	/** The tiers that list it, the overriding one first. */
+	/** The tiers that list it; an earlier one overrides a later one. */
 	readonly tiers: readonly Tier[];
 }
 
-/** What to read, and what to leave and tell about. */
+/** The keys to read, and the names to warn about. */
 export interface ReadPlan {
 	/** Sorted by key in byte order. */
 	readonly keys: readonly KeyTiers[];
-	/** Names that can't be a variable's, by tier, in the order in which they were listed. */
+	/** Names that no variable can have, by tier, in the order of the listing. */
 	readonly unusable: readonly Listing[];
 }
 

@@ -3,19 +3,19 @@ import { correctSetting } from './advice.ts';
 import type { Kv } from './kv.ts';
 import { printable } from './text.ts';
 
-/** What is wrong with the settings of the KV mount, and what to do. */
+/** A wrong setting of the KV mount, and advice. */
 export interface MountMistake {
 	readonly what: string;
 	readonly cure: string;
 }
 
-/** The path that describes a mount. It answers every token with some right below the mount. */
+/** The API path that describes a mount. Any token with some access below the mount can read it. */
 export const mountPath = ({ mount }: Pick<Kv, 'mount'>): string => `sys/internal/ui/mounts/${mount}`;
 
 /**
- * Compares what Vault says about a mount with the settings.
+ * Compares Vault's description of a mount with the settings. Undefined if they agree.
  *
- * @param data of the answer to `mountPath`
+ * @param data the data of the response to `mountPath`
  */
 export function mountMistake({ mount, version }: Kv, data: Json): MountMistake | undefined {
 	const { type, path, options } = data;

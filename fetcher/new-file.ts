@@ -3,8 +3,8 @@ import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, write
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
- * Creates a file with mode 0600. The mode is set after the fact: a umask or a directory's default ACL has no
- * effect.
+ * Creates a file with mode 0600. Sets the mode again after the creation, because a umask or a directory's
+ * default ACL could change it.
  */
 export function writeNew(path: string, text: string): void {
 	const file = openSync(path, NEW_FILE, 0o600);

@@ -1,7 +1,7 @@
 import { Failure } from './failure.ts';
 import type { Vault } from './vault.ts';
 
-/** Who logged in, and where. */
+/** The login of the current token. */
 export interface LoginContext {
 	readonly vault: Vault;
 	readonly authMount: string;
@@ -10,19 +10,19 @@ export interface LoginContext {
 	readonly namespace: string | undefined;
 }
 
-/** What Vault refused. */
+/** A request that Vault refused. */
 export interface RefusedRead {
-	/** Finishes "Vault refuses …". */
+	/** Completes "Vault refuses …". */
 	readonly what: string;
 	/** Policy lines that would allow it. */
 	readonly rules: readonly string[];
-	/** What else may be wrong, as a question. */
+	/** Another possible cause, as a question. */
 	readonly question?: string;
 }
 
 /**
  * Explains why Vault refused to list or read. Vault returns the same 403 for a missing policy and for a token
- * that has expired or is used up. A second request tells them apart.
+ * that has expired or has no uses left. A second request shows which of them is the cause.
  */
 export async function explainReadRefusal(login: LoginContext, refused: RefusedRead): Promise<Failure> {
 	const { vault, authMount, role, namespace } = login;

@@ -14,9 +14,9 @@ interface MissingKeys {
 }
 
 /**
- * Finds the keys that the pod's annotations name and that do not exist.
+ * Finds the keys in the pod's annotations that do not exist.
  *
- * @param secrets those before composition
+ * @param secrets the secrets before composition
  */
 export function missingKeys(settings: Settings, secrets: readonly Secret[]): readonly MissingKeys[] {
 	const { require, envKeys, templates, volumes } = settings;
@@ -43,10 +43,10 @@ export function missingKeys(settings: Settings, secrets: readonly Secret[]): rea
 }
 
 /**
- * Checks that every key exists that the pod's annotations name.
+ * Checks that every key in the pod's annotations exists.
  *
- * @param secrets those before composition
- * @param empty tiers that hold no secret: the paths that were listed are told, for a name may be wrong
+ * @param secrets the secrets before composition
+ * @param empty tiers without a secret. The message contains their paths, because a name may be wrong.
  * @throws Failure that names the keys and the annotations
  */
 export function checkRequired(settings: Settings, secrets: readonly Secret[], empty: readonly Tier[]): void {

@@ -12,7 +12,7 @@ export interface VaultResponse {
 	readonly body: Json;
 }
 
-/** The error texts in a body of Vault, safe to print. */
+/** The error messages in a response of Vault, safe to print. */
 export function errorsOf(body: Json): readonly string[] {
 	const errors: unknown = body['errors'];
 	const texts = Array.isArray(errors) ? errors.filter((error) => typeof error === 'string') : [];
@@ -33,8 +33,8 @@ const RETRYABLE: Readonly<Record<number, RetryableStatus>> = {
 };
 
 /**
- * Vault responds 400 while it upgrades a KV mount to version 2: seconds, or minutes with many secrets (KV v2
- * docs).
+ * Vault responds 400 while it upgrades a KV mount to version 2. The upgrade takes seconds, or minutes with
+ * many secrets (KV v2 documentation).
  */
 const UPGRADING = /upgrading from non-versioned to versioned/i;
 
@@ -59,7 +59,7 @@ export function retryAfter(header: string | undefined, now: number): number | un
 
 /** Parses JSON; undefined if it is invalid. V8's error is dropped because it quotes the text. */
 function parse(body: Buffer): unknown {
-	// A decoder would put replacement characters where bytes are wrong, and so change a value.
+	// A decoder would replace invalid bytes by replacement characters, and so change a value.
 	const parsed = isUtf8(body) ? parseJson(body, ANSWER_LIMITS) : undefined;
 	return parsed?.ok ? parsed.value : undefined;
 }
@@ -89,7 +89,7 @@ function redirect(response: HttpResponse, at: string, path: string): Failure {
 }
 
 /**
- * Message and cure for a status of 500 or more. They name the path, because one key alone may be the cause.
+ * Message and advice for a status of 500 or more. They name the path, because a single key may be the cause.
  */
 function serverError(
 	response: HttpResponse,
@@ -133,16 +133,15 @@ function errorsIn(response: HttpResponse): readonly string[] {
 /** True when the same request may succeed later. */
 function isRetryable(response: HttpResponse): boolean {
 	const { status } = response;
-	const says = (pattern: RegExp): boolean => errorsIn(response).some((text) => pattern.test(text));
-	if (status === 400) return says(UPGRADING);
-	return RETRYABLE[status] !== undefined || (status >= 500 && !NOT_RETRYABLE.some(says));
+	const hasError = (pattern: RegExp): boolean => errorsIn(response).some((text) => pattern.test(text));
+	if (status === 400) return hasError(UPGRADING);
+	return RETRYABLE[status] !== undefined || (status >= 500 && !NOT_RETRYABLE.some(hasError));
 }
 
 /**
- * Reads a response. Tells a response of Vault from one of something else, and a retryable one from a final
- * one.
+ * Reads a response. Rejects a retryable response, and a response that does not come from Vault.
  *
- * @param path of the request, which begins with "/v1/"
+ * @param path the path of the request; it begins with "/v1/"
  * @throws Failure for a retryable response and for one that is not Vault's
  */
 export function readResponse(response: HttpResponse, address: string, path: string): VaultResponse {
@@ -179,8 +178,8 @@ function warningsOf(body: Json): readonly string[] {
 }
 
 /**
- * True when a 404 means that the path has no secret, and not that the mount, the namespace or the KV version
- * is wrong. Vault then sends an empty list of errors, or KV v2's metadata of a deleted or destroyed version.
+ * True for a 404 that means a missing secret. Vault then sends an empty list of errors, or KV v2's metadata
+ * of a deleted or destroyed version. Any other 404 means a wrong mount, namespace or KV version.
  */
 export function isNotFound({ status, body }: VaultResponse): boolean {
 	if (status !== 404) return false;

@@ -12,7 +12,7 @@ const BACKOFF = { first: 100, longest: 5_000 };
  */
 const MAX_ATTEMPT = 20_000;
 const MIN_ATTEMPT = 500;
-/** With less time than this, in ms, no response arrives before the deadline. */
+/** If less time is left, in ms, no response can arrive before the deadline. */
 const TOO_SHORT = 50;
 /** Timers may fire this much early. */
 const TIMER_SLACK = 2;
@@ -23,7 +23,7 @@ const MAX_WARNINGS = 10;
 /** Options of a retry. */
 export interface RetryOptions {
 	readonly log: Log;
-	/** From 0 up to but not including 1. */
+	/** Returns a number from 0 up to but not including 1. */
 	readonly random: () => number;
 }
 
@@ -31,7 +31,7 @@ export interface RetryOptions {
 export type Try<T> = (timeout: number) => Promise<T>;
 
 /**
- * Runs an attempt until it succeeds, fails with an error that is not retryable, or the deadline has passed.
+ * Repeats an attempt until it succeeds, fails with an error that is not retryable, or the deadline passes.
  */
 export type Retry = <T>(attempt: Try<T>, deadline: Deadline) => Promise<T>;
 
@@ -101,15 +101,15 @@ export function makeRetry({ log, random }: RetryOptions): Retry {
 		for (let failed = 1; ; failed++) {
 			const timeout = attemptTimeout(deadline, slow);
 			const start = now();
-			const tried = await tryOnce(attempt, timeout);
-			if (tried.ok) return tried.value;
+			const result = await tryOnce(attempt, timeout);
+			if (result.ok) return result.value;
 			const timedOut = now() - start >= timeout * 0.9 - TIMER_SLACK;
 			const cutShort = timedOut && timeout < attemptSpan(deadline, slow);
 			slow += Number(timedOut);
 			// An attempt that the deadline cut short is less specific than the earlier ones.
-			mostSpecific = cutShort ? (mostSpecific ?? tried.error) : tried.error;
+			mostSpecific = cutShort ? (mostSpecific ?? result.error) : result.error;
 			endIfOver(deadline, mostSpecific);
-			await pause(tried.error, failed, deadline);
+			await pause(result.error, failed, deadline);
 			// The timer may fire too late for another attempt.
 			endIfOver(deadline, mostSpecific);
 		}

@@ -2,7 +2,7 @@ import { TIERS, type Tier, type TierNames } from '../contract/tiers.ts';
 import { VARIABLES } from '../contract/variables.ts';
 import type { TokenClaims } from './token-claims.ts';
 
-/** What a pod asks Vault for. */
+/** The access that a pod needs in Vault. */
 export interface RequiredAccess {
 	readonly tierNames: TierNames;
 	readonly tiers: readonly Tier[];
@@ -11,7 +11,7 @@ export interface RequiredAccess {
 	readonly transit: string | undefined;
 }
 
-/** How a pod logs in. */
+/** The login of a pod. */
 export interface LoginRole {
 	readonly role: string;
 	readonly mount: string;
@@ -25,8 +25,8 @@ export interface LoginRole {
 const PLAIN = /^[-A-Za-z0-9:/._@]+$/;
 
 /**
- * The command that creates the role. It has only the options that differ from the defaults of
- * deploy/vault/setup.sh. What the token does not tell is a word in capitals.
+ * The command that creates the role. It contains only options that differ from the defaults of
+ * deploy/vault/setup.sh. A word in capitals replaces each value that the token does not contain.
  */
 export function roleCommand(
 	{ role, mount, type, namespace, claims }: LoginRole,
@@ -36,11 +36,11 @@ export function roleCommand(
 	const { tierNames, kv, transit } = access;
 	const [audience = ''] = claims.audiences;
 	const tiers = TIERS.filter((tier) => access.tiers.includes(tier));
-	const options: readonly (readonly [option: string, value: string | undefined, unsaid?: string])[] = [
+	const options: readonly (readonly [option: string, value: string | undefined, defaultValue?: string])[] = [
 		['namespace', ofPod],
 		['account', account],
 		['org', tiers.includes('org') ? tierNames.org : undefined],
-		// A service is part of a deployment: setup.sh takes the one with the other.
+		// A service is part of a deployment, so setup.sh needs both options.
 		['deployment', tiers.some((tier) => tier !== 'org') ? tierNames.deployment : undefined],
 		['service', tiers.includes('service') ? tierNames.service : undefined],
 		['type', type, 'kubernetes'],
@@ -50,10 +50,10 @@ export function roleCommand(
 		['kv-version', `${kv.version}`, VARIABLES.ENVTIER_VAULT_KV_VERSION.default],
 		['transit', transit, VARIABLES.ENVTIER_VAULT_TRANSIT_MOUNT.default],
 	];
-	const said = options.flatMap(([option, value, unsaid]) =>
-		value === undefined || value === unsaid ? [] : [`--${option} ${value}`],
+	const flags = options.flatMap(([option, value, defaultValue]) =>
+		value === undefined || value === defaultValue ? [] : [`--${option} ${value}`],
 	);
 	const sealed = transit === undefined ? [] : ['--sealed'];
 	const within = namespace === undefined ? [] : [`VAULT_NAMESPACE=${namespace}`];
-	return [...within, 'deploy/vault/setup.sh role', role, ...said, ...sealed].join(' ');
+	return [...within, 'deploy/vault/setup.sh role', role, ...flags, ...sealed].join(' ');
 }

@@ -45,14 +45,15 @@ function keysByOrigin(secrets: readonly Secret[]): Readonly<Record<string, reado
 }
 
 /**
- * Writes the files; for a sidecar as a generation, with the private file. Returns the revision in that case.
+ * Writes the files. If the pod has a sidecar, writes a generation and the private file, and returns the
+ * revision.
  */
 async function write(prepared: PreparedFiles, settings: Settings, vault: Vault): Promise<string | undefined> {
 	if (settings.mode === 'once') {
 		for (const { out, outputs } of prepared.volumes) writeOutputs(out, outputs);
 		return undefined;
 	}
-	// Loaded where it is needed only: most pods have no sidecar.
+	// Loaded on demand, because most pods have no sidecar.
 	const { writeInitial } = await import('./refresh/initial.ts');
 	return writeInitial(prepared, settings.privateDir, vault.token());
 }

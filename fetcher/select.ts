@@ -2,21 +2,21 @@ import { isKey } from '../contract/keys.ts';
 import type { Selection } from '../contract/selection.ts';
 import type { Secret } from './tiers.ts';
 
-/** A secret as a container gets it. */
+/** A secret under its name in the container. */
 export interface SelectedSecret extends Secret {
-	/** Its key in the merged secrets, where the container sees another name. */
+	/** Its key in the merged secrets, if the name in the container is different. */
 	readonly source?: string;
 }
 
-/** What one volume gets. */
+/** The secrets of one volume. */
 interface SelectResult {
-	/** Under the names that its containers see, sorted in byte order. */
+	/** Under their names in the container, sorted in byte order. */
 	readonly secrets: readonly SelectedSecret[];
-	/** Sentences about names that cannot be given. */
+	/** Sentences about names that are invalid or not unique. */
 	readonly clashes: readonly string[];
 }
 
-/** Returns the secrets of a selection, as far as they exist. Without a selection: all. */
+/** Returns the existing secrets of a selection; all secrets without a selection. */
 export function select(all: readonly Secret[], selection: Selection | undefined): SelectResult {
 	if (selection === undefined || selection.keys === 'all') return { secrets: all, clashes: [] };
 	const byKey = new Map(all.map((secret) => [secret.key, secret]));
@@ -40,7 +40,7 @@ export function select(all: readonly Secret[], selection: Selection | undefined)
 		else selected.set(name, secret);
 	}
 	return {
-		// Names are ASCII, where the order of UTF-16 units is that of bytes.
+		// Names are ASCII, so the order of UTF-16 units is the order of bytes.
 		secrets: [...selected]
 			.map(([name, { key, origin, value }]) => ({
 				key: name,
@@ -53,7 +53,7 @@ export function select(all: readonly Secret[], selection: Selection | undefined)
 	};
 }
 
-/** Whether a selection takes a key. */
+/** True if a selection includes a key. */
 export function takes({ keys, prefixes }: Selection, key: string): boolean {
 	return (
 		keys === 'all' ||

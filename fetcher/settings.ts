@@ -28,7 +28,7 @@ import {
 import { anyText, flag } from '../lib/settings/parsers.ts';
 import { type Environment, fromEnvironment, settingsReader } from '../lib/settings/reader.ts';
 
-/** How to reach Vault, and where in it things are. */
+/** How to reach Vault, and its mounts and role. */
 export interface VaultSettings {
 	/** `https://host:port`, with a path where Vault is served below one; no "/" at the end. */
 	readonly address: string;
@@ -47,18 +47,18 @@ export interface VaultSettings {
 	readonly role: string;
 }
 
-/** How much to say. */
+/** Levels of the log. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** One directory to write to, and what of the secrets. */
+/** One directory to write to, and the secrets to write. */
 export interface Volume {
 	readonly out: string;
 	/** Undefined: all. */
 	readonly selection: Selection | undefined;
 }
 
-/** Everything that one fetch depends on. */
+/** All settings of the fetcher. */
 export interface Settings {
 	readonly vault: VaultSettings;
 	readonly tokenFile: string;
@@ -67,18 +67,18 @@ export interface Settings {
 	readonly tiers: readonly Tier[];
 	/** Keys that must exist after the merge. */
 	readonly require: readonly string[];
-	/** Variables by which programs run code that may be written. */
+	/** Variables that make programs run code, and that may be written. */
 	readonly allow: readonly string[];
-	/** What becomes of empty values. */
+	/** The policy for empty values. */
 	readonly empty: EmptyPolicy;
 	/** Keys for the kubelet's own file. */
 	readonly envKeys: readonly string[];
 	readonly formats: readonly Format[];
-	/** Values that Vault opens, by key. */
+	/** Values that Vault decrypts, by key. */
 	readonly sealed: ReadonlyMap<string, Sealed>;
-	/** By the key that is to be composed. */
+	/** Templates by the key of the composed value. */
 	readonly templates: ReadonlyMap<string, Template>;
-	/** One at least; the first is that of `ENVTIER_OUT`. */
+	/** At least one. The first one is `ENVTIER_OUT`. */
 	readonly volumes: readonly Volume[];
 	/** Milliseconds for the whole fetch. */
 	readonly deadline: number;
@@ -96,29 +96,30 @@ export function terminationLog(env: Environment): string {
 	return env['ENVTIER_TERMINATION_LOG'] || VARIABLES.ENVTIER_TERMINATION_LOG.default;
 }
 
-/** Which tiers to read: those named, each of which must have its name set, or all whose names are set. */
-function chooseTiers(named: readonly Tier[] | undefined, tierNames: TierNames): Result<readonly Tier[]> {
+/** The tiers to read: those of `ENVTIER_TIERS`, which must have names, or all tiers that have names. */
+function chooseTiers(listed: readonly Tier[] | undefined, tierNames: TierNames): Result<readonly Tier[]> {
 	const present = TIERS.filter((tier) => tierPath(tier, tierNames) !== undefined);
-	const missing = (named ?? []).filter((tier) => !present.includes(tier));
-	if (missing.length === 0) return ok(named ?? present);
+	const missing = (listed ?? []).filter((tier) => !present.includes(tier));
+	if (missing.length === 0) return ok(listed ?? present);
 	const variables = missing.map((tier) => `the tier "${tier}", but ENVTIER_${tier.toUpperCase()} is not set`);
 	return err(`ENVTIER_TIERS names ${variables.join('; it names ')}`);
 }
 
 /**
- * Reads the fetcher's settings from an environment. The error lists every wrong variable and what is
- * accepted, never the value: people paste secrets into wrong fields. An empty variable counts as unset.
+ * Reads the fetcher's settings from an environment. The error lists every wrong variable and its syntax. It
+ * never contains the value, because people paste secrets into wrong fields. An empty variable counts as
+ * unset.
  */
 export function readSettings(env: Environment): Result<Settings, readonly string[]> {
 	const reader = settingsReader<VariableName>(VARIABLES, fromEnvironment(env));
 	const { optional, required, problems } = reader;
 
-	/** A variable of a family, if it is set. */
+	/** Parses a variable outside of `VARIABLES`, if it is set. */
 	const member = <T>(name: string, parse: Parse<T>): T | undefined => {
 		const text = env[name];
 		return text ? reader.parse({ text, name }, parse) : undefined;
 	};
-	/** The variables of a family by what stands behind its name: a key. */
+	/** Parses the variables with this prefix, by the key after the prefix. */
 	const family = <T>(name: KeyedAnnotationName, parse: Parse<T>): ReadonlyMap<string, T> => {
 		const members = new Map<string, T>();
 		for (const [variable, value] of Object.entries(env)) {
@@ -130,7 +131,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		return members;
 	};
 	/** The suffixes of the variables of each volume: empty for the first, `_2` for the second. */
-	const numbered = (): readonly string[] => {
+	const volumeSuffixes = (): readonly string[] => {
 		const suffixes = [''];
 		while (env[`ENVTIER_OUT_${suffixes.length + 1}`]) suffixes.push(`_${suffixes.length + 1}`);
 		return suffixes;
@@ -159,7 +160,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		...(org === undefined ? {} : { org }),
 		...(service === undefined ? {} : { service }),
 	};
-	const named = optional('ENVTIER_TIERS', parseTiers);
+	const listedTiers = optional('ENVTIER_TIERS', parseTiers);
 	const settings = {
 		vault,
 		tierNames,
@@ -171,7 +172,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		formats: required('ENVTIER_FORMAT', parseFormats),
 		sealed: family('ENVTIER_SEALED_', parseSealed),
 		templates: family('ENVTIER_COMPOSE_', parseTemplateVariable),
-		volumes: numbered().map((suffix): Volume => {
+		volumes: volumeSuffixes().map((suffix): Volume => {
 			const keys = member(`ENVTIER_KEYS${suffix}`, parseSelectedKeys);
 			const prefixes = member(`ENVTIER_PREFIX${suffix}`, parsePrefixes);
 			const selected = keys !== undefined || prefixes !== undefined;
@@ -187,8 +188,8 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		onChange: required('ENVTIER_ON_CHANGE', parseOnChange),
 		privateDir: required('ENVTIER_PRIVATE_DIR', anyText),
 	};
-	// With a bad name among them, a complaint about the tiers would only repeat it.
+	// An invalid name is already a problem. An error about its tier would only repeat it.
 	if (problems.length > 0) return err(problems);
-	const tiers = chooseTiers(named, tierNames);
+	const tiers = chooseTiers(listedTiers, tierNames);
 	return tiers.ok ? ok({ ...settings, tiers: tiers.value }) : err([tiers.error]);
 }

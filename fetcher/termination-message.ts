@@ -6,7 +6,7 @@ import { printable } from './text.ts';
 /** Why the fetcher failed. */
 export interface Termination {
 	readonly reason: ExitReason;
-	/** What failed and what to do, for the log and the termination message. */
+	/** The failure and advice, for the log and the termination message. */
 	readonly message: string;
 	/** Stack frames of a defect, without its message. */
 	readonly places: readonly string[];
@@ -18,8 +18,8 @@ const MESSAGE_LIMIT = 4096;
 const STACK_FRAME = /^\s+at .*(?:\.[mc]?[jt]s|node:[\w/]+):\d+(?::\d+)?\)?$/;
 
 /**
- * Converts anything thrown to a termination. Of anything but a `Failure` it keeps the class, the code and the
- * stack frames only, because the message could quote a secret.
+ * Converts any thrown value to a termination. If it is not a `Failure`, keeps only the class, the code and
+ * the stack frames, because the message could contain a secret.
  */
 export function terminationOf(thrown: unknown): Termination {
 	if (thrown instanceof Failure) {

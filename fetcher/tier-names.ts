@@ -3,7 +3,7 @@ import { folderOf, type Kv, listPath } from './kv.ts';
 import type { Listing } from './merge.ts';
 import { enumerate, quoted } from './text.ts';
 
-/** What of the pod names a tier's folder. */
+/** The annotation that sets the name of a tier's folder. */
 const NAMED_BY: Readonly<Record<Tier, string>> = {
 	org: 'the organization (envtier.dev/org)',
 	deployment: 'envtier.dev/deployment',
@@ -15,19 +15,19 @@ export function tierOf(tier: Tier, tierNames: TierNames): string {
 	return `the ${tier} tier of ${quoted(tierNames[tier] ?? '')}`;
 }
 
-/** Asks whether what names these tiers is right. */
+/** The question whether the names of these tiers are right. */
 export function areNamesRight(tiers: readonly Tier[]): string {
 	return `${tiers.length === 1 ? 'is' : 'are'} ${enumerate(tiers.map((tier) => NAMED_BY[tier]))} right?`;
 }
 
-/** The tiers that hold no secret. Folders do not count. */
+/** The tiers without a secret. Folders do not count. */
 export function emptyTiers(listings: readonly Listing[]): readonly Tier[] {
 	return listings.filter(({ names }) => names.every((name) => name.endsWith('/'))).map(({ tier }) => tier);
 }
 
 /**
- * A sentence for a deployment without any secret, neither its own nor the service's: its name is probably
- * wrong. Undefined if one of the two tiers has secrets, or neither was listed.
+ * A sentence for a deployment and service without any secret: a name is probably wrong. Undefined if one of
+ * the two tiers has secrets, or if neither was listed.
  *
  * @param listed all tiers that were listed
  */

@@ -28,7 +28,7 @@ export function originText(origin: Origin | undefined): string {
 	return origin === 'composed' || origin === 'sealed' ? `(${origin})` : `of the ${origin} tier`;
 }
 
-/** One key with the value that won. */
+/** One key with its value after the merge. */
 export interface Secret {
 	readonly key: string;
 	readonly origin: Origin;
@@ -37,7 +37,7 @@ export interface Secret {
 	readonly version?: string;
 }
 
-/** What to read, and with which login. */
+/** The input of all reads. */
 export interface ReadContext extends LoginContext {
 	readonly kv: Kv;
 	readonly tierNames: TierNames;
@@ -49,7 +49,7 @@ export interface ReadContext extends LoginContext {
 /** Maximum number of reads in parallel. */
 const PARALLEL = 64;
 
-/** Explains a list response that no KV mount sends: wrong mount, or none. */
+/** Explains a list response that no KV mount sends: the mount is wrong or missing. */
 async function explainOddList({ vault, kv }: ReadContext, thrown: unknown): Promise<unknown> {
 	if (!(thrown instanceof Failure) || thrown.reason !== 'bad-answer' || thrown.retryable) return thrown;
 	const problem = await mountProblem(vault, kv);
@@ -78,7 +78,7 @@ export async function listTiers(context: ReadContext, tiers: readonly Tier[]): P
 		throw await explainReadRefusal(context, {
 			what: `to list ${enumerate(names)}`,
 			question: areNamesRight(refusedTiers),
-			// Whoever lacks the one line lacks the other as a rule, and should not have to come back for it.
+			// A policy without one of the lines usually lacks the other too, so the message contains both.
 			rules: folders.flatMap((folder) => [listRule(kv, folder), readRule(kv, folder)]),
 		});
 	}
@@ -102,10 +102,10 @@ async function readOne(context: ReadContext, { key, tiers }: KeyTiers): Promise<
 		});
 		if (found.kind === 'refused') return { kind: 'refused', tier };
 		const fields = found.kind === 'absent' ? undefined : fieldsOf(kv, found.value);
-		// Deleted, destroyed, or gone since it was listed: the tier below shows through.
+		// Deleted or destroyed, possibly after the list: the value of the next tier applies.
 		if (found.kind === 'absent' || fields === undefined) continue;
 		const value = fields[VALUE_FIELD];
-		// Counts as missing as well.
+		// An empty value counts as missing too.
 		if (value === '' && empty === 'skip') {
 			onSkip(key, tier);
 			continue;
@@ -124,7 +124,7 @@ async function readOne(context: ReadContext, { key, tiers }: KeyTiers): Promise<
 
 /**
  * Reads keys in parallel, each from the first of its tiers that still has it. Omits a key that no tier has
- * any more. The failure names every key that is wrong.
+ * any longer. The failure names every key that is wrong.
  */
 export async function readSecrets(
 	context: ReadContext,

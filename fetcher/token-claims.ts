@@ -2,8 +2,8 @@ import { object } from '../lib/json.ts';
 import { enumerate, quoted } from './text.ts';
 
 /**
- * The claims of a service-account token. They are not secret (the signature is) and not verified: for
- * messages only.
+ * Claims of a service-account token, for messages only. The fetcher does not verify them. They are not
+ * secret, unlike the signature.
  */
 export interface TokenClaims {
 	/** `namespace/name` */
@@ -29,12 +29,12 @@ function claimsOf(jwt: string): Readonly<Record<string, unknown>> {
 	try {
 		return object(JSON.parse(Buffer.from(JWT.exec(jwt)?.[1] ?? '', 'base64url').toString())) ?? {};
 	} catch {
-		// Not a token that says who it is. Vault refuses it too, and this serves only to say why.
+		// Not a JWT with JSON claims. Vault refuses it too, and the claims only serve to explain that.
 		return {};
 	}
 }
 
-/** Reads what a token says of itself. */
+/** Reads the claims of a token. */
 export function tokenClaimsOf(jwt: string): TokenClaims {
 	const { sub, aud, iss, exp } = claimsOf(jwt);
 	const subject = typeof sub === 'string' ? SUBJECT.exec(sub) : null;
@@ -47,7 +47,7 @@ export function tokenClaimsOf(jwt: string): TokenClaims {
 	};
 }
 
-/** `service account "shop/web"`, or what can be said when the token doesn't tell. */
+/** `service account "shop/web"`, or a general text if the token does not contain it. */
 export function subjectText({ serviceAccount }: TokenClaims): string {
 	return serviceAccount === undefined ? 'the pod’s token' : `service account ${quoted(serviceAccount)}`;
 }

@@ -3,17 +3,17 @@ import { VALUE_FIELD } from '../contract/tiers.ts';
 import type { Json } from '../lib/json.ts';
 import { fieldsText } from './tier-names.ts';
 
-/** Why a secret can't be handed over, and what to do. */
+/** Why a secret cannot be delivered, and advice. */
 export interface Unusable {
 	readonly what: string;
 	readonly cure: string;
 }
 
-/** What to do about an empty value that is refused. */
+/** Advice for an empty value that the policy refuses. */
 export const EMPTY_CURE = 'give it a value, or set envtier.dev/empty to "skip" or "keep"';
 
 /**
- * Why the fields of a secret hold no value that can be delivered; undefined if they do. Names other fields,
+ * Why the fields of a secret contain no usable value; undefined if they do. Contains names of other fields,
  * never their values. Without `cure` the secret must be stored again.
  */
 export function whyUnusable(
@@ -30,7 +30,7 @@ export function whyUnusable(
 		return { what: `has no text in the field "${VALUE_FIELD}" but ${kindOf(value)}` };
 	if (value === '')
 		return empty === 'keep' ? undefined : { what: `has an empty field "${VALUE_FIELD}"`, cure: EMPTY_CURE };
-	// Written as UTF-8 it would silently become another value.
+	// In UTF-8 the surrogate would silently become another character.
 	return value.isWellFormed()
 		? undefined
 		: { what: 'contains an unpaired surrogate, which is not valid text' };

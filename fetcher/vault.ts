@@ -39,10 +39,10 @@ export type LoginResult =
 	/** With Vault's status and errors. */
 	| { readonly kind: 'refused'; readonly status: number; readonly errors: readonly string[] };
 
-/** A token of Vault, and what the login said of it. */
+/** A token of Vault, with its properties from the login. */
 export interface SavedToken {
 	readonly value: string;
-	/** Milliseconds since 1970; infinite for a token without an end. */
+	/** Milliseconds since 1970; very large for a token that does not expire. */
 	readonly expires: number;
 	/** False for batch tokens. */
 	readonly revocable: boolean;
@@ -91,18 +91,19 @@ export interface VaultParts {
 const EXPLAIN_TIMEOUT = 2_000;
 
 /**
- * Headers of every request. A Vault proxy may require the second one, against forged requests of browsers.
+ * Headers of every request. A Vault proxy may require the second one, which protects it from forged requests
+ * of browsers.
  */
 const HEADERS = { 'user-agent': 'envtier-fetcher', 'x-vault-request': 'true' };
 const JSON_BODY = { 'content-type': 'application/json' };
 
-/** What a request has besides its method and path. */
-interface Sent {
-	/** With its "?". */
+/** Optional parts of a request. */
+interface RequestOptions {
+	/** The query with its "?". */
 	readonly query?: string;
 	/** Sent as JSON. */
 	readonly body?: object;
-	/** The deadline of the whole fetch unless given. */
+	/** The default is the deadline of the whole fetch. */
 	readonly until?: Deadline;
 }
 
@@ -128,9 +129,9 @@ export function openVault({
 	let headers: Headers = token === undefined ? own : { ...own, 'x-vault-token': token };
 	let withBody: Headers = { ...headers, ...JSON_BODY };
 
-	const send = (method: string, path: string, sent: Sent = {}): Promise<VaultResponse> => {
-		const { query = '', until = deadline } = sent;
-		const body = sent.body === undefined ? undefined : JSON.stringify(sent.body);
+	const send = (method: string, path: string, options: RequestOptions = {}): Promise<VaultResponse> => {
+		const { query = '', until = deadline } = options;
+		const body = options.body === undefined ? undefined : JSON.stringify(options.body);
 		const apiPath = `/v1/${path}`;
 		const request = {
 			method,
@@ -147,9 +148,9 @@ export function openVault({
 	const find = async <T>(
 		path: string,
 		take: (body: Json) => T | undefined,
-		sent: Sent = {},
+		options: RequestOptions = {},
 	): Promise<Lookup<T>> => {
-		const answer = await send('GET', path, sent);
+		const answer = await send('GET', path, options);
 		if (answer.status === 403) return { kind: 'refused' };
 		if (isNotFound(answer)) return { kind: 'absent' };
 		const value = answer.status === 200 ? take(answer.body) : undefined;
@@ -172,7 +173,7 @@ export function openVault({
 			// Vault does not store batch tokens and refuses to revoke them.
 			revocable = auth?.['token_type'] !== 'batch';
 			const seconds = Number(auth?.['lease_duration'] ?? 0);
-			// Vault answers 0 for a token without an end.
+			// Vault answers 0 for a token that does not expire.
 			expires = seconds > 0 ? Date.now() + seconds * 1_000 : Number.MAX_SAFE_INTEGER;
 			uses = Number(auth?.['num_uses'] ?? 0);
 			requestsAtLogin = requests;
@@ -197,7 +198,7 @@ export function openVault({
 			// If one ciphertext fails, the status is 400 and the other plaintexts are present.
 			if (Array.isArray(results) && results.length === batch.length)
 				return { kind: 'done', results: results.map(decryptionOf) };
-			if (errorsOf(answer.body).some((said) => /key not found/.test(said))) return { kind: 'absent' };
+			if (errorsOf(answer.body).some((error) => /key not found/.test(error))) return { kind: 'absent' };
 			throw unexpectedResponse(answer, address, path);
 		},
 		revoke: async (until) => {

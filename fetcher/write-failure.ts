@@ -20,13 +20,13 @@ const REASONS: Readonly<Record<string, (out: string, bytes: number) => string>> 
 };
 
 /**
- * Explains an error of node:fs. Returns an error without a code unchanged: it is a defect of our own.
+ * Explains an error of node:fs. Returns an error without a code unchanged, because it is a defect of Envtier.
  *
- * @param bytes to write to the directory `out`
+ * @param bytes the number of bytes to write to the directory `out`
  */
 export function explainWrite(thrown: unknown, out: string, bytes: number): unknown {
 	const code = codeOf(thrown);
 	if (code === '') return thrown;
-	const words = REASONS[code]?.(out, bytes) ?? `writing to ${out} failed`;
-	return new Failure('write-failed', `${words} (${code})`);
+	const sentence = REASONS[code]?.(out, bytes) ?? `writing to ${out} failed`;
+	return new Failure('write-failed', `${sentence} (${code})`);
 }

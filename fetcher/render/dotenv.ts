@@ -1,42 +1,42 @@
 import { byLine, NUL } from './lines.ts';
 import type { Render } from './rendering.ts';
 
-/** Readers in common use that no form suits for some values: as messages name them. */
+/** Common readers that cannot read some values in any form. Messages show these names. */
 const OLD_DOTENV = 'dotenv before 16';
 const PYTHON_DOTENV = 'python-dotenv';
 
 /**
- * One way to write a value. Node's `--env-file` and dotenv from 16 on read every form. Exception: Node before
- * 20.12 reads no value of several lines.
+ * A syntax for a value. Node's `--env-file` and dotenv 16 or later read every form, except that Node before
+ * 20.12 does not read values with several lines.
  */
 interface Form {
 	readonly holds: (value: string) => boolean;
 	readonly write: (value: string) => string;
-	/** Common readers that read another value in this form. */
+	/** Common readers that read a different value from this form. */
 	readonly misreadBy: (value: string) => readonly string[];
 }
 
 const noReader = (): readonly string[] => [];
 
-/** Whether dotenv before 16, which reads by lines of JavaScript, finds an end of line in what is written. */
+/** dotenv before 16 splits the file at JavaScript's line terminators. */
 const oldDotenvIf = (condition: boolean): readonly string[] => (condition ? [OLD_DOTENV] : []);
 const pythonIf = (condition: boolean): readonly string[] => (condition ? [PYTHON_DOTENV] : []);
 
-/** White space or control characters of one reader or another, at the ends of a value or anywhere in it. */
+/** Characters that some reader treats as white space at the ends of a value, or as control characters. */
 const BLANK_AT_END = /^[\p{Z}\ufeff]|[\p{Z}\ufeff]$/u;
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 
-/** In order of preference among those that the fewest readers misread (ADR 58). */
+/** In order of preference, if the same number of readers misread them (ADR 58). */
 const FORMS: readonly Form[] = [
 	{
-		// Readers that know no quotes (docker’s and podman’s --env-file) agree on this one as well.
+		// Readers without quotes (docker’s and podman’s --env-file) read this form as well.
 		holds: (value) => /^[A-Za-z0-9_./:@%+,=^~-]+$/.test(value),
 		write: (value) => value,
 		misreadBy: noReader,
 	},
 	{
-		// Node 22.0 reads a backslash before the closing quote as an escape. python-dotenv reads two as one
-		// anywhere.
+		// Node 22.0 reads a backslash before the closing quote as an escape. python-dotenv reads two backslashes
+		// as one, anywhere.
 		holds: (value) => !value.includes("'") && !value.endsWith('\\'),
 		write: (value) => `'${value}'`,
 		misreadBy: (value) => [
@@ -45,7 +45,7 @@ const FORMS: readonly Form[] = [
 		],
 	},
 	{
-		// All readers take `\n` for a newline here; python-dotenv knows more escapes.
+		// All readers read `\n` as a newline here; python-dotenv has more escapes.
 		holds: (value) => !value.includes('"') && !/\\(?:[nr\n]|$)/.test(value),
 		write: (value) => `"${value.replaceAll('\n', '\\n')}"`,
 		misreadBy: (value) => [
@@ -54,7 +54,7 @@ const FORMS: readonly Form[] = [
 		],
 	},
 	{
-		// The same with line breaks as they are, where a backslash before one must not become an escape.
+		// The same with literal line breaks, so that a backslash before a line break is no escape.
 		holds: (value) => !value.includes('"') && !/\\(?:[nr]|$)/.test(value),
 		write: (value) => `"${value}"`,
 		misreadBy: (value) => [
@@ -74,7 +74,7 @@ const FORMS: readonly Form[] = [
 	},
 ];
 
-/** The first form that holds a value among those that the fewest readers misread. */
+/** The form for a value: the first of those that the fewest readers misread. */
 function formOf(value: string): Form | undefined {
 	let best: Form | undefined;
 	for (const form of FORMS) {
@@ -87,7 +87,7 @@ function formOf(value: string): Form | undefined {
 }
 
 /**
- * Common readers of `.env` files that read another value than this one. None if the format does not hold it.
+ * Common readers of `.env` files that read a different value. Empty if the format cannot hold the value.
  */
 export function misreadersOf(value: string): readonly string[] {
 	return value === '' ? [] : (formOf(value)?.misreadBy(value) ?? []);

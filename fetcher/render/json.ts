@@ -2,7 +2,8 @@ import { ok } from '../../contract/result.ts';
 import type { Render } from './rendering.ts';
 
 /**
- * One JSON object, one key a line. Not made from a JavaScript object, so `__proto__` is a key like any other.
+ * One JSON object with one key on each line. Does not build a JavaScript object, so `__proto__` works as a
+ * key.
  */
 export const renderJson: Render = (entries) => {
 	const members = entries.map(({ key, value }) => `\n  ${JSON.stringify(key)}: ${JSON.stringify(value)}`);

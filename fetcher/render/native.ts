@@ -9,8 +9,8 @@ const MAX_LINE_BYTES = 65_535;
 
 /**
  * `KEY='value'` as the kubelet reads it for `fileKeyRef` (KEP-3721, pkg/kubelet/util/env). Between single
- * quotes everything is literal; a single quote cannot be written, and a carriage return before a newline is
- * lost. An empty value is an error of the container: "key not found" (pkg/kubelet/kubelet_pods.go).
+ * quotes everything is literal. The kubelet cannot read a single quote there, and drops a carriage return
+ * before a newline. An empty value stops the container with "key not found" (pkg/kubelet/kubelet_pods.go).
  */
 export const renderNative: Render = byLine((entry) => {
 	const { key, value } = entry;

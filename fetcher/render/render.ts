@@ -7,13 +7,13 @@ import { renderNative } from './native.ts';
 import type { Misfit, Render, RenderEntry } from './rendering.ts';
 import { renderShell } from './shell.ts';
 
-/** What is to stand at a path of the volume: a file's text, or a directory's files by name. */
+/** A file or directory to write into the volume: the text of a file, or the files of a directory by name. */
 export interface OutputFile {
 	readonly path: string;
 	readonly content: string | ReadonlyMap<string, string>;
 }
 
-/** A key that can't be handed over in a format. */
+/** A key that a format cannot hold. */
 export interface FormatMisfit extends Misfit {
 	readonly format: string;
 }
@@ -26,10 +26,10 @@ const RENDERS: Readonly<Record<Format, Render<OutputFile['content']>>> = {
 };
 
 /**
- * Renders every requested format, and the kubelet's file if it needs keys. The error names every key that one
- * of them cannot hold.
+ * Renders every requested format, and the kubelet's file if there are `envKeys`. The error names every key
+ * that one of the formats cannot hold.
  *
- * @param all the secrets with the kubelet's keys: a container may get others in its files
+ * @param all all secrets, for the kubelet's file. `entries` has the secrets and names of the container.
  */
 export function renderAll(
 	entries: readonly RenderEntry[],

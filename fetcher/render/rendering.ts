@@ -1,17 +1,19 @@
 import type { Result } from '../../contract/result.ts';
 
-/** What is rendered: keys, sorted in byte order, with values that are well-formed Unicode. */
+/** A key with its value. Entries are sorted by key in byte order; values are well-formed Unicode. */
 export interface RenderEntry {
 	readonly key: string;
 	readonly value: string;
 }
 
-/** A key that a format can't hold. */
+/** A key that a format cannot hold. */
 export interface Misfit {
 	readonly key: string;
-	/** Finishes the sentence "KEY …". */
+	/** Completes the sentence "KEY …". */
 	readonly why: string;
 }
 
-/** A format's text, or every key that it can't hold. Pure; the text is written as UTF-8. */
+/**
+ * Renders entries in a format. The error lists every key that it cannot hold. The text is written as UTF-8.
+ */
 export type Render<T = string> = (entries: readonly RenderEntry[]) => Result<T, readonly Misfit[]>;

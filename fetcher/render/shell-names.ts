@@ -1,7 +1,7 @@
 /**
- * Variables that dash, bash or busybox sh keep for themselves. `export NAME='value'` is undone, ignored, or
- * an error that ends the shell (bash's manual, "Shell Variables"; POSIX 2.5.3).
- * test/fetcher/shell-names.test.ts checks it with the shells.
+ * Variables that dash, bash or busybox sh reserve. They undo or ignore `export NAME='value'`, or exit with
+ * an error (bash's manual, "Shell Variables"; POSIX 2.5.3). test/fetcher/shell-names.test.ts checks the list
+ * with these shells.
  */
 export const KEPT_BY_SHELLS: ReadonlySet<string> = new Set([
 	'_',
@@ -36,8 +36,8 @@ export const KEPT_BY_SHELLS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Variables that only zsh or ksh keep for themselves (zshparam(1), ksh(1)). They cause a warning: a refusal
- * would stop pods whose images have neither.
+ * Variables that only zsh or ksh reserve (zshparam(1), ksh(1)). They cause a warning only, because most
+ * images contain neither shell.
  */
 export const KEPT_BY_ZSH_OR_KSH: ReadonlySet<string> = new Set([
 	'ARGC',

@@ -3,8 +3,8 @@ import type { Render } from './rendering.ts';
 import { KEPT_BY_SHELLS } from './shell-names.ts';
 
 /**
- * `export KEY='value'`, to be sourced. Between single quotes a POSIX shell takes every byte literally (XCU
- * 2.2.2). A single quote is written as `'\''`.
+ * `export KEY='value'` for a shell to source. A POSIX shell takes every byte between single quotes literally
+ * (XCU 2.2.2). The renderer writes a single quote as `'\''`.
  */
 export const renderShell: Render = byLine((entry) => {
 	const { key, value } = entry;
