@@ -1,5 +1,5 @@
 /**
- * Bundles each program into one self-contained file, the same as in its image: `node build.ts
+ * Bundles each program into one self-contained file. The images contain the same files. `node build.ts
  * [--out=DIRECTORY] [--arch=x64|arm64] [program…]`. The default directory is dist/. `--arch` is the
  * architecture of the fetcher's executable.
  */

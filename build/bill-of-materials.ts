@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A package of npm. */
+/** An npm package. */
 export interface Package {
 	readonly name: string;
 	readonly version: string;
@@ -9,14 +9,14 @@ export interface Package {
 }
 
 /**
- * The packages that files of a bundle belong to, each once, and Bun, sorted by name.
+ * The packages of a bundle's files, and Bun, sorted by name.
  *
- * @param files paths as a metafile of esbuild has them
+ * @param files paths from esbuild's metafile
  */
 export async function packagesIn(files: readonly string[]): Promise<readonly Package[]> {
 	const folders = files.flatMap((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []);
 	const lock = JSON.parse(await readFile(join(import.meta.dirname, '../package-lock.json'), 'utf8')) as Lock;
-	// Bun's packages are one a platform, all of the same version; the executable holds the program itself.
+	// Bun has one package for each platform, all with the same version. The executable contains Bun.
 	const { version = '', license = '' } = lock.packages['node_modules/@oven/bun-linux-x64'] ?? {};
 	const packages = await Promise.all(
 		[...new Set(folders)].map(
@@ -30,7 +30,7 @@ interface Lock {
 	readonly packages: Readonly<Record<string, { readonly version: string; readonly license: string }>>;
 }
 
-/** What is in an executable, as CycloneDX 1.6 in JSON: scanners cannot look into it. */
+/** The contents of an executable, as CycloneDX 1.6 in JSON, because scanners cannot read the executable. */
 export function billOfMaterials(program: string, packages: readonly Package[]): string {
 	const components = packages.map(({ name, version, license }) => ({
 		type: 'library',

@@ -1,7 +1,4 @@
-/**
- * Makes an executable from a bundle: Bun, the bundle and its bytecode in one file (docs/adr: the fetcher's
- * runtime).
- */
+/** Builds an executable from a bundle: Bun, the bundle and its bytecode in one file (ADR 59). */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -14,19 +11,19 @@ import { gunzipSync } from 'node:zlib';
 
 const run = promisify(execFile);
 
-/** Architectures of Linux that executables are made for, by Node's names, and Bun's packages for them. */
+/** Bun's packages for Linux, by Node's name of the architecture. */
 const LINUX = { x64: '@oven/bun-linux-x64', arm64: '@oven/bun-linux-aarch64' } as const;
 
-/** One of them. */
+/** One of these architectures. */
 export type Arch = keyof typeof LINUX;
 
-/** True for the name of an architecture that executables are made for. */
+/** True if executables can be built for this architecture. */
 export const isArch = (name: string): name is Arch => name in LINUX;
 
 /**
- * Makes the executable `outfile` of the bundle `bundle`.
+ * Builds the executable `outfile` from the bundle `bundle`.
  *
- * @param arch makes it for Linux on that architecture; undefined: for this machine
+ * @param arch builds it for Linux on this architecture; undefined: for this machine
  */
 export async function compileExecutable(
 	bundle: string,
@@ -49,8 +46,8 @@ export async function compileExecutable(
 			'--format=esm',
 			'--no-compile-autoload-dotenv',
 			'--no-compile-autoload-bunfig',
-			// The engine compiles functions to machine code four times later than usual. In a process that runs for a
-			// tenth of a second it seldom pays.
+			// The engine waits four times longer before it compiles a function to machine code. In a process of a
+			// tenth of a second the compilation seldom saves time.
 			'--compile-jit-policy=4',
 			`--compile-executable-path=${runtime}`,
 			`--outfile=${outfile}`,
@@ -73,23 +70,23 @@ export function installedBun(): string {
 }
 
 /**
- * Bun's program for another architecture, which npm does not install here. Downloaded, and compared with
- * package-lock.json.
+ * The path of Bun for another architecture, which npm does not install here. Downloads the package and
+ * compares its hash with package-lock.json.
  */
 async function bunFor(name: string, work: string): Promise<string> {
 	if (name === ownPackage()) return installedBun();
 	const lock = JSON.parse(await readFile(join(import.meta.dirname, '../package-lock.json'), 'utf8')) as Lock;
-	const locked = lock.packages[`node_modules/${name}`];
-	if (locked === undefined) throw new Error(`package-lock.json does not name ${name}`);
-	const npm = ['pack', '--silent', `--pack-destination=${work}`, `${name}@${locked.version}`];
+	const entry = lock.packages[`node_modules/${name}`];
+	if (entry === undefined) throw new Error(`package-lock.json does not name ${name}`);
+	const npm = ['pack', '--silent', `--pack-destination=${work}`, `${name}@${entry.version}`];
 	const { stdout } = await run('npm', npm);
-	const packed = join(work, stdout.trim());
-	const content = await readFile(packed);
+	const archive = join(work, stdout.trim());
+	const content = await readFile(archive);
 	const hash = `sha512-${createHash('sha512').update(content).digest('base64')}`;
-	if (hash !== locked.integrity) throw new Error(`${name} is not the package that package-lock.json names`);
-	const unpacked = join(work, 'package.tar');
-	await writeFile(unpacked, gunzipSync(content));
-	await run('tar', ['--extract', `--file=${unpacked}`, `--directory=${work}`, 'package/bin/bun']);
+	if (hash !== entry.integrity) throw new Error(`${name} is not the package that package-lock.json names`);
+	const tarFile = join(work, 'package.tar');
+	await writeFile(tarFile, gunzipSync(content));
+	await run('tar', ['--extract', `--file=${tarFile}`, `--directory=${work}`, 'package/bin/bun']);
 	return join(work, 'package/bin/bun');
 }
 
@@ -111,12 +108,12 @@ const VARIABLES = [
 	'SSL_CERT_',
 ];
 
-/** A byte that no name of a variable in a pod holds: the API server takes ASCII alone. */
+/** A byte that no variable name in a pod contains, because the API server accepts ASCII only. */
 const NEVER = 0xff;
 
 /**
- * Renames those variables inside Bun, so that they are never set. Bun has no option to ignore them, and with
- * BUN_OPTIONS or BUN_BE_BUN an executable loads another program.
+ * Renames these variables inside Bun, so that they are never set. Bun has no option to ignore them. With
+ * BUN_OPTIONS or BUN_BE_BUN an executable would load another program.
  */
 function withoutVariables(bun: Buffer): Buffer {
 	for (const name of VARIABLES) {

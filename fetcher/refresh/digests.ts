@@ -17,7 +17,8 @@ export function changedKeys(
 }
 
 /**
- * The revision of the tiers' secrets. Composed values follow from them, and sealed ones are part of the pod.
+ * The revision of the tiers' secrets. It omits composed values, which depend on the others, and sealed
+ * values, which are part of the pod.
  */
 export function revisionOfSecrets(secrets: readonly Secret[]): string {
 	return revisionOf(

@@ -6,13 +6,13 @@ import { makeDirectory, writeNew } from '../new-file.ts';
 import type { OutputFile } from '../render/render.ts';
 import { explainWrite } from '../write-failure.ts';
 
-/** The link to the current generation, under the name that the kubelet uses for ConfigMaps and Secrets. */
+/** The link to the current generation. The kubelet uses the same name for ConfigMaps and Secrets. */
 const CURRENT = '..data';
 
 /** Prefix of the directory of a generation. */
 const GENERATION = '..envtier-generation-';
 
-/** The name of the directory that the link leads to, if there is one of ours. */
+/** The directory that the link leads to, if it is one of our generations. */
 function currentOf(out: string): string | undefined {
 	const link = join(out, CURRENT);
 	if (!lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink()) return undefined;
@@ -20,17 +20,17 @@ function currentOf(out: string): string | undefined {
 	return target.startsWith(GENERATION) && !target.includes('/') ? target : undefined;
 }
 
-/** Removes all generations but those to keep. Never follows a link. */
+/** Removes all generations except those in `kept`. Never follows a link. */
 function sweep(out: string, kept: readonly (string | undefined)[]): void {
 	for (const name of readdirSync(out))
 		if (name.startsWith(GENERATION) && !kept.includes(name))
 			rmSync(join(out, name), { recursive: true, force: true });
 }
 
-/** A path of the volume can be a link into the current generation, or nothing. */
+/** Fails if this path of the volume is neither free nor a link. */
 function checkDestination(out: string, { path }: OutputFile): void {
-	const there = lstatSync(join(out, path), { throwIfNoEntry: false });
-	if (there !== undefined && !there.isSymbolicLink())
+	const stat = lstatSync(join(out, path), { throwIfNoEntry: false });
+	if (stat !== undefined && !stat.isSymbolicLink())
 		throw new Failure('write-failed', `${join(out, path)} is in the way: Envtier makes a link of that name`);
 }
 
@@ -54,14 +54,14 @@ function link(out: string, name: string, target: string, id: string): void {
 }
 
 /**
- * Writes all outputs into `out` as one generation: a new directory, then the link `..data` in one step, as
- * the kubelet does for ConfigMaps. A reader that opens files through one directory sees one generation. The
- * previous one stays until the next write, for readers that have it open by path. Synchronous on purpose: no
- * signal handler runs between two steps.
+ * Writes all outputs into `out` as one generation: fills a new directory, then replaces the link `..data` in
+ * one step, as the kubelet does for ConfigMaps. A reader that opens files through one directory sees one
+ * generation. The previous generation stays until the next write, for readers that still use its path. The
+ * function is synchronous so that no signal handler runs between two steps.
  */
 export function writeGeneration(out: string, outputs: readonly OutputFile[]): void {
 	const bytes = outputs.reduce((sum, output) => sum + sizeOf(output), 0);
-	// Containers give every run the same process id. The clock since the start of the machine never repeats.
+	// Every run in a container may have the same process ID. The monotonic clock never repeats.
 	const id = `${process.pid}-${process.hrtime.bigint()}`;
 	const name = `${GENERATION}${id}`;
 	try {
@@ -83,7 +83,7 @@ export function writeGeneration(out: string, outputs: readonly OutputFile[]): vo
 	}
 }
 
-/** Whether the current generation holds exactly these outputs, byte for byte. */
+/** True if the current generation consists of exactly these outputs, byte for byte. */
 export function isCurrent(out: string, outputs: readonly OutputFile[]): boolean {
 	const current = currentOf(out);
 	if (current === undefined) return false;

@@ -7,7 +7,7 @@ import { savePrivateState } from './private-file.ts';
 /**
  * Writes the first generation of each volume, and the private file with the token for the sidecar.
  *
- * @returns the revision of what was written
+ * @returns the revision of the secrets
  */
 export function writeInitial(
 	{ secrets, volumes }: PreparedFiles,

@@ -6,16 +6,16 @@ import { postChange } from './post.ts';
 import type { PendingChange } from './private-file.ts';
 import { signalContainers } from './processes.ts';
 
-/** Tells the application of changes. */
+/** Notifies the application of changes. */
 export interface Notifier {
-	/** Notifies of a change until it is delivered; a newer change replaces one that is not. */
+	/** Repeats the notification until it is delivered. A newer change replaces an undelivered one. */
 	notify(change: PendingChange): void;
 	close(): void;
 }
 
 const BACKOFF = { first: 1_000, longest: 60_000 };
 
-/** Does the action once; returns why it failed. */
+/** Runs the action once. Returns why it failed; undefined on success. */
 async function act(
 	action: OnChange,
 	change: PendingChange,
@@ -43,7 +43,7 @@ async function act(
 /**
  * Opens a notifier for the action of the settings.
  *
- * @param delivered called once a change has been delivered
+ * @param delivered called after each delivery
  */
 export function openNotifier(settings: Settings, log: Log, delivered: () => void): Notifier {
 	let current: PendingChange | undefined;

@@ -1,13 +1,13 @@
 import type { PendingChange } from './private-file.ts';
 
-/** Milliseconds for the application to answer. */
+/** Timeout for the application's response, in ms. */
 const TIMEOUT = 5_000;
 
-/** The pod's own loopback addresses. Literals, so that no resolver decides where the request goes. */
+/** The pod's loopback addresses. IP addresses, so that no resolver can send the request elsewhere. */
 const HOSTS = ['127.0.0.1', '[::1]'];
 
 /**
- * Sends the keys and the revision of a change to the application, and no value. Redirects are not followed.
+ * Sends the keys and the revision of a change to the application, without values. Does not follow redirects.
  *
  * @returns why it failed; undefined if the application answered with a 2xx status
  */

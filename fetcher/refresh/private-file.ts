@@ -5,18 +5,18 @@ import { writeNew } from '../new-file.ts';
 import type { SavedToken } from '../vault.ts';
 import { explainWrite } from '../write-failure.ts';
 
-/** A change whose notification has not been delivered. */
+/** A change whose notification is not delivered yet. */
 export interface PendingChange {
 	readonly keys: readonly string[];
 	readonly revision: string;
 }
 
-/** What a fetcher leaves to its sidecar, and a sidecar to its successor after a restart. */
+/** The state that a fetcher saves for its sidecar, and a sidecar for its next start. */
 export interface PrivateState {
 	readonly token: SavedToken | undefined;
-	/** SHA-256 of each value in base64, by key: tells which keys a change is about. */
+	/** SHA-256 of each value in base64, by key. They show which keys a change affects. */
 	readonly digests: ReadonlyMap<string, string>;
-	/** Of the files that stand in the volume. */
+	/** The revision of the files in the volume. */
 	readonly revision: string;
 	readonly pending: PendingChange | undefined;
 }
@@ -24,7 +24,7 @@ export interface PrivateState {
 const FILE = 'state.json';
 const NEW = 'state.json.new';
 
-/** 500 keys take 60 KiB. A longer file is not ours. */
+/** Maximum size of the file, in bytes. 500 keys take 60 KiB. Ignores a longer file. */
 const LONGEST = 1024 * 1024;
 
 /** Writes the state in one step, with mode 0600. */
@@ -40,8 +40,8 @@ export function savePrivateState(directory: string, { digests, ...state }: Priva
 }
 
 /**
- * Reads the state. Undefined if there is none, or none that `savePrivateState` writes: then everything is
- * fetched anew.
+ * Reads the state. Undefined if there is no file, or if its content is invalid. The sidecar then fetches
+ * everything again.
  */
 export function loadPrivateState(directory: string): PrivateState | undefined {
 	const text = readBounded(join(directory, FILE));

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import type { Signal } from '../../contract/refresh.ts';
 
-/** What /proc says of one process (proc(5)). */
+/** Facts about one process from /proc (proc(5)). */
 export interface ProcessFacts {
 	readonly id: number;
 	readonly parent: number;
-	/** Clock ticks between the start of the machine and that of the process. */
+	/** Start time of the process, in clock ticks since the start of the machine. */
 	readonly started: number;
 	/** The text of its cgroup file. */
 	readonly cgroup: string;
@@ -21,19 +21,20 @@ function devicesIn(mountinfo: string): ReadonlyMap<string, string> {
 }
 
 /**
- * The processes to signal: the first process of each container that mounts one of these devices. The first
- * one has no parent in the pod's process namespace (0) but is not process 1, which is the pause container's;
- * a process of `kubectl exec` has no parent either, so the oldest of a cgroup is meant.
+ * The processes to signal: the first process of each container that mounts one of these devices. Its parent
+ * in the pod's process namespace is 0, and it is not process 1, which belongs to the pause container. The
+ * parent of a process of `kubectl exec` is 0 as well, so the function takes the oldest process of each
+ * cgroup.
  */
 export function firstProcesses(
 	processes: readonly ProcessFacts[],
 	own: { readonly cgroup: string; readonly devices: ReadonlySet<string> },
 ): readonly number[] {
 	const oldest = new Map<string, ProcessFacts>();
-	for (const found of processes) {
-		if (found.parent !== 0 || found.id === 1 || found.cgroup === own.cgroup) continue;
-		const other = oldest.get(found.cgroup);
-		if (other === undefined || found.started < other.started) oldest.set(found.cgroup, found);
+	for (const candidate of processes) {
+		if (candidate.parent !== 0 || candidate.id === 1 || candidate.cgroup === own.cgroup) continue;
+		const other = oldest.get(candidate.cgroup);
+		if (other === undefined || candidate.started < other.started) oldest.set(candidate.cgroup, candidate);
 	}
 	return [...oldest.values()]
 		.filter(({ devices }) => [...own.devices].some((device) => devices.has(device)))
@@ -41,13 +42,13 @@ export function firstProcesses(
 		.sort((a, b) => a - b);
 }
 
-/** Processes that are looked at: a pod has fewer, and a container cannot make the sidecar read more. */
+/** Maximum number of processes to read, so that a container cannot make the sidecar read more. */
 const MOST = 4_096;
 
 function readProcess(id: number): ProcessFacts | undefined {
 	const read = (name: string): string => readFileSync(`/proc/${id}/${name}`, 'utf8');
 	try {
-		// The name in parentheses may hold blanks and parentheses.
+		// The name in parentheses may contain blanks and parentheses.
 		const stat = read('stat');
 		const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 		return {
@@ -66,7 +67,7 @@ function readProcess(id: number): ProcessFacts | undefined {
 /**
  * Sends a signal to the first process of each container that mounts one of these directories.
  *
- * @returns the processes that were signalled, and those that could not be
+ * @returns the number of processes that received the signal, and a problem for each of the others
  */
 export function signalContainers(
 	directories: readonly string[],

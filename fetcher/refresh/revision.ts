@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** One key of a pod, and which version of it the pod has. */
+/** One key of a pod and the version of its value. */
 export interface Winner {
 	/** The tier that the value comes from. */
 	readonly origin: string;
@@ -10,8 +10,8 @@ export interface Winner {
 }
 
 /**
- * The revision of a pod's secrets: equal if every key has the same origin and version. It holds nothing of a
- * value: KV v1 has no versions, so there the same keys have the same revision.
+ * The revision of a pod's secrets: equal if every key has the same origin and version. It does not depend on
+ * values. KV v1 has no versions, so there the same keys have the same revision.
  */
 export function revisionOf(winners: readonly Winner[]): string {
 	const sorted = winners

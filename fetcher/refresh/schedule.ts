@@ -1,8 +1,8 @@
 import { fullJitter } from '../../lib/backoff.ts';
 
 /**
- * Part of the period by which a check may come earlier or later, so that pods that started together drift
- * apart.
+ * Maximum deviation of a check from its period, as a share of the period. It spreads the checks of pods that
+ * started together.
  */
 const JITTER = 0.2;
 
@@ -20,7 +20,7 @@ export function nextCheck(period: number, random: number): number {
 }
 
 /**
- * Milliseconds until the first check: anywhere in the period, so that a rollout of many pods spreads its
+ * Milliseconds until the first check: random within the period, so that a rollout of many pods spreads its
  * checks.
  */
 export function firstCheck(period: number, random: number): number {
@@ -29,10 +29,10 @@ export function firstCheck(period: number, random: number): number {
 
 /**
  * Milliseconds until the check after `failures` failed ones: random between 0 and a bound that doubles up to
- * the period ("full jitter"), but never less than the server asked for.
+ * the period ("full jitter"), but never less than Retry-After of the server.
  */
 export function checkAfterFailure(period: number, failures: number, random: number, retryAfter = 0): number {
 	const wait = fullJitter({ first: FIRST_WAIT, longest: period }, failures, random);
-	// Waits at least a second: a failure that comes at once must not become a loop without a pause.
+	// Waits at least a second, because an immediate failure must not cause a busy loop.
 	return Math.max(1_000, wait) + retryAfter * (1 + random);
 }

@@ -18,21 +18,20 @@ import { loadPrivateState, type PrivateState, savePrivateState } from './private
 import { checkAfterFailure, firstCheck, nextCheck } from './schedule.ts';
 import { type TierState, tierStates } from './tier-state.ts';
 
-/** Milliseconds for one check. A check that takes longer has failed, and the next one comes soon. */
+/** Timeout of one check, in ms. After it the check has failed, and the sidecar retries soon. */
 const CHECK_TIMEOUT = 20_000;
-/** A token with less time left, in ms, is replaced before the check. */
+/** Minimum remaining TTL of a token, in ms. The sidecar logs in again if it is shorter. */
 const SHORTEST_TOKEN = CHECK_TIMEOUT + 10_000;
 const REVOCATION_TIMEOUT = 1_500;
 const HOUR = 3_600_000;
 
-/** Requests of a check are sent once: after a failure the whole check is done again. */
+/** Sends each request of a check once. After a failure the sidecar repeats the whole check. */
 const once: Retry = (attempt, deadline) => attempt(deadline.left());
 
 const NOTHING: PrivateState = { token: undefined, digests: new Map(), revision: '', pending: undefined };
 
 /**
- * Keeps the files current until the process is stopped. Resolves then; a failed check leaves the files as
- * they are.
+ * Keeps the files current until `stopped` rejects, then resolves. A failed check does not change the files.
  */
 export async function runSidecar({ settings, log, stopped }: RunParts): Promise<void> {
 	const sidecar = openSidecar(settings, log);
@@ -47,12 +46,12 @@ export async function runSidecar({ settings, log, stopped }: RunParts): Promise<
 			await sidecar.end();
 			return;
 		}
-		const checked = await Promise.race([sidecar.check(), end]);
-		if (checked === 'stopped') {
+		const nextWait = await Promise.race([sidecar.check(), end]);
+		if (nextWait === 'stopped') {
 			await sidecar.end();
 			return;
 		}
-		wait = checked;
+		wait = nextWait;
 	}
 }
 
@@ -78,7 +77,9 @@ function openSidecar(settings: Settings, log: Log) {
 			...(saved === undefined ? {} : { token: saved }),
 		});
 
-	/** A client that has logged in: with the token of an earlier login, if that lives long enough. */
+	/**
+	 * Returns a client with a token: the token of an earlier login if its TTL is long enough, else a new one.
+	 */
 	const client = async (): Promise<{ vault: Vault; fresh: boolean }> => {
 		if (token !== undefined && token.expires - Date.now() > SHORTEST_TOKEN)
 			return { vault: open(token), fresh: false };
@@ -89,23 +90,23 @@ function openSidecar(settings: Settings, log: Log) {
 		return { vault, fresh: true };
 	};
 
-	/** Compares the versions of the tiers, and reads everything if they differ or cannot be told. */
+	/** Compares the versions of the tiers. Reads everything if they differ or are not available. */
 	const update = async (vault: Vault): Promise<void> => {
 		const states = await tierStates(readContext(settings, vault), settings.tiers);
-		const told = states.every((one) => one !== undefined);
-		if (told && tiers !== undefined && states.every((one, i) => one === tiers?.[i])) return;
+		const comparable = states.every((one) => one !== undefined);
+		if (comparable && tiers !== undefined && states.every((one, i) => one === tiers?.[i])) return;
 		const jwt = readTokenFile(settings.tokenFile);
-		// Warnings about names and readers were written by the first fetch.
+		// The first fetch has already logged warnings about names and readers.
 		const quiet = { ...log, warn: log.debug };
 		const found = await readAll({ settings, vault, log: quiet, jwt });
 		const prepared = prepare(found, { settings, log: quiet });
-		tiers = told ? states : undefined;
+		tiers = comparable ? states : undefined;
 		const revision = revisionOfSecrets(prepared.secrets);
 		if (prepared.volumes.every(({ out, outputs }) => isCurrent(out, outputs))) return;
 		const digests = digestsOf(prepared.secrets);
 		const keys = changedKeys(state.digests, digests);
 		const pending = { keys: [...new Set([...(state.pending?.keys ?? []), ...keys])].sort(), revision };
-		// Before the files: a sidecar that starts after a crash between the two notifies as well.
+		// Saved before the files, so that the sidecar also notifies if it crashes between the two steps.
 		save({ digests, revision, pending: settings.onChange.kind === 'none' ? undefined : pending });
 		for (const { out, outputs } of prepared.volumes) writeGeneration(out, outputs);
 		logged = Date.now();
@@ -123,7 +124,7 @@ function openSidecar(settings: Settings, log: Log) {
 			await update(vault);
 		} catch (thrown) {
 			if (fresh || !(thrown instanceof Failure) || thrown.reason !== 'read-refused') throw thrown;
-			// The token may have been revoked: one new login tells.
+			// The token may have been revoked. Retries once with a new login.
 			token = undefined;
 			await update((await client()).vault);
 		}

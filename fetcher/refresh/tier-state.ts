@@ -5,17 +5,17 @@ import type { ReadContext } from '../tiers.ts';
 
 /**
  * The versions of a tier as one text: equal if no key was added, written, deleted, undeleted or destroyed.
- * Undefined if one request cannot tell: then the tier is listed and read.
+ * Undefined if one request does not show them. The sidecar then lists and reads the tier.
  */
 export type TierState = string | undefined;
 
 /** The state of a tier without a key. */
 const EMPTY = '[]';
 
-/** More keys than this in one answer are not compared. */
+/** Maximum number of keys to compare. A larger tier is listed and read. */
 const LARGEST = 2_000;
 
-/** OpenBao's documentation, "KV v2 API: list secrets with metadata". */
+/** The state of a tier from `key_info` (OpenBao's documentation, "KV v2 API: list secrets with metadata"). */
 function stateOf(info: Json, now: number): TierState {
 	const keys = Object.keys(info).filter((key) => !key.endsWith('/'));
 	if (keys.length > LARGEST) return undefined;
@@ -26,7 +26,7 @@ function stateOf(info: Json, now: number): TierState {
 		const version = object(object(entry?.['versions'])?.[String(current)]);
 		if (version === undefined) return undefined;
 		const { created_time: created, deletion_time: deletion, destroyed } = version;
-		// A version that ends at a set time ends without a new entry: only a read tells.
+		// A version with a deletion time in the future will disappear without a new version.
 		if (typeof deletion === 'string' && Date.parse(deletion) > now) return undefined;
 		lines.push(JSON.stringify([key, current, created, deletion, destroyed]));
 	}
@@ -34,7 +34,7 @@ function stateOf(info: Json, now: number): TierState {
 }
 
 /**
- * Asks for the state of tiers, one request each.
+ * Requests the state of tiers, with one request each.
  *
  * @returns a state for each tier; all undefined on KV v1, and where the server or the policy does not allow
  * the request

@@ -1,14 +1,11 @@
-/**
- * Options of Bun's `fetch` beyond the standard, as far as the fetcher uses them (Bun's documentation,
- * "Fetch").
- */
+/** Non-standard options of Bun's `fetch` that the fetcher uses (Bun's documentation, "Fetch"). */
 export interface BunRequestInit extends RequestInit {
 	/**
 	 * The default is HTTP/1.1. With `http2` a server without HTTP/2 causes an `EPROTO` error: Bun does not fall
 	 * back.
 	 */
 	readonly protocol?: 'http2' | 'http1.1';
-	/** False: the body is given as it came, whatever its content encoding. */
+	/** False: the body is not decompressed. */
 	readonly decompress?: boolean;
 	readonly session: BunSession;
 }
@@ -19,36 +16,36 @@ export interface BunRequestInit extends RequestInit {
  */
 export type BunSession = object;
 
-/** What a session takes, as far as the fetcher uses it. */
+/** Options of a session that the fetcher uses. */
 export interface BunSessionInit {
 	readonly tls?: BunTls;
-	/** Address of an HTTP proxy. With one Bun speaks HTTP/1.1 alone. */
+	/** Address of an HTTP proxy. Bun then uses HTTP/1.1 only. */
 	readonly proxy?: string;
 }
 
-/** The one class of Bun that Node lacks. */
+/** The global of Bun. Node does not have it. */
 declare const Bun: { readonly FetchSession: new (init: BunSessionInit) => BunSession };
 
-/** Opens a session, whose connections no other session uses. */
+/** Opens a session. Sessions do not share connections. */
 export const openSession = (init: BunSessionInit): BunSession => new Bun.FetchSession(init);
 
-/** How Bun checks a server. */
+/** TLS options of Bun. */
 export interface BunTls {
 	/** PEM texts. They replace Bun's own roots. */
 	readonly ca: string | readonly string[];
 	readonly rejectUnauthorized: boolean;
 	readonly minVersion: number;
-	/** Name for the server name indication, and to compare the certificate with; the URL's host unless given. */
+	/** Name for the server name indication and the certificate. The default is the URL's host. */
 	readonly serverName?: string;
 }
 
-/** The number of TLS 1.2 in its handshake (RFC 5246, A.1). Bun's `fetch` takes the number, not a name. */
+/** The protocol version of TLS 1.2 (RFC 5246, A.1). Bun's `fetch` expects the number, not a name. */
 export const TLS_1_2 = 0x0303;
 
-/** Bun's `fetch`; on Node the same function ignores what it does not know. */
+/** Bun's `fetch`. On Node, `fetch` ignores the non-standard options. */
 export const bunFetch = fetch as (url: string, init: BunRequestInit) => Promise<Response>;
 
-/** Names of environment variables by which Bun's `fetch` would choose a proxy, or not (as curl has them). */
+/** Environment variables that control the proxy of Bun's `fetch`, as they do for curl. */
 const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'];
 
 /**

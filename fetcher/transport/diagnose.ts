@@ -3,22 +3,22 @@ import type { Stage } from './network-errors.ts';
 
 /** The result of another attempt to connect. */
 export type Diagnosis =
-	/** It fails with this error of Node's network modules. */
+	/** The attempt failed with this error of Node's network modules. */
 	| { readonly kind: 'error'; readonly error: Error }
-	/** It waits at this stage, or has passed all stages before an answer. */
+	/** The attempt reached this stage. `answer` means that the connection works. */
 	| { readonly kind: 'stage'; readonly stage: Stage };
 
 /** Timeout of one diagnosis, in ms. The fetcher may take a second after its deadline. */
 const TIMEOUT = 500;
 
 /**
- * Connects once more, without a request, to find what Bun's `fetch` does not report: the stage of a timeout,
+ * Connects again, without a request, to find what Bun's `fetch` does not report: the stage of a timeout,
  * the TLS alert, the names of the certificate, the proxy's error. It verifies the server like every other
  * connection.
  */
 export async function diagnose(endpoint: Endpoint, ca: string | readonly string[]): Promise<Diagnosis> {
 	const { host, port, secure, proxy } = endpoint;
-	// Loaded here, because these modules take time to load and are needed after an error only.
+	// Loaded here, because these modules take time to load and are only needed after an error.
 	const { connect: connectTcp } = await import('node:net');
 	const { promise, resolve } = Promise.withResolvers<Diagnosis>();
 	let stage: Stage = proxy !== undefined ? 'proxy' : isAddress(host) ? 'connect' : 'dns';
@@ -30,7 +30,7 @@ export async function diagnose(endpoint: Endpoint, ca: string | readonly string[
 	};
 	const timer = setTimeout(() => end({ kind: 'stage', stage }), TIMEOUT);
 	const fail = (error: Error): void => end({ kind: 'error', error });
-	const secured = async (): Promise<void> => {
+	const startTls = async (): Promise<void> => {
 		stage = secure ? 'tls' : 'answer';
 		if (!secure) return end({ kind: 'stage', stage });
 		const { connect: connectTls } = await import('node:tls');
@@ -50,13 +50,13 @@ export async function diagnose(endpoint: Endpoint, ca: string | readonly string[
 		tcp.once('lookup', () => {
 			stage = 'connect';
 		});
-		tcp.once('connect', () => void secured());
+		tcp.once('connect', () => void startTls());
 	} else {
 		const { openTunnel } = await import('./proxy.ts');
-		openTunnel(tcp, proxy.address, { host, port }).then(secured, fail);
+		openTunnel(tcp, proxy.address, { host, port }).then(startTls, fail);
 	}
 	tcp.on('error', (error) => {
-		// Before that, the tunnel reports errors of the proxy.
+		// At the stage `proxy` the tunnel reports the errors.
 		if (stage !== 'proxy') fail(error);
 	});
 	return await promise;

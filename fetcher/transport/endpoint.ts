@@ -1,8 +1,8 @@
-/** Where Vault is. */
+/** The address of Vault, in parts. */
 export interface Endpoint {
-	/** Address with the path that Vault is served below, for messages and as HTTP/2's authority. */
+	/** The full address with the path, for messages. */
 	readonly address: string;
-	/** That path, without a last "/"; most often empty. */
+	/** Path below which Vault is served, without a "/" at the end. Usually empty. */
 	readonly prefix: string;
 	readonly host: string;
 	readonly port: number;
@@ -10,7 +10,7 @@ export interface Endpoint {
 	readonly secure: boolean;
 	/** Name that the certificate must have. */
 	readonly tlsName: string;
-	/** Undefined: connections go straight to Vault. */
+	/** Undefined: the fetcher connects to Vault directly. */
 	readonly proxy: Proxy | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface Proxy {
 	readonly port: number;
 }
 
-/** How to reach an address, where that differs from what the address says. */
+/** Optional settings for the connection to an address. */
 export interface Route {
 	readonly tlsName?: string | undefined;
 	/** Origin of an HTTP proxy. */
@@ -34,7 +34,7 @@ function proxyOf(address: string): Proxy {
 	return { address, host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) };
 }
 
-/** Takes an address and a route as the settings have them (see contract/values). */
+/** Splits the address and the route of the settings (contract/values has parsed them). */
 export function endpointOf(address: string, { tlsName, proxy }: Route = {}): Endpoint {
 	const url = new URL(address);
 	const secure = url.protocol === 'https:';
@@ -51,11 +51,11 @@ export function endpointOf(address: string, { tlsName, proxy }: Route = {}): End
 }
 
 /**
- * True for an IP address in a URL (WHATWG URL normalizes IPv4 addresses). node:net could tell as well, but
- * takes time to load.
+ * True for an IP address in a URL (WHATWG URL normalizes IPv4 addresses). Does not use node:net, which takes
+ * time to load.
  */
 export const isAddress = (host: string): boolean => host.includes(':') || /^[0-9.]+$/.test(host);
 
-/** The name for TLS's server name indication; undefined for an IP address, which is none (RFC 6066). */
+/** The TLS server name; undefined for an IP address, which it must not be (RFC 6066, 3). */
 export const serverNameOf = ({ tlsName }: Endpoint): string | undefined =>
 	isAddress(tlsName) ? undefined : tlsName;

@@ -61,7 +61,7 @@ const TRUST = new Set([
 	'CERT_SIGNATURE_FAILURE',
 ]);
 
-/** Codes of OpenSSL for a chain, of Node for a name, and of alerts of the handshake. */
+/** OpenSSL's codes for certificate chains, Node's for names, and codes of TLS alerts. */
 const TLS_CODE =
 	/^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_|ERR_SSL_|HOSTNAME_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|CRL_|ERROR_IN_CERT_|EPROTO$)/;
 
@@ -87,7 +87,7 @@ function text(error: object, field: 'code' | 'message'): string {
 	return typeof value === 'string' ? value : '';
 }
 
-/** The code of an error of Node's or Bun's network modules; '' where it has none. */
+/** The code of an error of Node's or Bun's network modules; '' if it has none. */
 export function codeOf(thrown: unknown): string {
 	return thrown instanceof Error ? text(thrown, 'code') : '';
 }
@@ -114,8 +114,8 @@ function tlsFailure(error: Error, code: string, at: string): Failure {
 }
 
 /**
- * Converts an error of Node's network modules to a `Failure`. Returns an error without a code unchanged: it
- * is a defect of our own.
+ * Converts an error of Node's network modules to a `Failure`. Returns an error without a code unchanged,
+ * because it is a defect of Envtier.
  */
 export function explain(thrown: unknown, address: string): unknown {
 	if (thrown instanceof Failure || !(thrown instanceof Error)) return thrown;
@@ -139,7 +139,7 @@ export function timedOut(address: string, timeout: number, stage: Stage): Failur
 	return new Failure('unreachable', sentence, { retryable: true, cure: UNREACHABLE[obstacle] });
 }
 
-/** The failure for a response that is larger than any of Vault's. */
+/** The failure for a response above the size limit. */
 export function tooLarge(address: string, limit: number): Failure {
 	return new Failure('bad-answer', `Vault at ${address}: an answer is larger than ${limit >> 20} MiB`);
 }

@@ -9,17 +9,17 @@ const MAX_HEAD = 8 * 1024;
 const RETRYABLE = new Set([500, 502, 503, 504]);
 
 /**
- * Opens a tunnel to a host through an HTTP proxy (CONNECT: RFC 9110, section 9.3.6). Resolves when `tcp`
- * leads to that host; rejects with a `Failure`. The caller sets the time limit.
+ * Opens a tunnel to a host through an HTTP proxy (CONNECT: RFC 9110, section 9.3.6). Resolves when `tcp` is
+ * connected to that host. Rejects with a `Failure`. The caller sets the time limit.
  *
- * @param proxy its address, for messages
+ * @param proxy the address of the proxy, for messages
  */
 export function openTunnel(
 	tcp: Socket,
 	proxy: string,
 	{ host, port }: { readonly host: string; readonly port: number },
 ): Promise<void> {
-	// Of a host name and an IP address only IPv6 has colons. node:net, which knows as well, takes time to load.
+	// Only an IPv6 address contains a colon. Does not use node:net, which takes time to load.
 	const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
 	const failure = (what: string, retryable: boolean): Failure =>
 		new Failure('unreachable', `the proxy ${proxy} ${what}`, { retryable, cure: UNREACHABLE.tunnel });
@@ -43,7 +43,7 @@ export function openTunnel(
 			if (end === -1 && head.length <= MAX_HEAD) return;
 			done(verdict(head.subarray(0, end === -1 ? 0 : end).toString('latin1'), head.length - end - 4));
 		};
-		/** @param more bytes behind the head: of the host none can have come yet */
+		/** @param more number of bytes after the head. The host cannot have sent any yet. */
 		const verdict = (text: string, more: number): Failure | undefined => {
 			const [, status = '', reason = ''] = /^HTTP\/1\.[01] ([0-9]{3})(?: ([^\r\n]*))?/.exec(text) ?? [];
 			if (status === '') return failure('does not answer as an HTTP proxy does', false);

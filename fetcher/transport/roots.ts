@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 
-/** Where distributions keep their CA certificates in one file (the list is that of Go's crypto/x509). */
+/** Files in which distributions keep their CA certificates (the list of Go's crypto/x509). */
 const BUNDLES = [
 	'/etc/ssl/certs/ca-certificates.crt',
 	'/etc/pki/tls/certs/ca-bundle.crt',
@@ -12,17 +12,17 @@ const BUNDLES = [
 ];
 
 /**
- * The system's CA certificates as PEM text, or Node's own if the system has none (an image without any). Node
- * itself always uses its own by default.
+ * The system's CA certificates as PEM text, or Node's own if the image has no such file. Node itself uses
+ * only its own by default.
  */
 export function systemRoots(bundles: readonly string[] = BUNDLES): string | readonly string[] {
 	for (const file of bundles) {
 		try {
 			return readFileSync(file, 'utf8');
 		} catch {
-			// Not this distribution's place: the next one may be.
+			// Another distribution: try the next file.
 		}
 	}
-	// Not imported: loading the module takes time that most fetches need not spend.
+	// Not imported, because the module takes time to load and most fetches do not need it.
 	return process.getBuiltinModule('node:tls').rootCertificates;
 }

@@ -9,18 +9,18 @@ import { codeOf, explain, timedOut } from './network-errors.ts';
 import { systemRoots } from './roots.ts';
 import type { HttpRequest, HttpResponse } from './types.ts';
 
-/** Sends requests to one Vault, over one connection where that speaks HTTP/2. */
+/** Sends requests to one Vault, over one connection if Vault supports HTTP/2. */
 export interface Transport {
-	/** Rejects with a `Failure`, within `timeout` milliseconds. Redirects are not followed. */
+	/** Rejects with a `Failure` within `timeout` milliseconds. Does not follow redirects. */
 	send(request: HttpRequest, timeout: number): Promise<HttpResponse>;
-	/** Protocol of the last response; undefined before the first. */
+	/** Protocol of the last response; undefined before the first one. */
 	protocol(): Protocol | undefined;
 }
 
 /** Versions of HTTP by their names in ALPN (RFC 7301). */
 export type Protocol = 'h2' | 'http/1.1';
 
-/** Over HTTP/1.1 each open request takes a connection. A handshake costs more than a request. */
+/** Maximum number of HTTP/1.1 connections. Each open request needs one, and a handshake costs more. */
 const HTTP1_CONNECTIONS = 2;
 
 /**
@@ -39,7 +39,7 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 	});
 	const base = origin + prefix;
 	let protocol: Protocol = secure && proxy === undefined ? 'h2' : 'http/1.1';
-	let answered: Protocol | undefined;
+	let lastProtocol: Protocol | undefined;
 	const atMostTwo: Limiter = makeLimiter(HTTP1_CONNECTIONS);
 
 	const exchange = async (
@@ -64,12 +64,12 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 			header: (name: string) => response.headers.get(name) ?? undefined,
 			body: await readBody(response, address),
 		};
-		answered = over;
+		lastProtocol = over;
 		return answer;
 	};
 
 	/**
-	 * Several requests may learn at the same time that the server does not offer HTTP/2; each of them tries
+	 * Several requests may find at the same time that the server does not offer HTTP/2. Each of them tries
 	 * again.
 	 */
 	const withFallback = async (request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> => {
@@ -78,7 +78,7 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 				return await exchange(request, 'h2', signal);
 			} catch (thrown) {
 				// After a response over HTTP/2 the protocol is not the cause.
-				if (codeOf(thrown) !== 'EPROTO' || answered === 'h2') throw thrown;
+				if (codeOf(thrown) !== 'EPROTO' || lastProtocol === 'h2') throw thrown;
 			}
 		}
 		const answer = await atMostTwo(() => exchange(request, 'http/1.1', signal));
@@ -86,16 +86,16 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 		return answer;
 	};
 
-	/** Returns the failure for an error of `fetch`. Connects once more where Bun's error is not specific. */
+	/** Returns the failure for an error of `fetch`. Connects again if Bun's error is not specific. */
 	const failureOf = async (thrown: unknown, late: boolean, timeout: number): Promise<unknown> => {
 		if (thrown instanceof Failure) return thrown;
-		if (late && answered !== undefined) return timedOut(address, timeout, 'answer');
+		if (late && lastProtocol !== undefined) return timedOut(address, timeout, 'answer');
 		const unspecific =
-			late || UNSPECIFIC.has(codeOf(thrown)) || (proxy !== undefined && answered === undefined);
+			late || UNSPECIFIC.has(codeOf(thrown)) || (proxy !== undefined && lastProtocol === undefined);
 		if (!unspecific) return explain(thrown, address);
-		const found = await diagnose(endpoint, roots);
-		if (found.kind === 'error') return explain(found.error, address);
-		return late ? timedOut(address, timeout, found.stage) : explain(thrown, address);
+		const diagnosis = await diagnose(endpoint, roots);
+		if (diagnosis.kind === 'error') return explain(diagnosis.error, address);
+		return late ? timedOut(address, timeout, diagnosis.stage) : explain(thrown, address);
 	};
 
 	return {
@@ -110,7 +110,7 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 				cancel();
 			}
 		},
-		protocol: () => answered,
+		protocol: () => lastProtocol,
 	};
 }
 

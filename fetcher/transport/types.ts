@@ -1,7 +1,7 @@
 /** One HTTP request to Vault. */
 export interface HttpRequest {
 	readonly method: string;
-	/** From `/v1` on. */
+	/** The path, which begins with `/v1`. */
 	readonly path: string;
 	readonly headers: Readonly<Record<string, string>>;
 	readonly body: string | undefined;
@@ -10,7 +10,7 @@ export interface HttpRequest {
 /** One complete HTTP response. */
 export interface HttpResponse {
 	readonly status: number;
-	/** The value of a header field by its name in lower case. */
+	/** Returns the value of a header field. The name is in lower case. */
 	readonly header: (name: string) => string | undefined;
 	readonly body: Buffer;
 }
