@@ -1,8 +1,9 @@
 /**
- * The secrets API over TLS on the loopback, in its own process: listing 1,000 secrets and creating
- * secrets, with the memory store and with a real OpenBao, beside the same work at that OpenBao directly. A
- * list is also compared with OpenBao's one request that returns the same metadata, and measured with a
- * policy that does not allow that request. Rounds alternate, so that a noisy machine disturbs all alike.
+ * Measures the secrets API as a process, over TLS on the loopback interface: a list of 1,000 secrets, and the
+ * creation of secrets, with the memory store and with a real OpenBao. Compares it with the same work at that
+ * OpenBao directly. Also compares a list with OpenBao's one request that returns the same metadata, and
+ * measures a list with a policy that forbids that request. Rounds alternate, so that a noisy machine affects
+ * all of them equally.
  */
 
 import { Agent, request } from 'node:https';
@@ -19,7 +20,7 @@ const SECRETS = 1_000;
 const CREATES = 400;
 const CLIENTS = 8;
 const ROUNDS = 5;
-/** Lists of few requests are short: more rounds make their medians steady. */
+/** Lists with few requests are short, so they need more rounds for a stable median. */
 const LIST_ROUNDS = 25;
 
 const say = (text: string): void => void process.stdout.write(text);
@@ -33,7 +34,7 @@ const withoutDetails = (await shippedPolicy()).replace(/^.*detailed-metadata.*$/
 await writePolicy(bao, 'without-details', withoutDetails);
 const token = { ENVTIER_API_VAULT_TOKEN: await createToken(bao, ['without-details']) };
 const oneByOne = await startApiProcess({ ...env, ...vault, ...token }, [me]);
-/** Connections that are kept, by origin: each server has a CA of its own. */
+/** Keep-alive agents by origin. Each server has its own CA. */
 const agents = new Map(
 	[
 		[bao.addr, bao.caPem],
@@ -43,7 +44,7 @@ const agents = new Map(
 	].map(([origin = '', ca]) => [origin, new Agent({ keepAlive: true, maxSockets: 16, ca })]),
 );
 
-/** One request over kept connections; anything but a success ends the bench. */
+/** Sends a request over a keep-alive connection. Throws unless it succeeds. */
 function send(url: string, method: string, headers: Record<string, string>, body?: object): Promise<string> {
 	const payload = body === undefined ? undefined : JSON.stringify(body);
 	const agent = agents.get(new URL(url).origin);
@@ -64,7 +65,7 @@ function send(url: string, method: string, headers: Record<string, string>, body
 	});
 }
 
-/** Runs `work` for 0 … count-1, some at a time; milliseconds of each. */
+/** Runs `work` for 0 … count-1 with limited concurrency. Returns the milliseconds of each. */
 async function inParallel(
 	count: number,
 	atOnce: number,
@@ -91,17 +92,17 @@ const created = (prefix: string, i: number) => ({
 	deploymentName: 'shop',
 });
 
-/** The folder of the secrets that are listed, in a part of the KV engine's API. */
+/** The API path of the folder with the secrets to list. */
 const folderIn = (part: string): string => `${bao.addr}/v1/secret/${part}/deployments/shop/secrets`;
 /** The keys in a response to a list. */
 const keysIn = (text: string): readonly string[] =>
 	(JSON.parse(text) as { data: { keys: readonly string[] } }).data.keys;
 
-/** What is measured: a list, and the creation of one secret. */
+/** One measured client: it lists secrets and creates one secret. */
 interface Subject {
 	/** Returns the number of secrets. */
 	readonly list: () => Promise<number>;
-	/** A request for each secret: measured in `ROUNDS` rounds. */
+	/** True if a list takes a request for each secret. It is measured in `ROUNDS` rounds. */
 	readonly slow?: true;
 	readonly create?: (prefix: string, i: number) => Promise<unknown>;
 }
@@ -153,7 +154,7 @@ try {
 	const latencies = new Map<string, number[]>();
 	const add = (to: Map<string, number[]>, name: string, values: readonly number[]): void =>
 		void to.set(name, [...(to.get(name) ?? []), ...values]);
-	// All lists before any create: the folder must not grow in between.
+	// All lists run before the first create, so that the folder does not grow between them.
 	for (let round = 0; round < LIST_ROUNDS; round += 1)
 		for (const [name, { list, slow }] of Object.entries(subjects)) {
 			if (slow && round % (LIST_ROUNDS / ROUNDS) !== 0) continue;

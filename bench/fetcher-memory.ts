@@ -1,8 +1,8 @@
 /**
- * Finds the least memory limit under which the fetcher ends well, and `bao agent` with the same secrets: for
- * 3 × 4 keys, and for 3 × 500 keys of 1 KiB. The limit counts all that a container is charged for: memory of
- * its own, the volume, and the pages of the executable, which the kernel may drop. Each program is a copy
- * that nobody else has in memory.
+ * Finds the lowest memory limit with which the fetcher succeeds, and the same for `bao agent`: for 3 × 4
+ * keys, and for 3 × 500 keys of 1 KiB. The limit applies to everything that counts for a container: its own
+ * memory, the volume, and the pages of the executable, which the kernel may drop. The bench copies each
+ * program, so that no other process shares its pages.
  */
 import { copyFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -13,7 +13,7 @@ import { runProcess } from '../test/support/process.ts';
 import { EXECUTABLE, fetcherEnv } from './support/fetcher.ts';
 import { fill, makeSurroundings, openDoor } from './support/tiers.ts';
 
-/** Runs that must end well under a limit. */
+/** Number of runs that must succeed with a limit. */
 const RUNS = 3;
 const MOST_MIB = 512;
 const STEP_MIB = 2;
@@ -26,13 +26,13 @@ if (problem !== undefined) {
 
 const value = (_: number, key: number): string => `${key} `.repeat(1024).slice(0, 1024);
 
-interface Started {
+interface Command {
 	readonly command: string;
 	readonly args: readonly string[];
 	readonly env: Readonly<Record<string, string>>;
 }
 
-async function endsWell({ command, args, env }: Started, memoryMiB: number, name: string): Promise<boolean> {
+async function succeeds({ command, args, env }: Command, memoryMiB: number, name: string): Promise<boolean> {
 	for (let run = 0; run < RUNS; run += 1) {
 		await using group = await makeLimitedGroup(`${name}-${memoryMiB}-${run}`, { memoryMiB });
 		const [launcher = command, ...rest] = [...group.launcher, command, ...args];
@@ -42,12 +42,12 @@ async function endsWell({ command, args, env }: Started, memoryMiB: number, name
 	return true;
 }
 
-/** The least limit in MiB, to within a step. */
-async function leastLimit(program: Started, name: string): Promise<number> {
+/** The lowest limit in MiB, rounded up to a step. */
+async function leastLimit(program: Command, name: string): Promise<number> {
 	let [low, high] = [0, MOST_MIB];
 	while (high - low > STEP_MIB) {
 		const middle = (low + high) / 2;
-		if (await endsWell(program, middle, name)) high = middle;
+		if (await succeeds(program, middle, name)) high = middle;
 		else low = middle;
 	}
 	return high;

@@ -1,7 +1,7 @@
 /**
- * 200 pods that start at the same moment, with one OpenBao on the same cores: fetchers, then `bao agent`s,
- * then fetchers with a Vault that limits logins. First the cost of each kind of request for the server, at
- * the end an estimate for a large cluster. FETCHERS and SECONDS set the size.
+ * Starts 200 pods at the same time, with one OpenBao on the same cores: fetchers, then `bao agent`s, then
+ * fetchers with a Vault that limits logins. Before that it measures the server's CPU time for each kind of
+ * request. At the end it estimates the load of a large cluster. FETCHERS and SECONDS set the size.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -19,9 +19,9 @@ const PODS = Number(process.env['FETCHERS'] ?? 200);
 const SECONDS = Number(process.env['SECONDS'] ?? 150);
 const KEYS = 4;
 const TIERS = 3;
-/** Logins that the limited Vault takes each second: fewer than ask for one, on any machine. */
+/** Rate limit of the limited Vault, in logins per second. Every machine exceeds it. */
 const RATE = 5;
-/** Requests of a kind whose cost is measured. */
+/** Number of requests of each kind to measure. */
 const SAMPLES = 400;
 const DEPLOYMENT = 'shop';
 
@@ -35,7 +35,7 @@ function cpuOf(bao: OpenBao): number {
 
 type Costs = Readonly<Record<'connection' | 'login' | 'list' | 'read' | 'revoke', number>>;
 
-/** What the server spends on one request of each kind, in milliseconds of CPU time. */
+/** CPU time of the server for one request of each kind, in ms. */
 async function measureCosts(bao: OpenBao, jwt: string): Promise<Costs> {
 	const client = openHttp2(bao);
 	const send = async (via: Http2Client, method: string, path: string, token = '', body?: object) => {
@@ -76,20 +76,20 @@ async function measureCosts(bao: OpenBao, jwt: string): Promise<Costs> {
 	return costs;
 }
 
-/** What became of many processes that began at once. */
+/** The results of many processes that started at the same time. */
 interface Storm {
 	readonly failed: readonly string[];
 	readonly walls: readonly number[];
-	/** Until the last had ended, in seconds. */
+	/** Time until the last process ended, in seconds. */
 	readonly seconds: number;
 	/** CPU time of the server for each pod, in milliseconds. */
 	readonly serverMs: number;
-	/** What each said. */
+	/** The output of each process. */
 	readonly outputs: readonly string[];
 }
 
-/** Starts so many at once and waits for all, at most until the time is up. */
-async function rage(
+/** Starts `PODS` processes at the same time and waits for all. Kills them after `SECONDS`. */
+async function startAll(
 	bao: OpenBao,
 	commandOf: (index: number) => Parameters<typeof startProcess>[0],
 ): Promise<Storm> {
@@ -140,7 +140,7 @@ function report(what: string, storm: Storm): void {
 	);
 }
 
-/** What a cluster of this size asks when all of its pods start within so many seconds. */
+/** Estimates the load when all pods of a cluster start within some seconds. */
 function model(costs: Costs): void {
 	const reads = TIERS * KEYS;
 	const pod = costs.connection + costs.login + TIERS * costs.list + reads * costs.read + costs.revoke;
@@ -201,11 +201,11 @@ try {
 		};
 	};
 	say('');
-	report(`${PODS} fetchers at once`, await rage(bao, fetcher));
-	report(`${PODS} agents at once`, await rage(bao, agent));
+	report(`${PODS} fetchers at once`, await startAll(bao, fetcher));
+	report(`${PODS} agents at once`, await startAll(bao, agent));
 	await must(bao, 'POST', 'sys/quotas/config', { body: { enable_rate_limit_response_headers: true } });
 	await must(bao, 'POST', 'sys/quotas/rate-limit/logins', { body: { path: 'auth/jwt/', rate: RATE } });
-	report(`${PODS} fetchers, ${RATE} logins a second allowed`, await rage(bao, fetcher));
+	report(`${PODS} fetchers, ${RATE} logins a second allowed`, await startAll(bao, fetcher));
 	model(costs);
 } finally {
 	await bao.stop();

@@ -1,8 +1,8 @@
 /**
- * The built fetcher as a process, from start to end, beside `bao agent` with the same secrets
- * (exit_after_auth, one template) and beside an idle Node. Runs alternate, so that a noisy machine disturbs
- * all alike. The ratios are valid on other machines, the milliseconds are not. Cold: copies of the programs,
- * removed from the page cache before each run.
+ * Measures the built fetcher as a process, from start to end. Compares it with `bao agent` for the same
+ * secrets (exit_after_auth, one template) and with an idle Node. Runs alternate, so that a noisy machine
+ * affects all of them equally. The ratios are valid on other machines, the milliseconds are not. Cold runs
+ * use copies of the programs and drop them from the page cache before each run.
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -17,7 +17,7 @@ import { AGENT, FETCHER, type FetcherCase, type FetcherResults } from './support
 import { percentile } from './support/stats.ts';
 import { fill, makeSurroundings, openDoor } from './support/tiers.ts';
 
-/** Each number of keys with and without delay, warm and cold. The more expensive a case, the fewer rounds. */
+/** Numbers of keys with and without delay, warm and cold. Expensive cases have fewer rounds. */
 const CASES = [
 	{ keys: 4, delayMs: 0, rounds: 15, cold: false },
 	{ keys: 4, delayMs: 25, rounds: 9, cold: false },
@@ -38,13 +38,12 @@ if (!canMeasure()) {
 	process.exit(0);
 }
 
-/** Numbers of keys to measure, separated by commas; all unless given. */
+/** Numbers of keys to measure, separated by commas. The default is all. */
 const ONLY = process.env['KEYS']?.split(',').map(Number);
-/** Where results and charts are written; nowhere unless given. */
+/** Directory for results and charts. Without it they are not written. */
 const RESULTS = process.env['RESULTS'];
 /**
- * A bundle of the fetcher that Node runs, from before it was an executable (ADR 59). It is measured as well
- * if given.
+ * A bundle of the fetcher for Node, from before it was an executable (ADR 59). The bench measures it if set.
  */
 const ON_NODE = process.env['FETCHER_ON_NODE'];
 
@@ -62,9 +61,9 @@ interface Case {
 	readonly cold: boolean;
 }
 
-/** Programs that do the same work, by the name of their row. */
+/** Programs with the same work, by the name of their row. */
 function programsFor({ deployment, at, tokenFile, agentFile, out, cold }: Case): Record<string, Program> {
-	/** A copy that nobody else has in memory. */
+	/** A copy that no other process has in memory. */
 	const own = (file: string, name: string): string => {
 		const copy = join(out, name);
 		if (cold) copyFileSync(file, copy);
@@ -92,7 +91,7 @@ function programsFor({ deployment, at, tokenFile, agentFile, out, cold }: Case):
 
 const times = (value: number, base: number): string => `${(value / base).toFixed(2)} ×`;
 
-/** The median, and in brackets what four fifths of the runs lie between. */
+/** The median, and in brackets the 10th and 90th percentile. */
 function spread(values: readonly number[]): string {
 	const [low, middle, high] = [0.1, 0.5, 0.9].map((at) => percentile(values, at).toFixed(0));
 	return `${middle} (${low}–${high})`;
@@ -132,17 +131,17 @@ const medians = (costs: readonly Cost[]) => {
 	};
 };
 
-/** Writes the results so far and the charts of them. Results for other numbers of keys stay. */
+/** Writes the results and charts. Keeps earlier results for other numbers of keys. */
 function save(cases: readonly FetcherCase[]): void {
 	if (RESULTS === undefined) return;
 	mkdirSync(RESULTS, { recursive: true });
 	const file = join(RESULTS, 'fetcher.json');
 	const earlier = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as FetcherResults).cases : [];
-	const kept = earlier.filter(({ keys }) => ONLY?.includes(keys) === false);
+	const otherCases = earlier.filter(({ keys }) => ONLY?.includes(keys) === false);
 	const results: FetcherResults = {
 		date: new Date().toISOString().slice(0, 10),
 		cores: availableParallelism(),
-		cases: [...kept, ...cases].sort((a, b) => a.keys - b.keys),
+		cases: [...otherCases, ...cases].sort((a, b) => a.keys - b.keys),
 	};
 	writeFileSync(file, `${JSON.stringify(results, null, '\t')}\n`);
 	for (const theme of CHART_THEMES)
@@ -162,7 +161,7 @@ try {
 		const programs = Object.entries(programsFor(surroundings));
 		const costs = new Map<string, Cost[]>(programs.map(([name]) => [name, []]));
 		let agentConnections = 0;
-		// The first round warms the file cache and is not counted.
+		// The first round warms the file cache and does not count.
 		for (let round = -1; round < rounds; round++) {
 			for (const [name, program] of programs) {
 				const before = proxy.connections();

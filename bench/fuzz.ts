@@ -1,10 +1,10 @@
 /**
- * A hundred thousand malformed bodies for the built webhook over TLS, one after the other on one connection:
- * bytes, damaged reviews, odd envelopes, structured pods (fast-check), then about forty bodies of 3 MiB made
- * to do harm. Each goes to a bare Node server as well, which reads it and answers a constant, so that noise
- * affects both alike. Fails on a 5xx, on an invalid response, on more than 100 ms of CPU, on a webhook that
- * has ended, and on a live heap (after a forced collection) that grows with the number of bodies. Both
- * servers have the options of Node that the webhook's image has.
+ * Sends a hundred thousand malformed bodies to the built webhook over TLS, one after the other on one
+ * connection: bytes, damaged reviews, odd envelopes, structured pods (fast-check), then about forty hostile
+ * bodies of 3 MiB. Sends each body also to a bare Node server, which reads it and answers a constant, so
+ * that noise affects both equally. Fails on a 5xx, on an invalid response, on more than 100 ms of CPU, if
+ * the webhook exits, and if the live heap (after a forced collection) grows with the number of bodies. Both
+ * servers have the Node options of the webhook's image.
  *
  * `CASES=5000 SEED=7 node bench/fuzz.ts`
  */
@@ -21,28 +21,28 @@ import { median, percentile } from './support/stats.ts';
 
 const CASES = Number(process.env['CASES'] ?? 100_000);
 const SEED = Number(process.env['SEED'] ?? 1);
-/** What the API server sends beside the object itself. */
+/** Bytes of a review without its object. */
 const ENVELOPE = 2000;
-/** Answers to the same 3 MiB; the median of them is shown. */
+/** Number of requests with the same 3 MiB. The bench shows the median. */
 const REPEATS = 7;
 /**
- * Milliseconds of CPU in the median that count as slow. Wall time is shown only; on a busy machine it says
- * little.
+ * A median above this CPU time is slow, in ms. The bench only prints the wall time, which depends on the
+ * load of the machine.
  */
 const SLOW = 100;
 /**
- * MiB of live heap, from the second tenth of the bodies to the last three, that count as growth. The engine's
- * compiled code needs less.
+ * Maximum growth of the live heap from the second tenth of the bodies to the last three tenths, in MiB. The
+ * engine's compiled code needs less.
  */
 const GROWTH = 2;
 const TENTHS = 10;
 
-/** Milliseconds of CPU that the main thread of a process has had; a busy machine changes them little. */
+/** CPU time of the main thread of a process, in ms. It depends little on the load of the machine. */
 async function cpuOf({ pid }: Served): Promise<number> {
 	return Number((await readFile(`/proc/${pid}/schedstat`, 'utf8')).split(' ')[0]) / 1e6;
 }
 
-/** MiB that a process holds now, and held at most. */
+/** Current and maximum memory of a process, in MiB. */
 async function memoryOf({ pid }: Served): Promise<{ readonly now: number; readonly peak: number }> {
 	const status = await readFile(`/proc/${pid}/status`, 'utf8');
 	const of = (field: string): number => Number(new RegExp(`${field}:\\s+([0-9]+)`).exec(status)?.[1]) / 1024;
@@ -73,7 +73,7 @@ let sent = 0;
 
 print(`${CASES} bodies, seed ${SEED}`);
 for (const { family, bodies } of fuzzed(CASES, SEED)) {
-	// The bodies were made in one go; what has come in the meantime is looked at first.
+	// The generator blocks the event loop. Handles the input that has arrived in the meantime first.
 	await new Promise(setImmediate);
 	for (const [i, body] of bodies.entries()) {
 		const order = sent % 2 === 0 ? (['webhook', 'bare'] as const) : (['bare', 'webhook'] as const);
@@ -107,7 +107,7 @@ for (const which of ['webhook', 'bare'] as const) {
 const tenths = (mib: readonly number[], digits: number): string =>
 	mib.map((one) => one.toFixed(digits)).join(' ');
 print(`\nMiB after each tenth: live heap ${tenths(heaps, 1)}; resident ${tenths(memory, 0)}`);
-// In the first tenth the engine is still at work on the code.
+// In the first tenth the engine still compiles code.
 const grown = median(heaps.slice(-3)) - (heaps[1] ?? 0);
 print(`live heap, the last tenths less the second: ${grown.toFixed(1)} MiB`);
 if (!(grown <= GROWTH)) faults.push(`the live heap grew by ${grown.toFixed(1)} MiB`);

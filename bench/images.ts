@@ -1,4 +1,4 @@
-/** Prints the sizes of the images: what a node stores, what it downloads, and the program's part of it. */
+/** Prints the sizes of the images: on the node's disk, as a download, and of the program in it. */
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { scratch } from '../test/support/scratch.ts';
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1).padStart(8);
 
-/** Bytes of a layer on a node, and as a registry keeps it. Some builders pack layers. */
+/** Bytes of a layer on a node and in a registry. Some builders compress layers. */
 async function sizes(file: string): Promise<{ readonly plain: number; readonly packed: number }> {
 	let plain = 0;
 	let packed = 0;

@@ -1,7 +1,7 @@
 /**
- * Whether a token is revoked when a client sends the revocation and ends without the response: how many of
- * 100 tokens are left, with Vault in memory and on raft, idle and beside busy clients. ADR 53 uses the
- * result.
+ * Tests whether Vault revokes a token if the client sends the revocation and exits before the response.
+ * Prints how many of 100 tokens still exist, with in-memory and raft storage, with an idle and a busy
+ * server. ADR 53 uses the result.
  */
 import { once } from 'node:events';
 import process from 'node:process';
@@ -14,14 +14,14 @@ import { openHttp2 } from './support/http2.ts';
 const TOKENS = 100;
 const AT_A_TIME = 10;
 const BUSY = 12;
-/** What was begun is done by then, or never. */
+/** Milliseconds after which Vault has finished all revocations. */
 const GRACE = 1_500;
 
 const PATH = '/v1/auth/token/revoke-self';
 
 type Way = (bao: OpenBao, token: string) => Promise<void>;
 
-/** Sends the revocation over HTTP/2, on a connection that is in use, and does something then. */
+/** Sends the revocation over HTTP/2 on a used connection, then runs `then`. */
 const overHttp2 =
 	(then: (end: { destroy(): void; finish(): void }, answer: Promise<unknown>) => unknown): Way =>
 	async (bao, token) => {
@@ -74,7 +74,7 @@ async function accessors(bao: OpenBao): Promise<number> {
 	return (answer as { data: { keys: string[] } }).data.keys.length;
 }
 
-/** How many tokens are left. */
+/** Number of tokens that still exist after the revocations. */
 async function leftBy(way: Way, bao: OpenBao): Promise<number> {
 	const before = await accessors(bao);
 	for (let done = 0; done < TOKENS; done += AT_A_TIME)
@@ -85,7 +85,7 @@ async function leftBy(way: Way, bao: OpenBao): Promise<number> {
 	return (await accessors(bao)) - before;
 }
 
-/** Keeps the server busy until told to stop. */
+/** Keeps the server busy until the returned function is called. */
 function busy(bao: OpenBao, clients: number): () => Promise<unknown> {
 	let stop = false;
 	const each = async (): Promise<void> => {

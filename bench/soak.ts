@@ -1,7 +1,7 @@
 /**
- * Memory of the built webhook over a million reviews, all different: new names, namespaces and owners, some
- * pods injected, some refused, some skipped. Prints a line for each tenth, and fails if the last tenths hold
- * more memory than the early ones. ENVTIER_SOAK_REVIEWS sets another number.
+ * Measures the memory of the built webhook during a million different reviews: new names, namespaces and
+ * owners, some pods injected, some refused, some skipped. Prints a line for each tenth. Fails if the webhook
+ * uses more memory in the last tenths than in the early ones. ENVTIER_SOAK_REVIEWS sets another number.
  */
 import process from 'node:process';
 import { call } from '../test/support/http.ts';
@@ -14,7 +14,7 @@ import { startServer } from './support/webhook.ts';
 const REVIEWS = Number(process.env['ENVTIER_SOAK_REVIEWS'] ?? 1_000_000);
 const CLIENTS = 8;
 const TENTHS = 10;
-/** MiB that the heap may have grown by, from the early tenths to the late ones. */
+/** Maximum growth of the heap from the early tenths to the late ones, in MiB. */
 const NOISE = 8;
 
 const KINDS: readonly Readonly<Record<string, string>>[] = [
@@ -25,7 +25,7 @@ const KINDS: readonly Readonly<Record<string, string>>[] = [
 ];
 const templates = KINDS.map((annotations) => reviewOf(typicalPod(annotations)));
 
-/** A review that no other is like: everything that might be remembered is new. */
+/** A review whose names are all new, so that no cache helps. */
 function review(i: number): string {
 	const id = i.toString(36);
 	return (templates[i % templates.length] ?? '')
@@ -59,7 +59,7 @@ try {
 		const cells = [done, rate.toFixed(0), heap.toFixed(1), now.toFixed(0), own.toFixed(0), peak.toFixed(0)];
 		process.stdout.write(`| ${cells.join(' | ')} |\n`);
 	}
-	// The first is left out: the engine is still at work on the code.
+	// Skips the first tenth, in which the engine still compiles code.
 	const grown = median(heaps.slice(-4)) - median(heaps.slice(1, 5));
 	process.stdout.write(`\nheap, late tenths less early ones: ${grown.toFixed(1)} MiB\n`);
 	if (grown > NOISE) process.exitCode = 1;

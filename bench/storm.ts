@@ -15,23 +15,23 @@ import { createPod, injectedInto, podOf } from '../test/support/kubernetes/pods.
 import { percentile } from './support/stats.ts';
 
 const PODS = 500;
-/** Requests at a time. */
+/** Number of parallel requests. */
 const CLIENTS = 16;
-/** A controller tries again as well; so often at most. */
+/** Maximum number of attempts for a pod. A controller retries as well. */
 const TRIES = 20;
 
 interface Outcome {
 	readonly annotated: boolean;
-	/** From the first try until the pod exists, in milliseconds. */
+	/** Time from the first attempt until the pod exists, in ms. */
 	readonly ms: number;
 	readonly refusals: readonly string[];
 }
 
-/** What a storm left. */
-interface Aftermath {
+/** The result of a storm. */
+interface StormResult {
 	readonly outcomes: readonly Outcome[];
 	readonly seconds: number;
-	/** As the API server holds them in the end, whatever it answered before. */
+	/** The pods in the API server after all requests. */
 	readonly stored: V1PodList['items'];
 }
 
@@ -40,7 +40,7 @@ async function createOne(node: Node, namespace: string, index: number): Promise<
 	const pod = podOf({
 		name: `pod-${index}`,
 		...(annotated ? { envtier: { deployment: 'shop', service: 'web' } } : {}),
-		// Nobody runs them: what is measured is how they come into being.
+		// No scheduler starts these pods. The bench measures only their creation.
 		spec: { schedulerName: 'nobody' },
 	});
 	const start = performance.now();
@@ -73,7 +73,7 @@ async function killOne(node: Node): Promise<void> {
 	if (code !== 0) throw new Error(`killing ${name} failed: ${stderr}`);
 }
 
-async function storm(node: Node): Promise<Aftermath> {
+async function storm(node: Node): Promise<StormResult> {
 	const namespace = await node.createNamespace();
 	const start = performance.now();
 	const outcomes: Outcome[] = [];
@@ -93,8 +93,8 @@ async function storm(node: Node): Promise<Aftermath> {
 	return { outcomes, seconds, stored: expectStatus(answer, 200, 'listing the pods').items };
 }
 
-/** Says what came of it; false when something may not be. */
-function report({ outcomes, seconds, stored }: Aftermath): boolean {
+/** Prints the result. Returns false if a pod is wrong. */
+function report({ outcomes, seconds, stored }: StormResult): boolean {
 	const say = (line: string): void => void process.stdout.write(`${line}\n`);
 	const groups = [true, false].map((annotated) => outcomes.filter((one) => one.annotated === annotated));
 	const [annotated = [], others = []] = groups;

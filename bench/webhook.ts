@@ -1,8 +1,8 @@
 /**
- * Reviews per second of the built webhook on one core, with the options of Node in its image: TLS, 8
- * kept-alive clients, one call at a time each. Beside it a bare Node server that reads the same body and
- * answers a constant, and servers in between, each with one more step of the webhook's work. Rounds
- * alternate, so that a noisy machine disturbs all alike; CPU time per review is disturbed least.
+ * Measures reviews per second of the built webhook on one core, with the Node options of its image: TLS, 8
+ * keep-alive clients, one call at a time each. Compares it with a bare Node server that reads the same body
+ * and answers a constant, and with servers that each do one more step of the webhook's work. Rounds
+ * alternate, so that a noisy machine affects all of them equally. It affects CPU time per review least.
  */
 import process from 'node:process';
 import { type Load, load } from './support/load.ts';
@@ -14,7 +14,7 @@ import { pinned, type Server, startServer } from './support/webhook.ts';
 const CLIENTS = 8;
 const SECONDS = 2;
 const ROUNDS = 7;
-/** Until the engine has made its code fast. */
+/** Warm-up, in which the engine compiles the code. */
 const WARM_UP = 15;
 
 interface Round extends Load {
@@ -47,7 +47,7 @@ async function row(name: string, server: Server, rounds: readonly Round[]): Prom
 
 const NAMES = ['bare', ...STEPS, 'webhook'] as const;
 
-/** What a row of the table is called. */
+/** The name of a row in the table. */
 const titles: Readonly<Record<(typeof NAMES)[number], string>> = {
 	bare: 'bare `node:https`, a constant',
 	parse: '… and the body parsed',

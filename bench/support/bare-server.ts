@@ -13,7 +13,7 @@ const server = createServer(
 		request.on('end', () => response.setHeader('content-length', answer.length).end(answer));
 	},
 );
-// As long as the webhook keeps a connection: clients that make their bodies take a while.
+// The webhook's timeout for idle connections. Clients need time to generate their bodies.
 server.keepAliveTimeout = 120_000;
 server.listen(0, '127.0.0.1', () =>
 	process.stdout.write(`${JSON.stringify({ port: (server.address() as AddressInfo).port })}\n`),

@@ -1,6 +1,6 @@
 import { AGENT, FETCHER, type FetcherCase, type FetcherResults, type Medians } from './results.ts';
 
-/** Colours of a chart, for pages with a light and with a dark background. */
+/** Colours of a chart, for a light and a dark background. */
 const THEMES = {
 	light: { text: '#1f2328', quiet: '#59636e', agent: '#d1d9e0', fetcher: '#0969da' },
 	dark: { text: '#f0f6fc', quiet: '#9198a1', agent: '#3d444d', fetcher: '#4493f8' },
@@ -9,7 +9,7 @@ const THEMES = {
 /** Name of a set of colours. */
 export type Theme = keyof typeof THEMES;
 
-/** All of them. */
+/** Names of all sets of colours. */
 export const CHART_THEMES = Object.keys(THEMES) as readonly Theme[];
 
 const MEASURES = [
@@ -19,7 +19,7 @@ const MEASURES = [
 ] as const;
 
 const WIDTH = 760;
-/** Where bars begin, and how long the agent's is, in pixels. */
+/** Start of the bars, and length of the agent's bar, in pixels. */
 const LEFT = 150;
 const FULL = 420;
 const ROW = 26;
@@ -30,7 +30,7 @@ const GROUP_GAP = 14;
 const shown = ({ cases }: FetcherResults): readonly FetcherCase[] =>
 	cases.filter(({ roundTripMs, cold }) => roundTripMs === 0 && !cold);
 
-/** A figure as the chart has it. */
+/** The text of a figure. */
 const figure = (value: number): string => value.toFixed(0);
 
 /** The label of a bar: the fetcher's figure, the agent's, and the ratio. */
@@ -38,7 +38,7 @@ export function label(fetcher: number, agent: number, unit: string): string {
 	return `${figure(fetcher)} of ${figure(agent)} ${unit} (${(fetcher / agent).toFixed(2)} ×)`;
 }
 
-/** Draws what a fetch costs beside the agent, as an SVG document. */
+/** Draws the cost of a fetch compared with the agent, as an SVG document. */
 export function fetcherChart(results: FetcherResults, theme: Theme): string {
 	const colours = THEMES[theme];
 	const parts: string[] = [];

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 
-/** What `make build` makes, and the image starts. */
+/** The executable that `make build` creates and the image starts. */
 export const EXECUTABLE = join(import.meta.dirname, '../../dist/fetcher');
 
-/** Whose secrets a fetcher gets, how, and where it puts them. */
+/** Input of a fetcher. */
 interface FetcherPlace {
 	readonly deployment: string;
 	readonly tokenFile: string;

@@ -1,6 +1,6 @@
 import { type ClientHttp2Session, connect } from 'node:http2';
 
-/** What came back. */
+/** A response. */
 export interface Http2Answer {
 	readonly status: number;
 	readonly body: string;
@@ -39,7 +39,7 @@ export function openHttp2({ addr, caPem }: { readonly addr: string; readonly caP
 				});
 				stream.on('end', () => resolve({ status, body: text }));
 				stream.on('error', reject);
-				// A stream of GET is ended already.
+				// A GET stream has ended already.
 				if (body === '') stream.end();
 				else stream.end(body);
 			}),

@@ -1,24 +1,24 @@
 import { connect, type TLSSocket } from 'node:tls';
 
-/** What a round of load saw. */
+/** The results of a round of load. */
 export interface Load {
-	/** Answers a second. */
+	/** Responses per second. */
 	readonly rate: number;
-	/** Milliseconds from request to answer, of every call. */
+	/** Milliseconds from request to response, for every call. */
 	readonly latencies: readonly number[];
-	/** Answers whose status was not 200. */
+	/** Number of responses with a status other than 200. */
 	readonly failures: number;
 }
 
-/** Where to send what. Only ever a server that the bench started itself, on loopback. */
+/** The target and the body. The target is always a server of the bench itself, on the loopback interface. */
 export interface Target {
 	readonly port: number;
 	readonly ca: string;
-	/** What is sent, always or as the call of that number. */
+	/** The body of every call, or a function of the call's number. */
 	readonly body: string | ((number: number) => string);
 }
 
-/** How long: so many seconds, or so many calls, whose numbers begin at `first`. */
+/** Duration: a number of seconds, or a number of calls with numbers from `first` on. */
 export type Extent = number | { readonly calls: number; readonly first: number };
 
 /**
@@ -68,7 +68,7 @@ function open({ port, ca }: Target): Promise<TLSSocket> {
 	});
 }
 
-/** The status of each answer, in order; answers carry a content-length. */
+/** The status of each response, in order. Responses have a Content-Length. */
 async function* answersOn(socket: TLSSocket): AsyncGenerator<number, never> {
 	let pending: Buffer = Buffer.alloc(0);
 	for await (const chunk of socket as AsyncIterable<Buffer>) {

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { onPath } from '../../test/support/process.ts';
 
-/** What one run of a whole process took. */
+/** The cost of one run of a process. */
 export interface Cost {
-	/** From its start to its end. */
+	/** Time from start to end. */
 	readonly wallMs: number;
 	/** User and system time of all its threads. */
 	readonly cpuMs: number;
@@ -19,11 +19,11 @@ export interface Program {
 	readonly command: string;
 	readonly args: readonly string[];
 	readonly env: Readonly<Record<string, string>>;
-	/** Files to be dropped from the page cache before it starts. Nobody else may have them open. */
+	/** Files to drop from the page cache before the start. No other process may have them open. */
 	readonly evict?: readonly string[];
 }
 
-/** Node tells no child's resource usage; Python does, by wait4(2). */
+/** Node does not report the resource usage of a child process. Python does, with wait4(2). */
 const WAIT4 = `
 import json, os, sys, time
 out = os.memfd_create('out')
@@ -41,19 +41,19 @@ text = os.pread(out, 1 << 20, 0).decode(errors='replace')
 print(json.dumps([wall * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3, usage.ru_maxrss / 1024, usage.ru_majflt, os.waitstatus_to_exitcode(status), text]))
 `;
 
-/** True where processes can be measured. */
+/** True if this machine can measure processes. */
 export function canMeasure(): boolean {
 	return process.platform === 'linux' && onPath('python3') !== undefined;
 }
 
-/** Runs a program to its end and measures it. One that fails throws with what it said. */
+/** Runs a program to its end and measures it. Throws with its output if it fails. */
 export async function measure({ command, args, env, evict = [] }: Program): Promise<Cost> {
-	const printed = await promisify(execFile)(
+	const result = await promisify(execFile)(
 		'python3',
 		['-c', WAIT4, JSON.stringify(evict), command, ...args],
 		{ env },
 	);
-	const [wallMs, cpuMs, peakMiB, diskFaults, code, stdout] = JSON.parse(printed.stdout) as [
+	const [wallMs, cpuMs, peakMiB, diskFaults, code, stdout] = JSON.parse(result.stdout) as [
 		number,
 		number,
 		number,

@@ -8,17 +8,17 @@ import { liveHeap } from './live-heap.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** A server that runs as a process of its own. */
+/** A server as a separate process. */
 export interface Served {
 	readonly pid: number;
 	readonly port: number;
-	/** MiB of the heap that are in use when all garbage has been collected. */
+	/** Used MiB of the heap after a full garbage collection. */
 	readonly liveHeap: () => Promise<number>;
 }
 
 /**
- * The built webhook, with the options of Node in its image, and a bare Node server that reads bodies and
- * answers a constant. Disposing stops both.
+ * The built webhook with the Node options of its image, and a bare Node server that reads bodies and answers
+ * a constant. Disposing stops both.
  */
 export interface Pair extends AsyncDisposable {
 	readonly authority: Authority;

@@ -1,8 +1,8 @@
 /**
- * What `bench/fetcher.ts` measured. docs/images/fetcher.json holds the run that docs/performance.md shows.
+ * Results of `bench/fetcher.ts`. docs/images/fetcher.json has the results that docs/performance.md shows.
  */
 export interface FetcherResults {
-	/** When, as YYYY-MM-DD. */
+	/** Date, as YYYY-MM-DD. */
 	readonly date: string;
 	readonly cores: number;
 	readonly cases: readonly FetcherCase[];
@@ -19,7 +19,7 @@ export interface FetcherCase {
 	readonly programs: Readonly<Record<string, Medians>>;
 }
 
-/** What one run of a whole process took. */
+/** The cost of one run of a process. */
 export interface Medians {
 	readonly wallMs: number;
 	readonly cpuMs: number;

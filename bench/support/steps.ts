@@ -1,5 +1,5 @@
-/** What the webhook does with a review, in order; each step includes those before it. */
+/** Steps of the webhook for a review, in order. Each step includes the steps before it. */
 export const STEPS = ['parse', 'decode', 'decide', 'encode', 'log'] as const;
 
-/** One of these. */
+/** One of these steps. */
 export type Step = (typeof STEPS)[number];

@@ -5,14 +5,14 @@ import type { OpenBao } from '../../test/support/openbao.ts';
 import { enableAuth, putSecret, writePolicy, writeRole } from '../../test/support/openbao-setup.ts';
 import { scratch } from '../../test/support/scratch.ts';
 
-/** The folders of the three tiers that are fetched. */
+/** Folders of the three tiers. */
 const FOLDERS = (deployment: string): readonly string[] => [
 	`orgs/${deployment}/secrets`,
 	`deployments/${deployment}/secrets`,
 	`deployments/${deployment}/services/web/secrets`,
 ];
 
-/** Makes a jwt mount with a role that may read everything, and a token for it that holds for an hour. */
+/** Creates a jwt mount with a role that may read everything, and a token for it that is valid for an hour. */
 export async function openDoor(bao: OpenBao): Promise<string> {
 	const signer = makeJwtSigner();
 	await enableAuth(bao, 'jwt', { config: { jwt_validation_pubkeys: [signer.publicKeyPem] } });
@@ -30,7 +30,7 @@ type ValueText = (tier: number, key: number) => string;
 
 const shortValue: ValueText = (tier, key) => `value ${key} of tier ${tier}, forty bytes or so`;
 
-/** Fills three tiers with so many keys each, none overriding another. */
+/** Writes keys into three tiers. No key overrides another one. */
 export async function fill(
 	bao: OpenBao,
 	deployment: string,
@@ -43,7 +43,7 @@ export async function fill(
 	}
 }
 
-/** A pod's surroundings: token, volume and, for the agent, its configuration. */
+/** Files of a pod: token, volume and, for the agent, its configuration. */
 export async function makeSurroundings(jwt: string, addr: string, caFile: string, deployment: string) {
 	const place = await scratch('bench');
 	const tokenFile = join(place.dir, 'token');

@@ -10,20 +10,20 @@ import type { Step } from './steps.ts';
 const ROOT = join(import.meta.dirname, '../..');
 
 /**
- * Servers run on the first core, the load on the others. With one core, or without taskset, the figures mean
- * less.
+ * Servers run on the first core, and the load runs on the others. With one core, or without taskset, the
+ * figures are less reliable.
  */
 export const pinned =
 	process.platform === 'linux' && availableParallelism() > 1 && onPath('taskset') !== undefined;
 
-/** A server on loopback, and what it takes. */
+/** A server on the loopback interface, and its resource usage. */
 export interface Server {
 	readonly port: number;
-	/** What its certificate is checked against. */
+	/** CA of its certificate. */
 	readonly ca: string;
-	/** Microseconds of CPU time so far, of all its threads. */
+	/** CPU time of all its threads so far, in microseconds. */
 	cpu(): Promise<number>;
-	/** MiB: the most it ever had, what it has, and what of that no other process shares. */
+	/** Maximum, current and unshared memory, in MiB. */
 	memory(): Promise<Memory>;
 	stop(): Promise<void>;
 }
@@ -38,8 +38,7 @@ export interface Memory {
 const SUPPORT = join(ROOT, 'bench/support');
 
 /**
- * Starts the built webhook as in its image, or a bare server, or a server that does the webhook's work up to
- * a step.
+ * Starts the built webhook as in its image, a bare server, or a server with the webhook's work up to a step.
  */
 export async function startServer(which: 'webhook' | 'bare' | Step): Promise<Server> {
 	const dir = await mkdtemp(join(tmpdir(), 'envtier-bench-'));
@@ -51,7 +50,7 @@ export async function startServer(which: 'webhook' | 'bare' | Step): Promise<Ser
 	const programs = { webhook: [join(ROOT, 'dist/webhook.mjs')], bare: [join(SUPPORT, 'bare-server.ts')] };
 	const program =
 		which === 'webhook' || which === 'bare' ? programs[which] : [join(SUPPORT, 'steps-server.ts')];
-	// The webhook takes its files from its settings, and no arguments.
+	// The webhook reads its files from its settings and has no arguments.
 	const more = which === 'webhook' ? [] : [certificateFile, keyFile, which];
 	const args = [...(await shippedOptions()), ...program, ...more];
 	const server = await startProcess({
@@ -84,7 +83,7 @@ export async function startServer(which: 'webhook' | 'bare' | Step): Promise<Ser
 	};
 }
 
-/** Fields 14 and 15 of proc(5), in ticks of a hundredth of a second; the name before them may hold blanks. */
+/** Fields 14 and 15 of proc(5), in ticks of 10 ms. The name before them may contain blanks. */
 async function cpuOf({ pid }: RunningProcess): Promise<number> {
 	const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
 	const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
