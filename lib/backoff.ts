@@ -1,4 +1,6 @@
-/** Waits between attempts: the first bound, which doubles with each failure, and the longest one, in ms. */
+/**
+ * Bounds of the waits between attempts, in ms. The first bound doubles with each failure up to the longest.
+ */
 export interface Backoff {
 	readonly first: number;
 	readonly longest: number;
@@ -6,7 +8,7 @@ export interface Backoff {
 
 /** The bound of the wait after `failures` failed attempts (from 1), in ms. */
 function bound({ first, longest }: Backoff, failures: number): number {
-	// Beyond 2^30 the bound is the longest wait for every use; without a limit the power becomes infinite.
+	// The limit keeps the power finite. Every use reaches its longest wait long before 2^30.
 	return Math.min(longest, first * 2 ** Math.min(failures - 1, 30));
 }
 
@@ -20,7 +22,7 @@ export function fullJitter(backoff: Backoff, failures: number, random: number): 
 	return bound(backoff, failures) * random;
 }
 
-/** The same, but at least half of the bound: for one client that must not try again at once. */
+/** As `fullJitter`, but at least half of the bound: for a single client that must not retry at once. */
 export function halfJitter(backoff: Backoff, failures: number, random: number): number {
 	return bound(backoff, failures) * (0.5 + random / 2);
 }

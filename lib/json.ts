@@ -1,12 +1,12 @@
 /** A decoded JSON or YAML object of unknown fields. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** `value` if it is an object, neither null nor a list. */
+/** `value` if it is an object; undefined for null, a list or a scalar. */
 export function object(value: unknown): Json | undefined {
 	return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
 }
 
-/** `value` if it is a string that is not empty. */
+/** `value` if it is a non-empty string; otherwise undefined. */
 export function text(value: unknown): string | undefined {
 	return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-/** What `GET /metrics` answers with. */
+/** The response to `GET /metrics`. */
 export interface MetricsText {
 	/** All metrics in Prometheus' text format. */
 	text(): Promise<string>;
@@ -8,7 +8,7 @@ export interface MetricsText {
 	readonly contentType: string;
 }
 
-/** A registry to which a program adds its metrics. Names and label names are Prometheus' own. */
+/** A registry of metrics. Names of metrics and labels follow Prometheus' rules. */
 export interface MetricsRegistry extends MetricsText {
 	counter<L extends string = never>(name: string, help: string, labelNames?: readonly L[]): Counter<L>;
 	/** `buckets` are upper bounds, of a duration in seconds. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { styleText } from 'node:util';
 
-/** Colours and weights by what they are for. */
+/** Colours and weights, by purpose. */
 const STYLES = {
 	title: ['bold'],
 	faint: ['dim'],
@@ -13,7 +13,7 @@ const STYLES = {
 	bad: ['red', 'bold'],
 } as const;
 
-/** What a piece of text is, for the eye. */
+/** The purpose of a piece of text. */
 export type Style = keyof typeof STYLES;
 
 /** One output stream of a program. All text goes through one function that makes it safe to show. */
@@ -24,17 +24,17 @@ export interface Terminal {
 	 */
 	write(text: string): void;
 	/**
-	 * Returns text that `write` shows in a colour if the stream shows colours (a terminal, and NO_COLOR is not
-	 * set). Valid for this terminal only: the marks differ.
+	 * Returns text that `write` shows in a colour, if the stream shows colours (it is a terminal, and NO_COLOR
+	 * is not set). The result is valid for this terminal only: each terminal has its own marks.
 	 */
 	paint(style: Style, text: string): string;
-	/** Draws a line over the one that was drawn before; undefined takes it away. For terminals alone. */
+	/** Replaces the line of the last `redraw`; undefined removes it. Only for terminals. */
 	redraw(line: string | undefined): void;
-	/** True when a person is looking. */
+	/** True when the stream is a terminal. */
 	readonly interactive: boolean;
 }
 
-/** The stream of a terminal. */
+/** The output stream of a terminal. */
 export type Screen = NodeJS.WritableStream & { readonly isTTY?: boolean | undefined };
 
 /** A terminal on a stream of the process. */
@@ -57,20 +57,20 @@ function openMarks(): {
 	render: (text: string, stream: Screen) => string;
 } {
 	const secret = randomBytes(8).toString('hex');
-	const marked = new RegExp(`\ufdd0${secret}([a-z]+)\ufdd1([^\ufdd0]*?)\ufdd2${secret}`, 'gu');
+	const pattern = new RegExp(`\ufdd0${secret}([a-z]+)\ufdd1([^\ufdd0]*?)\ufdd2${secret}`, 'gu');
 	return {
 		mark: (style, text) => `\ufdd0${secret}${style}\ufdd1${printable(text)}\ufdd2${secret}`,
 		render: (text, stream) => {
-			const shown: string[] = [];
+			const parts: string[] = [];
 			let at = 0;
-			for (const found of text.matchAll(marked)) {
-				const [whole, style, inside = ''] = found;
-				shown.push(printable(text.slice(at, found.index)));
-				shown.push(styleText([...STYLES[style as Style]], inside, { stream }));
-				at = found.index + whole.length;
+			for (const match of text.matchAll(pattern)) {
+				const [whole, style, inside = ''] = match;
+				parts.push(printable(text.slice(at, match.index)));
+				parts.push(styleText([...STYLES[style as Style]], inside, { stream }));
+				at = match.index + whole.length;
 			}
-			shown.push(printable(text.slice(at)));
-			return shown.join('');
+			parts.push(printable(text.slice(at)));
+			return parts.join('');
 		},
 	};
 }
@@ -91,19 +91,19 @@ export function isPrintable(text: string): boolean {
 }
 
 /**
- * JSON text with every unprintable character escaped. Programs read the same value, and a terminal obeys
- * nothing.
+ * JSON text with every unprintable character escaped. Programs read the same value, and the text has no
+ * control sequences for a terminal.
  */
 export function printableJson(text: string): string {
-	return text.replace(UNPRINTABLE, (found) =>
+	return text.replace(UNPRINTABLE, (characters) =>
 		Array.from(
-			{ length: found.length },
-			(_, i) => `\\u${found.charCodeAt(i).toString(16).padStart(4, '0')}`,
+			{ length: characters.length },
+			(_, i) => `\\u${characters.charCodeAt(i).toString(16).padStart(4, '0')}`,
 		).join(''),
 	);
 }
 
-/** Longer sentences of a server are cut: nobody reads them, and a terminal's history should not be theirs. */
+/** Maximum length of a server's message, in characters. Longer messages would fill the terminal. */
 const SAID_LIMIT = 1_000;
 
 /**

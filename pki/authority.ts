@@ -7,7 +7,7 @@ export interface KeyPair {
 	readonly keyPem: string;
 }
 
-/** When a certificate holds. Certificates know no fractions of a second: both are cut down to whole ones. */
+/** Validity of a certificate. Certificates have no fractions of a second: both times are rounded down. */
 export interface Validity {
 	readonly notBefore: Date;
 	readonly notAfter: Date;
@@ -16,7 +16,7 @@ export interface Validity {
 /** A CA that can sign. */
 export interface Authority {
 	readonly certPem: string;
-	/** Its private key as PEM text; rejects for one that was made to be forgotten. */
+	/** Its private key as PEM text. Rejects for a CA whose key cannot be exported. */
 	exportKey(): Promise<string>;
 	/** Makes a serving certificate, with a new key, for DNS names and IP addresses. */
 	issue(names: readonly string[], validity: Validity): Promise<KeyPair>;
@@ -25,10 +25,10 @@ export interface Authority {
 const HOUR_MS = 3_600_000;
 const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
-/** Milliseconds by which the validity starts before the creation: clocks of API servers may be behind. */
+/** Time by which the validity starts before the creation, in ms: the clock of an API server may be slow. */
 export const BACKDATED_MS = HOUR_MS;
 
-/** A validity of `lifeMs` from `now` on, back-dated. */
+/** A validity of `lifeMs` ms from `now`, backdated by that time. */
 export function validityFrom(now: Date, lifeMs: number): Validity {
 	return {
 		notBefore: new Date(now.getTime() - BACKDATED_MS),
@@ -40,9 +40,9 @@ export function validityFrom(now: Date, lifeMs: number): Validity {
  * Makes a CA with key identifiers (RFC 5280, 4.2.1.1 and 4.2.1.2). Strict clients, such as Python from 3.13
  * on, refuse certificates without them.
  *
- * @param service part of its name and of the names of its certificates, for people
- * @param now part of its name, so that people can tell the newer of two CAs in a bundle
- * @param keep whether its key can be exported
+ * @param service name of the Service, a readable part of the name of the CA and of its certificates
+ * @param now part of the CA's name, so that people can tell the newer of two CAs in a bundle
+ * @param keep true when its key can be exported
  */
 export async function makeAuthority(
 	service: string,
@@ -66,7 +66,7 @@ export async function makeAuthority(
 	return authority(service, certificate, keys.privateKey);
 }
 
-/** Takes up a CA that was exported. Rejects when the texts are not what they should be. */
+/** Imports a CA that was exported. Rejects for texts that are not a CA and its key. */
 export async function openAuthority(service: string, { certPem, keyPem }: KeyPair): Promise<Authority> {
 	const der = x509.PemConverter.decodeFirst(keyPem);
 	const key = await crypto.subtle.importKey('pkcs8', der, ECDSA, true, ['sign']);
@@ -109,14 +109,14 @@ function alternative(name: string): x509.JsonGeneralName {
 	return isIP(name) === 0 ? { type: 'dns', value: name } : { type: 'ip', value: name };
 }
 
-/** Positive and of 127 random bits (RFC 5280, 4.1.2.2). */
+/** A positive serial number of 127 random bits (RFC 5280, 4.1.2.2). */
 function serial(): string {
 	const bytes = crypto.getRandomValues(new Uint8Array(16));
 	bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
 	return Buffer.from(bytes).toString('hex');
 }
 
-/** PEM blocks can be joined only if each ends its last line. */
+/** Adds the final line break, so that PEM blocks can be joined. */
 function pem(text: string): string {
 	return `${text.trimEnd()}\n`;
 }

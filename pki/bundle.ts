@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { err, ok, type Result } from '../contract/result.ts';
 
-/** No certificate has fewer than 200 characters of base64; shorter blocks are not worth a try. */
+/** Minimum length of a certificate in base64, in characters. Shorter blocks are ignored. */
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]{200,}-----END CERTIFICATE-----/g;
 
-/** The certificates in PEM text. What cannot be read as one is left out. */
+/** The certificates in PEM text. Leaves out blocks that cannot be parsed. */
 export function readable(pem: string): readonly X509Certificate[] {
 	return [...pem.matchAll(BLOCK)].flatMap(([block]) => {
 		try {
@@ -15,7 +15,7 @@ export function readable(pem: string): readonly X509Certificate[] {
 	});
 }
 
-/** PEM text of the certificates, each once, in this order. */
+/** PEM text of the certificates in this order, without duplicates. */
 export function formatBundle(certificates: readonly X509Certificate[]): string {
 	const unique = new Map(certificates.map((one) => [one.fingerprint256, one]));
 	return [...unique.values()].map((one) => one.toString()).join('');
@@ -34,8 +34,8 @@ export function overlap(
 }
 
 /**
- * The trusted certificates after a rotation: `ca` alone. Refused while a newer CA is trusted: then another
- * rotation is in progress, whose certificate may be served at any moment.
+ * The trusted certificates after a rotation: `ca` alone. The error says that a newer CA is trusted: then
+ * another rotation is in progress, and its certificate may be served at any moment.
  */
 export function only(
 	ca: X509Certificate,
@@ -49,7 +49,7 @@ export function only(
 		: ok([ca]);
 }
 
-/** True when `leaf` can be checked with `trusted`. */
+/** True when `trusted` verifies `leaf`. */
 export function isTrusted(leaf: X509Certificate, trusted: readonly X509Certificate[]): boolean {
 	return trusted.some((ca) => leaf.checkIssued(ca) && leaf.verify(ca.publicKey));
 }

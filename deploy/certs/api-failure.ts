@@ -3,7 +3,9 @@ import { object, text } from '../../lib/json.ts';
 import { oneLineMessage } from '../../lib/terminal.ts';
 import { CertsFailure } from './failure.ts';
 
-/** Runs calls of the API server; what goes wrong on the way becomes a sentence that begins with `doing`. */
+/**
+ * Runs calls to the API server. Turns their errors into a `CertsFailure` whose message begins with `doing`.
+ */
 export async function calling<T>(server: string, doing: string, calls: () => Promise<T>): Promise<T> {
 	try {
 		return await calls();
@@ -14,27 +16,27 @@ export async function calling<T>(server: string, doing: string, calls: () => Pro
 	}
 }
 
-/** True when the API server answered with this status. */
+/** True when the API server's response has one of these statuses. */
 export function hasStatus(thrown: unknown, ...statuses: readonly number[]): boolean {
 	return thrown instanceof ApiException && statuses.includes(thrown.code);
 }
 
-/** Undefined for a defect. */
+/** The reason as a sentence; undefined for a defect. */
 function explain(thrown: unknown, server: string): string | undefined {
 	if (thrown instanceof ApiException) {
-		const said = statusMessage(thrown.body);
+		const message = statusMessage(thrown.body);
 		if (thrown.code === 401)
 			return `${server} does not know who you are (401): sign in again, or name another --context`;
-		if (thrown.code === 403) return `you may not: ${said}`;
-		return `${server} answered ${thrown.code}: ${said}`;
+		if (thrown.code === 403) return `you may not: ${message}`;
+		return `${server} answered ${thrown.code}: ${message}`;
 	}
-	// undici's fetch throws a TypeError whose cause tells.
+	// undici's fetch throws a TypeError with the reason as its cause.
 	if (thrown instanceof TypeError && thrown.message === 'fetch failed' && thrown.cause instanceof Error)
 		return `${server} cannot be reached: ${thrown.cause.message}`;
 	return undefined;
 }
 
-/** `Status.message` on one line; the client gives some bodies as text. */
+/** `Status.message` on one line. The client returns some bodies as text. */
 function statusMessage(body: unknown): string {
 	const status: unknown = typeof body === 'string' ? parse(body) : body;
 	const message = text(object(status)?.['message']);

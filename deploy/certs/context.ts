@@ -8,7 +8,7 @@ import type { WebhookConfiguration, WebhookConfigurationStore } from './webhook-
 export interface RotationContext {
 	readonly secret: SecretStore;
 	readonly webhookConfiguration: WebhookConfigurationStore;
-	/** The replicas that serve now. */
+	/** The replicas that are running now. */
 	replicas(webhookConfiguration: WebhookConfiguration): Promise<readonly Replica[]>;
 	/** Prints progress. */
 	say(line: string): void;
@@ -16,22 +16,24 @@ export interface RotationContext {
 
 /** Timeouts of the steps, in ms. */
 export interface Timeouts {
-	/** For every API server to see a changed caBundle. */
+	/** Time until every API server has seen a changed caBundle. */
 	readonly settle: number;
-	/** For every replica to serve a changed certificate; undefined: they are not looked at. */
+	/** Time until every replica serves a changed certificate; undefined: the replicas are not checked. */
 	readonly wait: number | undefined;
 }
 
 /** The result of a run. */
 export interface RotationResult {
-	/** False if a step is left; `next` describes it. */
+	/** False if a step remains; `next` describes it. */
 	readonly finished: boolean;
 	readonly next: string | undefined;
 	/** The certificate in the Secret. */
 	readonly certificate: X509Certificate;
 }
 
-/** Lets every API server see a changed webhook configuration, which each watches by itself. */
+/**
+ * Waits until every API server has seen the changed webhook configuration: each one watches it separately.
+ */
 export async function settle(ms: number, say: (line: string) => void): Promise<void> {
 	if (ms > 0) say(`giving every API server ${ms / 1000} s to see it`);
 	await sleep(ms);

@@ -13,7 +13,7 @@ const LOOK_EVERY_MS = 1_000;
  * Makes the webhook configuration trust the CA of the Secret's certificate. Once every replica presents that
  * certificate, it removes all other CAs.
  *
- * @param unseen assume that every replica presents it
+ * @param unseen true: skip the check that every replica presents it
  */
 export async function finish(
 	context: RotationContext,
@@ -33,13 +33,13 @@ export async function finish(
 		await settle(timeouts.settle, say);
 	}
 	const done: RotationResult = { finished: true, next: undefined, certificate };
-	const left = (next: string): RotationResult => ({ finished: false, next, certificate });
-	// With nothing else to be served before, and nothing else trusted, nobody needs to be waited for.
+	const unfinished = (next: string): RotationResult => ({ finished: false, next, certificate });
+	// With no other CA trusted, no certificate of another CA can be in use, so there is no need to wait.
 	if ((await others(webhookConfiguration, ca)).length === 0) return done;
 	if (!unseen) {
-		if (timeouts.wait === undefined) return left(NEXT);
+		if (timeouts.wait === undefined) return unfinished(NEXT);
 		const behind = await waitFor(certificate, () => context.replicas(registered), timeouts.wait, say);
-		if (behind.length > 0) return left(`${behind.join('; ')}. The old CA stays trusted. ${NEXT}`);
+		if (behind.length > 0) return unfinished(`${behind.join('; ')}. The old CA stays trusted. ${NEXT}`);
 	}
 	await webhookConfiguration.setBundle((now) => {
 		const trusted = only(ca, now.trusted);
@@ -50,7 +50,7 @@ export async function finish(
 	return done;
 }
 
-/** What the webhook configuration trusts besides `ca`. */
+/** The certificates that the webhook configuration trusts besides `ca`. */
 async function others(
 	webhookConfiguration: WebhookConfigurationStore,
 	ca: X509Certificate,
@@ -73,14 +73,16 @@ function pairOf(pair: StoredPair | undefined): {
 		const ca = new X509Certificate(pair.caPem);
 		if (isTrusted(certificate, [ca])) return { certificate, ca };
 	} catch {
-		// The sentence below says it.
+		// The error below reports it.
 	}
 	throw new CertsFailure(
 		'the Secret does not hold a certificate (tls.crt) and the CA that signed it (ca.crt): run this without --finish',
 	);
 }
 
-/** Waits until all replicas show `certificate`; gives what is wrong with those that don't in the end. */
+/**
+ * Waits until all replicas present `certificate`. Returns one sentence for each that does not after `ms` ms.
+ */
 async function waitFor(
 	certificate: X509Certificate,
 	replicas: () => Promise<readonly Replica[]>,
@@ -88,15 +90,15 @@ async function waitFor(
 	say: (line: string) => void,
 ): Promise<readonly string[]> {
 	const end = performance.now() + ms;
-	let told = '';
+	let lastLine = '';
 	for (;;) {
 		const all = await replicas();
 		const behind = (await Promise.all(all.map((replica) => behindWhy(replica, certificate)))).filter(
 			(why) => why !== undefined,
 		);
 		const line = `${all.length - behind.length} of ${all.length} replicas show the new certificate`;
-		if (line !== told) say(line);
-		told = line;
+		if (line !== lastLine) say(line);
+		lastLine = line;
 		if (behind.length === 0 || performance.now() > end) return behind;
 		await sleep(LOOK_EVERY_MS);
 	}

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { CertsFailure } from './failure.ts';
 
-/** What a server shows in a handshake. */
+/** The certificate that a server presents in a handshake. */
 export interface PresentedCertificate {
 	/** SHA-256 of its certificate, as Node and OpenSSL write it. */
 	readonly fingerprint: string;
@@ -11,19 +11,19 @@ export interface PresentedCertificate {
 
 const TIMEOUT_MS = 10_000;
 
-/** Asks the server at an address for its certificate. `name` stands for it in errors. */
+/** Connects to an address and returns the server's certificate. `name` is the server's name in errors. */
 export function presentedBy(name: string, host: string, port: number): Promise<PresentedCertificate> {
 	return handshake(name, { host, port });
 }
 
-/** Asks the server at the other end of a stream. */
+/** Returns the certificate of the server at the other end of a stream. */
 export function presentedThrough(name: string, socket: Duplex): Promise<PresentedCertificate> {
 	return handshake(name, { socket });
 }
 
 function handshake(name: string, to: ConnectionOptions): Promise<PresentedCertificate> {
 	return new Promise((resolve, reject) => {
-		// Who signed it is not the question here, but which one it is.
+		// The result only identifies the certificate, so there is no need to verify it.
 		const socket = connect({ ...to, rejectUnauthorized: false });
 		const end = (then: () => void): void => {
 			clearTimeout(timer);
@@ -36,9 +36,9 @@ function handshake(name: string, to: ConnectionOptions): Promise<PresentedCertif
 		socket.on('error', (error) => fail(error.message));
 		socket.on('close', () => fail('it closed the connection'));
 		socket.on('secureConnect', () => {
-			const shown: X509Certificate | undefined = socket.getPeerX509Certificate();
-			if (shown === undefined) fail('none came');
-			else end(() => resolve({ fingerprint: shown.fingerprint256 }));
+			const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
+			if (certificate === undefined) fail('none came');
+			else end(() => resolve({ fingerprint: certificate.fingerprint256 }));
 		});
 	});
 }

@@ -10,20 +10,20 @@ export interface IssuedCertificate {
 	readonly notAfter: Date;
 }
 
-/** What to issue. */
+/** The certificate to issue. */
 export interface IssueOptions {
-	/** The Service that serves with it: its name tells a person what they look at. */
+	/** The Service, for the readable name of the CA. */
 	readonly service: string;
 	/** DNS names and IP addresses, the name of the Service first. */
 	readonly names: readonly string[];
-	/** Both certificates' life. */
+	/** Lifetime of both certificates, in days. */
 	readonly days: number;
 	readonly now: Date;
 }
 
 const DAY_MS = 24 * 3_600_000;
 
-/** Makes a CA and a serving certificate, both of the same life. */
+/** Makes a CA and a serving certificate with the same lifetime. */
 export async function issue({ service, names, days, now }: IssueOptions): Promise<IssuedCertificate> {
 	const validity = validityFrom(now, days * DAY_MS);
 	const authority = await makeAuthority(service, now, validity, false);

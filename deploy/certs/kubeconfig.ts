@@ -4,8 +4,8 @@ import { CertsFailure } from './failure.ts';
 const CHOOSE = 'name a kubeconfig by --kubeconfig or KUBECONFIG, and a context by --context';
 
 /**
- * Reads the named kubeconfig, else the one that kubectl would use (KUBECONFIG, ~/.kube/config, or the pod's
- * own account).
+ * Reads the given kubeconfig; by default the one that kubectl would use (KUBECONFIG, ~/.kube/config, or the
+ * pod's own account).
  */
 export function openKubeconfig(file: string | undefined, context: string | undefined): KubeConfig {
 	const config = new KubeConfig();
@@ -16,14 +16,14 @@ export function openKubeconfig(file: string | undefined, context: string | undef
 		const reason = thrown instanceof Error ? thrown.message : String(thrown);
 		throw new CertsFailure(`the kubeconfig ${file ?? ''} cannot be read: ${reason}`.replace('  ', ' '));
 	}
-	// Where there is no file at all the library falls back on this address.
+	// Without any file the library uses this address.
 	const none = config.getCurrentCluster()?.server === 'http://localhost:8080';
 	if (none) throw new CertsFailure(`there is no kubeconfig: ${CHOOSE}`);
 	if (context !== undefined) {
-		const known = config.getContexts().map(({ name }) => name);
-		if (!known.includes(context))
+		const contexts = config.getContexts().map(({ name }) => name);
+		if (!contexts.includes(context))
 			throw new CertsFailure(
-				`the kubeconfig has no context "${context}"; it has ${known.join(', ') || 'none at all'}`,
+				`the kubeconfig has no context "${context}"; it has ${contexts.join(', ') || 'none at all'}`,
 			);
 		config.setCurrentContext(context);
 	}

@@ -7,7 +7,8 @@ import { type CertsOptions, certsCommand, withDefaults } from './options.ts';
 
 const EXIT = { failed: 1, usage: 2, unfinished: 3 } as const;
 
-// Names and sentences of the kubeconfig and of the API server go to a terminal through these alone.
+// All output passes through these: they remove control characters from texts of the kubeconfig and API
+// server.
 const stdout = openTerminal(process.stdout);
 const stderr = openTerminal(process.stderr);
 const printJson = (value: unknown): void => stdout.write(`${printableJson(JSON.stringify(value))}\n`);
@@ -16,9 +17,9 @@ const command = certsCommand()
 	.configureOutput({ writeOut: stdout.write, writeErr: stderr.write })
 	.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT.usage));
 command.parse();
-const written = command.opts();
+const parsedOptions = command.opts();
 const say = (line: string): void => {
-	if (written.json !== true) stderr.write(`${line}\n`);
+	if (parsedOptions.json !== true) stderr.write(`${line}\n`);
 };
 
 async function print(options: CertsOptions, names: readonly string[]): Promise<void> {
@@ -34,7 +35,7 @@ async function print(options: CertsOptions, names: readonly string[]): Promise<v
 }
 
 async function change(options: CertsOptions, names: readonly string[]): Promise<void> {
-	// Loaded here: the Kubernetes client takes half a second that --help needn't wait for.
+	// Loaded on demand: the Kubernetes client takes half a second, which --help does not need.
 	const { runInCluster } = await import('./run.ts');
 	const { finished, next, certificate } = await runInCluster(options, names, say);
 	const { fingerprint256: fingerprint, subjectAltName, validTo } = certificate;
@@ -48,12 +49,12 @@ async function change(options: CertsOptions, names: readonly string[]): Promise<
 }
 
 try {
-	const options = withDefaults(written);
+	const options = withDefaults(parsedOptions);
 	const names = [...new Set([...serviceNames(options.service, options.namespace), ...options.name])];
 	await (options.print === true ? print(options, names) : change(options, names));
 } catch (thrown) {
 	if (!(thrown instanceof CertsFailure)) throw thrown;
-	if (written.json === true) printJson({ error: thrown.message });
+	if (parsedOptions.json === true) printJson({ error: thrown.message });
 	stderr.write(`certs: ${thrown.message}\n`);
 	process.exitCode = EXIT.failed;
 }

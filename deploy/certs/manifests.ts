@@ -6,7 +6,7 @@ import { type SecretName, secretManifest } from './secret.ts';
 
 const SHIPPED = join(import.meta.dirname, '../manifests/base/webhook-configuration.yaml');
 
-/** The names of the webhooks in the webhook configuration that ships. */
+/** The names of the webhooks in the shipped webhook configuration. */
 export async function shippedWebhooks(): Promise<readonly string[]> {
 	const { webhooks } = parse(await readFile(SHIPPED, 'utf8')) as { webhooks: { name: string }[] };
 	return webhooks.map(({ name }) => name);
@@ -14,9 +14,10 @@ export async function shippedWebhooks(): Promise<readonly string[]> {
 
 /**
  * YAML of the Secret and of the webhook configuration's caBundle, for `kubectl apply --server-side`. The
- * second names no other field, so it takes over no other field.
+ * second document has no other field, so it takes ownership of no other field.
  *
- * @param webhookConfiguration with the names of its webhooks; undefined: the Secret alone
+ * @param webhookConfiguration webhook configuration with the names of its webhooks; undefined: only the
+ * Secret
  */
 export function manifests(
 	secret: SecretName,

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typin
 import { parseCertificateName } from '../../pki/names.ts';
 import { CertsFailure } from './failure.ts';
 
-/** A whole number of at least `min`. */
+/** Parses a whole number of at least `min`. */
 const whole =
 	(min: number) =>
 	(text: string): number => {
@@ -17,7 +17,7 @@ function names(text: string, before: readonly string[]): readonly string[] {
 	return [...before, name.value];
 }
 
-/** The command line, not yet parsed. */
+/** The command line before it is parsed. */
 export function certsCommand() {
 	return new Command('certs')
 		.description(
@@ -69,19 +69,19 @@ Examples:
 		);
 }
 
-type WrittenOptions = ReturnType<ReturnType<typeof certsCommand>['opts']>;
+type ParsedOptions = ReturnType<ReturnType<typeof certsCommand>['opts']>;
 
-/** What the command line says, with the names that follow from what it says. */
-export type CertsOptions = WrittenOptions & { readonly service: string; readonly secret: string };
+/** The options with their derived names. */
+export type CertsOptions = ParsedOptions & { readonly service: string; readonly secret: string };
 
-/** Fills in the names. Throws what it has to complain about. */
-export function withDefaults(written: WrittenOptions): CertsOptions {
-	const { for: program, finish } = written;
+/** Adds the derived names. Throws a `CertsFailure` for options that contradict each other. */
+export function withDefaults(options: ParsedOptions): CertsOptions {
+	const { for: program, finish } = options;
 	if (program === 'api' && finish === true)
 		throw new CertsFailure('--finish is about a webhook configuration, which the secrets API has none of');
 	return {
-		...written,
-		service: written.service ?? `envtier-${program}`,
-		secret: written.secret ?? `envtier-${program}-tls`,
+		...options,
+		service: options.service ?? `envtier-${program}`,
+		secret: options.secret ?? `envtier-${program}-tls`,
 	};
 }

@@ -4,16 +4,16 @@ import { calling } from './api-failure.ts';
 import { CertsFailure } from './failure.ts';
 import { type PresentedCertificate, presentedBy, presentedThrough } from './handshake.ts';
 
-/** One webhook that serves. */
+/** A running replica. */
 export interface Replica {
 	readonly name: string;
-	/** The certificate that it shows now. Rejects with a `CertsFailure`. */
+	/** The certificate that it presents now. Rejects with a `CertsFailure`. */
 	presented(): Promise<PresentedCertificate>;
 }
 
 /**
- * The replicas behind a Service, ready or not, reached through the API server as `kubectl port-forward` does.
- * Terminating ones are left out: they get no calls.
+ * The replicas behind a Service, ready or not. Connects through the API server, as `kubectl port-forward`
+ * does. Leaves out terminating ones, because they get no calls.
  */
 export function serviceReplicas(
 	config: KubeConfig,
@@ -32,7 +32,7 @@ export function serviceReplicas(
 	});
 }
 
-/** A webhook outside the cluster, as the API server would call it. */
+/** A webhook outside of the cluster, at the URL that the API server calls. */
 export function urlReplica(url: URL): Replica {
 	const host = url.hostname.replace(/^\[|\]$/g, '');
 	return { name: url.origin, presented: () => presentedBy(url.origin, host, Number(url.port || 443)) };
@@ -60,12 +60,12 @@ async function throughPortForward(
 	port: number,
 ): Promise<PresentedCertificate> {
 	const [near, far] = duplexPair();
-	const refused = Promise.withResolvers<never>();
-	// A complaint may come when nobody waits any more.
-	refused.promise.catch(() => undefined);
+	const refusal = Promise.withResolvers<never>();
+	// The rejection may come after the race has ended.
+	refusal.promise.catch(() => undefined);
 	const complaints = new PassThrough();
 	complaints.on('data', (text: Buffer) =>
-		refused.reject(new CertsFailure(`pod ${pod} cannot be reached: ${text.toString('utf8').trim()}`)),
+		refusal.reject(new CertsFailure(`pod ${pod} cannot be reached: ${text.toString('utf8').trim()}`)),
 	);
 	const socket = await new PortForward(config)
 		.portForward(namespace, pod, [port], far, complaints, far)
@@ -74,7 +74,7 @@ async function throughPortForward(
 			throw new CertsFailure(`the port-forward to pod ${pod} was refused: ${reason}`);
 		});
 	try {
-		return await Promise.race([presentedThrough(`pod ${pod}`, near), refused.promise]);
+		return await Promise.race([presentedThrough(`pod ${pod}`, near), refusal.promise]);
 	} finally {
 		if (typeof socket !== 'function') socket.close();
 	}

@@ -4,8 +4,8 @@ import { issue } from './issue.ts';
 import type { CertificateRequest } from './rotate.ts';
 
 /**
- * Issues a certificate without a webhook configuration: that of the secrets API. Its clients trust the CA in
- * the Secret, which changes with every rotation.
+ * Issues a certificate without a webhook configuration, for the secrets API. Its clients trust the CA in the
+ * Secret, which changes with every rotation.
  */
 export async function rotateUnregistered(
 	secret: RotationContext['secret'],

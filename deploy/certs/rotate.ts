@@ -5,20 +5,20 @@ import { CertsFailure } from './failure.ts';
 import { finish } from './finish.ts';
 import { issue } from './issue.ts';
 
-/** What to issue. */
+/** The certificate to issue. */
 export interface CertificateRequest {
 	/** The Service. */
 	readonly service: string;
 	readonly names: readonly string[];
 	readonly days: number;
-	/** Writes the Secret although there is no webhook configuration yet. */
+	/** Writes the Secret even if there is no webhook configuration yet. */
 	readonly secretOnly: boolean;
 }
 
 /**
  * Rotates the CA and the certificate. No replica ever presents a certificate that the API servers do not
- * trust: first both CAs are trusted, then the new certificate is published, and once all replicas present it
- * the old CA is removed.
+ * trust. First the API servers trust both CAs, then the Secret gets the new certificate. After all replicas
+ * present it, the old CA is removed.
  */
 export async function rotate(
 	context: RotationContext,
@@ -38,8 +38,10 @@ export async function rotate(
 		`made a CA and a certificate for ${request.names.join(', ')}, valid to ${issued.notAfter.toISOString()}`,
 	);
 	if (registered !== undefined) {
-		const added = [...readable(previous?.caPem ?? ''), new X509Certificate(issued.caPem)];
-		await webhookConfiguration.setBundle((now) => formatBundle(overlap(now.trusted, added, new Date())));
+		const newCertificates = [...readable(previous?.caPem ?? ''), new X509Certificate(issued.caPem)];
+		await webhookConfiguration.setBundle((now) =>
+			formatBundle(overlap(now.trusted, newCertificates, new Date())),
+		);
 		say('the webhook configuration trusts the new CA beside what it trusted already');
 		if (previous !== undefined) await settle(timeouts.settle, say);
 	}

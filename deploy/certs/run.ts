@@ -8,7 +8,7 @@ import { rotateUnregistered } from './rotate-unregistered.ts';
 import { secretStore } from './secret.ts';
 import { webhookConfigurationStore } from './webhook-configuration.ts';
 
-/** Does in a cluster what the command line asks for. Rejects with a `CertsFailure`. */
+/** Runs the command in a cluster. Rejects with a `CertsFailure`. */
 export async function runInCluster(
 	options: CertsOptions,
 	names: readonly string[],

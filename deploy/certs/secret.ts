@@ -3,23 +3,23 @@ import { calling, hasStatus } from './api-failure.ts';
 import { CertsFailure } from './failure.ts';
 import type { IssuedCertificate } from './issue.ts';
 
-/** Which Secret. */
+/** The name of the Secret. */
 export interface SecretName {
 	readonly namespace: string;
 	readonly name: string;
 }
 
-/** A Secret of this script, as it was read. */
+/** A Secret of this script, with the version that was read. */
 export interface StoredPair {
 	readonly caPem: string;
 	readonly certPem: string;
 	readonly resourceVersion: string;
 }
 
-/** Tells our Secrets from those of others, which must not be overwritten. */
+/** Labels of our Secrets. Secrets without them belong to others and must not be overwritten. */
 const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'envtier-certs' } as const;
 
-/** The manifest of the Secret that the webhook mounts. The CA's private key is nowhere. */
+/** The manifest of the Secret that the webhook mounts. It does not contain the CA's private key. */
 export function secretManifest({ namespace, name }: SecretName, issued: IssuedCertificate): V1Secret {
 	return {
 		apiVersion: 'v1',
@@ -38,7 +38,7 @@ export function secretManifest({ namespace, name }: SecretName, issued: IssuedCe
 export interface SecretStore {
 	/** Undefined when there is none. */
 	read(): Promise<StoredPair | undefined>;
-	/** Creates it, or replaces exactly `previous`. */
+	/** Creates it, or replaces `previous` if it has not changed. */
 	write(issued: IssuedCertificate, previous: StoredPair | undefined): Promise<void>;
 }
 
@@ -50,11 +50,11 @@ export function secretStore(config: KubeConfig, which: SecretName): SecretStore 
 	return {
 		read: () =>
 			calling(server, `reading ${title}`, async () => {
-				const found = await api.readNamespacedSecret(which).catch((thrown: unknown) => {
+				const secret = await api.readNamespacedSecret(which).catch((thrown: unknown) => {
 					if (hasStatus(thrown, 404)) return undefined;
 					throw thrown;
 				});
-				return found === undefined ? undefined : ownPair(found, title);
+				return secret === undefined ? undefined : ownPair(secret, title);
 			}),
 		write: (issued, previous) =>
 			calling(server, `writing ${title}`, async () => {

@@ -10,18 +10,21 @@ import { readable } from '../../pki/bundle.ts';
 import { calling, hasStatus } from './api-failure.ts';
 import { CertsFailure } from './failure.ts';
 
-/** The part of a MutatingWebhookConfiguration that leads to our webhook. */
+/** The part of a MutatingWebhookConfiguration that is about our webhook. */
 export interface WebhookConfiguration {
 	readonly resourceVersion: string;
-	/** All that its webhooks trust. What cannot be read is left out: no call gets through with it. */
+	/**
+	 * All certificates that its webhooks trust. Leaves out blocks that cannot be parsed: no call succeeds with
+	 * them.
+	 */
 	readonly trusted: readonly X509Certificate[];
 	/** Positions of the webhooks in the list. */
 	readonly positions: readonly number[];
-	/** Where it leads, if not to a Service: a webhook outside the cluster. */
+	/** URLs of a webhook outside of the cluster; empty for a Service. */
 	readonly urls: readonly URL[];
 }
 
-/** Which webhook configuration, and which Service it must lead to. */
+/** The name of the webhook configuration, and the Service that it must call. */
 export interface WebhookConfigurationName {
 	readonly name: string;
 	readonly namespace: string;
@@ -32,11 +35,11 @@ export interface WebhookConfigurationName {
 export interface WebhookConfigurationStore {
 	/** Undefined when there is none. */
 	read(): Promise<WebhookConfiguration | undefined>;
-	/** Sets the bundle of every webhook in it, whatever happens to the rest meanwhile. */
+	/** Sets the bundle of every webhook in it, and keeps concurrent changes of other fields. */
 	setBundle(bundleOf: BundleOf): Promise<void>;
 }
 
-/** Gives the PEM text that is to be trusted; asked again after a conflict. */
+/** Returns the PEM text to trust. Called again after a conflict. */
 type BundleOf = (current: WebhookConfiguration) => string;
 
 /** Opens the webhook configuration. */
@@ -73,14 +76,14 @@ export function webhookConfigurationStore(
 	};
 }
 
-/** Conflicts are rare and brief: someone else changed the object between our reading and our writing. */
+/** Retries after a conflict: another client changed the object between the read and the write. */
 async function againOnConflict(once: () => Promise<void>): Promise<void> {
-	for (let left = 4; ; left -= 1) {
+	for (let retries = 4; ; retries -= 1) {
 		try {
 			return await once();
 		} catch (thrown) {
 			// A failed "test" of a JSON Patch is a 422.
-			if (left === 0 || !hasStatus(thrown, 409, 422)) throw thrown;
+			if (retries === 0 || !hasStatus(thrown, 409, 422)) throw thrown;
 		}
 	}
 }

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clearState, readState, type StateFiles } from './state.ts';
 
-/** Ending takes a second; what takes longer hangs. */
+/** Maximum time for the end of the process, in ms. Normally it takes about a second. */
 const LIMIT_MS = 30_000;
 
-/** Takes the cluster away; that there is none is fine. Gives the exit code. */
+/** Stops the cluster. A missing cluster is not an error. Returns the exit code. */
 export async function down(files: StateFiles, say: (line: string) => void): Promise<number> {
 	const state = readState(files);
 	if (state === undefined) {
@@ -19,7 +19,7 @@ export async function down(files: StateFiles, say: (line: string) => void): Prom
 			return 0;
 		}
 	}
-	// The kernel ends everything inside together with this process.
+	// The kernel ends all processes of the cluster together with this one.
 	process.kill(state.pid, 'SIGKILL');
 	clearState(files);
 	say('The cluster had to be killed.');

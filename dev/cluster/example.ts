@@ -3,7 +3,7 @@ import type { OpenBao } from '../../test/support/openbao.ts';
 import { putSecret } from '../../test/support/openbao-setup.ts';
 import { vaultSetup } from '../../test/support/vault-setup.ts';
 
-/** Where the example application runs; its deployment in Vault and its role have names of their own. */
+/** The namespace and the names of the example application, its deployment in Vault and its role. */
 export const EXAMPLE = { namespace: 'shop', name: 'web', org: 'acme', deployment: 'shop' } as const;
 
 const TIERS = {
@@ -12,7 +12,7 @@ const TIERS = {
 	service: `deployments/${EXAMPLE.deployment}/services/${EXAMPLE.name}`,
 } as const;
 
-/** What `deploy/vault/setup.sh` is told so that the example may read its tiers. */
+/** Arguments of `deploy/vault/setup.sh`, so that the example may read its tiers. */
 export const EXAMPLE_ROLE = [
 	'role',
 	`${EXAMPLE.namespace}_${EXAMPLE.name}`,
@@ -28,7 +28,10 @@ export const EXAMPLE_ROLE = [
 	EXAMPLE.name,
 ] as const;
 
-/** Fills OpenBao for an application in three tiers, lets its service account read them, and deploys it. */
+/**
+ * Writes secrets of three tiers to OpenBao, allows the application's service account to read them, and
+ * deploys it.
+ */
 export async function deployExample(cluster: Cluster, vault: OpenBao): Promise<void> {
 	await putSecret(vault, `${TIERS.org}/secrets/REGION`, 'eu-north-1');
 	await putSecret(vault, `${TIERS.org}/secrets/LOG_LEVEL`, 'info');

@@ -8,7 +8,7 @@ import { onPath } from '../../test/support/process.ts';
 import { deployExample, EXAMPLE } from './example.ts';
 import { clearState, type StateFiles, writeState } from './state.ts';
 
-/** Starts the cluster and keeps it until the process is told to end. Gives the exit code. */
+/** Starts the cluster and runs until the process is asked to end. Returns the exit code. */
 export async function serve(
 	files: StateFiles,
 	say: (line: string) => void,
@@ -65,7 +65,7 @@ export async function serve(
 	return 0;
 }
 
-/** Puts links to those programs that are not on PATH into a directory of their own. */
+/** Creates a directory with links to those programs that are not on PATH. */
 function linkMissing(
 	{ bin }: StateFiles,
 	programs: Readonly<Record<'kubectl' | 'bao', string>>,

@@ -1,60 +1,60 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What is known of the one cluster that `make cluster` keeps for a person. */
+/** The state of the cluster that `make cluster` starts. */
 export interface ClusterState {
-	/** The process that all of it hangs on: when it ends, everything is gone. */
+	/** The parent process of the cluster: when it ends, everything ends. */
 	readonly pid: number;
-	/** Set once everything is up. */
+	/** Set after the cluster is ready. */
 	readonly ready?: {
 		readonly kubeconfig: string;
-		/** A directory with those of kubectl and bao that are not on PATH; undefined when both are. */
+		/** A directory with links to kubectl and bao if they are not on PATH; undefined when both are. */
 		readonly bin: string | undefined;
 		readonly vaultAddr: string;
-		/** The same OpenBao as pods reach it. */
+		/** The address of the same OpenBao for pods. */
 		readonly vaultInside: string;
 		readonly vaultCaFile: string;
 		readonly vaultToken: string;
-		/** Runs a command inside the node. */
+		/** The command that runs another command inside the node. */
 		readonly prefix: readonly string[];
 		readonly logs: string;
 	};
 }
 
-/** Where state and log are kept. */
+/** The files of the state and the log. */
 export interface StateFiles {
 	readonly folder: string;
 	readonly state: string;
 	readonly log: string;
-	/** For programs. */
+	/** The directory for links to programs. */
 	readonly bin: string;
 }
 
-/** Gives the files' paths, their folder made. */
+/** Creates the folder. Returns the paths of the files in it. */
 export function stateFiles(folder: string): StateFiles {
 	mkdirSync(folder, { recursive: true, mode: 0o700 });
 	return { folder, state: join(folder, 'state.json'), log: join(folder, 'log'), bin: join(folder, 'bin') };
 }
 
-/** The state of a cluster whose process lives, else undefined. */
+/** The state of a cluster whose process is alive; otherwise undefined. */
 export function readState({ state }: StateFiles): ClusterState | undefined {
 	if (!existsSync(state)) return undefined;
 	const read = JSON.parse(readFileSync(state, 'utf8')) as ClusterState;
 	return isOurs(read.pid) ? read : undefined;
 }
 
-/** Writes the state; only its owner may read it, for it holds credentials. */
+/** Writes the state. Only its owner may read it, because it holds credentials. */
 export function writeState({ state }: StateFiles, value: ClusterState): void {
 	writeFileSync(state, JSON.stringify(value), { mode: 0o600 });
 }
 
-/** Forgets the cluster. */
+/** Deletes the state. */
 export function clearState({ state, bin }: StateFiles): void {
 	rmSync(state, { force: true });
 	rmSync(bin, { recursive: true, force: true });
 }
 
-/** A process id may belong to someone else by now. */
+/** True when the process is ours: its id may have been reused. */
 function isOurs(pid: number): boolean {
 	const file = `/proc/${pid}/cmdline`;
 	return existsSync(file) && readFileSync(file, 'utf8').includes('dev/cluster/main.ts');

@@ -8,7 +8,7 @@ import { type ClusterState, readState, type StateFiles } from './state.ts';
  * Starts the cluster in the background if it is not running, shows the progress, and explains its use.
  * Returns the exit code.
  *
- * @param program the file that serves when started with "serve"
+ * @param program the file that serves the cluster when it is started with "serve"
  */
 export async function up(files: StateFiles, program: string, say: (line: string) => void): Promise<number> {
 	let state = readState(files);
@@ -33,7 +33,7 @@ function start(files: StateFiles, program: string): void {
 	child.unref();
 }
 
-/** Prints what the log gains until the cluster is up or its process has ended. */
+/** Prints new lines of the log until the cluster is up or its process has ended. */
 async function follow(files: StateFiles, say: (line: string) => void): Promise<ClusterState | undefined> {
 	let shown = 0;
 	const show = (): void => {

@@ -1,13 +1,13 @@
-/** What is to be cleaned up when the demo ends, for whatever reason it does. */
+/** The resources to clean up at the end of the demo, also after a failure. */
 export interface Lifetime {
 	readonly resources: AsyncDisposableStack;
-	/** Cleans up; once, however often it is asked to. */
+	/** Cleans up. Further calls return the same promise. */
 	close(): Promise<void>;
-	/** True from the moment that cleaning up has begun: what fails from then on fails because of it. */
+	/** True after the cleanup has begun. Failures after that are its consequence. */
 	isOver(): boolean;
 }
 
-/** A lifetime that begins now. */
+/** Creates an empty lifetime. */
 export function makeLifetime(): Lifetime {
 	const resources = new AsyncDisposableStack();
 	let closed: Promise<void> | undefined;

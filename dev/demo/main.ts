@@ -25,11 +25,11 @@ import { showWrittenPod } from './steps/written-pod.ts';
 
 const { resources, close, isOver } = makeLifetime();
 
-/** Ends at once, but not before everything is cleaned up. */
+/** Ends the process after the cleanup. */
 const end = (code: number): void => void close().finally(() => process.exit(code));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
 	process.once(signal, () => end(128 + constants.signals[signal]));
-// Whoever reads along may have seen enough (`make demo | head`).
+// The reader may close the pipe early (`make demo | head`).
 process.stdout.on('error', () => end(0));
 
 try {

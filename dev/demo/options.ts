@@ -2,16 +2,16 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from './run/programs.ts';
 
-/** What the demo is to show. */
+/** Options of the demo. */
 export interface Options {
-	/** YAML file of a pod. */
+	/** Path of the YAML file of a pod. */
 	readonly pod: string;
-	/** YAML file of the three tiers, as the embedded Vault reads it. */
+	/** Path of the YAML file with the three tiers, in the format of the embedded Vault. */
 	readonly secrets: string;
 	readonly showValues: boolean;
 }
 
-/** Reads the command line. Throws an error whose message is for the person who typed it. */
+/** Parses the command line. Throws an error with a message for the user. */
 export function readOptions(args: readonly string[]): Options {
 	const { values } = parseArgs({
 		args: [...args],
@@ -24,7 +24,7 @@ export function readOptions(args: readonly string[]): Options {
 	return { pod: values.pod, secrets: values.secrets, showValues: values['show-values'] };
 }
 
-/** A path as someone in the current directory would write it. */
+/** The shortest path to the file from the current directory. */
 function shortened(path: string): string {
 	const short = relative('', path);
 	return short.startsWith('..') ? path : short;

@@ -11,7 +11,7 @@ const STYLE_OF: ReadonlyMap<string, Style> = new Map([
 	['@', 'place'],
 ]);
 
-/** What changed from one pod to another, as painted lines of a unified diff of their YAML. */
+/** The differences between two pods, as coloured lines of a unified diff of their YAML. */
 export function podDiff(before: unknown, after: unknown, screen: Screen): string[] {
 	const { hunks } = structuredPatch('before', 'after', yaml(before), yaml(after), undefined, undefined, {
 		context: CONTEXT,
@@ -30,7 +30,7 @@ function yaml(pod: unknown): string {
 	return stringify(pod, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-/** The body of a PEM text says nothing to a reader: a line in its place says how long it is. */
+/** Replaces the body of each PEM text by one line with its length: the body tells a reader nothing. */
 function foldedCertificates(lines: readonly string[]): string[] {
 	const folded: string[] = [];
 	let hidden = 0;

@@ -5,7 +5,7 @@ import { stripVTControlCharacters, styleText } from 'node:util';
  */
 export type Out = NodeJS.WritableStream;
 
-/** Colours and weights by what they are for. */
+/** Colours and weights, by purpose. */
 const STYLES = {
 	title: ['bold'],
 	strong: ['bold'],
@@ -17,19 +17,19 @@ const STYLES = {
 	failure: ['red', 'bold'],
 } as const;
 
-/** What a piece of text is, for the eye. */
+/** The purpose of a piece of text. */
 export type Style = keyof typeof STYLES;
 
-/** A page that is written from top to bottom. */
+/** The output of the demo, from top to bottom. */
 export interface Screen {
 	paint(style: Style, text: string): string;
-	/** A heading, set off from what stands above it. */
+	/** A heading, with an empty line above it. */
 	heading(text: string): void;
-	/** Sentences, a line each. */
+	/** Sentences, one per line. */
 	say(...lines: readonly string[]): void;
-	/** Something shown rather than said: indented. */
+	/** Indented lines, for output of programs and files. */
 	show(lines: readonly string[]): void;
-	/** Columns under their names, as wide as they need to be. */
+	/** A table with a heading. Columns are as wide as needed. */
 	table(head: readonly string[], rows: readonly (readonly string[])[]): void;
 }
 
@@ -40,7 +40,7 @@ export function openScreen(out: Out): Screen {
 	let last = '';
 	const write = (...lines: readonly string[]): void => {
 		for (const line of lines) {
-			// One empty line sets things off; two look like something is missing.
+			// At most one empty line in a row.
 			if (line === '' && last === '') continue;
 			out.write(`${line}\n`);
 			last = line;
@@ -60,7 +60,7 @@ export function openScreen(out: Out): Screen {
 	};
 }
 
-/** Cells may be painted; what a terminal doesn't show has no width. */
+/** Pads cells to the width of their column. Escape sequences of colours have no width. */
 function aligned(rows: readonly (readonly string[])[]): string[] {
 	const width = (cell: string): number => stripVTControlCharacters(cell).length;
 	const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? ''))));

@@ -3,7 +3,7 @@ import { ANNOTATIONS, STATUS_ANNOTATION } from '../../webhook/annotations/annota
 import { KEYED_ANNOTATIONS } from '../../webhook/annotations/keyed-annotations.ts';
 import { blocks, bullets, code, prose, table } from './markdown.ts';
 
-/** What the table says of an annotation. */
+/** A row of the table. */
 interface Row {
 	readonly parse: (text: string) => { ok: boolean; error?: string };
 	readonly meaning: string;
@@ -13,7 +13,7 @@ interface Row {
 
 const entries: readonly (readonly [string, Row])[] = Object.entries(ANNOTATIONS);
 
-/** Those that come once for each key, with the place of the key in their name. */
+/** Annotations with one entry per key. Their names contain a placeholder for the key. */
 const families = Object.entries(KEYED_ANNOTATIONS).map(
 	([name, { member, example, ...family }]): readonly [string, Row] => [
 		`${name}.${member}`,
@@ -21,7 +21,7 @@ const families = Object.entries(KEYED_ANNOTATIONS).map(
 	],
 );
 
-/** What is accepted, in the very words of a refusal: the parser is asked about a value that none accepts. */
+/** The rule of a value. It is the error for an empty value, which no parser accepts. */
 function accepted(name: string, parse: (text: string) => { ok: boolean; error?: string }): string {
 	const refused = parse('');
 	if (refused.ok || refused.error === undefined)
@@ -31,18 +31,18 @@ function accepted(name: string, parse: (text: string) => { ok: boolean; error?: 
 	return refused.error;
 }
 
-/** Each rule once, behind the names that share it. */
+/** Each rule once, after the names that share it. */
 function rules(): readonly string[] {
 	const names = new Map<string, string[]>();
 	for (const [name, { parse }] of [...entries, ...families]) {
-		// What follows a semicolon is about the empty value alone.
+		// The text after the semicolon is only about the empty value.
 		const rule = accepted(name, parse).replace(/; this one .*$/, '');
 		names.set(rule, [...(names.get(rule) ?? []), code(ANNOTATION_PREFIX + name)]);
 	}
 	return [...names].map(([rule, sharing]) => `${sharing.join(', ')}: ${prose(rule)}`);
 }
 
-/** The reference's part on what a pod may say. */
+/** The section about annotations of pods. */
 export function annotationsSection(): string {
 	return blocks(
 		'## Annotations',

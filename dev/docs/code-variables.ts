@@ -2,7 +2,7 @@ import { CODE_VARIABLES } from '../../contract/code-variables.ts';
 import { ANNOTATION_PREFIX } from '../../contract/names.ts';
 import { blocks, code, table } from './markdown.ts';
 
-/** The reference's part on variables by which programs run code. */
+/** The section about variables by which programs run code. */
 export function codeVariablesSection(): string {
 	return blocks(
 		'## Variables that run code',

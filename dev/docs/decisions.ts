@@ -1,7 +1,7 @@
 import { INJECT_REASONS, REJECT_REASONS, SKIP_REASONS } from '../../webhook/admission/reasons.ts';
 import { blocks, code, prose, table } from './markdown.ts';
 
-/** The reference's part on what the webhook answers. */
+/** The section about the webhook's responses. */
 export function decisionsSection(): string {
 	return blocks(
 		'## Decisions of the webhook',

@@ -1,7 +1,7 @@
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { blocks, code, prose, table } from './markdown.ts';
 
-/** The reference's part on how the fetcher ends. */
+/** The section about the fetcher's exit codes. */
 export function exitCodesSection(): string {
 	return blocks(
 		'## Exit codes of the fetcher',

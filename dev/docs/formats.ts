@@ -10,7 +10,7 @@ const READ_BY: Readonly<Record<Format, string>> = {
 	files: 'programs that take a file name: one file for each key, with the value and nothing else',
 };
 
-/** The reference's part on what is written where. */
+/** The section about formats and their files. */
 export function formatsSection(): string {
 	return blocks(
 		'## Formats',

@@ -2,7 +2,7 @@ import { INJECTED } from '../../contract/names.ts';
 import { FETCHER_FIELDS, type FieldRule, SECURITY_FIELDS } from '../../webhook/patch/fetcher-fields.ts';
 import { blocks, code, prose, table } from './markdown.ts';
 
-/** The reference's part on the names that a pod must leave free. */
+/** The section about names that a pod must not use. */
 export function injectedSection(): string {
 	return blocks(
 		'## What injection adds to a pod',
@@ -34,7 +34,7 @@ const BECOMES: Readonly<Record<FieldRule['rule'], string>> = {
 	checked: 'stays in part',
 };
 
-/** How a further review treats changes of other webhooks (ADR 40). */
+/** How a second review treats changes of other webhooks (ADR 40). */
 function otherWebhooks(): readonly string[] {
 	const rows = (fields: Readonly<Record<string, FieldRule>>, before: string) =>
 		Object.entries(fields).map(([name, { rule, why }]) => [code(before + name), BECOMES[rule], prose(why)]);

@@ -1,4 +1,4 @@
-/** Writes the generated pages of docs/, or with --check says whether they are what would be written. */
+/** Writes the generated pages of docs/. With --check, fails if a page differs from the generated one. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import process from 'node:process';

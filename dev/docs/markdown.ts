@@ -1,9 +1,9 @@
-/** The few pieces of Markdown that generated pages are made of. */
+/** Builds Markdown for the generated pages. */
 
-/** Code spans and links, and names of annotations and variables, which become code in a sentence. */
+/** Code spans and links, and names of annotations and variables, which `prose` formats as code. */
 const MENTIONS = /(`[^`]+`|\[[^\]]+\]\([^)]+\)|envtier\.dev\/[a-z-]+(?:\.[A-Z]+)?|ENVTIER_[A-Z0-9_]*\*?)/;
 
-/** A sentence as Markdown: escapes signs of Markdown and HTML outside of code spans and links. */
+/** A sentence as Markdown. Escapes characters of Markdown and HTML outside of code spans and links. */
 export function prose(text: string): string {
 	return text
 		.split(MENTIONS)
@@ -14,23 +14,23 @@ export function prose(text: string): string {
 		.join('');
 }
 
-/** Text as code. In a table even code may not hold a bare "|". */
+/** Text as code. Escapes "|", which would end the cell of a table. */
 export function code(text: string): string {
 	return `\`${text.replaceAll('|', '\\|')}\``;
 }
 
-/** A table; cells are Markdown already. */
+/** A table; cells are already Markdown. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
 	const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 	return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** A bullet list; items are Markdown already. */
+/** A bullet list; items are already Markdown. */
 export function bullets(items: readonly string[]): string {
 	return items.map((item) => `- ${item}`).join('\n');
 }
 
-/** A page or a part of one: blocks with a blank line between them. */
+/** A page or a part of it: blocks with a blank line between them. */
 export function blocks(...parts: readonly string[]): string {
 	return parts.join('\n\n');
 }

@@ -41,7 +41,7 @@ function apiPart(): string {
 	);
 }
 
-/** The reference's part on the environment variables of all processes. */
+/** The section about the environment variables of all processes. */
 export function variablesSection(): string {
 	return blocks(
 		'## Settings',

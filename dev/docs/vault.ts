@@ -16,7 +16,7 @@ function pathOf(tier: Tier): string {
 	return `${tierPath(tier, PLACEHOLDERS)}/{key}`;
 }
 
-/** The reference's part on the paths of secrets in Vault. */
+/** The section about the paths of secrets in Vault. */
 export function vaultSection(): string {
 	return blocks(
 		'## Paths in Vault',

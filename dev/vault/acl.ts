@@ -1,13 +1,13 @@
-/** What a policy can allow on a path. */
+/** Capabilities that a policy can grant on a path. */
 export const CAPABILITIES = ['create', 'read', 'update', 'patch', 'delete', 'list', 'sudo', 'deny'] as const;
 
 /** One capability. */
 export type Capability = (typeof CAPABILITIES)[number];
 
-/** Path patterns and what each allows. `*` at the end matches any rest, a segment `+` any one segment. */
+/** Path patterns and their capabilities. `*` at the end matches any suffix, a segment `+` any one segment. */
 export type Policy = ReadonlyMap<string, readonly Capability[]>;
 
-/** What is wrong with a path pattern, or undefined. */
+/** The error in a path pattern; undefined if it is valid. */
 export function patternFault(pattern: string): string | undefined {
 	if (pattern.startsWith('/')) return 'starts with "/"';
 	if (pattern.includes('+*')) return 'has "+*", which Vault forbids';
@@ -18,7 +18,7 @@ export function patternFault(pattern: string): string | undefined {
  * The capabilities on `path`, by Vault's rules: only the most specific pattern of all policies counts. Where
  * several policies have that pattern, their capabilities add up; "deny" removes all others.
  *
- * @param path as Vault sees it: a list request ends in "/"
+ * @param path path as in Vault's policies: a list request ends in "/"
  */
 export function allowed(policies: readonly Policy[], path: string): ReadonlySet<Capability> {
 	const patterns = new Set(policies.flatMap((policy) => [...policy.keys()]));
@@ -29,7 +29,7 @@ export function allowed(policies: readonly Policy[], path: string): ReadonlySet<
 	return found.has('deny') ? new Set(['deny']) : found;
 }
 
-/** A policy may name a folder with or without the slash at its end; a list request has it. */
+/** The most specific pattern for a path. A policy may name a folder with or without the slash at its end. */
 function pick(patterns: ReadonlySet<string>, path: string): string | undefined {
 	const bare = path.replace(/\/$/, '');
 	const exact = [path, bare].find((name) => isExact(name) && patterns.has(name));

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { Listen } from './server.ts';
 
-/** What `--help` prints. */
+/** The help text. */
 export const USAGE = `Serves the part of Vault's HTTP API that Envtier uses, from memory. For development only.
 
   node dev/vault/main.ts --file FILE [--listen HOST:PORT] [--tls-dir DIR] [--root-token TOKEN]
@@ -46,7 +46,7 @@ function parse(args: readonly string[]) {
 	try {
 		return ok(parseArgs({ args: [...args], options }).values);
 	} catch (thrown) {
-		// The parser's own sentence names the option that it does not know.
+		// The parser's own message names the unknown option.
 		return err(thrown instanceof Error ? thrown.message : String(thrown));
 	}
 }

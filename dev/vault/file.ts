@@ -4,14 +4,14 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { type VaultFile, vaultFile } from './schema.ts';
 
 /**
- * Reads the YAML file of secrets. Every scalar is taken as the text that was written: `PORT: 010` is the
- * secret `010`, `on` is `on`.
+ * Parses the YAML file of secrets. Every scalar is read as its source text: `PORT: 010` is the secret `010`,
+ * `on` is `on`.
  *
  * @param fileName for messages: `vault.yaml:3:5: deployments.shop: …`. No message holds a value.
  */
 export function parseVaultFile(text: string, fileName: string): Result<VaultFile, readonly string[]> {
 	const lines = new LineCounter();
-	// A pretty error would quote the line, and with it a secret.
+	// A pretty error would quote the line, which may hold a secret.
 	const document = parseDocument(text, { lineCounter: lines, schema: 'failsafe', prettyErrors: false });
 	const at = (offset: number | undefined): string => {
 		if (offset === undefined) return fileName;
@@ -44,7 +44,7 @@ export function parseVaultFile(text: string, fileName: string): Result<VaultFile
 	);
 }
 
-/** Aliases may multiply what is written without end; the parser stops that by throwing. */
+/** Converts the document to plain values. The parser throws when aliases expand too far. */
 function toPlain(document: Document): Result<unknown> {
 	try {
 		return ok(document.toJS());
@@ -58,7 +58,7 @@ interface Fault {
 	readonly message: string;
 }
 
-/** Gives each fault the path of the very node that is wrong, and a sentence. */
+/** Returns each fault with the path of the wrong node, and a sentence. */
 function flatten(issues: readonly core.$ZodIssue[]): Fault[] {
 	return issues.flatMap((issue): Fault[] => {
 		switch (issue.code) {

@@ -26,8 +26,8 @@ export function answerData(ask: Kv2Request): Reply {
 }
 
 /**
- * Answers a read of one version, the current one unless `?version=` says another; `namesOnly` leaves the
- * values out.
+ * Answers a read of one version: the one in `?version=`, by default the current one. With `namesOnly` the
+ * values are left out.
  */
 export function readVersion({ secrets, path, request, now }: Kv2Request, namesOnly: boolean): Reply {
 	const secret = secrets.get(path);

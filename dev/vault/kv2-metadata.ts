@@ -7,7 +7,7 @@ import { isObject, type VaultRequest } from './request.ts';
 import { newSecret, type Secret, withSettings } from './versions.ts';
 import { metadataView } from './views.ts';
 
-/** Answers requests to `metadata/`: lists, and what is known of a secret as a whole. */
+/** Answers requests to `metadata/`: lists, and the metadata of a whole secret. */
 export function answerMetadata({ secrets, path, request, now }: Kv2Request): Reply {
 	const secret = secrets.get(path);
 	switch (request.verb) {

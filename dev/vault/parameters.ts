@@ -3,7 +3,7 @@ import type { SecretSettings } from './versions.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
-/** Numbers may come as text, as everywhere in Vault's API. */
+/** Numbers may also be text, as in all of Vault's API. */
 function toInteger(value: unknown): number | undefined {
 	const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
 	return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined;
@@ -23,7 +23,7 @@ export function readVersions(value: unknown): Result<readonly number[]> {
 	return ok(numbers);
 }
 
-/** Reads `options.cas` of a write; undefined when the writer does not care. */
+/** Reads `options.cas` of a write; undefined when it is not set. */
 export function readCas(body: Body): Result<number | undefined> {
 	const options = body['options'] ?? {};
 	if (typeof options !== 'object' || Array.isArray(options)) return err(invalid('options', 'an object'));
@@ -32,7 +32,7 @@ export function readCas(body: Body): Result<number | undefined> {
 	return cas === undefined ? err('error parsing check-and-set parameter') : ok(cas);
 }
 
-/** Reads what a write to `metadata/` sets; what it does not name stays as it is. */
+/** Reads the settings in a write to `metadata/`. Settings that are not in the body keep their value. */
 export function readSettings(body: Body): Result<Partial<SecretSettings>> {
 	const readers: Readonly<Record<string, (value: unknown) => Result<Partial<SecretSettings>>>> = {
 		cas_required: (value) => {

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
-/** A response before it is HTTP. Status and body are those of OpenBao; test/vault compares them. */
+/**
+ * A response before it is encoded as HTTP. Status and body are those of OpenBao; test/vault compares them.
+ */
 export interface Reply {
 	readonly status: number;
 	/** JSON; without it the body is empty. */
@@ -40,7 +42,7 @@ export const absent: Reply = refuse(404);
 /** The response to a missing, unknown, expired or revoked token. It does not depend on the path. */
 export const badToken: Reply = refuse(403, 'permission denied');
 
-/** One error in the form that Vault gives errors of engines and of the policy check. */
+/** One error, in the format of errors of engines and of the policy check. */
 export function refuseOne(status: number, error: string): Reply {
 	return refuse(status, `1 error occurred:\n\t* ${error}\n\n`);
 }
@@ -48,5 +50,5 @@ export function refuseOne(status: number, error: string): Reply {
 /** The response when the policies of a valid token do not allow the request. */
 export const forbidden: Reply = refuseOne(403, 'permission denied');
 
-/** The response when a path exists but not for this method. */
+/** The response when a path exists but does not support this method. */
 export const unsupported: Reply = refuseOne(405, 'unsupported operation');

@@ -2,16 +2,16 @@ import { posix } from 'node:path';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { type Reply, refuse } from './reply.ts';
 
-/** The operation on a path. A write is a create or an update; only the engine can tell which. */
+/** The operation on a path. A write is a create or an update; only the engine knows which. */
 type Verb = 'read' | 'list' | 'write' | 'patch' | 'delete';
 
-/** A request, decoded. */
+/** A decoded request. */
 export interface VaultRequest {
 	readonly verb: Verb;
 	/** After `/v1/`, percent-decoded; a list request always ends in "/". */
 	readonly path: string;
 	readonly query: URLSearchParams;
-	/** The `X-Vault-Namespace` header without slashes at its ends; '' is the root. */
+	/** The `X-Vault-Namespace` header without slashes at its ends; '' for the root. */
 	readonly namespace: string;
 	/** '' when there is none. */
 	readonly token: string;
@@ -22,7 +22,7 @@ export interface VaultRequest {
 export interface RawRequest {
 	/** `LIST` included. */
 	readonly method: string;
-	/** The request target as it was sent. */
+	/** The request target, unchanged. */
 	readonly target: string;
 	readonly header: (name: string) => string | undefined;
 	readonly body: string;
@@ -76,12 +76,12 @@ function decodePercent(text: string): string | undefined {
 	try {
 		return decodeURIComponent(text);
 	} catch {
-		// A broken escape or bytes that are no UTF-8.
+		// A broken escape, or bytes that are not UTF-8.
 		return undefined;
 	}
 }
 
-/** `GET …?list=true` is LIST for clients without custom methods. The value is a Go boolean. */
+/** `GET …?list=true` is a LIST for clients without custom methods. The value is a boolean in Go's syntax. */
 function listOrRead(query: URLSearchParams): Result<Verb, Reply> {
 	const list = query.get('list') ?? '';
 	if (/^(1|t|true)$/i.test(list)) return ok('list');

@@ -10,13 +10,13 @@ import type { RawRequest } from './request.ts';
 /** Vault's own limit on a body. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
-/** Answers one request. `connection` tells connections apart: 1, 2, 3, … */
+/** Answers one request. `connection` is the number of the connection: 1, 2, 3, … */
 export type Answerer = (request: RawRequest, connection: number) => Reply;
 
 /** Where to listen. */
 export interface Listen {
 	readonly host: string;
-	/** 0: any that is free. */
+	/** 0: any free port. */
 	readonly port: number;
 }
 

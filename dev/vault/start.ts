@@ -27,11 +27,11 @@ export interface DevVaultOptions {
 	readonly now?: () => number;
 }
 
-/** One request that was answered, without anything secret. */
+/** One answered request, without any secret. */
 interface LoggedRequest {
-	/** Tells connections apart: 1, 2, 3, … */
+	/** Number of the connection: 1, 2, 3, … */
 	readonly connection: number;
-	/** The method as sent, for example `LIST`. */
+	/** The method of the request, for example `LIST`. */
 	readonly method: string;
 	/** After `/v1/`, without its query. */
 	readonly path: string;

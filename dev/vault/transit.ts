@@ -21,7 +21,7 @@ const CIPHER = 'aes-256-gcm';
 const CONTEXT_MISSING =
 	"missing 'context' for key derivation; the key was created using a derived key, which means additional, per-request information must be included in order to perform operations with the key";
 
-/** Go's base64 takes nothing but base64. */
+/** Decodes base64. As in Go, any other character is an error. */
 function decode(value: unknown): Buffer | undefined {
 	if (typeof value !== 'string') return undefined;
 	const bytes = Buffer.from(value, 'base64');

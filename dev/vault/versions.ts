@@ -5,30 +5,30 @@ import type { SecretData } from './secret-data.ts';
 export interface Version {
 	/** Milliseconds since 1970. */
 	readonly createdAt: number;
-	/** When it counts as deleted, which may lie ahead; null: never. */
+	/** The time of its deletion, which may be in the future; null: never. */
 	readonly deletedAt: number | null;
 	readonly destroyed: boolean;
-	/** null once destroyed. */
+	/** null for a destroyed version. */
 	readonly data: SecretData | null;
 }
 
-/** What can be set on a KV v2 secret as a whole. */
+/** Settings of a KV v2 secret as a whole. */
 export interface SecretSettings {
 	readonly casRequired: boolean;
 	/** 0: the engine's default, 10. */
 	readonly maxVersions: number;
-	/** 0: versions don't delete themselves. */
+	/** 0: versions are not deleted automatically. */
 	readonly deleteAfterSeconds: number;
 	readonly custom: Readonly<Record<string, string>> | null;
 }
 
-/** A KV v2 secret: its versions and metadata. A value: every change gives a new one. */
+/** A KV v2 secret: its versions and metadata. It is immutable: every change returns a new one. */
 export interface Secret extends SecretSettings {
 	readonly createdAt: number;
 	readonly updatedAt: number;
-	/** 0: there are only metadata yet. */
+	/** 0: there is only metadata. */
 	readonly current: number;
-	/** The oldest version kept, once older ones were dropped; 0 before. */
+	/** The oldest stored version after older ones were dropped; 0 before. */
 	readonly oldest: number;
 	readonly metadataVersion: number;
 	readonly versions: ReadonlyMap<number, Version>;
@@ -53,7 +53,7 @@ export function newSecret(now: number): Secret {
 }
 
 /**
- * Why `cas` (the version that must be the current one; undefined: whichever) forbids a write, or undefined.
+ * The error when `cas` (the expected current version; undefined: any) forbids a write; otherwise undefined.
  */
 export function casFault(secret: Secret, cas: number | undefined): string | undefined {
 	if (cas === undefined) {
@@ -62,7 +62,7 @@ export function casFault(secret: Secret, cas: number | undefined): string | unde
 	return cas === secret.current ? undefined : 'check-and-set parameter did not match the current version';
 }
 
-/** Adds a version, if `cas` allows it. */
+/** Adds a version if `cas` allows it. */
 export function addVersion(
 	secret: Secret,
 	data: SecretData,
@@ -85,31 +85,31 @@ export function addVersion(
 	});
 }
 
-/** Changes settings; counts as a change of the metadata. */
+/** Changes settings. Counts as a change of the metadata. */
 export function withSettings(secret: Secret, settings: Partial<SecretSettings>, now: number): Secret {
 	return { ...secret, ...settings, updatedAt: now, metadataVersion: secret.metadataVersion + 1 };
 }
 
-/** True when the version's data can't be read: deleted, destroyed, or deleted by its age. */
+/** True when the version's data cannot be read: deleted, destroyed, or past its deletion time. */
 export function isGone(version: Version, now: number): boolean {
 	return version.destroyed || (version.deletedAt !== null && version.deletedAt <= now);
 }
 
-/** Deletes versions so that `undelete` can bring them back. Unknown ones are passed over. */
+/** Deletes versions; `undelete` can restore them. Skips unknown versions. */
 export function softDelete(secret: Secret, numbers: readonly number[], now: number): Secret {
 	return change(secret, numbers, (version) =>
 		isGone(version, now) ? version : { ...version, deletedAt: now },
 	);
 }
 
-/** Brings deleted versions back. */
+/** Restores deleted versions. */
 export function undelete(secret: Secret, numbers: readonly number[]): Secret {
 	return change(secret, numbers, (version) =>
 		version.destroyed ? version : { ...version, deletedAt: null },
 	);
 }
 
-/** Destroys versions for good. */
+/** Destroys versions permanently. */
 export function destroy(secret: Secret, numbers: readonly number[]): Secret {
 	return change(secret, numbers, (version) => ({ ...version, destroyed: true, data: null }));
 }

@@ -3,12 +3,12 @@ import { isObject } from './request.ts';
 import type { SecretData } from './secret-data.ts';
 import type { Secret, SecretSettings, Version } from './versions.ts';
 
-/** A time as Vault writes it; '' for never. */
+/** A time in Vault's format; '' for never. */
 function timeView(at: number | null): string {
 	return at === null ? '' : new Date(at).toISOString();
 }
 
-/** The metadata that come with one version. */
+/** The metadata of one version. */
 export function versionView(secret: Secret, number: number, version: Version): object {
 	return {
 		created_time: timeView(version.createdAt),
@@ -29,7 +29,7 @@ export function settingsView(settings: SecretSettings): object {
 	};
 }
 
-/** All that is known of a secret but its data. */
+/** All metadata of a secret. */
 export function metadataView(secret: Secret): object {
 	const versions = [...secret.versions].map(([number, version]) => [
 		number,

@@ -1,23 +1,23 @@
 import type { ServerResponse } from 'node:http';
 
-/** Limits on answers that clients do not read. */
+/** Limits on responses that clients do not read. */
 export interface AnswerLimits {
-	/** Bytes of all answers that are not sent yet. Beyond them the connection of the oldest one is closed. */
+	/** Bytes of all unsent responses. Beyond the limit the connection of the oldest response is closed. */
 	readonly bytes: number;
-	/** Milliseconds that one client may take to read its answer. */
+	/** Milliseconds that a client may take to read its response. */
 	readonly time: number;
 }
 
 /**
- * Limits the memory of answers: a client that asks and never reads keeps its answer in the server.
+ * Limits the memory of responses: the server keeps a response in memory until the client reads it.
  *
- * @returns what to call with each answer and its length, right before it is sent
+ * @returns a function to call with each response and its length in bytes, right before it is sent
  */
 export function limitAnswers({
 	bytes,
 	time,
 }: AnswerLimits): (response: ServerResponse, length: number) => void {
-	/** In the order in which the answers began. */
+	/** In the order in which the responses began. */
 	const unsent = new Map<ServerResponse, Unsent>();
 	let total = 0;
 	let isTimerSet = false;
@@ -32,13 +32,13 @@ export function limitAnswers({
 		isTimerSet = true;
 		setTimeout(check, ms).unref();
 	};
-	/** Closes what has taken too long. One timer for the oldest answer costs less than one for each. */
+	/** Closes connections beyond their time. One timer for the oldest response costs less than one for each. */
 	const check = (): void => {
 		isTimerSet = false;
 		for (const [response, { end }] of unsent) {
-			const left = end - performance.now();
-			if (left > 0) {
-				checkAfter(left);
+			const remaining = end - performance.now();
+			if (remaining > 0) {
+				checkAfter(remaining);
 				return;
 			}
 			forget(response);
@@ -49,7 +49,7 @@ export function limitAnswers({
 		unsent.set(response, { length, end: performance.now() + time });
 		total += length;
 		if (!isTimerSet) checkAfter(time);
-		// It comes as soon as the operating system has taken all of the answer, or when the client is gone.
+		// Emitted when the operating system has taken the whole response, or when the client has disconnected.
 		response.on('close', onClose);
 		for (const [oldest] of unsent) {
 			if (total <= bytes || unsent.size === 1) break;
@@ -59,10 +59,10 @@ export function limitAnswers({
 	};
 }
 
-/** An answer that is not sent yet. */
+/** A response that is not sent yet. */
 interface Unsent {
 	/** Bytes. */
 	readonly length: number;
-	/** When the client must have read it, by `performance.now()`. */
+	/** The deadline for the client to read it, by `performance.now()`. */
 	readonly end: number;
 }

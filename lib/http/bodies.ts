@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Limits the bodies that are being read to `most` bytes in all. Beyond the limit it closes the connection of
- * the oldest one. A single body may be longer.
+ * Limits the bodies that are being read to `most` bytes in total. Beyond the limit it closes the connection
+ * of the oldest one. A single body may be longer.
  *
  * @returns a function to call for each request right before its body is read: it starts the body's flow
  */
 export function limitBodies(most: number): (request: IncomingMessage) => void {
-	/** Bytes read of bodies that come in several pieces, in the order in which they began. */
+	/** Bytes read so far of bodies that arrive in several pieces, in the order in which they began. */
 	const reading = new Map<IncomingMessage, number>();
 	let total = 0;
 	const forget = (request: IncomingMessage): void => {
@@ -28,7 +28,7 @@ export function limitBodies(most: number): (request: IncomingMessage) => void {
 	return (request) => {
 		const whole = Number(request.headers['content-length']);
 		request.on('data', (chunk: Buffer) => {
-			// Most bodies come in one piece: nothing more is to come. Of a closed connection something may still come.
+			// Most bodies arrive in one piece, which is complete. A closed connection may still emit data.
 			if (chunk.length === whole || request.socket.destroyed) return;
 			if (!reading.has(request)) begin(request);
 			reading.set(request, (reading.get(request) ?? 0) + chunk.length);

@@ -5,7 +5,7 @@ interface Connection {
 	/** Address and port. */
 	readonly client: string;
 	readonly socket: Socket;
-	/** Requests that are not answered yet. */
+	/** Requests without a response. */
 	readonly requests: Set<IncomingMessage>;
 }
 
@@ -20,17 +20,17 @@ const clientOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAdd
  * the new connection.
  */
 export function limitConnections(server: Server, most: number): void {
-	/** In the order of their last request, or of their beginning. */
+	/** In the order of their last request; of their start if they had none. */
 	const open = new Map<string, Connection>();
-	/** By the socket that requests come with. Address and port are read once per connection. */
-	const known = new WeakMap<Socket, Connection>();
+	/** By the socket of the requests. Address and port are read once per connection. */
+	const bySocket = new WeakMap<Socket, Connection>();
 	server.on('connection', (socket: Socket) => {
 		const client = clientOf(socket);
 		if (open.size >= most) {
-			const chosen = connectionToClose(open);
-			(chosen === undefined ? socket : open.get(chosen)?.socket)?.destroy();
-			if (chosen === undefined) return;
-			open.delete(chosen);
+			const clientToClose = connectionToClose(open);
+			(clientToClose === undefined ? socket : open.get(clientToClose)?.socket)?.destroy();
+			if (clientToClose === undefined) return;
+			open.delete(clientToClose);
 		}
 		const connection = { client, socket, requests: new Set<IncomingMessage>() };
 		open.set(client, connection);
@@ -39,14 +39,14 @@ export function limitConnections(server: Server, most: number): void {
 		});
 	});
 	function onClose(this: ServerResponse): void {
-		known.get(this.req.socket)?.requests.delete(this.req);
+		bySocket.get(this.req.socket)?.requests.delete(this.req);
 	}
 	server.prependListener('request', (request, response) => {
 		const { socket } = request;
-		const connection = known.get(socket) ?? open.get(clientOf(socket));
+		const connection = bySocket.get(socket) ?? open.get(clientOf(socket));
 		if (connection === undefined) return;
-		known.set(socket, connection);
-		// It was closed for a new one.
+		bySocket.set(socket, connection);
+		// The connection was closed to make room for a new one.
 		if (open.get(connection.client) !== connection) return;
 		connection.requests.add(request);
 		open.delete(connection.client);

@@ -2,8 +2,8 @@ import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Milliseconds between two looks at whether anybody is still connected. */
-const LOOK_EVERY = 50;
+/** Milliseconds between two checks for open connections. */
+const CHECK_INTERVAL = 50;
 
 /**
  * Follows the connections of a server that does not listen yet. Returns the function that stops the server.
@@ -19,21 +19,21 @@ const LOOK_EVERY = 50;
  * a connection whose TLS handshake has not finished.
  */
 export function drainable(server: Server): (grace: number, linger?: number) => Promise<void> {
-	const sockets = following<Socket>();
-	/** The answer that each connection waits for: of pipelined requests that of the first. */
+	const sockets = socketSet<Socket>();
+	/** The pending response of each connection; with pipelined requests, that of the first one. */
 	const answers = new Map<Socket, ServerResponse>();
 	let stopping = false;
 	server.on('connection', sockets.add);
-	// Before the application, which may answer at once.
+	// Runs before the application, which may respond at once.
 	server.prependListener('request', (_request, response: ServerResponse) => {
-		if (stopping) sayGoodbye(response);
-		else follow(answers, response);
+		if (stopping) closeAfterResponse(response);
+		else track(answers, response);
 	});
 	return async (grace, linger = 0) => {
 		stopping = true;
-		[...answers.values()].forEach(sayGoodbye);
+		[...answers.values()].forEach(closeAfterResponse);
 		const end = performance.now() + linger;
-		while (performance.now() < end && sockets.all().length > 0) await sleep(LOOK_EVERY);
+		while (performance.now() < end && sockets.all().length > 0) await sleep(CHECK_INTERVAL);
 		const closed = new Promise((resolve) => server.close(resolve));
 		server.closeIdleConnections();
 		const cut = setTimeout(() => sockets.all().forEach((socket) => void socket.destroy()), grace);
@@ -42,8 +42,8 @@ export function drainable(server: Server): (grace: number, linger?: number) => P
 	};
 }
 
-/** Has the connection closed after this answer, and lets the client know. */
-function sayGoodbye(response: ServerResponse): void {
+/** Closes the connection after this response, and tells the client so. */
+function closeAfterResponse(response: ServerResponse): void {
 	if (!response.headersSent) response.setHeader('connection', 'close');
 }
 
@@ -51,20 +51,20 @@ function sayGoodbye(response: ServerResponse): void {
  * When a connection ends, Node emits no "close" for the responses to pipelined requests, so they must not be
  * kept.
  */
-function follow(answers: Map<Socket, ServerResponse>, response: ServerResponse): void {
+function track(answers: Map<Socket, ServerResponse>, response: ServerResponse): void {
 	const { socket } = response.req;
 	if (answers.has(socket)) return;
 	answers.set(socket, response);
 	response.once('close', () => answers.delete(socket));
 }
 
-/** A set of things that leave it when they close. */
-function following<T extends Socket>() {
+/** A set of sockets. A socket leaves the set when it closes. */
+function socketSet<T extends Socket>() {
 	const open = new Set<T>();
 	return {
-		add: (thing: T): void => {
-			open.add(thing);
-			thing.once('close', () => open.delete(thing));
+		add: (socket: T): void => {
+			open.add(socket);
+			socket.once('close', () => open.delete(socket));
 		},
 		all: (): readonly T[] => [...open],
 	};

@@ -6,7 +6,7 @@ export interface NetworkError {
 	readonly code: string;
 	/** Finishes the sentence "HOST …". */
 	readonly message: string;
-	/** Of `untrusted`: what the certificate lacks. */
+	/** For `untrusted`: what the certificate lacks. */
 	readonly lacks?: 'trusted-ca' | 'name' | 'time';
 }
 

@@ -10,16 +10,16 @@ const REFUSAL = 'one request at a time on a connection: send the next one after 
  * wait for each response, so they are not affected.
  */
 export function oneRequestAtATime(app: RequestListener): RequestListener {
-	/** Connections with a request that is not answered; true once a second one was refused. */
+	/** Connections with a pending request; true after a second request was refused. */
 	const busy = new WeakMap<Socket, boolean>();
 	return (request, response) => {
 		const { socket } = request;
-		const refused = busy.get(socket);
-		if (refused === true) {
+		const state = busy.get(socket);
+		if (state === true) {
 			socket.destroy();
 			return;
 		}
-		if (refused === false) {
+		if (state === false) {
 			busy.set(socket, true);
 			response.writeHead(503, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
 			response.end(REFUSAL);

@@ -1,9 +1,9 @@
 import type { ClientRequest, IncomingHttpHeaders } from 'node:http';
 
-/** Default limit of a response's body, in bytes: enough for an issuer's keys or a review of an API server. */
+/** Default limit of a response's body, in bytes. An issuer's keys or a review of an API server fit in. */
 const LIMIT = 1024 * 1024;
 
-/** A response that was read to its end. */
+/** A response that was read completely. */
 export interface BoundedResponse {
 	readonly status: number;
 	readonly headers: IncomingHttpHeaders;

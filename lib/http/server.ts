@@ -19,30 +19,30 @@ export interface Running {
 	stop(grace: number, linger?: number): Promise<void>;
 }
 
-/** The TLS side of a server. TLS 1.2 is the oldest version whatever it says. */
+/** The TLS settings of a server. TLS 1.2 is the oldest version, whatever `context` says. */
 export interface ServerTls {
 	/** Certificate, key, and the CAs of clients. */
 	readonly context: SecureContextOptions;
-	/** Calls the listener with each context that replaces the one before; open connections stay. */
+	/** Calls the listener with each new context, which replaces the previous one. Open connections stay. */
 	onChange(listener: (context: SecureContextOptions) => void): void;
-	/** True: clients are asked for a certificate. One that is missing or wrong is left to the application. */
+	/** True: asks clients for a certificate. The application decides about a missing or wrong one. */
 	readonly requestCert?: boolean;
 }
 
-/** What to serve and where. */
+/** The application, the address and the limits of a server. */
 export interface ServerParts {
 	readonly app: RequestListener;
 	/** An empty host means all addresses; port 0 lets the system choose. */
 	readonly at: { readonly host: string; readonly port: number };
-	/** The variable that holds host and port, for the error. */
+	/** The variable that sets host and port, for the error message. */
 	readonly setting: string;
 	/** Undefined: plain HTTP. */
 	readonly tls: ServerTls | undefined;
-	/** What differs from `SERVER_LIMITS`. */
+	/** Limits that differ from `SERVER_LIMITS`. */
 	readonly limits?: Partial<ServerLimits> | undefined;
-	/** Answers what is not HTTP; undefined: as Node does. It need not close the connection. */
+	/** Responds to bytes that are not HTTP; by default Node does. It need not close the connection. */
 	readonly onClientError?: ((error: Error, socket: Duplex) => void) | undefined;
-	/** Hears of failed TLS handshakes, with the client's address. */
+	/** Called for failed TLS handshakes, with the client's address. */
 	readonly onHandshakeError?: ((error: Error, address: string) => void) | undefined;
 }
 
@@ -54,11 +54,11 @@ export interface ServerParts {
 export async function startServer(parts: ServerParts): Promise<Result<Running>> {
 	const { app, at, setting, tls, onClientError, onHandshakeError } = parts;
 	const { connections, handshakeTimeout, ...times } = { ...SERVER_LIMITS, ...parts.limits };
-	const guarded = oneRequestAtATime(app);
+	const listener = oneRequestAtATime(app);
 	const server =
 		tls === undefined
-			? createHttpServer(times, guarded)
-			: overTls(guarded, tls, { handshakeTimeout, ...times });
+			? createHttpServer(times, listener)
+			: overTls(listener, tls, { handshakeTimeout, ...times });
 	if (onClientError !== undefined) answerErrors(server, onClientError);
 	if (onHandshakeError !== undefined)
 		server.on('tlsClientError', (error: Error, socket: TLSSocket) =>
@@ -67,21 +67,21 @@ export async function startServer(parts: ServerParts): Promise<Result<Running>> 
 	const stop = drainable(server);
 	limitConnections(server, connections);
 	const problem = await listening(server, at);
-	if (problem !== undefined) return err(`cannot listen on ${written(at)} (${setting}): ${problem}`);
+	if (problem !== undefined) return err(`cannot listen on ${formatAddress(at)} (${setting}): ${problem}`);
 	return ok({ address: server.address() as AddressInfo, stop });
 }
 
-/** Milliseconds that a client has to read what it is told of its error. */
-const READING = 2_000;
+/** Milliseconds that a client has to read the response to its error. */
+const READ_TIME = 2_000;
 
 /**
- * Calls `answer` for bytes that are not HTTP and closes the connection. Node leaves both to the listener,
- * even if no handshake was finished: then nobody can read a response, and a write to such a socket waits for
- * ever.
+ * Calls `answer` for bytes that are not HTTP, and closes the connection. Node leaves both to the listener,
+ * even without a finished handshake. In that case nobody can read a response, and a write to the socket never
+ * completes.
  */
 function answerErrors(server: Server, answer: (error: Error, socket: Duplex) => void): void {
 	const withoutHandshake = new WeakSet<Duplex>();
-	// Before Node's own listener, which makes a client error of it.
+	// Runs before Node's own listener, which turns it into a client error.
 	server.prependListener('tlsClientError', (_error: Error, socket: TLSSocket) =>
 		withoutHandshake.add(socket),
 	);
@@ -91,7 +91,7 @@ function answerErrors(server: Server, answer: (error: Error, socket: Duplex) => 
 			return;
 		}
 		answer(error, socket);
-		setTimeout(() => socket.destroy(), READING).unref();
+		setTimeout(() => socket.destroy(), READ_TIME).unref();
 	});
 }
 
@@ -107,7 +107,7 @@ function overTls(
 	return server;
 }
 
-function written({ host, port }: ServerParts['at']): string {
+function formatAddress({ host, port }: ServerParts['at']): string {
 	return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
@@ -118,14 +118,14 @@ const REASONS: Readonly<Record<string, string>> = {
 	ENOTFOUND: 'the name has no address',
 };
 
-/** Why the server cannot listen; undefined when it does. */
+/** Why the server cannot listen; undefined once it listens. */
 function listening(server: Server, at: ServerParts['at']): Promise<string | undefined> {
 	return new Promise((resolve) => {
-		const failed = (error: NodeJS.ErrnoException): void =>
+		const onError = (error: NodeJS.ErrnoException): void =>
 			resolve(REASONS[error.code ?? ''] ?? error.code ?? error.message);
-		server.once('error', failed);
+		server.once('error', onError);
 		server.listen({ host: at.host || undefined, port: at.port }, () => {
-			server.off('error', failed);
+			server.off('error', onError);
 			resolve(undefined);
 		});
 	});

@@ -5,63 +5,63 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { ANSWER_LIMITS, parseJson } from '../parse/json.ts';
 import { type ApiFailure, networkFailure, refusal, tooLate, unusable } from './failure.ts';
 
-/** Where the API server is, and as whom it is talked to. */
+/** The API server and the credentials to use. */
 export interface ClusterAccess {
-	/** A kubeconfig file, its current context; undefined: the service account that the pod runs as. */
+	/** A kubeconfig file, with its current context; undefined: the service account of this pod. */
 	readonly kubeconfig: string | undefined;
 }
 
 /** One call to the API server. */
 export interface ApiCall {
 	readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-	/** With its query. Whoever puts names into it escapes them. */
+	/** The path with its query. The caller must escape names in it. */
 	readonly path: string;
-	/** Goes as JSON. */
+	/** Sent as JSON. */
 	readonly body?: unknown;
-	/** `application/json` unless given; a PATCH has to say which kind it is. */
+	/** Content type of the body; `application/json` by default. A PATCH must set the kind of patch. */
 	readonly contentType?: string;
-	/** `application/json` unless given. */
+	/** `application/json` by default. */
 	readonly accept?: string;
-	/** Milliseconds for all of it, 10 s unless given. */
+	/** Timeout of the whole call, in ms; 10 s by default. */
 	readonly deadline?: number;
-	/** Ends the call early. */
+	/** Aborts the call. */
 	readonly signal?: AbortSignal;
 }
 
-/** An answer that goes on until one side ends it. */
+/** A response that continues until one side ends it. */
 export type ApiStream = IncomingMessage;
 
-/** An answer of any status. */
+/** A response of any status. */
 export interface ApiAnswer {
 	readonly status: number;
-	/** Decoded JSON; other text as it is; undefined if the answer had no body. */
+	/** Decoded JSON; any other text unchanged; undefined for an empty body. */
 	readonly body: unknown;
 }
 
-/** The API server, as this process may use it. Nothing here throws, and no failure tells a token. */
+/** A client of the API server. No function throws, and no failure contains a token. */
 export interface KubernetesClient {
-	/** Its address. */
+	/** The address of the API server. */
 	readonly server: string;
 	/**
 	 * The decoded body of a 2xx response; the caller chooses `T` by the API's documentation. A redirect is a
 	 * failure: no token is sent to another address.
 	 */
 	call<T>(call: ApiCall): Promise<Result<T, ApiFailure>>;
-	/** The answer, whatever its status. */
+	/** The response of any status. */
 	request(call: ApiCall): Promise<Result<ApiAnswer, ApiFailure>>;
-	/** The answer while it comes; `deadline` is for its head alone. Whoever takes it ends it by `signal`. */
+	/** The response as a stream; `deadline` is for its head only. The caller ends it with `signal`. */
 	stream(call: Omit<ApiCall, 'body'>): Promise<Result<ApiStream, ApiFailure>>;
 }
 
 const DEADLINE = 10_000;
-/** A list comes in pages, and an object has at most 3 MiB in etcd. */
+/** Maximum size of a body, in bytes. Lists come in pages, and an object has at most 3 MiB in etcd. */
 const BODY_LIMIT = 16 * 1024 * 1024;
 
 /**
- * Opens the API server that `access` describes. Sends nothing yet. The error says why it cannot be used.
+ * Opens the API server that `access` describes. Sends no request yet. The error says why it cannot be used.
  */
 export async function openKubernetes(access: ClusterAccess): Promise<Result<KubernetesClient>> {
-	// Loaded here: a process that needs no API server saves the time and the memory.
+	// Loaded on demand: a process that calls no API server saves the time and the memory.
 	const { KubeConfig } = await import('@kubernetes/client-node');
 	const config = new KubeConfig();
 	try {
@@ -80,9 +80,9 @@ export async function openKubernetes(access: ClusterAccess): Promise<Result<Kube
 	return ok(kubernetesClient(config, server));
 }
 
-/** A client for the current context of `config`, whose address is `server`. */
+/** A client for the current context of `config`. `server` is its address. */
 export function kubernetesClient(config: KubeConfig, server: string): KubernetesClient {
-	// A server may stand behind a path, as with some cluster managers.
+	// The address may have a path, as with some cluster managers.
 	const base = server.replace(/\/$/, '');
 	return {
 		server,
@@ -111,18 +111,18 @@ const isSuccess = (status: number): boolean => status >= 200 && status < 300;
 
 const bytesOrNone = (bytes: Result<Buffer, ApiFailure>): Buffer => (bytes.ok ? bytes.value : Buffer.alloc(0));
 
-/** An answer whose head has come. */
+/** The head of a response, before its body. */
 interface Head {
 	readonly status: number;
 	readonly incoming: IncomingMessage;
-	/** The failure for an error while the body is read. */
+	/** The failure for an error during the read of the body. */
 	readonly failure: (error: unknown) => ApiFailure;
 }
 
 /**
- * Sends a call and returns the head of its answer, whatever the status.
+ * Sends a call and returns the head of the response, whatever its status.
  *
- * @param bounded true: the deadline is for the body too; else a successful answer may go on after it
+ * @param bounded true: the deadline includes the body; false: a successful response may continue after it
  */
 async function send(
 	config: KubeConfig,
@@ -158,7 +158,7 @@ async function send(
 	return head.ok ? ok({ status, incoming: head.value, failure }) : head;
 }
 
-/** Trust and identity, read anew for each call: tokens and CAs are files that change. */
+/** CA and credentials, read again for each call, because tokens and CAs are files that change. */
 async function optionsOf(config: KubeConfig): Promise<Result<RequestOptions, ApiFailure>> {
 	const options: RequestOptions = {};
 	try {
@@ -170,7 +170,7 @@ async function optionsOf(config: KubeConfig): Promise<Result<RequestOptions, Api
 			message: `cannot be called: ${unusable(error)}`,
 		});
 	}
-	// The library keeps its agent, and with it the CA of the first call. Calls are few, so each has its own
+	// The library caches its agent, with the CA of the first call. Calls are few, so each one opens its own
 	// connection.
 	const direct = config.getCurrentCluster()?.proxyUrl === undefined;
 	return ok(direct ? { ...options, agent: false } : options);

@@ -1,25 +1,27 @@
 import { type NetworkError, networkErrorOf } from '../http/network-errors.ts';
 import { parseJson } from '../parse/json.ts';
 
-/** Why a call came to nothing. */
+/** Why a call failed. */
 export interface ApiFailure {
-	/** Undefined when there was no answer. */
+	/** Undefined when there was no response. */
 	readonly status: number | undefined;
 	/**
-	 * `Status.reason` of the API server (NotFound, Conflict, AlreadyExists, Forbidden …), or our own word if it
-	 * gave none.
+	 * `Status.reason` of the API server (NotFound, Conflict, AlreadyExists, Forbidden …); a reason of ours if it
+	 * has none.
 	 */
 	readonly reason: string;
-	/** For the log: finishes "the API server …". */
+	/** For the log; completes "the API server …". */
 	readonly message: string;
 	/** Set if a network error is the cause. */
 	readonly network?: NetworkError;
 }
 
-/** Longer than any sentence of Kubernetes about one object; a proxy in between may answer with a page. */
+/**
+ * Maximum length of a message. Kubernetes' messages are shorter, but a proxy may respond with a whole page.
+ */
 const LONGEST = 500;
 
-/** What an answer that is no success says (`Status` of the Kubernetes API). */
+/** The failure for an unsuccessful response (`Status` of the Kubernetes API). */
 export function refusal(status: number, body: Buffer): ApiFailure {
 	const { reason, message } = statusOf(body);
 	return {
@@ -40,12 +42,12 @@ function statusOf(body: Buffer): { readonly reason?: string; readonly message?: 
 	};
 }
 
-/** There was no whole answer within the call's deadline, in milliseconds. */
+/** The failure for a response that was not complete within the deadline, in ms. */
 export function tooLate(deadline: number): ApiFailure {
 	return { status: undefined, reason: 'Timeout', message: `does not answer within ${deadline / 1000} s` };
 }
 
-/** What an error of the network means. */
+/** The failure for a network error. */
 export function networkFailure(error: unknown, deadline: number): ApiFailure {
 	if (error instanceof Error && error.name === 'AbortError')
 		return { status: undefined, reason: 'Ended', message: 'is no longer asked' };
@@ -55,7 +57,7 @@ export function networkFailure(error: unknown, deadline: number): ApiFailure {
 	};
 }
 
-/** The code of an error, else its sentence. */
+/** The code of an error; its message if it has no code. */
 export function unusable(error: unknown): string {
 	if (!(error instanceof Error)) return 'unknown error';
 	return 'code' in error ? `${String(error.code)}${pathOf(error)}` : error.message.slice(0, LONGEST);

@@ -1,6 +1,6 @@
 import { ANSWER_LIMITS, parseJson } from '../parse/json.ts';
 
-/** What every object has of which a watch needs to know. */
+/** The fields of an object that a watch needs. */
 export interface Listed {
 	readonly metadata: {
 		readonly name: string;
@@ -11,7 +11,7 @@ export interface Listed {
 	};
 }
 
-/** An object that was added, changed or deleted; or a bookmark, which only has a version. */
+/** A change of an object (added, modified or deleted), or a bookmark, which has only a version. */
 export interface Change {
 	readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
 	readonly object: Listed;
@@ -22,7 +22,7 @@ export type WatchEvent = Change | { readonly type: 'ERROR'; readonly object: { r
 
 const broken = (message: string): WatchEvent => ({ type: 'ERROR', object: { message } });
 
-/** Bytes of one event. An object has at most 3 MiB in etcd. */
+/** Maximum size of one event, in bytes. An object has at most 3 MiB in etcd. */
 export const EVENT_LIMIT = 4 * 1024 * 1024;
 const LINE_FEED = 0x0a;
 
@@ -39,14 +39,14 @@ export async function* watchEvents(stream: AsyncIterable<Buffer>): AsyncGenerato
 	}
 }
 
-/** Each whole line; undefined, as the last one, for one that is too long. */
+/** Each complete line. A line that is too long gives undefined, as the last element. */
 async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer | undefined, void> {
-	/** What has come of a line. Put together once, so that the time is proportional to its length. */
+	/** The parts of an incomplete line. Joined once, so that the time is proportional to its length. */
 	let parts: Buffer[] = [];
 	let size = 0;
 	const chunks = stream[Symbol.asyncIterator]();
 	for (;;) {
-		// Broken off or ended by the server: either way the watch is taken up where it was.
+		// Whether it broke off or the server ended it, the watch continues at its last version.
 		const next = await chunks.next().catch(() => undefined);
 		if (next === undefined || next.done === true) return;
 		let rest = next.value;

@@ -5,15 +5,15 @@ import { halfJitter } from '../backoff.ts';
 import type { KubernetesClient } from './client.ts';
 import { type Change, type Listed, watchEvents } from './watch-events.ts';
 
-/** Which objects are followed, and what of each is remembered. */
+/** The objects to watch, and what the view stores of each. */
 export interface WatchOptions<T> {
 	/** The collection: `/api/v1/namespaces`. */
 	readonly path: string;
-	/** `labelSelector`, `fieldSelector`; none unless given. */
+	/** `labelSelector`, `fieldSelector`; none by default. */
 	readonly query?: Readonly<Record<string, string>>;
-	/** True to be sent the metadata alone. */
+	/** True: the API server sends only the metadata. */
 	readonly metadataOnly?: boolean;
-	/** What is remembered of an object; undefined: nothing, not even that it is there. */
+	/** The stored value of an object; undefined: the object is not stored. */
 	readonly keep: (object: Listed) => T | undefined;
 	/**
 	 * Called for every object that was added, changed or deleted (undefined); after a new list also for
@@ -31,7 +31,7 @@ export interface Watched<T> {
 	 * before the first list. While the age is small, the view is at most one message behind.
 	 */
 	age(): number;
-	/** Ends a pause between two attempts: somebody has reason to believe that the API server is there. */
+	/** Ends a pause between two attempts. Call it when the API server is likely to be reachable again. */
 	hurry(): void;
 	close(): void;
 }
@@ -41,17 +41,17 @@ export interface Watched<T> {
  * limit.
  */
 const PAGE = 50;
-/** Seconds that one watch may last, spread so that replicas don't start theirs together. */
-const LASTS = { least: 240, most: 360 } as const;
+/** Lifetime of one watch in seconds. It is random, so that replicas don't start theirs together. */
+const LIFETIME = { least: 240, most: 360 } as const;
 /**
  * Milliseconds without a byte after which a connection counts as lost. The API server sends a bookmark about
  * every minute.
  */
 const SILENCE = 150_000;
-/** HTTP's word for a place that the API server no longer knows. */
+/** HTTP status for a version that the API server no longer has. */
 const GONE = 410;
 const BACKOFF = { first: 500, longest: 30_000 };
-/** A watch that ends earlier than this, though without an error, is not started again at once. */
+/** A watch that ends earlier than this, even without an error, is not restarted at once. In ms. */
 const TOO_SHORT = 1_000;
 
 /**
@@ -73,7 +73,7 @@ export function watchList<T>(client: KubernetesClient, options: WatchOptions<T>,
 
 class View<T> {
 	items: Map<string, T> | undefined;
-	/** Where to go on watching; undefined: everything has to be listed. */
+	/** The version at which the watch continues; undefined: list everything again. */
 	version: string | undefined;
 	heard = Number.NEGATIVE_INFINITY;
 	hurry: () => void = () => undefined;
@@ -136,24 +136,24 @@ async function follow<T>(
 			problem = ended.error;
 			log.warn({ path, problem }, 'a watch broke off; the last known state is used until it is back');
 		}
-		const lasted = performance.now() - began > TOO_SHORT;
-		if (lasted) failures = 0;
-		if (lasted && ended.ok) continue;
+		const isLong = performance.now() - began > TOO_SHORT;
+		if (isLong) failures = 0;
+		if (isLong && ended.ok) continue;
 		failures += 1;
 		const pause = halfJitter(BACKOFF, failures, Math.random());
 		await rest(pause, view, signal);
 	}
 }
 
-/** Pauses, for the shortest pause even if somebody is in a hurry. */
+/** Sleeps. Calls of `hurry` shorten the sleep to the shortest pause. */
 async function rest<T>(pause: number, view: View<T>, signal: AbortSignal): Promise<void> {
-	const hurried = new AbortController();
-	view.hurry = () => hurried.abort();
+	const hurry = new AbortController();
+	view.hurry = () => hurry.abort();
 	const least = Math.min(pause, BACKOFF.first);
-	const nap = (ms: number, until: AbortSignal): Promise<void> =>
+	const pauseFor = (ms: number, until: AbortSignal): Promise<void> =>
 		sleep(ms, undefined, { signal: until, ref: false }).catch(() => undefined);
-	await nap(least, signal);
-	await nap(pause - least, AbortSignal.any([signal, hurried.signal]));
+	await pauseFor(least, signal);
+	await pauseFor(pause - least, AbortSignal.any([signal, hurry.signal]));
 }
 
 interface Page {
@@ -195,7 +195,7 @@ async function watch<T>(
 	signal: AbortSignal,
 	opened: () => void,
 ): Promise<Result<void>> {
-	const seconds = LASTS.least + Math.floor(Math.random() * (LASTS.most - LASTS.least));
+	const seconds = LIFETIME.least + Math.floor(Math.random() * (LIFETIME.most - LIFETIME.least));
 	const query = new URLSearchParams({
 		...options.query,
 		watch: 'true',
@@ -218,7 +218,7 @@ async function watch<T>(
 	opened();
 	for await (const event of watchEvents(answer.value)) {
 		if (event.type === 'ERROR') {
-			// Most often because the place is too old; whatever it is, a new list does away with it.
+			// Usually the version is too old. A new list resolves every such error.
 			view.version = undefined;
 			over.abort();
 			return err(`watch: ${event.object.message ?? 'an error without a message'}`);

@@ -1,7 +1,7 @@
 import { err, ok, type Result } from '../../contract/result.ts';
 import type { ParseLimits } from './limits.ts';
 
-/** Limits for JSON from outside. 20,000 names and values take JSON.parse and a schema some 30 ms together. */
+/** Limits for JSON from outside. JSON.parse and a schema need about 30 ms for 20,000 names and values. */
 const JSON_LIMITS: Omit<ParseLimits, 'bytes'> = { tokens: 20_000, depth: 100 };
 
 /**
@@ -13,7 +13,7 @@ export const ANSWER_LIMITS: Omit<ParseLimits, 'bytes'> = { tokens: 200_000, dept
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** A number for each byte, 0 for those that `values` does not name. */
+/** A number for each byte; 0 for bytes that `values` does not name. */
 function table(values: Readonly<Record<string, number>>): Int8Array {
 	const numbers = new Int8Array(256);
 	for (const [character, value] of Object.entries(values)) numbers[character.charCodeAt(0)] = value;
@@ -38,7 +38,7 @@ export function parseJson(bytes: Buffer, limits: Omit<ParseLimits, 'bytes'> = JS
 		const text = bytes.toString('utf8');
 		return ok(JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text));
 	} catch {
-		// V8's message quotes the text.
+		// The error of V8 quotes the text.
 		return err('is not JSON');
 	}
 }
@@ -59,21 +59,21 @@ function exceeded(bytes: Buffer, limits: Omit<ParseLimits, 'bytes'>): string | u
 }
 
 /**
- * True when the text has at most `most` opening brackets: then it cannot be nested deeper than that. A
- * response of Vault has four or so.
+ * True when the text has at most `most` opening brackets, so that it cannot be nested deeper than that. A
+ * response of Vault has about four.
  */
 function opensAtMost(bytes: Buffer, most: number): boolean {
-	let left = most;
+	let remaining = most;
 	for (const bracket of [0x5b, 0x7b]) {
 		for (let at = bytes.indexOf(bracket); at !== -1; at = bytes.indexOf(bracket, at + 1)) {
-			left -= 1;
-			if (left < 0) return false;
+			remaining -= 1;
+			if (remaining < 0) return false;
 		}
 	}
 	return true;
 }
 
-/** The index of the quote that ends the string which begins at `start`, or the end of the text. */
+/** The index of the quote that ends the string at `start`; the length of the text if there is none. */
 function endOfString(bytes: Buffer, start: number): number {
 	for (let at = start + 1; at < bytes.length; at += 1) {
 		if (bytes[at] === QUOTE) return at;

@@ -5,21 +5,21 @@ import { type Document, isAlias, isMap, isNode, isScalar, isSeq, visit, type YAM
  * times.
  */
 export function duplicateKey(document: Document): number | undefined {
-	let found: number | undefined;
+	let offset: number | undefined;
 	visit(document, {
 		Map: (_key, map) => {
-			found = duplicateIn(map);
-			return found === undefined ? undefined : visit.BREAK;
+			offset = duplicateIn(map);
+			return offset === undefined ? undefined : visit.BREAK;
 		},
 	});
-	return found;
+	return offset;
 }
 
 function duplicateIn({ items }: YAMLMap): number | undefined {
 	const names = new Set<string>();
 	for (const { key } of items) {
 		if (!isScalar(key) || key.value === '<<') continue;
-		// As names of an object, 1 and "1" are the same.
+		// As names of an object, 1 and "1" are equal.
 		const name = String(key.value);
 		if (names.has(name)) return key.range?.[0] ?? 0;
 		names.add(name);

@@ -1,10 +1,10 @@
 interface Line {
 	readonly indent: number;
-	/** Collections that begin on it: one for each `-`, `?` and `:`. */
+	/** Collections that begin on this line: one for each `-`, `?` and `:`. */
 	readonly levels: number;
 }
 
-/** In a flow collection these begin nothing that its brackets do not count. */
+/** Inside of a flow collection they begin no collection: its brackets are counted instead. */
 const INDICATORS = new Set(['-', '?', ':']);
 const BRACKETS: ReadonlyMap<string, number> = new Map([
 	['[', 1],
@@ -13,16 +13,16 @@ const BRACKETS: ReadonlyMap<string, number> = new Map([
 	['}', -1],
 ]);
 
-/** Tells from the lexemes of a YAML text how deep it is nested, before anything is parsed. */
+/** Computes the depth of a YAML text from its lexemes, before the text is parsed. */
 export class Nesting {
-	/** Lines that the current one lies within. */
+	/** Lines that enclose the current line. */
 	readonly #outer: Line[] = [];
 	#outerLevels = 0;
 	#line: Line = { indent: 0, levels: 0 };
 	#brackets = 0;
 	#atStart = true;
 
-	/** Takes the next lexeme, as the lexer of the library yaml gives it; returns the depth at it. */
+	/** Takes the next lexeme from the lexer of the library yaml. Returns the depth at it. */
 	after(lexeme: string): number {
 		const bracket = BRACKETS.get(lexeme);
 		if (bracket !== undefined) this.#brackets = Math.max(0, this.#brackets + bracket);

@@ -18,12 +18,12 @@ export interface YamlLimits extends ParseLimits {
 }
 
 /**
- * A file of 128 KiB that a person wrote has fewer than 20,000 tokens. The library takes about 3 µs for one.
- * Nesting costs more, and the time for `? ? ?` has no bound without a limit.
+ * A file of 128 KiB that a person wrote has fewer than 20,000 tokens. The library needs about 3 µs for each.
+ * Nesting costs more, and without a limit the time for `? ? ?` has no bound.
  */
 export const YAML_LIMITS: YamlLimits = { bytes: 128 * 1024, tokens: 20_000, depth: 50, aliases: 100 };
 
-/** The version of YAML, and what a tag means. */
+/** The version of YAML, and the meaning of tags. */
 export type YamlDialect = Pick<
 	SchemaOptions & ParseOptions & { version?: '1.1' | '1.2' },
 	'customTags' | 'merge' | 'version'
@@ -40,7 +40,7 @@ export function parseYaml(text: string, limits: YamlLimits = YAML_LIMITS): Resul
 	return documents.value.length > 1 ? err('has more than one YAML document') : ok(documents.value[0] ?? null);
 }
 
-/** Parses a stream of YAML documents as `parseYaml` does one. */
+/** Parses a stream of YAML documents, with the same limits and errors as `parseYaml`. */
 export function parseYamlDocuments(
 	text: string,
 	limits: YamlLimits,
@@ -50,7 +50,7 @@ export function parseYamlDocuments(
 	const problem = exceeded(text, limits);
 	if (problem !== undefined) return err(problem);
 	const lineCounter = new LineCounter();
-	// The library compares each key with all others of its map, and words each error with a piece of the text.
+	// The library compares each key with all others of its map, and its errors quote the text.
 	const options = {
 		...dialect,
 		uniqueKeys: false,

@@ -1,25 +1,25 @@
 import { err, ok } from '../../contract/result.ts';
 import { oneOf, type Parse } from '../../contract/values.ts';
 
-/** Takes any text. */
+/** Accepts any text. */
 export const anyText: Parse<string> = (text) => ok(text);
 
-/** Takes "true" or "false". */
+/** Accepts "true" or "false". */
 export const flag: Parse<boolean> = (text) => {
 	const parsed = oneOf('true', 'false')(text);
 	return parsed.ok ? ok(parsed.value === 'true') : parsed;
 };
 
-/** Takes text without blanks; `rule` finishes the sentence "NAME must be …". */
+/** Accepts text without blanks; `rule` completes the sentence "NAME must be …". */
 export const word =
 	(rule: string): Parse<string> =>
 	(text) =>
 		/^\S+$/.test(text) ? ok(text) : err(rule);
 
-/** Takes a log level of pino. */
+/** Accepts a log level of pino. */
 export const parseLogLevel = oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent');
 
-/** Takes host and port to listen on; an IPv6 host stands in brackets. No host means all addresses. */
+/** Accepts a host and a port to listen on. An IPv6 host is in brackets. No host means all addresses. */
 export const listenAddress =
 	(example: string): Parse<{ readonly host: string; readonly port: number }> =>
 	(text) => {

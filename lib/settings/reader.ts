@@ -1,37 +1,37 @@
 import type { Parse } from '../../contract/values.ts';
 
-/** What a variable means, and what holds when it is not set. */
+/** A variable: its meaning and its default. */
 export interface SettingVariable {
 	readonly meaning: string;
 	/** Used when the variable is not set. */
 	readonly default?: string;
 }
 
-/** The text of a setting, and how an error names it. */
+/** The text of a setting, and its name in errors. */
 export interface SettingText {
 	readonly text: string;
 	readonly name: string;
 }
 
-/** Reads settings and collects what is wrong with them, so that a person can mend all of it at once. */
+/** Reads settings and collects all errors, so that a person can correct them at once. */
 export interface SettingsReader<N extends string> {
 	/** One line for each wrong setting: its name and what is accepted, never its value. */
 	readonly problems: string[];
 	/** The parsed setting or its default; undefined if there is neither. */
 	optional<T>(name: N, parse: Parse<T>): T | undefined;
 	/**
-	 * The parsed setting or its default; a problem if there is neither. The type is sound only without problems:
-	 * with one, whoever reads settings returns the problems.
+	 * The parsed setting or its default; a problem if there is neither. The type is sound only if `problems` is
+	 * empty: the caller must return the problems otherwise.
 	 */
 	required<T>(name: N, parse: Parse<T>): T;
-	/** Parses a text that is no variable of the table, such as one of a numbered series. */
+	/** Parses a text that is not a variable of the table, such as one of a numbered series. */
 	parse<T>(setting: SettingText, parse: Parse<T>): T | undefined;
 }
 
 /**
  * Creates a reader for the variables of a table.
  *
- * @param lookup finds the text of a variable; an empty one counts as not set
+ * @param lookup returns the text of a variable; an empty text counts as not set
  */
 export function settingsReader<N extends string>(
 	variables: Readonly<Record<N, SettingVariable>>,
@@ -39,8 +39,8 @@ export function settingsReader<N extends string>(
 ): SettingsReader<N> {
 	const problems: string[] = [];
 	const textOf = (name: N): SettingText | undefined => {
-		const found = lookup(name);
-		if (found !== undefined && found.text !== '') return found;
+		const setting = lookup(name);
+		if (setting !== undefined && setting.text !== '') return setting;
 		const text = variables[name].default;
 		return text === undefined ? undefined : { text, name };
 	};
@@ -64,7 +64,7 @@ export function settingsReader<N extends string>(
 /** Variables of a process, by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Finds variables in an environment. */
+/** Returns a function that looks up variables in an environment. */
 export function fromEnvironment(env: Environment): (name: string) => SettingText | undefined {
 	return (name) => {
 		const text = env[name];

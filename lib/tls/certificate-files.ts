@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { type CertificateSource, isValidAt, type ServingCertificate } from './certificate-source.ts';
 import { parseKeyPair } from './key-pair.ts';
 
-/** Which files hold a certificate and its key, and how often they are read. */
+/** The files of a certificate and its key, and the interval of reads. */
 export interface CertificateFiles {
 	readonly certificateFile: string;
 	readonly keyFile: string;
@@ -16,9 +16,8 @@ export interface CertificateFiles {
 const INTERVAL = 10_000;
 
 /**
- * Opens a certificate and its key, and reads the files again at every interval. The first pair must be
- * usable: without one there is nothing to serve with. A later pair that is unusable is logged once, and the
- * old one stays.
+ * Opens a certificate and its key, and reads the files again at every interval. The error says why the first
+ * pair is unusable. A later pair that is unusable is logged once, and the old one stays.
  */
 export function openCertificateFiles(files: CertificateFiles, log: Logger): Result<CertificateSource> {
 	let texts: [string, string];
@@ -65,20 +64,20 @@ class FileSource implements CertificateSource {
 	}
 
 	async #reload(): Promise<void> {
-		const read = await this.#read();
+		const pair = await this.#read();
 		if (this.#closed) return;
-		if (!read.ok) {
-			this.#refuse(read.error);
+		if (!pair.ok) {
+			this.#refuse(pair.error);
 			return;
 		}
 		this.#refused = '';
-		if (read.value === this.#pair) return;
-		this.#pair = read.value;
-		this.#log.info({ notAfter: read.value.notAfter }, 'certificate changed');
-		for (const listener of this.#listeners) listener(read.value);
+		if (pair.value === this.#pair) return;
+		this.#pair = pair.value;
+		this.#log.info({ notAfter: pair.value.notAfter }, 'certificate changed');
+		for (const listener of this.#listeners) listener(pair.value);
 	}
 
-	/** The pair in the files; the current one when they have not changed. */
+	/** The pair in the files; the current pair if they have not changed. */
 	async #read(): Promise<Result<ServingCertificate>> {
 		const { certificateFile, keyFile } = this.#files;
 		try {
@@ -93,7 +92,7 @@ class FileSource implements CertificateSource {
 		}
 	}
 
-	/** Logs a reason once, however often it is found. */
+	/** Logs a reason once, until it changes. */
 	#refuse(reason: string): void {
 		if (reason !== this.#refused) this.#log.error({ reason }, 'new certificate refused, the old one stays');
 		this.#refused = reason;

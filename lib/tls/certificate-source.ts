@@ -1,4 +1,4 @@
-/** A serving certificate with its chain, and the private key that belongs to it; both PEM text. */
+/** A serving certificate with its chain, and its private key; both PEM text. */
 export interface ServingCertificate {
 	readonly certificate: string;
 	readonly key: string;
@@ -6,10 +6,7 @@ export interface ServingCertificate {
 	readonly notAfter: Date;
 }
 
-/**
- * A source of serving certificates. Whatever happens at the source, `current` stays a pair that was valid
- * when it came.
- */
+/** A source of serving certificates. `current` is always a pair that was valid when it was read. */
 export interface CertificateSource {
 	current(): ServingCertificate;
 	/** Why the current certificate is unusable at `now`; undefined if usable. */

@@ -10,9 +10,9 @@ import { isValidAt, type ServingCertificate } from './certificate-source.ts';
  * pair.
  */
 export function parseKeyPair(certificate: string, key: string, time: Date): Result<ServingCertificate> {
-	const read = readKeyPair(certificate, key);
-	if (!read.ok || isValidAt(read.value, time)) return read;
-	const { notBefore, notAfter } = read.value;
+	const pair = readKeyPair(certificate, key);
+	if (!pair.ok || isValidAt(pair.value, time)) return pair;
+	const { notBefore, notAfter } = pair.value;
 	return err(
 		time < notBefore
 			? `the certificate is valid from ${notBefore.toISOString()} on, which is still to come`
@@ -21,11 +21,11 @@ export function parseKeyPair(certificate: string, key: string, time: Date): Resu
 }
 
 /**
- * Checks that two PEM texts form a pair, whatever the dates: both parse, the key belongs to the first
- * certificate, and TLS accepts them.
+ * Checks that two PEM texts form a pair, without a check of the dates: both parse, the key belongs to the
+ * first certificate, and TLS accepts them.
  */
-export function readKeyPair(given: string, key: string): Result<ServingCertificate> {
-	const certificate = chainOf(given);
+export function readKeyPair(pem: string, key: string): Result<ServingCertificate> {
+	const certificate = chainOf(pem);
 	let leaf: X509Certificate;
 	try {
 		leaf = new X509Certificate(certificate);
@@ -43,13 +43,10 @@ export function readKeyPair(given: string, key: string): Result<ServingCertifica
 	return ok({ certificate, key, notBefore: leaf.validFromDate, notAfter: leaf.validToDate });
 }
 
-/**
- * The chain in a form that OpenSSL reads to its end. Without a line break between blocks it reads only the
- * first.
- */
-function chainOf(given: string): string {
-	const chain = parseCaBundle(given);
-	return chain.ok ? chain.value : given;
+/** The chain with a line break between its blocks. Without one OpenSSL reads only the first block. */
+function chainOf(pem: string): string {
+	const chain = parseCaBundle(pem);
+	return chain.ok ? chain.value : pem;
 }
 
 /** OpenSSL's error for the pair: for example a broken chain, or a key too short for its security level. */

@@ -3,10 +3,10 @@ import type { ServerTls } from '../http/server.ts';
 import type { CertificateSource, ServingCertificate } from './certificate-source.ts';
 
 /**
- * Serves the current certificate of `source`, and each new one without closing a connection.
+ * Serves the current certificate of `source`, and every new one without closing a connection.
  *
- * @param clientCa CA certificates of clients, PEM text. Given: clients are asked for a certificate, and the
- * application decides about one that is missing or wrong
+ * @param clientCa CA certificates of clients, PEM text. If set, the server asks clients for a certificate,
+ * and the application decides about a missing or wrong one
  */
 export function serverTls(source: CertificateSource, clientCa?: string): ServerTls {
 	const context = ({ certificate, key }: ServingCertificate): SecureContextOptions => ({

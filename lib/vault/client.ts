@@ -4,10 +4,10 @@ import { sendWithRetry } from './retry.ts';
 import { openTransport } from './transport.ts';
 import type { Method, VaultEndpoint, VaultFailure, VaultResponse } from './types.ts';
 
-/** The outcome of a request: a response of whatever status, or the reason why there is none. */
+/** The outcome of a request: a response of any status, or the reason why there is none. */
 export type VaultOutcome = Result<VaultResponse, VaultFailure>;
 
-/** A Vault client. Paths come without `/v1/`, with their segments escaped. Nothing here rejects. */
+/** A Vault client. Paths have no `/v1/`, and their segments are escaped. No function rejects. */
 export interface VaultClient {
 	readonly address: string;
 	/** `path` may have a query. */
@@ -25,11 +25,11 @@ export interface VaultClient {
 
 /** How a client behaves. */
 export interface VaultClientOptions {
-	/** Pauses before further attempts in ms (see `sendWithRetry`); none unless given. */
+	/** Pauses before further attempts in ms (see `sendWithRetry`); no further attempts by default. */
 	readonly pauses?: readonly number[];
 }
 
-/** One call, passed through node-vault as an option of our own. */
+/** One call. It passes through node-vault as an additional option. */
 interface Call {
 	readonly token: string | undefined;
 	outcome?: VaultOutcome;
@@ -51,15 +51,15 @@ interface Incoming {
 	readonly request: { readonly path: string };
 }
 
-/** Ends a call in node-vault that has no response. */
+/** Ends a call in node-vault when there is no response. */
 class NoResponse extends Error {}
 
 /**
- * Opens a client on node-vault. node-vault makes the requests; our transport sends them, for node-vault's
- * own follows redirects with the token, has no bound for a body and puts the token into errors
- * (docs/adr/0003). What node-vault would take from the environment (VAULT_ADDR, VAULT_TOKEN,
- * VAULT_NAMESPACE, VAULT_PREFIX, VAULT_SKIP_VERIFY, DEBUG) is set or has no effect. Its table of commands
- * is not used.
+ * Opens a client on node-vault. node-vault builds the requests, and our transport sends them. node-vault's
+ * own transport follows redirects with the token, has no limit for a body, and puts the token into errors
+ * (docs/adr/0003). Everything that node-vault would read from the environment (VAULT_ADDR, VAULT_TOKEN,
+ * VAULT_NAMESPACE, VAULT_PREFIX, VAULT_SKIP_VERIFY, DEBUG) is set or has no effect. Its table of commands is
+ * not used.
  */
 export function openVaultClient(endpoint: VaultEndpoint, options: VaultClientOptions = {}): VaultClient {
 	const { namespace } = endpoint;
@@ -91,8 +91,8 @@ export function openVaultClient(endpoint: VaultEndpoint, options: VaultClientOpt
 	Object.assign(client, { token: '', namespace: namespace ?? '', pathPrefix: '' });
 
 	/**
-	 * Reads the outcome from the call: node-vault drops the status of a success, and takes any of sys/health
-	 * for one.
+	 * Reads the outcome from the call: node-vault drops the status of a success, and treats every status of
+	 * sys/health as a success.
 	 */
 	const outcomeOf = async (
 		token: string | undefined,
@@ -119,18 +119,18 @@ export function openVaultClient(endpoint: VaultEndpoint, options: VaultClientOpt
 }
 
 /**
- * Headers of every request. A Vault proxy may require the second one, against forged requests of browsers.
+ * Headers of every request. A Vault proxy may require the second one as a protection against forged requests.
  */
 const HEADERS = { accept: 'application/json', 'x-vault-request': 'true' };
 
 function headersOf(
-	made: Readonly<Record<string, string>>,
+	requestHeaders: Readonly<Record<string, string>>,
 	token: string | undefined,
 	hasBody: boolean,
 ): Readonly<Record<string, string>> {
 	return {
 		...(hasBody ? { 'content-type': 'application/json' } : {}),
-		...Object.fromEntries(Object.entries(made).map(([name, value]) => [name.toLowerCase(), value])),
+		...Object.fromEntries(Object.entries(requestHeaders).map(([name, value]) => [name.toLowerCase(), value])),
 		...(token === undefined ? {} : { 'x-vault-token': token }),
 	};
 }

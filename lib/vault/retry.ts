@@ -7,21 +7,21 @@ type Outcome = Result<VaultResponse, VaultFailure>;
 /** Error codes of requests that Vault did not receive. Any of them may be sent again. */
 const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
-/** True if the request may be sent again: Vault did nothing, or doing it twice has the same effect. */
+/** True if the request may be sent again: Vault did nothing, or a second time has the same effect. */
 function isRetryable(method: Method, outcome: Outcome): boolean {
 	// Sealed, on standby or rate-limited: Vault did nothing.
 	if (outcome.ok) return outcome.value.status === 503 || outcome.value.status === 429;
 	const { kind, code } = outcome.error;
 	if (NOT_SENT.has(code)) return true;
-	// A POST with check-and-set that was done would look like a conflict if it came again.
+	// If a POST with check-and-set succeeded, its repetition would fail with a conflict.
 	if (kind !== 'unreachable' || method === 'POST') return false;
 	return code !== 'TIMEOUT' && !/^ERR_(?:TLS|SSL)_/.test(code);
 }
 
 /**
- * Sends a request, and again while that is allowed.
+ * Sends a request, and repeats it while that is allowed.
  *
- * @param pauses time before each further attempt in ms; half to one and a half of it is waited
+ * @param pauses pause before each further attempt in ms; the actual wait is 50 % to 150 % of it
  */
 export async function sendWithRetry(
 	method: Method,

@@ -19,7 +19,7 @@ const BODY_LIMIT = 16 * 1024 * 1024;
 /** One HTTP request to Vault. */
 export interface HttpRequest {
 	readonly method: Method;
-	/** From `/v1/` on, with its query. */
+	/** The path from `/v1/` on, with its query. */
 	readonly target: string;
 	readonly headers: Readonly<Record<string, string>>;
 	/** JSON text. */
@@ -28,7 +28,7 @@ export interface HttpRequest {
 
 /** Sends HTTP requests to one Vault over at most 16 kept connections. */
 export interface Transport {
-	/** Sends one request, once. Follows no redirect, uses no proxy, and reads nothing from the environment. */
+	/** Sends one request once. Follows no redirect, uses no proxy, and reads nothing from the environment. */
 	send(request: HttpRequest): Promise<Result<VaultResponse, VaultFailure>>;
 	/** Closes the connections. */
 	close(): void;
@@ -36,7 +36,7 @@ export interface Transport {
 
 class TooLarge extends Error {}
 
-/** Opens a transport; it connects with the first request. */
+/** Opens a transport. It connects at the first request. */
 export function openTransport(endpoint: VaultEndpoint): Transport {
 	const { address, timeout, via } = endpoint;
 	const { origin, protocol, host, pathname } = new URL(address);
@@ -59,7 +59,7 @@ export function openTransport(endpoint: VaultEndpoint): Transport {
 				return ok({ method, path: pathOf(target), status, json: decode(text) });
 			} catch (thrown) {
 				if (thrown instanceof TooLarge) return err({ kind: 'too-large', code: '', message: thrown.message });
-				// A response that is cut off by the timeout looks as if the server had closed the connection.
+				// If the timeout cuts a response off, the error looks like a closed connection.
 				return err(networkErrorOf(signal.aborted ? signal.reason : thrown, timeout));
 			}
 		},
@@ -69,7 +69,7 @@ export function openTransport(endpoint: VaultEndpoint): Transport {
 
 const pathOf = (target: string): string => target.replace(/^\/v1\//, '').replace(/\?.*$/, '');
 
-/** Verifies the certificate whatever NODE_TLS_REJECT_UNAUTHORIZED says. */
+/** TLS options. They verify the certificate, whatever NODE_TLS_REJECT_UNAUTHORIZED says. */
 function tlsOptions({ address, ca, tlsName, via }: VaultEndpoint): AgentOptions {
 	const shared: AgentOptions = {
 		minVersion: 'TLSv1.2',

@@ -11,7 +11,7 @@ export interface VaultEndpoint {
 	readonly namespace: string | undefined;
 	/** Timeout of one attempt in ms, from the connection to the last byte. */
 	readonly timeout: number;
-	/** Where to connect to instead of the host of the address. The certificate must still be for the address. */
+	/** The address to connect to instead of the URL's host. The certificate must still be for the URL's host. */
 	readonly via?: { readonly host: string; readonly port: number } | undefined;
 }
 

@@ -7,25 +7,25 @@ import { until } from '../../../test/support/until.ts';
 import type { DevVault } from '../../vault/start.ts';
 import { builtProgram } from './programs.ts';
 
-/** The built secrets API as a process of its own, and the built command to call it with. */
+/** The built secrets API as a separate process, and the built command to call it. */
 export interface SecretsApi extends AsyncDisposable {
 	/**
-	 * Runs `envtier` with these arguments as a member of the organization. Returns its output, or throws its
-	 * error.
+	 * Runs `envtier` with these arguments as a member of the organization. Returns its output. Rejects with its
+	 * error output.
 	 */
 	envtier(args: readonly string[], input?: string): Promise<string>;
-	/** The first audit line about that key's change; it is written a moment after the answer. */
+	/** The first audit line about a change of that key. It is written shortly after the response. */
 	audited(key: string): Promise<AuditLine>;
 }
 
-/** What the API tells of a call. */
+/** Fields of an audit line. */
 type AuditLine = Readonly<Record<'actor' | 'action' | 'scope' | 'key', unknown>>;
 
 /**
- * Starts dist/api.mjs on a free port, on that Vault, with a certificate made on the spot and one API key.
+ * Starts dist/api.mjs on a free port for that Vault, with a new certificate and one API key.
  *
  * @param dir an empty directory for certificate, keys and token
- * @param org the organization of whoever has the key
+ * @param org the organization of the key
  */
 export async function startSecretsApi(dir: string, vault: DevVault, org: string): Promise<SecretsApi> {
 	const program = await builtProgram('api');
@@ -37,7 +37,7 @@ export async function startSecretsApi(dir: string, vault: DevVault, org: string)
 	const leaf = await authority.issue();
 	const made = await runProcess({
 		command: process.execPath,
-		// The file has secrets below the pod's deployment already: only a platform administrator may adopt such a
+		// The file already has secrets below the pod's deployment. Only a platform administrator may adopt such a
 		// name.
 		args: [program, '--new-key', '--subject', 'user:you', '--org', org, '--roles', 'platform_admin'],
 	});

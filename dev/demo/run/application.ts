@@ -7,15 +7,15 @@ import type { Volumes } from './volumes.ts';
 /** Environment variables by name. */
 type Environment = Readonly<Record<string, string>>;
 
-/** What the application found. */
+/** The result of the application. */
 export interface ApplicationView {
-	/** The command of the container, as the pod has it. */
+	/** The command of the container, as in the pod. */
 	readonly command: readonly string[];
-	/** What sourcing the file has added to the environment. */
+	/** The variables that sourcing the file has added to the environment. */
 	readonly added: Environment;
 }
 
-/** Where server.js is, the program that the container starts. */
+/** The directory of server.js, the program of the container. */
 const WORKING_DIR = join(import.meta.dirname, 'app');
 
 /**

@@ -8,21 +8,21 @@ import { runProcess } from '../../../test/support/process.ts';
 import { builtProgram } from './programs.ts';
 import type { Volumes } from './volumes.ts';
 
-/** What the fetcher says of its work in its log. */
+/** The report in the fetcher's log. */
 export interface FetchReport {
-	/** The keys that were written, by the tier that each was taken from. */
+	/** The written keys, by the tier of each. */
 	readonly keys: Readonly<Partial<Record<Tier, readonly string[]>>>;
 	readonly files: readonly string[];
 	readonly requests: number;
-	/** What it spoke with Vault. */
+	/** The HTTP version of the requests to Vault. */
 	readonly protocol: string;
-	/** From the start of the process to its end, as seen from outside. */
+	/** Time from the start of the process to its end, measured from outside. */
 	readonly milliseconds: number;
 }
 
 /**
- * Runs dist/fetcher with exactly the environment of the init container; only paths point to the directories
- * of its volumes.
+ * Runs dist/fetcher with the environment of the init container. Only paths differ: they point to the
+ * directories of its volumes.
  *
  * @param dir an empty directory for the termination message, which the kubelet would create
  */
@@ -54,14 +54,14 @@ export async function runFetcher(
 	return { ...(JSON.parse(line) as Omit<FetchReport, 'milliseconds'>), milliseconds };
 }
 
-/** The init container that the webhook has added; throws where there is none. */
+/** The init container that the webhook has added. Throws if there is none. */
 export function fetcherOf(pod: V1Pod): V1Container {
 	const found = pod.spec?.initContainers?.find(({ name }) => name === INJECTED.container);
 	if (found === undefined) throw new Error('the pod asks for no secrets, so the webhook left it as it is');
 	return found;
 }
 
-/** What the webhook tells the fetcher in that variable. */
+/** The value of a variable that the webhook has set for the fetcher. */
 export function variableOf(pod: V1Pod, name: VariableName): string | undefined {
 	return fetcherOf(pod).env?.find((variable) => variable.name === name)?.value;
 }

@@ -1,10 +1,10 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The project's folder. */
+/** The root folder of the project. */
 export const ROOT = join(import.meta.dirname, '../../..');
 
-/** The file of a built program: the very one that goes into its image. */
+/** Path of a built program, the same file as in its image. */
 export async function builtProgram(name: 'webhook' | 'fetcher' | 'api' | 'envtier'): Promise<string> {
 	// The fetcher is an executable, the others are bundles for Node.
 	const file = `dist/${name}${name === 'fetcher' ? '' : '.mjs'}`;

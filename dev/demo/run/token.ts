@@ -1,11 +1,11 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 
-/** What a service-account token is asked to say. */
+/** Claims of a service-account token. */
 export interface TokenRequest {
 	readonly namespace: string;
 	readonly serviceAccount: string;
 	readonly audience: string;
-	/** Seconds for which it holds. */
+	/** Lifetime in seconds. */
 	readonly seconds: number;
 }
 

@@ -2,7 +2,7 @@ import { type Tier, type TierNames, tierPath } from '../../../contract/tiers.ts'
 import { call } from '../../../test/support/http.ts';
 import type { DevVault } from '../../vault/start.ts';
 
-/** Which tiers hold a key, in merge order. */
+/** The tiers that hold a key, in merge order. */
 export type Holders = ReadonlyMap<string, readonly Tier[]>;
 
 /** Reads the tiers with the root token: the tiers that have each key, overridden or not. Names only. */
@@ -26,7 +26,7 @@ async function list(vault: DevVault, path: string): Promise<readonly string[]> {
 	return (json as { data: { keys: string[] } }).data.keys;
 }
 
-/** What a span of Vault's requests were, counted: `1 login, 3 lists, 6 reads, 1 revocation`. */
+/** The requests to Vault, counted by kind: `1 login, 3 lists, 6 reads, 1 revocation`. */
 export function requestsInWords(requests: DevVault['requests']): string {
 	const counts = new Map<string, number>();
 	for (const { path, operation } of requests) {

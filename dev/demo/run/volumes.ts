@@ -5,9 +5,9 @@ import { serviceAccountToken } from './token.ts';
 
 /** Directories on this machine that stand for a pod's volumes. */
 export interface Volumes {
-	/** `text` with every mount path of `container` replaced by the directory that stands for the volume. */
+	/** Replaces every mount path of `container` in `text` by the volume's directory on this machine. */
 	onHost(container: V1Container, text: string): string;
-	/** The way back: `text` with these directories replaced by what the container calls them. */
+	/** The reverse of `onHost`. */
 	inPod(container: V1Container, text: string): string;
 }
 

@@ -10,7 +10,7 @@ import { makeAuthority } from '../../../test/support/tls.ts';
 import { patched, review } from '../../../test/webhook/support/request.ts';
 import { builtProgram } from './programs.ts';
 
-/** What the webhook answered about a pod. */
+/** The webhook's response about a pod. */
 type Answer =
 	| {
 			readonly allowed: true;
@@ -21,15 +21,15 @@ type Answer =
 	  }
 	| { readonly allowed: false; readonly reason: string; readonly message: string };
 
-/** The built webhook, running as a process of its own. */
+/** The built webhook as a separate process. */
 export interface Webhook extends AsyncDisposable {
-	/** Where the API server would post to. */
+	/** The URL that an API server would call. */
 	readonly url: string;
-	/** Asks about the creation of a pod, over TLS, as the API server does. */
+	/** Sends an AdmissionReview for the creation of a pod over TLS, as an API server does. */
 	ask(pod: V1Pod): Promise<Answer>;
 }
 
-/** The part of an AdmissionReview's response (`admission.k8s.io/v1`) that is read here. */
+/** The fields of an AdmissionReview's response (`admission.k8s.io/v1`) that the demo reads. */
 interface Response {
 	readonly allowed: boolean;
 	readonly patch?: string;
@@ -38,7 +38,7 @@ interface Response {
 }
 
 /**
- * Starts dist/webhook.mjs on a free port, with a certificate made on the spot.
+ * Starts dist/webhook.mjs on a free port, with a new certificate.
  *
  * @param dir an empty directory for the certificate
  */
@@ -77,7 +77,7 @@ export async function startWebhook(
 	};
 }
 
-/** The port that the kernel chose, as the webhook's log tells it. */
+/** The port that the kernel chose, from the webhook's log. */
 function servingPort(log: string): number | undefined {
 	const line = log.split('\n').find((text) => text.includes('"msg":"serving"'));
 	return line === undefined ? undefined : (JSON.parse(line) as { port: number }).port;

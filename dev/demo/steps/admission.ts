@@ -3,7 +3,7 @@ import { podDiff } from '../pod-diff.ts';
 import type { Webhook } from '../run/webhook.ts';
 import type { Screen } from '../screen.ts';
 
-/** Has the webhook decide on the pod, shows what it changes, and gives the pod as it would be stored. */
+/** Sends the pod to the webhook and shows the changes. Returns the pod as the API server would store it. */
 export async function showAdmission(screen: Screen, webhook: Webhook, pod: V1Pod): Promise<V1Pod> {
 	screen.heading('2  What the webhook changes');
 	const answer = await webhook.ask(pod);

@@ -3,16 +3,16 @@ import { runApplication } from '../run/application.ts';
 import type { Volumes } from '../run/volumes.ts';
 import type { Screen } from '../screen.ts';
 
-/** What the application's part needs. */
+/** Dependencies of this step. */
 export interface ApplicationParts {
 	readonly pod: V1Pod;
 	readonly volumes: Volumes;
-	/** Where programs are looked up. */
+	/** The value of PATH. */
 	readonly path: string;
 	readonly showValues: boolean;
 }
 
-/** Starts the pod's application as its container says, and shows what it finds in its environment. */
+/** Starts the pod's application with its container's command, and shows the variables in its environment. */
 export async function showApplication(screen: Screen, parts: ApplicationParts): Promise<void> {
 	const { pod, volumes, path, showValues } = parts;
 	screen.heading('5  What the application finds in its environment');

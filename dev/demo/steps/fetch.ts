@@ -7,18 +7,18 @@ import { type Holders, holdersOf, requestsInWords } from '../run/vault-view.ts';
 import type { Volumes } from '../run/volumes.ts';
 import type { Screen } from '../screen.ts';
 
-/** What the fetch needs. */
+/** Dependencies of this step. */
 export interface FetchStepContext {
 	readonly pod: V1Pod;
 	readonly volumes: Volumes;
 	readonly vault: DevVault;
-	/** Where the secrets of that Vault come from, for whoever reads along. */
+	/** The file with the secrets of that Vault, for the text. */
 	readonly vaultFile: string;
 	/** An empty directory. */
 	readonly dir: string;
 }
 
-/** Runs the fetcher as the pod's init container would, and shows which key it took from which tier. */
+/** Runs the fetcher as the pod's init container does, and shows the tier of each key. */
 export async function showFetch(screen: Screen, parts: FetchStepContext): Promise<void> {
 	const { pod, volumes, vault, vaultFile, dir } = parts;
 	screen.heading('4  What the fetcher does in the init container');

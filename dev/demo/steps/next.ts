@@ -1,6 +1,6 @@
 import type { Screen } from '../screen.ts';
 
-/** Says what to try next. */
+/** Shows what to try next. */
 export function showNext(screen: Screen, seconds: number): void {
 	screen.heading('What to try next');
 	screen.table(

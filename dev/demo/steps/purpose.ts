@@ -1,6 +1,6 @@
 import type { Screen } from '../screen.ts';
 
-/** Says what is about to be seen, and what in it is real. */
+/** Shows what the demo will do, and which parts are real. */
 export function showPurpose(screen: Screen): void {
 	screen.heading('Envtier: secrets from Vault in a pod, by two annotations');
 	screen.say(

@@ -3,11 +3,11 @@ import type { SecretsApi } from '../run/api.ts';
 import { variableOf } from '../run/fetcher.ts';
 import type { Screen } from '../screen.ts';
 
-/** A key that no file of secrets is likely to have. */
+/** A key that a file of secrets is unlikely to have. */
 const KEY = 'PARTNER_TOKEN';
 const VALUE = 'not-a-real-token-5';
 
-/** Registers the pod's deployment and sets a secret of it by the command line, as whoever owns it would. */
+/** Registers the pod's deployment and sets one of its secrets on the command line, as its owner would. */
 export async function showSecret(
 	screen: Screen,
 	startApi: (org: string) => Promise<SecretsApi>,

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { ANNOTATION_PREFIX } from '../../../contract/names.ts';
 import type { Screen } from '../screen.ts';
 
-/** Shows the file of a pod, and gives the pod. */
+/** Shows the file of a pod. Returns the pod. */
 export async function showWrittenPod(screen: Screen, file: string): Promise<V1Pod> {
 	const text = await readFile(file, 'utf8');
 	const pod = parse(text) as Partial<V1Pod> | null;
