@@ -180,7 +180,7 @@ test('an audit line has these fields and no others, whatever the answer', async 
 	}
 });
 
-test('who reaches for what is not theirs is told of with the place and the key that they reached for', async () => {
+test('a request for another caller’s secret is audited with its location and key', async () => {
 	const globex = caller('user:hank', { org: 'globex' });
 	await using api = await startApi({ callers: [alice, bob, globex] });
 	const send = async (method: string, path: string, as: Caller, body?: object) => {

@@ -150,7 +150,7 @@ test('what each operation is for, and what it refuses', async () => {
 });
 
 // The last one: it looks back at the others.
-test('nothing is promised that was not produced', () => {
+test('the tests produced every documented response', () => {
 	const produced = new Set(all.flatMap((api) => [...api.seen.produced()]));
 	expect(usual.seen.promised().filter((promise) => !produced.has(promise))).toEqual([]);
 	expect(usual.seen.promised().length).toBeGreaterThan(100);

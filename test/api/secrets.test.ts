@@ -118,7 +118,7 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 		expect(await list()).toMatchObject([{ id, description: '' }]);
 	});
 
-	test('the longest names and keys are as good as others', async () => {
+	test('the longest names and keys work', async () => {
 		const long = (first: string) =>
 			[first.repeat(63), ...Array(3).fill('b'.repeat(63))].join('.').slice(0, 253);
 		const [deploymentName, copy, template, serviceName] = [long('a'), long('c'), long('t'), long('s')];
@@ -176,7 +176,7 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 		);
 	});
 
-	test('what is deleted is gone, and can be created again', async () => {
+	test('a deleted secret is not found, and can be created again', async () => {
 		const deploymentName = await deployment();
 		const made = await create({ key: 'K', value: 'v', deploymentName, description: 'old' });
 		const { id } = made.json as { id: string };
@@ -295,7 +295,7 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 		expect((await send('DELETE', '/api/secrets', { as: alice, body: { id } })).status).toBe(wanted);
 	});
 
-	test('an id that was made to lead elsewhere leads nowhere', async () => {
+	test('a forged id is not found', async () => {
 		for (const path of [
 			'orgs/../deployments/x/secrets/K',
 			'registry/deployments/x',

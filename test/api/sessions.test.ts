@@ -39,7 +39,7 @@ test('a session of the issuer is let in, with its organization, roles and scopes
 	expect(api.audit().at(-1)).toMatchObject({ actor: 'user:alice', via: 'session', action: 'secrets.create' });
 });
 
-test('what a session does not say it does not get', async () => {
+test('a session without a claim does not have its right', async () => {
 	expect(await list(await issuer.session({ ...GOOD, scope: 'openid' }))).toBe(403);
 	const plain = await issuer.session({ ...GOOD, realm_access: { roles: ['viewer'] } });
 	expect(await list(plain, '/api/org/secrets')).toBe(403);
@@ -208,7 +208,7 @@ test('a session makes API keys within its own rights, which act for it until the
 	expect(await list(key)).toBe(401);
 });
 
-test('a key ends at its time', async () => {
+test('a key expires at its time', async () => {
 	let offset = 0;
 	await using other = await startApi({ env: ENV(), now: () => new Date(Date.now() + offset) });
 	const body = { name: 'short', scopes: ['secrets:read'], expiresInDays: 1 };

@@ -12,7 +12,7 @@ describe.each(Object.entries(BACKENDS))('the store contract on %s', (_name, open
 	});
 	afterAll(() => under?.[Symbol.asyncDispose]());
 
-	test('what was written is there, as version 1, with a time and no metadata', async () => {
+	test('a new secret has version 1, a time and no metadata', async () => {
 		const path = `${folder()}/KEY`;
 		const before = Date.now();
 		expect(await under.store.put(path, { value: 'v' }, 0)).toBe('written');
@@ -21,7 +21,7 @@ describe.each(Object.entries(BACKENDS))('the store contract on %s', (_name, open
 		expect(Math.abs((head?.writtenAt.getTime() ?? 0) - before)).toBeLessThan(60_000);
 	});
 
-	test('what was never written is absent', async () => {
+	test('a secret that was never written is absent', async () => {
 		const path = `${folder()}/KEY`;
 		expect(await under.store.head(path)).toBeUndefined();
 		expect(await under.store.describe(path, { description: 'x' })).toBe(false);
@@ -77,7 +77,7 @@ describe.each(Object.entries(BACKENDS))('the store contract on %s', (_name, open
 		expect(await under.store.list(`deployments/${name}/secrets`)).toEqual([]);
 	});
 
-	test('what is removed leaves nothing, and can be written again as the first version', async () => {
+	test('a removed secret leaves nothing, and can be written again as version 1', async () => {
 		const path = `${folder()}/KEY`;
 		await under.store.put(path, { value: 'v' }, 0);
 		const created = (await under.store.head(path))?.createdAt.getTime() ?? Number.NaN;
@@ -103,7 +103,7 @@ describe.each(Object.entries(BACKENDS))('the store contract on %s', (_name, open
 		}
 	});
 
-	test('it says that it can take calls', async () => {
+	test('the store reports that it is ready', async () => {
 		await expect(under.store.check()).resolves.toBeUndefined();
 	});
 });

@@ -41,7 +41,7 @@ function joined(template: Template): Template {
 }
 
 describe('a template', () => {
-	test('can hold any text and any reference, and is read as it was meant', () => {
+	test('can hold any text and any reference', () => {
 		const templates = fc
 			.tuple(fc.array(fc.oneof(clean, reference)), reference, fc.array(fc.oneof(clean, reference)))
 			.map(([before, one, after]): Template => [...before, one, ...after]);
@@ -115,7 +115,7 @@ function expectCircle(templates: Templates, circle: readonly string[]): void {
 describe('the order of composing', () => {
 	const order = (texts: Readonly<Record<string, string>>) => composeOrder(templatesOf(texts));
 
-	test('puts what is needed first', () =>
+	test('puts each key after the keys that it refers to', () =>
 		expect(order({ URL: '${AUTH}@${HOST}', AUTH: '${USER}:${PASS}' })).toEqual({
 			ok: true,
 			value: ['AUTH', 'URL'],
@@ -124,13 +124,13 @@ describe('the order of composing', () => {
 	test('a template may refer to the secret that it replaces', () =>
 		expect(order({ A: '${A}?x=1' })).toEqual({ ok: true, value: ['A'] }));
 
-	test('a circle is told from its beginning to its end', () =>
+	test('the error shows the whole cycle', () =>
 		expect(order({ OUT: '${A}', A: '${B}', B: '${C}', C: '${A}' })).toEqual({
 			ok: false,
 			error: ['A', 'B', 'C', 'A'],
 		}));
 
-	test('is one that satisfies every template, or there is a circle', () => {
+	test('satisfies every template, or there is a cycle', () => {
 		const names = ['A', 'B', 'C', 'D', 'E'] as const;
 		const graphs = fc.dictionary(
 			fc.constantFrom(...names),

@@ -62,7 +62,7 @@ test.for<readonly [string, string, string]>([
 	expect(refused(text)).toContain(error);
 });
 
-test('whatever stands between blocks, every block is given, in its order', () => {
+test('all blocks are returned in order, whatever text is between them', () => {
 	const between = fc.stringMatching(/^[^-]*$/);
 	fc.assert(
 		fc.property(between, between, between, (a, b, c) => {

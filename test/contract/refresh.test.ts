@@ -62,7 +62,7 @@ describe('envtier.dev/on-change', () => {
 		['a restart', 'restart'],
 	] as const)('refuses %s', ([, text]) => expect(parseOnChange(text).ok).toBe(false));
 
-	test('is written as it is read', () => {
+	test('is unchanged after it is written and parsed', () => {
 		const actions = fc.oneof(
 			fc.constantFrom('none', ...SIGNALS.map((signal) => `signal:${signal}`)),
 			fc

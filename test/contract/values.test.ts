@@ -4,7 +4,7 @@ import { oneOf, parseAddress, parseVaultPath, wholeNumber } from '../../contract
 const good = (value: unknown): unknown => ({ ok: true, value });
 const bad = (error: string): unknown => ({ ok: false, error: expect.stringContaining(error) });
 
-test('one of a few words is taken as it is, any other refused with the list', () => {
+test('one of the words is accepted, any other text is refused with the list', () => {
 	const parse = oneOf('a', 'b');
 	expect(parse('b')).toEqual(good('b'));
 	for (const other of ['', 'A', 'a,b', ' a', 'toString']) expect(parse(other)).toEqual(bad('one of a, b'));

@@ -67,7 +67,7 @@ describe('composed values', () => {
 		]);
 	});
 
-	test('are not looked at for references again', () => {
+	test('are not parsed for references again', () => {
 		fc.assert(
 			fc.property(anyValue, (value) => {
 				expect(one('<${V}>', value)).toBe(`<${value}>`);
@@ -76,7 +76,7 @@ describe('composed values', () => {
 		);
 	});
 
-	test('do not grow without end', () => {
+	test('have a maximum length', () => {
 		const texts = Object.fromEntries(
 			Array.from({ length: 40 }, (_, i) => [`K${i + 1}`, `\${K${i}}\${K${i}}`]),
 		);
@@ -89,7 +89,7 @@ describe('composed values', () => {
 	});
 });
 
-describe('no value leaves its place:', () => {
+describe('an encoded value cannot change the text around it:', () => {
 	test('a URL has the parts that its template has, each as it was', () => {
 		const hostile = fc.record({ user: anyValue, password: anyValue, name: anyValue, query: anyValue });
 		fc.assert(

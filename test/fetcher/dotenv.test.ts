@@ -166,7 +166,7 @@ test.each([
 	['a\r', []],
 ])('%j is misread by %j', (value, readers) => expect(misreadersOf(value)).toEqual(readers));
 
-test('what is said to be misread is misread', async ({ skip }) => {
+test('readers misread the values that the warning names', async ({ skip }) => {
 	const python = await pythonReader();
 	if (python === undefined) return skip('no python3');
 	const [dotenv14] = DOTENV.filter(({ name }) => name === 'dotenv 14');
@@ -176,7 +176,7 @@ test('what is said to be misread is misread', async ({ skip }) => {
 	expect(await misread(python, `it's "#1"`)).toBe(true);
 });
 
-test('what is refused could not be written in any of the forms', () => {
+test('no form can hold a refused value', () => {
 	const readers = [OWN_NODE, ...DOTENV.filter(({ name }) => /1[678]/.test(name))];
 	return fc.assert(
 		fc.asyncProperty(anyValue, async (value) => {

@@ -155,7 +155,7 @@ describe('besides', () => {
 		expect(waves.map(({ arrived }) => arrived)).toEqual([3, 3]);
 	});
 
-	test.concurrent('without TLS only where that was said to be wanted', async () => {
+	test.concurrent('plain HTTP works only with ENVTIER_VAULT_INSECURE_HTTP', async () => {
 		const { target, proxy } = await open(false);
 		await expectOutcome(
 			fixture,

@@ -149,7 +149,7 @@ test('a mount that begins with "auth/" is named as the likely cause', () => {
 		);
 });
 
-test('advice of its own takes the place of the general one', () => {
+test('specific advice replaces the general advice', () => {
 	expect(cureOf('kubernetes', 'claim "iss" is invalid')).toMatch(/bound_issuer.*disable_iss_validation/);
 	expect(cureOf('kubernetes', 'permission denied')).toBeUndefined();
 });

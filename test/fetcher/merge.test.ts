@@ -60,7 +60,7 @@ const anyListings = fc
 	.tuple(fc.subarray([...TIERS]), fc.array(names, { minLength: 3, maxLength: 3 }))
 	.map(([tiers, lists]): Listing[] => tiers.map((tier, i) => ({ tier, names: lists[i] ?? [] })));
 
-test('every usable name is wanted exactly once, from its last tier first, and every other one is told or a folder', () => {
+test('every valid name is read once, from its last tier first; other names are reported or folders', () => {
 	fc.assert(
 		fc.property(anyListings, (listings) => {
 			const { keys: plan, unusable } = mergeNames(listings);

@@ -59,7 +59,7 @@ test('the kubelet reads back every value that is not refused', async () => {
 	for (const [i, { taken }] of all.entries()) expect(read[i]).toEqual(taken.map(({ value }) => value));
 });
 
-test('what is refused the kubelet would not read back, or would stumble over', async () => {
+test('the kubelet misreads or rejects every value that is refused', async () => {
 	const values = ["it's", 'a\r\nb', 'x'.repeat(65_536 - "KEY=''".length), `a\n${'x'.repeat(65_536)}`];
 	for (const value of values) expect(render([{ key: 'KEY', value }]).taken).toEqual([]);
 	const texts = values.map((value) => ({ text: `KEY='${value}'\nNEXT='x'\n`, keys: ['KEY', 'NEXT'] }));

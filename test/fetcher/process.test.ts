@@ -58,7 +58,7 @@ function expectSilence(run: Pick<Run, 'stdout' | 'stderr' | 'message'>): void {
 	expect(said).not.toMatch(/\b[sb]\.[A-Za-z0-9]{20,}/);
 }
 
-describe('no value, token or JWT is told', () => {
+describe('no output contains a value, a token or a JWT', () => {
 	test('when all goes well, at the most talkative level; only the files asked for hold values', async () => {
 		const run = await fetch({ ENVTIER_LOG_LEVEL: 'trace', ENVTIER_FORMAT: 'shell,dotenv,json,files' });
 		expect(run.code).toBe(0);
@@ -175,7 +175,7 @@ describe('what Vault’s name is given for', () => {
 	});
 });
 
-test('the token is on its way back while the files are made', async () => {
+test('the token is revoked while the files are written', async () => {
 	const authority = await makeAuthority();
 	const flag = join(pod.scratch.dir, 'revoked');
 	const proxy = await startScriptedVault({
@@ -232,7 +232,7 @@ describe('SIGTERM', () => {
 		},
 	);
 
-	test('a token that was given already is revoked before it ends', async () => {
+	test('a token is revoked before the process ends', async () => {
 		const accessors = async (): Promise<string[]> => {
 			const answer = await must(vault, 'GET', 'auth/token/accessors?list=true');
 			return (answer as { data: { keys: string[] } }).data.keys.sort();
@@ -256,7 +256,7 @@ describe('SIGTERM', () => {
 	});
 });
 
-describe('the surroundings', () => {
+describe('the environment', () => {
 	test('settings that are wrong: exit code 20, all of them named', async () => {
 		const run = await fetch({ ENVTIER_VAULT_ADDR: 'vault', ENVTIER_DEADLINE: 'soon' });
 		expect(run.code).toBe(20);
@@ -265,7 +265,7 @@ describe('the surroundings', () => {
 		);
 	});
 
-	test('a CA that only looks like one', async () => {
+	test('a malformed CA', async () => {
 		const junk = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
 		for (const [pem, which] of [
 			[junk, 'its PEM block is none'],
@@ -302,7 +302,7 @@ describe('the surroundings', () => {
 		expect((await fetch()).code).toBe(0);
 	});
 
-	test('a termination log that is not there is not made, and one behind a link is not written', async () => {
+	test('a missing termination log is not created, and one behind a link is not written', async () => {
 		const target = join(pod.scratch.dir, 'target');
 		const link = join(pod.scratch.dir, 'link');
 		writeFileSync(target, 'keep');
@@ -348,7 +348,7 @@ describe('the surroundings', () => {
 		expect(failed.log).toMatchObject([{ level: 50, reason: 'required-missing' }]);
 	});
 
-	test('a log that nobody reads keeps no pod from starting', () => {
+	test('a log without a reader does not stop the pod', () => {
 		const env = { ...pod.env, ...vaultEnv(vault), PATH: process.env['PATH'] ?? '' };
 		const script = 'exec 3>&1; ("$0" ; echo $? >&3) | true';
 		const code = execFileSync('sh', ['-c', script, fetcher], { env, encoding: 'utf8' });

@@ -25,7 +25,7 @@ describe('json', () => {
 		});
 	});
 
-	test('nothing is an empty object', () => {
+	test('no secret gives an empty object', () => {
 		expect(renderJson([])).toEqual({ ok: true, value: '{}\n' });
 	});
 });
@@ -67,7 +67,7 @@ describe('native', () => {
 });
 
 describe('all of them', () => {
-	test('every misfit of every format is told at once', () => {
+	test('all keys that a format cannot hold are reported at once', () => {
 		const rendered = renderAll(
 			[
 				{ key: 'A', value: "it's" },
@@ -85,7 +85,7 @@ describe('all of them', () => {
 		]);
 	});
 
-	test('nothing asked for is nothing', () => {
+	test('no format gives no file', () => {
 		expect(renderAll([{ key: 'A', value: 'x' }], [], [])).toEqual({ ok: true, value: [] });
 	});
 });

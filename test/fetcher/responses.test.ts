@@ -37,7 +37,7 @@ describe('a 404 that means "nothing there"', () => {
 	});
 });
 
-describe('Vault’s sentences', () => {
+describe('Vault’s error messages', () => {
 	test.each<readonly [string, unknown, readonly string[]]>([
 		['plain', ['permission denied'], ['permission denied']],
 		['wrapped in a list of one', ['1 error occurred:\n\t* permission denied\n\n'], ['permission denied']],

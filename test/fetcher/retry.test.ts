@@ -24,7 +24,7 @@ const attempt = <T>(work: (tries: number, timeout: number) => T | Promise<T>) =>
 
 const quiet = () => makeRetry({ log: openLog('silent'), random: () => 0.5 });
 
-test('what works at once is not tried again', async () => {
+test('an attempt that succeeds is not repeated', async () => {
 	const works = attempt((tries) => tries);
 	expect(await quiet()(works.run, deadlineAfter(1_000))).toBe(1);
 	expect(works.tries()).toBe(1);
@@ -49,7 +49,7 @@ test.each([
 	expect(fails.tries()).toBe(1);
 });
 
-test('at the deadline the last failure is told with its reason, and the deadline holds', async () => {
+test('the failure at the deadline has the last reason, and comes in time', async () => {
 	const start = performance.now();
 	const fails = attempt(() => {
 		throw new Failure('sealed', 'Vault is sealed', { retryable: true });
@@ -72,7 +72,7 @@ test('a last try that the deadline cuts short does not hide what the ones before
 });
 
 describe('Retry-After', () => {
-	test('is waited for by every request of the process', async () => {
+	test('delays every request of the process', async () => {
 		const retry = quiet();
 		const deadline = deadlineAfter(60_000);
 		const start = performance.now();
@@ -87,7 +87,7 @@ describe('Retry-After', () => {
 		expect([first.tries(), second.tries()]).toEqual([2, 2]);
 	});
 
-	test('beyond the deadline ends it at once', async () => {
+	test('beyond the deadline fails at once', async () => {
 		const start = performance.now();
 		const fails = attempt(() => {
 			throw busy('rate limit', 90_000);
@@ -99,7 +99,7 @@ describe('Retry-After', () => {
 	});
 });
 
-test('a failure is warned of once, not on every try', async () => {
+test('a repeated failure is logged as a warning once', async () => {
 	const lines: string[] = [];
 	const log = openLog('info', (line) => void lines.push(line));
 	const retried = attempt((tries) => {

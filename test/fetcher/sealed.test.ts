@@ -146,7 +146,7 @@ describe.each([
 		expect((await fetch({ ...env, ENVTIER_VAULT_ROLE: 'pupil' })).code).toBe(0);
 	});
 
-	test('where nothing was ever sealed, that is said', async () => {
+	test('a missing transit key is reported', async () => {
 		const sealed = await seal(vault, 'value', 'deployment', HERE);
 		const { code, message } = await fetch({
 			ENVTIER_SEALED_KEY: sealed,
@@ -185,7 +185,7 @@ describe.each([
 		expect(code).toBe(22);
 	});
 
-	test('what is none is a wrong setting, and is not repeated', async () => {
+	test('text that is not a sealed value is a wrong setting, and is not repeated', async () => {
 		const { code, message } = await fetch({ ENVTIER_SEALED_KEY: 'hunter2' });
 		expect(code).toBe(20);
 		expect(message).toContain('ENVTIER_SEALED_KEY must be what "envtier seal" prints');

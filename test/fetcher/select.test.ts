@@ -33,7 +33,7 @@ describe('a selection', () => {
 		['leaves out what is not there', 'NOWHERE', 'NO_', {}],
 	])('%s', ([, keys, prefixes, expected]) => expect(selected(keys, prefixes)).toEqual(expected));
 
-	test('"*" is everything, and so is none', () => {
+	test('"*" and no selection mean all keys', () => {
 		expect(select(ALL, selectionOf('*', '')).secrets).toEqual(ALL);
 		expect(select(ALL, undefined).secrets).toEqual(ALL);
 	});
@@ -52,7 +52,7 @@ describe('a selection', () => {
 		]);
 	});
 
-	test('gives no key that it does not take, and every one that it does; sorted; whatever it says', () => {
+	test('returns exactly the keys that it takes, sorted', () => {
 		const key = fc.constantFrom('A', 'AB', 'ABC', 'B', 'BA', '_', '_A');
 		const list = fc.array(fc.tuple(fc.option(key), key), { minLength: 1, maxLength: 4 });
 		const written = list.map((items) =>
@@ -75,7 +75,7 @@ describe('a selection', () => {
 		);
 	});
 
-	test('is written so that it is read as the same', () => {
+	test('is unchanged after it is written and parsed', () => {
 		for (const text of ['A', 'B=A, A', '*'])
 			expect(listText(selectionOf(listText(selectionOf(text, '').keys), '').keys)).toBe(
 				listText(selectionOf(text, '').keys),

@@ -20,7 +20,7 @@ function settings(env: Env) {
 	return result.value;
 }
 
-test('with the least that must be set, everything else has its default', () => {
+test('with only the required variables, all others have their defaults', () => {
 	expect(settings({})).toEqual({
 		vault: {
 			address: 'https://vault.example.com:8200',
@@ -216,7 +216,7 @@ test.each<readonly [string, Env, string]>([
 	expect(result.ok ? [] : result.error).toEqual([expect.stringContaining(message)]);
 });
 
-test('everything that is wrong is told at once, and no value is repeated', () => {
+test('all errors are reported at once, without values', () => {
 	const secret = 'hvs.Pasted_Into_The_Wrong_Place';
 	const result = readSettings({
 		ENVTIER_VAULT_ADDR: secret,
@@ -229,7 +229,7 @@ test('everything that is wrong is told at once, and no value is repeated', () =>
 	expect(JSON.stringify(result)).not.toContain(secret);
 });
 
-test('the path of the termination message is known even when nothing else is', () => {
+test('the path of the termination message does not depend on other settings', () => {
 	expect(terminationLog({})).toBe('/dev/termination-log');
 	expect(terminationLog({ ENVTIER_TERMINATION_LOG: '/tmp/words' })).toBe('/tmp/words');
 });

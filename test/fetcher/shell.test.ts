@@ -53,7 +53,7 @@ describe.each(shells())('$name', (shell) => {
 			await expectBack(shell, [{ key: 'KEY', value: EVERY_BYTE }], locale);
 	});
 
-	test('gives back what looks like more than a value', async () => {
+	test('gives back values that look like shell syntax', async () => {
 		const entries = [
 			"'",
 			"''",

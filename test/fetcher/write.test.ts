@@ -87,7 +87,7 @@ test('without the files format no directory is left behind', () => {
 	expect(readdirSync(out)).toEqual(['env']);
 });
 
-test('what a killed run left is removed, and links in it are not followed', () => {
+test('files of a killed run are removed without following links', () => {
 	const precious = join(place.dir, 'precious');
 	mkdirSync(precious);
 	writeFileSync(join(precious, 'file'), 'keep');
@@ -123,7 +123,7 @@ describe('links in the volume', () => {
 	});
 });
 
-describe('what can’t be written is a failure that says why, and changes nothing', () => {
+describe('a write error says why and changes nothing', () => {
 	const unchanged = (work: () => void, message: RegExp): void => {
 		const before = filesBelow(out);
 		const failure = failureOf(work);
@@ -230,7 +230,7 @@ function readFilesOnce(): readonly number[] | undefined {
 	}
 }
 
-test('a reader sees old or new, never half, while it is written', async () => {
+test('a reader sees the old or the new file during a write', async () => {
 	await using writer = await startWriter();
 	let seen = 0;
 	let last = 0;
@@ -277,7 +277,7 @@ function writeUntil(step: number, value: string): boolean {
 	return signal === null;
 }
 
-test('killed before each single step, and in the middle of each write, it leaves old or new', () => {
+test('SIGKILL before any step or during any write leaves the old or the new files', () => {
 	const [old, young] = ['old '.repeat(100), 'new '.repeat(100)];
 	expect(writeUntil(-1, old)).toBe(true);
 	let [step, ofOld, ofNew] = [0, 0, 0];
@@ -354,7 +354,7 @@ describe.runIf(process.getuid?.() === 0)('on a memory volume', () => {
 		expect(seen).toBe(`write-failed: ${out} is read-only (EROFS)\n`);
 	});
 
-	test('that belongs to someone else', () => {
+	test('that another user owns', () => {
 		const seen = onTmpfs(
 			'mode=0755',
 			`process.setuid(65532);

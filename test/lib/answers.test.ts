@@ -59,7 +59,7 @@ test('beyond the limit the client that has taken longest is disconnected; one al
 	expect(gone(server.answers)).toEqual([true, false]);
 });
 
-test('an answer that is read does not count any more', async () => {
+test('an answer that the client has read no longer counts', async () => {
 	await using server = await serve({ bytes: LONG, time: 60_000 });
 	for (let i = 0; i < 3; i += 1) {
 		(await server.ask()).resume();

@@ -11,7 +11,7 @@ const VARIABLES = {
 const readerOf = (env: Readonly<Record<string, string | undefined>>) =>
 	settingsReader(VARIABLES, fromEnvironment(env));
 
-test('a variable wins over its default; one that is empty counts as not set', () => {
+test('a variable overrides its default; an empty one counts as unset', () => {
 	expect(readerOf({ COUNT: '7' }).required('COUNT', wholeNumber(1, 9))).toBe(7);
 	for (const env of [{}, { COUNT: '' }, { COUNT: undefined }])
 		expect(readerOf(env).required('COUNT', wholeNumber(1, 9))).toBe(3);

@@ -51,7 +51,7 @@ test.for<readonly [string, (count: number) => string, number]>([
 	expect(beyond.ok ? 'read' : beyond.error).toContain(`${most} ${sentence}`);
 });
 
-test('an error quotes nothing', () => {
+test('an error does not quote the text', () => {
 	expect(parseJson(Buffer.from('{"value": "test-only'))).toEqual({ ok: false, error: 'is not JSON' });
 });
 

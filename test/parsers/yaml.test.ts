@@ -92,7 +92,7 @@ describe('limits', () => {
 		expect(parseYaml('&a [*a]')).toMatchObject({ ok: false });
 	});
 
-	test('an error says where, and quotes nothing', () => {
+	test('an error has the position and does not quote the text', () => {
 		const broken = parseYaml('name: web\nvalue: "test-only');
 		expect(broken).toMatchObject({
 			ok: false,
@@ -120,7 +120,7 @@ test('several documents are read in their order', () => {
 	});
 });
 
-test('what the library writes is read back', () => {
+test('text that the library writes is read back', () => {
 	const text = fc.json({ maxDepth: 4, noUnicodeString: false }).filter((json) => !/__proto__|<</.test(json));
 	fc.assert(
 		fc.property(text, (json) => {

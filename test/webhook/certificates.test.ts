@@ -103,7 +103,7 @@ async function someLooks(): Promise<void> {
 }
 
 describe('at the start', () => {
-	test('a good pair is taken', () => {
+	test('a valid pair is used', () => {
 		const opened = openFiles();
 		expect(opened.ok && opened.value.current().certificate).toBe(first.certPem);
 		expect(opened.ok && isValidAt(opened.value.current(), new Date())).toBe(true);
@@ -116,7 +116,7 @@ describe('at the start', () => {
 		expect(opened.ok && opened.value.current().certificate).toBe(first.certPem + authority.certPem);
 	});
 
-	test.for(BAD)('there is nothing to serve with: %s', async ([, make, reason]) => {
+	test.for(BAD)('an invalid pair is an error: %s', async ([, make, reason]) => {
 		await files.swap(await make());
 		const opened = openFiles();
 		expect(opened).toEqual({ ok: false, error: expect.stringMatching(reason) });
@@ -130,7 +130,7 @@ describe('at the start', () => {
 });
 
 describe('later', () => {
-	test('a good pair that takes the place of the old one is handed on, once', async () => {
+	test('a new valid pair is passed on once', async () => {
 		const { source, seen } = follow();
 		await files.swap(second);
 		await until('the new pair', () => seen.length > 0);
@@ -151,7 +151,7 @@ describe('later', () => {
 		expect(logs.text()).not.toContain('PRIVATE KEY-----');
 	});
 
-	test('a file that vanishes is said to, and taken when it is back', async () => {
+	test('a missing file is reported, and read when it is back', async () => {
 		const { source, seen } = follow();
 		await unlink(files.certificateFile);
 		await until('the refusal', () => refusals(/ENOENT/).length > 0);
@@ -171,7 +171,7 @@ describe('later', () => {
 		expect(seen[0]?.certificate).toBe(second.certPem);
 	});
 
-	test('the same bad pair is told of again after a good one was there between', async () => {
+	test('the same invalid pair is reported again after a valid one', async () => {
 		follow();
 		const bad = { ...second, keyPem: 'nonsense' };
 		for (const n of [1, 2]) {
@@ -182,7 +182,7 @@ describe('later', () => {
 		}
 	});
 
-	test('nothing is looked at after the end', async () => {
+	test('files are not read after the end', async () => {
 		const { source, seen } = follow();
 		source.close();
 		await files.swap(second);

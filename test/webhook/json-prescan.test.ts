@@ -31,7 +31,7 @@ const anything = fc
 	.jsonValue({ maxDepth: 6 })
 	.chain((value) => odd.map((name) => ({ [name]: [value, name] }) as unknown));
 
-describe('of any JSON it is told without parsing', () => {
+describe('the prescan agrees with a parser on any JSON', () => {
 	const COUNTS: Readonly<Record<keyof ScanBounds, (value: unknown) => number>> = {
 		depth: depthOf,
 		values: valuesIn,
@@ -114,7 +114,7 @@ describe('where things lie', () => {
 		['a review in an annotation', around({ annotations: { a: around({ managedFields: [] }) } })],
 	])('%s is not mistaken for the metadata', ([, body]) => expect(scanned(body).ignored).toEqual([]));
 
-	test('what breaks off within what is ignored is ignored to its end', () => {
+	test('JSON that ends inside an ignored part is ignored to its end', () => {
 		const whole = around({ managedFields: [{ a: 1 }, { b: 2 }] });
 		const body = whole.slice(0, whole.indexOf('2'));
 		const found = scanned(body, { values: 5 });
@@ -122,7 +122,7 @@ describe('where things lie', () => {
 	});
 });
 
-test('what is no JSON gets some answer, none of whose ranges overlap', () => {
+test('invalid JSON gets an answer whose ranges do not overlap', () => {
 	const broken = fc.oneof(
 		fc.string({ unit: 'binary' }),
 		fc.tuple(anything, fc.nat(200), fc.nat(9), odd).map(([value, at, length, put]) => {

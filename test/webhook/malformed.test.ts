@@ -102,7 +102,7 @@ describe('a pod that the API could not have is refused, naming the field and nev
 	});
 });
 
-describe('what looks dangerous and is not, is injected', () => {
+describe('harmless input that looks dangerous is injected', () => {
 	const metadata = JSON.stringify({ annotations });
 	test.for<readonly [string, unknown]>([
 		[
@@ -142,7 +142,7 @@ describe('the Vault role that is made from the service account', () => {
 		return decision.kind === 'inject' ? decision.plan.fetchSpec.role : decision;
 	};
 
-	test('holds what the placeholders stand for, wherever and however often they stand', () => {
+	test('contains the values of all placeholders, at any position and any number of times', () => {
 		expect(made('web', 'a.{serviceAccount}-{namespace}-{serviceAccount}')).toBe('a.web-shop-web');
 	});
 

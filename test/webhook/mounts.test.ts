@@ -46,7 +46,7 @@ describe('a mount that is in the way is refused', () => {
 	});
 });
 
-describe('our directory cannot be made inside what is read-only', () => {
+describe('a mount path inside a read-only mount is refused', () => {
 	test.for<readonly [string, Partial<V1VolumeMount>]>([
 		['a ConfigMap', { name: 'config' }],
 		['a Secret', { name: 'secret' }],
@@ -111,7 +111,7 @@ describe('a mount that is not in the way is no reason to refuse', () => {
 	});
 });
 
-test('an ephemeral container’s name is taken, too', () => {
+test('the name of an ephemeral container is reserved as well', () => {
 	const pod = podOf(ASKS, { ephemeralContainers: [{ name: 'envtier-fetch', image: 'debug:1' }] });
 	expect(admit(request(pod), settings().injection)).toMatchObject({ kind: 'reject', reason: 'name-taken' });
 });

@@ -71,6 +71,6 @@ describe('in any other pod it requests less', () => {
 	])('%s', ([, spec]) => expect(fetcherIn(spec)).toEqual({ requests: REQUESTS, limits: LIMITS }));
 });
 
-test('in a pod that has resources as a whole it needs none of its own', () => {
+test('in a pod with pod-level resources it has none of its own', () => {
 	expect(fetcherIn({ containers: [WEB], resources: { limits: { memory: '1Gi' } } })).toBeUndefined();
 });

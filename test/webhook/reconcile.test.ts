@@ -186,7 +186,7 @@ describe('what another webhook changed in our parts is changed back', () => {
 	});
 });
 
-describe('what another webhook changed in the pod is followed', () => {
+describe('injection follows changes of another webhook to the pod', () => {
 	test('a UID that a policy gave to the pod', () => {
 		const pod = injected(ASKS, {}, { containers: [{ name: 'web', image: 'web:1' }] });
 		expect(fetcherOf(pod).securityContext?.runAsUser).toBe(65532);
@@ -252,7 +252,7 @@ describe('the place among init containers', () => {
 		expect(order).toEqual(['envtier-fetch', 'envtier-fetch-101', 'migrate', 'other']);
 	});
 
-	test('what a mesh has put before the fetcher stays there', () => {
+	test('containers that a mesh puts before the fetcher stay there', () => {
 		const pod = injected(asks, {}, spec);
 		pod.spec?.initContainers?.unshift({ name: 'mesh-init', image: 'mesh:1' });
 		expect(decide(pod)).toEqual({ kind: 'skip', reason: 'already-injected' });
@@ -279,7 +279,7 @@ describe('other settings', () => {
 		expect(whole(again(injected(), env))).toEqual(whole(injected(ASKS, env)));
 	});
 
-	test('of an image that was pinned and of resources that were changed since, what others made of them is kept', () => {
+	test('an image and resources that another webhook changed are kept', () => {
 		const pod = injected();
 		const image = `mirror.example.net/envtier/fetcher@sha256:${'0'.repeat(64)}`;
 		Object.assign(fetcherOf(pod), { image, resources: { limits: { memory: '64Mi' } } });
@@ -288,7 +288,7 @@ describe('other settings', () => {
 		expect(variable(after, 'ENVTIER_VAULT_ADDR')?.value).toBe('https://vault.new.svc:8200');
 	});
 
-	test('a pod of a version that said less in its status', () => {
+	test('a pod of an older version with fewer fields in its status', () => {
 		const pod = injected();
 		annotate(pod, { [STATUS]: '{"fetchers":["envtier-fetch","envtier-fetch-101"]}' });
 		pod.spec?.containers.push({ name: 'mesh', image: 'mesh:1' });
@@ -298,7 +298,7 @@ describe('other settings', () => {
 	});
 });
 
-describe('a copy that asks for something else becomes what it asks for', () => {
+describe('a copy with other annotations is injected by its own annotations', () => {
 	const SHELL = { containers: [{ ...WEB, command: ['node', 'web.js'] }] };
 	test.for<[string, Asks, Asks]>([
 		['another service', ASKS, { ...ASKS, service: 'other' }],
@@ -370,14 +370,14 @@ describe('native variables', () => {
 		expect(whole(again(pod, env))).toEqual(whole(before));
 	});
 
-	test('one for which a value was typed is refused', () => {
+	test('a native variable with a value in the pod is refused', () => {
 		const pod = injected({ ...ASKS, env: 'TOKEN' }, env);
 		containerOf(pod, 'web').env?.push({ name: 'TOKEN', value: 'typed' });
 		expect(decide(pod, env)).toMatchObject({ kind: 'reject', reason: 'variable-taken' });
 	});
 });
 
-describe('a status that someone typed gains nothing', () => {
+describe('a status annotation that a user writes grants nothing', () => {
 	test.for<[string, string]>([
 		['empty', ''],
 		['no JSON', 'injected'],
@@ -407,7 +407,7 @@ describe('a status that someone typed gains nothing', () => {
 		expect(decide(pod)).toMatchObject({ kind: 'reject', reason: 'name-taken' });
 	});
 
-	test('parts without end are refused', () => {
+	test('too many injected parts are refused', () => {
 		const pod = injected();
 		const mount = { name: 'envtier-secrets', mountPath: '/x' };
 		containerOf(pod, 'web').volumeMounts = Array.from({ length: 6001 }, () => mount);

@@ -47,7 +47,7 @@ describe('a request', () => {
 		return result.ok ? result.value : undefined;
 	};
 
-	test('that says nothing is read as nothing', () => {
+	test('without fields has no values', () => {
 		expect(decoded({})).toEqual({
 			uid: 'u',
 			operation: '',

@@ -42,14 +42,14 @@ const secretVolumes = (pod: V1Pod): number =>
 	(pod.spec?.volumes ?? []).filter(({ name }) => name.startsWith('envtier-secrets')).length;
 
 describe('each container gets its own part', () => {
-	test('where one is said for the pod, all get that', () => {
+	test('a selection for the pod applies to all containers', () => {
 		const pod = injected({ keys: 'A', prefix: 'DB_' });
 		for (const name of ['web', 'worker', 'admin'])
 			expect(contents(pod, name)).toEqual({ keys: 'A', prefix: 'DB_' });
 		expect([fetchers(pod), secretVolumes(pod)]).toEqual([2, 2]);
 	});
 
-	test('what is said for one container stands in place of what is said for all', () => {
+	test('a selection for one container replaces the selection for the pod', () => {
 		const pod = injected({ keys: 'A', prefix: 'DB_', 'keys.web': 'B', 'prefix.admin': '=ADMIN_' });
 		expect(contents(pod, 'web')).toEqual({ keys: 'B', prefix: undefined });
 		expect(contents(pod, 'worker')).toEqual({ keys: 'A', prefix: 'DB_' });
@@ -57,7 +57,7 @@ describe('each container gets its own part', () => {
 		expect([fetchers(pod), secretVolumes(pod)]).toEqual([2, 3]);
 	});
 
-	test('a container of which nothing is said gets everything, as does one with "*"', () => {
+	test('a container without a selection, or with "*", gets all keys', () => {
 		const pod = injected({ 'keys.web': 'B' });
 		expect(contents(pod, 'web')).toEqual({ keys: 'B', prefix: undefined });
 		expect(contents(pod, 'worker')).toEqual(EVERYTHING);
@@ -71,7 +71,7 @@ describe('each container gets its own part', () => {
 		expect(contents(pod, 'web')).toEqual(contents(pod, 'admin'));
 	});
 
-	test('no two mounts of a fetcher are at one place', () => {
+	test('the mounts of a fetcher have different paths', () => {
 		const pod = injected({ 'keys.web': 'A', 'keys.worker': 'B' });
 		for (const { volumeMounts = [] } of pod.spec?.initContainers ?? [])
 			expect(new Set(volumeMounts.map(({ mountPath }) => mountPath)).size).toBe(volumeMounts.length);

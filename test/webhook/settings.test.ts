@@ -505,7 +505,7 @@ describe.for(Object.entries(TABLES))('%s', ([name, table]) => {
 		if (value.length > 8) expect(message).not.toContain(value.trim());
 	});
 
-	test('unset or empty, its default holds, or it is missed', () => {
+	test('unset or empty, it has its default or is reported as missing', () => {
 		const required = 'required' in VARIABLES[name as VariableName] || table.missed;
 		for (const unset of [{ [name]: '' }, { [name]: undefined }]) {
 			const result = readSettings({ ...ENV, ...unset });
@@ -526,7 +526,7 @@ test('every variable that the webhook reads has its table here', () => {
 	expect(Object.keys(TABLES).sort()).toEqual(read.sort());
 });
 
-test('everything that is wrong is said at once, a line each', () => {
+test('all errors are reported at once, one on each line', () => {
 	const result = readSettings({
 		ENVTIER_LOG_LEVEL: 'loud',
 		ENVTIER_DEADLINE: 'soon',

@@ -38,7 +38,7 @@ describe('several wrong annotations', () => {
 		expect(refused(Object.fromEntries(Object.entries(one).reverse()))).toEqual(refused(one));
 	});
 
-	test('one alone is not numbered', () => {
+	test('a single mistake has no number', () => {
 		expect(refused({ sevrice: 'web' }).message).toMatch(/^annotation "envtier\.dev\/sevrice" is unknown/);
 	});
 
@@ -50,7 +50,7 @@ describe('several wrong annotations', () => {
 		expect(refused(many(900)).message).toMatch(/; and 890 more$/);
 	});
 
-	test('the list of all names stands in it once', () => {
+	test('the message contains the list of all names once', () => {
 		const { message } = refused({ 'vault-addr': 'x', 'vault-token': 'x', zzzzzzzz: 'x' });
 		expect(message.split('known are ')).toHaveLength(2);
 		expect(message.split('no known name is like it')).toHaveLength(3);

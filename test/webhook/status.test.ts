@@ -121,11 +121,11 @@ describe('a pod that was injected before is left alone', () => {
 	])('%s', ([, change]) => expect(again(change)).toBe('already-injected'));
 });
 
-test('a status that was taken off an injected pod makes the names taken, not injected twice', () => {
+test('an injected pod without its status is refused for its names, and not injected twice', () => {
 	expect(again((pod) => delete pod.metadata?.annotations?.[STATUS])).toBe('name-taken');
 });
 
-test('a pod with native variables alone mounts nothing, and is known again all the same', () => {
+test('a pod with native variables only has no mount and is recognized again', () => {
 	const env = { ENVTIER_NATIVE_ENV: 'true' };
 	const pod = injected({ ...ASKS, env: 'TOKEN' }, env);
 	expect(admit(request(pod), settings(env).injection)).toEqual({ kind: 'skip', reason: 'already-injected' });

@@ -84,7 +84,7 @@ describe('capitals before the slash, which Kubernetes allows', () => {
 			reason: 'opted-out',
 		}));
 
-	test('what only looks like the prefix is another’s', () => {
+	test('a prefix that only looks like ours belongs to another tool', () => {
 		for (const name of ['ENVTIER.DEVX/deployment', 'envtıer.dev/deployment', 'x-envtier.dev/deployment'])
 			expect(decide({ [name]: 'shop' })).toMatchObject({ reason: 'not-requested' });
 	});

@@ -72,7 +72,7 @@ describe.each(shells())('under $name', ({ command: shell, args: options }) => {
 		);
 	});
 
-	test('the program takes the place of the shell', () => {
+	test('the program replaces the shell process', () => {
 		expect(run('x', ['sh', '-c', 'echo $PPID'])).toBe(`${process.pid}\n`);
 	});
 

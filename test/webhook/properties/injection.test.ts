@@ -86,7 +86,7 @@ describe('a pod that was injected is not injected again', () => {
 	});
 });
 
-describe('what a pod had stays', () => {
+describe('the pod’s own parts stay', () => {
 	/** Takes out what bears our names, and the lists and maps that were not there. */
 	function withoutOurs(before: ArbitraryPod, after: V1Pod): unknown {
 		const pod = structuredClone(after) as unknown as ArbitraryPod;

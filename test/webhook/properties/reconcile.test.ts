@@ -80,7 +80,7 @@ describe('a pod with a status and parts that someone typed', () => {
 		expect(counts.reject).toBeGreaterThan(10);
 	});
 
-	test('leaves what bears other names as it was', () => {
+	test('does not change parts with other names', () => {
 		fc.assert(
 			fc.property(forged, (pod) => {
 				const decision = decide(pod);

@@ -17,7 +17,7 @@ const ENV = {
 const SETTINGS = settings(ENV).injection;
 const decide = (pod: unknown): Decision => admit(request(pod), SETTINGS);
 
-describe('whatever is asked, there is an answer', () => {
+describe('every request gets an answer', () => {
 	const answered = (object: unknown): void => {
 		const decision = decide(object);
 		const { response } = JSON.parse(encodeReview('u', decision));
@@ -30,7 +30,7 @@ describe('whatever is asked, there is an answer', () => {
 		fc.assert(fc.property(anyPods, answered), { numRuns: 150 }));
 	test('for a pod that is broken somewhere', () =>
 		fc.assert(fc.property(brokenPods, answered), { numRuns: 1000 }));
-	test('for no pod at all', () => fc.assert(fc.property(anyJson, answered), { numRuns: 500 }));
+	test('for any JSON instead of a pod', () => fc.assert(fc.property(anyJson, answered), { numRuns: 500 }));
 
 	test('the same each time, and no pod is written to while it is looked at', () => {
 		const frozen = <T>(value: T): T => {
@@ -47,7 +47,7 @@ describe('whatever is asked, there is an answer', () => {
 	});
 });
 
-test('the order of members in the JSON decides nothing', () => {
+test('the order of JSON members does not change the decision', () => {
 	const shuffled = (value: unknown, by: (length: number) => number): unknown => {
 		if (Array.isArray(value)) return value.map((inner) => shuffled(inner, by));
 		if (typeof value !== 'object' || value === null) return value;

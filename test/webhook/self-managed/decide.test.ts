@@ -191,7 +191,7 @@ test.each(Object.entries(CASES))('%s', (_, given) => {
 	expect(decision.trust?.map(({ id }) => id)).toEqual(given.trusts);
 });
 
-describe('when it decides again', () => {
+describe('the time of the next decision', () => {
 	const again = (state: CertificateState, trust: Trust, lasting = 0): number =>
 		decide({ state, trust, now: NOW }, seenFor(lasting, { state, trust, secret: undefined }), 0, POLICY)
 			.recheckAfter;
@@ -217,7 +217,7 @@ test('replicas come due one after another, none of them after three quarters of 
 	expect(dueAt(leaf(10), 1)).toBeLessThan(made + 67.5 * DAY);
 });
 
-describe('what a replica shows', () => {
+describe('the certificate that a replica serves', () => {
 	const of = (id: string, caId: string, age: number) => ({ leaf: known(id, 90, age), caId });
 	const trusting = (...ids: readonly string[]): Trust => [ids.map((id) => ca(id, 10))];
 	test.each([

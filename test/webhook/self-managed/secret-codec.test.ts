@@ -83,7 +83,7 @@ describe('the Secret', () => {
 	});
 });
 
-describe('what cannot be used counts as absent, and the log hears why', () => {
+describe('unusable data counts as absent, and the log says why', () => {
 	test.each([
 		['a certificate that is none', { 'tls.crt': 'rubbish' }, ['leaf'], []],
 		['another certificate’s key', { 'tls.key': 'OTHER' }, ['leaf'], ['the private key does not belong']],
@@ -131,7 +131,7 @@ describe('what cannot be used counts as absent, and the log hears why', () => {
 	});
 });
 
-test('names that another replica asked for stay, so that two settings do not take turns', async () => {
+test('names of another replica’s settings stay, so that two settings do not alternate', async () => {
 	const one = ['a.example', '10.0.0.1'];
 	const other = ['b.example'];
 	const data = await next('renew', await next('renew', first, START, one), START, other);

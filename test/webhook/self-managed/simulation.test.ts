@@ -59,7 +59,7 @@ describe('however watches lag, clocks differ and writes cross', () => {
 		);
 	});
 
-	test('what others put into the caBundle does not stay', () => {
+	test('foreign text in the caBundle is removed', () => {
 		fc.assert(
 			fc.property(plans(['caBundle replaced'], 4), (plan) => {
 				const { trust, planted } = simulate(plan);
@@ -69,7 +69,7 @@ describe('however watches lag, clocks differ and writes cross', () => {
 		);
 	});
 
-	test('no more is made than time asks for, however many replicas there are', () => {
+	test('the number of new certificates does not grow with the number of replicas', () => {
 		fc.assert(
 			fc.property(plans(['replica restarted', 'replica cut off'], 8), (plan) => {
 				const { leaves, cas } = simulate(plan);

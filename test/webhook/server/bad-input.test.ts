@@ -71,7 +71,7 @@ function forged(field: string): object {
 	};
 }
 
-describe('what is no review is refused with what is wrong', () => {
+describe('a body that is no review is refused with the reason', () => {
 	test.for<readonly [sentence: string, status: number, text: string, message: Message]>([
 		['nothing', 400, 'not JSON', { body: '' }],
 		['no body and no type', 415, 'application/json', { headers: {} }],
@@ -318,13 +318,13 @@ describe('other paths and methods', () => {
 		expect(reply.headers).not.toHaveProperty('x-powered-by');
 	});
 
-	test('OPTIONS tells what there is', async () => {
+	test('OPTIONS lists the allowed methods', async () => {
 		const reply = await badThenGood({ method: 'OPTIONS' });
 		expect(reply.headers['allow']).toBe('POST');
 	});
 });
 
-describe('what is no HTTP is cut off with at most a 4xx, and the next connection is served', () => {
+describe('bytes that are not HTTP get at most a 4xx, and the next connection is served', () => {
 	const head = `POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
 	test.for<readonly [sentence: string, raw: string]>([
 		['garbage', '\u0016\u0003\u0001 garbage\r\n\r\n'],

@@ -95,7 +95,7 @@ describe('where callers have to show a certificate', () => {
 		},
 	);
 
-	test('what is refused is counted', async () => {
+	test('refused clients are counted', async () => {
 		await as(undefined, { body: GOOD });
 		const { text } = await as(undefined, { method: 'GET', path: '/metrics' });
 		expect(text).toMatch(/^envtier_webhook_failed_calls_total\{status="401"\} [1-9]/m);
@@ -111,7 +111,7 @@ describe('where callers have to show a certificate', () => {
 		expect(await answer).toMatch(/^HTTP\/1\.1 401 /);
 	});
 
-	test('after the webhook’s own certificate has changed it is the same', async () => {
+	test('the check stays in force after the webhook’s certificate changes', async () => {
 		await server.files.swap(await server.authority.issue());
 		await until('the new pair', () => server.logs.with('certificate changed').length > 0);
 		expect((await as(undefined, { body: GOOD })).status).toBe(401);
@@ -152,7 +152,7 @@ describe('a TLS session that is resumed', () => {
 	});
 });
 
-test('without names, any certificate of the CA will do', async () => {
+test('without names every certificate of the CA is accepted', async () => {
 	await using open = await startServer({}, { callers: { ca: authority.certPem, names: undefined } });
 	expect((await as(await clientCertificate(authority, 'anyone'), { body: GOOD }, open)).status).toBe(200);
 	expect((await as(undefined, { body: GOOD }, open)).status).toBe(401);

@@ -106,7 +106,7 @@ describe('when the server stops', () => {
 		agent.destroy();
 	});
 
-	test('while it lingers, a kept connection is answered once more and closed with that; it waits no longer', async () => {
+	test('during the shutdown delay a keep-alive connection gets one more answer, and the server stops', async () => {
 		const server = await startServer();
 		const agent = keepAlive(server);
 		await send(server, agent, { body: GOOD });
@@ -117,7 +117,7 @@ describe('when the server stops', () => {
 		agent.destroy();
 	});
 
-	test('while it lingers, whoever comes late is still answered', async () => {
+	test('during the shutdown delay new connections are still answered', async () => {
 		const server = await startServer();
 		kept(await open(server));
 		const stopped = server.stop(LONG, 1000);

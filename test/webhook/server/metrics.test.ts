@@ -64,7 +64,7 @@ describe('decisions', () => {
 		expect(await counted()).toEqual(expected);
 	});
 
-	test('every reason is there from the start, at zero', async () => {
+	test('every reason has a series at zero from the start', async () => {
 		const samples = samplesOf(await text());
 		const series = (decision: string, reason: string) =>
 			samples.get(`envtier_webhook_decisions_total{decision="${decision}",reason="${reason}"}`);
@@ -118,7 +118,7 @@ describe('calls without a decision', () => {
 		expect(await counted()).toEqual({ [`envtier_webhook_failed_calls_total{status="${status}"}`]: 1 });
 	});
 
-	test('one that the client gave up is counted as aborted, and is in flight until then', async () => {
+	test('a call that the client aborts counts as aborted, and as in flight until then', async () => {
 		const socket = await open(server);
 		socket.write(
 			'POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
@@ -144,7 +144,7 @@ test('every call to /mutate is in the histogram, and no other', async () => {
 	expect(samples.get(`${name}_sum`)).toBeGreaterThan(0);
 });
 
-test('the end of the certificate follows the one that is served', async () => {
+test('the expiry metric shows the served certificate', async () => {
 	const series = 'envtier_webhook_certificate_expiry_timestamp_seconds';
 	const first = await sample(series);
 	const socket = await open(server);
@@ -158,19 +158,19 @@ test('the end of the certificate follows the one that is served', async () => {
 	expect(Math.abs(second - Date.now() / 1000 - 3600)).toBeLessThan(60);
 });
 
-test('readiness is told as /readyz tells it', async () => {
+test('the readiness metric agrees with /readyz', async () => {
 	expect(await sample('envtier_webhook_ready')).toBe(1);
 	server.notReady('shutting down');
 	expect(await sample('envtier_webhook_ready')).toBe(0);
 });
 
-test('nothing that a pod says is in them', async () => {
+test('metrics contain no text of a pod', async () => {
 	const pod = podOf({ deployment: 'canary-deployment', service: 'canary-service', typo: 'canary-value' });
 	await send(server, agent, { body: JSON.stringify(review(pod, { namespace: 'canary-namespace' })) });
 	expect(await text()).not.toContain('canary');
 });
 
-test('the process tells its version', async () => {
+test('a metric shows the version', async () => {
 	const webhook = await startWebhook({ ENVTIER_VAULT_ADDR: 'https://vault.example:8200' });
 	try {
 		const target = { port: Number(new URL(webhook.url).port), authority: { certPem: webhook.caPem } };

@@ -134,7 +134,7 @@ describe('no answer and no log line holds', () => {
 		['a method’s path', { method: 'PUT', path: `/mutate?${CANARY}`, body: CANARY }],
 	])('%s', ([, message]) => expectSilence(message));
 
-	test('what was pasted for the user who asks for a pod', async () => {
+	test('a value in the name of the user who creates the pod', async () => {
 		const body = review(podOf()) as { request: { userInfo: object; oldObject: unknown; options: object } };
 		body.request.userInfo = { username: CANARY, extra: { token: [CANARY] } };
 		body.request.oldObject = { data: CANARY };
@@ -143,7 +143,7 @@ describe('no answer and no log line holds', () => {
 	});
 });
 
-test('the log that is searched speaks of every decision', async () => {
+test('the searched log contains every decision', async () => {
 	await answer({ body: JSON.stringify(review(podOf())) });
 	await answer({ body: JSON.stringify(review(podOf({ typo: CANARY }))) });
 	await answer({ body: JSON.stringify(review({ data: CANARY })) });

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-describe('over the wire as in memory', () => {
+describe('the response over TLS equals the decision in memory', () => {
 	const answer = async (golden: GoldenCase) => {
 		server.use(settings(golden.settings).injection);
 		const reply = await ask(JSON.stringify(review(golden.pod, { ...golden.request, uid: UID })));
@@ -81,7 +81,7 @@ test('a pod of 3 MiB, the most that the API server takes, is injected', async ()
 	expect(JSON.parse(reply.text).response.allowed).toBe(true);
 });
 
-test('each decision leaves a line in the log that names the pod and the call', async () => {
+test('each decision is logged with the pod and the request', async () => {
 	await ask(JSON.stringify(review(podOf(ASKS), { uid: 'logged-1', dryRun: true })));
 	await ask(JSON.stringify(review(podOf({ typo: 'x' }), { uid: 'logged-2' })));
 	await ask(JSON.stringify(review(podOf({ inject: 'false' }), { uid: 'logged-3' })));
