@@ -13,10 +13,9 @@ import { up } from './up.ts';
 const [, , command, folder = join(cacheDir(), 'cluster')] = process.argv;
 const files = stateFiles(folder);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const started = performance.now();
-const sayWhen = (line: string): void =>
-	say(`[${Math.round((performance.now() - started) / 1000)} s] ${line}`);
-const told = new Promise<void>((resolve) => {
+const start = performance.now();
+const sayWhen = (line: string): void => say(`[${Math.round((performance.now() - start) / 1000)} s] ${line}`);
+const signal = new Promise<void>((resolve) => {
 	process.once('SIGTERM', () => resolve());
 	process.once('SIGINT', () => resolve());
 });
@@ -26,7 +25,7 @@ switch (command) {
 		process.exitCode = await up(files, import.meta.filename, say);
 		break;
 	case 'serve':
-		process.exit(await serve(files, sayWhen, told));
+		process.exit(await serve(files, sayWhen, signal));
 		break;
 	case 'down':
 		process.exitCode = await down(files, say);

@@ -35,11 +35,11 @@ function start(files: StateFiles, program: string): void {
 
 /** Prints new lines of the log until the cluster is up or its process has ended. */
 async function follow(files: StateFiles, say: (line: string) => void): Promise<ClusterState | undefined> {
-	let shown = 0;
+	let lineCount = 0;
 	const show = (): void => {
 		const lines = readFileSync(files.log, 'utf8').split('\n').slice(0, -1);
-		for (const line of lines.slice(shown)) say(line);
-		shown = lines.length;
+		for (const line of lines.slice(lineCount)) say(line);
+		lineCount = lines.length;
 	};
 	// The process needs a moment to write its state.
 	for (let grace = 50; ; grace -= 1) {

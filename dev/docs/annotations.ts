@@ -22,13 +22,13 @@ const families = Object.entries(KEYED_ANNOTATIONS).map(
 );
 
 /** The rule of a value. It is the error for an empty value, which no parser accepts. */
-function accepted(name: string, parse: (text: string) => { ok: boolean; error?: string }): string {
-	const refused = parse('');
-	if (refused.ok || refused.error === undefined)
+function ruleOf(name: string, parse: (text: string) => { ok: boolean; error?: string }): string {
+	const result = parse('');
+	if (result.ok || result.error === undefined)
 		throw new Error(
 			`${ANNOTATION_PREFIX}${name} accepts an empty value, which the reference does not expect`,
 		);
-	return refused.error;
+	return result.error;
 }
 
 /** Each rule once, after the names that share it. */
@@ -36,7 +36,7 @@ function rules(): readonly string[] {
 	const names = new Map<string, string[]>();
 	for (const [name, { parse }] of [...entries, ...families]) {
 		// The text after the semicolon is only about the empty value.
-		const rule = accepted(name, parse).replace(/; this one .*$/, '');
+		const rule = ruleOf(name, parse).replace(/; this one .*$/, '');
 		names.set(rule, [...(names.get(rule) ?? []), code(ANNOTATION_PREFIX + name)]);
 	}
 	return [...names].map(([rule, sharing]) => `${sharing.join(', ')}: ${prose(rule)}`);

@@ -6,11 +6,11 @@ import process from 'node:process';
 import { COMMENT_COLUMNS, longComments } from './long-comments.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'], {
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'], {
 	cwd: ROOT,
 	encoding: 'utf8',
 });
-const places = listed
+const places = files
 	.split('\n')
 	.filter((file) => file !== '')
 	.flatMap((file) => longComments(readFileSync(join(ROOT, file), 'utf8')).map((line) => `${file}:${line}`));

@@ -23,10 +23,10 @@ export function patternFault(pattern: string): string | undefined {
 export function allowed(policies: readonly Policy[], path: string): ReadonlySet<Capability> {
 	const patterns = new Set(policies.flatMap((policy) => [...policy.keys()]));
 	const best = pick(patterns, path);
-	const found = new Set(
+	const capabilities = new Set(
 		best === undefined ? [] : policies.flatMap((policy) => [...(policy.get(best) ?? [])]),
 	);
-	return found.has('deny') ? new Set(['deny']) : found;
+	return capabilities.has('deny') ? new Set(['deny']) : capabilities;
 }
 
 /** The most specific pattern for a path. A policy may name a folder with or without the slash at its end. */
@@ -52,12 +52,15 @@ function matches(pattern: string, path: string): boolean {
 	const isPrefix = pattern.endsWith('*');
 	const stem = isPrefix ? pattern.slice(0, -1) : pattern;
 	if (!hasSegmentWildcard(pattern)) return path.startsWith(stem);
-	const wanted = stem.split('/');
-	const given = path.split('/');
-	if (isPrefix ? given.length < wanted.length : given.length !== wanted.length) return false;
-	return wanted.every((segment, at) => {
-		if (segment === '+' || segment === given[at]) return true;
-		return isPrefix && at === wanted.length - 1 && (given[at] ?? '').startsWith(segment);
+	const patternSegments = stem.split('/');
+	const pathSegments = path.split('/');
+	if (
+		isPrefix ? pathSegments.length < patternSegments.length : pathSegments.length !== patternSegments.length
+	)
+		return false;
+	return patternSegments.every((segment, at) => {
+		if (segment === '+' || segment === pathSegments[at]) return true;
+		return isPrefix && at === patternSegments.length - 1 && (pathSegments[at] ?? '').startsWith(segment);
 	});
 }
 

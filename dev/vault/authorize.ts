@@ -15,12 +15,12 @@ import { answerTransit } from './transit.ts';
  * may change the state.
  */
 export function authorizeAndAnswer(state: VaultState, request: VaultRequest): Reply {
-	const unauthenticated = answerWithoutToken(state, request);
-	if (unauthenticated !== undefined) return unauthenticated;
+	const publicReply = answerWithoutToken(state, request);
+	if (publicReply !== undefined) return publicReply;
 	if (state.seal.sealed) return refuse(503, 'Vault is sealed');
-	const found = findNamespace(state, request.namespace, request.path);
-	if (found === undefined) return refuse(404, 'namespace not found');
-	const { namespace, path } = found;
+	const target = findNamespace(state, request.namespace, request.path);
+	if (target === undefined) return refuse(404, 'namespace not found');
+	const { namespace, path } = target;
 	const mount = loginMount(namespace, path);
 	if (mount !== undefined) return answerLogin(state, namespace, mount, request);
 	const token = state.tokens.find(request.token, state.now());
@@ -47,9 +47,9 @@ function answerEngine(
 ): Reply | undefined {
 	const transit = findMount(namespace.transit, path);
 	if (transit !== undefined) return answerTransit(transit.at, transit.rest, request);
-	const found = findMount(namespace.engines, path);
-	if (found === undefined) return undefined;
-	const { at, rest } = found;
+	const mount = findMount(namespace.engines, path);
+	if (mount === undefined) return undefined;
+	const { at, rest } = mount;
 	return at.version === 1
 		? answerKv1(at.secrets, rest, request)
 		: answerKv2(at.secrets, rest, request, state.now());

@@ -31,11 +31,11 @@ export function answerData(ask: Kv2Request): Reply {
  */
 export function readVersion({ secrets, path, request, now }: Kv2Request, namesOnly: boolean): Reply {
 	const secret = secrets.get(path);
-	const wanted = request.query.get('version') || '0';
-	if (!/^-?\d+$/.test(wanted)) {
+	const versionText = request.query.get('version') || '0';
+	if (!/^-?\d+$/.test(versionText)) {
 		return refuse(400, 'Field validation failed: error converting input for field "version": not a number');
 	}
-	const number = Number(wanted) > 0 ? Number(wanted) : secret?.current;
+	const number = Number(versionText) > 0 ? Number(versionText) : secret?.current;
 	const version = number === undefined ? undefined : secret?.versions.get(number);
 	if (secret === undefined || number === undefined || version === undefined) return absent;
 	const gone = isGone(version, now);

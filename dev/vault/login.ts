@@ -29,20 +29,20 @@ export function answerLogin(
 	const role = namespace.role(name);
 	if (role === undefined) return refuse(400, UNKNOWN_ROLE[method](name));
 	const claims = readClaims(jwt);
-	const checked = CHECK[method](role, claims, Math.floor(state.now() / 1000));
-	if (!checked.ok) return checked.error;
-	const issued = state.tokens.issue(
+	const claimsResult = CHECK[method](role, claims, Math.floor(state.now() / 1000));
+	if (!claimsResult.ok) return claimsResult.error;
+	const token = state.tokens.issue(
 		{
 			namespace: namespace.path,
 			policies: ['default', ...role.policies.filter((policy) => policy !== 'default')].sort(),
-			displayName: `${mount}-${checked.value.serviceAccount ?? checked.value.sub ?? 'nobody'}`,
+			displayName: `${mount}-${claimsResult.value.serviceAccount ?? claimsResult.value.sub ?? 'nobody'}`,
 			path: `auth/${mount}/login`,
-			meta: metaOf(method, name, checked.value),
+			meta: metaOf(method, name, claimsResult.value),
 			ttlSeconds: role.ttlSeconds,
 		},
 		state.now(),
 	);
-	return envelope({ auth: authView(issued) });
+	return envelope({ auth: authView(token) });
 }
 
 /** The `auth` object of a response with a token. */

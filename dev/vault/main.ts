@@ -20,8 +20,8 @@ async function run({ file, listen, tlsDir, rootToken }: ServeCommand): Promise<v
 		const tls = await (tlsDir === undefined
 			? makeServingPair(listen.host)
 			: servingPairFromDirectory(tlsDir, listen.host));
-		const given = rootToken === undefined ? {} : { rootToken };
-		const vault = await startDevVault({ content: content.value, listen, tls, ...given });
+		const tokenOption = rootToken === undefined ? {} : { rootToken };
+		const vault = await startDevVault({ content: content.value, listen, tls, ...tokenOption });
 		const caFile = tlsDir === undefined ? undefined : join(tlsDir, 'ca.pem');
 		process.stdout.write(banner(vault, caFile, unusableKeys(content.value)));
 		for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void vault.close());

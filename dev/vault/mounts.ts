@@ -6,14 +6,14 @@ export function findMount<T>(
 	mounts: ReadonlyMap<string, T>,
 	path: string,
 ): { readonly mount: string; readonly at: T; readonly rest: string } | undefined {
-	let found: ReturnType<typeof findMount<T>>;
+	let longest: ReturnType<typeof findMount<T>>;
 	for (const [mount, at] of mounts) {
 		if (path !== mount && !path.startsWith(`${mount}/`)) continue;
-		if (found === undefined || mount.length > found.mount.length) {
-			found = { mount, at, rest: path.slice(mount.length + 1) };
+		if (longest === undefined || mount.length > longest.mount.length) {
+			longest = { mount, at, rest: path.slice(mount.length + 1) };
 		}
 	}
-	return found;
+	return longest;
 }
 
 /**
@@ -25,11 +25,14 @@ export function findNamespace(
 	header: string,
 	path: string,
 ): { readonly namespace: Namespace; readonly path: string } | undefined {
-	const named = state.namespaces.get(header === '' ? '' : `${header}/`);
-	if (named === undefined) return undefined;
-	const full = named.path + path;
+	const headerNamespace = state.namespaces.get(header === '' ? '' : `${header}/`);
+	if (headerNamespace === undefined) return undefined;
+	const full = headerNamespace.path + path;
 	const inside = [...state.namespaces.values()].filter((namespace) => full.startsWith(namespace.path));
-	const namespace = inside.reduce((best, next) => (next.path.length > best.path.length ? next : best), named);
+	const namespace = inside.reduce(
+		(best, next) => (next.path.length > best.path.length ? next : best),
+		headerNamespace,
+	);
 	return { namespace, path: full.slice(namespace.path.length) };
 }
 
@@ -37,8 +40,8 @@ export function findNamespace(
 export function isCreate(namespace: Namespace, path: string): boolean {
 	const transit = findMount(namespace.transit, path);
 	if (transit?.rest.startsWith('encrypt/')) return !transit.at.has(transit.rest.slice('encrypt/'.length));
-	const found = findMount(namespace.engines, path);
-	if (found === undefined) return false;
-	const { at, rest } = found;
+	const mount = findMount(namespace.engines, path);
+	if (mount === undefined) return false;
+	const { at, rest } = mount;
 	return at.version === 1 ? !at.secrets.has(rest) : isKv2Create(at.secrets, rest);
 }

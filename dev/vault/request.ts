@@ -42,14 +42,14 @@ const MERGE_PATCH = 'application/merge-patch+json';
 /** Decodes an HTTP request. The error is the response to send. */
 export function decode(raw: RawRequest): Result<VaultRequest, Reply> {
 	const [rawPath = '', search = ''] = split(raw.target, '?');
-	const cleaned = posix.normalize(rawPath);
-	if (cleaned !== rawPath) return err({ status: 307, headers: { location: cleaned } });
+	const cleanPath = posix.normalize(rawPath);
+	if (cleanPath !== rawPath) return err({ status: 307, headers: { location: cleanPath } });
 	const path = decodePath(rawPath);
 	if (!path.ok) return path;
-	const known = raw.method === 'HEAD' && path.value === 'sys/health' ? 'read' : VERBS.get(raw.method);
-	if (known === undefined) return err(refuse(405));
+	const methodVerb = raw.method === 'HEAD' && path.value === 'sys/health' ? 'read' : VERBS.get(raw.method);
+	if (methodVerb === undefined) return err(refuse(405));
 	const query = new URLSearchParams(search);
-	const verb = known === 'read' ? listOrRead(query) : ok(known);
+	const verb = methodVerb === 'read' ? listOrRead(query) : ok(methodVerb);
 	if (!verb.ok) return verb;
 	const body = decodeBody(verb.value, raw);
 	if (!body.ok) return body;

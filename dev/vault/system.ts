@@ -89,25 +89,25 @@ function unseal(state: VaultState, request: VaultRequest): Reply {
 }
 
 function capabilities(state: VaultState, token: Token, namespace: Namespace, request: VaultRequest): Reply {
-	const asked = request.body['paths'] ?? request.body['path'];
-	const paths = (Array.isArray(asked) ? asked : [asked]).filter((path) => typeof path === 'string');
+	const value = request.body['paths'] ?? request.body['path'];
+	const paths = (Array.isArray(value) ? value : [value]).filter((path) => typeof path === 'string');
 	if (paths.length === 0) return refuse(400, 'paths must be supplied');
-	const found = Object.fromEntries(
+	const byPath = Object.fromEntries(
 		paths.map((path) => {
 			if (token.policies.includes(ROOT_POLICY)) return [path, [ROOT_POLICY]];
 			const names = [...capabilitiesOn(state, token, namespace, path)].sort();
 			return [path, names.length === 0 ? ['deny'] : names];
 		}),
 	);
-	const only = paths.length === 1 ? { capabilities: found[paths[0] ?? ''] } : {};
-	const answer = ok({ ...only, ...found });
-	return { ...answer, body: { ...answer.body, ...only, ...found } };
+	const only = paths.length === 1 ? { capabilities: byPath[paths[0] ?? ''] } : {};
+	const answer = ok({ ...only, ...byPath });
+	return { ...answer, body: { ...answer.body, ...only, ...byPath } };
 }
 
 /** The KV version of a mount, which the `bao` and `vault` commands look up first. */
 function mountView(namespace: Namespace, path: string): Reply {
-	const found = findMount(namespace.engines, path);
-	if (found === undefined) return forbidden;
-	const options = { version: String(found.at.version) };
-	return envelope({ data: { path: `${found.mount}/`, type: 'kv', description: '', options } });
+	const target = findMount(namespace.engines, path);
+	if (target === undefined) return forbidden;
+	const options = { version: String(target.at.version) };
+	return envelope({ data: { path: `${target.mount}/`, type: 'kv', description: '', options } });
 }

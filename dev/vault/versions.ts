@@ -74,13 +74,15 @@ export function addVersion(
 	const current = secret.current + 1;
 	const deletedAt = secret.deleteAfterSeconds === 0 ? null : now + secret.deleteAfterSeconds * 1000;
 	const version: Version = { createdAt: now, deletedAt, destroyed: false, data };
-	const kept = [...secret.versions, [current, version] as const].slice(-(secret.maxVersions || MAX_VERSIONS));
-	const first = kept[0]?.[0] ?? 0;
+	const versions = [...secret.versions, [current, version] as const].slice(
+		-(secret.maxVersions || MAX_VERSIONS),
+	);
+	const first = versions[0]?.[0] ?? 0;
 	return ok({
 		...secret,
 		current,
 		updatedAt: now,
-		versions: new Map(kept),
+		versions: new Map(versions),
 		oldest: first > 1 ? first : secret.oldest,
 	});
 }

@@ -35,7 +35,7 @@ export async function startSecretsApi(dir: string, vault: DevVault, org: string)
 	};
 	const authority = await makeAuthority('Envtier demo CA');
 	const leaf = await authority.issue();
-	const made = await runProcess({
+	const newKey = await runProcess({
 		command: process.execPath,
 		// The file already has secrets below the pod's deployment. Only a platform administrator may adopt such a
 		// name.
@@ -49,19 +49,19 @@ export async function startSecretsApi(dir: string, vault: DevVault, org: string)
 			ENVTIER_API_LISTEN: '127.0.0.1:0',
 			ENVTIER_API_TLS_CERT_FILE: await file('tls.crt', leaf.certPem),
 			ENVTIER_API_TLS_KEY_FILE: await file('tls.key', leaf.keyPem),
-			ENVTIER_API_KEYS_FILE: await file('keys.json', made.stdout),
+			ENVTIER_API_KEYS_FILE: await file('keys.json', newKey.stdout),
 			ENVTIER_API_VAULT_TOKEN_FILE: await file('vault-token', vault.rootToken),
 			ENVTIER_VAULT_ADDR: vault.addr,
 			ENVTIER_VAULT_CA: vault.caPem,
 		},
 	});
-	const logged = (): readonly Readonly<Record<string, unknown>>[] =>
+	const logLines = (): readonly Readonly<Record<string, unknown>>[] =>
 		api
 			.stdout()
 			.split('\n')
 			.filter((line) => line.startsWith('{'))
 			.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
-	const port = (): unknown => logged().find(({ msg }) => msg === 'serving')?.['port'];
+	const port = (): unknown => logLines().find(({ msg }) => msg === 'serving')?.['port'];
 	const stop = async (): Promise<void> => void (await api.stop());
 	try {
 		await api.waitUntil('it serves', port);
@@ -72,7 +72,7 @@ export async function startSecretsApi(dir: string, vault: DevVault, org: string)
 	const env = {
 		ENVTIER_API_URL: `https://127.0.0.1:${port()}`,
 		ENVTIER_API_CA: await file('ca.crt', authority.certPem),
-		ENVTIER_API_TOKEN_FILE: await file('key', made.stderr.trim()),
+		ENVTIER_API_TOKEN_FILE: await file('key', newKey.stderr.trim()),
 	};
 	const command = await builtProgram('envtier');
 	return {
@@ -88,7 +88,7 @@ export async function startSecretsApi(dir: string, vault: DevVault, org: string)
 		},
 		audited: (key) =>
 			until(`the audit line about ${key}`, () =>
-				logged().find((line): line is AuditLine => line['type'] === 'audit' && line['key'] === key),
+				logLines().find((line): line is AuditLine => line['type'] === 'audit' && line['key'] === key),
 			),
 		[Symbol.asyncDispose]: stop,
 	};

@@ -28,12 +28,12 @@ export async function runApplication(
 ): Promise<ApplicationView> {
 	const command = [...(container.command ?? []), ...(container.args ?? [])];
 	const env = { PATH: `${dirname(process.execPath)}:${path}` };
-	const found = await environmentOf(
+	const environment = await environmentOf(
 		command.map((word) => volumes.onHost(container, word)),
 		env,
 	);
-	const bare = await environmentOf(['sh', '-c', 'exec node server.js'], env);
-	const added = Object.entries(found).filter(([name]) => !(name in bare));
+	const baseline = await environmentOf(['sh', '-c', 'exec node server.js'], env);
+	const added = Object.entries(environment).filter(([name]) => !(name in baseline));
 	return { command, added: Object.fromEntries(added) };
 }
 
@@ -41,8 +41,8 @@ async function environmentOf(command: readonly string[], env: Environment): Prom
 	const [program, ...args] = command;
 	if (program === undefined)
 		throw new Error('the container of the pod has no command that could be run here');
-	const ended = await runProcess({ command: program, args, env, cwd: WORKING_DIR, timeoutMs: 20_000 });
-	if (ended.code !== 0)
-		throw new Error(`the application ended with ${ended.signal ?? ended.code}: ${ended.stderr.trim()}`);
-	return JSON.parse(ended.stdout) as Environment;
+	const result = await runProcess({ command: program, args, env, cwd: WORKING_DIR, timeoutMs: 20_000 });
+	if (result.code !== 0)
+		throw new Error(`the application ended with ${result.signal ?? result.code}: ${result.stderr.trim()}`);
+	return JSON.parse(result.stdout) as Environment;
 }

@@ -37,18 +37,20 @@ export async function runFetcher(
 		name,
 		volumes.onHost(container, value),
 	]);
-	const started = performance.now();
-	const ended = await runProcess({
+	const start = performance.now();
+	const result = await runProcess({
 		name: 'the fetcher',
 		command: await builtProgram('fetcher'),
 		env: { ...Object.fromEntries(variables), ENVTIER_TERMINATION_LOG: messageFile },
 	});
-	const milliseconds = Math.round(performance.now() - started);
-	if (ended.code !== 0) {
+	const milliseconds = Math.round(performance.now() - start);
+	if (result.code !== 0) {
 		const words = await readFile(messageFile, 'utf8');
-		throw new Error(`the fetcher ended with ${ended.signal ?? ended.code}: ${words || ended.stderr.trim()}`);
+		throw new Error(
+			`the fetcher ended with ${result.signal ?? result.code}: ${words || result.stderr.trim()}`,
+		);
 	}
-	const line = ended.stdout.split('\n').find((text) => text.includes('"msg":"secrets written"'));
+	const line = result.stdout.split('\n').find((text) => text.includes('"msg":"secrets written"'));
 	if (line === undefined)
 		throw new Error('the fetcher ended well, but its log does not say what it has written');
 	return { ...(JSON.parse(line) as Omit<FetchReport, 'milliseconds'>), milliseconds };
@@ -56,9 +58,10 @@ export async function runFetcher(
 
 /** The init container that the webhook has added. Throws if there is none. */
 export function fetcherOf(pod: V1Pod): V1Container {
-	const found = pod.spec?.initContainers?.find(({ name }) => name === INJECTED.container);
-	if (found === undefined) throw new Error('the pod asks for no secrets, so the webhook left it as it is');
-	return found;
+	const container = pod.spec?.initContainers?.find(({ name }) => name === INJECTED.container);
+	if (container === undefined)
+		throw new Error('the pod asks for no secrets, so the webhook left it as it is');
+	return container;
 }
 
 /** The value of a variable that the webhook has set for the fetcher. */

@@ -52,8 +52,8 @@ function tierNamesOf(setting: (name: VariableName) => string | undefined): TierN
 }
 
 function rowsOf({ keys }: FetchReport, holders: Holders): string[][] {
-	const taken = Object.entries(keys).flatMap(([tier, names]) => names.map((key) => ({ key, tier })));
-	return taken
+	const entries = Object.entries(keys).flatMap(([tier, names]) => names.map((key) => ({ key, tier })));
+	return entries
 		.sort((a, b) => (a.key < b.key ? -1 : 1))
 		.map(({ key, tier }) => {
 			const others = (holders.get(key) ?? []).filter((holder) => holder !== tier);
