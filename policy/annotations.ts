@@ -16,11 +16,11 @@ import { literal, literals, pattern } from './cel.ts';
 import { items, said } from './pod.ts';
 
 /**
- * Keys and containers that the policy takes in one annotation: to see that none is named twice takes the
- * square of that.
+ * Maximum number of items in one annotation. The check for repeated items takes time proportional to the
+ * square of this number.
  */
 export const MOST_ITEMS = 100;
-/** Characters of such a list. */
+/** Maximum number of characters of such a list. */
 export const MOST_CHARACTERS = 8192;
 /** The annotations that are lists. */
 export const LIST_NAMES = [
@@ -30,10 +30,7 @@ export const LIST_NAMES = [
 	'format',
 ] as const satisfies readonly AnnotationName[];
 
-/**
- * The condition on an annotation's value that the policy can serve; "webhook" for what only the webhook
- * serves.
- */
+/** The condition on an annotation's value for the policy; "webhook" if only the webhook serves it. */
 type Served = string | 'webhook';
 
 const name = (annotation: AnnotationName): string =>
@@ -42,10 +39,10 @@ const name = (annotation: AnnotationName): string =>
 const oneOf = (annotation: AnnotationName, words: readonly string[]): string =>
 	`${said(annotation)} in ${literals(words)}`;
 
-/** A list of at most MOST_ITEMS items, each of which `item` takes, none of them twice. */
+/** A list of at most MOST_ITEMS different items. `item` is the condition on each. */
 function list(annotation: (typeof LIST_NAMES)[number], item: (text: string) => string): string {
 	return [
-		// Printable ASCII: what else counts as a blank is another thing to Go than to JavaScript.
+		// Printable ASCII only, because Go and JavaScript do not treat the same characters as blanks.
 		`${said(annotation)}.size() <= ${MOST_CHARACTERS} && ${said(annotation)}.matches('^[ -~]*$')`,
 		`[${items(annotation)}].exists(list, list.size() <= ${MOST_ITEMS} && list.all(item, ${item('item')}) && list.all(item, list.exists_one(other, other == item)))`,
 	].join(' && ');
@@ -55,9 +52,8 @@ const id = (annotation: AnnotationName, digits: RegExp): string =>
 	`${said(annotation)}.matches(${pattern(digits)}) && int(${said(annotation)}) <= ${ID_MAX}`;
 
 /**
- * What the policy takes of each annotation. It may take less than the webhook, never more: the API server's
- * test compares. The type checker
- * names an annotation that is missing here.
+ * The values that the policy accepts for each annotation. It may accept less than the webhook, but never more
+ * (the API server's test compares them). A missing annotation is a type error.
  */
 export const SERVED: Readonly<Record<AnnotationName, Served>> = {
 	deployment: name('deployment'),
@@ -89,12 +85,12 @@ export const SERVED: Readonly<Record<AnnotationName, Served>> = {
 	'init-order': oneOf('init-order', ['first', 'last']),
 };
 
-/** The names of annotations that the policy serves, and of those that only the webhook does. */
+/** The annotations that the policy serves, and those that only the webhook serves. */
 export const ALL_NAMES = Object.keys(ANNOTATIONS) as readonly AnnotationName[];
 export const SERVED_NAMES = ALL_NAMES.filter((each) => SERVED[each] !== 'webhook');
 export const WEBHOOK_NAMES = ALL_NAMES.filter((each) => SERVED[each] === 'webhook');
 
-/** What an annotation's value must be, in the words of the webhook's refusal. */
+/** The rule for an annotation's value, with the text of the webhook's refusal. */
 function ruleOf(annotation: AnnotationName): string {
 	const parsed = ANNOTATIONS[annotation].parse('\0');
 	if (parsed.ok) throw new Error(`annotation ${annotation} takes anything`);

@@ -1,7 +1,7 @@
 /**
- * Text of CEL expressions (cel.dev, as Kubernetes has it). Placeholders stand for expressions in objects that
- * code of the webhook makes,
- * so that one function says what injection adds, both for the webhook and for the policy.
+ * Text of CEL expressions (cel.dev, with Kubernetes' extensions). Functions of the webhook create objects
+ * with placeholders for expressions, so that the webhook and the policy share the code that decides what
+ * injection adds.
  */
 
 /** A CEL string literal. */
@@ -19,7 +19,7 @@ export function literals(texts: readonly string[]): string {
 	return `[${texts.map(literal).join(', ')}]`;
 }
 
-/** The literal of a regular expression. Only what JavaScript and RE2 read alike may stand in it. */
+/** The literal of a regular expression. It may contain only syntax that JavaScript and RE2 share. */
 export function pattern({ source, flags }: RegExp): string {
 	if (flags !== '' || /\(\?[^:]|\\[1-9kup]/.test(source))
 		throw new Error(`/${source}/${flags} means another thing in RE2`);
@@ -27,19 +27,19 @@ export function pattern({ source, flags }: RegExp): string {
 }
 
 /**
- * An expression in which `name` stands for the value of another one, which is evaluated once. Kubernetes' CEL
- * has no `cel.bind`.
+ * An expression with a local variable: `name` is the value of another expression, which is evaluated once.
+ * Kubernetes' CEL has no `cel.bind`.
  */
 export function bind(name: string, value: string, body: string): string {
 	return `[${value}].map(${name},\n${indented(body)})[0]`;
 }
 
-/** The same text one step further right, for people who read the policy. */
+/** Indents a text by one step, so that the policy is readable. */
 export function indented(text: string): string {
 	return text.replaceAll(/^(?=.)/gm, '  ');
 }
 
-/** Expressions of which one must hold, each on lines of its own; in their order. */
+/** The disjunction of expressions in their order, each on its own lines. */
 export function anyOf(expressions: readonly string[]): string {
 	return expressions.map((each) => `(${each})`).join(' ||\n');
 }
@@ -49,8 +49,7 @@ const CLOSE = '\uE001';
 const PLACEHOLDER = /\uE000([^\uE001]*)\uE001/g;
 
 /**
- * A value, for code that only hands it on, that becomes this expression in `celOf`; `T` is what that code
- * takes it for.
+ * A placeholder value of type `T`, for code that only passes it on. `celOf` replaces it by this expression.
  */
 export function placeholder<T>(expression: string): T {
 	return `${OPEN}${expression}${CLOSE}` as T;
@@ -58,8 +57,7 @@ export function placeholder<T>(expression: string): T {
 
 /**
  * The CEL expression of a JSON value with placeholders. Maps and lists of mixed types need `dyn` around each
- * value
- * (Kubernetes' CEL wants aggregates of one type).
+ * value, because aggregates in Kubernetes' CEL have one type.
  */
 export function celOf(value: unknown): string {
 	if (typeof value === 'string') return celOfText(value);
@@ -75,7 +73,7 @@ function dyn(value: unknown): string {
 	return `dyn(${celOf(value)})`;
 }
 
-/** Text and placeholders, joined; a placeholder alone may be of any type. */
+/** Joins text and placeholders. A single placeholder may have any type. */
 function celOfText(value: string): string {
 	const parts: string[] = [];
 	let at = 0;

@@ -15,7 +15,7 @@ export interface Operations {
 
 const FETCHER = 'variables.fetcher';
 
-/** Sets back the variables of a fetcher that decide what it does; others stay. */
+/** Resets the variables of a fetcher that control it. Does not change other variables. */
 export function decidingEnv({ add, remove }: Operations): string {
 	const list = "variables.path + '/env'";
 	const prefixes = CONTROL_PREFIXES.map((prefix) => `variable.name.startsWith(${literal(prefix)})`);
@@ -28,7 +28,7 @@ export function decidingEnv({ add, remove }: Operations): string {
     .map(ours, ${add(`${list} + '/-'`, 'ours')})))`;
 }
 
-/** Sets back the mounts of our volumes in a fetcher, and takes out what others have mounted in their way. */
+/** Resets the mounts of our volumes in a fetcher, and removes other mounts that hide them. */
 export function fetcherMounts(expected: readonly V1VolumeMount[], { add, remove }: Operations): string {
 	const list = "variables.path + '/volumeMounts'";
 	const isPlain =

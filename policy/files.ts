@@ -9,18 +9,18 @@ export function yamlOf(objects: readonly object[]): string {
 	return objects.map((each) => stringify(each, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
 }
 
-/** Where everything is in the manifests that ship. */
+/** Names and namespaces in the shipped manifests. */
 export const SHIPPED: Placement = {
 	excludedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', 'envtier-system'],
 	settings: { namespace: 'envtier-system', name: 'envtier-settings' },
 };
 
-/** A JSON Patch of the webhook configuration, by which the webhook leaves plain pods to the policy. */
+/** A JSON Patch of the webhook configuration. With it the webhook skips plain pods. */
 export function webhookPatch(): readonly object[] {
 	return [{ op: 'add', path: '/webhooks/0/matchConditions/-', value: webhookCondition() }];
 }
 
-/** A JSON Patch of the policy that requires injection, which then refuses all pods that are not plain. */
+/** A JSON Patch of the policy that requires injection. With it the policy refuses pods that are not plain. */
 export function refusalPatch(): readonly object[] {
 	const { variables, validations } = refusals();
 	return [

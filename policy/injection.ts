@@ -23,7 +23,7 @@ export interface Variable {
 
 const variable = (name: string): string => `variables.${name}`;
 
-/** The organization, empty where nobody names one (`organizationOf`). */
+/** The organization; empty if neither the pod, the namespace nor the settings name one (`organizationOf`). */
 const ORG = `(${setting('ENVTIER_ORG_LABEL')} == 'ignore' ? ${saidOr('org', setting('ENVTIER_DEFAULT_ORG'))} :
  ${setting('ENVTIER_ORG_LABEL')} == 'default' && ${has('org')} ? ${said('org')} :
  ${NAMESPACE_LABEL}.orValue(${setting('ENVTIER_DEFAULT_ORG')}))`;
@@ -31,19 +31,19 @@ const ORG = `(${setting('ENVTIER_ORG_LABEL')} == 'ignore' ? ${saidOr('org', sett
 const account = (field: string): string => `object.spec.?${field}.orValue('')`;
 const ACCOUNT = `${account('serviceAccountName')} != '' ? ${account('serviceAccountName')} : ${account('serviceAccount')} != '' ? ${account('serviceAccount')} : 'default'`;
 
-/** The Vault role (`roleOf`). Neither name can hold a placeholder. */
+/** The Vault role (`roleOf`). The two names cannot contain a placeholder. */
 const ROLE = saidOr(
 	'role',
 	`${setting('ENVTIER_DEFAULT_ROLE')}.replace('{namespace}', request.namespace).replace('{serviceAccount}', ${ACCOUNT})`,
 );
 
-/** Each tier, and whether its name is known. */
+/** Each tier, and the condition that it has a name. */
 const NAMED_TIERS = `[${TIERS.map((tier) => (tier === 'org' ? `variables.org != '' ? 'org' : ''` : tier === 'deployment' ? literal(tier) : `${has(tier)} ? '${tier}' : ''`)).join(', ')}].filter(tier, tier != '')`;
 
 const inOrder = (all: readonly string[], list: string): string =>
 	`${literals(all)}.filter(each, each in ${list})`;
 
-/** What the pod and the settings say, as the webhook reads it. */
+/** Values from the pod and the settings, as the webhook reads them. */
 export const READ: readonly Variable[] = [
 	{ name: 'org', expression: ORG },
 	{ name: 'role', expression: ROLE },
@@ -71,7 +71,7 @@ export function injected(): readonly Variable[] {
 	return [
 		{ name: 'requests', expression: quantities('ENVTIER_FETCHER_REQUESTS') },
 		{ name: 'limits', expression: quantities('ENVTIER_FETCHER_LIMITS') },
-		// Of a resource that has no limit, what is requested is the limit.
+		// A resource without a limit gets its request as the limit.
 		{
 			name: 'both',
 			expression: `(variables.requests.map(name, name).filter(name, !(name in variables.limits)) + variables.limits.map(name, name))
@@ -80,17 +80,17 @@ export function injected(): readonly Variable[] {
 	];
 }
 
-/** Text that stands where the webhook has a value of its own. */
+/** Placeholder text for a value that the webhook computes. */
 const of = <T>(name: PolicySetting): T => placeholder<T>(setting(name));
 
-/** Settings in which each value is the expression of a setting. */
+/** Settings whose values are expressions. */
 const SETTINGS: InjectionSettings = {
 	image: of('ENVTIER_FETCHER_IMAGE'),
 	pullPolicy: of('ENVTIER_FETCHER_PULL_POLICY'),
 	pullSecrets: [],
 	requests: placeholder(variable('requests')),
 	limits: placeholder(variable('limits')),
-	// Pods with a sidecar are left to the webhook.
+	// The policy leaves pods with a sidecar to the webhook.
 	refreshRequests: {},
 	refreshLimits: {},
 	sidecars: ok(true),
@@ -119,7 +119,7 @@ const SETTINGS: InjectionSettings = {
 	logLevel: of('ENVTIER_LOG_LEVEL'),
 };
 
-/** The names of the readers, as JSON has them between the quotes at the ends. */
+/** The names of the readers as JSON text, without the first and the last quote. */
 const READER_NAMES = 'variables.secretReaders.map(reader, reader.name).join(\'","\')';
 
 /** The plan of a plain pod: one fetcher, one volume. */
@@ -163,7 +163,7 @@ function planOf(qos: Qos): InjectionPlan {
 	};
 }
 
-/** The fetcher's container. Texts and variables without a value are to be left out. */
+/** The fetcher's container. The policy omits texts and variables without a value. */
 export function fetcherOf(qos: Qos): V1Container {
 	const plan = planOf(qos);
 	const [fetcher] = plan.fetchers;
@@ -171,7 +171,7 @@ export function fetcherOf(qos: Qos): V1Container {
 	const container = fetcherContainer(plan, fetcher, SETTINGS);
 	const env = container.env?.map(({ name, value }) => ({
 		name,
-		// The one whose value is a constant where it is set at all.
+		// If this variable is set, its value is constant.
 		value:
 			name === 'ENVTIER_VAULT_INSECURE_HTTP'
 				? placeholder<string>(`${setting(name)} == 'true' ? 'true' : ''`)
@@ -185,7 +185,7 @@ export function volumesAdded(): readonly V1Volume[] {
 	return volumes(planOf('other'), SETTINGS);
 }
 
-/** How a reader sees its volume. */
+/** The mount of a reader. */
 export function mountAdded(): V1VolumeMount {
 	const plan = planOf('other');
 	const [volume] = plan.fetchers.flatMap((fetcher) => fetcher.volumes);

@@ -36,7 +36,7 @@ const ENV = `[
 ${env.map(({ name, value }) => `  [${literal(name)}, string(${celOf(value)})]`).join(',\n')}
 ].filter(pair, pair[1] != '').map(pair, {'name': pair[0], 'value': pair[1].replace('$', '$$')})`;
 
-/** Limits of CPU and memory, and requests, if any, equal to them (`qosOf`). */
+/** Condition for the class Guaranteed: limits of CPU and memory, and equal requests or none (`qosOf`). */
 const isGuaranteed = (each: string): string => `['cpu', 'memory'].all(name,
   quantity(string(${each}.?resources.?limits[?name].orValue('0'))).compareTo(quantity('0')) != 0 &&
   quantity(string(${each}.?resources.?requests[?name].orValue(${each}.resources.limits[name]))).compareTo(
@@ -50,7 +50,7 @@ const RESOURCES = `${POD_LEVEL} ? {} :
 ${indented(isGuaranteed('container'))}) ? {'requests': variables.both, 'limits': variables.both} :
 ${celOf(resources).replaceAll(/dyn\((variables\.\w+)\)/g, '$1')}`;
 
-/** The variables of the policy, each of which is evaluated once, when it is needed. */
+/** The variables of the policy. Each is evaluated at its first use, and only once. */
 function mutationVariables(): readonly Variable[] {
 	return [
 		settingsVariable(),
@@ -64,7 +64,7 @@ function mutationVariables(): readonly Variable[] {
 			name: 'at',
 			expression: `variables.stamped ? ${INITS}.map(container, container.name).indexOf(${literal(INJECTED.container)}) : -1`,
 		},
-		// The path of the fetcher that is there.
+		// The path of the existing fetcher.
 		{ name: 'path', expression: "'/spec/initContainers/' + string(variables.at)" },
 		{ name: 'fetcher', expression: `variables.at < 0 ? {} : ${INITS}[variables.at]` },
 		{
@@ -88,7 +88,7 @@ ${Object.entries(fields)
   ?'resources': ${optional('variables.resources.size() == 0', 'variables.resources')}
 }`;
 
-/** Each reader has its mount and no other of ours. */
+/** Adds the mount of each reader, and removes other mounts of ours. */
 function readers(): string {
 	const mount = mountAdded();
 	const path = "'/spec/containers/' + string(i) + '/volumeMounts'";
@@ -112,7 +112,7 @@ const program = (image: string): string =>
 
 const EARLIER_IMAGE = `(${SAYS}[${literal(STATUS_ANNOTATION)}] + '"image":""').split('"image":"')[1].split('"')[0]`;
 
-/** What is set back in a fetcher that is there already, by the rules for its fields (ADR 40). */
+/** Fields of an existing fetcher to reset, by the rules for its fields (ADR 40). */
 type CheckedField = {
 	[K in keyof typeof FETCHER_FIELDS]: (typeof FETCHER_FIELDS)[K] extends { rule: 'checked' } ? K : never;
 }[keyof typeof FETCHER_FIELDS];
@@ -172,7 +172,7 @@ function securityContext(): string {
 }
 
 /**
- * Whether a volume is the one expected, but for what the API server fills in and how it writes a quantity.
+ * True if a volume equals the expected one, except for defaults of the API server and the form of a quantity.
  */
 function isSame(volume: V1Volume): string {
 	const { emptyDir, projected } = volume;
@@ -196,7 +196,7 @@ function volumeOperations(): string {
   ${each.join(' +\n  ')}))`;
 }
 
-/** A new fetcher comes first or last; one that is there moves to the end only where the pod asks for that. */
+/** A new fetcher comes first or last. An existing one moves to the end only if the pod requests it. */
 const PLACE = `(variables.at >= 0 ?
   (variables.last && variables.at < ${INITS}.size() - 1 ?
     [JSONPatch{op: 'move', from: variables.path, path: '/spec/initContainers/' + string(${INITS}.size() - 1)}] : []) :
@@ -218,7 +218,7 @@ missing.map(name, ${add("'/spec/imagePullSecrets/-'", "{'name': name}")})`,
 const STATUS_PATH = literal(`/metadata/annotations/${pointer(STATUS_ANNOTATION)}`);
 
 /**
- * The JSON Patch that makes of a plain pod what the webhook makes of it; empty for one that is so already.
+ * The JSON Patch that injects into a plain pod as the webhook does. Empty if the pod is injected already.
  */
 export function mutation(): { readonly variables: readonly Variable[]; readonly expression: string } {
 	const status = `${SAYS}[?${literal(STATUS_ANNOTATION)}].orValue('') == variables.status`;

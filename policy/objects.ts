@@ -6,9 +6,9 @@ import { AS_VARIABLES, notPlain, REASONS, VARIABLES } from './reasons.ts';
 import { settingsVariable } from './settings.ts';
 import { CHECKS } from './settings-checks.ts';
 
-/** Where things are in a cluster. */
+/** Names and namespaces in a cluster. */
 export interface Placement {
-	/** Namespaces whose pods nobody looks at. */
+	/** Namespaces whose pods are ignored. */
 	readonly excludedNamespaces: readonly string[];
 	/** Namespace and name of the ConfigMap with the webhook's settings. */
 	readonly settings: { readonly namespace: string; readonly name: string };
@@ -18,8 +18,8 @@ export interface Placement {
 export const POLICY_NAME = 'envtier-plain-pods';
 
 /**
- * Holds for pods that ask for secrets and that the policy serves. One expression, so that for other pods
- * nothing more is evaluated.
+ * True for pods that request secrets and that the policy serves. A match condition, so that the API server
+ * evaluates nothing more for other pods.
  */
 export function plain(): string {
 	return `${ASKS} &&\n${NOT_OPTED_OUT} && !(\n${indented(notPlain())})`;
@@ -31,9 +31,8 @@ export function webhookCondition(): { readonly name: string; readonly expression
 }
 
 /**
- * The MutatingAdmissionPolicy that injects into plain pods, the ValidatingAdmissionPolicy that refuses those
- * that the settings or the
- * namespace forbid, and their bindings.
+ * The MutatingAdmissionPolicy that injects into plain pods, the ValidatingAdmissionPolicy that refuses plain
+ * pods that the settings or the namespace forbid, and their bindings.
  */
 export function policyObjects(placement: Placement): readonly object[] {
 	const { variables, expression } = mutation();
@@ -72,8 +71,8 @@ function object(kind: string, spec: object): object {
 }
 
 /**
- * Without the ConfigMap no pod is injected, and envtier-require-injection refuses those that ask. `Deny`
- * would refuse every pod of the cluster.
+ * Without the ConfigMap no pod is injected, and envtier-require-injection refuses pods that request secrets.
+ * `Deny` would refuse every pod of the cluster.
  */
 function paramRef({ settings }: Placement): object {
 	return { ...settings, parameterNotFoundAction: 'Allow' };
@@ -102,10 +101,9 @@ function matchConstraints({ excludedNamespaces }: Placement): object {
 const NOT_INSTALLED = '. Envtier’s webhook, which would serve it, is not installed in this cluster';
 
 /**
- * What `envtier-require-injection` gets where no webhook is installed: it then refuses all pods that are not
- * plain, each with its annotation
- * and its reason. In that policy, so that no second one decides which message is seen; its own checks come
- * after these.
+ * Validations for `envtier-require-injection` if no webhook is installed. They refuse all pods that are not
+ * plain, with the annotation and the reason. They are part of that policy, before its own checks, so that no
+ * second policy competes for the message.
  */
 export function refusals(): {
 	readonly variables: readonly object[];

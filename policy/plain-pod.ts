@@ -19,9 +19,9 @@ const all = (pod: V1Pod): readonly V1Container[] => [
 const annotation = (name: string): string => `annotation ${ANNOTATION_PREFIX}${name}`;
 
 /**
- * Why the policy leaves a pod to the webhook that the webhook injects by `plan`; undefined where the policy
- * takes it. Says offline what the
- * expressions of reasons.ts decide in the API server; a test compares the two on generated pods.
+ * Why the policy leaves a pod to the webhook; undefined if the policy injects it. `plan` is the webhook's
+ * plan. Decides offline what the expressions of reasons.ts decide in the API server. A test compares the two
+ * with generated pods.
  */
 export function leftToWebhook(pod: V1Pod, plan: InjectionPlan): string | undefined {
 	return (
@@ -56,7 +56,7 @@ function longList(annotations: Annotations): string | undefined {
 		: `${annotation(found)} is a list of more than ${MOST_ITEMS} items or ${MOST_CHARACTERS} characters, or has line breaks`;
 }
 
-/** A requirement on a node's labels that may leave nodes on Windows alone. */
+/** True if only Windows nodes may satisfy a requirement on node labels. */
 function maySelectWindows({ key, operator, values = [] }: V1NodeSelectorRequirement): boolean {
 	return (
 		key === BUILD_LABEL || (OS_LABELS.includes(key) && !(operator === 'In' && values?.includes('linux')))
@@ -139,7 +139,7 @@ function ourNames(pod: V1Pod, plan: InjectionPlan): string | undefined {
 		: undefined;
 }
 
-/** A path as short as it can be, but for a slash at its end. */
+/** True for a path in its shortest form. A slash at its end is allowed. */
 const isShort = (path: string): boolean =>
 	path === '/' || /^(?:\/(?:[^/.:][^/:]*|[.][^/.:][^/:]*|[.][.][^/:]+))+\/?$/.test(path);
 

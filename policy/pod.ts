@@ -4,14 +4,13 @@ import { type AnnotationName, STATUS_ANNOTATION } from '../webhook/annotations/a
 import { FETCHER_NAME, VOLUME_NAME } from '../webhook/pod/added-names.ts';
 import { literal, pattern } from './cel.ts';
 
-/** Expressions on the pod as it comes. Those on annotations hold for a pod that has some. */
+/** Expressions on the pod of the request. Those on annotations need a pod with annotations. */
 
 /** The pod's annotations. */
 export const SAYS = 'object.metadata.annotations';
 
 /**
- * Whether the pod asks for secrets at all: the match conditions of the webhook configuration, one after the
- * other.
+ * Whether the pod requests secrets: the match conditions of the webhook configuration, in their order.
  */
 export const ASKS = `has(${SAYS}) && ${SAYS}.exists(name, name.lowerAscii().startsWith(${literal(ANNOTATION_PREFIX)}))`;
 export const NOT_OPTED_OUT = `!(${has('inject')} && ${said('inject')} == 'false')`;
@@ -25,12 +24,12 @@ export function said(name: AnnotationName): string {
 	return `${SAYS}[${literal(ANNOTATION_PREFIX + name)}]`;
 }
 
-/** The value of an annotation, or this expression where the pod has none. */
+/** The value of an annotation, or this expression if the pod does not have it. */
 export function saidOr(name: AnnotationName, otherwise: string): string {
 	return `${SAYS}[?${literal(ANNOTATION_PREFIX + name)}].orValue(${otherwise})`;
 }
 
-/** The items of a comma-separated annotation; none where the pod has none. */
+/** The items of a comma-separated annotation; empty if the pod does not have it. */
 export function items(name: AnnotationName): string {
 	return `(${has(name)} ? ${said(name)}.split(',').map(item, item.trim()) : [])`;
 }
@@ -45,7 +44,7 @@ export const envOf = (container: string): string => `${container}.?env.orValue([
 
 /** Whether a name is that of a fetcher, or of a volume that injection adds. */
 export const isFetcher = (name: string): string => `${name}.matches(${pattern(FETCHER_NAME)})`;
-/** The first half costs little, and most volumes are others. */
+/** The first half is cheap and false for most volumes. */
 export const isOurVolume = (name: string): string =>
 	`(${name}.startsWith('envtier-') && ${name}.matches(${pattern(VOLUME_NAME)}))`;
 
@@ -54,8 +53,7 @@ export const mountsOurs = (container: string): string =>
 	`${mountsOf(container)}.exists(mount, ${isOurVolume('mount.name')})`;
 
 /**
- * Whether a container has another thing of ours than a mount: a native variable, or a command that was
- * wrapped.
+ * Whether a container has an injected part other than a mount: a native variable or a wrapped command.
  */
 export const hasMoreOfOurs = (container: string): string =>
 	`(${envOf(container)}.exists(variable, ${isOurVolume("variable.?valueFrom.?fileKeyRef.?volumeName.orValue('')")}) || ` +
@@ -68,15 +66,15 @@ export const HAS_PARTS = `(
   ${CONTAINERS}.exists(container, ${mountsOurs('container')}))`;
 
 /**
- * Whether the pod was injected before, as its status annotation and its parts say. Whoever typed them gets
- * what injection makes of it.
+ * Whether the pod was injected before, by its status annotation and its parts. Injection corrects parts that
+ * a user wrote.
  */
 export const STAMPED = `(${STATUS} in ${SAYS}) && ${HAS_PARTS}`;
 
 /** The names in the status annotation, among others. */
 const STATUS_NAMES = `(${STATUS} in ${SAYS} ? ${SAYS}[${STATUS}].split('"') : [])`;
 
-/** What of the readers is known before the pod was looked at further. */
+/** Expressions that the readers depend on. */
 export interface PodNames {
 	/** The expression STAMPED. */
 	readonly stamped: string;
@@ -85,8 +83,8 @@ export interface PodNames {
 }
 
 /**
- * The app containers that get the files: those named, else those of an earlier injection, else all
- * (`chosenContainers`, `earlierReaders`).
+ * The app containers that get the files: those in the annotation, else those of an earlier injection, else
+ * all (`chosenContainers`, `earlierReaders`).
  */
 export function readersOf(stamped: string): string {
 	const named = `${CONTAINERS}.filter(container, container.name in names[0])`;
@@ -98,9 +96,7 @@ export function readersOf(stamped: string): string {
   ${CONTAINERS})[0]`;
 }
 
-/**
- * Whose files a container reads; -1 where nobody says it. What the annotation says must be a number already.
- */
+/** The UID that a container reads files as; -1 if unknown. The annotation must be a valid number. */
 export function userOf(container: string): string {
 	const pod = `object.spec.?securityContext.?runAsUser.orValue(${asked('run-as-user')})`;
 	return `${container}.?securityContext.?runAsUser.orValue(${pod})`;
@@ -116,20 +112,19 @@ function asked(name: 'run-as-user'): string {
 	return `${has(name)} ? int(${said(name)}) : -1`;
 }
 
-/** Where the containers see their files. */
+/** The mount path in the containers. */
 export const PATH = saidOr('path', literal(INJECTED.outDir));
 
 /** The label of the namespace that names the organization, as an optional. */
 export const NAMESPACE_LABEL = `namespaceObject.metadata.?labels[?${literal(ORG_LABEL)}]`;
 
 /**
- * A path in a form in which one being within another is one text beginning with the other: a slash at its
- * end, and /var/run, which is
- * a link in most images, written as /run (`linkFollowed`). Kubernetes allows no ":" in a mount path.
+ * A path in a form for prefix comparison: with a slash at its end, and with /run for /var/run, which is a
+ * link in most images (`linkFollowed`). Kubernetes allows no ":" in a mount path.
  */
 export const walked = (path: string): string =>
 	`(':' + ${path} + '/').replace('//', '/').replace(':/var/run/', ':/run/')`;
 
-/** Whether a path is as short as it can be, but for a slash at its end. */
+/** Whether a path is in its shortest form. A slash at its end is allowed. */
 export const isShort = (path: string): string =>
 	`(${path} == '/' || ${path}.matches('^(/([^/.:][^/:]*|[.][^/.:][^/:]*|[.][.][^/:]+))+/?$'))`;

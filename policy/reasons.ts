@@ -31,27 +31,27 @@ import {
 	walked,
 } from './pod.ts';
 
-/** Containers of each kind that the policy looks at, and mounts in all: expressions have a budget. */
+/** Maximum number of containers of each kind, and of all mounts, because expressions have a cost budget. */
 export const MOST_CONTAINERS = 100;
 export const MOST_MOUNTS = 1000;
-/** Characters of the status annotation: more than injection writes. */
+/** Maximum length of the status annotation, in characters. Injection writes less. */
 export const MOST_STATUS = 16384;
 
 /** Why the policy leaves a pod to the webhook. */
 export interface Reason {
-	/** A word of the webhook's refusals; `needs-webhook` for what the webhook may well serve. */
+	/** A reason of the webhook's refusals; `needs-webhook` if the webhook may serve the pod. */
 	readonly reason: RejectReason | 'needs-webhook';
-	/** What it is about, for the names of conditions and for tests. */
+	/** The topic, for the names of conditions and for tests. */
 	readonly topic: string;
-	/** Holds for pods with this reason, given that none of the reasons before it holds. */
+	/** True for pods with this reason, if no earlier reason is true. */
 	readonly when: (names: PodNames) => string;
-	/** The text that names the annotation or the container. Values are never repeated. */
+	/** The message, which names the annotation or the container. It never contains a value. */
 	readonly message: (names: PodNames) => string;
 }
 
 const annotation = (name: string): string => `annotation ${ANNOTATION_PREFIX}${name}`;
 
-/** A name that somebody typed, fit for a message: odd or long ones are not repeated. */
+/** A name from the pod for a message. Replaces odd or long names. */
 const shown = (name: string): string =>
 	`(${name}.matches('^[-A-Za-z0-9_./]{1,128}$') ? '"' + ${name} + '"' : 'with an odd name')`;
 
@@ -189,7 +189,7 @@ ${VOLUMES}.size() > (${STATUS} in ${SAYS} ? ${MOST_MOUNTS + 2} : ${MOST_MOUNTS})
 	},
 ];
 
-/** What an earlier injection leaves, if it was for a plain pod. Others are for the webhook to look at. */
+/** Parts of an earlier injection of a plain pod. The webhook serves pods with other parts. */
 const isForeign = ({ stamped, readers }: PodNames): string => `${stamped} ? (
   ${INITS}.filter(container, ${isFetcher('container.name')}).size() > 1 ||
   ${INITS}.exists(container, ${isFetcher('container.name')} && container.name != ${literal(INJECTED.container)}) ||
@@ -249,7 +249,7 @@ const OF_READERS: readonly Reason[] = [
 	},
 ];
 
-/** `mountConflict` of the webhook, which takes any path. */
+/** `mountConflict` of the webhook, which accepts any path. */
 function mountConflict(container: string): string {
 	const readOnly = `(mount.?readOnly.orValue(false) || ${VOLUMES}.exists(volume, volume.name == mount.name && (${READ_ONLY_KINDS.map((kind) => `has(volume.${kind})`).join(' || ')})))`;
 	const [ours, theirs] = [walked(PATH), walked('mount.mountPath')];
@@ -259,12 +259,12 @@ function mountConflict(container: string): string {
   (${files}).exists(path, !${isShort('path')} || ${walked('path')}.startsWith(${ours}))`;
 }
 
-/** All reasons in the order in which the webhook would find them. */
+/** All reasons in the order of the webhook's checks. */
 export const REASONS: readonly Reason[] = [...OF_NAMES, ...OF_VALUES, ...OF_THE_POD, ...OF_READERS];
 
 /**
- * Holds for a pod that asks for secrets and that the policy leaves to the webhook. One expression without
- * variables: webhook configurations have none.
+ * True for a pod that requests secrets and that the policy leaves to the webhook. One expression without
+ * variables, because webhook configurations have none.
  */
 export function notPlain(): string {
 	const names = { stamped: 'stamped', readers: 'readers' };

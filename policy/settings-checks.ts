@@ -11,7 +11,7 @@ import { literal, pattern } from './cel.ts';
 import { has, items, NAMESPACE_LABEL, said } from './pod.ts';
 import { setting } from './settings.ts';
 
-/** What must hold of a plain pod, given the settings and its namespace; `message` is an expression. */
+/** A condition on a plain pod, the settings and its namespace. `message` is an expression. */
 export interface Check {
 	readonly topic: string;
 	readonly holds: string;
@@ -20,7 +20,7 @@ export interface Check {
 
 const mode = setting('ENVTIER_ORG_LABEL');
 const enforced = `${mode} == 'enforce'`;
-/** Whether the label of the namespace is looked at (`organizationOf`). */
+/** Whether the label of the namespace is used (`organizationOf`). */
 const looksAtLabel = `(${enforced} || (${mode} == 'default' && !(${has('org')})))`;
 const isName = (text: string): string =>
 	`(${text}.size() <= ${NAME_MAX} && ${text}.matches(${pattern(NAME_PATTERN)}))`;
@@ -30,8 +30,8 @@ const wrongSetting = (name: string, rule: string): string =>
 	literal(`Envtier’s settings are wrong (ConfigMap): ${name} must be ${rule}. Tell whoever runs the cluster`);
 
 /**
- * The settings are those that the webhook would start with, as far as a wrong one would harm. The fetcher
- * checks those that it is handed.
+ * Checks the settings whose errors would do harm, with the webhook's rules. The fetcher checks the settings
+ * that it receives.
  */
 const SETTINGS: readonly Check[] = [
 	{
@@ -93,5 +93,5 @@ const PODS: readonly Check[] = [
 	},
 ];
 
-/** All checks: what is wrong with the settings comes first. */
+/** All checks. Those of the settings come first. */
 export const CHECKS: readonly Check[] = [...SETTINGS, ...PODS];

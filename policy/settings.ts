@@ -2,8 +2,8 @@ import { VARIABLES, type Variable, type VariableName } from '../contract/variabl
 import { literal } from './cel.ts';
 
 /**
- * Settings of the webhook that decide about a plain pod. The policy reads them from the ConfigMap that the
- * webhook takes them from.
+ * Settings of the webhook that affect a plain pod. The policy and the webhook read them from the same
+ * ConfigMap.
  */
 export const POLICY_SETTINGS = [
 	'ENVTIER_FETCHER_IMAGE',
@@ -30,12 +30,11 @@ export const POLICY_SETTINGS = [
 	'ENVTIER_LOG_LEVEL',
 ] as const satisfies readonly VariableName[];
 
-/** One of POLICY_SETTINGS. */
+/** The name of a setting in POLICY_SETTINGS. */
 export type PolicySetting = (typeof POLICY_SETTINGS)[number];
 
 /**
- * The expression of a setting's text; empty where it has neither a value nor a default. Needs the variable
- * `settings`.
+ * The expression of a setting's text; empty without a value and a default. Needs the variable `settings`.
  */
 export function setting(name: PolicySetting): string {
 	return `variables.settings.${name}`;
