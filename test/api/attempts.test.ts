@@ -26,7 +26,7 @@ const KEYS = ['A', 'B', 'C'];
 const ALICE = { subject: 'user:alice', org: 'acme' };
 const now = (): Date => new Date();
 
-/** A store whose operations are done by `run`, which is told what each is. */
+/** A store whose operations run through `run`, which gets the name of each. */
 function around(store: Store, run: <R>(work: () => Promise<R>, what: string) => Promise<R>): Store {
 	const wrap =
 		<A extends unknown[], R>(operation: string, work: (...args: A) => Promise<R>) =>

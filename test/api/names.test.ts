@@ -1,4 +1,4 @@
-/** A deployment's name is given away once, and never with what somebody else left below it. */
+/** A deployment's name has one owner, who never gets secrets that others left below it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RecordStep } from '../../api/audit/steps.ts';
 import { startAttempt } from '../../api/deployments/attempt.ts';
@@ -90,7 +90,7 @@ describe('over the API, on a Vault into which an operator wrote before', () => {
 		const name = `payments-${Object.keys(LEFT).indexOf(what)}`;
 		await leave(name);
 		expect((await create(name)).status).toBe(409);
-		// It really is nobody's still.
+		// The name still has no owner.
 		const secret = { key: 'LOG_LEVEL', value: 'v', deploymentName: name };
 		expect((await on.api.send('POST', '/api/secrets', { as: evil, body: secret })).status).toBe(403);
 		expect((await on.api.send('GET', `/api/secrets?deployment=${name}`, { as: evil })).status).toBe(403);

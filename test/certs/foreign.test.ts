@@ -29,10 +29,10 @@ const AGAIN_MS = 1_500;
 /** pino's number for it. */
 const ERROR = 50;
 const PATIENT = { timeoutMs: 90_000, everyMs: 100 };
-/** What is said of a Secret of somebody's. */
+/** The message about a Secret that Envtier did not create. */
 const NOT_OURS = `the Secret ${NAMESPACE}/${NAME} was not made by the webhook and is left alone: delete it, or name another in ENVTIER_CERTIFICATES_SECRET`;
 
-/** A pair as somebody else makes one, under the keys that a TLS Secret has. */
+/** A foreign certificate and key, under the keys of a TLS Secret. */
 async function pairOfSomebody(names = ['127.0.0.1']): Promise<Readonly<Record<string, string>>> {
 	const authority = await makeAuthority(`Envtier other CA ${crypto.randomUUID()}`);
 	const leaf = await authority.issue({ names });

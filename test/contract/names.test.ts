@@ -4,7 +4,7 @@ import { NAME_RULE, parseName, parseRole, ROLE_RULE } from '../../contract/names
 const LABEL = 'a'.repeat(63);
 const LONGEST = `${LABEL}.${LABEL}.${LABEL}.${'a'.repeat(61)}`;
 
-/** What must never reach a Vault path, whatever the field is called. */
+/** Texts that must never become a part of a Vault path. */
 const NEVER: readonly (readonly [string, string])[] = [
 	['nothing at all', ''],
 	['a blank', ' '],

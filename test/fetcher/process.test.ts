@@ -44,7 +44,7 @@ afterEach(() => pod.scratch.remove());
 const fetch = (env: Readonly<Record<string, string>> = {}): Promise<Run> =>
 	runFetcher(fetcher, pod, { ...vaultEnv(vault), ...env });
 
-/** Parts of what must not be told: the values, the token for Vault, and the JWT whole and in parts. */
+/** Texts that no output may contain: the values, the token for Vault, and the JWT whole and in parts. */
 const forbidden = (): readonly string[] => [
 	...CANARIES.flatMap((value) => [value, value.slice(0, 9)]),
 	...jwt.split('.').filter((part) => part.length > 50),

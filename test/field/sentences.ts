@@ -7,10 +7,10 @@ import { makeAuthority } from '../support/tls.ts';
 import { applied, described, type FetchOptions, fetchIn, logged, type Parts } from './support/parts.ts';
 import type { Shown } from './support/row.ts';
 
-/** Where somebody looks. */
+/** The place of a message. */
 export type Place = 'apply' | 'describe' | 'log' | 'doctor' | 'CLI' | 'event' | 'webhook’s log';
 
-/** One thing that somebody gets wrong, and the sentence that leads to the cure. */
+/** One mistake of a user, and the message that names the cure. */
 export type Misconfiguration = Shown & { readonly case: string; readonly place: Place };
 
 /** A role that may read everything in the KV mount. */

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import type { RequestOverrides } from '../webhook/support/request.ts';
 import type { Env } from '../webhook/support/settings.ts';
 
-/** One golden folder: a pod as someone wrote it, in a request, under settings. */
+/** One golden folder: a pod, its request and the settings. */
 export interface GoldenCase {
 	/** The folder's name: a sentence that says what is true of the pod. */
 	readonly sentence: string;

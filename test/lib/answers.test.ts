@@ -22,7 +22,7 @@ async function serve(limits: AnswerLimits) {
 	});
 	await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
 	const { port } = server.address() as AddressInfo;
-	/** A client that asks and reads nothing until told to. */
+	/** A client that sends a request and does not read the answer until it is resumed. */
 	const ask = async (): Promise<Socket> => {
 		const before = answers.length;
 		const socket = keep(connect({ host: '127.0.0.1', port }));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-/** A parser of something that comes from outside, with texts that somebody would write to keep it busy. */
+/** A parser of untrusted input, with texts that take as much time as possible. */
 export interface HostileTable {
 	/** The longest text that it takes, in bytes. */
 	readonly limit: number;

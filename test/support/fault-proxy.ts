@@ -34,7 +34,7 @@ export interface TcpProxyOptions {
 	readonly unwrap?: string;
 }
 
-/** Starts a proxy to a port of this machine; it passes everything until told otherwise. */
+/** Starts a proxy to a port of this machine. By default it forwards everything. */
 export async function startTcpProxy(targetPort: number, { unwrap }: TcpProxyOptions = {}): Promise<TcpProxy> {
 	const sockets = new Set<Socket>();
 	let faultOf: (number: number) => TcpFault = () => ({ kind: 'pass' });

@@ -11,7 +11,7 @@ export interface Call {
 	readonly body?: unknown;
 	/** PEM text of the CA that the server's certificate is checked against. */
 	readonly caPem?: string;
-	/** Takes whatever certificate the server shows. */
+	/** Accepts any certificate of the server. */
 	readonly anyCertificate?: true;
 	readonly timeoutMs?: number;
 	/** Address of this machine to send from. */

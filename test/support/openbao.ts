@@ -31,7 +31,7 @@ export interface VaultAccess {
 	readonly rootToken: string;
 }
 
-/** Talks to a server that runs already, whoever started it. */
+/** Connects to a running server. */
 export function vaultApi({ addr, caPem, rootToken }: VaultAccess): VaultApi {
 	return {
 		rootToken,

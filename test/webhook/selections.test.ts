@@ -20,7 +20,7 @@ function injected(asks: Asks): V1Pod {
 	return applied(pod, admit(request(pod), SETTINGS));
 }
 
-/** What a container's files hold: the variables that the fetcher of its volume is told about that volume. */
+/** The fetcher's variables for the volume of a container. */
 function contents(pod: V1Pod, container: string): Readonly<Record<string, string | undefined>> {
 	const reader = pod.spec?.containers.find(({ name }) => name === container);
 	const volume = reader?.volumeMounts?.find(({ mountPath }) => mountPath === '/secrets')?.name;

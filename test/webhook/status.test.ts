@@ -14,7 +14,7 @@ function injected(asks = ASKS, env: Env = {}): V1Pod {
 	return applied(pod, admit(request(pod), settings(env).injection));
 }
 
-/** What becomes of an injected pod that someone has changed since. */
+/** The decision on an injected pod after a change. */
 function again(change: (pod: V1Pod) => void, env: Env = {}): string {
 	const pod = injected();
 	change(pod);

@@ -15,7 +15,7 @@ export interface Caller {
 	readonly record: KeyRecord;
 }
 
-/** Makes a caller that may do everything in the organization acme, unless told otherwise. */
+/** Creates a caller. By default it may do everything in the organization acme. */
 export function caller(subject: string, what: Partial<KeyRecord> = {}): Caller {
 	const { text, id, hash } = newKey();
 	const record: KeyRecord = {

@@ -5,13 +5,13 @@ import type { OpenBao } from '../../support/openbao.ts';
 /** What happens to one request to OpenBao. */
 export type StepFault =
 	| 'pass'
-	/** The connection is reset before OpenBao hears of it. */
+	/** The connection is reset before OpenBao receives the request. */
 	| 'cut-before'
 	/** OpenBao does it; the connection is reset before the answer is out. */
 	| 'cut-after'
-	/** OpenBao hears nothing, and there is no answer. */
+	/** OpenBao does not receive the request, and there is no answer. */
 	| 'hold'
-	/** Answered with 500 by the proxy; OpenBao hears nothing. */
+	/** The proxy answers 500. OpenBao does not receive the request. */
 	| 'error'
 	/** Answered by the proxy as by a KV engine that has no such path. */
 	| 'no-path';

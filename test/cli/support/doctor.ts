@@ -148,7 +148,7 @@ export async function diagnose(
 	return { ...ended, checks };
 }
 
-/** No JWT, no token of Vault, no value: whatever went wrong. */
+/** Checks that no output contains a JWT, a token of Vault or a value. */
 function expectNoSecrets(output: string): void {
 	expect(output).not.toContain(CANARY);
 	expect(output).not.toMatch(/eyJ[\w-]{10}/);

@@ -8,7 +8,7 @@ import { envtier } from './command.ts';
 
 /** A pod that asks for secrets. */
 export const POD = stringify(podOf());
-/** One that asks by an annotation that nobody knows. */
+/** A pod with an unknown annotation. */
 export const REFUSED = stringify(podOf({ deployment: 'shop', sevrice: 'web' }));
 /** One that asks for nothing. */
 export const PLAIN = stringify(podOf({}));

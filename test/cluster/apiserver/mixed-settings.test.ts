@@ -29,7 +29,7 @@ const ASKS = { org: 'acme', deployment: 'shop', service: 'web', containers: 'mai
 /** Says no UID, so that the setting decides. */
 const BARE = { name: 'main', image: 'registry.example/app:1' };
 
-/** What the fetcher of a pod was told, by whom, and as whom it runs. */
+/** Variables, source of the settings, and user of a pod's fetcher. */
 function tellOf(pod: V1Pod): readonly unknown[] {
 	const fetcher = pod.spec?.initContainers?.find(({ name }) => name === 'envtier-fetch');
 	const value = (name: string) => fetcher?.env?.find((one) => one.name === name)?.value;

@@ -8,7 +8,7 @@ import { seal } from '../../support/openbao-setup.ts';
 import { freePort } from '../../support/ports.ts';
 import { makeAuthority } from '../../support/tls.ts';
 
-/** A way to make the fetcher fail, by what someone got wrong. */
+/** A mistake that makes the fetcher fail. */
 export interface Mishap {
 	readonly reason: ExitReason;
 	readonly content?: DevVaultOptions['content'];

@@ -122,7 +122,7 @@ const revokedAt = (stage: 'list' | 'read'): Case => ({
 		),
 });
 
-/** Vault dies at the first list and comes back by and by, sealed at first. */
+/** Vault is killed at the first list and starts again, sealed at first. */
 async function restarted(fixture: FaultFixture): Promise<FaultTarget> {
 	const vault = await startReal({ durable: true });
 	await fillTiers(vault);
@@ -202,7 +202,7 @@ async function redirecting(
 	};
 }
 
-/** What changes while it is looked at, and where somebody points elsewhere. */
+/** Secrets that change during the fetch, and redirects. */
 export const CHANGES: readonly Case[] = [
 	...FIRST.map(
 		([what, answer]): Case => ({

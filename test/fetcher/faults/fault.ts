@@ -18,7 +18,7 @@ import { buildFetcher, makePod, type Run, runFetcher } from '../support/fetcher.
 const VALUE = 'only-in-vault-4711';
 /** The deadline of a run that is tried again until then. */
 const SECONDS = 3;
-/** The deadline of any other, on whatever machine. */
+/** The deadline of all other faults. It is long enough for slow machines. */
 const PATIENCE = { ENVTIER_DEADLINE: '60' } as const;
 
 /** What a fault must lead to. */

@@ -87,7 +87,7 @@ const faulty: readonly Case[] = FAULTS.map(([what, fault, expected]) => ({
 	},
 }));
 
-/** Hangs up on whoever connects. */
+/** Closes every connection at once. */
 async function hangingUp(): Promise<FaultTarget> {
 	let tries = 0;
 	const server = createServer((socket) => {
@@ -111,7 +111,7 @@ async function refusing({ vault }: FaultFixture, ms: number): Promise<FaultTarge
 	const timer = setTimeout(() => void proxy.refuse(false), Math.min(ms, 2 ** 31 - 1));
 	return {
 		...target,
-		// A connection that is refused reaches nobody who could count it: the log tells.
+		// No server can count refused connections, so the test reads the log.
 		tries: () => 2,
 		[Symbol.asyncDispose]: async () => {
 			clearTimeout(timer);

@@ -10,7 +10,7 @@ import type { Administrator, ClusterAccess } from './client.ts';
 export async function existingCluster(): Promise<Result<ClusterAccess> | undefined> {
 	const { ENVTIER_TEST_KUBECONFIG: file, ENVTIER_TEST_HOST: webhookHost = '127.0.0.1' } = process.env;
 	if (!file) return undefined;
-	// Loaded here because it takes half a second that nobody else needs to wait for.
+	// Loaded here because it takes half a second, and other tests do not need it.
 	const { KubeConfig } = await import('@kubernetes/client-node');
 	const config = new KubeConfig();
 	config.loadFromFile(file);

@@ -171,7 +171,7 @@ describe('the patch', () => {
 			for (const { volumeMounts, securityContext } of after.spec?.containers ?? []) {
 				const user = securityContext?.runAsUser ?? after.spec?.securityContext?.runAsUser;
 				const mount = volumeMounts?.find(({ name }) => isOurs(name));
-				// Root reads everybody's files; where nobody says a user, the image decides.
+				// Root reads all files. Without a user in the pod the image decides.
 				if (!user || mount === undefined) continue;
 				expect(writers(after, mount.name)[0]?.securityContext?.runAsUser).toBe(user);
 			}

@@ -30,7 +30,7 @@ beforeAll(async () => {
 			ENVTIER_FETCHER_IMAGE: 'envtier-fetcher:test',
 			ENVTIER_VAULT_ADDR: 'https://vault.example.com:8200',
 			ENVTIER_LOG_LEVEL: 'trace',
-			// A neighbour's secret in the environment of the process is nobody's business either.
+			// Another secret in the environment of the process must not appear either.
 			SOME_TOKEN: CANARY,
 		},
 	});

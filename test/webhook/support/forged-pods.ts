@@ -71,7 +71,7 @@ const volume = fc
 	.map(([name, kind]) => ({ name, [kind]: {} }));
 const wrapped = ['sh', '-c', '. /secrets/env && exec "$@"', 'envtier-wrap', 'x'];
 
-/** What someone types into a pod besides. */
+/** Other parts that a user adds to a pod. */
 interface Forgery {
 	readonly status: string;
 	readonly fetchers: readonly ArbitraryContainer[];

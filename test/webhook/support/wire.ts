@@ -31,7 +31,7 @@ export function keepAlive({ authority }: Target): Agent {
 	return new Agent({ keepAlive: true, maxSockets: 1, ca: authority.certPem });
 }
 
-/** Sends one request; `POST /mutate` with JSON unless told otherwise. */
+/** Sends one request. The default is `POST /mutate` with JSON. */
 export function send({ port }: Target, agent: Agent, message: Message): Promise<Reply> {
 	const {
 		method = 'POST',
