@@ -38,7 +38,11 @@ export async function finish(
 	if ((await others(webhookConfiguration, ca)).length === 0) return done;
 	if (!unseen) {
 		if (timeouts.wait === undefined) return unfinished(NEXT);
-		const behind = await waitFor(certificate, () => context.replicas(registered), timeouts.wait, say);
+		const replicas = async (): Promise<readonly Replica[]> => {
+			await checkUnchanged(secret, certificate);
+			return context.replicas(registered);
+		};
+		const behind = await waitFor(certificate, replicas, timeouts.wait, say);
 		if (behind.length > 0) return unfinished(`${behind.join('; ')}. The old CA stays trusted. ${NEXT}`);
 	}
 	await webhookConfiguration.setBundle((now) => {
@@ -48,6 +52,20 @@ export async function finish(
 	});
 	say('the webhook configuration trusts the CA of the Secret alone');
 	return done;
+}
+
+/**
+ * Another rotation that wrote the Secret meanwhile is the one whose certificate the replicas will present.
+ */
+async function checkUnchanged(
+	secret: RotationContext['secret'],
+	certificate: X509Certificate,
+): Promise<void> {
+	const pair = await secret.read();
+	if (pair !== undefined && pairOf(pair).certificate.fingerprint256 === certificate.fingerprint256) return;
+	throw new CertsFailure(
+		'another rotation has replaced the certificate in the Secret: let that one end, or run this with --finish',
+	);
 }
 
 /** The certificates that the webhook configuration trusts besides `ca`. */

@@ -82,7 +82,9 @@ async function stateOf(name: string) {
 	};
 }
 
-/** Creates a deployment under a fault, heals, and waits until it is either all there or not at all. */
+/**
+ * Creates a deployment under a fault, ends the fault, and waits until it is either all there or not at all.
+ */
 async function attempt(
 	name: string,
 	fault: (step: number) => StepFault,

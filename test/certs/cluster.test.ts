@@ -390,6 +390,30 @@ await describeOnApiServer('the certificate script on a real API server', (server
 			await own.remove();
 		});
 
+		test('ends at once when another rotation replaces the Secret while it waits', {
+			timeout: 180_000,
+		}, async () => {
+			const own = await scratch('rotation');
+			await begin(own.dir);
+			const { fingerprint256: before } = await stored();
+			mounted.pause();
+			const waiting = run(...NAMED, ...QUICK);
+			await until('the first rotation to write the Secret', async () => {
+				return (await stored()).fingerprint256 !== before;
+			});
+			const second = await run(...NAMED, ...QUICK, '--wait', '1');
+			expect(second.code).toBe(3);
+			const first = await waiting;
+			expect([first.code, first.stderr]).toEqual([
+				1,
+				expect.stringContaining('another rotation has replaced'),
+			]);
+			mounted.resume();
+			expect((await run('--finish', ...QUICK)).code).toBe(0);
+			expect(await shown()).toBe((await stored()).fingerprint256);
+			await own.remove();
+		});
+
 		test('unseen, when told not to look', { timeout: 180_000 }, async () => {
 			const own = await scratch('rotation');
 			await begin(own.dir);
