@@ -1,4 +1,5 @@
 import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import type { OutputFile } from './render/render.ts';
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -20,4 +21,12 @@ export function writeNew(path: string, text: string): void {
 export function makeDirectory(path: string): void {
 	mkdirSync(path, 0o700);
 	chmodSync(path, 0o700);
+}
+
+/** Bytes of all outputs, for the message of a volume that is too small. */
+export function sizeOf(outputs: readonly OutputFile[]): number {
+	const texts = outputs.flatMap(({ content }) =>
+		typeof content === 'string' ? content : [...content.values()],
+	);
+	return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }

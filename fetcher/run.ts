@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { now, pause } from './clock.ts';
-import { type Deadline, deadlineAfter } from './deadline.ts';
-import { Failure } from './failure.ts';
+import { deadlineAfter } from './deadline.ts';
 import { gatherSecrets, type PreparedFiles, prepare } from './fetch.ts';
 import type { Log } from './log.ts';
 import { makeRetry } from './retry.ts';
+import { revokeToken } from './revoke-token.ts';
 import type { Settings } from './settings.ts';
 import type { Secret } from './tiers.ts';
 import { readTokenFile } from './token-file.ts';
@@ -23,16 +23,6 @@ export interface RunParts {
 
 /** Timeout for the revocation, in ms. It is short after a failure, so that the process exits soon. */
 const REVOCATION_TIMEOUT = { success: 2_000, failure: 400 } as const;
-
-/** Revokes the token. An error is a warning only: the token expires at the end of its TTL. */
-async function revokeToken(vault: Vault, log: Log, until: Deadline): Promise<void> {
-	try {
-		await vault.revoke(until);
-	} catch (thrown) {
-		if (!(thrown instanceof Failure)) throw thrown;
-		log.warn(`the token could not be revoked and lives until its TTL ends: ${thrown.message}`);
-	}
-}
 
 /** Waits two turns of the event loop, so that `fetch` has sent its request. */
 async function requestSent(): Promise<void> {
@@ -69,7 +59,7 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 	const transport = openTransport(endpointOf(address, { tlsName, proxy }), ca);
 	const retry = makeRetry({ log, random: Math.random });
 	const vault = openVault({ address, namespace, transport, retry, deadline });
-	let revocation: Promise<void> | undefined;
+	let revocation: Promise<boolean> | undefined;
 	try {
 		const found = await Promise.race([gatherSecrets({ settings, vault, log, jwt }), stopped]);
 		// The token is no longer needed. The revocation runs while the files are written.

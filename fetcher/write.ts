@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { FORMAT_PATHS } from '../contract/formats.ts';
 import { Failure } from './failure.ts';
-import { makeDirectory, writeNew } from './new-file.ts';
+import { makeDirectory, sizeOf, writeNew } from './new-file.ts';
 import type { OutputFile } from './render/render.ts';
 import { explainWrite } from './write-failure.ts';
 
@@ -64,7 +64,7 @@ function prepare(out: string, id: string, outputs: readonly OutputFile[]): Reado
  * first change. The function is synchronous so that no signal handler runs between two steps.
  */
 export function writeOutputs(out: string, outputs: readonly OutputFile[]): void {
-	const bytes = outputs.reduce((sum, { content }) => sum + sizeOf(content), 0);
+	const bytes = sizeOf(outputs);
 	// Every run in a container may have the same process ID. The monotonic clock never repeats.
 	const id = `${process.pid}-${process.hrtime.bigint()}`;
 	try {
@@ -81,9 +81,4 @@ export function writeOutputs(out: string, outputs: readonly OutputFile[]): void 
 	} catch (thrown) {
 		throw explainWrite(thrown, out, bytes);
 	}
-}
-
-function sizeOf(content: OutputFile['content']): number {
-	if (typeof content === 'string') return Buffer.byteLength(content);
-	return [...content.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync,
 import { join } from 'node:path';
 import process from 'node:process';
 import { Failure } from '../failure.ts';
-import { makeDirectory, writeNew } from '../new-file.ts';
+import { makeDirectory, sizeOf, writeNew } from '../new-file.ts';
 import type { OutputFile } from '../render/render.ts';
 import { explainWrite } from '../write-failure.ts';
 
@@ -60,7 +60,7 @@ function link(out: string, name: string, target: string, id: string): void {
  * function is synchronous so that no signal handler runs between two steps.
  */
 export function writeGeneration(out: string, outputs: readonly OutputFile[]): void {
-	const bytes = outputs.reduce((sum, output) => sum + sizeOf(output), 0);
+	const bytes = sizeOf(outputs);
 	// Every run in a container may have the same process ID. The monotonic clock never repeats.
 	const id = `${process.pid}-${process.hrtime.bigint()}`;
 	const name = `${GENERATION}${id}`;
@@ -107,9 +107,4 @@ function sameNames(directory: string, names: readonly string[]): boolean {
 function sameFile(path: string, text: string): boolean {
 	const stat = lstatSync(path, { throwIfNoEntry: false });
 	return stat?.isFile() === true && readFileSync(path, 'utf8') === text;
-}
-
-function sizeOf({ content }: OutputFile): number {
-	if (typeof content === 'string') return Buffer.byteLength(content);
-	return [...content.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }

@@ -1,3 +1,4 @@
+import { codeOf } from '../transport/network-errors.ts';
 import type { PendingChange } from './private-file.ts';
 
 /** Timeout for the application's response, in ms. */
@@ -33,15 +34,14 @@ export async function postChange(
 			await response.body?.cancel();
 			return response.ok ? undefined : `status ${response.status}`;
 		} catch (thrown) {
-			problem ||= codeOf(thrown);
+			problem ||= problemOf(thrown);
 		}
 	}
 	return problem;
 }
 
-function codeOf(thrown: unknown): string {
+function problemOf(thrown: unknown): string {
 	if (thrown instanceof Error && thrown.name === 'TimeoutError')
 		return `no answer within ${TIMEOUT / 1000} s`;
-	const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-	return typeof code === 'string' ? code : 'no connection';
+	return codeOf(thrown) || 'no connection';
 }

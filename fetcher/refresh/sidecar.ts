@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { deadlineAfter } from '../deadline.ts';
 import { Failure } from '../failure.ts';
-import { logIn, prepare, readAll, readContext } from '../fetch.ts';
+import { logIn, type PreparedFiles, prepare, readAll, readContext } from '../fetch.ts';
 import type { Log } from '../log.ts';
 import type { Retry } from '../retry.ts';
+import { revokeToken } from '../revoke-token.ts';
 import type { RunParts } from '../run.ts';
 import type { Settings } from '../settings.ts';
 import { readTokenFile } from '../token-file.ts';
@@ -60,7 +61,6 @@ function openSidecar(settings: Settings, log: Log) {
 	const transport = openTransport(endpointOf(address, { tlsName, proxy }), ca);
 	const notifier: Notifier = openNotifier(settings, log, () => save({ pending: undefined }));
 	let state = loadPrivateState(settings.privateDir) ?? NOTHING;
-	let token: SavedToken | undefined = state.token;
 	let tiers: readonly TierState[] | undefined;
 	let failures = 0;
 	let lastProblem = '';
@@ -81,12 +81,11 @@ function openSidecar(settings: Settings, log: Log) {
 	 * Returns a client with a token: the token of an earlier login if its TTL is long enough, else a new one.
 	 */
 	const client = async (): Promise<{ vault: Vault; fresh: boolean }> => {
-		if (token !== undefined && token.expires - Date.now() > SHORTEST_TOKEN)
-			return { vault: open(token), fresh: false };
+		if (state.token !== undefined && state.token.expires - Date.now() > SHORTEST_TOKEN)
+			return { vault: open(state.token), fresh: false };
 		const vault = open(undefined);
 		await logIn({ settings, vault, log, jwt: readTokenFile(settings.tokenFile) });
-		token = vault.token();
-		save({ token });
+		save({ token: vault.token() });
 		return { vault, fresh: true };
 	};
 
@@ -100,9 +99,15 @@ function openSidecar(settings: Settings, log: Log) {
 		const quiet = { ...log, warn: log.debug };
 		const found = await readAll({ settings, vault, log: quiet, jwt });
 		const prepared = prepare(found, { settings, log: quiet });
+		if (!prepared.volumes.every(({ out, outputs }) => isCurrent(out, outputs)))
+			write(prepared, vault.requests());
+		// After the files: a write that failed is repeated by the next check.
 		tiers = comparable ? states : undefined;
+	};
+
+	/** Writes changed files, and saves the notification that is due. */
+	const write = (prepared: PreparedFiles, requests: number): void => {
 		const revision = revisionOfSecrets(prepared.secrets);
-		if (prepared.volumes.every(({ out, outputs }) => isCurrent(out, outputs))) return;
 		const digests = digestsOf(prepared.secrets);
 		const keys = changedKeys(state.digests, digests);
 		const pending = { keys: [...new Set([...(state.pending?.keys ?? []), ...keys])].sort(), revision };
@@ -114,7 +119,7 @@ function openSidecar(settings: Settings, log: Log) {
 			keys,
 			revision,
 			files: prepared.volumes.flatMap(({ out, outputs }) => outputs.map(({ path }) => join(out, path))),
-			requests: vault.requests(),
+			requests,
 		});
 	};
 
@@ -125,7 +130,7 @@ function openSidecar(settings: Settings, log: Log) {
 		} catch (thrown) {
 			if (fresh || !(thrown instanceof Failure) || thrown.reason !== 'read-refused') throw thrown;
 			// The token may have been revoked. Retries once with a new login.
-			token = undefined;
+			save({ token: undefined });
 			await update((await client()).vault);
 		}
 	};
@@ -161,17 +166,10 @@ function openSidecar(settings: Settings, log: Log) {
 		summary: () => ({ revision: state.revision, uid: process.getuid?.() }),
 		end: async (): Promise<void> => {
 			notifier.close();
-			const last = token;
-			token = undefined;
-			save({ token });
-			if (last === undefined) return;
-			try {
-				await open(last).revoke(deadlineAfter(REVOCATION_TIMEOUT));
-				log.info('token revoked');
-			} catch (thrown) {
-				if (!(thrown instanceof Failure)) throw thrown;
-				log.warn(`the token could not be revoked and lives until its TTL ends: ${thrown.message}`);
-			}
+			const { token } = state;
+			save({ token: undefined });
+			if (token === undefined) return;
+			if (await revokeToken(open(token), log, deadlineAfter(REVOCATION_TIMEOUT))) log.info('token revoked');
 		},
 	};
 }

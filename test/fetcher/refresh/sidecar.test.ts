@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import {
+	existsSync,
+	mkdirSync,
+	readFileSync,
+	readlinkSync,
+	realpathSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -197,6 +206,22 @@ describe('the sidecar', () => {
 		await vault.unseal();
 		await until('a check that succeeds', () => logged(running, 'succeeded again')[0], TWO_CHECKS);
 		expect(logged(running, 'check of the secrets failed')).toHaveLength(1);
+	}, 180_000);
+
+	test('repeats a write that failed, although nothing changes in Vault meanwhile', async () => {
+		await allowDetails(['web', 'details']);
+		try {
+			await fetchFirst();
+			const running = await startSidecar();
+			rmSync(join(pod.out, 'env'));
+			writeFileSync(join(pod.out, 'env'), 'in the way');
+			await putSecret(vault, `${SERVICE}/OTHER`, 'other-2');
+			await until('the failed write', () => logged(running, 'is in the way')[0], TWO_CHECKS);
+			rmSync(join(pod.out, 'env'));
+			await until('the new value', () => json().OTHER === 'other-2', TWO_CHECKS);
+		} finally {
+			await allowDetails(['web']);
+		}
 	}, 180_000);
 
 	test('keeps the last files when a required key has gone', async () => {
