@@ -1,6 +1,8 @@
 import type { Express } from 'express';
 import type { Logger } from 'pino';
 import { openVaultClient } from '../lib/vault/client.ts';
+import { PAUSES } from '../lib/vault/response.ts';
+import { openSession } from '../lib/vault/session.ts';
 import type { AuditSink } from './audit/lines.ts';
 import { type Access, createAccess } from './auth/access.ts';
 import type { KeyRecord } from './auth/api-key.ts';
@@ -18,8 +20,6 @@ import type { Settings } from './settings/settings.ts';
 import { createMemoryStore } from './store/memory.ts';
 import type { Store } from './store/store.ts';
 import { createVaultStore } from './store/vault.ts';
-import { PAUSES } from './vault/response.ts';
-import { openSession } from './vault/session.ts';
 
 /** The API, ready to serve. */
 export interface Api {

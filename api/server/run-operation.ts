@@ -1,8 +1,8 @@
 import type { Request, Response } from 'express';
 import { ok, type Result } from '../../contract/result.ts';
+import { RequestFailure } from '../../lib/vault/request-failure.ts';
 import { beforeChanges } from '../audit/trail.ts';
 import { type Problem, refuse } from '../problem.ts';
-import { StoreFailure } from '../store/store.ts';
 import { authenticateCall, type RequestContext } from './authenticate-call.ts';
 import type { ReadBody } from './body.ts';
 import { trailOf } from './call-trail.ts';
@@ -28,7 +28,7 @@ export async function runOperation(
 		send(response, result);
 	} catch (thrown) {
 		const { requestId } = trail.audit;
-		if (thrown instanceof StoreFailure) {
+		if (thrown instanceof RequestFailure) {
 			parts.log.error({ requestId, code: thrown.code, problem: thrown.message }, 'the store failed');
 			send(response, refuse(500, `the secret store failed; the log says why under request id ${requestId}`));
 			return;

@@ -12,12 +12,12 @@ import {
 import { VARIABLES } from '../../contract/variables.ts';
 import { anyText, flag, listenAddress, parseLogLevel, word } from '../../lib/settings/parsers.ts';
 import { type Environment, type SettingsReader, settingsReader } from '../../lib/settings/reader.ts';
+import type { VaultLogin } from '../../lib/vault/session.ts';
 import type { VaultEndpoint } from '../../lib/vault/types.ts';
 import { type ApiScope, SCOPES } from '../auth/caller.ts';
 import type { OidcSettings } from '../auth/oidc.ts';
 import { type NameRule, parseNameRules } from '../deployments/name-rules.ts';
 import type { LimitSettings } from '../server/limits.ts';
-import type { VaultLogin } from '../vault/session.ts';
 import type { FileSettings } from './config-file.ts';
 import { CONFIG_KEYS, type FileVariable } from './config-keys.ts';
 import { API_VARIABLES, BODY_LIMIT, VAULT_TIMEOUT } from './variables.ts';

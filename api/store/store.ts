@@ -1,3 +1,5 @@
+import { RequestFailure } from '../../lib/vault/request-failure.ts';
+
 /** The metadata of a secret. */
 export interface Head {
 	/** Number of the current version; the first one is 1. 0: there is metadata but no version. */
@@ -16,7 +18,7 @@ export type Fields = Readonly<Record<string, string>>;
 
 /**
  * The storage of secrets: the few operations that the API needs. Paths are inside the KV mount, without
- * leading and trailing slashes, made of checked names only. Every operation rejects with a `StoreFailure`
+ * leading and trailing slashes, made of checked names only. Every operation rejects with a `RequestFailure`
  * when the store failed.
  */
 export interface Store {
@@ -46,19 +48,10 @@ export interface Store {
 	check(): Promise<void>;
 }
 
-/** The reason of a store's failure. */
-export type StoreFailureCode = 'unreachable' | 'unavailable' | 'refused' | 'bad-answer';
-
 /**
  * A failure of the store. The message is for the log: what failed, where, and what to do. It holds no value
- * and no token.
+ * and no token. A store on Vault also rejects with other `RequestFailure`s.
  */
-export class StoreFailure extends Error {
-	readonly code: StoreFailureCode;
-
-	constructor(code: StoreFailureCode, message: string) {
-		super(message);
-		this.name = 'StoreFailure';
-		this.code = code;
-	}
+export class StoreFailure extends RequestFailure {
+	override readonly name = 'StoreFailure';
 }

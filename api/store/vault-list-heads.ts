@@ -1,5 +1,5 @@
-import type { VaultAccess } from '../vault/requests.ts';
-import { responseOf } from '../vault/response.ts';
+import type { VaultAccess } from '../../lib/vault/ask.ts';
+import { responseOf } from '../../lib/vault/response.ts';
 import { decodePage, type Heads, type Page, type Position, readPages } from './vault-pages.ts';
 
 /**

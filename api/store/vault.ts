@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { createAsk, type VaultAccess } from '../../lib/vault/ask.ts';
 import type { VaultResponse } from '../../lib/vault/types.ts';
-import { createAsk, type VaultAccess } from '../vault/requests.ts';
 import { type Store, StoreFailure } from './store.ts';
 import { createListHeads } from './vault-list-heads.ts';
 import { decodeHead, KEYS, METADATA } from './vault-metadata.ts';

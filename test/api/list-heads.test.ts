@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listSecrets } from '../../api/secrets/secrets.ts';
 import { createVaultStore } from '../../api/store/vault.ts';
 import { createListHeads } from '../../api/store/vault-list-heads.ts';
-import { openSession } from '../../api/vault/session.ts';
 import { startDevVault } from '../../dev/vault/start.ts';
 import { openVaultClient } from '../../lib/vault/client.ts';
+import { openSession } from '../../lib/vault/session.ts';
 import { type OpenBao, startOpenBao, type VaultApi, vaultApi } from '../support/openbao.ts';
 import {
 	createToken,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CoreV1Event } from '@kubernetes/client-node';
+import type { NewEvent } from '../../lib/kubernetes/events.ts';
 import type { Decision } from '../admission/decision.ts';
 import type { Owner } from '../pod/owner-reference.ts';
 
@@ -35,17 +35,6 @@ function textOf(cause: EventCause): string {
 /** The API accepts more, but long messages are not read. */
 const MAX_MESSAGE_LENGTH = 1024;
 const MAX_NAME_LENGTH = 200;
-
-/** An Event to create. */
-export type NewEvent = Pick<
-	CoreV1Event,
-	'involvedObject' | 'reason' | 'message' | 'type' | 'source' | 'reportingComponent'
-> & {
-	readonly metadata: { readonly name: string; readonly namespace: string };
-	readonly firstTimestamp: string;
-	readonly lastTimestamp: string;
-	readonly count: number;
-};
 
 /**
  * The Event for a notice. Its name is derived from its content and its target. So the same cause is one Event

@@ -2,12 +2,12 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { ok, type Result } from '../../contract/result.ts';
 import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
+import { writeEvent } from '../../lib/kubernetes/events.ts';
 import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
 import type { Owner } from '../pod/owner-reference.ts';
 import { type EventCause, eventFor } from './event.ts';
 import { isIntermediate, targetFinder } from './target.ts';
 import { type Allowance, tokenBuckets } from './token-bucket.ts';
-import { writeEvent } from './write.ts';
 
 /** Results of a notice. */
 export const EVENT_RESULTS = ['written', 'limited', 'failed'] as const;

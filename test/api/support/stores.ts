@@ -4,9 +4,9 @@ import pino from 'pino';
 import { createMemoryStore } from '../../../api/store/memory.ts';
 import type { Store } from '../../../api/store/store.ts';
 import { createVaultStore } from '../../../api/store/vault.ts';
-import { PAUSES } from '../../../api/vault/response.ts';
-import { openSession } from '../../../api/vault/session.ts';
 import { openVaultClient } from '../../../lib/vault/client.ts';
+import { PAUSES } from '../../../lib/vault/response.ts';
+import { openSession } from '../../../lib/vault/session.ts';
 import { type OpenBao, startOpenBao, type VaultApi } from '../../support/openbao.ts';
 import { createNamespace, createToken, writePolicy } from '../../support/openbao-setup.ts';
 

@@ -1,23 +1,23 @@
-import type { VaultClient, VaultOutcome } from '../../lib/vault/client.ts';
-import type { VaultFailure, VaultResponse } from '../../lib/vault/types.ts';
-import { StoreFailure } from '../store/store.ts';
+import type { VaultClient, VaultOutcome } from './client.ts';
+import { RequestFailure } from './request-failure.ts';
+import type { VaultFailure, VaultResponse } from './types.ts';
 
 /** Pauses before further attempts of a request, in ms. */
 export const PAUSES = [50, 200, 600];
 
 /**
- * The response of a request. Throws a `StoreFailure` if there is no response, if Vault takes no requests now,
- * and for a redirect: following it would send the token to another address.
+ * The response of a request. Throws a `RequestFailure` if there is no response, if Vault takes no requests
+ * now, and for a redirect: following it would send the token to another address.
  */
 export function responseOf(outcome: VaultOutcome, { address }: Pick<VaultClient, 'address'>): VaultResponse {
 	if (!outcome.ok) throw failureOf(outcome.error, address);
 	const { status } = outcome.value;
 	if (status === 429 || status >= 500) {
 		const why = status === 503 ? 'it is sealed, on standby or starting' : `HTTP ${status}`;
-		throw new StoreFailure('unavailable', `Vault at ${address} takes no calls now: ${why}`);
+		throw new RequestFailure('unavailable', `Vault at ${address} takes no calls now: ${why}`);
 	}
 	if (status >= 300 && status < 400)
-		throw new StoreFailure(
+		throw new RequestFailure(
 			'bad-answer',
 			`Vault at ${address} redirects (HTTP ${status}): set ENVTIER_VAULT_ADDR to Vault itself`,
 		);
@@ -30,9 +30,9 @@ const CURES: Readonly<Record<VaultFailure['kind'], string>> = {
 	'too-large': '',
 };
 
-function failureOf({ kind, message, code }: VaultFailure, address: string): StoreFailure {
+function failureOf({ kind, message, code }: VaultFailure, address: string): RequestFailure {
 	const detail = code === '' || message === code ? '' : ` (${code})`;
-	return new StoreFailure(
+	return new RequestFailure(
 		kind === 'too-large' ? 'bad-answer' : 'unreachable',
 		`Vault at ${address} ${message}${detail}${CURES[kind]}`,
 	);

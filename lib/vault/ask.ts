@@ -1,9 +1,9 @@
-import type { VaultClient, VaultOutcome } from '../../lib/vault/client.ts';
-import type { VaultResponse } from '../../lib/vault/types.ts';
+import type { VaultClient, VaultOutcome } from './client.ts';
 import { responseOf } from './response.ts';
 import type { VaultSession } from './session.ts';
+import type { VaultResponse } from './types.ts';
 
-/** Dependencies of the API's requests to Vault. */
+/** What requests with the token of a session need. */
 export interface VaultAccess {
 	readonly client: VaultClient;
 	readonly session: VaultSession;
@@ -11,7 +11,7 @@ export interface VaultAccess {
 	readonly observe: (kind: string, status: number) => void;
 }
 
-/** Sends a request with the session's token; `kind` is for `observe`. Rejects with a `StoreFailure`. */
+/** Sends a request with the session's token; `kind` is for `observe`. Rejects with a `RequestFailure`. */
 export type Ask = (kind: string, send: (token: string) => Promise<VaultOutcome>) => Promise<VaultResponse>;
 
 /**

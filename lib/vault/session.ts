@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { VaultClient } from '../../lib/vault/client.ts';
-import type { VaultResponse } from '../../lib/vault/types.ts';
-import { StoreFailure } from '../store/store.ts';
+import type { VaultClient } from './client.ts';
+import { RequestFailure } from './request-failure.ts';
 import { responseOf } from './response.ts';
+import type { VaultResponse } from './types.ts';
 
-/** The login method of the API at Vault. */
+/** How a program logs in to Vault. */
 export type VaultLogin =
 	| { readonly kind: 'token'; readonly token: string }
 	/** Read again for every renewal: an agent or the kubelet may have replaced the file. */
@@ -18,7 +18,7 @@ export type VaultLogin =
 			readonly tokenFile: string;
 	  };
 
-/** The API's own Vault token. The session renews it. */
+/** The Vault token of a program. The session renews it. */
 export interface VaultSession {
 	token(): Promise<string>;
 	/** Call it when Vault refused `token`. Returns a new token, or undefined if none is available. */
@@ -42,7 +42,7 @@ const SHORTEST = 1_000;
 const RETRY = 5_000;
 
 /**
- * Opens a session lazily: the first call of `token` logs in, so that the API starts while Vault is
+ * Opens a session lazily: the first call of `token` logs in, so that the program starts while Vault is
  * unavailable.
  */
 export function openSession(client: VaultClient, login: VaultLogin, log: Logger): VaultSession {
@@ -127,7 +127,7 @@ async function renew(client: VaultClient, token: string): Promise<Lease> {
 function leaseOf(answer: VaultResponse, what: string): Lease {
 	const parsed = AUTH.safeParse(answer.json);
 	if (answer.status !== 200 || !parsed.success)
-		throw new StoreFailure('refused', `Vault refused ${what} (HTTP ${answer.status})`);
+		throw new RequestFailure('refused', `Vault refused ${what} (HTTP ${answer.status})`);
 	const { client_token: token, lease_duration: seconds, renewable } = parsed.data.auth;
 	return { token, seconds, renewable };
 }
@@ -146,6 +146,6 @@ async function readTokenFile(file: string): Promise<string> {
 		return (await readFile(file, 'utf8')).trim();
 	} catch (thrown) {
 		const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unknown';
-		throw new StoreFailure('refused', `the token file ${file} cannot be read (${code})`);
+		throw new RequestFailure('refused', `the token file ${file} cannot be read (${code})`);
 	}
 }

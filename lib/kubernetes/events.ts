@@ -1,7 +1,18 @@
+import type { CoreV1Event } from '@kubernetes/client-node';
 import { ok, type Result } from '../../contract/result.ts';
-import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
-import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
-import type { NewEvent } from './event.ts';
+import type { KubernetesClient } from './client.ts';
+import type { ApiFailure } from './failure.ts';
+
+/** An Event to create. */
+export type NewEvent = Pick<
+	CoreV1Event,
+	'involvedObject' | 'reason' | 'message' | 'type' | 'source' | 'reportingComponent'
+> & {
+	readonly metadata: { readonly name: string; readonly namespace: string };
+	readonly firstTimestamp: string;
+	readonly lastTimestamp: string;
+	readonly count: number;
+};
 
 /**
  * Writes an Event, or increases the count of the existing one, from this process or another replica. Two
