@@ -64,21 +64,26 @@ export function createAuditTrail(
 	return trail;
 }
 
+/** The operations of a store that change something. */
+const CHANGES = [
+	'put',
+	'putVersion',
+	'update',
+	'deleteVersion',
+	'undeleteVersion',
+	'destroyVersions',
+	'describe',
+	'remove',
+] as const satisfies readonly (keyof Store)[];
+
 /** The same store. It calls `before` ahead of every operation that changes something. */
 export function beforeChanges(store: Store, before: () => void): Store {
-	return {
-		...store,
-		put: (path, fields, expected) => {
+	const watched = CHANGES.map((name) => [
+		name,
+		(...args: never[]) => {
 			before();
-			return store.put(path, fields, expected);
+			return (store[name] as (...args: never[]) => unknown)(...args);
 		},
-		describe: (path, patch) => {
-			before();
-			return store.describe(path, patch);
-		},
-		remove: (path) => {
-			before();
-			return store.remove(path);
-		},
-	};
+	]);
+	return { ...store, ...(Object.fromEntries(watched) as Pick<Store, (typeof CHANGES)[number]>) };
 }

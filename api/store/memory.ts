@@ -1,12 +1,18 @@
-import { type Fields, type Head, type Store, StoreFailure } from './store.ts';
+import { type Fields, type Head, type Store, StoreFailure, type Version } from './store.ts';
+
+interface StoredVersion extends Version {
+	readonly fields: Fields;
+}
 
 interface StoredEntry {
-	version: number;
-	fields: Fields;
-	writtenAt: Date;
-	createdAt: Date;
-	metadata: Map<string, string>;
+	/** By number: version 1 is the first one. */
+	readonly versions: StoredVersion[];
+	readonly createdAt: Date;
+	readonly metadata: Map<string, string>;
 }
+
+/** The number of versions that KV v2 keeps by default. */
+const VERSIONS_KEPT = 10;
 
 /**
  * A store in memory, for development and tests. It behaves like Vault's KV v2 in everything that the API
@@ -14,42 +20,77 @@ interface StoredEntry {
  */
 export function createMemoryStore(now: () => Date = () => new Date()): Store {
 	const entries = new Map<string, StoredEntry>();
+	let lastWrite = 0;
+	/** Later than every earlier write, as with Vault: the times of versions are part of ids. */
+	const writeTime = (): Date => {
+		lastWrite = Math.max(now().getTime(), lastWrite + 1);
+		return new Date(lastWrite);
+	};
+	const write = (path: string, fields: Fields, expected: number): StoredVersion | 'conflict' => {
+		const entry = entries.get(path);
+		if ((entry?.versions.length ?? 0) !== expected) return 'conflict';
+		const createdAt = writeTime();
+		const version = {
+			number: expected + 1,
+			createdAt,
+			deletedAt: undefined,
+			destroyed: false,
+			fields: { ...fields },
+		};
+		if (entry === undefined) entries.set(path, { versions: [version], createdAt, metadata: new Map() });
+		else entry.versions.push(version);
+		return version;
+	};
+	const change = (
+		path: string,
+		numbers: readonly number[],
+		to: (version: StoredVersion) => Partial<StoredVersion>,
+	): void => {
+		const versions = entries.get(path)?.versions ?? [];
+		for (const number of numbers) {
+			const version = versions[number - 1];
+			if (version !== undefined && !version.destroyed) versions[number - 1] = { ...version, ...to(version) };
+		}
+	};
 	return {
 		kind: 'memory',
 		put: (path, fields, expected) =>
+			answer(() => (write(path, fields, expected) === 'conflict' ? 'conflict' : 'written')),
+		putVersion: (path, fields, expected) => answer(() => write(path, fields, expected)),
+		update: (path, fields, expected) =>
 			answer(() => {
-				const entry = entries.get(path);
-				if ((entry?.version ?? 0) !== expected) return 'conflict';
-				const writtenAt = now();
-				entries.set(path, {
-					version: expected + 1,
-					fields: { ...fields },
-					writtenAt,
-					createdAt: entry?.createdAt ?? writtenAt,
-					metadata: entry?.metadata ?? new Map<string, string>(),
-				});
-				return 'written';
+				const current = entries.get(path)?.versions.at(-1);
+				if (current === undefined || !isLive(current)) return 'absent';
+				const written = write(path, { ...current.fields, ...fields }, expected);
+				return written === 'conflict' ? 'conflict' : 'written';
 			}),
+		deleteVersion: (path, version) =>
+			answer(() => change(path, [version], (current) => (isLive(current) ? { deletedAt: writeTime() } : {}))),
+		undeleteVersion: (path, version) =>
+			answer(() => change(path, [version], () => ({ deletedAt: undefined }))),
+		destroyVersions: (path, versions) =>
+			answer(() => change(path, versions, () => ({ destroyed: true, fields: {} }))),
 		describe: (path, patch) => answer(() => describe(entries.get(path), patch)),
 		head: (path) => answer(() => headOf(entries.get(path))),
 		list: (folder) => answer(() => namesIn(entries.keys(), `${folder}/`)),
-		listHeads: (folder) =>
+		listHeads: (folder) => answer(() => new Map(headsIn(entries, folder))),
+		listHeadsPage: (folder, after, limit) =>
 			answer(() => {
-				const names = namesIn(entries.keys(), `${folder}/`).filter((name) => !name.endsWith('/'));
-				return new Map(
-					names.flatMap((name) => {
-						const head = headOf(entries.get(`${folder}/${name}`));
-						return head === undefined ? [] : [[name, head] as const];
-					}),
-				);
+				const all = headsIn(entries, folder);
+				const rest = after === undefined ? all : all.filter(([name]) => name > after);
+				const page = rest.slice(0, limit);
+				return { heads: new Map(page), next: rest.length > limit ? page.at(-1)?.[0] : undefined };
 			}),
 		remove: (path) => answer(() => void entries.delete(path)),
 		read: (path) =>
 			answer(() => {
-				if (path.startsWith('templates/')) return entries.get(path)?.fields;
+				const current = entries.get(path)?.versions.at(-1);
+				if (path.startsWith('templates/'))
+					return current !== undefined && isLive(current) ? current.fields : undefined;
 				throw new StoreFailure('refused', `values are read below templates/ only, not at ${path}`);
 			}),
 		check: () => Promise.resolve(),
+		missingRights: () => Promise.resolve([]),
 	};
 }
 
@@ -74,10 +115,32 @@ function checked(name: string, text: string): string {
 	return text;
 }
 
+function isLive({ destroyed, deletedAt }: Version): boolean {
+	return !destroyed && deletedAt === undefined;
+}
+
 function headOf(entry: StoredEntry | undefined): Head | undefined {
-	if (entry === undefined) return undefined;
-	const { version, writtenAt, createdAt, metadata } = entry;
-	return { version, live: true, writtenAt, createdAt, metadata: Object.fromEntries(metadata) };
+	const current = entry?.versions.at(-1);
+	if (entry === undefined || current === undefined) return undefined;
+	return {
+		version: current.number,
+		live: isLive(current),
+		writtenAt: current.createdAt,
+		createdAt: entry.createdAt,
+		metadata: Object.fromEntries(entry.metadata),
+		versions: entry.versions.slice(-VERSIONS_KEPT).map(({ fields: _, ...version }) => version),
+	};
+}
+
+/** The secrets in a folder, sorted by name. */
+function headsIn(
+	entries: ReadonlyMap<string, StoredEntry>,
+	folder: string,
+): readonly (readonly [string, Head])[] {
+	return namesIn(entries.keys(), `${folder}/`).flatMap((name) => {
+		const head = name.endsWith('/') ? undefined : headOf(entries.get(`${folder}/${name}`));
+		return head === undefined ? [] : [[name, head] as const];
+	});
 }
 
 function namesIn(paths: Iterable<string>, prefix: string): readonly string[] {

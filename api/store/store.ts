@@ -1,5 +1,15 @@
 import { RequestFailure } from '../../lib/vault/request-failure.ts';
 
+/** One version of a secret, without its value. */
+export interface Version {
+	readonly number: number;
+	readonly createdAt: Date;
+	/** When it was, or will be, deleted; undefined if it is not. */
+	readonly deletedAt: Date | undefined;
+	/** True when its value is gone for good. */
+	readonly destroyed: boolean;
+}
+
 /** The metadata of a secret. */
 export interface Head {
 	/** Number of the current version; the first one is 1. 0: there is metadata but no version. */
@@ -11,6 +21,18 @@ export interface Head {
 	/** When the entry was created. New versions and deletions of versions do not change it; `remove` does. */
 	readonly createdAt: Date;
 	readonly metadata: Readonly<Record<string, string>>;
+	/** The versions that the store still has, by number, oldest first. KV v2 keeps ten by default. */
+	readonly versions: readonly Version[];
+}
+
+/** A version that was written. */
+export type WrittenVersion = Pick<Version, 'number' | 'createdAt'>;
+
+/** A part of a folder, sorted by name. */
+export interface HeadsPage {
+	readonly heads: ReadonlyMap<string, Head>;
+	/** The name that the next page starts after; undefined on the last page. */
+	readonly next: string | undefined;
 }
 
 /** The fields of a secret. Pods read the field `value`. */
@@ -29,6 +51,19 @@ export interface Store {
 	 * same version exactly one succeeds.
 	 */
 	put(path: string, fields: Fields, expected: number): Promise<'written' | 'conflict'>;
+	/** As `put`; returns the written version. */
+	putVersion(path: string, fields: Fields, expected: number): Promise<WrittenVersion | 'conflict'>;
+	/**
+	 * Writes a version over the live version number `expected`. Fields that are not named stay. Unlike `put` it
+	 * never restores a deleted secret: "absent" when there is no live version.
+	 */
+	update(path: string, fields: Fields, expected: number): Promise<'written' | 'conflict' | 'absent'>;
+	/** Deletes one version so that `undelete` can restore it. A missing version is not an error. */
+	deleteVersion(path: string, version: number): Promise<void>;
+	/** Restores a deleted version. A missing or destroyed version is not an error, and stays so. */
+	undeleteVersion(path: string, version: number): Promise<void>;
+	/** Removes the values of versions for good. Metadata and version numbers stay. */
+	destroyVersions(path: string, versions: readonly number[]): Promise<void>;
 	/** Changes metadata: a text sets, null removes, other fields stay. False when there is no such secret. */
 	describe(path: string, patch: Readonly<Record<string, string | null>>): Promise<boolean>;
 	/** Undefined when nothing was ever written there, or everything was removed. */
@@ -40,12 +75,22 @@ export interface Store {
 	 * in a few requests; then use `list` and `head`.
 	 */
 	listHeads(folder: string): Promise<ReadonlyMap<string, Head> | undefined>;
+	/**
+	 * One page of `listHeads`: at most `limit` names after the name `after`. A page may hold fewer secrets than
+	 * `limit` although there is a next one. Undefined in the same cases as `listHeads`.
+	 */
+	listHeadsPage(folder: string, after: string | undefined, limit: number): Promise<HeadsPage | undefined>;
 	/** Removes a secret with every version and its metadata. A missing secret is not an error. */
 	remove(path: string): Promise<void>;
 	/** The fields of the current version. Only below `templates/`: the API may read no other values. */
 	read(path: string): Promise<Fields | undefined>;
 	/** Resolves when the store can take calls. */
 	check(): Promise<void>;
+	/**
+	 * The lines that the API's policy lacks, as HCL. Empty when it has all of them; undefined when the store
+	 * does not say.
+	 */
+	missingRights(): Promise<readonly string[] | undefined>;
 }
 
 /**

@@ -1,6 +1,14 @@
 import type { VaultAccess } from '../../lib/vault/ask.ts';
 import { responseOf } from '../../lib/vault/response.ts';
-import { decodePage, type Heads, type Page, type Position, readPages } from './vault-pages.ts';
+import type { Store } from './store.ts';
+import {
+	decodePage,
+	type NoPage,
+	type Page,
+	type Position,
+	readFittingPage,
+	readPages,
+} from './vault-pages.ts';
 
 /**
  * Maximum number of names in one response. With the usual ten versions each it stays within `ANSWER_LIMITS`.
@@ -8,9 +16,6 @@ import { decodePage, type Heads, type Page, type Position, readPages } from './v
 const PAGE = 1_024;
 /** Time until the list is tried again after the server or a policy did not support it, in ms. */
 const ASK_AGAIN = 10 * 60_000;
-
-/** Lists the secrets of a folder with their metadata; undefined if server or policy do not allow that. */
-type ListHeads = (folder: string) => Promise<Heads | undefined>;
 
 /** Options of the list. */
 interface ListHeadsOptions {
@@ -27,11 +32,11 @@ interface ListHeadsOptions {
  *
  * @param at path of a folder, with mount and `detailed-metadata/`
  */
-export function createListHeads(
+export function createHeadLists(
 	{ client, session, observe }: VaultAccess,
 	at: (folder: string) => string,
 	{ now = () => performance.now(), page: pageLimit = PAGE }: ListHeadsOptions = {},
-): ListHeads {
+): Pick<Store, 'listHeads' | 'listHeadsPage'> {
 	/** True after the first page: only then a 404 means an empty folder. */
 	let supported = false;
 	let missing: { readonly until: number; readonly token: string | undefined } | undefined;
@@ -50,25 +55,42 @@ export function createListHeads(
 		// Not sent again with another token: the caller then lists in another way and renews the token there.
 		return response.status === 403 ? { kind: 'forbidden', token } : decodePage(response);
 	};
-	return async (folder) => {
-		if (await isMissing()) return undefined;
-		const all = await readPages((position) => readPage(folder, position), pageLimit, folder);
-		switch (all.kind) {
-			case 'all':
-				supported = true;
-				return all.heads;
+	/** Remembers why there is no page. Returns true if the folder is empty. */
+	const isEmpty = (reason: NoPage): boolean => {
+		switch (reason.kind) {
 			case 'none':
-				return supported ? new Map() : undefined;
+				return supported;
 			case 'too-large':
-				return undefined;
+				return false;
 			case 'unsupported':
 				missing = { until: now() + ASK_AGAIN, token: undefined };
-				return undefined;
+				return false;
 			case 'forbidden':
-				missing = { until: now() + ASK_AGAIN, token: all.token };
-				return undefined;
+				missing = { until: now() + ASK_AGAIN, token: reason.token };
+				return false;
 			default:
-				return all satisfies never;
+				return reason satisfies never;
 		}
+	};
+	return {
+		listHeads: async (folder) => {
+			if (await isMissing()) return undefined;
+			const all = await readPages((position) => readPage(folder, position), pageLimit, folder);
+			if (all.kind !== 'all') return isEmpty(all) ? new Map() : undefined;
+			supported = true;
+			return all.heads;
+		},
+		listHeadsPage: async (folder, after, limit) => {
+			if (await isMissing()) return undefined;
+			const first = { after, limit: Math.min(limit, pageLimit) };
+			const read = await readFittingPage((position) => readPage(folder, position), first);
+			const { page } = read;
+			if (page.kind === 'page') {
+				supported = true;
+				return { heads: page.heads, next: page.names.length === read.limit ? page.names.at(-1) : undefined };
+			}
+			const isEnd = page.kind === 'none' && after !== undefined;
+			return isEnd || isEmpty(page) ? { heads: new Map(), next: undefined } : undefined;
+		},
 	};
 }

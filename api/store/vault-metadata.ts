@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Head } from './store.ts';
+import type { Head, Version } from './store.ts';
 
 const VERSION = z.object({ created_time: z.string(), deletion_time: z.string(), destroyed: z.boolean() });
 const DATA = z.object({
@@ -11,6 +11,9 @@ const DATA = z.object({
 
 /** Vault's response to a read of metadata. */
 export const METADATA = z.object({ data: z.unknown() });
+
+/** Vault's response to a write of a version. */
+export const WRITTEN = z.object({ data: z.object({ version: z.number(), created_time: z.string() }) });
 
 /** Vault's response to a list. */
 export const KEYS = z.object({ data: z.object({ keys: z.array(z.string()) }) });
@@ -26,6 +29,17 @@ export const DETAILED_KEYS = z.object({
 	}),
 });
 
+function versionsOf(versions: Readonly<Record<string, z.infer<typeof VERSION>>>): readonly Version[] {
+	return Object.entries(versions)
+		.map(([number, { created_time, deletion_time, destroyed }]) => ({
+			number: Number(number),
+			createdAt: new Date(created_time),
+			deletedAt: deletion_time === '' ? undefined : new Date(deletion_time),
+			destroyed,
+		}))
+		.sort((a, b) => a.number - b.number);
+}
+
 /** Decodes the metadata of one secret; undefined if it is not in Vault's format. */
 export function decodeHead(metadata: unknown): Head | undefined {
 	const parsed = DATA.safeParse(metadata);
@@ -36,6 +50,7 @@ export function decodeHead(metadata: unknown): Head | undefined {
 	const deleted = current?.deletion_time ? new Date(current.deletion_time) <= new Date() : false;
 	return {
 		version,
+		versions: versionsOf(versions ?? {}),
 		live: current !== undefined && !current.destroyed && !deleted,
 		writtenAt: new Date(current?.created_time ?? 0),
 		createdAt: new Date(created),

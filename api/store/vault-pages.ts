@@ -87,7 +87,7 @@ export async function readPages(
 }
 
 /** Reads a page, with fewer names if it is too large. */
-async function readFittingPage(
+export async function readFittingPage(
 	read: (position: Position) => Promise<Page>,
 	position: Position,
 ): Promise<{ readonly page: Page; readonly limit: number }> {

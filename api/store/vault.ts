@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { createAsk, type VaultAccess } from '../../lib/vault/ask.ts';
 import type { VaultResponse } from '../../lib/vault/types.ts';
-import { type Store, StoreFailure } from './store.ts';
-import { createListHeads } from './vault-list-heads.ts';
-import { decodeHead, KEYS, METADATA } from './vault-metadata.ts';
+import { type Store, StoreFailure, type WrittenVersion } from './store.ts';
+import { createHeadLists } from './vault-list-heads.ts';
+import { decodeHead, KEYS, METADATA, WRITTEN } from './vault-metadata.ts';
+import { missingLines, pathsToCheck } from './vault-rights.ts';
 
 /** Dependencies of the store. */
 export interface VaultStoreOptions extends VaultAccess {
@@ -18,18 +19,41 @@ const ERRORS = z.object({ errors: z.array(z.string()) });
 export function createVaultStore({ mount, ...access }: VaultStoreOptions): Store {
 	const { client } = access;
 	const ask = createAsk(access);
-	const at = (part: 'data' | 'metadata' | 'detailed-metadata', path: string): string =>
+	const at = (part: Part, path: string): string =>
 		`${mount}/${part}/${path.split('/').map(encodeURIComponent).join('/')}`;
+	const putVersion: Store['putVersion'] = async (path, fields, expected) => {
+		const body = { data: fields, options: { cas: expected } };
+		const response = await ask('put', (token) => client.write(at('data', path), body, token));
+		const written = response.status === 200 ? writtenOf(response) : undefined;
+		if (written !== undefined) return written;
+		if (isConflict(response)) return 'conflict';
+		throw unexpected(response, 'create", "update');
+	};
+	/** Changes the state of versions by `delete/`, `undelete/` or `destroy/`. */
+	const changeVersions = async (
+		part: 'delete' | 'undelete' | 'destroy',
+		path: string,
+		versions: readonly number[],
+	): Promise<void> => {
+		const response = await ask(part, (token) => client.write(at(part, path), { versions }, token));
+		if (response.status !== 204 && response.status !== 200 && response.status !== 404)
+			throw unexpected(response, 'update');
+	};
 	return {
 		kind: 'vault',
-		put: async (path, fields, expected) => {
+		put: async (...args) => ((await putVersion(...args)) === 'conflict' ? 'conflict' : 'written'),
+		putVersion,
+		update: async (path, fields, expected) => {
 			const body = { data: fields, options: { cas: expected } };
-			const response = await ask('put', (token) => client.write(at('data', path), body, token));
+			const response = await ask('update', (token) => client.patch(at('data', path), body, token));
 			if (response.status === 200) return 'written';
-			if (response.status === 400 && errorsOf(response).some((text) => text.includes('check-and-set')))
-				return 'conflict';
-			throw unexpected(response, 'create", "update');
+			if (response.status === 404) return 'absent';
+			if (isConflict(response)) return 'conflict';
+			throw unexpected(response, 'patch');
 		},
+		deleteVersion: (path, version) => changeVersions('delete', path, [version]),
+		undeleteVersion: (path, version) => changeVersions('undelete', path, [version]),
+		destroyVersions: (path, versions) => changeVersions('destroy', path, versions),
 		describe: async (path, patch) => {
 			const body = { custom_metadata: patch };
 			const response = await ask('describe', (token) => client.patch(at('metadata', path), body, token));
@@ -52,7 +76,7 @@ export function createVaultStore({ mount, ...access }: VaultStoreOptions): Store
 			if (response.status !== 200 || !parsed.success) throw unexpected(response, 'list');
 			return parsed.data.data.keys;
 		},
-		listHeads: createListHeads(access, (folder) => at('detailed-metadata', folder)),
+		...createHeadLists(access, (folder) => at('detailed-metadata', folder)),
 		remove: async (path) => {
 			const response = await ask('remove', (token) => client.delete(at('metadata', path), token));
 			if (response.status !== 204 && response.status !== 404) throw unexpected(response, 'delete');
@@ -70,7 +94,26 @@ export function createVaultStore({ mount, ...access }: VaultStoreOptions): Store
 			if (response.status !== 200)
 				throw new StoreFailure('refused', `Vault does not accept the API's token (HTTP ${response.status})`);
 		},
+		missingRights: async () => {
+			const body = { paths: pathsToCheck(mount) };
+			const response = await ask('rights', (token) => client.write('sys/capabilities-self', body, token));
+			return response.status === 200 ? missingLines(mount, response.json) : undefined;
+		},
 	};
+}
+
+/** The parts of a KV v2 mount that the API uses. */
+type Part = 'data' | 'metadata' | 'detailed-metadata' | 'delete' | 'undelete' | 'destroy';
+
+function writtenOf({ json }: VaultResponse): WrittenVersion | undefined {
+	const parsed = WRITTEN.safeParse(json);
+	if (!parsed.success) return undefined;
+	const { version, created_time: createdTime } = parsed.data.data;
+	return { number: version, createdAt: new Date(createdTime) };
+}
+
+function isConflict(response: VaultResponse): boolean {
+	return response.status === 400 && errorsOf(response).some((text) => text.includes('check-and-set'));
 }
 
 function errorsOf(response: VaultResponse): readonly string[] {

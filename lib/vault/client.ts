@@ -74,7 +74,9 @@ export function openVaultClient(endpoint: VaultEndpoint, options: VaultClientOpt
 			headers: { ...HEADERS, ...headersOf(headers, call.token, json !== undefined) },
 			body: json === undefined ? undefined : JSON.stringify(json),
 		};
-		call.outcome = await sendWithRetry(method, pauses, () => transport.send(request));
+		// A write with check-and-set is sent once, as a POST is: after a success its repetition would conflict.
+		const retryAs = hasCheckAndSet(json) ? 'POST' : method;
+		call.outcome = await sendWithRetry(retryAs, pauses, () => transport.send(request));
 		if (!call.outcome.ok) throw new NoResponse();
 		const { status, json: body, path } = call.outcome.value;
 		return { statusCode: status, body, request: { path } };
@@ -116,6 +118,11 @@ export function openVaultClient(endpoint: VaultEndpoint, options: VaultClientOpt
 		delete: (path, token) => outcomeOf(token, (own) => client.delete(path, own)),
 		close: transport.close,
 	};
+}
+
+function hasCheckAndSet(body: unknown): boolean {
+	const options = typeof body === 'object' && body !== null && 'options' in body ? body.options : undefined;
+	return typeof options === 'object' && options !== null && 'cas' in options;
 }
 
 /**

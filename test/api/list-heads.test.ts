@@ -6,7 +6,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listSecrets } from '../../api/secrets/secrets.ts';
 import { createVaultStore } from '../../api/store/vault.ts';
-import { createListHeads } from '../../api/store/vault-list-heads.ts';
+import { createHeadLists } from '../../api/store/vault-list-heads.ts';
 import { startDevVault } from '../../dev/vault/start.ts';
 import { openVaultClient } from '../../lib/vault/client.ts';
 import { openSession } from '../../lib/vault/session.ts';
@@ -70,7 +70,7 @@ function open({ addr, caPem, token }: Access) {
 	const options = { now: () => clock.now, page: PAGE };
 	const store = {
 		...createVaultStore({ ...access, mount: 'secret' }),
-		listHeads: createListHeads(access, (folder) => `secret/detailed-metadata/${folder}`, options),
+		...createHeadLists(access, (folder) => `secret/detailed-metadata/${folder}`, options),
 	};
 	return { store, requests, clock, close: client.close };
 }
@@ -222,7 +222,7 @@ describe('responses out of bounds', () => {
 		const client = openVaultClient({ ...endpoint, timeout: 10_000 });
 		const session = openSession(client, { kind: 'token', token }, pino({ level: 'silent' }));
 		const access = { client, session, observe: () => undefined };
-		const listHeads = createListHeads(access, (folder) => `secret/detailed-metadata/${folder}`);
+		const { listHeads } = createHeadLists(access, (folder) => `secret/detailed-metadata/${folder}`);
 		expect([...((await listHeads(FOLDER)) ?? new Map()).keys()]).toEqual(names);
 		expect(limits).toEqual([1024, 512, 256, 128, 64, 64, 64, 64]);
 		client.close();
@@ -236,7 +236,7 @@ describe('responses out of bounds', () => {
 		const client = openVaultClient({ ...endpoint, timeout: 10_000 });
 		const session = openSession(client, { kind: 'token', token }, pino({ level: 'silent' }));
 		const access = { client, session, observe: () => undefined };
-		const listHeads = createListHeads(access, (folder) => `secret/detailed-metadata/${folder}`);
+		const { listHeads } = createHeadLists(access, (folder) => `secret/detailed-metadata/${folder}`);
 		await expect(listHeads(FOLDER)).rejects.toThrow('has more than 200000 names');
 		expect(proxy.requests.filter(({ path }) => path.includes('/detailed-metadata/'))).toHaveLength(196);
 		client.close();

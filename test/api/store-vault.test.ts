@@ -1,8 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Store } from '../../api/store/store.ts';
 import { type OpenBao, startOpenBao } from '../support/openbao.ts';
-import { createToken, deleteSecret, destroySecret, must, putSecret } from '../support/openbao-setup.ts';
-import { apiToken, vaultStore } from './support/stores.ts';
+import {
+	createToken,
+	deleteSecret,
+	destroySecret,
+	must,
+	putSecret,
+	writePolicy,
+} from '../support/openbao-setup.ts';
+import { apiToken, shippedPolicy, vaultStore } from './support/stores.ts';
 
 let bao: OpenBao;
 let token: string;
@@ -80,10 +87,66 @@ describe('with the shipped policy', () => {
 			['GET', 'secret/detailed-metadata/orgs/?list=true'],
 			['GET', 'secret/detailed-metadata/registry/?list=true'],
 			['GET', 'secret/detailed-metadata/somewhere/secrets/?list=true'],
-			['POST', 'secret/undelete/orgs/acme/secrets/KEY', { versions: [1] }],
+			['POST', 'secret/undelete/somewhere/else', { versions: [1] }],
+			['POST', 'secret/destroy/registry/deployments/shop', { versions: [1] }],
+			['DELETE', 'secret/data/orgs/acme/secrets/KEY'],
 		];
 		for (const [method, path, body] of tries)
 			expect((await bao.request(method, path, { token, body })).status, `${method} ${path}`).toBe(403);
+	});
+});
+
+describe('the history of a secret', () => {
+	const path = 'deployments/shop/secrets/HISTORY';
+	const patch = (parameters: object) =>
+		bao.request('PATCH', `secret/metadata/${path}`, {
+			token,
+			body: parameters,
+			headers: { 'content-type': 'application/merge-patch+json' },
+		});
+
+	test.each([
+		{ max_versions: 1 },
+		{ delete_version_after: '1s' },
+		{ cas_required: true },
+		{ custom_metadata: { a: '1' }, max_versions: 1 },
+	])("the API's token can't end it by a patch of %j", async (parameters) => {
+		await putSecret(bao, path, 'v');
+		expect((await patch(parameters)).status).toBe(403);
+		expect((await patch({ custom_metadata: { a: '1' } })).status).toBe(204);
+	});
+
+	test("the API's token can't replace metadata", async () => {
+		await putSecret(bao, path, 'v');
+		const replaced = await bao.request('POST', `secret/metadata/${path}`, {
+			token,
+			body: { custom_metadata: { a: '1' } },
+		});
+		expect(replaced.status).toBe(403);
+	});
+});
+
+describe('the lines that a policy lacks', () => {
+	test('are named, each of them', async () => {
+		const policy = await shippedPolicy();
+		const lacking = 'path "secret/undelete/deployments/+/services/+/secrets/+"';
+		const without = policy
+			.split('\n')
+			.filter((line) => !line.startsWith(lacking))
+			.join('\n');
+		await writePolicy(bao, 'old-api', without);
+		const old = vaultStore(bao, await createToken(bao, ['old-api']));
+		expect(await old.store.missingRights()).toEqual([`${lacking} { capabilities = ["update"] }`]);
+		old.close();
+	});
+
+	test('are unknown to a token that may not ask', async () => {
+		await writePolicy(bao, 'none', '# nothing');
+		const body = { policies: ['none'], no_default_policy: true };
+		const made = await must(bao, 'POST', 'auth/token/create', { body });
+		const poor = vaultStore(bao, (made as { auth: { client_token: string } }).auth.client_token);
+		expect(await poor.store.missingRights()).toBeUndefined();
+		poor.close();
 	});
 });
 

@@ -93,6 +93,131 @@ describe.each(Object.entries(BACKENDS))('the store contract on %s', (_name, open
 		expect(head?.createdAt.getTime()).toBeGreaterThanOrEqual(created);
 	});
 
+	test('a write returns the number and the time of its version', async () => {
+		const path = `${folder()}/KEY`;
+		const first = await under.store.putVersion(path, { value: 'a' }, 0);
+		const second = await under.store.putVersion(path, { value: 'b' }, 1);
+		expect(await under.store.putVersion(path, { value: 'c' }, 1)).toBe('conflict');
+		const head = await under.store.head(path);
+		expect([first, second]).toMatchObject(
+			(head?.versions ?? []).map(({ number, createdAt }) => ({ number, createdAt })),
+		);
+		expect(head?.versions).toHaveLength(2);
+	});
+
+	describe('versions', () => {
+		/** A secret with two versions. */
+		const secret = async (): Promise<string> => {
+			const path = `${folder()}/KEY`;
+			await under.store.put(path, { value: 'a' }, 0);
+			await under.store.put(path, { value: 'b' }, 1);
+			return path;
+		};
+		const states = async (path: string): Promise<readonly string[]> =>
+			((await under.store.head(path))?.versions ?? []).map(({ deletedAt, destroyed }) =>
+				destroyed ? 'destroyed' : deletedAt === undefined ? 'live' : 'deleted',
+			);
+
+		test('an update writes over the live version that is expected, and over no other', async () => {
+			const path = await secret();
+			expect(await under.store.update(path, { value: 'c' }, 1)).toBe('conflict');
+			expect(await under.store.update(path, { value: 'c' }, 2)).toBe('written');
+			expect(await under.store.head(path)).toMatchObject({ version: 3, live: true });
+			expect(await under.store.update(`${folder()}/KEY`, { value: 'c' }, 0)).toBe('absent');
+		});
+
+		test('an update does not restore a deleted secret, though a write with the same number does', async () => {
+			const path = await secret();
+			await under.store.deleteVersion(path, 2);
+			expect(await under.store.update(path, { value: 'c' }, 2)).toBe('absent');
+			expect(await under.store.head(path)).toMatchObject({ version: 2, live: false });
+			expect(await under.store.put(path, { value: 'c' }, 2)).toBe('written');
+			expect(await under.store.head(path)).toMatchObject({ version: 3, live: true });
+			expect(await states(path)).toEqual(['live', 'deleted', 'live']);
+		});
+
+		test('a deleted version can be restored, and its deletion has a time', async () => {
+			const path = await secret();
+			await under.store.deleteVersion(path, 2);
+			const head = await under.store.head(path);
+			const { createdAt, deletedAt } = head?.versions.at(-1) ?? {};
+			expect(deletedAt?.getTime()).toBeGreaterThanOrEqual(createdAt?.getTime() ?? Number.NaN);
+			await under.store.undeleteVersion(path, 2);
+			expect(await states(path)).toEqual(['live', 'live']);
+			expect(await under.store.head(path)).toMatchObject({ version: 2, live: true });
+		});
+
+		test('a destroyed version stays destroyed, and version numbers go on', async () => {
+			const path = await secret();
+			await under.store.destroyVersions(path, [1, 2]);
+			await under.store.undeleteVersion(path, 2);
+			expect(await states(path)).toEqual(['destroyed', 'destroyed']);
+			expect(await under.store.update(path, { value: 'c' }, 2)).toBe('absent');
+			expect(await under.store.put(path, { value: 'c' }, 0)).toBe('conflict');
+			expect(await under.store.put(path, { value: 'c' }, 2)).toBe('written');
+			expect(await under.store.head(path)).toMatchObject({ version: 3, live: true });
+		});
+
+		test('a version or a secret that is not there is no error', async () => {
+			const path = await secret();
+			await under.store.deleteVersion(path, 7);
+			await under.store.undeleteVersion(path, 7);
+			await under.store.destroyVersions(path, [7]);
+			expect(await states(path)).toEqual(['live', 'live']);
+			const none = `${folder()}/KEY`;
+			await under.store.deleteVersion(none, 1);
+			await under.store.undeleteVersion(none, 1);
+			await under.store.destroyVersions(none, [1]);
+			expect(await under.store.head(none)).toBeUndefined();
+		});
+
+		test('of an update and a deletion at the same time, the update never restores what is deleted', async () => {
+			for (let round = 0; round < 20; round += 1) {
+				const path = await secret();
+				const [updated] = await Promise.all([
+					under.store.update(path, { value: 'c' }, 2),
+					under.store.deleteVersion(path, 2),
+				]);
+				const head = await under.store.head(path);
+				expect([updated, head?.version, head?.live]).toEqual(
+					updated === 'written' ? ['written', 3, true] : ['absent', 2, false],
+				);
+			}
+		});
+
+		test('ten versions are kept', async () => {
+			const path = await secret();
+			for (let version = 2; version < 12; version += 1) await under.store.put(path, { value: 'v' }, version);
+			const numbers = (await under.store.head(path))?.versions.map(({ number }) => number);
+			expect(numbers).toEqual(Array.from({ length: 10 }, (_, i) => i + 3));
+		});
+	});
+
+	test('a folder is read in pages, sorted by name', async () => {
+		const at = folder();
+		const names = Array.from({ length: 7 }, (_, i) => `KEY_${i}`);
+		for (const name of names) await under.store.put(`${at}/${name}`, { value: 'v' }, 0);
+		const pages: string[][] = [];
+		let after: string | undefined;
+		do {
+			const page = await under.store.listHeadsPage(at, after, 3);
+			pages.push([...(page?.heads.keys() ?? [])]);
+			after = page?.next;
+		} while (after !== undefined);
+		expect(pages.filter((page) => page.length > 0)).toEqual([
+			names.slice(0, 3),
+			names.slice(3, 6),
+			names.slice(6),
+		]);
+		const whole = await under.store.listHeadsPage(at, undefined, 100);
+		expect([...(whole?.heads.keys() ?? [])]).toEqual(names);
+		expect(whole?.next).toBeUndefined();
+	});
+
+	test('the store has every right that the API needs', async () => {
+		expect(await under.store.missingRights()).toEqual([]);
+	});
+
 	test('values are read below templates/ and nowhere else', async () => {
 		await under.store.put('templates/t/secrets/KEY', { value: 'v\n"' }, 0);
 		expect(await under.store.read('templates/t/secrets/KEY')).toEqual({ value: 'v\n"' });
