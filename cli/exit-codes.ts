@@ -5,7 +5,10 @@ export const EXIT_CODES = {
 	usage: { code: 2, meaning: 'wrong usage: an option, a setting or an input file' },
 	skip: { code: 3, meaning: '`explain`: the webhook would leave a pod as it is' },
 	reject: { code: 4, meaning: '`explain`: the webhook would refuse a pod' },
-	denied: { code: 5, meaning: 'the secrets API does not let you: no or bad credentials, or not yours' },
+	denied: {
+		code: 5,
+		meaning: 'the secrets API or the cluster does not let you: no or bad credentials, or not yours',
+	},
 	absent: { code: 6, meaning: 'there is no such thing' },
 	conflict: { code: 7, meaning: 'it exists already' },
 	unavailable: { code: 8, meaning: 'the server does not answer, or cannot serve now: trying again may help' },

@@ -5,6 +5,7 @@ import { deploymentsCommand } from './commands/deployments.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { policyCommand } from './commands/policy.ts';
+import { refreshCommand } from './commands/refresh.ts';
 import { sealCommand } from './commands/seal.ts';
 import { secretsCommand } from './commands/secrets.ts';
 import { templatesCommand } from './commands/templates.ts';
@@ -20,6 +21,7 @@ export function createProgram(context: Context) {
 		.addCommand(explainCommand(context))
 		.addCommand(doctorCommand(context))
 		.addCommand(policyCommand(context))
+		.addCommand(refreshCommand(context))
 		.addCommand(secretsCommand(context))
 		.addCommand(templatesCommand(context))
 		.addCommand(deploymentsCommand(context))

@@ -11,6 +11,12 @@ export function isUnderPrefix(annotation: string): boolean {
 	return annotation.slice(0, ANNOTATION_PREFIX.length).toLowerCase() === ANNOTATION_PREFIX;
 }
 
+/**
+ * On a running pod: asks its sidecars to check Vault now. `envtier refresh` writes the time; a sidecar only
+ * looks whether the text has changed.
+ */
+export const REQUEST_ANNOTATION = `${ANNOTATION_PREFIX}refresh-requested`;
+
 /** The name of the organization: an annotation of the pod, or a label of its namespace. */
 export const ORG_LABEL = `${ANNOTATION_PREFIX}org`;
 
@@ -31,6 +37,8 @@ export const INJECTED = {
 	outDir: '/secrets',
 	tokenDir: '/var/run/secrets/envtier.dev',
 	tokenFile: 'token',
+	/** Beside the token: the request of `envtier refresh`, from an annotation of the pod. */
+	requestFile: 'refresh-requested',
 } as const;
 
 /** Maximum lengths of a DNS label and of a name (RFC 1123, as Kubernetes applies it to subdomains). */

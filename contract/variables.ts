@@ -265,6 +265,11 @@ export const VARIABLES = {
 		meaning: 'directory of the private file, which only the fetcher and its sidecar see',
 		default: '/var/lib/envtier.dev',
 	},
+	ENVTIER_REQUEST_FILE: {
+		readBy: fetcher,
+		meaning:
+			'file with the pod’s annotation envtier.dev/refresh-requested, through which `envtier refresh` asks the sidecar for a check',
+	},
 	ENVTIER_DEADLINE: {
 		readBy: both,
 		meaning: `seconds for the whole fetch, 1 to ${DEADLINE_MAX}`,

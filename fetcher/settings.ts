@@ -89,6 +89,8 @@ export interface Settings {
 	readonly onChange: OnChange;
 	/** Directory of the private file. */
 	readonly privateDir: string;
+	/** File with the request of `envtier refresh`; undefined: the sidecar takes none. */
+	readonly requestFile: string | undefined;
 }
 
 /** Path of the termination message. Read separately: it is needed when other settings are wrong. */
@@ -187,6 +189,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		period: (optional('ENVTIER_REFRESH', wholeNumber(10, 86_400)) ?? DEFAULT_PERIOD) * 1000,
 		onChange: required('ENVTIER_ON_CHANGE', parseOnChange),
 		privateDir: required('ENVTIER_PRIVATE_DIR', anyText),
+		requestFile: optional('ENVTIER_REQUEST_FILE', anyText),
 	};
 	// An invalid name is already a problem. An error about its tier would only repeat it.
 	if (problems.length > 0) return err(problems);

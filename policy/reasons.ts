@@ -1,6 +1,6 @@
 import { ANNOTATION_PREFIX, INJECTED } from '../contract/names.ts';
 import type { RejectReason } from '../webhook/admission/reasons.ts';
-import { STATUS_ANNOTATION } from '../webhook/annotations/annotations.ts';
+import { WRITTEN_ANNOTATIONS } from '../webhook/annotations/annotations.ts';
 import { KEYED_ANNOTATION_NAMES } from '../webhook/annotations/unknown-annotation.ts';
 import { MIRROR, READ_ONLY_KINDS } from '../webhook/pod/pod.ts';
 import { BUILD_LABEL, OS_LABELS } from '../webhook/pod/windows.ts';
@@ -58,7 +58,7 @@ const shown = (name: string): string =>
 const KEYED = `'^envtier[.]dev/(${KEYED_ANNOTATION_NAMES.join('|')})[.]'`;
 
 const isCapital = `(name.lowerAscii().startsWith(${literal(ANNOTATION_PREFIX)}) && !name.startsWith(${literal(ANNOTATION_PREFIX)}))`;
-const known = [...ALL_NAMES.map((name) => ANNOTATION_PREFIX + name), STATUS_ANNOTATION];
+const known = [...ALL_NAMES.map((name) => ANNOTATION_PREFIX + name), ...WRITTEN_ANNOTATIONS];
 const isUnknown = `(name.startsWith(${literal(ANNOTATION_PREFIX)}) && !(name in ${literals(known)}) && !name.matches(${KEYED}))`;
 const forWebhook = literals(WEBHOOK_NAMES.map((name) => ANNOTATION_PREFIX + name));
 const isForWebhook = `(name in ${forWebhook} || name.matches(${KEYED}))`;

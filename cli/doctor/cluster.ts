@@ -18,10 +18,14 @@ const DEADLINE = 15_000;
 /** The API server of one cluster. */
 export interface ClusterClient {
 	readonly server: string;
+	/** The namespace of the context, which kubectl uses unless told otherwise. */
+	readonly namespace: string;
+	/** @param contentType of the body; a PATCH must set the kind of patch */
 	request(
 		method: ApiCall['method'],
 		path: string,
 		body?: unknown,
+		contentType?: string,
 	): Promise<Result<ApiAnswer, Pick<NetworkError, 'message'>>>;
 }
 
@@ -49,8 +53,10 @@ export async function openCluster(choice: ClusterChoice): Promise<Result<Cluster
 	const client = kubernetesClient(config, server);
 	return ok({
 		server,
-		request: async (method, path, body) => {
-			const answer = await client.request({ method, path, body, deadline: DEADLINE });
+		namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
+		request: async (method, path, body, contentType) => {
+			const type = contentType === undefined ? {} : { contentType };
+			const answer = await client.request({ method, path, body, ...type, deadline: DEADLINE });
 			return answer.ok ? answer : err(answer.error.network ?? answer.error);
 		},
 	});

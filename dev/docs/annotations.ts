@@ -1,4 +1,4 @@
-import { ANNOTATION_PREFIX } from '../../contract/names.ts';
+import { ANNOTATION_PREFIX, REQUEST_ANNOTATION } from '../../contract/names.ts';
 import { ANNOTATIONS, STATUS_ANNOTATION } from '../../webhook/annotations/annotations.ts';
 import { KEYED_ANNOTATIONS } from '../../webhook/annotations/keyed-annotations.ts';
 import { blocks, bullets, code, prose, table } from './markdown.ts';
@@ -68,6 +68,6 @@ export function annotationsSection(): string {
 		),
 		'This list has the accepted values. A refusal of any other value uses the same text:',
 		bullets(rules()),
-		`The webhook itself sets ${code(STATUS_ANNOTATION)} on every injected pod; do not write it. Every other annotation under the prefix is refused, with the nearest known name, so that a typo cannot start a pod without its secrets. Only the operator sets the address, CA, namespace and auth mount of Vault. There is no annotation for them: a pod’s author could otherwise send its token to an attacker.`,
+		`The webhook itself sets ${code(STATUS_ANNOTATION)} on every injected pod; do not write it. \`envtier refresh\` sets ${code(REQUEST_ANNOTATION)} on running pods ([refreshing](refreshing.md#at-once)); a new pod may have it, without effect. Every other annotation under the prefix is refused, with the nearest known name, so that a typo cannot start a pod without its secrets. Only the operator sets the address, CA, namespace and auth mount of Vault. There is no annotation for them: a pod’s author could otherwise send its token to an attacker.`,
 	);
 }

@@ -16,6 +16,7 @@ export function writeInitial(
 ): string {
 	const revision = revisionOfSecrets(secrets);
 	for (const { out, outputs } of volumes) writeGeneration(out, outputs);
-	savePrivateState(privateDir, { token, digests: digestsOf(secrets), revision, pending: undefined });
+	const digests = digestsOf(secrets);
+	savePrivateState(privateDir, { token, digests, revision, pending: undefined, request: '' });
 	return revision;
 }

@@ -19,6 +19,8 @@ export interface PrivateState {
 	/** The revision of the files in the volume. */
 	readonly revision: string;
 	readonly pending: PendingChange | undefined;
+	/** The request of `envtier refresh` that was served last; empty if there was none. */
+	readonly request: string;
 }
 
 const FILE = 'state.json';
@@ -63,6 +65,7 @@ export function loadPrivateState(directory: string): PrivateState | undefined {
 		revision,
 		token: tokenIn(object(parsed?.['token'])),
 		pending: pendingIn(object(parsed?.['pending'])),
+		request: typeof parsed?.['request'] === 'string' ? parsed['request'] : '',
 	};
 }
 

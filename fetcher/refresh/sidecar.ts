@@ -16,6 +16,7 @@ import { changedKeys, digestsOf, revisionOfSecrets } from './digests.ts';
 import { isCurrent, writeGeneration } from './generation.ts';
 import { type Notifier, openNotifier } from './notifier.ts';
 import { loadPrivateState, type PrivateState, savePrivateState } from './private-file.ts';
+import { type CheckRequest, watchRequests } from './requests.ts';
 import { checkAfterFailure, firstCheck, nextCheck } from './schedule.ts';
 import { type TierState, tierStates } from './tier-state.ts';
 
@@ -29,7 +30,13 @@ const HOUR = 3_600_000;
 /** Sends each request of a check once. After a failure the sidecar repeats the whole check. */
 const once: Retry = (attempt, deadline) => attempt(deadline.left());
 
-const NOTHING: PrivateState = { token: undefined, digests: new Map(), revision: '', pending: undefined };
+const NOTHING: PrivateState = {
+	token: undefined,
+	digests: new Map(),
+	revision: '',
+	pending: undefined,
+	request: '',
+};
 
 /**
  * Keeps the files current until `stopped` rejects, then resolves. A failed check does not change the files.
@@ -40,14 +47,15 @@ export async function runSidecar({ settings, log, stopped }: RunParts): Promise<
 	let wait = firstCheck(settings.period, Math.random());
 	log.info('keeping the secrets current', { periodSeconds: settings.period / 1000, ...sidecar.summary() });
 	for (;;) {
-		const timer = Promise.withResolvers<void>();
-		const timeout = setTimeout(timer.resolve, wait);
-		if ((await Promise.race([timer.promise, end])) === 'stopped') {
-			clearTimeout(timeout);
+		const timer = Promise.withResolvers<'due'>();
+		const timeout = setTimeout(timer.resolve, wait, 'due');
+		const why = await Promise.race([timer.promise, sidecar.requests.next(), end]);
+		clearTimeout(timeout);
+		if (why === 'stopped') {
 			await sidecar.end();
 			return;
 		}
-		const nextWait = await Promise.race([sidecar.check(), end]);
+		const nextWait = await Promise.race([sidecar.check(why === 'due' ? undefined : why), end]);
 		if (nextWait === 'stopped') {
 			await sidecar.end();
 			return;
@@ -65,6 +73,7 @@ function openSidecar(settings: Settings, log: Log) {
 	let failures = 0;
 	let lastProblem = '';
 	let logged = Date.now();
+	const requests = watchRequests({ file: settings.requestFile, served: state.request });
 
 	function save(change: Partial<PrivateState>): void {
 		state = { ...state, ...change };
@@ -135,37 +144,54 @@ function openSidecar(settings: Settings, log: Log) {
 		}
 	};
 
-	/** Returns the milliseconds until the next check. */
-	const check = async (): Promise<number> => {
+	/**
+	 * Returns the milliseconds until the next check.
+	 *
+	 * @param requested by `envtier refresh`; the log then shows the result in any case
+	 */
+	const check = async (requested: CheckRequest | undefined): Promise<number> => {
 		try {
+			if (requested !== undefined) accept(requested);
 			await checkOnce();
-			if (failures > 0) log.info('the check of the secrets succeeded again', { failures });
-			failures = 0;
-			lastProblem = '';
-			if (state.pending !== undefined) notifier.notify(state.pending);
-			if (Date.now() - logged >= HOUR) {
-				logged = Date.now();
-				log.info('secrets are current', { revision: state.revision });
-			}
-			return nextCheck(settings.period, Math.random());
 		} catch (thrown) {
 			if (!(thrown instanceof Failure)) throw thrown;
-			failures += 1;
-			const level = thrown.reason === lastProblem ? 'debug' : 'warn';
-			lastProblem = thrown.reason;
-			log[level](`the check of the secrets failed, the files stay as they are: ${thrown.message}`, {
-				reason: thrown.reason,
-				failures,
-			});
-			return checkAfterFailure(settings.period, failures, Math.random(), thrown.retryAfter);
+			return failed(thrown, requested);
 		}
+		if (failures > 0) log.info('the check of the secrets succeeded again', { failures });
+		failures = 0;
+		lastProblem = '';
+		if (state.pending !== undefined) notifier.notify(state.pending);
+		if (requested !== undefined || Date.now() - logged >= HOUR) {
+			logged = Date.now();
+			log.info('secrets are current', { revision: state.revision });
+		}
+		return nextCheck(settings.period, Math.random());
+	};
+
+	/** Saves the request, so that a restart does not serve it again. */
+	const accept = ({ request }: CheckRequest): void => {
+		log.info('a check was requested', { request });
+		save({ request });
+	};
+
+	const failed = (failure: Failure, requested: CheckRequest | undefined): number => {
+		failures += 1;
+		const level = failure.reason === lastProblem && requested === undefined ? 'debug' : 'warn';
+		lastProblem = failure.reason;
+		log[level](`the check of the secrets failed, the files stay as they are: ${failure.message}`, {
+			reason: failure.reason,
+			failures,
+		});
+		return checkAfterFailure(settings.period, failures, Math.random(), failure.retryAfter);
 	};
 
 	return {
 		check,
+		requests,
 		summary: () => ({ revision: state.revision, uid: process.getuid?.() }),
 		end: async (): Promise<void> => {
 			notifier.close();
+			requests.close();
 			const { token } = state;
 			save({ token: undefined });
 			if (token === undefined) return;

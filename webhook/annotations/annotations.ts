@@ -2,7 +2,7 @@ import { parseCodeVariables } from '../../contract/code-variables.ts';
 import { type EmptyPolicy, parseEmptyPolicy } from '../../contract/empty.ts';
 import { FORMATS, type Format, parseFormats } from '../../contract/formats.ts';
 import { parseKeys } from '../../contract/keys.ts';
-import { ANNOTATION_PREFIX, parseName, parseRole } from '../../contract/names.ts';
+import { ANNOTATION_PREFIX, parseName, parseRole, REQUEST_ANNOTATION } from '../../contract/names.ts';
 import { type OnChange, parseOnChange, parseRefresh, SIGNALS } from '../../contract/refresh.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parsePrefixes, parseSelectedKeys } from '../../contract/selection.ts';
@@ -231,3 +231,8 @@ export type PodOptions = {
 
 /** Written by the webhook on every injected pod: its decision, as JSON. */
 export const STATUS_ANNOTATION = `${ANNOTATION_PREFIX}status`;
+
+/**
+ * Annotations that Envtier writes on pods. A copy of a pod may have them, so they are no reason to refuse it.
+ */
+export const WRITTEN_ANNOTATIONS: readonly string[] = [STATUS_ANNOTATION, REQUEST_ANNOTATION];

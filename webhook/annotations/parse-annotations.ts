@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { MAX_VALUE_LENGTH } from '../admission/bounds.ts';
 import { quoted, redact } from '../admission/redact.ts';
 import { type Rejection, reject } from '../admission/rejection.ts';
-import { ANNOTATIONS, type AnnotationName, type PodOptions, STATUS_ANNOTATION } from './annotations.ts';
+import { ANNOTATIONS, type AnnotationName, type PodOptions, WRITTEN_ANNOTATIONS } from './annotations.ts';
 import { KEYED_ANNOTATIONS, type KeyedAnnotationName, type KeyedOptions } from './keyed-annotations.ts';
 import {
 	capitalLetters,
@@ -116,7 +116,7 @@ export function parseAnnotations(annotations: ReadonlyMap<string, string>): Resu
 		KEYED_ANNOTATION_NAMES.map((name) => [name, new Map()]),
 	) as MutableKeyedOptions;
 	const ours = [...annotations.keys()].filter(
-		(annotation) => isUnderPrefix(annotation) && annotation !== STATUS_ANNOTATION,
+		(annotation) => isUnderPrefix(annotation) && !WRITTEN_ANNOTATIONS.includes(annotation),
 	);
 	const [first, ...others] = ours
 		.sort()

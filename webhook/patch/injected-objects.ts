@@ -58,6 +58,7 @@ function refreshEnv({ refresh }: FetchSpec): Partial<Record<VariableName, string
 		ENVTIER_REFRESH: String(period),
 		ENVTIER_ON_CHANGE: onChange.kind === 'none' ? undefined : onChangeText(onChange),
 		ENVTIER_PRIVATE_DIR: INJECTED.privateDir,
+		ENVTIER_REQUEST_FILE: `${INJECTED.tokenDir}/${INJECTED.requestFile}`,
 	};
 }
 

@@ -1,5 +1,5 @@
-import type { V1Volume } from '@kubernetes/client-node';
-import { INJECTED } from '../../contract/names.ts';
+import type { V1Volume, V1VolumeProjection } from '@kubernetes/client-node';
+import { INJECTED, REQUEST_ANNOTATION } from '../../contract/names.ts';
 import type { InjectionPlan, VolumePlan } from '../admission/injection-plan.ts';
 import { multiplied } from '../pod/quantities.ts';
 import type { InjectionSettings } from '../settings.ts';
@@ -36,10 +36,19 @@ export function volumes(plan: InjectionPlan, settings: InjectionSettings): V1Vol
 							path: INJECTED.tokenFile,
 						},
 					},
+					...requestSource(plan),
 				],
 			},
 		},
 	];
+}
+
+/** The request of `envtier refresh`. The kubelet rewrites it when the annotation of the pod changes. */
+function requestSource({ fetchSpec }: InjectionPlan): V1VolumeProjection[] {
+	if (fetchSpec.refresh === undefined) return [];
+	// With the default of the API server, so that the volume of an admitted pod equals it.
+	const fieldRef = { apiVersion: 'v1', fieldPath: `metadata.annotations['${REQUEST_ANNOTATION}']` };
+	return [{ downwardAPI: { items: [{ path: INJECTED.requestFile, fieldRef }] } }];
 }
 
 function sizeOf({ fetchSpec }: InjectionPlan, { volumeSize }: InjectionSettings): string {

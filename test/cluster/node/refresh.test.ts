@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { envtier } from '../../cli/support/command.ts';
 import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { MAIN } from '../../support/kubernetes/pods.ts';
 import { runPod, untilReady } from '../../support/kubernetes/run-pod.ts';
@@ -16,6 +17,17 @@ trap 'reload reloaded' HUP
 trap 'exit 0' TERM
 reload started
 while :; do sleep 1 & wait $! || true; done
+`;
+
+/** Prints a value each time it is another one. */
+const WATCHES = `
+trap 'exit 0' TERM
+while :; do
+	. /secrets/env
+	[ "$LEVEL" = "$last" ] || echo "saw $LEVEL"
+	last=$LEVEL
+	sleep 1
+done
 `;
 
 describeWithNode('a pod that is refreshed', (servers) => {
@@ -47,6 +59,27 @@ describeWithNode('a pod that is refreshed', (servers) => {
 			...(after.status?.initContainerStatuses ?? []),
 		];
 		expect(states.map(({ restartCount }) => restartCount)).toEqual([0, 0, 0]);
+	});
+
+	test('checks at once when envtier refresh asks for it', async () => {
+		const tenant = await makeTenant(servers);
+		const { namespace } = tenant;
+		const pod = tenant.pod({ containers: [sh(WATCHES)] }, { refresh: '24h' });
+		await create(cluster, `/api/v1/namespaces/${namespace}/pods`, pod);
+		await untilReady(cluster, namespace, 'app');
+		await untilLogged(kubectl, namespace, ['app', '-c', 'main'], 'saw debug');
+		await putSecret(vault, `deployments/${namespace}/services/web/secrets/LEVEL`, 'warn');
+		const args = ['refresh', '--kubeconfig', cluster.kubeconfig, '-n', namespace, 'pod/app'];
+		const { code, stdout, stderr } = await envtier(args);
+		expect([code, stderr, stdout]).toEqual([0, '', 'POD  RESULT     WHY\napp  requested\n']);
+		await untilLogged(kubectl, namespace, ['app', '-c', 'main'], 'saw warn');
+		const log = await untilLogged(
+			kubectl,
+			namespace,
+			['app', '-c', 'envtier-refresh'],
+			'secrets are current',
+		);
+		expect(log).toContain('a check was requested');
 	});
 
 	test('ends when its main container has ended', async () => {

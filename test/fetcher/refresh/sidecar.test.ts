@@ -234,6 +234,43 @@ describe('the sidecar', () => {
 	}, 120_000);
 });
 
+describe('a request through the file of the annotation', () => {
+	const DAY = { ENVTIER_REFRESH: '86400' };
+
+	test('has a sidecar check at once, and is not served again after a restart', async () => {
+		const requestFile = join(pod.scratch.dir, 'refresh-requested');
+		const settings = { ...DAY, ENVTIER_REQUEST_FILE: requestFile };
+		writeFileSync(requestFile, '');
+		await fetchFirst(settings);
+		const running = await startSidecar(settings);
+		await putSecret(vault, `${SERVICE}/OTHER`, 'other-2');
+		writeFileSync(requestFile, '2026-11-28T12:00:00Z');
+		await until('the new value', () => json().OTHER === 'other-2');
+		await until('the result', () => logged(running, 'secrets are current')[0]);
+		expect(logged(running, 'a check was requested')).toHaveLength(1);
+		expect(privateState().request).toBe('2026-11-28T12:00:00Z');
+		running.signal('SIGKILL');
+		await running.exited;
+		const next = await startSidecar(settings);
+		writeFileSync(requestFile, '2026-11-28T12:00:07Z');
+		const line = await until('the next one', () => logged(next, 'a check was requested')[0]);
+		expect(line['request']).toBe('2026-11-28T12:00:07Z');
+	}, 120_000);
+
+	test('shows a failure in the log each time, although it is the same', async () => {
+		const requestFile = join(pod.scratch.dir, 'refresh-requested');
+		const settings = { ...DAY, ENVTIER_REQUEST_FILE: requestFile, ENVTIER_REQUIRE: 'OTHER' };
+		await fetchFirst(settings);
+		const running = await startSidecar(settings);
+		await deleteSecret(vault, `${SERVICE}/OTHER`);
+		writeFileSync(requestFile, 'one');
+		await until('the first failure', () => logged(running, 'files stay as they are')[0]);
+		writeFileSync(requestFile, 'two');
+		await until('the second failure', () => logged(running, 'files stay as they are')[1]);
+		expect(json().OTHER).toBe('other-1');
+	}, 120_000);
+});
+
 describe('a POST after a change', () => {
 	/** An application that answers with these statuses, one after another; the last one stays. */
 	async function application(...statuses: number[]) {

@@ -1,0 +1,167 @@
+import { parseName, REQUEST_ANNOTATION } from '../../contract/names.ts';
+import { err, ok, type Result } from '../../contract/result.ts';
+import { object, text } from '../../lib/json.ts';
+import type { ApiAnswer } from '../../lib/kubernetes/client.ts';
+import { type Context, fail } from '../context.ts';
+import { type ClusterChoice, type ClusterClient, openCluster, statusMessage } from '../doctor/cluster.ts';
+import type { ExitStatus } from '../exit-codes.ts';
+import { json, type Output } from '../output.ts';
+import { table } from '../table.ts';
+import { type FoundPod, foundPod } from './pods.ts';
+import { parseTarget, podSelector, podsPath, type Target, targetPath } from './target.ts';
+
+/** Options of the command. */
+export interface RefreshOptions extends ClusterChoice {
+	readonly namespace?: string | undefined;
+	readonly output: Output;
+}
+
+/** What became of one pod. */
+interface Asked {
+	readonly name: string;
+	readonly result: 'requested' | 'skipped' | 'failed';
+	/** Why it was not requested. */
+	readonly why?: string;
+}
+
+/** Why the command ends without a result. */
+interface Stop {
+	readonly ending: ExitStatus;
+	readonly message: string;
+}
+
+/** Pods of one page of a list. A pod has about 15 KiB. */
+const PAGE = 200;
+/** Pods that are patched at a time, so that 1,000 sidecars do not ask Vault in the same second. */
+const AT_ONCE = 10;
+
+/** `envtier refresh`: annotates the pods of a target. */
+export async function refresh(argument: string, options: RefreshOptions, context: Context): Promise<void> {
+	const target = parseTarget(argument);
+	if (!target.ok) return fail(context, 'usage', target.error);
+	const { namespace: given } = options;
+	if (given !== undefined && !parseName(given).ok)
+		return fail(context, 'usage', '--namespace must be the name of a namespace');
+	const cluster = await openCluster(options);
+	if (!cluster.ok) return fail(context, 'usage', cluster.error);
+	const namespace = given ?? cluster.value.namespace;
+	const pods = await podsOf(cluster.value, target.value, namespace);
+	if (!pods.ok) return fail(context, pods.error.ending, pods.error.message);
+	const request = new Date().toISOString();
+	const asked = await askAll(cluster.value, namespace, pods.value, request);
+	report({ namespace, request, pods: asked }, options.output, context);
+	const problem = problemOf(asked, argument, namespace);
+	if (problem !== undefined) fail(context, 'failed', problem);
+}
+
+function problemOf(pods: readonly Asked[], target: string, namespace: string): string | undefined {
+	if (pods.length === 0) return `${target} has no pods in namespace ${namespace}`;
+	const failures = pods.filter(({ result }) => result === 'failed').length;
+	if (failures > 0) return `${failures} of ${pods.length} pods could not be asked`;
+	if (pods.some(({ result }) => result === 'requested')) return undefined;
+	return `no pod of ${target} in namespace ${namespace} has a running sidecar`;
+}
+
+/** The pods of a workload, or the one pod. */
+async function podsOf(
+	cluster: ClusterClient,
+	target: Target,
+	namespace: string,
+): Promise<Result<readonly FoundPod[], Stop>> {
+	const what = `${target.kind} ${namespace}/${target.name}`;
+	const found = await get(cluster, targetPath(target, namespace), `get the ${what}`);
+	if (!found.ok) return found;
+	if (target.kind === 'pod') return ok([foundPod(found.value)]);
+	const selector = podSelector(found.value);
+	if (selector === undefined)
+		return err({ ending: 'failed', message: `the ${what} has no selector of its pods: name the pods` });
+	const pods: FoundPod[] = [];
+	let next = '';
+	do {
+		const query = new URLSearchParams({ labelSelector: selector, limit: String(PAGE) });
+		if (next !== '') query.set('continue', next);
+		const page = await get(cluster, `${podsPath(namespace)}?${query}`, `list the pods of the ${what}`);
+		if (!page.ok) return page;
+		const { items, metadata } = object(page.value) ?? {};
+		if (Array.isArray(items)) pods.push(...items.map(foundPod));
+		next = text(object(metadata)?.['continue']) ?? '';
+	} while (next !== '');
+	return ok(pods);
+}
+
+/** @param action completes "you may not …" */
+async function get(cluster: ClusterClient, path: string, action: string): Promise<Result<unknown, Stop>> {
+	const answer = await cluster.request('GET', path);
+	if (!answer.ok) return err({ ending: 'unavailable', message: answer.error.message });
+	const { status, body } = answer.value;
+	return status === 200 ? ok(body) : err(stopOf(answer.value, action));
+}
+
+function stopOf(answer: ApiAnswer, action: string): Stop {
+	const said = statusMessage(answer);
+	switch (answer.status) {
+		case 401:
+			return { ending: 'denied', message: `the API server does not accept the credentials: ${said}` };
+		case 403:
+			return { ending: 'denied', message: `you may not ${action}: ${said}` };
+		case 404:
+			return { ending: 'absent', message: said };
+		default:
+			return {
+				ending: answer.status >= 500 || answer.status === 429 ? 'unavailable' : 'failed',
+				message: `cannot ${action}: ${said}`,
+			};
+	}
+}
+
+async function askAll(
+	cluster: ClusterClient,
+	namespace: string,
+	pods: readonly FoundPod[],
+	request: string,
+): Promise<readonly Asked[]> {
+	const asked: Asked[] = [];
+	for (let first = 0; first < pods.length; first += AT_ONCE)
+		asked.push(
+			...(await Promise.all(
+				pods.slice(first, first + AT_ONCE).map((pod) => ask(cluster, namespace, pod, request)),
+			)),
+		);
+	return asked;
+}
+
+async function ask(
+	cluster: ClusterClient,
+	namespace: string,
+	{ name, uid, problem }: FoundPod,
+	request: string,
+): Promise<Asked> {
+	if (problem !== undefined) return { name, result: 'skipped', why: problem };
+	// With the UID, so that it never annotates a new pod of the same name.
+	const body = { metadata: { uid, annotations: { [REQUEST_ANNOTATION]: request } } };
+	const path = `${podsPath(namespace)}/${name}`;
+	const answer = await cluster.request('PATCH', path, body, 'application/merge-patch+json');
+	if (!answer.ok) return { name, result: 'failed', why: answer.error.message };
+	const { status } = answer.value;
+	if (status === 200) return { name, result: 'requested' };
+	if (status === 404 || status === 409) return { name, result: 'skipped', why: 'it has gone meanwhile' };
+	return {
+		name,
+		result: 'failed',
+		why:
+			status === 403 ? `you may not patch it: ${statusMessage(answer.value)}` : statusMessage(answer.value),
+	};
+}
+
+function report(
+	result: { readonly namespace: string; readonly request: string; readonly pods: readonly Asked[] },
+	output: Output,
+	{ stdout }: Context,
+): void {
+	if (output === 'json') {
+		stdout.write(json(result));
+		return;
+	}
+	const rows = result.pods.map(({ name, result: outcome, why = '' }) => [name, outcome, why]);
+	if (rows.length > 0) stdout.write(table(['POD', 'RESULT', 'WHY'], rows, stdout.paint));
+}
