@@ -8,6 +8,7 @@ import { openAuditFile, type Write } from './audit/file.ts';
 import { jsonLines } from './audit/lines.ts';
 import type { KeyRecord } from './auth/api-key.ts';
 import { newKey } from './auth/api-key.ts';
+import { SCOPES } from './auth/caller.ts';
 import { parseCommandLine, parseKeyFile } from './auth/key-file.ts';
 import { serve } from './server/server.ts';
 import { type FileSettings, parseConfigFile } from './settings/config-file.ts';
@@ -131,6 +132,6 @@ function developmentKey(): KeyRecord {
 		org: 'dev',
 		expiresAt: undefined,
 		roles: ['org_owner'],
-		scopes: ['secrets:read', 'secrets:write'],
+		scopes: SCOPES,
 	};
 }

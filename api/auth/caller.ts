@@ -1,5 +1,11 @@
 /** Scopes: the rights of an API key or a session, independent of its roles. */
-export const SCOPES = ['secrets:read', 'secrets:write'] as const;
+export const SCOPES = [
+	'secrets:read',
+	'secrets:write',
+	'secrets:delete',
+	'secrets:destroy',
+	'audit',
+] as const;
 export type ApiScope = (typeof SCOPES)[number];
 
 /**
@@ -32,6 +38,12 @@ export interface Caller {
 	readonly org: string | undefined;
 	/** All organizations of a session; undefined for other callers. */
 	readonly orgs?: readonly string[];
+	/** The organizations in which a session has a role, also those that the call is not about. */
+	readonly adminOrgs?: readonly string[];
+	/** Groups as members of deployments: `group:NAME` of an issuer, `kubernetes-group:NAME` of the cluster. */
+	readonly groups?: readonly string[];
+	/** The e-mail address of a session, if the issuer has verified it. */
+	readonly email?: string | undefined;
 	readonly roles: ReadonlySet<CallerRole>;
 	readonly scopes: ReadonlySet<ApiScope>;
 	/** Set for the kind `kubernetes` only. */

@@ -63,7 +63,8 @@ const OPTIONS = {
 	subject: { type: 'string' },
 	org: { type: 'string' },
 	roles: { type: 'string', default: '' },
-	scopes: { type: 'string', default: SCOPES.join(',') },
+	// Not all scopes: deletion and the audit must be asked for.
+	scopes: { type: 'string', default: 'secrets:read,secrets:write' },
 	days: { type: 'string', default: '90' },
 	help: { type: 'boolean' },
 } as const;
@@ -73,7 +74,8 @@ const USAGE = `Serves the secrets API; settings are ENVTIER_API_* variables.
   --config FILE
             reads settings from a YAML file, which variables win over (ENVTIER_API_CONFIG)
   --new-key --subject user:NAME [--org NAME] [--roles ${ROLES.join(',')}]
-            [--scopes ${SCOPES.join(',')}] [--days 90]
+            [--scopes ${SCOPES.join(',')}]
+            [--days 90]
             makes an API key: the key itself goes to standard error, this once,
             and its entry for ENVTIER_API_KEYS_FILE to standard output
 `;

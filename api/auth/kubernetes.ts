@@ -86,7 +86,8 @@ export async function authenticateInCluster(
 			return err({ kind: 'refused', problem: 'the cluster does not accept the token for this API' });
 		const subject = `kubernetes:${user.username}`;
 		if (!isSubject(subject)) return err({ kind: 'refused', problem: 'the user name is too long' });
-		return ok({ kind: 'kubernetes', subject, org, roles: new Set(), scopes: new Set(), user });
+		const groups = user.groups.map((group) => `kubernetes-group:${group}`);
+		return ok({ kind: 'kubernetes', subject, org, roles: new Set(), scopes: new Set(), groups, user });
 	} catch (thrown) {
 		return err({ kind: 'unavailable', problem: `the API server can't be asked (${problemOf(thrown)})` });
 	}

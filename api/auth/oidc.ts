@@ -20,7 +20,7 @@ export interface OidcSettings {
 	/** PEM text; undefined: the system's roots. */
 	readonly ca: string | undefined;
 	/** Names of claims; a dot leads into an object (`realm_access.roles`). */
-	readonly claims: { readonly org: string; readonly roles: string; readonly scopes: string };
+	readonly claims: Readonly<Record<'org' | 'roles' | 'scopes' | 'groups', string>>;
 	/** Scopes that every session has, for issuers without Envtier's scopes. */
 	readonly scopes: readonly ApiScope[];
 }
@@ -139,11 +139,16 @@ function callerOf(
 	const org = orgs.length === 1 ? orgs[0] : orgs.find((one) => one === requestedOrg);
 	const roles = listClaim(claimAt(payload, claims.roles));
 	const granted = listClaim(claimAt(payload, claims.scopes));
+	const hasRole = (one: string): boolean =>
+		ORG_ROLES.some((role) => roles.includes(role) || roles.includes(`${one}:${role}`));
 	return ok({
 		kind: 'session',
 		subject,
 		org,
 		orgs,
+		adminOrgs: orgs.filter(hasRole),
+		groups: groupsIn(claimAt(payload, claims.groups)),
+		email: emailOf(payload),
 		roles: new Set<CallerRole>([
 			...ROLES.filter((role) => roles.includes(role)),
 			// `ORG:ROLE` is valid in that organization only. An issuer that grants roles of one organization cannot
@@ -163,6 +168,21 @@ function orgsIn(claim: unknown): readonly string[] {
 		typeof claim === 'object' && claim !== null && !Array.isArray(claim) ? Object.keys(claim) : claim;
 	const all: readonly unknown[] = Array.isArray(names) ? names : [names];
 	return [...new Set(all.filter((name) => typeof name === 'string' && parseName(name).ok))] as string[];
+}
+
+/** Maximum number of groups of a session. Real issuers send fewer, and each is compared with each member. */
+const MAX_GROUPS = 1_000;
+
+/** The groups in a claim: a list of names. Not split at blanks, because a group's name may have some. */
+function groupsIn(claim: unknown): readonly string[] {
+	const names: readonly unknown[] = Array.isArray(claim) ? claim.slice(0, MAX_GROUPS) : [];
+	return names.flatMap((name) => (typeof name === 'string' ? [`group:${name}`] : []));
+}
+
+/** The e-mail address, in lower case, if the issuer says that it has verified it. */
+function emailOf(payload: JWTPayload): string | undefined {
+	const { email, email_verified: verified } = payload;
+	return typeof email === 'string' && verified === true ? email.toLowerCase() : undefined;
 }
 
 /** The claim with this name; else the value at the path that the name describes. */

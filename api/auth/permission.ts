@@ -8,22 +8,75 @@ import type { ApiScope, Caller } from './caller.ts';
  */
 export interface Permission {
 	/** The resource of the API group `envtier.dev` that RBAC rules name. */
-	readonly resource: 'secrets' | 'orgsecrets' | 'templates' | 'deployments' | 'keys';
-	readonly verb: 'list' | 'get' | 'create' | 'update' | 'delete' | 'adopt';
-	/** The requirement besides the scope. */
-	readonly needs: 'scope-alone' | 'org-role' | 'platform-role' | 'session';
+	readonly resource:
+		| 'secrets'
+		| 'orgsecrets'
+		| 'templates'
+		| 'deployments'
+		| 'keys'
+		| 'deploymentsecrets'
+		| 'deploymentmembers';
+	readonly verb:
+		| 'list'
+		| 'get'
+		| 'create'
+		| 'update'
+		| 'delete'
+		| 'destroy'
+		| 'reveal'
+		| 'members'
+		| 'transfer'
+		| 'audit'
+		| 'adopt';
+	/**
+	 * The requirement besides the scope. `location`: the operation itself asks `requireOwned` or
+	 * `authorizeDeployment`, because the right depends on the deployment.
+	 */
+	readonly needs: 'scope-alone' | 'org-role' | 'platform-role' | 'session' | 'location';
 }
 
-/** The scope that a verb requires. */
-function scopeOf(verb: Permission['verb']): ApiScope {
-	return verb === 'list' || verb === 'get' ? 'secrets:read' : 'secrets:write';
+/** The refusal of an API key where a person is needed. */
+export const PERSON_NEEDED = 'this needs a person: a session or a Kubernetes token, not an API key';
+
+/** The scope that a call requires. */
+function scopeOf({ resource, verb }: Pick<Permission, 'resource' | 'verb'>): ApiScope {
+	switch (verb) {
+		case 'list':
+		case 'get':
+		case 'reveal':
+			return 'secrets:read';
+		case 'delete':
+			// Whoever finds a leaked key must be able to delete it.
+			return resource === 'keys' ? 'secrets:write' : 'secrets:delete';
+		case 'destroy':
+			return 'secrets:destroy';
+		case 'audit':
+			return 'audit';
+		case 'create':
+		case 'update':
+		case 'members':
+		case 'transfer':
+		case 'adopt':
+			return 'secrets:write';
+		default:
+			return verb satisfies never;
+	}
+}
+
+/** Checks a scope of a key or session. The error names it. */
+export function checkScope({ scopes }: Pick<Caller, 'scopes'>, scope: ApiScope): Result<void> {
+	return scopes.has(scope)
+		? ok(undefined)
+		: err(`this needs the scope ${scope}, which your credentials don't have`);
 }
 
 /** Decides for callers whose credentials carry their rights. The error says which right is missing. */
-export function checkRights({ kind, scopes, roles }: Caller, { needs, verb }: Permission): Result<void> {
+export function checkRights(caller: Caller, permission: Permission): Result<void> {
+	const { kind, roles } = caller;
+	const { needs } = permission;
 	if (needs === 'session' && kind !== 'session') return err('this needs the session of a person');
-	const scope = scopeOf(verb);
-	if (!scopes.has(scope)) return err(`this needs the scope ${scope}, which your credentials don't have`);
+	const scoped = checkScope(caller, scopeOf(permission));
+	if (!scoped.ok) return scoped;
 	if (needs === 'org-role' && !roles.has('org_owner') && !roles.has('org_admin'))
 		return err("this needs the role org_owner or org_admin, which your credentials don't have");
 	if (needs === 'platform-role' && !roles.has('platform_admin'))

@@ -1,9 +1,10 @@
 import { parseName } from '../../contract/names.ts';
 import { err, type Result } from '../../contract/result.ts';
+import { authorizeDeployment } from '../access/authorize.ts';
 import { startAttempt } from '../deployments/attempt.ts';
 import { createDeployment } from '../deployments/create-deployment.ts';
 import { mayRegister } from '../deployments/name-rules.ts';
-import { type Deployment, deploymentsOf, findDeployment } from '../deployments/registry.ts';
+import { type Deployment, deploymentsOf } from '../deployments/registry.ts';
 import { NOT_YOUR_DEPLOYMENT, type Problem, refuse } from '../problem.ts';
 import { Nothing } from '../schemas/named.ts';
 import { NewDeployment } from '../schemas/templates.ts';
@@ -38,15 +39,16 @@ const get = operation(
 		path: `${PATH}/{name}`,
 		id: 'deployments.get',
 		summary: 'Show a deployment of yours',
-		permission: { resource, verb: 'get', needs },
+		permission: { resource, verb: 'get', needs: 'location' },
 		responses: { 200: { description: 'the deployment', schema: 'Deployment' }, 403: FORBIDDEN },
 	},
 	Nothing,
-	async ({ store, caller, name, note }) => {
+	async (call) => {
+		const { name, note } = call;
 		if (!parseName(name).ok) return refuse(403, NOT_YOUR_DEPLOYMENT);
 		note({ scope: `deployments/${name}` });
-		const deployment = await findDeployment(store, name);
-		return deployment?.owner === caller.subject ? reply(200, deployment) : refuse(403, NOT_YOUR_DEPLOYMENT);
+		const granted = await authorizeDeployment(call, 'metadata', name, { resource, verb: 'get' });
+		return granted.ok ? reply(200, granted.value.deployment) : granted;
 	},
 );
 

@@ -1,6 +1,7 @@
 import { ok, type Result } from '../../contract/result.ts';
-import { type Deployment, findDeployment } from '../deployments/registry.ts';
-import { NO_SUCH_SECRET, NOT_YOUR_DEPLOYMENT, NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
+import { authorizeDeployment } from '../access/authorize.ts';
+import { type DeploymentOperation, REQUIREMENTS } from '../access/operations.ts';
+import { NO_SUCH_SECRET, NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
 import { folderOf, type SecretLocation, type SecretRef, userSegment } from '../secrets/secret-location.ts';
 import type { Call } from '../server/operation.ts';
 import { ownTemplate, type Viewer } from '../templates/templates.ts';
@@ -34,16 +35,26 @@ export interface OwnedLocation {
 
 const always = (): Promise<Result<void, Problem>> => Promise.resolve(ok(undefined));
 
+/** The parts of a call that `requireOwned` needs. */
+type OwnershipCall = Pick<Call<unknown>, 'store' | 'caller' | 'note' | 'authorize'>;
+
 /**
- * Notes that the call names `location`, or a key there. Returns it as a location to write to if the caller
- * owns it. Not for locations of organizations.
+ * Notes that the call names `location`, or a key there. Returns it as a location to work on if the caller may
+ * do the operation there: as a member of the deployment or by a role in its organization, or as the owner of
+ * the template or of the user-wide secret. Not for locations of organizations.
  */
 export async function requireOwned(
-	{ store, caller, note }: Pick<Call<unknown>, 'store' | 'caller' | 'note'>,
+	call: OwnershipCall,
+	operation: DeploymentOperation,
 	{ location, key }: Pick<SecretRef, 'location'> & Partial<SecretRef>,
 ): Promise<Result<OwnedLocation, Problem>> {
+	const { store, caller, note, authorize } = call;
 	// Before the check of the owner: an audit must show attempts on locations of others.
 	note({ scope: folderOf(location), ...(key === undefined ? {} : { key }) });
+	if (location.kind !== 'deployment') {
+		const allowed = await authorize({ ...REQUIREMENTS[operation].member, needs: 'scope-alone' });
+		if (!allowed.ok) return allowed;
+	}
 	switch (location.kind) {
 		case 'org':
 			return refuse(404, NO_SUCH_SECRET);
@@ -52,15 +63,8 @@ export async function requireOwned(
 				? ok({ location, isStillOwned: always })
 				: refuse(404, NO_SUCH_SECRET);
 		case 'deployment': {
-			const find = async (): Promise<Deployment | undefined> => {
-				const deployment = await findDeployment(store, location.deployment);
-				return deployment?.owner === caller.subject ? deployment : undefined;
-			};
-			const deployment = await find();
-			if (deployment === undefined) return refuse(403, NOT_YOUR_DEPLOYMENT);
-			const isStillOwned = async (): Promise<Result<void, Problem>> =>
-				(await find())?.createdAt === deployment.createdAt ? ok(undefined) : refuse(403, NOT_YOUR_DEPLOYMENT);
-			return ok({ location, isStillOwned });
+			const granted = await authorizeDeployment(call, operation, location.deployment);
+			return granted.ok ? ok({ location, isStillOwned: granted.value.isStillGranted }) : granted;
 		}
 		case 'template': {
 			const template = await ownTemplate(store, location.template, caller);

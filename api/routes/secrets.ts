@@ -17,7 +17,7 @@ import { locationFor, requireOwned } from './ownership.ts';
 
 const PATH = '/api/secrets';
 const resource = 'secrets';
-const needs = 'scope-alone';
+const needs = 'location';
 const FORBIDDEN = {
 	description: 'not your deployment, or none; or a scope is missing',
 	schema: 'Problem',
@@ -59,8 +59,11 @@ const list = operation(
 		responses: { 200: { description: 'the secrets, without values', schema: 'SecretList' }, 403: FORBIDDEN },
 	},
 	SecretQuery,
-	async ({ store, caller, input, note }) => {
+	async (call) => {
+		const { store, caller, input, note, authorize } = call;
 		if (input.deployment === undefined || input.deployment === '') {
+			const allowed = await authorize({ resource, verb: 'list', needs: 'scope-alone' });
+			if (!allowed.ok) return allowed;
 			const own: SecretLocation = { kind: 'user', user: userSegment(caller.subject) };
 			const locations = input.deployment === '' ? [own] : await allLocations(store, caller);
 			note(...locations.map((location) => ({ scope: folderOf(location) })));
@@ -68,7 +71,7 @@ const list = operation(
 		}
 		const meant = locationFor(caller, input.deployment, '');
 		if (!meant.ok) return meant;
-		const location = await requireOwned({ store, caller, note }, { location: meant.value });
+		const location = await requireOwned(call, 'list', { location: meant.value });
 		if (!location.ok) return location;
 		const name = input.deployment.replace(/^template:/, '');
 		const kind = location.value.location.kind === 'template' ? 'template' : 'deployment';
@@ -91,11 +94,12 @@ const create = operation(
 		},
 	},
 	NewSecret,
-	async ({ store, caller, auditStamp, input, note }) => {
+	async (call) => {
+		const { store, caller, auditStamp, input } = call;
 		const { key, value, deploymentName, serviceName, description, force } = input;
 		const meant = locationFor(caller, deploymentName, serviceName);
 		if (!meant.ok) return meant;
-		const location = await requireOwned({ store, caller, note }, { location: meant.value, key });
+		const location = await requireOwned(call, 'create', { location: meant.value, key });
 		if (!location.ok) return location;
 		const checked = checkCodeKeys([key], force);
 		if (!checked.ok) return checked;
@@ -126,10 +130,11 @@ const update = operation(
 		},
 	},
 	ChangedSecret,
-	async ({ store, caller, auditStamp, input, note }) => {
+	async (call) => {
+		const { store, auditStamp, input } = call;
 		const ref = parseSecretId(input.id);
 		if (ref === undefined) return refuse(404, NO_SUCH_SECRET);
-		const location = await requireOwned({ store, caller, note }, ref);
+		const location = await requireOwned(call, 'update', ref);
 		if (!location.ok) return location;
 		const { value, description } = input;
 		const updated = await updateSecret(store, ref, { value, description }, auditStamp);
@@ -152,10 +157,11 @@ const remove = operation(
 		},
 	},
 	SecretId,
-	async ({ store, caller, input, note }) => {
+	async (call) => {
+		const { store, input } = call;
 		const ref = parseSecretId(input.id);
 		if (ref === undefined) return refuse(404, NO_SUCH_SECRET);
-		const location = await requireOwned({ store, caller, note }, ref);
+		const location = await requireOwned(call, 'delete', ref);
 		if (!location.ok) return location;
 		const deleted = await deleteSecret(store, ref);
 		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;

@@ -30,7 +30,7 @@ export interface Call<Input> extends Services {
 	/** The last segment of the path, if the operation has one. */
 	readonly name: string;
 	/** Checks whether the caller has a further permission; `name` is the resourceName for RBAC. */
-	readonly authorize: (permission: Permission, name: string) => Promise<Result<void, Problem>>;
+	readonly authorize: (permission: Permission, name?: string) => Promise<Result<void, Problem>>;
 	/** Notes the locations of the call for the audit. Call it before anything is changed. */
 	readonly note: (...notes: readonly AuditNote[]) => void;
 	/** Audits one step of the operation, such as the copy of one secret. */

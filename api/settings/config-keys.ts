@@ -27,6 +27,7 @@ export const CONFIG_KEYS = {
 	ENVTIER_API_OIDC_ROLES_CLAIM: 'oidc.rolesClaim',
 	ENVTIER_API_OIDC_SCOPES_CLAIM: 'oidc.scopesClaim',
 	ENVTIER_API_OIDC_SCOPES: 'oidc.scopes',
+	ENVTIER_API_OIDC_GROUPS_CLAIM: 'oidc.groupsClaim',
 	ENVTIER_API_KUBERNETES: 'kubernetes.enabled',
 	ENVTIER_API_KUBERNETES_AUDIENCE: 'kubernetes.audience',
 	ENVTIER_API_KUBERNETES_ORG: 'kubernetes.org',

@@ -173,6 +173,7 @@ function readOidc(reader: Reader): OidcSettings | undefined {
 			org: reader.required('ENVTIER_API_OIDC_ORG_CLAIM', aWord),
 			roles: reader.required('ENVTIER_API_OIDC_ROLES_CLAIM', aWord),
 			scopes: reader.required('ENVTIER_API_OIDC_SCOPES_CLAIM', aWord),
+			groups: reader.required('ENVTIER_API_OIDC_GROUPS_CLAIM', aWord),
 		},
 		scopes: reader.optional('ENVTIER_API_OIDC_SCOPES', scopes) ?? [],
 	};

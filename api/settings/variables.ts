@@ -71,6 +71,10 @@ export const API_VARIABLES = {
 		default: 'roles',
 	},
 	ENVTIER_API_OIDC_SCOPES_CLAIM: { meaning: 'claim that holds the scopes', default: 'scope' },
+	ENVTIER_API_OIDC_GROUPS_CLAIM: {
+		meaning: 'claim that holds a list of groups, which can be members of deployments (group:NAME)',
+		default: 'groups',
+	},
 	ENVTIER_API_OIDC_SCOPES: {
 		meaning: 'scopes that every session has, comma-separated, for an issuer that knows none of ours',
 	},

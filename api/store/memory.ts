@@ -4,6 +4,9 @@ interface StoredVersion extends Version {
 	readonly fields: Fields;
 }
 
+/** Where the shipped policy lets the API read values. */
+const READABLE = /^(?:templates|registry\/access)\//;
+
 interface StoredEntry {
 	/** By number: version 1 is the first one. */
 	readonly versions: StoredVersion[];
@@ -85,9 +88,8 @@ export function createMemoryStore(now: () => Date = () => new Date()): Store {
 		read: (path) =>
 			answer(() => {
 				const current = entries.get(path)?.versions.at(-1);
-				if (path.startsWith('templates/'))
-					return current !== undefined && isLive(current) ? current.fields : undefined;
-				throw new StoreFailure('refused', `values are read below templates/ only, not at ${path}`);
+				if (READABLE.test(path)) return current !== undefined && isLive(current) ? current.fields : undefined;
+				throw new StoreFailure('refused', `the API may read no values at ${path}`);
 			}),
 		check: () => Promise.resolve(),
 		missingRights: () => Promise.resolve([]),

@@ -82,7 +82,10 @@ export interface Store {
 	listHeadsPage(folder: string, after: string | undefined, limit: number): Promise<HeadsPage | undefined>;
 	/** Removes a secret with every version and its metadata. A missing secret is not an error. */
 	remove(path: string): Promise<void>;
-	/** The fields of the current version. Only below `templates/`: the API may read no other values. */
+	/**
+	 * The fields of the current version. Only below `templates/` and `registry/access/`: the API may read no
+	 * other values.
+	 */
 	read(path: string): Promise<Fields | undefined>;
 	/** Resolves when the store can take calls. */
 	check(): Promise<void>;

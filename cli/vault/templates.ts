@@ -69,7 +69,7 @@ path "@TRANSIT@/decrypt/envtier-deployment_${NAMESPACE}_${NAMESPACE}.${ACCOUNT}"
 
 /** The policy of the secrets API, for a KV v2 mount with the path `secret`. */
 export const API_POLICY = `# What the secrets API may do in Vault. It writes values and reads only what is known about them: there is no "read" on
-# data/ outside templates/, so Vault itself keeps the API from revealing a value. Replace "secret" by the name of your KV v2 mount.
+# data/ outside templates/ and registry/access/, so Vault itself keeps the API from revealing a value. Replace "secret" by the name of your KV v2 mount.
 
 # Values: written, never read. "patch" changes a value only where there is one, so an update never brings a deleted secret back.
 path "secret/data/orgs/+/secrets/+"                     { capabilities = ["create", "update", "patch"] }
@@ -77,6 +77,8 @@ path "secret/data/deployments/+/secrets/+"              { capabilities = ["creat
 path "secret/data/deployments/+/services/+/secrets/+"   { capabilities = ["create", "update", "patch"] }
 path "secret/data/users/+/secrets/+"                    { capabilities = ["create", "update", "patch"] }
 path "secret/data/registry/*"                           { capabilities = ["create", "update"] }
+# Who is a member of a deployment.
+path "secret/data/registry/access/*"                    { capabilities = ["create", "update", "read"] }
 
 # Templates are read too: copying one to a new deployment needs its values. Pods never read them.
 path "secret/data/templates/*"                          { capabilities = ["create", "update", "patch", "read"] }

@@ -10,7 +10,7 @@ import { type OnStore, STORES } from './support/both.ts';
 
 const CANARY = 'canary-5f1d7c';
 const alice = caller('user:alice');
-const bob = caller('user:bob');
+const bob = caller('user:bob', { roles: [] });
 const opened: OnStore[] = [];
 afterAll(async () => {
 	for (const one of opened) await one[Symbol.asyncDispose]();

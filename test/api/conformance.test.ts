@@ -1,6 +1,7 @@
 /** Every status that the OpenAPI document promises is produced by the running routes, for every operation. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import { SCOPES } from '../../api/auth/caller.ts';
 import { OPERATIONS } from '../../api/routes/all.ts';
 import { name } from '../../api/schemas/common.ts';
 import { openApiOf } from '../../api/server/openapi.ts';
@@ -11,7 +12,7 @@ import { conformance } from './support/conformance.ts';
 import { type Issuer, startIssuer } from './support/issuer.ts';
 
 const alice = caller('user:alice');
-const bob = caller('user:bob');
+const bob = caller('user:bob', { roles: [] });
 const powerless = caller('user:carol', { scopes: [], roles: [], org: undefined });
 
 let issuer: Issuer;
@@ -27,7 +28,7 @@ const endings: (() => PromiseLike<void>)[] = [];
 beforeAll(async () => {
 	issuer = await startIssuer();
 	endings.push(() => issuer[Symbol.asyncDispose]());
-	const rights = { scope: 'secrets:read secrets:write', roles: ['org_admin'], org: 'acme' };
+	const rights = { scope: SCOPES.join(' '), roles: ['org_admin'], org: 'acme' };
 	session = await issuer.session({ sub: 'alice', ...rights });
 	const callers = [alice, bob, powerless];
 	const env = { ENVTIER_API_OIDC_ISSUER: issuer.url, ENVTIER_API_OIDC_CA: issuer.caPem };

@@ -190,8 +190,8 @@ describe('the requests of a list of three places and 24 secrets', () => {
 	test('OpenBao: one for each place', async () => {
 		proxy.setFault(() => 'pass');
 		const all = await steps();
-		// Whose it is, the names of its services, its three places.
-		expect(all).toHaveLength(1 + 1 + 3);
+		// The deployment, its members, the names of its services, its three places.
+		expect(all).toHaveLength(1 + 1 + 1 + 3);
 		expect(all.filter((step) => step.includes('/detailed-metadata/'))).toHaveLength(3);
 	});
 
@@ -201,9 +201,11 @@ describe('the requests of a list of three places and 24 secrets', () => {
 		// Once it is known that there is no such list:
 		proxy.setFault(() => 'pass');
 		const all = await steps();
-		for (const step of all) expect(step).toMatch(/^GET \/v1\/secret\/metadata\/[^?]*(?:\?list=1)?$/);
-		// Whose it is, the names of its services, its three places, and the secrets.
-		expect(all).toHaveLength(1 + 1 + 3 + 24);
+		const members = `GET /v1/secret/data/registry/access/deployments/${name}`;
+		for (const step of all.filter((one) => one !== members))
+			expect(step).toMatch(/^GET \/v1\/secret\/metadata\/[^?]*(?:\?list=1)?$/);
+		// The deployment, its members, the names of its services, its three places, and the secrets.
+		expect(all).toHaveLength(1 + 1 + 1 + 3 + 24);
 	});
 });
 

@@ -37,7 +37,7 @@ describe('a key file', () => {
 		[
 			'a scope that is none',
 			JSON.stringify({ keys: [{ ...entry, scopes: ['canary'] }] }),
-			'keys.0.scopes.0 must be one of secrets:read, secrets:write',
+			'keys.0.scopes.0 must be one of secrets:read, secrets:write, secrets:delete, secrets:destroy, audit',
 		],
 		[
 			'a time that is none',

@@ -7,6 +7,7 @@ import { type Issuer, startIssuer } from './support/issuer.ts';
 
 const READ = 'secrets:read';
 const WRITE = 'secrets:write';
+const DELETE = 'secrets:delete';
 const ABSENT = { id: 's1_none' };
 const KEY = { key: 'A', value: 'v' };
 const TEMPLATE = { name: 'base', services: [] };
@@ -16,17 +17,17 @@ const NEEDS: Readonly<Record<string, { scope: ApiScope; besides?: 'role' | 'sess
 	'secrets.list': { scope: READ },
 	'secrets.create': { scope: WRITE, body: KEY },
 	'secrets.update': { scope: WRITE, body: { ...ABSENT, value: 'v' } },
-	'secrets.delete': { scope: WRITE, body: ABSENT },
+	'secrets.delete': { scope: DELETE, body: ABSENT },
 	'org.secrets.list': { scope: READ, besides: 'role' },
 	'org.secrets.create': { scope: WRITE, besides: 'role', body: KEY },
 	'org.secrets.update': { scope: WRITE, besides: 'role', body: { ...ABSENT, value: 'v' } },
-	'org.secrets.delete': { scope: WRITE, besides: 'role', body: ABSENT },
+	'org.secrets.delete': { scope: DELETE, besides: 'role', body: ABSENT },
 	'templates.list': { scope: READ },
 	'templates.get': { scope: READ },
 	'templates.create': { scope: WRITE, body: TEMPLATE },
 	'templates.update': { scope: WRITE, body: TEMPLATE },
 	'templates.share': { scope: WRITE, body: { shared: true } },
-	'templates.delete': { scope: WRITE, body: { name: 'none' } },
+	'templates.delete': { scope: DELETE, body: { name: 'none' } },
 	'deployments.list': { scope: READ },
 	'deployments.get': { scope: READ },
 	'deployments.create': { scope: WRITE, body: { name: 'shop', org: 'acme' } },
@@ -34,7 +35,7 @@ const NEEDS: Readonly<Record<string, { scope: ApiScope; besides?: 'role' | 'sess
 	'keys.create': { scope: WRITE, besides: 'session', body: { name: 'k', scopes: [WRITE] } },
 	'keys.delete': { scope: WRITE, besides: 'session', body: { id: '0'.repeat(16) } },
 };
-const SCOPES: readonly (readonly ApiScope[])[] = [[], [READ], [WRITE], [READ, WRITE]];
+const SCOPES: readonly (readonly ApiScope[])[] = [[], [READ], [WRITE], [READ, WRITE], [DELETE]];
 const ROLES: readonly (readonly CallerRole[])[] = [
 	[],
 	['org_admin'],
@@ -80,7 +81,7 @@ describe.each(KINDS)('by %s', (kind) => {
 		const described = OPERATIONS.find(({ id }) => id === operation);
 		const path = described?.path.replace('{name}', 'none') ?? '';
 		const row = cells.filter((cell) => cell.id === operation && cell.kind === kind);
-		expect(row).toHaveLength(16);
+		expect(row).toHaveLength(20);
 		for (const { scopes, roles, key, body, allowed } of row) {
 			const claims = { sub: 'alice', org: 'acme', roles, scope: scopes.join(' ') };
 			const as = kind === 'session' ? await issuer.session(claims) : key;

@@ -1,6 +1,7 @@
 /** What was decided on one template or deployment is not done to another one of the same name. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RecordStep } from '../../api/audit/steps.ts';
+import { SCOPES } from '../../api/auth/caller.ts';
 import { startAttempt } from '../../api/deployments/attempt.ts';
 import { createDeployment } from '../../api/deployments/create-deployment.ts';
 import { requireOwned } from '../../api/routes/ownership.ts';
@@ -14,6 +15,7 @@ import {
 	templatesOf,
 	usableTemplate,
 } from '../../api/templates/templates.ts';
+import { ok } from '../../contract/result.ts';
 import { BACKENDS, type StoreUnderTest } from './support/stores.ts';
 
 const ALICE = { subject: 'user:alice', org: 'acme' };
@@ -32,7 +34,8 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 	afterAll(() => under?.[Symbol.asyncDispose]());
 
 	const caller = (who: typeof ALICE) =>
-		({ kind: 'api-key', ...who, roles: new Set<never>(), scopes: new Set<never>() }) as const;
+		({ kind: 'api-key', ...who, roles: new Set<never>(), scopes: new Set(SCOPES) }) as const;
+	const allow = () => Promise.resolve(ok(undefined));
 	const location = (template: string, service?: string) =>
 		({ kind: 'template', template, ...(service === undefined ? {} : { service }) }) as const;
 	const create = (name: string, who = ALICE, services: [] = []) =>
@@ -46,7 +49,8 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 	/** What a call to write a secret has decided, before it writes. */
 	const decided = async (name: string, who = ALICE) => {
 		const found = await requireOwned(
-			{ store, caller: caller(who), note: () => undefined },
+			{ store, caller: caller(who), note: () => undefined, authorize: allow },
+			'create',
 			{ location: location(name), key: 'K' },
 		);
 		if (!found.ok) throw new Error(found.error.message);
@@ -202,7 +206,11 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 		};
 		await register(ALICE.subject, '2026-01-01T00:00:00Z');
 		const ref = { location: { kind: 'deployment', deployment: name } as const, key: 'K' };
-		const before = await requireOwned({ store, caller: caller(ALICE), note: () => undefined }, ref);
+		const before = await requireOwned(
+			{ store, caller: caller(ALICE), note: () => undefined, authorize: allow },
+			'create',
+			ref,
+		);
 		if (!before.ok) throw new Error('not owned');
 		await store.remove(marker);
 		await register(ALICE.subject, '2026-02-02T00:00:00Z');

@@ -3,7 +3,7 @@ import { caller } from './support/api.ts';
 import { type OnStore, STORES } from './support/both.ts';
 
 const alice = caller('user:alice');
-const bob = caller('user:bob');
+const bob = caller('user:bob', { roles: [] });
 const reader = caller('user:alice', { scopes: ['secrets:read'], roles: [] });
 const writer = caller('user:alice', { scopes: ['secrets:write'], roles: [] });
 const stranger = caller('user:eve', { org: undefined });

@@ -1,6 +1,7 @@
 import pino from 'pino';
 import { jsonLines } from '../../../api/audit/lines.ts';
 import { type KeyRecord, newKey } from '../../../api/auth/api-key.ts';
+import { SCOPES } from '../../../api/auth/caller.ts';
 import { OPERATIONS } from '../../../api/routes/all.ts';
 import { openApiOf } from '../../../api/server/openapi.ts';
 import { serve } from '../../../api/server/server.ts';
@@ -21,7 +22,7 @@ export function caller(subject: string, what: Partial<KeyRecord> = {}): Caller {
 	const record: KeyRecord = {
 		...{ id, hash, subject, org: 'acme', expiresAt: undefined },
 		roles: ['org_admin'],
-		scopes: ['secrets:read', 'secrets:write'],
+		scopes: SCOPES,
 		...what,
 	};
 	return { key: text, record };

@@ -1,0 +1,118 @@
+import { ok, type Result } from '../../contract/result.ts';
+import { type Caller, ORG_ROLES } from '../auth/caller.ts';
+import { checkScope, PERSON_NEEDED, type Permission } from '../auth/permission.ts';
+import { type Deployment, findDeployment } from '../deployments/registry.ts';
+import { NOT_YOUR_DEPLOYMENT, type Problem, refuse } from '../problem.ts';
+import type { Store } from '../store/store.ts';
+import { type Decision, decide, type Standing } from './decide.ts';
+import { type DeploymentOperation, REQUIREMENTS, type Rule } from './operations.ts';
+import { type AccessRecord, initialAccess, memberRole, readAccess } from './record.ts';
+
+/** The parts of a call that the decision needs. */
+export interface AccessCall {
+	readonly store: Store;
+	readonly caller: Caller;
+	/** Asks RBAC for Kubernetes callers, and checks the scope of others. */
+	readonly authorize: (permission: Permission, name: string) => Promise<Result<void, Problem>>;
+}
+
+/** A deployment on which the caller may do the requested operation. */
+export interface GrantedDeployment {
+	/** With the organization and owner of the access record. */
+	readonly deployment: Deployment;
+	readonly access: AccessRecord;
+	readonly standing: Standing;
+	readonly decision: Exclude<Decision, 'no'>;
+	/** Reads everything again: whether it is still the same deployment, and the caller still has the right. */
+	readonly isStillGranted: () => Promise<Result<void, Problem>>;
+}
+
+/** A registered deployment, and who has access to it. */
+export interface FoundDeployment {
+	readonly deployment: Deployment;
+	readonly access: AccessRecord;
+}
+
+/** Finds a deployment with its access record. Without a record, the owner is the only manager. */
+async function findWithAccess(store: Store, name: string): Promise<FoundDeployment | undefined> {
+	const [registered, stored] = await Promise.all([findDeployment(store, name), readAccess(store, name)]);
+	if (registered === undefined) return undefined;
+	const access = stored ?? initialAccess(registered);
+	return { deployment: { ...registered, org: access.org, owner: access.owner }, access };
+}
+
+/**
+ * Decides whether the caller may do an operation on a deployment. Every route that works on a deployment asks
+ * here. A refusal is the same for a deployment of others and for one that does not exist.
+ *
+ * @param member the RBAC rule for Kubernetes callers who are members, if it is not the usual one
+ */
+export async function authorizeDeployment(
+	call: AccessCall,
+	operation: DeploymentOperation,
+	name: string,
+	member: Rule = REQUIREMENTS[operation].member,
+): Promise<Result<GrantedDeployment, Problem>> {
+	const { store, caller } = call;
+	const { scope, person } = REQUIREMENTS[operation];
+	if (person && caller.kind === 'api-key') return refuse(403, PERSON_NEEDED);
+	const scoped = caller.user === undefined ? checkScope(caller, scope) : ok(undefined);
+	if (!scoped.ok) return refuse(403, scoped.error);
+	const found = await findWithAccess(store, name);
+	const rights = await rightsOf(call, operation, { name, member, found });
+	if (!rights.ok) return rights;
+	const grant = (now: FoundDeployment | undefined): Omit<GrantedDeployment, 'isStillGranted'> | undefined => {
+		if (now === undefined) return undefined;
+		const standing = standingIn(caller, now.access, rights.value);
+		const decision = decide(standing, operation);
+		return decision === 'no' ? undefined : { ...now, standing, decision };
+	};
+	const granted = grant(found);
+	if (granted === undefined) return refuse(403, NOT_YOUR_DEPLOYMENT);
+	const { createdAt } = granted.deployment;
+	const isStillGranted = async (): Promise<Result<void, Problem>> =>
+		grant(await findWithAccess(store, name))?.deployment.createdAt === createdAt
+			? ok(undefined)
+			: refuse(403, NOT_YOUR_DEPLOYMENT);
+	return ok({ ...granted, isStillGranted });
+}
+
+/** What RBAC allows a Kubernetes caller: as a member, and without membership. Others are not asked about. */
+interface ClusterRights {
+	readonly member: boolean;
+	readonly direct: boolean;
+}
+
+async function rightsOf(
+	{ caller, authorize }: AccessCall,
+	operation: DeploymentOperation,
+	{
+		name,
+		member,
+		found,
+	}: { readonly name: string; readonly member: Rule; readonly found?: FoundDeployment | undefined },
+): Promise<Result<ClusterRights, Problem>> {
+	if (caller.user === undefined) return ok({ member: true, direct: false });
+	const asMember = await authorize({ ...member, needs: 'scope-alone' }, name);
+	if (!asMember.ok && asMember.error.status !== 403) return asMember;
+	const role = found === undefined ? undefined : memberRole(found.access, caller);
+	const standing = { member: role, org: undefined, holdsOrgRole: false };
+	// Reveal asks for both, because who may reveal without membership needs an elevation.
+	if (operation !== 'reveal' && asMember.ok && decide(standing, operation) === 'yes')
+		return ok({ member: true, direct: false });
+	const direct = await authorize({ ...REQUIREMENTS[operation].direct, needs: 'scope-alone' }, name);
+	if (!direct.ok && direct.error.status !== 403) return direct;
+	// The text of RBAC does not depend on the deployment, so it reveals nothing.
+	if (!asMember.ok && !direct.ok) return asMember;
+	return ok({ member: asMember.ok, direct: direct.ok });
+}
+
+/** The roles of a caller in a deployment. Without the RBAC rule for members, membership gives nothing. */
+function standingIn(caller: Caller, access: AccessRecord, rights: ClusterRights): Standing {
+	const member = rights.member ? memberRole(access, caller) : undefined;
+	if (caller.user !== undefined)
+		return { member, org: rights.direct ? 'org_admin' : undefined, holdsOrgRole: rights.direct };
+	const role = ORG_ROLES.find((one) => caller.roles.has(one));
+	const org = caller.org === access.org ? role : undefined;
+	return { member, org, holdsOrgRole: org !== undefined || caller.adminOrgs?.includes(access.org) === true };
+}
