@@ -4,10 +4,9 @@
  * architecture of the fetcher's executable.
  */
 import { chmodSync, existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { billOfMaterials, packagesIn } from './build/bill-of-materials.ts';
@@ -114,13 +113,10 @@ const SHARED = {
 	format: 'esm',
 	target: 'node24',
 	legalComments: 'none',
-	metafile: true,
 } as const satisfies BuildOptions;
 
-const PROGRAMS: Readonly<Record<string, BuildOptions>> = {
+const BUNDLES: Readonly<Record<string, BuildOptions>> = {
 	webhook: { banner: { js: REQUIRE }, plugins: [leanKubernetes, withoutBodyParser, bareBuiltins] },
-	// Bun compiles this bundle and resolves the built-in modules itself.
-	fetcher: { external: ['node:*'] },
 	api: { banner: { js: REQUIRE }, plugins: [leanKubernetes, leanNodeVault, bareBuiltins] },
 	envtier: { banner: { js: REQUIRE }, plugins: [leanKubernetes, leanNodeVault, bareBuiltins] },
 };
@@ -134,30 +130,25 @@ const { positionals: selected, values } = parseArgs({
 });
 const { arch } = values;
 if (arch !== undefined && !isArch(arch)) throw new Error(`--arch takes x64 or arm64, not ${arch}`);
+/** All programs. Bun bundles the fetcher itself, esbuild the others. */
+const PROGRAMS = [...Object.keys(BUNDLES), 'fetcher'];
 for (const name of selected) {
-	if (!(name in PROGRAMS))
-		throw new Error(`there is no program "${name}"; known: ${Object.keys(PROGRAMS).join(', ')}`);
+	if (!PROGRAMS.includes(name))
+		throw new Error(`there is no program "${name}"; known: ${PROGRAMS.join(', ')}`);
 }
 
-const work = await mkdtemp(join(tmpdir(), 'envtier-build-'));
-for (const [program, options] of Object.entries(PROGRAMS)) {
+for (const program of PROGRAMS) {
 	const entryPoint = `${FOLDERS[program] ?? program}/main.ts`;
 	if (selected.length > 0 ? !selected.includes(program) : !existsSync(entryPoint)) continue;
-	const executable = program === 'fetcher';
-	const outfile = executable ? join(work, `${program}.mjs`) : `${values.out}/${program}.mjs`;
-	const { metafile } = await build({
-		entryPoints: [entryPoint],
-		outfile,
-		...SHARED,
-		...options,
-	});
-	if (executable) {
-		const packages = await packagesIn(Object.keys(metafile?.inputs ?? {}));
+	const options = BUNDLES[program];
+	if (options === undefined) {
 		await mkdir(values.out, { recursive: true });
-		await writeFile(`${values.out}/${program}.cdx.json`, billOfMaterials(program, packages));
-		await compileExecutable(outfile, `${values.out}/${program}`, arch);
+		const files = await compileExecutable(entryPoint, `${values.out}/${program}`, arch);
+		await writeFile(`${values.out}/${program}.cdx.json`, billOfMaterials(program, await packagesIn(files)));
+	} else {
+		const outfile = `${values.out}/${program}.mjs`;
+		await build({ entryPoints: [entryPoint], outfile, ...SHARED, ...options });
+		// npm links to this file as a command (package.json: bin).
+		if (program === 'envtier') chmodSync(outfile, 0o755);
 	}
-	// npm links to this file as a command (package.json: bin).
-	if (program === 'envtier') chmodSync(outfile, 0o755);
 }
-await rm(work, { recursive: true });

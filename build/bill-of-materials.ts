@@ -11,7 +11,7 @@ export interface Package {
 /**
  * The packages of a bundle's files, and Bun, sorted by name.
  *
- * @param files paths from esbuild's metafile
+ * @param files paths of source files
  */
 export async function packagesIn(files: readonly string[]): Promise<readonly Package[]> {
 	const folders = files.flatMap((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []);

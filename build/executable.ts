@@ -1,4 +1,4 @@
-/** Builds an executable from a bundle: Bun, the bundle and its bytecode in one file (ADR 59). */
+/** Builds an executable: Bun, the bundled sources and their bytecode in one file (ADR 59). */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -21,21 +21,24 @@ export type Arch = keyof typeof LINUX;
 export const isArch = (name: string): name is Arch => name in LINUX;
 
 /**
- * Builds the executable `outfile` from the bundle `bundle`.
+ * Builds the executable `outfile` from the program `main`. Modules that it imports on demand are loaded on
+ * demand (ADR 64).
  *
  * @param arch builds it for Linux on this architecture; undefined: for this machine
+ * @returns the paths of all source files
  */
 export async function compileExecutable(
-	bundle: string,
+	main: string,
 	outfile: string,
 	arch: Arch | undefined,
-): Promise<void> {
+): Promise<readonly string[]> {
 	const work = await mkdtemp(join(tmpdir(), 'envtier-executable-'));
 	try {
 		const own = installedBun();
 		const target = arch === undefined ? own : await bunFor(LINUX[arch], work);
 		const runtime = join(work, 'runtime');
 		await writeFile(runtime, withoutVariables(await readFile(target)), { mode: 0o755 });
+		const metafile = join(work, 'metafile.json');
 		// Ignores .env and bunfig.toml in the working directory. tsconfig.json and package.json are ignored by
 		// default.
 		await run(own, [
@@ -44,15 +47,20 @@ export async function compileExecutable(
 			'--minify',
 			'--bytecode',
 			'--format=esm',
+			'--target=bun',
+			'--splitting',
 			'--no-compile-autoload-dotenv',
 			'--no-compile-autoload-bunfig',
-			// The engine waits four times longer before it compiles a function to machine code. In a process of a
+			// The engine waits fifty times longer before it compiles a function to machine code. In a process of a
 			// tenth of a second the compilation seldom saves time.
-			'--compile-jit-policy=4',
+			'--compile-jit-policy=50',
 			`--compile-executable-path=${runtime}`,
+			`--metafile=${metafile}`,
 			`--outfile=${outfile}`,
-			bundle,
+			main,
 		]);
+		const { inputs } = JSON.parse(await readFile(metafile, 'utf8')) as { readonly inputs: object };
+		return Object.keys(inputs);
 	} finally {
 		await rm(work, { recursive: true, force: true });
 	}
