@@ -106,6 +106,18 @@ const withoutBodyParser: Plugin = {
 	},
 };
 
+/**
+ * The API takes the bytes of bodies from express (`express.raw`), which converts no character sets. The
+ * tables of them are an eighth of the bundle.
+ */
+const withoutCharacterSets: Plugin = {
+	name: 'without-character-sets',
+	setup: ({ onResolve, onLoad }) => {
+		onResolve({ filter: /^iconv-lite$/ }, ({ path }) => ({ path, namespace: 'no-character-sets' }));
+		onLoad({ filter: /.*/, namespace: 'no-character-sets' }, () => ({ contents: 'module.exports = {};' }));
+	},
+};
+
 /** Options of all bundles. */
 const SHARED = {
 	bundle: true,
@@ -117,12 +129,22 @@ const SHARED = {
 
 const BUNDLES: Readonly<Record<string, BuildOptions>> = {
 	webhook: { banner: { js: REQUIRE }, plugins: [leanKubernetes, withoutBodyParser, bareBuiltins] },
-	api: { banner: { js: REQUIRE }, plugins: [leanKubernetes, leanNodeVault, bareBuiltins] },
+	api: {
+		banner: { js: REQUIRE },
+		plugins: [leanKubernetes, leanNodeVault, withoutCharacterSets, bareBuiltins],
+		// An addon that pg uses where it is installed. It never is.
+		external: ['pg-native'],
+	},
 	envtier: { banner: { js: REQUIRE }, plugins: [leanKubernetes, leanNodeVault, bareBuiltins] },
 };
 
 /** The folder of a program's sources, where it differs from the program's name. */
 const FOLDERS: Readonly<Record<string, string>> = { envtier: 'cli' };
+
+/** Workers of programs. Each is a file beside the program's. */
+const WORKERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+	api: { 'api-audit-worker': 'api/audit/store/sqlite-worker.ts' },
+};
 
 const { positionals: selected, values } = parseArgs({
 	options: { out: { type: 'string', default: 'dist' }, arch: { type: 'string' } },
@@ -148,6 +170,8 @@ for (const program of PROGRAMS) {
 	} else {
 		const outfile = `${values.out}/${program}.mjs`;
 		await build({ entryPoints: [entryPoint], outfile, ...SHARED, ...options });
+		for (const [worker, source] of Object.entries(WORKERS[program] ?? {}))
+			await build({ entryPoints: [source], outfile: `${values.out}/${worker}.mjs`, ...SHARED });
 		// npm links to this file as a command (package.json: bin).
 		if (program === 'envtier') chmodSync(outfile, 0o755);
 	}

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import process from 'node:process';
 import pino from 'pino';
 import { ok } from '../contract/result.ts';
@@ -6,6 +7,7 @@ import { openCertificateFiles } from '../lib/tls/certificate-files.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { openAuditFile, type Write } from './audit/file.ts';
 import { jsonLines } from './audit/lines.ts';
+import { type AuditTask, runAuditTask } from './audit/store/task.ts';
 import type { KeyRecord } from './auth/api-key.ts';
 import { newKey } from './auth/api-key.ts';
 import { SCOPES } from './auth/caller.ts';
@@ -39,12 +41,27 @@ if (commandLine.value.kind === 'help') process.stdout.write(commandLine.value.te
 else if (commandLine.value.kind === 'key') {
 	process.stderr.write(`${commandLine.value.text}\n`);
 	process.stdout.write(`${commandLine.value.entry}\n`);
-} else await run(commandLine.value.config ?? process.env['ENVTIER_API_CONFIG']);
+} else {
+	const settings = settingsOf(commandLine.value.config ?? process.env['ENVTIER_API_CONFIG']);
+	if (commandLine.value.kind === 'audit') await maintain(commandLine.value.task, settings);
+	else await run(settings);
+}
 
-async function run(configFile: string | undefined): Promise<void> {
+function settingsOf(configFile: string | undefined): Settings {
 	const result = readSettings(process.env, configFile ? fileSettings(configFile) : {});
 	if (!result.ok) fail(`the settings are wrong:\n${result.error}`);
-	const settings = result.value;
+	return result.value;
+}
+
+async function maintain(task: AuditTask, settings: Settings): Promise<void> {
+	try {
+		process.stdout.write(`${await runAuditTask(task, settings, new Date())}\n`);
+	} catch (thrown) {
+		fail(`the audit store: ${thrown instanceof Error ? thrown.message : 'unknown'}`);
+	}
+}
+
+async function run(settings: Settings): Promise<void> {
 	const log = pino({
 		level: settings.logLevel,
 		name: 'envtier-api',
@@ -59,17 +76,19 @@ async function run(configFile: string | undefined): Promise<void> {
 	if (!file.ok) fail(`ENVTIER_API_AUDIT_FILE: ${file.error}`);
 	const audit = jsonLines(file.value);
 	const api = await createApi(settings, {
+		host: hostname(),
 		log,
 		audit,
 		keys,
 		version: manifest.version,
 		now: () => new Date(),
 	});
+	const auditIn = settings.auditStore.kind;
 	const server = await serve(api.app, certificate?.value, settings);
 	if (!server.ok) fail(server.error);
 	const running = server.value;
 	const { address, port } = running.address;
-	log.info({ address, port, tls: certificate !== undefined, store: settings.store.kind }, 'serving');
+	log.info({ address, port, tls: certificate !== undefined, store: settings.store.kind, auditIn }, 'serving');
 	if (settings.store.kind === 'none') log.warn('no store is configured: every call is answered 503');
 
 	let ending = false;
@@ -80,7 +99,7 @@ async function run(configFile: string | undefined): Promise<void> {
 		api.drain();
 		await running.stop(GRACE);
 		certificate?.value.close();
-		api.close();
+		await api.close();
 		log.info('ended');
 	};
 	process.once('SIGTERM', (signal) => void end(signal));

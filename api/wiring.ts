@@ -3,7 +3,10 @@ import type { Logger } from 'pino';
 import { openVaultClient } from '../lib/vault/client.ts';
 import { PAUSES } from '../lib/vault/response.ts';
 import { openSession } from '../lib/vault/session.ts';
-import type { AuditSink } from './audit/lines.ts';
+import type { StampedLine } from './audit/lines.ts';
+import { createRecorder, replicaName } from './audit/recorder.ts';
+import { limitQueries } from './audit/store/limited.ts';
+import { openAuditStore, purgeDaily } from './audit/store/open.ts';
 import { type Access, createAccess } from './auth/access.ts';
 import type { KeyRecord } from './auth/api-key.ts';
 import { findStoredKey } from './auth/key-store.ts';
@@ -26,14 +29,17 @@ export interface Api {
 	readonly app: Express;
 	/** Makes `/readyz` fail from now on, so that no new calls are routed to this process. */
 	drain(): void;
-	/** Stops the background work. */
-	close(): void;
+	/** Stops the background work. Stores the audit lines that wait. */
+	close(): Promise<void>;
 }
 
 /** What the process provides to the API besides the settings. */
 export interface ProcessContext {
 	readonly log: Logger;
-	readonly audit: AuditSink;
+	/** Writes an audit line before it returns. */
+	readonly audit: (line: StampedLine) => void;
+	/** The name of the host. */
+	readonly host: string;
 	/** Keys of the operator's file. */
 	readonly keys: readonly KeyRecord[];
 	readonly version: string;
@@ -48,10 +54,15 @@ const READY_INTERVAL = 1_000;
 
 /** Composes the API from its settings. */
 export async function createApi(settings: Settings, around: ProcessContext): Promise<Api> {
-	const { log, audit, version, now } = around;
+	const { log, version, now } = around;
 	const metrics = createMetrics();
+	const auditStore = await openAuditStore(settings.auditStore);
+	const audit = createRecorder(around.audit, auditStore, { replica: replicaName(around.host), log });
+	if (auditStore !== undefined) metrics.watchAudit(audit.counts);
+	const stopPurge = purgeDaily(settings.auditStore, settings.auditRetention, log);
 	const { store, close } = openStore(settings, metrics, log);
-	const recovery = store === undefined ? undefined : startRecovery(store, log, { ...RECOVERY, now, audit });
+	const recovery =
+		store === undefined ? undefined : startRecovery(store, log, { ...RECOVERY, now, audit: audit.sink });
 	const access = await openAccess(settings, store, around);
 	let draining = false;
 	const storeProblem = atMostEvery(READY_INTERVAL, () => problemOf(store, log));
@@ -62,7 +73,11 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 		services:
 			store === undefined || recovery === undefined
 				? undefined
-				: { store, undoQueue: recovery, now, nameRules: settings.nameRules },
+				: {
+						...{ store, undoQueue: recovery, now, nameRules: settings.nameRules },
+						auditStore: auditStore && limitQueries(auditStore),
+						auditRetention: settings.auditRetention,
+					},
 		access,
 		limits: createLimits(settings.limits),
 		metrics,
@@ -78,9 +93,12 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 		drain: () => {
 			draining = true;
 		},
-		close: () => {
+		close: async () => {
 			recovery?.stop();
+			stopPurge();
 			close();
+			await audit.stop();
+			await auditStore?.close();
 		},
 	};
 }

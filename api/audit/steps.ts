@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type AuditFacts, type AuditNote, type AuditSink, resultOf } from './lines.ts';
 
 /**
@@ -15,8 +16,9 @@ export type RecordStep = <T>(
 
 /** Makes the recorder of steps for one actor and request. */
 export function stepRecorder(sink: AuditSink, now: () => Date, facts: () => AuditFacts): RecordStep {
-	return async (action, { scope, key = '' }, work, statusOf = () => 200) => {
-		const line = () => ({ time: now().toISOString(), ...facts(), action, scope, key });
+	return async (action, { key = '', ...note }, work, statusOf = () => 200) => {
+		const eventId = randomUUID();
+		const line = () => ({ time: now().toISOString(), ...facts(), action, eventId, key, ...note });
 		const end = (status: number): void =>
 			sink({ phase: 'result', ...line(), result: resultOf(status, true), status });
 		sink({ phase: 'intent', ...line() });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Caller } from '../auth/caller.ts';
 import type { Store } from '../store/store.ts';
 import { type AuditFacts, type AuditNote, type AuditSink, resultOf } from './lines.ts';
@@ -24,18 +25,21 @@ export function createAuditTrail(
 	now: () => Date,
 	{ requestId, ip }: Pick<AuditFacts, 'requestId' | 'ip'>,
 ): AuditTrail {
-	let notes: readonly AuditNote[] = [];
+	/** Each location of the call is one event: its id joins its two lines. */
+	const withIds = (all: readonly AuditNote[]) => all.map((note) => ({ ...note, eventId: randomUUID() }));
+	let notes = withIds([{ scope: '' }]);
 	let hasIntent = false;
 	const facts = (): AuditFacts => ({
 		actor: trail.caller?.subject ?? 'anonymous',
 		via: trail.caller?.kind ?? 'none',
 		requestId,
 		ip,
+		...(trail.caller?.org === undefined ? {} : { org: trail.caller.org }),
+		...(trail.caller?.email === undefined ? {} : { email: trail.caller.email }),
 	});
 	const lines = () => {
 		const common = { time: now().toISOString(), ...facts(), action: trail.action };
-		const all = notes.length === 0 ? [{ scope: '' }] : notes;
-		return all.map(({ scope, key = '' }: AuditNote) => ({ ...common, scope, key }));
+		return notes.map(({ key = '', ...note }) => ({ ...common, key, ...note }));
 	};
 	const step = stepRecorder(sink, now, facts);
 	const trail: AuditTrail = {
@@ -45,7 +49,7 @@ export function createAuditTrail(
 		note: (...newNotes) => {
 			// A location that changes after the intent line would make that line wrong.
 			if (hasIntent) throw new Error('the location of a call was named after its effect began');
-			notes = newNotes;
+			notes = withIds(newNotes.length === 0 ? [{ scope: '' }] : newNotes);
 		},
 		intend: () => {
 			if (hasIntent) return;

@@ -53,6 +53,7 @@ export function createAccess(parts: AccessDependencies): Access {
 			return checkOrg(parts, authentication.value, org);
 		},
 		authorize: async (caller, permission, name) => {
+			if (permission.needs === 'credentials') return ok(undefined);
 			if (permission.needs === 'org-role' && caller.org === undefined)
 				return refuse(403, noOrganization(caller));
 			if (caller.user !== undefined)

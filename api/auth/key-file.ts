@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { NAME_RULE, parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parseJson } from '../../lib/parse/json.ts';
+import type { AuditTask } from '../audit/store/task.ts';
 import { validationMessage } from '../schemas/common.ts';
 import { type KeyRecord, newKey } from './api-key.ts';
 import { isSubject, ROLES, SCOPES, SUBJECT_BYTES } from './caller.ts';
@@ -66,6 +67,10 @@ const OPTIONS = {
 	// Not all scopes: deletion and the audit must be asked for.
 	scopes: { type: 'string', default: 'secrets:read,secrets:write' },
 	days: { type: 'string', default: '90' },
+	'migrate-audit': { type: 'boolean' },
+	'grant-to': { type: 'string' },
+	'purge-audit': { type: 'boolean' },
+	'erase-email': { type: 'string' },
 	help: { type: 'boolean' },
 } as const;
 
@@ -78,11 +83,33 @@ const USAGE = `Serves the secrets API; settings are ENVTIER_API_* variables.
             [--days 90]
             makes an API key: the key itself goes to standard error, this once,
             and its entry for ENVTIER_API_KEYS_FILE to standard output
+
+Of the audit store in ENVTIER_API_AUDIT_STORE, with the address of the owner of its tables:
+  --migrate-audit [--grant-to ROLE]
+            creates or updates the tables of PostgreSQL, and lets a role insert and select
+  --purge-audit
+            deletes lines that are older than ENVTIER_API_AUDIT_RETENTION days
+  --erase-email SUBJECT
+            deletes the e-mail addresses of a subject; the lines stay
 `;
+
+/** The task of the audit store that the options select; undefined if none. */
+function auditTaskOf(values: {
+	readonly 'migrate-audit'?: boolean | undefined;
+	readonly 'grant-to'?: string | undefined;
+	readonly 'purge-audit'?: boolean | undefined;
+	readonly 'erase-email'?: string | undefined;
+}): AuditTask | undefined {
+	if (values['migrate-audit']) return { kind: 'migrate', grantTo: values['grant-to'] };
+	if (values['purge-audit']) return { kind: 'purge' };
+	const subject = values['erase-email'];
+	return subject === undefined ? undefined : { kind: 'erase', subject };
+}
 
 /** The command that the command line selects. */
 export type CommandLine =
 	| { readonly kind: 'serve'; readonly config: string | undefined }
+	| { readonly kind: 'audit'; readonly config: string | undefined; readonly task: AuditTask }
 	| { readonly kind: 'help'; readonly text: string }
 	| { readonly kind: 'key'; readonly text: string; readonly entry: string };
 
@@ -95,6 +122,8 @@ export function parseCommandLine(args: readonly string[], now: Date): Result<Com
 		return err(`${thrown instanceof Error ? thrown.message : 'wrong arguments'}\n\n${USAGE}`);
 	}
 	if (values.help) return ok({ kind: 'help', text: USAGE });
+	const task = auditTaskOf(values);
+	if (task !== undefined) return ok({ kind: 'audit', config: values.config, task });
 	if (!values['new-key']) return ok({ kind: 'serve', config: values.config });
 	const { text, id, hash } = newKey();
 	const list = (option: string): readonly string[] => option.split(',').filter((part) => part !== '');

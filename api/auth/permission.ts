@@ -14,6 +14,7 @@ export interface Permission {
 		| 'templates'
 		| 'deployments'
 		| 'keys'
+		| 'audit'
 		| 'deploymentsecrets'
 		| 'deploymentmembers';
 	readonly verb:
@@ -29,10 +30,10 @@ export interface Permission {
 		| 'audit'
 		| 'adopt';
 	/**
-	 * The requirement besides the scope. `location`: the operation itself asks `requireOwned` or
-	 * `authorizeDeployment`, because the right depends on the deployment.
+	 * The requirement besides the scope. `credentials`: valid ones, without any scope. `location`: the operation
+	 * itself asks `requireOwned` or `authorizeDeployment`, because the right depends on the deployment.
 	 */
-	readonly needs: 'scope-alone' | 'org-role' | 'platform-role' | 'session' | 'location';
+	readonly needs: 'credentials' | 'scope-alone' | 'org-role' | 'platform-role' | 'session' | 'location';
 }
 
 /** The refusal of an API key where a person is needed. */
@@ -40,6 +41,7 @@ export const PERSON_NEEDED = 'this needs a person: a session or a Kubernetes tok
 
 /** The scope that a call requires. */
 function scopeOf({ resource, verb }: Pick<Permission, 'resource' | 'verb'>): ApiScope {
+	if (resource === 'audit') return 'audit';
 	switch (verb) {
 		case 'list':
 		case 'get':
@@ -74,6 +76,7 @@ export function checkScope({ scopes }: Pick<Caller, 'scopes'>, scope: ApiScope):
 export function checkRights(caller: Caller, permission: Permission): Result<void> {
 	const { kind, roles } = caller;
 	const { needs } = permission;
+	if (needs === 'credentials') return ok(undefined);
 	if (needs === 'session' && kind !== 'session') return err('this needs the session of a person');
 	const scoped = checkScope(caller, scopeOf(permission));
 	if (!scoped.ok) return scoped;

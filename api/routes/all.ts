@@ -1,9 +1,11 @@
 import type { Operation } from '../server/operation.ts';
+import { auditOperations } from './audit.ts';
 import { deploymentOperations } from './deployments.ts';
 import { keyOperations } from './keys.ts';
 import { orgSecretOperations } from './org-secrets.ts';
 import { secretOperations } from './secrets.ts';
 import { templateOperations } from './templates.ts';
+import { whoamiOperations } from './whoami.ts';
 
 /** Every operation of the API, in the order in which it is documented. */
 export const OPERATIONS: readonly Operation[] = [
@@ -12,4 +14,6 @@ export const OPERATIONS: readonly Operation[] = [
 	...templateOperations,
 	...deploymentOperations,
 	...keyOperations,
+	...whoamiOperations,
+	...auditOperations,
 ];

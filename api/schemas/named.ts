@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AuditEntry, AuditLines, AuditLoaded, AuditPage, AuditQuery } from './audit.ts';
 import { Problem } from './common.ts';
 import { ApiKey, ApiKeyId, ApiKeyList, CreatedApiKey, NewApiKey } from './keys.ts';
 import {
@@ -28,6 +29,7 @@ import {
 	TemplateSharing,
 	WrittenTemplate,
 } from './templates.ts';
+import { WhoAmI } from './whoami.ts';
 
 /** Accepts no fields: for calls without body and query. */
 export const Nothing = z.strictObject({});
@@ -64,6 +66,12 @@ export const SCHEMAS = {
 	NewApiKey,
 	ApiKeyId,
 	CreatedApiKey,
+	WhoAmI,
+	AuditQuery,
+	AuditEntry,
+	AuditPage,
+	AuditLines,
+	AuditLoaded,
 } as const;
 /** The name of a schema in `SCHEMAS`. */
 export type SchemaName = keyof typeof SCHEMAS;

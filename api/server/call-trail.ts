@@ -18,7 +18,7 @@ export const trailOf = (response: Response): CallTrail => response.locals['trail
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Gives every call a request id. Writes audit lines and a log line for every call, also for aborted ones. */
-export function auditCalls({ audit: sink, metrics, log, now }: AppDependencies): RequestHandler {
+export function auditCalls({ audit: { sink }, metrics, log, now }: AppDependencies): RequestHandler {
 	return (request, response, next) => {
 		const sent = request.get('x-request-id');
 		const requestId = sent !== undefined && REQUEST_ID.test(sent) ? sent : randomUUID();

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { AuditSink } from '../audit/lines.ts';
+import type { AuditRecorder } from '../audit/recorder.ts';
 import type { Access } from '../auth/access.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
@@ -15,7 +15,7 @@ export interface AppDependencies {
 	readonly access: Access;
 	readonly limits: Limits;
 	readonly metrics: Metrics;
-	readonly audit: AuditSink;
+	readonly audit: AuditRecorder;
 	readonly log: Logger;
 	readonly bodyLimit: number;
 	/** True when a reverse proxy sets X-Forwarded-For to the caller's address. */

@@ -7,6 +7,8 @@ export interface Metrics extends MetricsText {
 	/** Records one request to the store: the kind of request and the HTTP status. */
 	recordStoreRequest(operation: string, status: number): void;
 	recordFailedLogin(): void;
+	/** Shows the audit lines that wait for the audit store, and those that it did not get. */
+	watchAudit(counts: () => { readonly waiting: number; readonly missed: number }): void;
 }
 
 /** Upper bounds of the histogram buckets, in seconds. */
@@ -37,5 +39,17 @@ export function createMetrics(): Metrics {
 		},
 		recordStoreRequest: (kind, status) => requests.inc({ kind, status }),
 		recordFailedLogin: () => logins.inc(),
+		watchAudit: (counts) => {
+			registry.computedGauge(
+				'envtier_api_audit_lines_waiting',
+				'Audit lines that wait for the audit store',
+				() => counts().waiting,
+			);
+			registry.computedGauge(
+				'envtier_api_audit_lines_missed',
+				'Audit lines since the start that are in the log and not in the audit store',
+				() => counts().missed,
+			);
+		},
 	};
 }

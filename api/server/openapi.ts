@@ -83,8 +83,12 @@ function schemaOf(name: SchemaName): object {
 }
 
 function describe(operation: Operation): object {
-	const { id, summary, body, yaml, query, responses } = operation;
-	const everything = { ...ALWAYS, ...(body === undefined ? {} : WITH_BODY), ...responses };
+	const { id, summary, body, yaml, query, responses, never = [] } = operation;
+	const usual = Object.entries({ ...ALWAYS, ...(body === undefined ? {} : WITH_BODY) });
+	const everything: Readonly<Record<number, DocumentedResponse>> = {
+		...Object.fromEntries(usual.filter(([status]) => !never.includes(Number(status)))),
+		...responses,
+	};
 	return {
 		operationId: id,
 		summary,

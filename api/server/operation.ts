@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { ok, type Result } from '../../contract/result.ts';
 import type { AuditNote } from '../audit/lines.ts';
 import type { RecordStep } from '../audit/steps.ts';
+import type { AuditStore } from '../audit/store/store.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { Permission } from '../auth/permission.ts';
 import type { NameRule } from '../deployments/name-rules.ts';
@@ -19,6 +20,10 @@ export interface Services {
 	readonly now: () => Date;
 	/** Names of deployments that the operator reserved. */
 	readonly nameRules: readonly NameRule[];
+	/** Undefined when none is configured. */
+	readonly auditStore: AuditStore | undefined;
+	/** The longest time in days between `since` and `until` of a query of the audit store. */
+	readonly auditRetention: number;
 }
 
 /** One call of an operation, after authentication and authorization. */
@@ -35,6 +40,11 @@ export interface Call<Input> extends Services {
 	readonly note: (...notes: readonly AuditNote[]) => void;
 	/** Audits one step of the operation, such as the copy of one secret. */
 	readonly step: RecordStep;
+	/**
+	 * Writes the intent lines, and waits until the audit store has them. For operations that must not happen
+	 * without an entry. Call it after `note`, and before the effect. The error is a 503.
+	 */
+	readonly requireAudit: () => Promise<Result<void, Problem>>;
 	readonly requestId: string;
 }
 
@@ -66,6 +76,8 @@ export interface Operation {
 	readonly yaml?: true;
 	readonly query?: SchemaName;
 	readonly responses: Readonly<Record<number, DocumentedResponse>>;
+	/** Usual statuses that this operation never has. */
+	readonly never?: readonly number[];
 	/** `raw` is the decoded body or the query; `{ query, body }` where the operation has both. */
 	run(call: Omit<Call<unknown>, 'input'>, raw: unknown): Promise<Result<Reply, Problem>>;
 }

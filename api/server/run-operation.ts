@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import { ok, type Result } from '../../contract/result.ts';
 import { RequestFailure } from '../../lib/vault/request-failure.ts';
+import { AuditStoreFailure } from '../audit/store/store.ts';
 import { beforeChanges } from '../audit/trail.ts';
 import { type Problem, refuse } from '../problem.ts';
 import { authenticateCall, type RequestContext } from './authenticate-call.ts';
@@ -9,6 +10,8 @@ import { trailOf } from './call-trail.ts';
 import type { AppDependencies } from './dependencies.ts';
 import type { Operation, Reply } from './operation.ts';
 import { send } from './send.ts';
+
+const AUDIT_AWAY = 'the audit store does not answer, and this call needs it; try again later';
 
 /** Runs one operation and sends its reply. An error becomes a 500 that names the request id. */
 export async function runOperation(
@@ -31,6 +34,11 @@ export async function runOperation(
 		if (thrown instanceof RequestFailure) {
 			parts.log.error({ requestId, code: thrown.code, problem: thrown.message }, 'the store failed');
 			send(response, refuse(500, `the secret store failed; the log says why under request id ${requestId}`));
+			return;
+		}
+		if (thrown instanceof AuditStoreFailure) {
+			parts.log.error({ requestId, problem: thrown.message }, 'a call needs the audit store, which is away');
+			send(response, refuse(503, AUDIT_AWAY));
 			return;
 		}
 		// The error itself is not logged: the message of another library may hold anything.
@@ -80,6 +88,10 @@ async function reply(
 			authorize: (permission, name) => access.authorize(caller, permission, name),
 			note: audit.note,
 			step: audit.step,
+			requireAudit: async () => {
+				audit.intend();
+				return (await parts.audit.stored()) ? ok(undefined) : refuse(503, AUDIT_AWAY);
+			},
 			requestId: audit.requestId,
 		},
 		body === undefined ? query : operation.query === undefined ? body.value : { query, body: body.value },

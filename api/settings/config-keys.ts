@@ -38,6 +38,9 @@ export const CONFIG_KEYS = {
 	ENVTIER_API_FAILED_LOGINS_PER_MINUTE: 'limits.failedLoginsPerMinute',
 	ENVTIER_API_TRUST_PROXY: 'trustProxy',
 	ENVTIER_API_AUDIT_FILE: 'auditFile',
+	ENVTIER_API_AUDIT_STORE: 'audit.store',
+	ENVTIER_API_AUDIT_STORE_CA: 'audit.storeCa',
+	ENVTIER_API_AUDIT_RETENTION: 'audit.retention',
 	ENVTIER_LOG_LEVEL: 'logLevel',
 } as const satisfies Record<Exclude<ApiVariableName, 'ENVTIER_API_CONFIG'>, string>;
 

@@ -14,13 +14,14 @@ import { anyText, flag, listenAddress, parseLogLevel, word } from '../../lib/set
 import { type Environment, type SettingsReader, settingsReader } from '../../lib/settings/reader.ts';
 import type { VaultLogin } from '../../lib/vault/session.ts';
 import type { VaultEndpoint } from '../../lib/vault/types.ts';
+import { type AuditStoreSettings, parseAuditStore } from '../audit/store/address.ts';
 import { type ApiScope, SCOPES } from '../auth/caller.ts';
 import type { OidcSettings } from '../auth/oidc.ts';
 import { type NameRule, parseNameRules } from '../deployments/name-rules.ts';
 import type { LimitSettings } from '../server/limits.ts';
 import type { FileSettings } from './config-file.ts';
 import { CONFIG_KEYS, type FileVariable } from './config-keys.ts';
-import { API_VARIABLES, BODY_LIMIT, VAULT_TIMEOUT } from './variables.ts';
+import { API_VARIABLES, BODY_LIMIT, RETENTION, VAULT_TIMEOUT } from './variables.ts';
 
 /** The store, and how to reach it. */
 export type StoreSettings =
@@ -56,6 +57,9 @@ export interface Settings {
 	readonly bodyLimit: number;
 	readonly trustProxy: boolean;
 	readonly auditFile: string | undefined;
+	readonly auditStore: AuditStoreSettings;
+	/** Days that the audit store keeps lines. */
+	readonly auditRetention: number;
 }
 
 type Reader = SettingsReader<FileVariable>;
@@ -111,6 +115,8 @@ export function readSettings(env: Environment, file: FileSettings = {}): Result<
 		bodyLimit: reader.required('ENVTIER_API_BODY_LIMIT', wholeNumber(BODY_LIMIT.min, BODY_LIMIT.max)),
 		trustProxy: reader.required('ENVTIER_API_TRUST_PROXY', flag),
 		auditFile: reader.optional('ENVTIER_API_AUDIT_FILE', anyText),
+		auditStore: readAuditStore(reader),
+		auditRetention: reader.required('ENVTIER_API_AUDIT_RETENTION', wholeNumber(RETENTION.min, RETENTION.max)),
 	};
 	return problems.length > 0 ? err(problems.join('\n')) : ok(settings);
 }
@@ -186,4 +192,10 @@ function readCluster(reader: Reader): ClusterSettings | undefined {
 		kubeconfig: reader.optional('ENVTIER_API_KUBECONFIG', anyText),
 		org: reader.optional('ENVTIER_API_KUBERNETES_ORG', parseName),
 	};
+}
+
+function readAuditStore(reader: Reader): AuditStoreSettings {
+	const settings = reader.optional('ENVTIER_API_AUDIT_STORE', parseAuditStore) ?? { kind: 'none' };
+	const ca = reader.optional('ENVTIER_API_AUDIT_STORE_CA', parseCaBundle);
+	return settings.kind === 'postgres' ? { ...settings, postgres: { ...settings.postgres, ca } } : settings;
 }

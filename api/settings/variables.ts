@@ -10,6 +10,8 @@ export interface ApiVariable {
 /** Limits of `ENVTIER_API_BODY_LIMIT`, in bytes, and of `ENVTIER_API_VAULT_TIMEOUT`, in seconds. */
 export const BODY_LIMIT = { min: 1024, max: 4 * 1024 * 1024 } as const;
 export const VAULT_TIMEOUT = { min: 1, max: 30 } as const;
+/** Limits of `ENVTIER_API_AUDIT_RETENTION`, in days. */
+export const RETENTION = { min: 1, max: 3660 } as const;
 
 /**
  * The settings that only the secrets API reads. For Vault it uses the same variables as the webhook and the
@@ -109,6 +111,18 @@ export const API_VARIABLES = {
 		default: 'false',
 	},
 	ENVTIER_API_AUDIT_FILE: { meaning: 'file to append audit lines to; unset: standard output' },
+	ENVTIER_API_AUDIT_STORE: {
+		meaning:
+			'database for audit lines, which GET /api/audit reads: sqlite:/path/of/a/file (one replica), or postgres://user:password@host/database; unset: none',
+	},
+	ENVTIER_API_AUDIT_STORE_CA: {
+		meaning:
+			'PEM text of the CA certificates that the certificate of PostgreSQL is checked against; unset: the system’s',
+	},
+	ENVTIER_API_AUDIT_RETENTION: {
+		meaning: `days that the audit store keeps lines, ${RETENTION.min} to ${RETENTION.max}; SQLite is purged by the API, PostgreSQL by \`--purge-audit\``,
+		default: '400',
+	},
 } as const satisfies Record<`ENVTIER_API_${string}`, ApiVariable>;
 
 /** Variables of contract/ that the API also reads. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call } from '../support/http.ts';
 import { type OpenBao, startOpenBao } from '../support/openbao.ts';
+import { scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 import { type ApiUnderTest, type Caller, caller, startApi } from './support/api.ts';
 import { vaultEnv } from './support/both.ts';
@@ -30,6 +31,10 @@ const placed = (lines: readonly Line[]): readonly string[] =>
 	lines.map(({ scope, key }) => `${String(scope)} ${String(key)}`).sort();
 const ofPhase = (lines: readonly Line[], phase: string): readonly Line[] =>
 	lines.filter((line) => line['phase'] === phase);
+
+const eventOf = (line: Line): unknown => line['eventId'];
+/** A line as the store takes it: the mark is for logs alone. */
+const withoutType = ({ type: _, ...line }: Line = {}): Line => line;
 
 /** Creates the template with its three secrets. */
 async function makeTemplate(api: ApiUnderTest): Promise<void> {
@@ -59,9 +64,15 @@ async function linesOf(
 
 test('each operation that is done leaves intent lines first, then result lines of the same places', async () => {
 	await using issuer = await startIssuer();
-	const env = { ENVTIER_API_OIDC_ISSUER: issuer.url, ENVTIER_API_OIDC_CA: issuer.caPem };
+	await using place = await scratch('audited');
+	const env = {
+		...{ ENVTIER_API_OIDC_ISSUER: issuer.url, ENVTIER_API_OIDC_CA: issuer.caPem },
+		ENVTIER_API_AUDIT_STORE: `sqlite:${place.dir}/audit.db`,
+	};
 	await using api = await startApi({ callers: [alice], env });
-	const session = await issuer.session({ sub: 'alice', scope: 'secrets:read secrets:write' });
+	const rights = { org: 'acme', roles: ['org_admin', 'platform_admin'] };
+	const scope = 'secrets:read secrets:write audit';
+	const session = await issuer.session({ sub: 'alice', email: 'alice@example.com', scope, ...rights });
 	const done = new Set<unknown>();
 	const check = async (method: string, path: string, sent: { as?: Caller | string; body?: unknown }) => {
 		const { status, json, lines } = await linesOf(api, method, path, { as: alice, ...sent });
@@ -73,6 +84,10 @@ test('each operation that is done leaves intent lines first, then result lines o
 		expect(placed(intents)).toEqual(placed(results));
 		expect(lines.map(({ scope }) => scope)).not.toContain('');
 		for (const line of intents) expect(Object.keys(line)).not.toContain('status');
+		// An event has one intent line and one result line, and its id joins them.
+		expect(intents.map(eventOf).sort()).toEqual(results.map(eventOf).sort());
+		expect(new Set(intents.map(eventOf)).size).toBe(intents.length);
+		if (sent.as === session) for (const line of lines) expect(line['email']).toBe('alice@example.com');
 		done.add(lines[0]?.['action']);
 		return json as { id: string; key: string };
 	};
@@ -103,6 +118,9 @@ test('each operation that is done leaves intent lines first, then result lines o
 	});
 	await check('GET', '/api/keys', { as: session });
 	await check('DELETE', '/api/keys', { as: session, body: { id: made.id } });
+	await check('GET', '/api/whoami', {});
+	await check('GET', '/api/audit', { as: session });
+	await check('POST', '/api/audit', { as: session, body: { lines: [api.auditLines()[0]].map(withoutType) } });
 	const { OPERATIONS } = await import('../../api/routes/all.ts');
 	expect([...done].sort()).toEqual(OPERATIONS.map((operation) => operation.id).sort());
 });

@@ -16,6 +16,7 @@ const PACKAGES = {
 	catatonit: 'catatonit',
 	buildah: 'buildah',
 	'qemu-user-static': 'qemu-x86_64-static',
+	postgresql: '/usr/share/postgresql-common/pg_wrapper',
 } as const;
 
 /** The name of a package. */

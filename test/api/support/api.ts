@@ -81,7 +81,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
 		audited.push(JSON.parse(line) as Record<string, unknown>);
 	});
 	const keys = callers.map((one) => one.record);
-	const api = await createApi(settings, { log, audit, keys, version: 'test', now });
+	const api = await createApi(settings, { log, audit, keys, version: 'test', now, host: 'test' });
 	const served = await serve(api.app, undefined, settings);
 	if (!served.ok) throw new Error(served.error);
 	const running = served.value;
@@ -109,7 +109,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
 		},
 		[Symbol.asyncDispose]: async () => {
 			await running.stop(1_000);
-			api.close();
+			await api.close();
 		},
 	};
 }

@@ -1,0 +1,119 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { chown, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { ensurePackages } from './debian.ts';
+import { freePort } from './ports.ts';
+import { type RunningProcess, runProcess, startProcess } from './process.ts';
+import { scratch } from './scratch.ts';
+
+/** A real PostgreSQL with its own data, on a loopback port and a Unix socket. */
+export interface Postgres extends AsyncDisposable {
+	readonly host: '127.0.0.1';
+	readonly port: number;
+	/** The directory of its Unix socket. */
+	readonly socketDir: string;
+	/** The superuser, and the password of it. */
+	readonly superuser: { readonly user: string; readonly password: string };
+	/** `postgres://user:password@host:port/database`; the superuser and its database unless given. */
+	url(user?: string, password?: string, database?: string): string;
+	/** Runs statements as the superuser, and gives the rows of the last one. */
+	sql(text: string, database?: string): Promise<readonly Record<string, unknown>[]>;
+	/** Kills it as a crash does; the data stay. */
+	kill(): Promise<void>;
+	/** Starts it again on the same port with the same data. */
+	start(): Promise<void>;
+}
+
+const DEBIAN = '/usr/lib/postgresql';
+const SUPERUSER = { user: 'postgres', password: 'superuser-of-the-test' };
+/** Debian's user "nobody". PostgreSQL refuses to run as root. */
+const NOBODY = 65_534;
+
+/** The programs of the newest PostgreSQL on this machine; installs Debian's if that is possible. */
+async function postgresPrograms(): Promise<string | undefined> {
+	await ensurePackages(['postgresql'], (line) => void process.stderr.write(`[postgresql] ${line}\n`));
+	const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : [];
+	return versions
+		.map((version) => join(DEBIAN, version, 'bin'))
+		.find((dir) => existsSync(join(dir, 'initdb')));
+}
+
+/** Starts a PostgreSQL. Rejects where none can be installed. */
+export async function startPostgres(): Promise<Postgres> {
+	const programs = await postgresPrograms();
+	if (programs === undefined) throw new Error('PostgreSQL is not installed: apt-get install postgresql');
+	const place = await scratch('postgres');
+	const data = join(place.dir, 'data');
+	const socketDir = join(place.dir, 'socket');
+	const passwordFile = join(place.dir, 'password');
+	await mkdir(data, { mode: 0o700 });
+	await mkdir(socketDir);
+	await writeFile(passwordFile, SUPERUSER.password, { mode: 0o600 });
+	const root = process.getuid?.() === 0;
+	if (root) for (const path of [place.dir, data, socketDir, passwordFile]) await chown(path, NOBODY, NOBODY);
+	const as = (program: string, ...args: readonly string[]) => {
+		const command = join(programs, program);
+		// A change of the user clears the signal for the parent's death, so it is set after that change.
+		const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--pdeathsig', 'KILL', '--'];
+		return root
+			? { command: 'setpriv', args: [...user, command, ...args], name: program }
+			: { command, args, name: program };
+	};
+	const initdb = await runProcess(
+		as(
+			'initdb',
+			...['--pgdata', data, '--username', SUPERUSER.user, '--pwfile', passwordFile],
+			...['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--no-locale', '--no-sync'],
+		),
+	);
+	if (initdb.code !== 0) throw new Error(`initdb failed:\n${initdb.stdout}${initdb.stderr}`);
+	const port = await freePort();
+	let running: RunningProcess | undefined;
+	const url = (user = SUPERUSER.user, password = SUPERUSER.password, database = 'postgres'): string =>
+		`postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
+	const sql = async (text: string, database = 'postgres'): Promise<readonly Record<string, unknown>[]> => {
+		const client = new pg.Client({ connectionString: url(undefined, undefined, database) });
+		// A test may kill the server at any time.
+		client.on('error', () => undefined);
+		await client.connect();
+		try {
+			const result: unknown = await client.query(text);
+			const last = Array.isArray(result) ? result.at(-1) : result;
+			return (last as { rows: Record<string, unknown>[] }).rows;
+		} finally {
+			await client.end();
+		}
+	};
+	const start = async (): Promise<void> => {
+		running = await startProcess(
+			as(
+				'postgres',
+				...['-D', data, '-p', String(port), '-k', socketDir, '-c', 'listen_addresses=127.0.0.1'],
+				// The data outlive a killed server, which the tests need, but no power cut.
+				...['-c', 'fsync=off', '-c', 'max_connections=50', '-c', 'log_min_messages=fatal'],
+			),
+		);
+		await running.waitUntil('it answers', () => sql('select 1').then(() => true));
+	};
+	try {
+		await start();
+	} catch (thrown) {
+		await place.remove();
+		throw thrown;
+	}
+	return {
+		host: '127.0.0.1',
+		port,
+		socketDir,
+		superuser: SUPERUSER,
+		url,
+		sql,
+		kill: async () => void (await running?.stop(0)),
+		start,
+		[Symbol.asyncDispose]: async () => {
+			await running?.stop();
+			await place.remove();
+		},
+	};
+}
