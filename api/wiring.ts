@@ -23,6 +23,7 @@ import type { Settings } from './settings/settings.ts';
 import { createMemoryStore } from './store/memory.ts';
 import type { Store } from './store/store.ts';
 import { createVaultStore } from './store/vault.ts';
+import { createGenerators } from './types/generators.ts';
 
 /** The API, ready to serve. */
 export interface Api {
@@ -75,6 +76,7 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 				? undefined
 				: {
 						...{ store, undoQueue: recovery, now, nameRules: settings.nameRules },
+						generators: createGenerators(),
 						auditStore: auditStore && limitQueries(auditStore),
 						auditRetention: settings.auditRetention,
 					},

@@ -7,6 +7,9 @@ export interface KeyPair {
 	readonly keyPem: string;
 }
 
+/** The end of a connection that presents a certificate. */
+export type CertificateUse = 'server' | 'client';
+
 /** Validity of a certificate. Certificates have no fractions of a second: both times are rounded down. */
 export interface Validity {
 	readonly notBefore: Date;
@@ -18,12 +21,22 @@ export interface Authority {
 	readonly certPem: string;
 	/** Its private key as PEM text. Rejects for a CA whose key cannot be exported. */
 	exportKey(): Promise<string>;
-	/** Makes a serving certificate, with a new key, for DNS names and IP addresses. */
-	issue(names: readonly string[], validity: Validity): Promise<KeyPair>;
+	/**
+	 * Makes a certificate with a new key.
+	 *
+	 * @param names DNS names and IP addresses; none for a client
+	 * @param use the end that presents it, `server` by default
+	 */
+	issue(names: readonly string[], validity: Validity, use?: CertificateUse): Promise<KeyPair>;
 }
 
 const HOUR_MS = 3_600_000;
 const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+const EXTENDED_KEY_USAGE: Readonly<Record<CertificateUse, x509.ExtendedKeyUsageType>> = {
+	server: x509.ExtendedKeyUsage.serverAuth,
+	client: x509.ExtendedKeyUsage.clientAuth,
+};
 
 /** Time by which the validity starts before the creation, in ms: the clock of an API server may be slow. */
 export const BACKDATED_MS = HOUR_MS;
@@ -77,12 +90,12 @@ function authority(service: string, ca: x509.X509Certificate, signingKey: Crypto
 	return {
 		certPem: pem(ca.toString('pem')),
 		exportKey: () => exportKey(signingKey),
-		issue: async (names, validity) => {
+		issue: async (names, validity, use = 'server') => {
 			const keys = await crypto.subtle.generateKey(ECDSA, true, ['sign', 'verify']);
 			const certificate = await x509.X509CertificateGenerator.create({
 				...validity,
 				serialNumber: serial(),
-				subject: `CN=${service}`,
+				subject: use === 'server' ? `CN=${service}` : `CN=${service} client`,
 				issuer: ca.subject,
 				signingAlgorithm: ECDSA,
 				signingKey,
@@ -90,8 +103,8 @@ function authority(service: string, ca: x509.X509Certificate, signingKey: Crypto
 				extensions: [
 					new x509.BasicConstraintsExtension(false, undefined, true),
 					new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-					new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-					new x509.SubjectAlternativeNameExtension(names.map(alternative)),
+					new x509.ExtendedKeyUsageExtension([EXTENDED_KEY_USAGE[use]]),
+					...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names.map(alternative))]),
 					await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
 					await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey),
 				],

@@ -4,6 +4,7 @@ import { folderOf, pathOf, type SecretLocation, type SecretRef } from '../secret
 import { initialMetadata, liveSecrets, newStamp, putNew, type SecretSummary } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { locationsOf } from '../templates/templates.ts';
+import { metadataOfCopy } from '../typed/metadata.ts';
 import { type AttemptContext, UNDO_ACTION, type UndoSteps } from './attempt.ts';
 
 /** Maximum number of concurrent requests to the store. */
@@ -84,6 +85,7 @@ async function copyOne(
 		updated_at: null,
 		copied_from: template,
 		copy: context.attempt.id,
+		...metadataOfCopy(from.copied, 1),
 	});
 	return 'copied';
 }

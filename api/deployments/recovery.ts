@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { AuditSink } from '../audit/lines.ts';
 import { type RecordStep, stepRecorder } from '../audit/steps.ts';
 import type { Store } from '../store/store.ts';
+import { recoverAllTyped } from '../typed/undo.ts';
 import { journaledNames, readJournal } from './journal.ts';
 import { undo, undoAbandoned } from './undo.ts';
 
@@ -28,11 +29,11 @@ export function startRecovery(
 	log: Logger,
 	{ retry, sweep, now, audit }: { retry: number; sweep: number; now: () => Date; audit: AuditSink },
 ): Recovery {
-	const stepsOf = async (name: string): Promise<RecordStep> => {
-		// The request id of the attempt. An attempt that left no journal has no keys to audit either.
-		const requestId = (await readJournal(store, name))?.requestId || randomUUID();
-		return stepRecorder(audit, now, () => ({ actor: 'envtier-api', via: 'system', requestId, ip: '' }));
-	};
+	const systemSteps = (requestId: string): RecordStep =>
+		stepRecorder(audit, now, () => ({ actor: 'envtier-api', via: 'system', requestId, ip: '' }));
+	// The request id of the attempt. An attempt that left no journal has no keys to audit either.
+	const stepsOf = async (name: string): Promise<RecordStep> =>
+		systemSteps((await readJournal(store, name))?.requestId || randomUUID());
 	/** The queued attempts by attempt id, each with the undo in progress. */
 	const pending = new Map<string, { readonly name: string; running?: Promise<void> | undefined }>();
 	let busy = false;
@@ -57,6 +58,7 @@ export function startRecovery(
 		if (performance.now() < lastSweep + sweep) return;
 		for (const name of await journaledNames(store))
 			await undoAbandoned(store, name, now, await stepsOf(name));
+		await recoverAllTyped(store, now, (requestId) => systemSteps(requestId || randomUUID()));
 		lastSweep = performance.now();
 	};
 	const tick = async (): Promise<void> => {

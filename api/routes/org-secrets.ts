@@ -11,21 +11,22 @@ import {
 	type SecretLocation,
 	type StampedSecretRef,
 } from '../secrets/secret-location.ts';
-import {
-	createSecret,
-	deleteSecret,
-	listSecrets,
-	type SecretSummary,
-	updateSecret,
-} from '../secrets/secrets.ts';
+import { createSecret, listSecrets, type SecretSummary } from '../secrets/secrets.ts';
 import { type Operation, operation, reply } from '../server/operation.ts';
+import { createTypedAt, deleteAt, firstKeyOf, readNewSecret, updateAt } from '../typed/requests.ts';
+import { CHANGED, encodeTyped } from './encode-typed.ts';
 
 const PATH = '/api/org/secrets';
 const needs = 'org-role';
 const resource = 'orgsecrets';
 const ABSENT = { description: 'no such secret in your organization', schema: 'Problem' } as const;
 
-const encode = ({ id, key, description }: SecretSummary): object => ({ id, key, description });
+const encode = ({ id, key, description, typed }: Omit<SecretSummary, 'copied'>): object => ({
+	id,
+	key,
+	description,
+	...typed,
+});
 
 /** The location of the organization's secrets. Refuses a caller without an organization. */
 function placeOf({ org }: Caller): Result<SecretLocation, Problem> {
@@ -77,15 +78,26 @@ const create = operation(
 		permission: { resource, verb: 'create', needs },
 		body: 'NewOrgSecret',
 		responses: {
-			201: { description: 'created', schema: 'OrgSecret' },
-			409: { description: 'the key exists in the organization', schema: 'Problem' },
+			201: { description: 'created', schema: 'CreatedOrgSecret' },
+			409: { description: 'a key exists in the organization', schema: 'Problem' },
 		},
+		idempotent: true,
 	},
 	NewOrgSecret,
-	async ({ store, caller, auditStamp, input, note }) => {
+	async (call) => {
+		const { store, caller, auditStamp, input, note } = call;
 		const location = placeOf(caller);
 		if (!location.ok) return location;
-		const { key, value, description, force } = input;
+		const { description, force } = input;
+		const request = readNewSecret(input);
+		if (!request.ok) return request;
+		const secret = request.value;
+		if (secret.kind === 'typed') {
+			note({ scope: folderOf(location.value), key: firstKeyOf(secret) });
+			const created = await createTypedAt(call, secret, { location: location.value, description, force });
+			return created.ok ? reply(201, encodeTyped(secret, description, created.value, encode)) : created;
+		}
+		const { key, value } = secret;
 		note({ scope: folderOf(location.value), key });
 		const checked = checkCodeKeys([key], force);
 		if (!checked.ok) return checked;
@@ -104,17 +116,19 @@ const update = operation(
 		method: 'put',
 		path: PATH,
 		id: 'org.secrets.update',
-		summary: 'Give a secret of your organization another value, and another description if one is sent',
+		summary:
+			'Give a secret of your organization another value, or a typed one other fields, and another description if one is sent',
 		permission: { resource, verb: 'update', needs },
 		body: 'ChangedSecret',
-		responses: { 200: { description: 'updated', schema: 'Updated' }, 404: ABSENT },
+		responses: { 200: { description: 'updated', schema: 'Updated' }, 404: ABSENT, 409: CHANGED },
+		idempotent: true,
 	},
 	ChangedSecret,
-	async ({ store, caller, auditStamp, input, note }) => {
+	async (call) => {
+		const { caller, input, note } = call;
 		const ref = refIn(caller, input.id, note);
 		if (!ref.ok) return ref;
-		const { value, description } = input;
-		const updated = await updateSecret(store, ref.value, { value, description }, auditStamp);
+		const updated = await updateAt(call, ref.value, input);
 		return updated.ok ? reply(200, { status: 'updated' }) : updated;
 	},
 );
@@ -124,16 +138,17 @@ const remove = operation(
 		method: 'delete',
 		path: PATH,
 		id: 'org.secrets.delete',
-		summary: 'Delete a secret of your organization with all its versions',
+		summary: 'Delete a secret of your organization with all its versions; a typed one with all its keys',
 		permission: { resource, verb: 'delete', needs },
 		body: 'SecretId',
 		responses: { 200: { description: 'deleted', schema: 'Deleted' }, 404: ABSENT },
 	},
 	SecretId,
-	async ({ store, caller, input, note }) => {
+	async (call) => {
+		const { caller, input, note } = call;
 		const ref = refIn(caller, input.id, note);
 		if (!ref.ok) return ref;
-		const deleted = await deleteSecret(store, ref.value);
+		const deleted = await deleteAt(call, ref.value);
 		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
 	},
 );

@@ -3,16 +3,12 @@ import { NO_SUCH_SECRET, refuse } from '../problem.ts';
 import { ChangedSecret, NewSecret, SecretId, SecretQuery } from '../schemas/secrets.ts';
 import { checkCodeKeys } from '../secrets/code-keys.ts';
 import { folderOf, parseSecretId, type SecretLocation, userSegment } from '../secrets/secret-location.ts';
-import {
-	createSecret,
-	deleteSecret,
-	listSecrets,
-	type SecretSummary,
-	updateSecret,
-} from '../secrets/secrets.ts';
+import { createSecret, listSecrets, type SecretSummary } from '../secrets/secrets.ts';
 import { type Operation, operation, reply } from '../server/operation.ts';
 import type { Store } from '../store/store.ts';
 import { locationsOf, templatesOf, type Viewer } from '../templates/templates.ts';
+import { createTypedAt, deleteAt, firstKeyOf, readNewSecret, updateAt } from '../typed/requests.ts';
+import { CHANGED, encodeTyped } from './encode-typed.ts';
 import { locationFor, requireOwned } from './ownership.ts';
 
 const PATH = '/api/secrets';
@@ -24,9 +20,12 @@ const FORBIDDEN = {
 } as const;
 const ABSENT = { description: 'no such secret', schema: 'Problem' } as const;
 
-function encode({ id, key, location, description }: SecretSummary): object {
+type Encoded = Omit<SecretSummary, 'copied'>;
+
+function encode({ id, key, location, description, typed }: Encoded): object {
 	const service = 'service' in location ? (location.service ?? '') : '';
-	return { id, key, deploymentName: deploymentNameOf(location), serviceName: service, description };
+	const where = { deploymentName: deploymentNameOf(location), serviceName: service };
+	return { id, key, ...where, description, ...typed };
 }
 
 function deploymentNameOf(location: SecretLocation): string {
@@ -88,26 +87,34 @@ const create = operation(
 		permission: { resource, verb: 'create', needs },
 		body: 'NewSecret',
 		responses: {
-			201: { description: 'created', schema: 'Secret' },
+			201: { description: 'created', schema: 'CreatedSecret' },
 			403: FORBIDDEN,
-			409: { description: 'the key exists at this scope', schema: 'Problem' },
+			409: { description: 'a key exists at this scope', schema: 'Problem' },
 		},
+		idempotent: true,
 	},
 	NewSecret,
 	async (call) => {
 		const { store, caller, auditStamp, input } = call;
-		const { key, value, deploymentName, serviceName, description, force } = input;
+		const { deploymentName, serviceName, description, force } = input;
 		const meant = locationFor(caller, deploymentName, serviceName);
 		if (!meant.ok) return meant;
+		const request = readNewSecret(input);
+		if (!request.ok) return request;
+		const secret = request.value;
+		const key = secret.kind === 'typed' ? firstKeyOf(secret) : secret.key;
 		const location = await requireOwned(call, 'create', { location: meant.value, key });
 		if (!location.ok) return location;
+		if (secret.kind === 'typed') {
+			const created = await createTypedAt(call, secret, { ...location.value, description, force });
+			return created.ok ? reply(201, encodeTyped(secret, description, created.value, encode)) : created;
+		}
 		const checked = checkCodeKeys([key], force);
 		if (!checked.ok) return checked;
-		const ref = { location: location.value.location, key };
 		const created = await createSecret(
 			store,
-			ref,
-			{ value, description },
+			{ location: location.value.location, key },
+			{ value: secret.value, description },
 			auditStamp,
 			location.value.isStillOwned,
 		);
@@ -120,24 +127,26 @@ const update = operation(
 		method: 'put',
 		path: PATH,
 		id: 'secrets.update',
-		summary: 'Give a secret another value, and another description if one is sent',
+		summary:
+			'Give a secret another value, or a typed secret other fields, and another description if one is sent',
 		permission: { resource, verb: 'update', needs },
 		body: 'ChangedSecret',
 		responses: {
 			200: { description: 'updated', schema: 'Updated' },
 			403: FORBIDDEN,
 			404: ABSENT,
+			409: CHANGED,
 		},
+		idempotent: true,
 	},
 	ChangedSecret,
 	async (call) => {
-		const { store, auditStamp, input } = call;
+		const { input } = call;
 		const ref = parseSecretId(input.id);
 		if (ref === undefined) return refuse(404, NO_SUCH_SECRET);
 		const location = await requireOwned(call, 'update', ref);
 		if (!location.ok) return location;
-		const { value, description } = input;
-		const updated = await updateSecret(store, ref, { value, description }, auditStamp);
+		const updated = await updateAt(call, ref, input);
 		return updated.ok ? reply(200, { status: 'updated' }) : updated;
 	},
 );
@@ -147,7 +156,7 @@ const remove = operation(
 		method: 'delete',
 		path: PATH,
 		id: 'secrets.delete',
-		summary: 'Delete a secret with all its versions',
+		summary: 'Delete a secret with all its versions; a typed one with all its keys',
 		permission: { resource, verb: 'delete', needs },
 		body: 'SecretId',
 		responses: {
@@ -158,12 +167,12 @@ const remove = operation(
 	},
 	SecretId,
 	async (call) => {
-		const { store, input } = call;
+		const { input } = call;
 		const ref = parseSecretId(input.id);
 		if (ref === undefined) return refuse(404, NO_SUCH_SECRET);
 		const location = await requireOwned(call, 'delete', ref);
 		if (!location.ok) return location;
-		const deleted = await deleteSecret(store, ref);
+		const deleted = await deleteAt(call, ref);
 		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
 	},
 );

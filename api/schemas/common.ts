@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { isKey, KEY_RULE } from '../../contract/keys.ts';
 import { NAME_MAX, NAME_RULE, parseName } from '../../contract/names.ts';
+import { KEY_MAX } from '../../contract/secret-types.ts';
 
-/** The key must also be possible as a file name (the format `files`). */
-const KEY_MAX = 255;
 /** Vault's limit for one value of custom_metadata. */
 const DESCRIPTION_BYTES = 512;
 

@@ -4,6 +4,8 @@ import { Problem } from './common.ts';
 import { ApiKey, ApiKeyId, ApiKeyList, CreatedApiKey, NewApiKey } from './keys.ts';
 import {
 	ChangedSecret,
+	CreatedOrgSecret,
+	CreatedSecret,
 	Deleted,
 	NewOrgSecret,
 	NewSecret,
@@ -44,11 +46,13 @@ export const SCHEMAS = {
 	SecretList,
 	SecretQuery,
 	NewSecret,
+	CreatedSecret,
 	ChangedSecret,
 	SecretId,
 	OrgSecret,
 	OrgSecretList,
 	NewOrgSecret,
+	CreatedOrgSecret,
 	Template,
 	TemplateList,
 	TemplateDetail,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SECRET_TYPE_NAMES, type SecretTypeName } from '../../contract/secret-types.ts';
 import { name as anyName, description, force, id, key, value } from './common.ts';
 
 /** A deployment's name, or `template:NAME`. */
@@ -13,6 +14,26 @@ const deploymentName = z
 	});
 const serviceName = z.union([anyName, z.literal('')], { error: 'must be the name of a service, or empty' });
 
+/** Options of the generation, or `true` for none. */
+const generate = z.union([z.literal(true), z.record(z.string(), z.unknown())], {
+	error: 'must be true, or an object of options',
+});
+const type = z.enum(SECRET_TYPE_NAMES as [SecretTypeName, ...SecretTypeName[]]);
+
+/** What a secret tells about its type. */
+const typed = {
+	type,
+	name: z.string().meta({ description: 'the name that the keys of a typed secret are made from' }),
+	sourcing: z
+		.enum(['env', 'volume'])
+		.meta({ description: 'how it is best consumed: as an environment variable, or as a file' }),
+	expiresAt: z.string().optional().meta({ description: 'when the first of its certificates ends' }),
+	incomplete: z.strictObject({ written: z.number(), of: z.number() }).optional().meta({
+		description:
+			'the keys of the typed secret do not belong together: so many of them are of the last change. Repeat the change, or the deletion',
+	}),
+};
+
 /** A secret without its value: the API never returns values. */
 export const Secret = z.strictObject({
 	id: z.string(),
@@ -20,6 +41,7 @@ export const Secret = z.strictObject({
 	deploymentName: z.string(),
 	serviceName: z.string(),
 	description: z.string(),
+	...typed,
 });
 export const SecretList = z.array(Secret);
 
@@ -30,22 +52,63 @@ export const SecretQuery = z.strictObject({
 	}),
 });
 
+/** What a new secret is: `key` and `value`, or the name and the fields of a type. */
+const content = {
+	type: type.default('generic'),
+	key: key.optional(),
+	value: value.optional(),
+	name: z.string().max(255).optional().meta({
+		description: 'of a typed secret: its keys are made from it. Empty for types that allow it',
+	}),
+	fields: z.record(z.string(), z.unknown()).optional().meta({
+		description: 'of a typed secret: its fields. What is absent is generated, where the type can',
+	}),
+	generate: generate.optional(),
+};
+
 export const NewSecret = z.strictObject({
-	key,
-	value,
+	...content,
 	deploymentName: deploymentName.default(''),
 	serviceName: serviceName.default(''),
 	description: description.default(''),
 	force,
 });
 
-/** The value is required: a description changes only together with the value. */
-export const ChangedSecret = z.strictObject({ id, value, description: description.optional() });
+/**
+ * The value is required, or the fields or the generation of a typed secret: a description changes only
+ * together with the value.
+ */
+export const ChangedSecret = z.strictObject({
+	id,
+	value: value.optional(),
+	fields: content.fields,
+	generate: content.generate,
+	description: description.optional(),
+});
 export const SecretId = z.strictObject({ id });
 
-export const OrgSecret = z.strictObject({ id: z.string(), key: z.string(), description: z.string() });
+/** A typed secret that was created, with its keys. */
+export const CreatedSecret = z.union([
+	Secret,
+	z.strictObject({ type, name: z.string(), secrets: z.array(Secret) }),
+]);
+
+export const OrgSecret = z.strictObject({
+	id: z.string(),
+	key: z.string(),
+	description: z.string(),
+	...typed,
+});
+export const CreatedOrgSecret = z.union([
+	OrgSecret,
+	z.strictObject({ type, name: z.string(), secrets: z.array(OrgSecret) }),
+]);
 export const OrgSecretList = z.array(OrgSecret);
-export const NewOrgSecret = z.strictObject({ key, value, description: description.default(''), force });
+export const NewOrgSecret = z.strictObject({
+	...content,
+	description: description.default(''),
+	force,
+});
 
 export const Updated = z.strictObject({ status: z.literal('updated') });
 export const Deleted = z.strictObject({ status: z.literal('deleted') });

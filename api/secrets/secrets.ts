@@ -5,6 +5,8 @@ import { VALUE_FIELD } from '../../contract/tiers.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import type { Head, Store } from '../store/store.ts';
+import { copiedMetadata, type MetadataPatch, UNTYPED } from '../typed/metadata.ts';
+import { genericSummary, type TypeSummary, typeSummaries } from '../typed/summary.ts';
 import {
 	folderOf,
 	idOf,
@@ -18,6 +20,9 @@ import {
 export interface SecretSummary extends SecretRef {
 	readonly id: string;
 	readonly description: string;
+	readonly typed: TypeSummary;
+	/** What a copy of the secret takes along of its metadata. */
+	readonly copied: MetadataPatch;
 }
 
 /** The actor of a change, and its time. */
@@ -55,9 +60,12 @@ export async function createSecret(
 		updated_at: null,
 		copied_from: null,
 		copy: null,
+		...UNTYPED,
 	});
 	const [, still] = await Promise.all([describing, isStillOwned()]);
-	if (still.ok) return ok({ ...ref, id: idOf(ref, stamp), description: input.description });
+	const typed = genericSummary(ref.key);
+	if (still.ok)
+		return ok({ ...ref, id: idOf(ref, stamp), description: input.description, typed, copied: UNTYPED });
 	// Otherwise it would belong to the next caller who creates a template or deployment of that name.
 	if ((await store.head(pathOf(ref)))?.metadata['stamp'] === stamp) await store.remove(pathOf(ref));
 	return still;
@@ -99,12 +107,13 @@ function stampOf({ metadata, createdAt }: Head): string {
 }
 
 /** True when the secret at a path is the one that `ref` names, and not a later one with the same key. */
-function isSameSecret({ stamp }: StampedSecretRef, head: Head | undefined): head is Head {
+export function isSameSecret({ stamp }: StampedSecretRef, head: Head | undefined): head is Head {
 	if (head?.live !== true) return false;
 	return stamp === undefined ? head.metadata['stamp'] === undefined : stamp === stampOf(head);
 }
 
-function ownerOf(location: SecretLocation, subject: string): string {
+/** The owner in the metadata of a secret. */
+export function ownerOf(location: SecretLocation, subject: string): string {
 	return location.kind === 'org' ? `org:${location.org}` : subject;
 }
 
@@ -158,7 +167,8 @@ export async function listSecrets(
 	locations: readonly SecretLocation[],
 ): Promise<readonly SecretSummary[]> {
 	const live = await liveSecrets(store, locations, AT_ONCE);
-	return live.map(({ ref, head }) => summaryOf(ref, head));
+	const types = typeSummaries(live);
+	return live.map(({ ref, head }, i) => summaryOf(ref, head, types[i] ?? genericSummary(ref.key)));
 }
 
 /** A secret and its metadata. */
@@ -194,8 +204,14 @@ export async function liveSecrets(
 	return secrets.flatMap(({ ref, head }) => (head?.live ? [{ ref, head }] : []));
 }
 
-function summaryOf(ref: SecretRef, head: Head): SecretSummary {
-	return { ...ref, id: idOf(ref, stampOf(head)), description: head.metadata['description'] ?? '' };
+function summaryOf(ref: SecretRef, head: Head, typed: TypeSummary): SecretSummary {
+	return {
+		...ref,
+		id: idOf(ref, stampOf(head)),
+		description: head.metadata['description'] ?? '',
+		typed,
+		copied: copiedMetadata(head.metadata),
+	};
 }
 
 /** The secrets in a location. Skips names that no pod could receive: the API did not write them. */

@@ -20,6 +20,15 @@ const ORG_PARAMETER = {
 	schema: { type: 'string' },
 } as const;
 
+const IDEMPOTENCY_PARAMETER = {
+	name: 'Idempotency-Key',
+	in: 'header',
+	required: false,
+	description:
+		'the same in a repetition of the same call: a repetition finishes an interrupted change of a typed secret, and repeats nothing that is done',
+	schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
+} as const;
+
 /** Responses that every call may get. */
 const ALWAYS: Readonly<Record<number, DocumentedResponse>> = {
 	400: { description: 'the body, the query or a header is malformed', schema: 'Problem' },
@@ -96,6 +105,7 @@ function describe(operation: Operation): object {
 			...(operation.path.includes('{name}') ? [NAME_PARAMETER] : []),
 			...(query === undefined ? [] : queryParameters(query)),
 			ORG_PARAMETER,
+			...(operation.idempotent === true ? [IDEMPOTENCY_PARAMETER] : []),
 		],
 		...(body === undefined ? {} : { requestBody: bodyOf(body, yaml === true) }),
 		responses: Object.fromEntries(

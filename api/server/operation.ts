@@ -12,12 +12,15 @@ import { validationMessage } from '../schemas/common.ts';
 import type { SchemaName } from '../schemas/named.ts';
 import type { AuditStamp } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
+import type { Generators } from '../types/generators.ts';
 
 /** Dependencies of an operation. */
 export interface Services {
 	readonly store: Store;
 	readonly undoQueue: UndoQueue;
 	readonly now: () => Date;
+	/** Makes passwords, keys and certificates. */
+	readonly generators: Generators;
 	/** Names of deployments that the operator reserved. */
 	readonly nameRules: readonly NameRule[];
 	/** Undefined when none is configured. */
@@ -46,6 +49,8 @@ export interface Call<Input> extends Services {
 	 */
 	readonly requireAudit: () => Promise<Result<void, Problem>>;
 	readonly requestId: string;
+	/** The header `Idempotency-Key`: the same in a repetition of the same call. */
+	readonly idempotencyKey: string | undefined;
 }
 
 /** A successful reply. */
@@ -75,6 +80,8 @@ export interface Operation {
 	/** True when a body may also be YAML. */
 	readonly yaml?: true;
 	readonly query?: SchemaName;
+	/** True when the operation uses the header `Idempotency-Key`. */
+	readonly idempotent?: true;
 	readonly responses: Readonly<Record<number, DocumentedResponse>>;
 	/** Usual statuses that this operation never has. */
 	readonly never?: readonly number[];

@@ -4,6 +4,7 @@ import { RequestFailure } from '../../lib/vault/request-failure.ts';
 import { AuditStoreFailure } from '../audit/store/store.ts';
 import { beforeChanges } from '../audit/trail.ts';
 import { type Problem, refuse } from '../problem.ts';
+import { StoreFailure } from '../store/store.ts';
 import { authenticateCall, type RequestContext } from './authenticate-call.ts';
 import type { ReadBody } from './body.ts';
 import { trailOf } from './call-trail.ts';
@@ -12,6 +13,7 @@ import type { Operation, Reply } from './operation.ts';
 import { send } from './send.ts';
 
 const AUDIT_AWAY = 'the audit store does not answer, and this call needs it; try again later';
+const IDEMPOTENCY_KEY = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** Runs one operation and sends its reply. An error becomes a 500 that names the request id. */
 export async function runOperation(
@@ -33,7 +35,9 @@ export async function runOperation(
 		const { requestId } = trail.audit;
 		if (thrown instanceof RequestFailure) {
 			parts.log.error({ requestId, code: thrown.code, problem: thrown.message }, 'the store failed');
-			send(response, refuse(500, `the secret store failed; the log says why under request id ${requestId}`));
+			const told = thrown instanceof StoreFailure ? thrown.toCaller : undefined;
+			const what = told ?? 'the secret store failed';
+			send(response, refuse(500, `${what}; the log says why under request id ${requestId}`));
 			return;
 		}
 		if (thrown instanceof AuditStoreFailure) {
@@ -74,6 +78,9 @@ async function reply(
 	const later = operation.named && caller.user !== undefined;
 	const allowed = later ? ok(undefined) : await access.authorize(caller, operation.permission);
 	if (!allowed.ok) return allowed;
+	const idempotencyKey = request.get('idempotency-key');
+	if (idempotencyKey !== undefined && !IDEMPOTENCY_KEY.test(idempotencyKey))
+		return refuse(400, 'the header Idempotency-Key must be 1 to 128 letters, digits, "-", "_", "." or ":"');
 	const query = { ...request.query };
 	const body =
 		operation.body === undefined ? undefined : await readBody(request, response, operation.yaml === true);
@@ -93,6 +100,7 @@ async function reply(
 				return (await parts.audit.stored()) ? ok(undefined) : refuse(503, AUDIT_AWAY);
 			},
 			requestId: audit.requestId,
+			idempotencyKey,
 		},
 		body === undefined ? query : operation.query === undefined ? body.value : { query, body: body.value },
 	);

@@ -1,4 +1,4 @@
-import { RequestFailure } from '../../lib/vault/request-failure.ts';
+import { RequestFailure, type RequestFailureCode } from '../../lib/vault/request-failure.ts';
 
 /** One version of a secret, without its value. */
 export interface Version {
@@ -102,4 +102,11 @@ export interface Store {
  */
 export class StoreFailure extends RequestFailure {
 	override readonly name = 'StoreFailure';
+	/** A sentence for the caller, when there is more to say than that the store failed. */
+	readonly toCaller: string | undefined;
+
+	constructor(code: RequestFailureCode, message: string, toCaller?: string) {
+		super(code, message);
+		this.toCaller = toCaller;
+	}
 }

@@ -145,6 +145,11 @@ test('what each operation is for, and what it refuses', async () => {
 		await send(200, 'PUT', path, { as: alice, body: { id, value: 'w' } });
 		await send(200, 'DELETE', path, { as: alice, body: { id } });
 		await send(404, 'PUT', path, { as: alice, body: { id, value: 'w' } });
+		const typed = { type: 'ssh', name: 'GIT', ...extra };
+		const made = (await send(201, 'POST', path, { as: alice, body: typed })) as unknown as {
+			secrets: readonly { id: string }[];
+		};
+		await send(409, 'PUT', path, { as: alice, body: { id: made.secrets[0]?.id, value: 'w' } });
 		await send(404, 'DELETE', path, { as: alice, body: { id } });
 	}
 	const template = { name: 'fresh', services: [] };

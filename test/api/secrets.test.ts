@@ -39,7 +39,8 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 		const made = await create(body);
 		expect(made.status).toBe(201);
 		const { value: _, ...shown } = body;
-		expect(made.json).toEqual({ ...shown, id: expect.stringMatching(/./) });
+		const typed = { type: 'generic', name: 'DB_URL', sourcing: 'env' };
+		expect(made.json).toEqual({ ...shown, ...typed, id: expect.stringMatching(/./) });
 		const listed = await send('GET', `/api/secrets?deployment=${deploymentName}`, { as: alice });
 		expect(listed.json).toEqual([made.json]);
 	});

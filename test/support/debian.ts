@@ -15,6 +15,7 @@ const PACKAGES = {
 	iptables: 'iptables',
 	catatonit: 'catatonit',
 	buildah: 'buildah',
+	'apache2-utils': 'htpasswd',
 	'qemu-user-static': 'qemu-x86_64-static',
 	postgresql: '/usr/share/postgresql-common/pg_wrapper',
 } as const;

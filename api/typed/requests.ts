@@ -1,0 +1,203 @@
+import { ok, type Result } from '../../contract/result.ts';
+import { isTypedName, type SecretTypeName, typedKeys, typeInfo } from '../../contract/secret-types.ts';
+import { startAttempt } from '../deployments/attempt.ts';
+import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
+import { checkCodeKeys } from '../secrets/code-keys.ts';
+import { folderOf, pathOf, type SecretLocation, type StampedSecretRef } from '../secrets/secret-location.ts';
+import { deleteSecret, isSameSecret, updateSecret } from '../secrets/secrets.ts';
+import type { Call } from '../server/operation.ts';
+import { onlyPartOf, rulesOf } from '../types/types.ts';
+import { changeTyped, currentOf, type FoundTyped, findTyped } from './change.ts';
+import { type CreatedKey, createTyped } from './create.ts';
+import { deleteTyped } from './delete.ts';
+import { requestHash } from './metadata.ts';
+import { membershipOf, refsOf, type TypedSecret, titleOf } from './typed-secret.ts';
+
+/** The fields of a request about a typed secret. */
+export interface TypedRequest {
+	readonly type: SecretTypeName;
+	readonly name: string;
+	readonly fields: unknown;
+	readonly generate: unknown;
+}
+
+/** The fields of a request for a new secret that say what it is. */
+export interface NewRequest {
+	readonly type: SecretTypeName;
+	readonly key?: string | undefined;
+	readonly value?: string | undefined;
+	readonly name?: string | undefined;
+	readonly fields?: unknown;
+	readonly generate?: unknown;
+}
+
+/** A new secret: one key with a value, or a typed one. */
+export type NewSecretRequest =
+	| { readonly kind: 'generic'; readonly key: string; readonly value: string }
+	| ({ readonly kind: 'typed' } & TypedRequest);
+
+/** Decodes what a new secret is. `key` and `value` are short for the name and the field of `generic`. */
+export function readNewSecret(request: NewRequest): Result<NewSecretRequest, Problem> {
+	const { type, key, value, name, fields, generate } = request;
+	if (type === 'generic') {
+		if (name !== undefined || fields !== undefined || generate !== undefined)
+			return refuse(400, 'name, fields and generate need a type: without one send key and value');
+		const absent = Object.entries({ key, value }).filter(([, text]) => text === undefined);
+		if (key === undefined || value === undefined)
+			return refuse(400, absent.map(([field]) => `${field} is required`).join('; '));
+		return ok({ kind: 'generic', key, value });
+	}
+	if (key !== undefined || value !== undefined)
+		return refuse(400, `key and value are for the type generic: for ${type} send name and fields`);
+	if (!isTypedName(type, name ?? '')) return refuse(400, name === undefined ? 'name is required' : NAME);
+	return ok({ kind: 'typed', type, name: name ?? '', fields, generate });
+}
+
+const NAME =
+	'name must be letters, digits and "_", not starting with a digit, and each key made from it at most 255 characters';
+
+/** The first key of a typed secret, for the audit of a call that may be refused. */
+export function firstKeyOf({ type, name }: Pick<TypedRequest, 'type' | 'name'>): string {
+	return typedKeys(type, name)[0]?.key ?? '';
+}
+
+/** Where a typed secret is created, and what else is known about it. */
+export interface NewTypedOptions {
+	readonly location: SecretLocation;
+	readonly description: string;
+	/** True when the caller confirms keys that make programs run code. */
+	readonly force: boolean;
+	readonly extra?: Readonly<Record<string, string | null>>;
+	readonly isStillOwned?: () => Promise<Result<void, Problem>>;
+}
+
+type TypedCall = Pick<
+	Call<unknown>,
+	'store' | 'generators' | 'auditStamp' | 'note' | 'step' | 'requestId' | 'idempotencyKey'
+>;
+
+/** Creates a typed secret: all of its keys, or none. The caller of this function has authorized the call. */
+export async function createTypedAt(
+	call: TypedCall,
+	{ type, name, fields, generate }: TypedRequest,
+	{
+		location,
+		description,
+		force,
+		extra,
+		isStillOwned = () => Promise.resolve(ok(undefined)),
+	}: NewTypedOptions,
+): Promise<Result<readonly CreatedKey[], Problem>> {
+	const { store, generators, auditStamp, note } = call;
+	const secret: TypedSecret = { location, type, name };
+	const context = { name: name || typeInfo(type).meaning, now: auditStamp.at, current: undefined };
+	const plan = rulesOf(type)({ fields, generate }, context);
+	if (!plan.ok) return refuse(400, plan.error);
+	const values = await plan.value(generators);
+	const keys = refsOf(secret, (part) => part in values.parts).map(({ ref }) => ref.key);
+	note(...keys.map((key) => ({ scope: folderOf(location), key })));
+	const checked = checkCodeKeys(keys, force);
+	if (!checked.ok) return checked;
+	const request = requestHash(auditStamp.subject, 'create', call.idempotencyKey);
+	const input = { secret, values, description, request, isStillOwned };
+	return await createTyped(store, extra === undefined ? input : { ...input, extra }, contextOf(call));
+}
+
+function contextOf({ auditStamp, step, requestId }: TypedCall) {
+	return { ...auditStamp, step, requestId, attempt: startAttempt(auditStamp.at) };
+}
+
+/** A change of a secret, as a caller sends it. */
+export interface ChangeRequest {
+	readonly value?: string | undefined;
+	readonly fields?: unknown;
+	readonly generate?: unknown;
+	readonly description?: string | undefined;
+}
+
+/**
+ * Finds the typed secret that a key belongs to; undefined for a key of its own. Refuses a key that is not
+ * there. The caller of this function has authorized the call.
+ */
+async function typedSecretOf(
+	{ store }: Pick<TypedCall, 'store'>,
+	ref: StampedSecretRef,
+): Promise<Result<FoundTyped | undefined, Problem>> {
+	const head = await store.head(pathOf(ref));
+	if (!isSameSecret(ref, head)) return refuse(404, NO_SUCH_SECRET);
+	const membership = membershipOf(ref.key, head);
+	if (membership === undefined) return ok(undefined);
+	const { type, name } = membership;
+	return ok(await findTyped(store, { location: ref.location, type, name }));
+}
+
+/** Changes a typed secret as a whole. */
+async function changeTypedAt(
+	call: TypedCall,
+	found: FoundTyped,
+	request: ChangeRequest,
+): Promise<Result<void, Problem>> {
+	const { store, generators, auditStamp, note } = call;
+	const { secret, members } = found;
+	note(...members.map(({ ref }) => ({ scope: folderOf(secret.location), key: ref.key })));
+	const input = inputOf(found, request);
+	if (!input.ok) return input;
+	const { type, name } = secret;
+	const context = { name: name || typeInfo(type).meaning, now: auditStamp.at, current: currentOf(found) };
+	const plan = rulesOf(type)(input.value, context);
+	if (!plan.ok) return refuse(400, plan.error);
+	const values = await plan.value(generators);
+	const hash = requestHash(auditStamp.subject, 'change', call.idempotencyKey);
+	const change = { values, description: request.description, request: hash };
+	return await changeTyped(store, found, change, contextOf(call));
+}
+
+/** `value` stands for the only field of a type with one key. */
+function inputOf(
+	{ secret }: FoundTyped,
+	{ value, fields, generate }: ChangeRequest,
+): Result<{ readonly fields: unknown; readonly generate: unknown }, Problem> {
+	const title = titleOf(secret);
+	if (value === undefined)
+		return fields === undefined && generate === undefined
+			? refuse(400, `fields or generate is required: this key belongs to ${title}`)
+			: ok({ fields, generate });
+	if (fields !== undefined || generate !== undefined)
+		return refuse(400, 'value excludes fields and generate');
+	const part = onlyPartOf(secret.type);
+	return part === undefined
+		? refuse(
+				409,
+				`this key belongs to ${title}, which changes only as a whole: send fields or generate instead of value`,
+			)
+		: ok({ fields: { [part]: value }, generate });
+}
+
+/**
+ * Changes the value of a key, or the typed secret that it belongs to as a whole. The caller of this function
+ * has authorized the call.
+ */
+export async function updateAt(
+	call: TypedCall,
+	ref: StampedSecretRef,
+	request: ChangeRequest,
+): Promise<Result<void, Problem>> {
+	const found = await typedSecretOf(call, ref);
+	if (!found.ok) return found;
+	if (found.value !== undefined) return await changeTypedAt(call, found.value, request);
+	const { value, fields, generate, description } = request;
+	if (fields !== undefined || generate !== undefined)
+		return refuse(400, 'fields and generate are for typed secrets: this one is generic and takes a value');
+	if (value === undefined) return refuse(400, 'value is required');
+	return await updateSecret(call.store, ref, { value, description }, call.auditStamp);
+}
+
+/** Deletes a key, or the typed secret that it belongs to as a whole. */
+export async function deleteAt(call: TypedCall, ref: StampedSecretRef): Promise<Result<void, Problem>> {
+	const found = await typedSecretOf(call, ref);
+	if (!found.ok) return found;
+	if (found.value === undefined) return await deleteSecret(call.store, ref);
+	const { members } = found.value;
+	call.note(...members.map((member) => ({ scope: folderOf(ref.location), key: member.ref.key })));
+	return await deleteTyped(call.store, found.value);
+}
