@@ -8,6 +8,7 @@ import type { Retry } from '../retry.ts';
 import { revokeToken } from '../revoke-token.ts';
 import type { RunParts } from '../run.ts';
 import type { Settings } from '../settings.ts';
+import { terminationOf } from '../termination-message.ts';
 import { readTokenFile } from '../token-file.ts';
 import { endpointOf } from '../transport/endpoint.ts';
 import { openTransport } from '../transport/transport.ts';
@@ -178,10 +179,13 @@ function openSidecar(settings: Settings, log: Log) {
 		failures += 1;
 		const level = failure.reason === lastProblem && requested === undefined ? 'debug' : 'warn';
 		lastProblem = failure.reason;
-		log[level](`the check of the secrets failed, the files stay as they are: ${failure.message}`, {
-			reason: failure.reason,
-			failures,
-		});
+		log[level](
+			`the check of the secrets failed, the files stay as they are: ${terminationOf(failure).message}`,
+			{
+				reason: failure.reason,
+				failures,
+			},
+		);
 		return checkAfterFailure(settings.period, failures, Math.random(), failure.retryAfter);
 	};
 

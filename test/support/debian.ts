@@ -8,6 +8,7 @@ const PACKAGES = {
 	zsh: 'zsh',
 	curl: 'curl',
 	jq: 'jq',
+	strace: 'strace',
 	'busybox-static': 'busybox',
 	containerd: 'containerd',
 	runc: 'runc',

@@ -1,0 +1,74 @@
+import { statSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { installedBun } from '../../../build/executable.ts';
+import { must } from '../../support/openbao-setup.ts';
+import { startProcess } from '../../support/process.ts';
+import { until } from '../../support/until.ts';
+import { startApplication } from './support/application.ts';
+import { type Ground, makeWorld, startGround } from './support/world.ts';
+
+const POLLS = 1_000;
+const TIERS = 2;
+
+/** Makes the waits between two checks (8 to 12 s) a thousand times shorter, and nothing else. */
+const HASTE = `
+const wait = globalThis.setTimeout;
+globalThis.setTimeout = Object.assign((work, ms, ...more) => wait(work, ms >= 7999 && ms <= 12001 ? ms / 1000 : ms, ...more), wait);
+`;
+
+let ground: Ground;
+beforeAll(async () => {
+	ground = await startGround();
+	const options = { file_path: `${ground.vault.dir}/audit.log` };
+	await must(ground.vault, 'PUT', 'sys/audit/file', { body: { type: 'file', options } });
+});
+afterAll(() => ground[Symbol.asyncDispose]());
+
+test.each([
+	['where one request shows a tier', true],
+	['where it lists and reads', false],
+])(
+	'1,000 checks without a change write nothing and notify nobody: %s',
+	async (_where, details) => {
+		await using app = await startApplication(204);
+		await using world = await makeWorld(ground, { details });
+		await world.fetch(app.env);
+		const { out, scratch, env } = world.pod;
+		const state = join(world.privateDir, 'state.json');
+		const before = [statSync(out, { bigint: true }).mtimeNs, statSync(state, { bigint: true }).ino];
+		const requests = async (): Promise<readonly string[]> => {
+			const text = await readFile(`${ground.vault.dir}/audit.log`, 'utf8');
+			return text
+				.split('\n')
+				.filter((line) => line.includes('"type":"request"') && line.includes(world.name));
+		};
+		const count = (lines: readonly string[], text: string) =>
+			lines.filter((line) => line.includes(text)).length;
+		const haste = join(scratch.dir, 'haste.ts');
+		writeFileSync(haste, HASTE);
+		// From its sources: the executable loads no such program.
+		await using running = await startProcess({
+			command: installedBun(),
+			args: [`--preload=${haste}`, join(import.meta.dirname, '../../../fetcher/main.ts')],
+			env: { ...env, ...world.env, ...app.env, ENVTIER_MODE: 'refresh' },
+		});
+		// Without the right to it, the request is sent at each check as well.
+		const checks = async () => count(await requests(), '"path":"secret/detailed-metadata/') / TIERS;
+		await until('1,000 checks', async () => (await checks()) >= POLLS, { timeoutMs: 280_000, everyMs: 500 });
+		const seen = await requests();
+		const reads = count(
+			seen.filter((line) => line.includes('"operation":"read"')),
+			'"path":"secret/data/',
+		);
+		// Two keys: by the init container, and by the first check, which has seen no state yet.
+		if (details) expect(reads).toBe(4);
+		else expect(reads).toBeGreaterThan(POLLS);
+		expect([statSync(out, { bigint: true }).mtimeNs, statSync(state, { bigint: true }).ino]).toEqual(before);
+		expect(app.accepted).toEqual([]);
+		expect(running.stdout()).not.toContain('secrets changed');
+		expect(running.stdout()).not.toContain('failed');
+	},
+	300_000,
+);
