@@ -8,11 +8,15 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
+import { packHotPages, parseHotPages } from './hot-pages.ts';
 
 const run = promisify(execFile);
 
 /** Bun's packages for Linux, by Node's name of the architecture. */
 const LINUX = { x64: '@oven/bun-linux-x64', arm64: '@oven/bun-linux-aarch64' } as const;
+
+/** The hot pages of Bun for x64. */
+export const HOT_PAGES = join(import.meta.dirname, 'hot-pages-x64.txt');
 
 /** One of these architectures. */
 export type Arch = keyof typeof LINUX;
@@ -25,12 +29,14 @@ export const isArch = (name: string): name is Arch => name in LINUX;
  * demand (ADR 64).
  *
  * @param arch builds it for Linux on this architecture; undefined: for this machine
+ * @param options `pack`: false leaves the pages where Bun has them
  * @returns the paths of all source files
  */
 export async function compileExecutable(
 	main: string,
 	outfile: string,
 	arch: Arch | undefined,
+	{ pack = true }: { readonly pack?: boolean } = {},
 ): Promise<readonly string[]> {
 	const work = await mkdtemp(join(tmpdir(), 'envtier-executable-'));
 	try {
@@ -59,12 +65,26 @@ export async function compileExecutable(
 			`--outfile=${outfile}`,
 			main,
 		]);
+		if (pack) await packFile(outfile, target);
 		const { inputs } = JSON.parse(await readFile(metafile, 'utf8')) as { readonly inputs: object };
 		return Object.keys(inputs);
 	} finally {
 		await rm(work, { recursive: true, force: true });
 	}
 }
+
+/** Packs the executable if the hot pages of its version of Bun are known. */
+async function packFile(outfile: string, bun: string): Promise<void> {
+	const hot = parseHotPages(await readFile(HOT_PAGES, 'utf8'));
+	if (hot.bun !== (await sha256Of(bun))) return;
+	await writeFile(outfile, packHotPages(await readFile(outfile), hot.pages));
+}
+
+/** The SHA-256 of a file in hexadecimal. */
+export const sha256Of = async (file: string): Promise<string> =>
+	createHash('sha256')
+		.update(await readFile(file))
+		.digest('hex');
 
 function ownPackage(): string {
 	const { platform, arch } = process;
