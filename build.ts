@@ -135,7 +135,13 @@ const BUNDLES: Readonly<Record<string, BuildOptions>> = {
 		// An addon that pg uses where it is installed. It never is.
 		external: ['pg-native'],
 	},
-	envtier: { banner: { js: REQUIRE }, plugins: [leanKubernetes, leanNodeVault, bareBuiltins] },
+	envtier: {
+		banner: { js: REQUIRE },
+		plugins: [leanKubernetes, leanNodeVault, bareBuiltins],
+		// Node reads the whole file for every call. Names and lines stay, for the stack of a defect.
+		minifyWhitespace: true,
+		lineLimit: 160,
+	},
 };
 
 /** The folder of a program's sources, where it differs from the program's name. */

@@ -85,6 +85,7 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 		metrics,
 		audit,
 		log,
+		login: settings.login,
 		bodyLimit: settings.bodyLimit,
 		trustProxy: settings.trustProxy,
 		notReady,

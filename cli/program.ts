@@ -5,6 +5,8 @@ import { completeCommand, completionCommand } from './commands/completion.ts';
 import { deploymentsCommand } from './commands/deployments.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
+import { keysCommand } from './commands/keys.ts';
+import { loginCommand, logoutCommand, whoamiCommand } from './commands/login.ts';
 import { policyCommand } from './commands/policy.ts';
 import { refreshCommand } from './commands/refresh.ts';
 import { sealCommand } from './commands/seal.ts';
@@ -27,6 +29,10 @@ export function createProgram(context: Context) {
 		.addCommand(templatesCommand(context))
 		.addCommand(deploymentsCommand(context))
 		.addCommand(auditCommand(context))
+		.addCommand(loginCommand(context))
+		.addCommand(logoutCommand(context))
+		.addCommand(whoamiCommand(context))
+		.addCommand(keysCommand(context))
 		.addCommand(sealCommand(context))
 		.addCommand(vaultCommand(context))
 		.addCommand(completionCommand(context));

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { AuditRecorder } from '../audit/recorder.ts';
 import type { Access } from '../auth/access.ts';
+import type { LoginSettings } from '../settings/settings.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { OpenApiDocument } from './openapi.ts';
@@ -17,6 +18,7 @@ export interface AppDependencies {
 	readonly metrics: Metrics;
 	readonly audit: AuditRecorder;
 	readonly log: Logger;
+	readonly login: LoginSettings | undefined;
 	readonly bodyLimit: number;
 	/** True when a reverse proxy sets X-Forwarded-For to the caller's address. */
 	readonly trustProxy: boolean;

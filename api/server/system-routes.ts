@@ -1,8 +1,14 @@
 import type { Express } from 'express';
 import type { AppDependencies } from './dependencies.ts';
 
-/** Adds `/healthz`, `/readyz`, `/metrics` and `/openapi.json`. They need no credentials. */
-export function addSystemRoutes(app: Express, { openApi, metrics, notReady, log }: AppDependencies): void {
+/**
+ * Adds `/healthz`, `/readyz`, `/metrics`, `/openapi.json` and `/.well-known/envtier-login`. They need no
+ * credentials.
+ */
+export function addSystemRoutes(
+	app: Express,
+	{ openApi, metrics, notReady, log, login }: AppDependencies,
+): void {
 	app.get('/healthz', (_request, response) => void response.type('text').send('ok\n'));
 	app.get('/readyz', async (_request, response) => {
 		const reason = await notReady();
@@ -16,6 +22,11 @@ export function addSystemRoutes(app: Express, { openApi, metrics, notReady, log 
 			log.error({ problem: String(thrown) }, 'the metrics cannot be collected');
 			response.status(500).type('text').send('the metrics cannot be collected\n');
 		}
+	});
+	app.get('/.well-known/envtier-login', (_request, response) => {
+		if (login === undefined)
+			response.status(404).json({ error: 'no login of the command line is configured at this API' });
+		else response.json(login);
 	});
 	app.get('/openapi.json', (_request, response) => void response.json(openApi));
 }

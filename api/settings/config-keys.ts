@@ -22,6 +22,8 @@ export const CONFIG_KEYS = {
 	ENVTIER_API_KEYS_FILE: 'keysFile',
 	ENVTIER_API_OIDC_ISSUER: 'oidc.issuer',
 	ENVTIER_API_OIDC_AUDIENCE: 'oidc.audience',
+	ENVTIER_API_OIDC_CLIENT_ID: 'oidc.clientId',
+	ENVTIER_API_OIDC_LOGIN_SCOPES: 'oidc.loginScopes',
 	ENVTIER_API_OIDC_CA: 'oidc.ca',
 	ENVTIER_API_OIDC_ORG_CLAIM: 'oidc.orgClaim',
 	ENVTIER_API_OIDC_ROLES_CLAIM: 'oidc.rolesClaim',

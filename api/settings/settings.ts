@@ -41,6 +41,15 @@ export interface ClusterSettings {
 	readonly org: string | undefined;
 }
 
+/** What a client needs for the device authorization grant. No part of it is secret. */
+export interface LoginSettings {
+	readonly issuer: string;
+	readonly clientId: string;
+	readonly audience: string;
+	/** Parted by blanks. */
+	readonly scopes: string;
+}
+
 /** All settings of the API's process. */
 export interface Settings {
 	readonly host: string;
@@ -50,6 +59,8 @@ export interface Settings {
 	readonly store: StoreSettings;
 	readonly keysFile: string | undefined;
 	readonly oidc: OidcSettings | undefined;
+	/** How the command line logs in at the issuer; undefined when it cannot. */
+	readonly login: LoginSettings | undefined;
 	readonly cluster: ClusterSettings | undefined;
 	/** Names of deployments that are reserved for organizations. */
 	readonly nameRules: readonly NameRule[];
@@ -106,6 +117,7 @@ export function readSettings(env: Environment, file: FileSettings = {}): Result<
 		store: readStore(reader),
 		keysFile: reader.optional('ENVTIER_API_KEYS_FILE', anyText),
 		oidc: readOidc(reader),
+		login: readLoginSettings(reader),
 		cluster: readCluster(reader),
 		nameRules: reader.optional('ENVTIER_API_DEPLOYMENT_NAMES', parseNameRules) ?? [],
 		limits: {
@@ -182,6 +194,16 @@ function readOidc(reader: Reader): OidcSettings | undefined {
 			groups: reader.required('ENVTIER_API_OIDC_GROUPS_CLAIM', aWord),
 		},
 		scopes: reader.optional('ENVTIER_API_OIDC_SCOPES', scopes) ?? [],
+	};
+}
+
+function readLoginSettings(reader: Reader): LoginSettings | undefined {
+	const issuer = reader.optional('ENVTIER_API_OIDC_ISSUER', httpsUrl);
+	const clientId = reader.optional('ENVTIER_API_OIDC_CLIENT_ID', aWord);
+	if (issuer === undefined || clientId === undefined) return undefined;
+	return {
+		...{ issuer, clientId, audience: reader.required('ENVTIER_API_OIDC_AUDIENCE', aWord) },
+		scopes: reader.required('ENVTIER_API_OIDC_LOGIN_SCOPES', anyText),
 	};
 }
 

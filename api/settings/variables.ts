@@ -58,6 +58,14 @@ export const API_VARIABLES = {
 	},
 	ENVTIER_API_OIDC_ISSUER: { meaning: 'issuer whose sessions are accepted, https://…; unset: none' },
 	ENVTIER_API_OIDC_AUDIENCE: { meaning: 'audience that a session must be for', default: 'envtier-api' },
+	ENVTIER_API_OIDC_CLIENT_ID: {
+		meaning:
+			'public client of the issuer for `envtier login`, with the device authorization grant; GET /.well-known/envtier-login tells it; unset: none',
+	},
+	ENVTIER_API_OIDC_LOGIN_SCOPES: {
+		meaning: 'scopes that `envtier login` asks the issuer for, parted by blanks',
+		default: 'openid offline_access',
+	},
 	ENVTIER_API_OIDC_CA: {
 		meaning:
 			'PEM text of the CA certificates that the issuer’s certificate is checked against; unset: the system’s',

@@ -1,6 +1,6 @@
 import { type AuditEntry, FIELDS } from './entry.ts';
 
-/** A sign with which a formula begins, after characters that a spreadsheet may skip. Full-width ones count. */
+/** A sign with which a formula begins, full-width too, after characters that a spreadsheet may skip. */
 const FORMULA = /^[\s\p{Z}\p{C}]*[=+\-@\uff1d\uff0b\uff0d\uff20]/u;
 /** A cell that begins with one of these is also read as a formula by some spreadsheets. */
 const CONTROL = /^[\t\r\n]/;

@@ -1,12 +1,12 @@
 import { ok, type Result } from '../../contract/result.ts';
 import { type Context, fail } from '../context.ts';
 import { json, type Output } from '../output.ts';
+import { openOutputFile } from '../output-file.ts';
 import type { ApiCall, ApiFailure } from '../remote/client.ts';
 import { failed, withApi } from '../remote/session.ts';
 import { table } from '../table.ts';
 import { CSV_HEAD, csvRow } from './csv.ts';
 import type { AuditEntry } from './entry.ts';
-import { openOutputFile } from './output-file.ts';
 import { type AuditSelection, entriesOf, type QueryOptions, selectionOf } from './query.ts';
 import { readVaultLog, type VaultRead } from './vault-log.ts';
 

@@ -167,7 +167,7 @@ test('what each operation is for, and what it refuses', async () => {
 	await send(200, 'DELETE', '/api/keys', { as: session, body: { id: keys[0]?.id } });
 	await send(404, 'DELETE', '/api/keys', { as: session, body: { id: keys[0]?.id } });
 	await send(200, 'GET', '/api/whoami', { as: powerless });
-	await send(403, 'GET', '/api/audit?deployment=store', { as: alice });
+	await send(403, 'GET', '/api/audit?deployment=store', { as: powerless });
 	await send(200, 'GET', '/api/audit?deployment=store', { as: session });
 	await send(403, 'GET', '/api/audit?deployment=none', { as: session });
 	await send(200, 'GET', '/api/audit', { as: session });

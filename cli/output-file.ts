@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { err, ok, type Result } from '../../contract/result.ts';
+import { err, ok, type Result } from '../contract/result.ts';
 
 /** A file that appears under its name when it is complete. */
 export interface OutputFile {
