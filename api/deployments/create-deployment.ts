@@ -10,6 +10,7 @@ import {
 	type StoredTemplate,
 	templateSecrets,
 } from '../templates/templates.ts';
+import type { Generators } from '../types/generators.ts';
 import { type AttemptContext, refuseBusy } from './attempt.ts';
 import { checkAvailable, claimName, type NameUnavailable } from './claim-name.ts';
 import {
@@ -21,6 +22,7 @@ import {
 	type SecretCopy,
 	serviceOf,
 } from './copy-secrets.ts';
+import { type GeneratedSecret, generateSecrets, writeGenerated } from './generate-secrets.ts';
 import { completeJournal, type Journal, openJournal, readJournal, removeJournal } from './journal.ts';
 import type { UndoQueue } from './recovery.ts';
 import { addToIndex, complete, type Deployment } from './registry.ts';
@@ -29,6 +31,8 @@ import { undo, undoAbandoned } from './undo.ts';
 /** A deployment that was created, and what happened to the template's secrets. */
 export interface CreatedDeployment {
 	readonly deployment: Deployment;
+	/** Keys with generated values. */
+	readonly generated: readonly DeclaredSecret[];
 	readonly copied: readonly DeclaredSecret[];
 	readonly kept: readonly DeclaredSecret[];
 	readonly missing: readonly DeclaredSecret[];
@@ -40,6 +44,7 @@ export interface DeploymentRequest {
 	readonly template: StoredTemplate | undefined;
 	/** True when the deployment takes over what exists below its path. */
 	readonly adopt: boolean;
+	readonly generators: Generators;
 }
 
 /**
@@ -53,7 +58,7 @@ export interface DeploymentRequest {
  * | --------------------------------- | ----------------- |
  * | `openJournal`, `completeJournal`  | `removeJournal`   |
  * | `claimName`                       | `releaseName`     |
- * | `copySecrets`                     | `removeCopies`    |
+ * | `copySecrets`, `writeGenerated`   | `removeCopies`    |
  * | `addToIndex`                      | `removeFromIndex` |
  * | `complete`                        | none: the last    |
  */
@@ -115,12 +120,17 @@ async function runSteps(
 
 	// The journal names every path before the first write, so that an undo knows what to remove.
 	const existing = await existingPaths(store, name);
-	const copies = copiesTo(name, secrets);
-	const paths = copies.map(({ to }) => pathOf(to)).filter((path) => !existing.has(path));
+	const generated = await generatedFor(request, existing, context.at);
+	const generatedPaths = new Set(generated.flatMap(({ keys }) => keys).map(({ ref }) => pathOf(ref)));
+	const copies = copiesTo(name, secrets).filter(({ to }) => !generatedPaths.has(pathOf(to)));
+	const copiedPaths = copies.map(({ to }) => pathOf(to)).filter((path) => !existing.has(path));
+	const paths = [...generatedPaths, ...copiedPaths];
 	context.attempt.check();
 	if (!(await completeJournal(store, name, { ...journal, claim: claimed.value, paths }))) return refuseBusy();
 
 	const results = await copySecrets(store, copies, template?.name ?? '', context);
+	const written = await writeGenerated(store, generated, context);
+	if (!written.ok) return written;
 	// The values were read by name. The template may have been replaced meanwhile, or no longer be shared.
 	if (template !== undefined && !(await isStillUsable(store, template, { subject: owner, org })))
 		return refuse(403, NOT_YOUR_TEMPLATE);
@@ -130,28 +140,53 @@ async function runSteps(
 
 	// An attempt that is too slow stops: another process may be undoing it.
 	if (!(await complete(store, deployment, claimed.value, context.attempt))) return refuseBusy();
-	return ok(summaryOf(request, existing, copies, results));
+	return ok(summaryOf(request, { existing, generated, copies, results }));
 }
 
 function newJournal(owner: string, { attempt, requestId, at }: AttemptContext): Journal {
 	return { attempt: attempt.id, requestId, owner, startedAt: at.toISOString(), paths: [] };
 }
 
+/** The secrets of a new deployment. */
+interface DeploymentSecrets {
+	/** Paths that held a live secret before. */
+	readonly existing: ReadonlySet<string>;
+	readonly generated: readonly GeneratedSecret[];
+	readonly copies: readonly SecretCopy[];
+	/** The result of each copy. */
+	readonly results: readonly CopyResult[];
+}
+
+/** The secrets to generate: those of the template, unless the deployment has one of their keys already. */
+async function generatedFor(
+	{ deployment: { name }, template, generators }: DeploymentRequest,
+	existing: ReadonlySet<string>,
+	now: Date,
+): Promise<readonly GeneratedSecret[]> {
+	if (template === undefined) return [];
+	const all = await generateSecrets(name, template, generators, now);
+	return all.filter(({ keys }) => !keys.some(({ ref }) => existing.has(pathOf(ref))));
+}
+
 function summaryOf(
 	{ deployment, template }: DeploymentRequest,
-	existing: ReadonlySet<string>,
-	copies: readonly SecretCopy[],
-	results: readonly CopyResult[],
+	{ existing, generated, copies, results }: DeploymentSecrets,
 ): CreatedDeployment {
 	const withResult = (result: CopyResult): readonly DeclaredSecret[] =>
 		copies
 			.filter((_, i) => results[i] === result)
 			.map(({ from }) => ({ serviceName: serviceOf(from.location), key: from.key }));
-	const paths = new Set([...existing, ...copies.map(({ to }) => pathOf(to))]);
+	const made = generated.flatMap(({ serviceName, keys }) => keys.map(({ ref }) => ({ serviceName, ref })));
+	const paths = new Set([
+		...existing,
+		...copies.map(({ to }) => pathOf(to)),
+		...made.map(({ ref }) => pathOf(ref)),
+	]);
 	const has = (service: string, key: string): boolean =>
 		paths.has(pathOf({ key, location: deploymentLocation(deployment.name, service) }));
 	return {
 		deployment,
+		generated: made.map(({ serviceName, ref }) => ({ serviceName, key: ref.key })),
 		copied: withResult('copied'),
 		kept: withResult('kept'),
 		missing: template === undefined ? [] : missingOf(template, has),

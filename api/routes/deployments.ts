@@ -91,7 +91,9 @@ const create = operation(
 		},
 	},
 	NewDeployment,
-	async ({ store, undoQueue, nameRules, caller, auditStamp, input, note, step, requestId, authorize }) => {
+	async (call) => {
+		const { store, undoQueue, nameRules, generators, caller, auditStamp, input } = call;
+		const { note, step, requestId, authorize } = call;
 		const attempt = startAttempt(auditStamp.at);
 		const { name, org, template: templateName, adopt } = input;
 		note({ scope: `deployments/${name}` });
@@ -110,7 +112,7 @@ const create = operation(
 			template: templateName ?? '',
 			createdAt: auditStamp.at.toISOString(),
 		};
-		const deploymentRequest = { deployment, template: template?.value, adopt };
+		const deploymentRequest = { deployment, template: template?.value, adopt, generators };
 		const context = { ...auditStamp, step, requestId, attempt };
 		const make = () => createDeployment(store, deploymentRequest, context, undoQueue);
 		const statusOf = ({ ok }: { readonly ok: boolean }): number => (ok ? 201 : 409);
@@ -121,8 +123,8 @@ const create = operation(
 			const { error } = creation;
 			return 'unavailable' in error ? unavailable(error.unavailable, name, mayAdopt.ok) : err(error);
 		}
-		const { copied, kept, missing } = creation.value;
-		return reply(201, { ...deployment, copied, kept, missing });
+		const { generated, copied, kept, missing } = creation.value;
+		return reply(201, { ...deployment, generated, copied, kept, missing });
 	},
 	({ name }) => name,
 );

@@ -1,5 +1,6 @@
 import { parseName } from '../../contract/names.ts';
 import { NOT_YOUR_TEMPLATE, refuse } from '../problem.ts';
+import { declaredKeys } from '../schemas/declared-secret.ts';
 import { Nothing } from '../schemas/named.ts';
 import { TemplateName, TemplateSharing } from '../schemas/templates.ts';
 import { checkCodeKeys } from '../secrets/code-keys.ts';
@@ -28,7 +29,7 @@ const FORBIDDEN = {
 
 /** Every key that a template declares. */
 function keysOf({ services }: Pick<Template, 'services'>): readonly string[] {
-	return services.flatMap(({ secrets }) => secrets.map(({ key }) => key));
+	return services.flatMap(({ secrets }) => secrets.flatMap(declaredKeys)).map(({ key }) => key);
 }
 
 const list = operation(

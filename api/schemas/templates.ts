@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { description, force, key, name } from './common.ts';
+import { force, name } from './common.ts';
+import { DeclaredSecret, declaredKeys } from './declared-secret.ts';
 
 /** Maximum number of services. More is a mistake, or an attempt to fill the store. */
 const MAX_SERVICES = 100;
 const MAX_SECRETS = 500;
-
-const DeclaredSecret = z.strictObject({ key, description: description.default('') });
+/** Maximum number of generated secrets of a template: each takes time when a deployment is created. */
+const MAX_GENERATED = 50;
 
 const asWritten = z
 	.unknown()
@@ -34,9 +35,13 @@ const Service = z.looseObject({
 	secrets: z
 		.array(DeclaredSecret)
 		.max(MAX_SECRETS)
-		.refine((list) => new Set(list.map((secret) => secret.key)).size === list.length, {
-			error: 'must name each key once',
-		})
+		.refine(
+			(list) => {
+				const keys = list.flatMap(declaredKeys).map((one) => one.key);
+				return new Set(keys).size === keys.length;
+			},
+			{ error: 'must name each key once' },
+		)
 		.default([]),
 });
 
@@ -48,7 +53,14 @@ const services = z
 	.max(MAX_SERVICES)
 	.refine((list) => new Set(list.map((service) => service.name)).size === list.length, {
 		error: 'must name each service once',
+	})
+	.refine((list) => generatedIn(list) <= MAX_GENERATED, {
+		error: `must have at most ${MAX_GENERATED} secrets with generate`,
 	});
+
+function generatedIn(list: readonly TemplateService[]): number {
+	return list.flatMap(({ secrets }) => secrets).filter(({ generate }) => generate !== undefined).length;
+}
 
 /** The stored part of a template, in the form in which it was written: see `readTemplate`. */
 export const StoredTemplate = z.strictObject({
@@ -117,6 +129,7 @@ export const Deployment = z.strictObject({
 export const DeploymentList = z.array(Deployment);
 
 export const CreatedDeployment = Deployment.extend({
+	generated: z.array(Missing).meta({ description: 'keys with generated values, which nobody has seen' }),
 	copied: z.array(Missing).meta({ description: 'secrets copied from the template' }),
 	kept: z.array(Missing).meta({ description: 'keys that existed there already and were left alone' }),
 	missing: z.array(Missing).meta({ description: 'declared secrets that have no value yet' }),

@@ -3,6 +3,7 @@ import { ok, type Result } from '../../contract/result.ts';
 import type { RecordStep } from '../audit/steps.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
+import { declaredKeys } from '../schemas/declared-secret.ts';
 import { COMPOSE_FIELDS, type TemplateService } from '../schemas/templates.ts';
 import { type SecretLocation, servicesFolderOf, userSegment } from '../secrets/secret-location.ts';
 import { type AuditStamp, listSecrets, newStamp, type SecretSummary } from '../secrets/secrets.ts';
@@ -231,7 +232,8 @@ export function missingOf(
 ): readonly DeclaredSecret[] {
 	return template.services.flatMap(({ name, secrets }) =>
 		secrets
-			.filter(({ key }) => !has(name, key) && !has('', key))
+			.flatMap(declaredKeys)
+			.filter(({ key, optional }) => !optional && !has(name, key) && !has('', key))
 			.map(({ key }) => ({ serviceName: name, key })),
 	);
 }

@@ -18,6 +18,7 @@ interface Deployment {
 }
 
 interface CreatedDeployment extends Deployment {
+	readonly generated: readonly NamedSecret[];
 	readonly copied: readonly NamedSecret[];
 	readonly kept: readonly NamedSecret[];
 	readonly missing: readonly NamedSecret[];
@@ -70,11 +71,12 @@ function inOptions(failure: ApiFailure): ApiFailure {
 	return { ...failure, message: failure.message.replace('send "adopt": true', 'use --adopt') };
 }
 
-function describe({ name, org, template, copied, kept, missing }: CreatedDeployment): string {
+function describe({ name, org, template, generated, copied, kept, missing }: CreatedDeployment): string {
 	const list = (names: readonly NamedSecret[]): string =>
 		names.map(({ serviceName, key }) => (serviceName === '' ? key : `${serviceName}/${key}`)).join(', ');
 	const lines = [`created the deployment ${name} in ${org}`];
 	if (template !== '') lines.push(`${copied.length} secrets copied from the template ${template}`);
+	if (generated.length > 0) lines.push(`generated: ${list(generated)}`);
 	if (kept.length > 0) lines.push(`existing, not changed: ${list(kept)}`);
 	if (missing.length > 0) {
 		lines.push(`declared, and without a value yet: ${list(missing)}`);

@@ -1,4 +1,5 @@
 import { err, type Result } from '../../contract/result.ts';
+import { isSecretType, typedKeys } from '../../contract/secret-types.ts';
 import { object } from '../../lib/json.ts';
 import { parseYaml } from '../../lib/parse/yaml.ts';
 import { type Context, fail } from '../context.ts';
@@ -7,6 +8,21 @@ import { json, type Output } from '../output.ts';
 import { table } from '../table.ts';
 import { confirmed } from './delete.ts';
 import { failed, withApi } from './session.ts';
+
+/** A declared secret: a key, or a type with a name. */
+interface DeclaredSecret {
+	readonly key?: string;
+	readonly type?: string;
+	readonly name?: string;
+	readonly generate?: unknown;
+	readonly description: string;
+}
+
+/** The keys of a declared secret. */
+function keysOf({ key, type = '', name = '' }: DeclaredSecret): readonly string[] {
+	if (key !== undefined) return [key];
+	return isSecretType(type) ? typedKeys(type, name).map((one) => one.key) : [];
+}
 
 /** A template in the API's responses. */
 interface Template {
@@ -17,7 +33,7 @@ interface Template {
 	readonly services: readonly {
 		readonly name: string;
 		readonly image: string;
-		readonly secrets: readonly { readonly key: string; readonly description: string }[];
+		readonly secrets: readonly DeclaredSecret[];
 	}[];
 	/** Only in the response to a creation or an update. */
 	readonly warnings?: readonly string[];
@@ -41,6 +57,12 @@ export function listTemplates(output: Output, context: Context): Promise<void> {
 	});
 }
 
+/** What a deployment gets for a declared secret. */
+function stateOf({ generate }: DeclaredSecret, missing: boolean): string {
+	if (generate !== undefined) return 'generated';
+	return missing ? 'missing' : 'set';
+}
+
 /** `envtier templates show NAME` */
 export function showTemplate(name: string, output: Output, context: Context): Promise<void> {
 	return withApi(context, async ({ call }) => {
@@ -52,12 +74,14 @@ export function showTemplate(name: string, output: Output, context: Context): Pr
 		const lacks = (service: string, key: string): boolean =>
 			missing.some((one) => one.serviceName === service && one.key === key);
 		const rows = services.flatMap((service) =>
-			service.secrets.map(({ key, description }) => [
-				service.name,
-				key,
-				lacks(service.name, key) ? 'missing' : 'set',
-				description,
-			]),
+			service.secrets.flatMap((secret) =>
+				keysOf(secret).map((key) => [
+					service.name,
+					key,
+					stateOf(secret, lacks(service.name, key)),
+					secret.description,
+				]),
+			),
 		);
 		write(table(['SERVICE', 'KEY', 'VALUE', 'DESCRIPTION'], rows, paint));
 	});

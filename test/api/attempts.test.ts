@@ -19,6 +19,7 @@ import {
 	ownTemplate,
 	usableTemplate,
 } from '../../api/templates/templates.ts';
+import { createGenerators } from '../../api/types/generators.ts';
 import { BACKENDS } from './support/stores.ts';
 
 const TEMPLATE = 'base';
@@ -94,7 +95,7 @@ async function attempt(store: Store, recovery: UndoQueue, name: string, owner: s
 	};
 	const template = await usableTemplate(store, TEMPLATE, { subject: owner, org: 'acme' });
 	if (!template.ok) throw new Error(template.error.message);
-	const wanted = { deployment, template: template.value, adopt: false };
+	const wanted = { deployment, template: template.value, adopt: false, generators: createGenerators() };
 	return await createDeployment(store, wanted, { ...by, requestId: owner }, recovery);
 }
 

@@ -15,6 +15,7 @@ import {
 	templatesOf,
 	usableTemplate,
 } from '../../api/templates/templates.ts';
+import { createGenerators } from '../../api/types/generators.ts';
 import { ok } from '../../contract/result.ts';
 import { BACKENDS, type StoreUnderTest } from './support/stores.ts';
 
@@ -179,6 +180,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 				deployment: { name: deployment, owner: BOB.subject, org: 'acme', template: name, createdAt: '' },
 				template: found.value,
 				adopt: false,
+				generators: createGenerators(),
 			};
 			let happened = false;
 			const step: RecordStep = async (action, _note, work) => {
