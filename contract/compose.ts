@@ -106,6 +106,26 @@ export function referencesOf(template: Template): readonly string[] {
 }
 
 /**
+ * The composed keys whose values depend, also through others, on a secret with a key that `isSource` accepts.
+ */
+export function dependentKeys(
+	templates: ReadonlyMap<string, Template>,
+	isSource: (key: string) => boolean,
+): ReadonlySet<string> {
+	const found = new Set<string>();
+	for (let before = -1; before !== found.size; ) {
+		before = found.size;
+		for (const [key, template] of templates) {
+			// A reference to the own key means a secret with that name.
+			const depends = (one: string): boolean =>
+				one !== key && templates.has(one) ? found.has(one) : isSource(one);
+			if (referencesOf(template).some(depends)) found.add(key);
+		}
+	}
+	return found;
+}
+
+/**
  * Sorts composed keys so that each key comes after the keys that it refers to. A template may refer to its
  * own key: it then uses the secret with that name and replaces it. The error is a cycle: each key refers to
  * the next one, and the first key appears again at the end.

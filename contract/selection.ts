@@ -60,3 +60,12 @@ export function listText(list: Selection['keys']): string {
 		.sort()
 		.join(',');
 }
+
+/** True if a selection includes a key. */
+export function takes({ keys, prefixes }: Selection, key: string): boolean {
+	return (
+		keys === 'all' ||
+		keys.some(({ source }) => source === key) ||
+		prefixes.some(({ source }) => key.startsWith(source))
+	);
+}

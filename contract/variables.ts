@@ -298,6 +298,10 @@ export const KEYED_ANNOTATIONS = {
 		readBy: fetcher,
 		meaning: 'sealed value of that key, which Vault decrypts (envtier.dev/sealed.KEY)',
 	},
+	ENVTIER_LEASE_: {
+		readBy: fetcher,
+		meaning: 'Vault path that issues the dynamic secret of that name (envtier.dev/lease.NAME)',
+	},
 	ENVTIER_COMPOSE_: {
 		readBy: fetcher,
 		meaning: 'template of the value of that key, composed from secrets (envtier.dev/compose.KEY)',

@@ -1,4 +1,6 @@
 import { referencesOf } from '../contract/compose.ts';
+import { leaseText } from '../contract/lease.ts';
+import { takes } from '../contract/selection.ts';
 import type { Tier } from '../contract/tiers.ts';
 import { codeVariables } from './code-variables.ts';
 import { compose } from './compose.ts';
@@ -9,11 +11,12 @@ import type { Log } from './log.ts';
 import { explainRefusal } from './login-refusal.ts';
 import { type Listing, mergeNames } from './merge.ts';
 import { explainReadRefusal, type LoginContext } from './read-refusal.ts';
+import { withoutLeaseKeys } from './refresh/lease-selection.ts';
 import { misreadersOf } from './render/dotenv.ts';
 import { type OutputFile, renderAll } from './render/render.ts';
 import { KEPT_BY_ZSH_OR_KSH } from './render/shell-names.ts';
 import { checkRequired, missingKeys } from './required.ts';
-import { select, takes } from './select.ts';
+import { select } from './select.ts';
 import type { Settings } from './settings.ts';
 import { enumerate, quoted } from './text.ts';
 import { emptyPaths, emptyTiers, suspectName } from './tier-names.ts';
@@ -55,11 +58,12 @@ export async function logIn({ settings, vault, jwt }: FetchParts): Promise<void>
 	const login = await vault.login(mount, role, jwt);
 	if (login.kind === 'done') return;
 	const { status, errors } = login;
-	const { tierNames, tiers, sealed } = settings;
+	const { tierNames, tiers, sealed, leases } = settings;
 	const { kvMount, kvVersion, transitMount } = settings.vault;
 	const wanted = {
 		...{ tierNames, tiers, kv: { mount: kvMount, version: kvVersion } },
 		transit: sealed.size > 0 ? transitMount : undefined,
+		leases: [...leases.values()].map(leaseText),
 	};
 	throw explainRefusal({ status, errors, mount, role, namespace, claims: tokenClaimsOf(jwt), wanted });
 }
@@ -200,15 +204,15 @@ export async function readAll(parts: FetchParts): Promise<GatheredSecrets> {
 	reading.catch(() => undefined);
 	await explaining;
 	const suspicion = suspectName(settings.tiers, empty, tierNames);
-	// All secrets of a pod may be in its own annotations.
-	if (suspicion !== undefined && decrypted.length === 0)
+	// All secrets of a pod may be in its own annotations, or come from leases.
+	if (suspicion !== undefined && decrypted.length === 0 && settings.leases.size === 0)
 		log.warn(suspicion, { listed: emptyPaths(empty, context) });
 	const read = await reading;
 	if (skipped.length > 0)
 		log.warn(`empty values skipped: ${enumerate(skipped.sort(), 20)}`, { values: skipped.length });
 	const secrets = [...read, ...decrypted].sort((a, b) => (a.key < b.key ? -1 : 1));
 	// The empty tiers were checked above.
-	if (missingKeys(settings, secrets).length > 0)
+	if (missingKeys(withoutLeaseKeys(settings, secrets), secrets).length > 0)
 		await explainFields(
 			context,
 			settings.tiers.filter((tier) => !empty.includes(tier)),

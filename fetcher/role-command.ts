@@ -9,6 +9,8 @@ export interface RequiredAccess {
 	readonly kv: { readonly mount: string; readonly version: 1 | 2 };
 	/** Mount of the transit engine; undefined when the pod has no sealed value. */
 	readonly transit: string | undefined;
+	/** The paths of dynamic secrets, with "?" if a write issues it. */
+	readonly leases: readonly string[];
 }
 
 /** The login of a pod. */
@@ -33,7 +35,7 @@ export function roleCommand(
 	access: RequiredAccess,
 ): string {
 	const [ofPod = 'NAMESPACE', account = 'ACCOUNT'] = claims.serviceAccount?.split('/') ?? [];
-	const { tierNames, kv, transit } = access;
+	const { tierNames, kv, transit, leases } = access;
 	const [audience = ''] = claims.audiences;
 	const tiers = TIERS.filter((tier) => access.tiers.includes(tier));
 	const options: readonly (readonly [option: string, value: string | undefined, defaultValue?: string])[] = [
@@ -54,6 +56,7 @@ export function roleCommand(
 		value === undefined || value === defaultValue ? [] : [`--${option} ${value}`],
 	);
 	const sealed = transit === undefined ? [] : ['--sealed'];
+	const leaseFlags = leases.map((lease) => `--lease ${lease.includes('?') ? `'${lease}'` : lease}`);
 	const within = namespace === undefined ? [] : [`VAULT_NAMESPACE=${namespace}`];
-	return [...within, 'deploy/vault/setup.sh role', role, ...flags, ...sealed].join(' ');
+	return [...within, 'deploy/vault/setup.sh role', role, ...flags, ...sealed, ...leaseFlags].join(' ');
 }

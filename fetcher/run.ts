@@ -1,15 +1,17 @@
 import { join } from 'node:path';
 import { now, pause } from './clock.ts';
-import { deadlineAfter } from './deadline.ts';
+import { type Deadline, deadlineAfter } from './deadline.ts';
 import { gatherSecrets, type PreparedFiles, prepare } from './fetch.ts';
 import type { Log } from './log.ts';
+import type { InitialLeases } from './refresh/lease-initial.ts';
+import { withNeededLeases } from './refresh/lease-selection.ts';
 import { makeRetry } from './retry.ts';
 import { revokeToken } from './revoke-token.ts';
 import type { Settings } from './settings.ts';
 import type { Secret } from './tiers.ts';
 import { readTokenFile } from './token-file.ts';
 import { endpointOf } from './transport/endpoint.ts';
-import { openTransport } from './transport/transport.ts';
+import { openTransport, type Transport } from './transport/transport.ts';
 import { openVault, type Vault } from './vault.ts';
 import { writeOutputs } from './write.ts';
 
@@ -21,8 +23,11 @@ export interface RunParts {
 	readonly stopped: Promise<never>;
 }
 
-/** Timeout for the revocation, in ms. It is short after a failure, so that the process exits soon. */
-const REVOCATION_TIMEOUT = { success: 2_000, failure: 400 } as const;
+/**
+ * Timeout for the revocation, in ms. It is short after a failure, so that the process exits soon. The end of
+ * a lease takes longer than that of a token: Vault undoes it in another system.
+ */
+const REVOCATION_TIMEOUT = { success: 2_000, failure: 400, leases: 1_500 } as const;
 
 /** Waits two turns of the event loop, so that `fetch` has sent its request. */
 async function requestSent(): Promise<void> {
@@ -38,30 +43,54 @@ function keysByOrigin(secrets: readonly Secret[]): Readonly<Record<string, reado
  * Writes the files. If the pod has a sidecar, writes a generation and the private file, and returns the
  * revision.
  */
-async function write(prepared: PreparedFiles, settings: Settings, vault: Vault): Promise<string | undefined> {
+async function write(
+	prepared: PreparedFiles,
+	settings: Settings,
+	vault: Vault,
+	leases: InitialLeases | undefined,
+): Promise<string | undefined> {
 	if (settings.mode === 'once') {
 		for (const { out, outputs } of prepared.volumes) writeOutputs(out, outputs);
 		return undefined;
 	}
 	// Loaded on demand, because most pods have no sidecar.
 	const { writeInitial } = await import('./refresh/initial.ts');
-	return writeInitial(prepared, settings.privateDir, vault.token());
+	return writeInitial(prepared, settings.privateDir, vault.token(), leases?.states());
+}
+
+/** Opens the leases of the settings; undefined if there are none. */
+async function openLeases({
+	settings,
+	log,
+	deadline,
+	transport,
+}: Pick<RunParts, 'settings' | 'log'> & {
+	readonly deadline: Deadline;
+	readonly transport: Transport;
+}): Promise<InitialLeases | undefined> {
+	if (settings.leases.size === 0) return undefined;
+	const { openInitialLeases } = await import('./refresh/lease-initial.ts');
+	const { openOnce } = await import('./refresh/open-once.ts');
+	return openInitialLeases({ settings, log, deadline, open: openOnce(settings, transport) });
 }
 
 /**
  * Runs the fetcher once, from the token file to the files. Rejects with a `Failure` unless everything was
  * written.
  */
-export async function run({ settings, log, stopped }: RunParts): Promise<void> {
+export async function run({ settings: given, log, stopped }: RunParts): Promise<void> {
+	const settings = withNeededLeases(given);
 	const deadline = deadlineAfter(settings.deadline);
 	const { address, ca, namespace, tlsName, proxy } = settings.vault;
 	const jwt = readTokenFile(settings.tokenFile);
 	const transport = openTransport(endpointOf(address, { tlsName, proxy }), ca);
 	const retry = makeRetry({ log, random: Math.random });
 	const vault = openVault({ address, namespace, transport, retry, deadline });
-	let revocation: Promise<boolean> | undefined;
+	const leases = await openLeases({ settings, log, deadline, transport });
+	let revocation: Promise<unknown> | undefined;
 	try {
-		const found = await Promise.race([gatherSecrets({ settings, vault, log, jwt }), stopped]);
+		const gathered = await Promise.race([gatherSecrets({ settings, vault, log, jwt }), stopped]);
+		const found = leases === undefined ? gathered : await Promise.race([leases.issue(gathered), stopped]);
 		// The token is no longer needed. The revocation runs while the files are written.
 		if (settings.mode === 'once') {
 			revocation = revokeToken(vault, log, deadlineAfter(REVOCATION_TIMEOUT.success));
@@ -69,7 +98,7 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 		}
 		const prepared = prepare(found, { settings, log });
 		const { secrets, volumes } = prepared;
-		const revision = await write(prepared, settings, vault);
+		const revision = await write(prepared, settings, vault, leases);
 		const writtenAfterMs = Math.round(now());
 		await revocation;
 		log.info('secrets written', {
@@ -85,8 +114,9 @@ export async function run({ settings, log, stopped }: RunParts): Promise<void> {
 			protocol: transport.protocol(),
 		});
 	} catch (thrown) {
-		revocation ??= revokeToken(vault, log, deadlineAfter(REVOCATION_TIMEOUT.failure));
-		await Promise.race([revocation, pause(REVOCATION_TIMEOUT.failure)]);
+		const timeout = leases === undefined ? REVOCATION_TIMEOUT.failure : REVOCATION_TIMEOUT.leases;
+		revocation ??= Promise.all([revokeToken(vault, log, deadlineAfter(timeout)), leases?.revoke(timeout)]);
+		await Promise.race([revocation, pause(timeout)]);
 		throw thrown;
 	}
 }

@@ -52,12 +52,3 @@ export function select(all: readonly Secret[], selection: Selection | undefined)
 		clashes,
 	};
 }
-
-/** True if a selection includes a key. */
-export function takes({ keys, prefixes }: Selection, key: string): boolean {
-	return (
-		keys === 'all' ||
-		keys.some(({ source }) => source === key) ||
-		prefixes.some(({ source }) => key.startsWith(source))
-	);
-}

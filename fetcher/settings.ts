@@ -3,6 +3,7 @@ import { parseTemplateVariable, type Template } from '../contract/compose.ts';
 import { type EmptyPolicy, parseEmptyPolicy } from '../contract/empty.ts';
 import { type Format, parseFormats } from '../contract/formats.ts';
 import { isKey, parseKeys } from '../contract/keys.ts';
+import { type Lease, MAX_LEASES, parseLease } from '../contract/lease.ts';
 import { parseName, parseRole } from '../contract/names.ts';
 import { parseCaBundle } from '../contract/pem.ts';
 import { DEFAULT_PERIOD, MODES, type Mode, type OnChange, parseOnChange } from '../contract/refresh.ts';
@@ -76,6 +77,8 @@ export interface Settings {
 	readonly formats: readonly Format[];
 	/** Values that Vault decrypts, by key. */
 	readonly sealed: ReadonlyMap<string, Sealed>;
+	/** Dynamic secrets by name. */
+	readonly leases: ReadonlyMap<string, Lease>;
 	/** Templates by the key of the composed value. */
 	readonly templates: ReadonlyMap<string, Template>;
 	/** At least one. The first one is `ENVTIER_OUT`. */
@@ -173,6 +176,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		envKeys: optional('ENVTIER_ENV_KEYS', parseKeys) ?? [],
 		formats: required('ENVTIER_FORMAT', parseFormats),
 		sealed: family('ENVTIER_SEALED_', parseSealed),
+		leases: family('ENVTIER_LEASE_', parseLease),
 		templates: family('ENVTIER_COMPOSE_', parseTemplateVariable),
 		volumes: volumeSuffixes().map((suffix): Volume => {
 			const keys = member(`ENVTIER_KEYS${suffix}`, parseSelectedKeys);
@@ -191,6 +195,12 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		privateDir: required('ENVTIER_PRIVATE_DIR', anyText),
 		requestFile: optional('ENVTIER_REQUEST_FILE', anyText),
 	};
+	if (settings.leases.size > MAX_LEASES)
+		problems.push(`ENVTIER_LEASE_… must be at most ${MAX_LEASES} variables`);
+	if (settings.leases.size > 0 && settings.mode === 'once')
+		problems.push(
+			'ENVTIER_MODE must be initial or refresh with ENVTIER_LEASE_…: somebody must renew the lease',
+		);
 	// An invalid name is already a problem. An error about its tier would only repeat it.
 	if (problems.length > 0) return err(problems);
 	const tiers = chooseTiers(listedTiers, tierNames);

@@ -20,12 +20,14 @@ import { enumerate, quoted } from './text.ts';
 import { areNamesRight, tierOf } from './tier-names.ts';
 import { type Unusable, whyUnusable } from './unusable.ts';
 
-/** The origin of a value: a tier, or an annotation of the pod. */
-export type Origin = Tier | 'sealed' | 'composed';
+/** The origin of a value: a tier, an annotation of the pod, or a secrets engine. */
+export type Origin = Tier | 'sealed' | 'composed' | 'lease';
 
 /** The origin for messages. Completes "KEY …". */
 export function originText(origin: Origin | undefined): string {
-	return origin === 'composed' || origin === 'sealed' ? `(${origin})` : `of the ${origin} tier`;
+	return origin === 'composed' || origin === 'sealed' || origin === 'lease'
+		? `(${origin})`
+		: `of the ${origin} tier`;
 }
 
 /** One key with its value after the merge. */

@@ -39,6 +39,13 @@ export type LoginResult =
 	/** With Vault's status and errors. */
 	| { readonly kind: 'refused'; readonly status: number; readonly errors: readonly string[] };
 
+/** The result of a request that issues or renews a secret. */
+export type IssueResult =
+	/** The body of the response. */
+	| { readonly kind: 'done'; readonly body: Json }
+	/** With Vault's status and errors: not allowed by a policy, or Vault does not know the path or lease. */
+	| { readonly kind: 'refused'; readonly status: number; readonly errors: readonly string[] };
+
 /** A token of Vault, with its properties from the login. */
 export interface SavedToken {
 	readonly value: string;
@@ -65,6 +72,12 @@ export interface Vault {
 	tryRead(path: string): Promise<Lookup<Json>>;
 	/** Decrypts a batch with one key of a transit engine. */
 	decrypt(path: string, batch: readonly Ciphertext[]): Promise<Decryption>;
+	/** Issues a dynamic secret: by a write if there are parameters, otherwise by a read. */
+	issue(path: string, parameters: Readonly<Record<string, string>> | undefined): Promise<IssueResult>;
+	/** Renews the token. */
+	renewToken(): Promise<IssueResult>;
+	/** Renews a lease that the token may renew. */
+	renewLease(leaseId: string): Promise<IssueResult>;
 	/** Revokes the token, if there is one and it is revocable. */
 	revoke(deadline: Deadline): Promise<void>;
 	/** The token that later requests send, if it has no limit on its uses. */
@@ -158,6 +171,15 @@ export function openVault({
 		return { kind: 'found', value };
 	};
 
+	/** A request that issues or renews: Vault refuses it with 400, 403 or 404. */
+	const issue = async (method: string, path: string, options: RequestOptions): Promise<IssueResult> => {
+		const { status, body } = await send(method, path, options);
+		if (status === 200) return { kind: 'done', body };
+		if (status !== 400 && status !== 403 && status !== 404)
+			throw unexpectedResponse({ status, body }, address, path);
+		return { kind: 'refused', status, errors: errorsOf(body) };
+	};
+
 	return {
 		login: async (mount, role, jwt) => {
 			const path = `auth/${mount}/login`;
@@ -201,6 +223,10 @@ export function openVault({
 			if (errorsOf(answer.body).some((error) => /key not found/.test(error))) return { kind: 'absent' };
 			throw unexpectedResponse(answer, address, path);
 		},
+		issue: (path, parameters) =>
+			parameters === undefined ? issue('GET', path, {}) : issue('POST', path, { body: parameters }),
+		renewToken: () => issue('POST', 'auth/token/renew-self', { body: {} }),
+		renewLease: (leaseId) => issue('POST', 'sys/leases/renew', { body: { lease_id: leaseId } }),
 		revoke: async (until) => {
 			if (!revocable) return;
 			const path = 'auth/token/revoke-self';

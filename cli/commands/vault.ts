@@ -41,6 +41,9 @@ const add = (value: string, before: readonly string[]): readonly string[] => [
 /** A mount path without the "/" at its end, which people often add. */
 const mountPath = (value: string): string => value.replace(/\/$/, '');
 
+/** Collects the values of an option that may be repeated. A lease may contain commas. */
+const also = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
 /** `envtier vault …` */
 export function vaultCommand(context: Context) {
 	return new Command('vault')
@@ -68,6 +71,13 @@ function setupCommand(context: Context) {
 		)
 		.option('--sealed', 'grant decrypting the values sealed for them')
 		.option('--transit <path>', 'mount of the transit engine', mountPath, 'transit')
+		.option('--refresh', 'grant the versions of the tiers in one request, for sidecars')
+		.option(
+			'--lease <path>',
+			'grant a dynamic secret, as in envtier.dev/lease.NAME; may be repeated',
+			also,
+			[],
+		)
 		.option('--audience <text>', 'audience of the pods’ tokens', 'vault')
 		.addOption(authType())
 		.option('--mount <path>', 'its mount (default: its type)', mountPath)

@@ -70,6 +70,8 @@ export interface InjectedSettings {
 	readonly kv: { readonly mount: string; readonly version: 1 | 2 };
 	/** Mount of the transit engine; undefined when the pod has no sealed value. */
 	readonly transit: string | undefined;
+	/** Values of the annotation `envtier.dev/lease.NAME`. */
+	readonly leases: readonly string[];
 	readonly role: string;
 	readonly audience: string;
 	readonly tierNames: { readonly org?: string; readonly deployment: string; readonly service?: string };
@@ -98,6 +100,9 @@ export function injectedSettingsOf(pod: V1Pod): InjectedSettings | undefined {
 			version: get('ENVTIER_VAULT_KV_VERSION') === '1' ? 1 : 2,
 		},
 		transit: get('ENVTIER_VAULT_TRANSIT_MOUNT'),
+		leases: [...variables].flatMap(([name, value = '']) =>
+			name.startsWith('ENVTIER_LEASE_') && value !== '' ? [value] : [],
+		),
 		role: get('ENVTIER_VAULT_ROLE') ?? '',
 		audience: token?.projected?.sources?.[0]?.serviceAccountToken?.audience ?? '',
 		tierNames: {

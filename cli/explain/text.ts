@@ -48,6 +48,7 @@ function verdictLines(verdict: Verdict, paint: Terminal['paint'], policy: boolea
 					...note('empty values', injection.empty === 'refuse' ? undefined : injection.empty),
 					...note('sealed', injection.sealed.join(', ') || undefined),
 					...note('composed', injection.composed.join(', ') || undefined),
+					...note('leases', injection.leases.join(', ') || undefined),
 					...note(
 						'fetchers',
 						injection.fetchers.map(({ container, user }) => `${container} as UID ${user}`).join(', '),

@@ -45,6 +45,8 @@ export interface Injection {
 	readonly empty: string;
 	/** Keys with composed values. */
 	readonly composed: readonly string[];
+	/** Dynamic secrets: the beginning of their keys, and the Vault path. */
+	readonly leases: readonly string[];
 	readonly fetchers: readonly { readonly container: string; readonly user: number }[];
 	/** The JSON Patch (RFC 6902) in the webhook's response. */
 	readonly patch: Extract<Decision, { kind: 'inject' }>['patch'];
@@ -193,6 +195,7 @@ function injectionOf(subject: Subject, { plan, patch }: Extract<Decision, { kind
 		empty: plan.fetchSpec.empty,
 		sealed: [...plan.fetchSpec.sealed.keys()],
 		composed: [...plan.fetchSpec.templates.keys()],
+		leases: [...(plan.fetchSpec.refresh?.leases ?? [])].map(([name, path]) => `${name}_* from ${path}`),
 		fetchers: plan.fetchers.map(({ container, userIds: identity }) => ({ container, user: identity.user })),
 		patch,
 		leftByPolicy: leftToWebhook(subject.pod as V1Pod, plan),

@@ -1,3 +1,4 @@
+import { isBelowMount, parseLease } from '../../contract/lease.ts';
 import { parseName, parseRole } from '../../contract/names.ts';
 import { parseVaultPath } from '../../contract/values.ts';
 
@@ -24,6 +25,10 @@ export interface SetupOptions extends MountOptions {
 	/** Grants the decryption of sealed values. */
 	readonly sealed?: boolean | undefined;
 	readonly transit: string;
+	/** Grants the versions of the tiers in one request. */
+	readonly refresh?: boolean | undefined;
+	/** Values of the annotation `envtier.dev/lease.NAME` that are granted. */
+	readonly lease: readonly string[];
 }
 
 /** Options of `envtier vault setup-api`. */
@@ -54,7 +59,18 @@ export function setupProblem(options: SetupOptions): string | undefined {
 		return 'a service account’s name is not unique without its namespace: name the namespaces';
 	const roleName = parseRole(options.role);
 	if (!roleName.ok) return `the role must be ${roleName.error}`;
-	return wrongPath({ '--transit': options.transit }) ?? mountProblem(options);
+	if (options.refresh && options.kvVersion === '1') return '--refresh needs KV version 2, which has versions';
+	return wrongPath({ '--transit': options.transit }) ?? leaseProblem(options) ?? mountProblem(options);
+}
+
+function leaseProblem({ lease: leases, kv, transit }: SetupOptions): string | undefined {
+	for (const text of leases) {
+		const lease = parseLease(text);
+		if (!lease.ok) return `--lease must be ${lease.error}`;
+		const mount = [kv, transit].find((one) => isBelowMount(lease.value.path, one));
+		if (mount !== undefined) return `--lease names a path in the mount "${mount}", which issues no leases`;
+	}
+	return undefined;
 }
 
 function grantProblem({ org, deployment, service, own, sealed }: SetupOptions): string | undefined {

@@ -30,6 +30,8 @@ interface VaultRole extends MountOptions {
 	/** Seconds. */
 	readonly ttl: number;
 	readonly maxTtl: number;
+	/** Seconds; 0: tokens end at `maxTtl`. */
+	readonly period: number;
 }
 
 function roleAndPolicies({ type, mount = type, name, policies, ...role }: VaultRole): RoleAndPolicies {
@@ -44,6 +46,7 @@ function roleAndPolicies({ type, mount = type, name, policies, ...role }: VaultR
 			BOUND_CLAIMS: boundClaims(role),
 			TTL: `${role.ttl}`,
 			MAX_TTL: `${role.maxTtl}`,
+			PERIOD: `${role.period}`,
 		}),
 	};
 }
@@ -59,6 +62,7 @@ export function deploymentRole(options: SetupOptions, accessor: string | undefin
 	const values: TemplateValues = {
 		DATA: kvVersion === '2' ? `${kv}/data` : kv,
 		METADATA: kvVersion === '2' ? `${kv}/metadata` : kv,
+		DETAILED: `${kv}/detailed-metadata`,
 		ORG: org ?? '',
 		DEPLOYMENT: deployment ?? '',
 		TRANSIT: transit,
@@ -67,32 +71,62 @@ export function deploymentRole(options: SetupOptions, accessor: string | undefin
 	const mounts = { auth: mount, kv, transit };
 	const policy = (kind: keyof typeof POLICIES, fields: PolicyFields = {}) => ({
 		name: policyName(kind, { ...mounts, ...fields }),
-		text: fillTemplate(POLICIES[kind], { ...values, ...(fields.service && { SERVICE: fields.service }) }),
+		text: fillTemplate(POLICIES[kind], {
+			...values,
+			...(fields.service && { SERVICE: fields.service }),
+			...(fields.lease && { LEASE: fields.lease }),
+		}),
 	});
 	const sealed = [
 		policy('sealed'),
 		...(deployment === undefined ? [] : [policy('sealed-deployment', { deployment })]),
 		...(own === undefined ? [] : [policy(`sealed-own-${own}`)]),
 	];
+	const tiers = tierPolicies(options);
 	const policies = [
 		policy('session'),
-		...(org === undefined ? [] : [policy('org', { org })]),
-		...(deployment === undefined ? [] : servicesOf(deployment, options).map((one) => policy(...one))),
-		...(own === undefined ? [] : [policy(`own-${own}`)]),
+		...tiers.map(([kind, fields]) => policy(kind, fields)),
+		...(options.refresh ? tiers.map(([kind, fields]) => policy(`refresh-${kind}`, fields)) : []),
+		...(options.lease.length === 0 ? [] : [policy('lease-session')]),
+		...options.lease.map((lease) => policy(...leasePolicy(lease))),
 		...(options.sealed ? sealed : []),
 	];
 	const { role: name, namespace: namespaces, serviceAccount: accounts } = options;
-	return roleAndPolicies({ ...options, name, namespaces, accounts, policies, ttl: 300, maxTtl: 600 });
+	const ttls = options.lease.length === 0 ? SHORT_TOKENS : PERIODIC_TOKENS;
+	return roleAndPolicies({ ...options, name, namespaces, accounts, policies, ...ttls });
 }
 
-function servicesOf(
-	deployment: string,
-	{ service }: SetupOptions,
-): readonly (readonly ['deployment' | 'service', PolicyFields])[] {
+/** Tokens for one fetch. */
+const SHORT_TOKENS = { ttl: 300, maxTtl: 600, period: 0 };
+/**
+ * A lease ends with its token. A periodic token has no maximum, and an hour outlives most outages of Vault.
+ * Vault does not use the TTL of a role with a period.
+ */
+const PERIODIC_TOKENS = { ttl: 0, maxTtl: 0, period: 3600 };
+
+type TierKind = 'org' | 'deployment' | 'service' | 'own-namespace' | 'own-account';
+
+/** The policies of the tiers, and the fields of their names. */
+function tierPolicies({
+	org,
+	deployment,
+	service,
+	own,
+}: SetupOptions): readonly (readonly [TierKind, PolicyFields])[] {
 	return [
-		['deployment', { deployment }],
-		...service.map((name) => ['service', { deployment, service: name }] as const),
+		...(org === undefined ? [] : [['org', { org }] as const]),
+		...(deployment === undefined ? [] : [['deployment', { deployment }] as const]),
+		...(deployment === undefined
+			? []
+			: service.map((name) => ['service', { deployment, service: name }] as const)),
+		...(own === undefined ? [] : [[`own-${own}`, {}] as const]),
 	];
+}
+
+/** The policy of a lease, as in the annotation: with parameters it is a write. */
+function leasePolicy(lease: string): readonly ['lease' | 'issue', PolicyFields] {
+	const [path = '', parameters] = lease.split('?');
+	return [parameters === undefined ? 'lease' : 'issue', { lease: path }];
 }
 
 /**
@@ -107,7 +141,7 @@ export function apiRole(options: ApiOptions): RoleAndPolicies {
 		text: API_POLICY.replaceAll('"secret/', `"${kv}/`),
 	};
 	// The API runs for a long time and renews its token. At the maximum lifetime it logs in again.
-	const ttls = { ttl: 3600, maxTtl: 86_400 };
+	const ttls = { ttl: 3600, maxTtl: 86_400, period: 0 };
 	const bound = { namespaces: [namespace], accounts: [serviceAccount] };
 	return roleAndPolicies({ ...options, ...bound, ...ttls, name: 'envtier-api', policies: [policy] });
 }

@@ -10,6 +10,14 @@ export const POLICY_FIELDS = {
 	service: ['kv', 'deployment', 'service'],
 	'own-namespace': ['auth', 'kv'],
 	'own-account': ['auth', 'kv'],
+	'refresh-org': ['kv', 'org'],
+	'refresh-deployment': ['kv', 'deployment'],
+	'refresh-service': ['kv', 'deployment', 'service'],
+	'refresh-own-namespace': ['auth', 'kv'],
+	'refresh-own-account': ['auth', 'kv'],
+	'lease-session': [],
+	lease: ['lease'],
+	issue: ['lease'],
 	sealed: ['auth', 'transit'],
 	'sealed-deployment': ['auth', 'transit', 'deployment'],
 	'sealed-own-namespace': ['auth', 'transit'],
@@ -20,12 +28,15 @@ export const POLICY_FIELDS = {
 /** The name of a policy's template in deploy/vault/policies; `api` is deploy/vault/api-policy.hcl. */
 export type PolicyKind = keyof typeof POLICY_FIELDS;
 
-/** Mounts are paths that `parseVaultPath` accepts; the other fields are names that `parseName` accepts. */
+/**
+ * Mounts and leases are paths that `parseVaultPath` accepts; the other fields are names that `parseName`
+ * accepts.
+ */
 export type PolicyFields = Readonly<Partial<Record<FieldName, string>>>;
 
 type FieldName = (typeof POLICY_FIELDS)[PolicyKind][number];
 
-const MOUNTS: ReadonlySet<string> = new Set<FieldName>(['auth', 'kv', 'transit']);
+const PATHS: ReadonlySet<string> = new Set<FieldName>(['auth', 'kv', 'transit', 'lease']);
 
 /**
  * The name of a policy: `envtier_service_secret_shop_web`. Policies with different fields have different
@@ -37,17 +48,17 @@ export function policyName(kind: PolicyKind, fields: PolicyFields): string {
 	const parts = POLICY_FIELDS[kind].map((field) => {
 		const value = fields[field];
 		if (value === undefined) throw new RangeError(`the policy ${kind} needs ${field}`);
-		return MOUNTS.has(field) ? encodeMount(value) : value;
+		return PATHS.has(field) ? encodePath(value) : value;
 	});
 	return ['envtier', kind, ...parts].join('_');
 }
 
 /**
- * A mount's path as a part of a policy's name. Lower-case letters, digits and "-" stay, "/" becomes ".",
+ * A path as a part of a policy's name. Lower-case letters, digits and "-" stay, "/" becomes ".",
  * everything else "~" and two hexadecimal digits. Capitals are encoded because Vault and OpenBao store policy
  * names in lower case.
  */
-function encodeMount(path: string): string {
+function encodePath(path: string): string {
 	return path.replace(/[^-a-z0-9]/g, (char) =>
 		char === '/' ? '.' : `~${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
 	);

@@ -15,6 +15,12 @@ path "@DATA@/${folder}/secrets" {
 }
 `;
 
+/** The rule that shows the versions of all secrets of one folder in one request, and no value. */
+const refreshRules = (folder: string): string => `path "@DETAILED@/${folder}/secrets/" {
+  capabilities = ["list"]
+}
+`;
+
 /**
  * The policies and roles of deploy/vault, unchanged, so that the command needs no other files; a test
  * compares them. Words between "@" are placeholders.
@@ -46,6 +52,35 @@ path "@TRANSIT@/decrypt/envtier-cluster" {
 `,
 	'sealed-deployment': `# Values sealed for @DEPLOYMENT@ in the pod's own namespace.
 path "@TRANSIT@/decrypt/envtier-deployment_${NAMESPACE}_@DEPLOYMENT@" {
+  capabilities = ["update"]
+}
+`,
+	'refresh-org': `# Versions of the organization's tier, in one request and without values, for sidecars that keep files current.
+${refreshRules('orgs/@ORG@')}`,
+	'refresh-deployment': `# Versions of the deployment's tier, in one request and without values, for sidecars that keep files current.
+${refreshRules('deployments/@DEPLOYMENT@')}`,
+	'refresh-service': `# Versions of the service's tier, in one request and without values, for sidecars that keep files current.
+${refreshRules('deployments/@DEPLOYMENT@/services/@SERVICE@')}`,
+	'refresh-own-namespace': `# Versions of the tiers of own-namespace, in one request and without values, for sidecars that keep files current.
+${refreshRules(`deployments/${NAMESPACE}`)}${refreshRules(`deployments/${NAMESPACE}/services/${ACCOUNT}`)}`,
+	'refresh-own-account': `# Versions of the tiers of own-account, in one request and without values, for sidecars that keep files current.
+${refreshRules(`deployments/${NAMESPACE}.${ACCOUNT}`)}${refreshRules(`deployments/${NAMESPACE}.${ACCOUNT}/services/+`)}`,
+	'lease-session': `# Leases: a pod keeps its token and its leases alive. It ends them by revoke-self of the token. sys/leases/revoke is not granted,
+# because a pod could end another pod's lease with it.
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+path "sys/leases/renew" {
+  capabilities = ["update"]
+}
+`,
+	lease: `# A dynamic secret that is issued by a read. What it may do is set by the engine's role.
+path "@LEASE@" {
+  capabilities = ["read"]
+}
+`,
+	issue: `# A dynamic secret that is issued by a write with parameters. Which ones are allowed is set by the engine's role.
+path "@LEASE@" {
   capabilities = ["update"]
 }
 `,
@@ -157,7 +192,8 @@ export const ROLES = {
   "token_policies": [@POLICIES@],
   "token_no_default_policy": true,
   "token_ttl": @TTL@,
-  "token_max_ttl": @MAX_TTL@
+  "token_max_ttl": @MAX_TTL@,
+  "token_period": @PERIOD@
 }
 `,
 	jwt: `{
@@ -174,7 +210,8 @@ export const ROLES = {
   "token_policies": [@POLICIES@],
   "token_no_default_policy": true,
   "token_ttl": @TTL@,
-  "token_max_ttl": @MAX_TTL@
+  "token_max_ttl": @MAX_TTL@,
+  "token_period": @PERIOD@
 }
 `,
 } as const;

@@ -30,6 +30,9 @@ Commands
       --service NAME          and that service's; may be repeated
       --own namespace         grants each pod the deployment named like its namespace, and the service named like its account, or
       --own account           the deployment NAMESPACE.ACCOUNT, with all its services
+      --refresh               grants the versions of these tiers in one request, for sidecars that keep files current (KV version 2)
+      --lease PATH            grants a dynamic secret, as the annotation envtier.dev/lease.NAME names it: database/creds/readonly, or
+                              'pki/issue/web?common_name=…' for one that is issued by a write; may be repeated
       --sealed                grants opening what is sealed for these deployments, the pod's namespace and the cluster
       --audience TEXT         of the pods' tokens (default: vault; with --own-token it must be the API server's)
       --type TYPE             of the auth method: kubernetes or jwt (default: kubernetes)
@@ -52,6 +55,7 @@ Commands
 Examples
   setup.sh auth-kubernetes --host https://10.0.0.1:6443 --ca ca.crt --reviewer-token token
   setup.sh role shop_web --namespace shop --account web --org acme --deployment shop --service web
+  setup.sh role shop_web --namespace shop --account web --deployment shop --refresh --lease database/creds/readonly
   setup.sh role acme --namespace shop,blog --account '*' --org acme --own namespace
   setup.sh api
   setup.sh sealing --namespace shop,blog
@@ -69,6 +73,17 @@ matches() { printf '%s' "$1" | grep -Eqx "$2" && [ "$(printf '%s' "$1" | wc -l)"
 label='[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 check_name() { matches "$2" "$label(\.$label)*" || wrong "$1: \"$2\" is not a name: lower-case letters, digits, \"-\" and \".\""; }
 check_mount() { matches "$2" '[A-Za-z0-9_][-A-Za-z0-9_.]*(/[A-Za-z0-9_][-A-Za-z0-9_.]*)*' || wrong "$1: \"$2\" is not a mount's path"; }
+# check_lease VALUE: a path as in the annotation. Its parameters are no part of a policy.
+check_lease() {
+	matches "$1" '[^?]*([?][-A-Za-z0-9_.,:*@/+=&]+)?' && matches "${1%%\?*}" '[A-Za-z0-9_][-A-Za-z0-9_.]*(/[A-Za-z0-9_][-A-Za-z0-9_.]*)+' ||
+		wrong "--lease: \"$1\" is not the path of a dynamic secret, such as database/creds/readonly"
+	case /$(printf '%s' "${1%%\?*}" | tr '[:upper:]' '[:lower:]')/ in
+		*/sys/* | */auth/* | */identity/* | */cubbyhole/*) wrong "--lease: \"$1\" is one of Vault's own paths" ;;
+	esac
+	case /${1%%\?*} in
+		*"/$kv/"* | *"/$transit/"*) wrong "--lease: \"$1\" is in the mount $kv or $transit, which issue no leases" ;;
+	esac
+}
 check_text() { matches "$2" '[-A-Za-z0-9:/._@]+' || wrong "$1: \"$2\" holds characters that have no place there"; }
 check_file() { [ -r "$2" ] || fail "$1: cannot read $2"; }
 check_names() {
@@ -281,7 +296,7 @@ policy() {
 	for field in "$@"; do last=$field policy=${policy}_$field; done
 	sed -e "s|@DATA@|$data|g; s|@METADATA@|$metadata|g; s|@ACCESSOR@|$accessor|g" \
 		-e "s|@ORG@|$org|g; s|@DEPLOYMENT@|$deployment|g; s|@SERVICE@|$last|g" \
-		-e "s|@TRANSIT@|$transit|g; s|@NAMESPACE@|$last|g" "$here/policies/$file.hcl" >"$work/text"
+		-e "s|@TRANSIT@|$transit|g; s|@NAMESPACE@|$last|g; s|@DETAILED@|$kv/detailed-metadata|g; s|@LEASE@|$lease_path|g" "$here/policies/$file.hcl" >"$work/text"
 	plan policy "$policy" <"$work/text"
 	policies=${policies:+$policies,}$policy
 }
@@ -347,6 +362,8 @@ role() {
 	accessor=
 	case $own in '' | namespace | account) ;; *) wrong '--own is namespace or account' ;; esac
 	check_mount --transit "$transit"
+	[ -z "$refresh" ] || [ "$kv_version" = 2 ] || wrong '--refresh needs KV version 2, which has versions'
+	for lease in $leases; do check_lease "$lease"; done
 	case $own$sealed in
 		'') ;;
 		*)
@@ -362,19 +379,32 @@ role() {
 	[ -z "$deployment" ] || policy deployment "$kv_field" "$deployment"
 	for service in $services; do policy service "$kv_field" "$deployment" "$service"; done
 	[ -z "$own" ] || policy "own-$own" "$auth_field" "$kv_field"
+	if [ -n "$refresh" ]; then
+		[ -z "$org" ] || policy refresh-org "$kv_field" "$org"
+		[ -z "$deployment" ] || policy refresh-deployment "$kv_field" "$deployment"
+		for service in $services; do policy refresh-service "$kv_field" "$deployment" "$service"; done
+		[ -z "$own" ] || policy "refresh-own-$own" "$auth_field" "$kv_field"
+	fi
+	[ -z "$leases" ] || policy lease-session
+	for lease in $leases; do
+		lease_path=${lease%%\?*} kind=lease
+		case $lease in *\?*) kind=issue ;; esac
+		policy "$kind" "$(encoded "$lease_path")"
+	done
 	if [ -n "$sealed" ]; then
 		policy sealed "$auth_field" "$transit_field"
 		[ -z "$deployment" ] || policy sealed-deployment "$auth_field" "$transit_field" "$deployment"
 		[ -z "$own" ] || policy "sealed-own-$own" "$auth_field" "$transit_field"
 	fi
 
-	write_role 300 600
+	# A lease ends with its token. A periodic token has no maximum, and an hour outlives most outages of Vault.
+	if [ -n "$leases" ]; then write_role 0 0 3600; else write_role 300 600 0; fi
 }
 
-# write_role TTL MAX_TTL: in seconds
+# write_role TTL MAX_TTL PERIOD: in seconds
 write_role() {
 	sed -e "s|@ACCOUNTS@|$(quoted "$accounts")|; s|@NAMESPACES@|$(quoted "$namespaces")|; s|@AUDIENCE@|$audience|" \
-		-e "s|@POLICIES@|$(quoted "$policies")|; s|@BOUND_CLAIMS@|$(bound_claims)|; s|@TTL@|$1|; s|@MAX_TTL@|$2|" \
+		-e "s|@POLICIES@|$(quoted "$policies")|; s|@BOUND_CLAIMS@|$(bound_claims)|; s|@TTL@|$1|; s|@MAX_TTL@|$2|; s|@PERIOD@|$3|" \
 		"$here/roles/$type.json" >"$work/text"
 	plan role "auth/$mount/role/$role" <"$work/text"
 	apply
@@ -392,7 +422,7 @@ api() {
 	sed "s|\"secret/|\"$kv/|" "$here/api-policy.hcl" >"$work/text"
 	plan policy "$policies" <"$work/text"
 	# It lives long and keeps its token alive; when the maximum comes it logs in again.
-	write_role 3600 86400
+	write_role 3600 86400 0
 }
 
 sealing() {
@@ -414,7 +444,7 @@ sealing() {
 }
 
 print='' replace='' command='' role='' mount='' host='' ca='' reviewer_token='' own_token='' issuer='' jwks_url=''
-namespaces='' accounts='' org='' deployment='' services='' own='' sealed='' transit=transit audience=vault type='' kv=secret kv_version=2
+namespaces='' accounts='' org='' deployment='' services='' own='' sealed='' refresh='' leases='' lease_path='' transit=transit audience=vault type='' kv=secret kv_version=2
 while [ $# -gt 0 ]; do
 	case $1 in
 		-h | --help) usage; exit 0 ;;
@@ -422,6 +452,7 @@ while [ $# -gt 0 ]; do
 		--replace) replace=yes; shift; continue ;;
 		--own-token) own_token=yes; shift; continue ;;
 		--sealed) sealed=yes; shift; continue ;;
+		--refresh) refresh=yes; shift; continue ;;
 		--*)
 			[ $# -gt 1 ] || wrong "$1 needs a value"
 			case $1 in
@@ -437,6 +468,10 @@ while [ $# -gt 0 ]; do
 				--deployment) deployment=$2 ;;
 				--service) services="$services $2" ;;
 				--own) own=$2 ;;
+				--lease)
+					case $2 in '' | *[[:space:]]*) wrong "--lease: \"$2\" is not the path of a dynamic secret" ;; esac
+					leases="$leases $2"
+					;;
 				--audience) audience=$2 ;;
 				--type) type=$2 ;;
 				--kv) kv=$2 ;;

@@ -4,7 +4,9 @@ import { blocks, code, prose, table } from './markdown.ts';
 
 const entries: readonly (readonly [string, Variable])[] = [
 	...Object.entries(VARIABLES),
-	...Object.entries(KEYED_ANNOTATIONS).map(([name, variable]) => [`${name}KEY`, variable] as const),
+	...Object.entries(KEYED_ANNOTATIONS).map(
+		([name, variable]) => [name + (name === 'ENVTIER_LEASE_' ? 'NAME' : 'KEY'), variable] as const,
+	),
 ];
 
 function fallback({ default: value, required }: Variable): string {

@@ -17,13 +17,13 @@ export function changedKeys(
 }
 
 /**
- * The revision of the tiers' secrets. It omits composed values, which depend on the others, and sealed
- * values, which are part of the pod.
+ * The revision of the tiers' secrets. It omits composed values, which depend on the others, sealed values,
+ * which are part of the pod, and leases, which are different in each pod.
  */
 export function revisionOfSecrets(secrets: readonly Secret[]): string {
 	return revisionOf(
 		secrets
-			.filter(({ origin }) => origin !== 'composed' && origin !== 'sealed')
+			.filter(({ origin }) => origin !== 'composed' && origin !== 'sealed' && origin !== 'lease')
 			.map(({ key, origin, version }) => ({ key, origin, version })),
 	);
 }

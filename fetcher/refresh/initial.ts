@@ -2,10 +2,12 @@ import type { PreparedFiles } from '../fetch.ts';
 import type { SavedToken } from '../vault.ts';
 import { digestsOf, revisionOfSecrets } from './digests.ts';
 import { writeGeneration } from './generation.ts';
-import { savePrivateState } from './private-file.ts';
+import { filesWritten, type LeaseState } from './lease-state.ts';
+import { NO_STATE, savePrivateState } from './private-file.ts';
 
 /**
- * Writes the first generation of each volume, and the private file with the token for the sidecar.
+ * Writes the first generation of each volume, and the private file with the tokens and leases for the
+ * sidecar.
  *
  * @returns the revision of the secrets
  */
@@ -13,10 +15,12 @@ export function writeInitial(
 	{ secrets, volumes }: PreparedFiles,
 	privateDir: string,
 	token: SavedToken | undefined,
+	leases: ReadonlyMap<string, LeaseState> = new Map(),
 ): string {
 	const revision = revisionOfSecrets(secrets);
 	for (const { out, outputs } of volumes) writeGeneration(out, outputs);
+	const written = new Map([...leases].map(([name, state]) => [name, filesWritten(state, Math.random())]));
 	const digests = digestsOf(secrets);
-	savePrivateState(privateDir, { token, digests, revision, pending: undefined, request: '' });
+	savePrivateState(privateDir, { ...NO_STATE, token, digests, revision, leases: written });
 	return revision;
 }

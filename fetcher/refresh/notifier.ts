@@ -67,7 +67,7 @@ export function openNotifier(settings: Settings, log: Log, delivered: () => void
 
 	return {
 		notify: (change) => {
-			if (current?.revision === change.revision) return;
+			if (current?.write === change.write) return;
 			clearTimeout(timer);
 			current = change;
 			void attempt(change, 0);

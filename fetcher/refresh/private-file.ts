@@ -4,11 +4,15 @@ import { type Json, object } from '../../lib/json.ts';
 import { writeNew } from '../new-file.ts';
 import type { SavedToken } from '../vault.ts';
 import { explainWrite } from '../write-failure.ts';
+import { decodeLeases, encodeLeases, tokenIn } from './lease-record.ts';
+import type { LeaseState } from './lease-state.ts';
 
 /** A change whose notification is not delivered yet. */
 export interface PendingChange {
 	readonly keys: readonly string[];
 	readonly revision: string;
+	/** Number of the write of the files. A lease changes them without a new revision. */
+	readonly write: number;
 }
 
 /** The state that a fetcher saves for its sidecar, and a sidecar for its next start. */
@@ -21,17 +25,36 @@ export interface PrivateState {
 	readonly pending: PendingChange | undefined;
 	/** The request of `envtier refresh` that was served last; empty if there was none. */
 	readonly request: string;
+	/** The leases by name. */
+	readonly leases: ReadonlyMap<string, LeaseState>;
+	/** True after SIGTERM: all tokens in this file were revoked, or soon are. */
+	readonly ended: boolean;
 }
+
+/** The state of a pod whose fetcher left none. */
+export const NO_STATE: PrivateState = {
+	token: undefined,
+	digests: new Map(),
+	revision: '',
+	pending: undefined,
+	request: '',
+	leases: new Map(),
+	ended: false,
+};
 
 const FILE = 'state.json';
 const NEW = 'state.json.new';
 
-/** Maximum size of the file, in bytes. 500 keys take 60 KiB. Ignores a longer file. */
+/** Maximum size of the file, in bytes. 500 keys take 60 KiB, 8 leases 512 KiB. Ignores a longer file. */
 const LONGEST = 1024 * 1024;
 
 /** Writes the state in one step, with mode 0600. */
-export function savePrivateState(directory: string, { digests, ...state }: PrivateState): void {
-	const text = JSON.stringify({ ...state, digests: Object.fromEntries(digests) });
+export function savePrivateState(directory: string, { digests, leases, ...state }: PrivateState): void {
+	const text = JSON.stringify({
+		...state,
+		digests: Object.fromEntries(digests),
+		leases: encodeLeases(leases),
+	});
 	try {
 		rmSync(join(directory, NEW), { force: true });
 		writeNew(join(directory, NEW), text);
@@ -66,19 +89,19 @@ export function loadPrivateState(directory: string): PrivateState | undefined {
 		token: tokenIn(object(parsed?.['token'])),
 		pending: pendingIn(object(parsed?.['pending'])),
 		request: typeof parsed?.['request'] === 'string' ? parsed['request'] : '',
+		leases: decodeLeases(object(parsed?.['leases'])),
+		ended: parsed?.['ended'] === true,
 	};
 }
 
-function tokenIn(token: Json | undefined): SavedToken | undefined {
-	const { value, expires, revocable } = token ?? {};
-	if (typeof value !== 'string' || typeof expires !== 'number') return undefined;
-	return { value, expires, revocable: revocable === true };
-}
-
 function pendingIn(pending: Json | undefined): PendingChange | undefined {
-	const { keys, revision } = pending ?? {};
+	const { keys, revision, write } = pending ?? {};
 	if (!Array.isArray(keys) || typeof revision !== 'string') return undefined;
-	return { keys: keys.filter((key) => typeof key === 'string'), revision };
+	return {
+		keys: keys.filter((key) => typeof key === 'string'),
+		revision,
+		write: typeof write === 'number' ? write : 0,
+	};
 }
 
 function readBounded(path: string): string | undefined {

@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { deadlineAfter } from '../deadline.ts';
 import { Failure } from '../failure.ts';
-import { logIn, type PreparedFiles, prepare, readAll, readContext } from '../fetch.ts';
+import { type GatheredSecrets, logIn, type PreparedFiles, prepare, readAll, readContext } from '../fetch.ts';
 import type { Log } from '../log.ts';
-import type { Retry } from '../retry.ts';
 import { revokeToken } from '../revoke-token.ts';
 import type { RunParts } from '../run.ts';
 import type { Settings } from '../settings.ts';
@@ -12,41 +11,33 @@ import { terminationOf } from '../termination-message.ts';
 import { readTokenFile } from '../token-file.ts';
 import { endpointOf } from '../transport/endpoint.ts';
 import { openTransport } from '../transport/transport.ts';
-import { openVault, type SavedToken, type Vault } from '../vault.ts';
+import type { Vault } from '../vault.ts';
 import { changedKeys, digestsOf, revisionOfSecrets } from './digests.ts';
 import { isCurrent, writeGeneration } from './generation.ts';
+import { type LeaseValues, openLeaseKeeper } from './lease-keeper.ts';
+import { withLeases, withNeededLeases } from './lease-selection.ts';
+import { abandoned } from './lease-state.ts';
 import { type Notifier, openNotifier } from './notifier.ts';
-import { loadPrivateState, type PrivateState, savePrivateState } from './private-file.ts';
+import { openOnce, STEP_TIMEOUT } from './open-once.ts';
+import { loadPrivateState, NO_STATE, type PrivateState, savePrivateState } from './private-file.ts';
 import { type CheckRequest, watchRequests } from './requests.ts';
 import { checkAfterFailure, firstCheck, nextCheck } from './schedule.ts';
 import { type TierState, tierStates } from './tier-state.ts';
 
-/** Timeout of one check, in ms. After it the check has failed, and the sidecar retries soon. */
-const CHECK_TIMEOUT = 20_000;
 /** Minimum remaining TTL of a token, in ms. The sidecar logs in again if it is shorter. */
-const SHORTEST_TOKEN = CHECK_TIMEOUT + 10_000;
+const SHORTEST_TOKEN = STEP_TIMEOUT + 10_000;
 const REVOCATION_TIMEOUT = 1_500;
 const HOUR = 3_600_000;
-
-/** Sends each request of a check once. After a failure the sidecar repeats the whole check. */
-const once: Retry = (attempt, deadline) => attempt(deadline.left());
-
-const NOTHING: PrivateState = {
-	token: undefined,
-	digests: new Map(),
-	revision: '',
-	pending: undefined,
-	request: '',
-};
 
 /**
  * Keeps the files current until `stopped` rejects, then resolves. A failed check does not change the files.
  */
 export async function runSidecar({ settings, log, stopped }: RunParts): Promise<void> {
-	const sidecar = openSidecar(settings, log);
+	const sidecar = openSidecar(withNeededLeases(settings), log);
 	const end = stopped.catch(() => 'stopped' as const);
 	let wait = firstCheck(settings.period, Math.random());
 	log.info('keeping the secrets current', { periodSeconds: settings.period / 1000, ...sidecar.summary() });
+	sidecar.start();
 	for (;;) {
 		const timer = Promise.withResolvers<'due'>();
 		const timeout = setTimeout(timer.resolve, wait, 'due');
@@ -66,25 +57,32 @@ export async function runSidecar({ settings, log, stopped }: RunParts): Promise<
 }
 
 function openSidecar(settings: Settings, log: Log) {
-	const { address, ca, namespace, tlsName, proxy } = settings.vault;
+	const { address, ca, tlsName, proxy } = settings.vault;
 	const transport = openTransport(endpointOf(address, { tlsName, proxy }), ca);
+	const open = openOnce(settings, transport);
 	const notifier: Notifier = openNotifier(settings, log, () => save({ pending: undefined }));
-	let state = loadPrivateState(settings.privateDir) ?? NOTHING;
+	let state = loadPrivateState(settings.privateDir) ?? NO_STATE;
+	/** The secrets of the tiers, kept only if leases need them to write the files. */
+	let found: GatheredSecrets | undefined;
 	let tiers: readonly TierState[] | undefined;
 	let failures = 0;
 	let lastProblem = '';
 	let logged = Date.now();
 	const requests = watchRequests({ file: settings.requestFile, served: state.request });
+	// The first fetch has already logged warnings about names and readers.
+	const quiet = { ...log, warn: log.debug };
 
 	function save(change: Partial<PrivateState>): void {
 		state = { ...state, ...change };
 		savePrivateState(settings.privateDir, state);
 	}
 
-	const open = (saved: SavedToken | undefined): Vault =>
-		openVault({
-			...{ address, namespace, transport, retry: once, deadline: deadlineAfter(CHECK_TIMEOUT) },
-			...(saved === undefined ? {} : { token: saved }),
+	if (state.ended)
+		// SIGTERM ended an earlier process, which has revoked everything, but not the pod.
+		save({
+			token: undefined,
+			leases: new Map([...state.leases].map(([name, lease]) => [name, abandoned(lease)])),
+			ended: false,
 		});
 
 	/**
@@ -93,7 +91,7 @@ function openSidecar(settings: Settings, log: Log) {
 	const client = async (): Promise<{ vault: Vault; fresh: boolean }> => {
 		if (state.token !== undefined && state.token.expires - Date.now() > SHORTEST_TOKEN)
 			return { vault: open(state.token), fresh: false };
-		const vault = open(undefined);
+		const vault = open();
 		await logIn({ settings, vault, log, jwt: readTokenFile(settings.tokenFile) });
 		save({ token: vault.token() });
 		return { vault, fresh: true };
@@ -105,14 +103,22 @@ function openSidecar(settings: Settings, log: Log) {
 		const comparable = states.every((one) => one !== undefined);
 		if (comparable && tiers !== undefined && states.every((one, i) => one === tiers?.[i])) return;
 		const jwt = readTokenFile(settings.tokenFile);
-		// The first fetch has already logged warnings about names and readers.
-		const quiet = { ...log, warn: log.debug };
-		const found = await readAll({ settings, vault, log: quiet, jwt });
-		const prepared = prepare(found, { settings, log: quiet });
-		if (!prepared.volumes.every(({ out, outputs }) => isCurrent(out, outputs)))
-			write(prepared, vault.requests());
+		const read = await readAll({ settings, vault, log: quiet, jwt });
+		if (settings.leases.size > 0) found = read;
+		const values = leases.values();
+		// A lease without a secret writes the files when it has one.
+		if (values !== undefined) writeIfChanged(read, values, vault.requests());
 		// After the files: a write that failed is repeated by the next check.
 		tiers = comparable ? states : undefined;
+	};
+
+	const prepareWith = (read: GatheredSecrets, values: LeaseValues): PreparedFiles =>
+		prepare({ ...read, secrets: withLeases(read.secrets, values) }, { settings, log: quiet });
+
+	const writeIfChanged = (read: GatheredSecrets, values: LeaseValues, requests: number): void => {
+		const prepared = prepareWith(read, values);
+		if (!prepared.volumes.every(({ out, outputs }) => isCurrent(out, outputs))) write(prepared, requests);
+		leases.written();
 	};
 
 	/** Writes changed files, and saves the notification that is due. */
@@ -120,7 +126,11 @@ function openSidecar(settings: Settings, log: Log) {
 		const revision = revisionOfSecrets(prepared.secrets);
 		const digests = digestsOf(prepared.secrets);
 		const keys = changedKeys(state.digests, digests);
-		const pending = { keys: [...new Set([...(state.pending?.keys ?? []), ...keys])].sort(), revision };
+		const pending = {
+			keys: [...new Set([...(state.pending?.keys ?? []), ...keys])].sort(),
+			revision,
+			write: (state.pending?.write ?? 0) + 1,
+		};
 		// Saved before the files, so that the sidecar also notifies if it crashes between the two steps.
 		save({ digests, revision, pending: settings.onChange.kind === 'none' ? undefined : pending });
 		for (const { out, outputs } of prepared.volumes) writeGeneration(out, outputs);
@@ -133,7 +143,15 @@ function openSidecar(settings: Settings, log: Log) {
 		});
 	};
 
-	const checkOnce = async (): Promise<void> => {
+	let checking: Promise<void> = Promise.resolve();
+	/** Checks one after another, so that two of them do not log in at the same time. */
+	const checkOnce = (): Promise<void> => {
+		const next = checking.then(checkNow, checkNow);
+		checking = next.catch(() => undefined);
+		return next;
+	};
+
+	const checkNow = async (): Promise<void> => {
 		const { vault, fresh } = await client();
 		try {
 			await update(vault);
@@ -161,7 +179,7 @@ function openSidecar(settings: Settings, log: Log) {
 		if (failures > 0) log.info('the check of the secrets succeeded again', { failures });
 		failures = 0;
 		lastProblem = '';
-		if (state.pending !== undefined) notifier.notify(state.pending);
+		notify();
 		if (requested !== undefined || Date.now() - logged >= HOUR) {
 			logged = Date.now();
 			log.info('secrets are current', { revision: state.revision });
@@ -189,17 +207,44 @@ function openSidecar(settings: Settings, log: Log) {
 		return checkAfterFailure(settings.period, failures, Math.random(), failure.retryAfter);
 	};
 
+	const notify = (): void => {
+		if (state.pending !== undefined) notifier.notify(state.pending);
+	};
+
+	const leases = openLeaseKeeper({
+		...{ settings, log, open, states: state.leases },
+		save: (states) => save({ leases: states }),
+		ready: async () => {
+			if (found === undefined) await checkOnce();
+		},
+		check: (values) => {
+			if (found !== undefined) prepareWith(found, values);
+		},
+		write: () => {
+			const values = leases.values();
+			if (found === undefined || values === undefined) return;
+			writeIfChanged(found, values, 0);
+			notify();
+		},
+	});
+
 	return {
+		start: leases.start,
 		check,
 		requests,
 		summary: () => ({ revision: state.revision, uid: process.getuid?.() }),
 		end: async (): Promise<void> => {
 			notifier.close();
 			requests.close();
+			leases.stop();
 			const { token } = state;
-			save({ token: undefined });
-			if (token === undefined) return;
-			if (await revokeToken(open(token), log, deadlineAfter(REVOCATION_TIMEOUT))) log.info('token revoked');
+			save({ token: undefined, ended: true });
+			const [revoked, { revoked: leasesRevoked, of }] = await Promise.all([
+				token !== undefined && revokeToken(open(token), log, deadlineAfter(REVOCATION_TIMEOUT)),
+				leases.revoke(REVOCATION_TIMEOUT),
+			]);
+			if (revoked) log.info('token revoked');
+			if (of > 0) log.info('leases revoked', { leases: leasesRevoked, of });
 		},
 	};
 }

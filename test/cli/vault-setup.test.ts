@@ -119,6 +119,30 @@ describe('envtier vault setup', () => {
 			['r', '--namespace', 'a,b', '--account', '*', '--own', own, '--sealed', '--mount', 'clusters/two'],
 		]),
 		[
+			[
+				...[...WEB, '--service-account', 'web', '--org', 'acme', '--service', 'web', '--refresh'],
+				...[
+					'--lease',
+					'database/creds/readonly',
+					'--lease',
+					'pki/issue/web?common_name=a.svc&ip_sans=::1,::2',
+				],
+			],
+			[
+				...[...WEB, '--account', 'web', '--org', 'acme', '--service', 'web', '--refresh'],
+				...[
+					'--lease',
+					'database/creds/readonly',
+					'--lease',
+					'pki/issue/web?common_name=a.svc&ip_sans=::1,::2',
+				],
+			],
+		],
+		...(['namespace', 'account'] as const).map((own): [string[], string[]] => [
+			['r', '-n', 'a', '--service-account', '*', '--own', own, '--refresh', '--kv', 'kv'],
+			['r', '--namespace', 'a', '--account', '*', '--own', own, '--refresh', '--kv', 'kv'],
+		]),
+		[
 			['r', '-n', '*', '--service-account', '*', '--org', 'a', '--kv', 'Team_A/kv.v2-x'],
 			['r', '--namespace', '*', '--account', '*', '--org', 'a', '--kv', 'Team_A/kv.v2-x'],
 		],
@@ -343,6 +367,21 @@ describe('envtier vault setup', () => {
 			'a transit mount that climbs',
 			['r', '-n', 'shop', '--service-account', 'web', '--sealed', '--transit', '../x'],
 			'--transit must be',
+		],
+		[
+			'a lease of Vault’s own paths',
+			['r', '-n', 'shop', '--service-account', 'web', '--org', 'a', '--lease', 'sys/leases/revoke'],
+			'--lease must be',
+		],
+		[
+			'a lease below the KV mount',
+			['r', '-n', 'shop', '--service-account', 'web', '--org', 'a', '--lease', 'secret/data/x'],
+			'--lease names a path in the mount "secret"',
+		],
+		[
+			'refresh on KV version 1',
+			['r', '-n', 'shop', '--service-account', 'web', '--org', 'a', '--refresh', '--kv-version', '1'],
+			'--refresh needs KV version 2',
 		],
 		[
 			'a role that climbs',

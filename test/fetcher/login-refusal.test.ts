@@ -12,6 +12,7 @@ const wanted: RequiredAccess = {
 	tiers: ['org', 'deployment', 'service'],
 	kv: { mount: 'secret', version: 2 },
 	transit: undefined,
+	leases: [],
 };
 const login = { mount: 'kubernetes', role: 'web', namespace: 'team', claims, wanted };
 
@@ -42,6 +43,12 @@ describe('for a role that does not exist the cure is the command that creates it
 				wanted: { ...wanted, kv: { mount: 'team/kv', version: 1 }, transit: 'seals' },
 			},
 			'--service web --type jwt --mount clusters/one --kv team/kv --kv-version 1 --transit seals --sealed,',
+		],
+		[
+			'of a pod with leases',
+			KUBERNETES,
+			{ wanted: { ...wanted, leases: ['database/creds/ro', 'pki/issue/web?ttl=1h'] } },
+			"--service web --lease database/creds/ro --lease 'pki/issue/web?ttl=1h',",
 		],
 		[
 			'of a pod that reads some tiers alone',

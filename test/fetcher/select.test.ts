@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { listText, parsePrefixes, parseSelectedKeys, type Selection } from '../../contract/selection.ts';
-import { select, takes } from '../../fetcher/select.ts';
+import {
+	listText,
+	parsePrefixes,
+	parseSelectedKeys,
+	type Selection,
+	takes,
+} from '../../contract/selection.ts';
+import { select } from '../../fetcher/select.ts';
 import type { Secret } from '../../fetcher/tiers.ts';
 
 function selectionOf(keys: string, prefixes: string): Selection {

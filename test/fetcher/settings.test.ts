@@ -43,6 +43,7 @@ test('with only the required variables, all others have their defaults', () => {
 		envKeys: [],
 		formats: ['shell'],
 		sealed: new Map(),
+		leases: new Map(),
 		templates: new Map(),
 		volumes: [{ out: '/secrets', selection: undefined }],
 		deadline: 60_000,

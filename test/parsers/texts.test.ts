@@ -116,6 +116,7 @@ function planOfNames(text: string): unknown {
 	const options: SetupOptions = {
 		...{ audience: 'vault', kv: 'secret', transit: 'transit', role: 'web', deployment: 'shop' },
 		...{ namespace: names, serviceAccount: names, service: names, sealed: true },
+		lease: [],
 		type: 'kubernetes',
 		kvVersion: '2',
 	};

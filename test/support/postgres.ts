@@ -9,7 +9,7 @@ import { scratch } from './scratch.ts';
 
 /** A real PostgreSQL with its own data, on a loopback port and a Unix socket. */
 export interface Postgres extends AsyncDisposable {
-	readonly host: '127.0.0.1';
+	readonly host: string;
 	readonly port: number;
 	/** The directory of its Unix socket. */
 	readonly socketDir: string;
@@ -19,6 +19,8 @@ export interface Postgres extends AsyncDisposable {
 	url(user?: string, password?: string, database?: string): string;
 	/** Runs statements as the superuser, and gives the rows of the last one. */
 	sql(text: string, database?: string): Promise<readonly Record<string, unknown>[]>;
+	/** The last MiB of its log: errors, and with `log` also connections and changes of the schema. */
+	output(): string;
 	/** Kills it as a crash does; the data stay. */
 	kill(): Promise<void>;
 	/** Starts it again on the same port with the same data. */
@@ -39,8 +41,23 @@ async function postgresPrograms(): Promise<string | undefined> {
 		.find((dir) => existsSync(join(dir, 'initdb')));
 }
 
+/** How to start it. */
+export interface PostgresOptions {
+	/** Logs connections, changes of the schema and of roles. */
+	readonly log?: boolean;
+	/** Another address to listen on: that of a Kubernetes node, for its pods. */
+	readonly host?: string;
+	readonly start?: typeof startProcess;
+}
+
+const LOGGED = ['log_connections=on', 'log_statement=ddl', 'log_line_prefix=%m [%p] user=%u '];
+
 /** Starts a PostgreSQL. Rejects where none can be installed. */
-export async function startPostgres(): Promise<Postgres> {
+export async function startPostgres({
+	log = false,
+	host = '127.0.0.1',
+	start: spawn = startProcess,
+}: PostgresOptions = {}): Promise<Postgres> {
 	const programs = await postgresPrograms();
 	if (programs === undefined) throw new Error('PostgreSQL is not installed: apt-get install postgresql');
 	const place = await scratch('postgres');
@@ -71,7 +88,7 @@ export async function startPostgres(): Promise<Postgres> {
 	const port = await freePort();
 	let running: RunningProcess | undefined;
 	const url = (user = SUPERUSER.user, password = SUPERUSER.password, database = 'postgres'): string =>
-		`postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
+		`postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
 	const sql = async (text: string, database = 'postgres'): Promise<readonly Record<string, unknown>[]> => {
 		const client = new pg.Client({ connectionString: url(undefined, undefined, database) });
 		// A test may kill the server at any time.
@@ -86,12 +103,13 @@ export async function startPostgres(): Promise<Postgres> {
 		}
 	};
 	const start = async (): Promise<void> => {
-		running = await startProcess(
+		running = await spawn(
 			as(
 				'postgres',
-				...['-D', data, '-p', String(port), '-k', socketDir, '-c', 'listen_addresses=127.0.0.1'],
+				...['-D', data, '-p', String(port), '-k', socketDir, '-c', `listen_addresses=${host}`],
 				// The data outlive a killed server, which the tests need, but no power cut.
-				...['-c', 'fsync=off', '-c', 'max_connections=50', '-c', 'log_min_messages=fatal'],
+				...['-c', 'fsync=off', '-c', 'max_connections=50', '-c', `log_min_messages=${log ? 'log' : 'fatal'}`],
+				...(log ? LOGGED.flatMap((setting) => ['-c', setting]) : []),
 			),
 		);
 		await running.waitUntil('it answers', () => sql('select 1').then(() => true));
@@ -103,12 +121,13 @@ export async function startPostgres(): Promise<Postgres> {
 		throw thrown;
 	}
 	return {
-		host: '127.0.0.1',
+		host,
 		port,
 		socketDir,
 		superuser: SUPERUSER,
 		url,
 		sql,
+		output: () => running?.output() ?? '',
 		kill: async () => void (await running?.stop(0)),
 		start,
 		[Symbol.asyncDispose]: async () => {

@@ -27,14 +27,14 @@ interface Parts {
 
 const API_SERVER: readonly Program[] = ['etcd', 'kube-apiserver', 'kubectl', 'helm'];
 const NODE: Parts = {
-	packages: ['curl', 'jq', 'buildah', ...NODE_PACKAGES],
+	packages: ['curl', 'jq', 'buildah', 'postgresql', ...NODE_PACKAGES],
 	programs: [...NODE_PROGRAMS, 'helm'],
 	images: true,
 };
 
 const PROJECTS: Readonly<Record<string, Parts>> = {
 	plain: {
-		packages: ['curl', 'dash', 'fish', 'jq', 'zsh', 'busybox-static', 'buildah'],
+		packages: ['curl', 'dash', 'fish', 'jq', 'zsh', 'busybox-static', 'buildah', 'postgresql'],
 		programs: [...API_SERVER, 'actionlint', 'cert-manager', 'cel-cost'],
 		images: true,
 		readers: true,

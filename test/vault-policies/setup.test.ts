@@ -49,6 +49,14 @@ describe('wrong usage changes nothing and says what is wrong:', () => {
 		{ args: [...ROLE, '--org', 'acme', '--namespace', '*'], says: 'nothing without its namespace' },
 		{ args: [...ROLE, '--org', 'acme', '--kv-version', '3'], says: '--kv-version is 1 or 2' },
 		{ args: [...ROLE, '--org', 'acme', '--type', 'ldap'], says: '--type is kubernetes or jwt' },
+		{
+			args: [...ROLE, '--org', 'acme', '--refresh', '--kv-version', '1'],
+			says: '--refresh needs KV version 2',
+		},
+		{ args: [...ROLE, '--org', 'acme', '--lease', 'sys/leases/revoke'], says: "Vault's own paths" },
+		{ args: [...ROLE, '--org', 'acme', '--lease', 'ns/AUTH/token/create'], says: "Vault's own paths" },
+		{ args: [...ROLE, '--org', 'acme', '--lease', 'secret/data/x'], says: 'in the mount secret' },
+		{ args: [...ROLE, '--org', 'acme', '--lease', 'database'], says: 'is not the path of a dynamic secret' },
 		{ args: ['api', 'web'], says: 'unexpected: web' },
 		{ args: ['api', '--kv-version', '1'], says: 'needs KV version 2' },
 		{ args: ['api', '--namespace', '*'], says: '"*" is not a name' },
@@ -100,6 +108,10 @@ describe('a value that could leave its place is refused:', () => {
 		{ option: '--deployment', values: [...hostile, 'A', '.', '..', '-a', 'a.'] },
 		{ option: '--kv', values: [...hostile, '/a', 'a//b', '..'] },
 		{ option: '--transit', values: [...hostile, '/a', 'a//b', '..'] },
+		{
+			option: '--lease',
+			values: [...hostile.filter((value) => value !== 'a/../b'), 'a/../b', '/a/b', 'a//b', 'a/b?x|y'],
+		},
 		{ option: '--audience', values: hostile.filter((value) => value !== 'a/../b') },
 	])('of $option', async ({ option, values }) => {
 		const before = await state();

@@ -55,7 +55,7 @@ export function fetchSpecOf(
 	const composed = [...compose];
 	const cycle = compositionCycle(new Map(composed.map(([key, { template }]) => [key, template])));
 	if (cycle !== undefined) return err(cycle);
-	const refresh = refreshSpecOf(options);
+	const refresh = refreshSpecOf(options, settings.vault);
 	if (!refresh.ok) return refresh;
 	return ok({
 		tierNames,

@@ -12,6 +12,7 @@ import { type Grouping, groupByUser, type UserIdDefaults } from '../pod/user-ids
 import type { InjectionSettings } from '../settings.ts';
 import type { FetchSpec } from './fetch-spec.ts';
 import type { InjectionPlan, VolumePlan } from './injection-plan.ts';
+import { unusedLease } from './lease-checks.ts';
 import { tooManySelections, tooManyUsers, tooMuchAdded, tooMuchText } from './limits.ts';
 import { codeVariableProblem, nativeEnvProblem } from './native-env.ts';
 import { chosenContainers, collision } from './pod-checks.ts';
@@ -109,7 +110,8 @@ function readersProblem(
 		annotationOfNonReader(options, new Set(readers.map(({ name }) => name))) ??
 		wrapProblem(readers, options, fetchSpec) ??
 		nativeEnvProblem(variables, settings.nativeEnv, readers) ??
-		codeVariableProblem(fetchSpec)
+		codeVariableProblem(fetchSpec) ??
+		unusedLease(options, readers)
 	);
 }
 

@@ -1,3 +1,4 @@
+import { MAX_LEASES } from '../../contract/lease.ts';
 import {
 	BODY_BOUNDS,
 	MAX_ADDED,
@@ -131,12 +132,13 @@ export const REJECT_REASONS = {
 		cure: 'write the container’s command into the pod, or take the container out with envtier.dev/wrap.CONTAINER "false"',
 	},
 	'refresh-unavailable': {
-		meaning: 'envtier.dev/refresh needs a native sidecar, which this API server does not know',
-		cure: 'upgrade to Kubernetes 1.29, or remove envtier.dev/refresh',
+		meaning: 'envtier.dev/refresh or a lease needs a native sidecar, which this API server does not know',
+		cure: 'upgrade to Kubernetes 1.29, or remove envtier.dev/refresh and envtier.dev/lease.NAME',
 	},
 	'refresh-unused': {
-		meaning: 'envtier.dev/refresh changes files, and no container of the pod reads one',
-		cure: 'name the files that the application reads in envtier.dev/format, or remove envtier.dev/refresh',
+		meaning:
+			'envtier.dev/refresh or a lease changes values, and no container reads a file of them, or one takes a key of a lease as a variable',
+		cure: 'name the files that the application reads in envtier.dev/format and take no key of a lease in envtier.dev/env, or remove envtier.dev/refresh',
 	},
 	'signal-unavailable': {
 		meaning: 'envtier.dev/on-change sends a signal, but the pod’s containers do not share their processes',
@@ -152,7 +154,7 @@ export const REJECT_REASONS = {
 		cure: 'give that container a runAsUser of its own, or the secrets as well',
 	},
 	'too-large': {
-		meaning: `the pod has more pieces than the webhook looks at (${count(MAX_PIECES)}), a review of more than ${kib(MAX_UNSCANNED_BODY)} more values (${count(BODY_BOUNDS.values)}), different names of members (${count(BODY_BOUNDS.names)}) or levels (${BODY_BOUNDS.depth}) than it parses, managedFields left out; or the pod would get more than it adds: ${MAX_USERS} fetchers, ${count(MAX_ADDED)} mounts and variables, ${MAX_SELECTIONS} different parts of the secrets, ${MAX_KEYED_VALUES} composed and sealed values, ${kib(MAX_FETCHER_TEXT)} of text in the fetchers’ variables; or its annotations of ours hold more than ${kib(MAX_ANNOTATIONS_LENGTH)}`,
+		meaning: `the pod has more pieces than the webhook looks at (${count(MAX_PIECES)}), a review of more than ${kib(MAX_UNSCANNED_BODY)} more values (${count(BODY_BOUNDS.values)}), different names of members (${count(BODY_BOUNDS.names)}) or levels (${BODY_BOUNDS.depth}) than it parses, managedFields left out; or the pod would get more than it adds: ${MAX_USERS} fetchers, ${count(MAX_ADDED)} mounts and variables, ${MAX_SELECTIONS} different parts of the secrets, ${MAX_KEYED_VALUES} composed and sealed values, ${MAX_LEASES} leases, ${kib(MAX_FETCHER_TEXT)} of text in the fetchers’ variables; or its annotations of ours hold more than ${kib(MAX_ANNOTATIONS_LENGTH)}`,
 		cure: 'request less: the message says of what',
 	},
 	windows: {

@@ -19,7 +19,11 @@ interface Subject {
 }
 
 const ON_CHANGE = `annotation ${ANNOTATION_PREFIX}on-change`;
-const REFRESH = `annotation ${ANNOTATION_PREFIX}refresh`;
+/** The annotation that asks for a sidecar. */
+const asking = ({ fetchSpec: { refresh } }: Subject): string => {
+	const [lease] = refresh.leases.keys();
+	return `${ANNOTATION_PREFIX}${lease === undefined ? 'refresh' : `lease.${lease}`}`;
+};
 
 /** Why the files of this pod cannot be kept current as its annotations ask; undefined if they can. */
 export function refreshProblem(subject: Subject): Rejection | undefined {
@@ -36,17 +40,21 @@ export function refreshProblem(subject: Subject): Rejection | undefined {
  * An API server before 1.29 drops the field that makes a sidecar of an init container: the pod would wait for
  * its end.
  */
-function sidecarProblem({ settings }: Subject): Rejection | undefined {
-	if (settings.sidecars.ok) return undefined;
-	return reject('refresh-unavailable', `${REFRESH} needs a native sidecar, but ${settings.sidecars.error}`);
+function sidecarProblem(subject: Subject): Rejection | undefined {
+	const { sidecars } = subject.settings;
+	if (sidecars.ok) return undefined;
+	return reject(
+		'refresh-unavailable',
+		`annotation ${asking(subject)} needs a native sidecar, but ${sidecars.error}`,
+	);
 }
 
 /** Kubernetes sets variables when a container starts: without a file nobody would see a change. */
-function unusedRefresh({ fetchSpec }: Subject): Rejection | undefined {
-	if (fetchSpec.formats.length > 0) return undefined;
+function unusedRefresh(subject: Subject): Rejection | undefined {
+	if (subject.fetchSpec.formats.length > 0) return undefined;
 	return reject(
 		'refresh-unused',
-		`${REFRESH} keeps files current, but no container reads a file: Kubernetes sets variables when a container starts. Set ${ANNOTATION_PREFIX}format to the files that the application reads, or remove ${ANNOTATION_PREFIX}refresh`,
+		`annotation ${asking(subject)} keeps files current, but no container reads a file: Kubernetes sets variables when a container starts. Set ${ANNOTATION_PREFIX}format to the files that the application reads, or remove ${asking(subject)}`,
 	);
 }
 
@@ -72,7 +80,8 @@ function postProblem({ pod, fetchSpec }: Subject): Rejection | undefined {
  * /proc/PID/root (ptrace(2), "Ptrace access mode checking"), and with CAP_SYS_PTRACE those of any user: so
  * also the private volume, with the tokens.
  */
-function exposedVolume({ pod, readers, userIds }: Subject): Rejection | undefined {
+function exposedVolume(subject: Subject): Rejection | undefined {
+	const { pod, readers, userIds } = subject;
 	if (!pod.sharedProcesses) return undefined;
 	const reading = new Set(readers.map(({ list, index }) => `${list}/${index}`));
 	const users = new Set(userIds.map(({ user }) => user));
@@ -88,7 +97,7 @@ function exposedVolume({ pod, readers, userIds }: Subject): Rejection | undefine
 				: `runs as the user ${user} of the sidecar`;
 		return reject(
 			'private-volume-exposed',
-			`${REFRESH} with shareProcessNamespace: container ${quoted(container.name)} gets no secrets but ${why}, so it could read the tokens of the sidecar through /proc: give it a runAsUser of its own, or give it the secrets as well`,
+			`annotation ${asking(subject)} with shareProcessNamespace: container ${quoted(container.name)} gets no secrets but ${why}, so it could read the tokens of the sidecar through /proc: give it a runAsUser of its own, or give it the secrets as well`,
 		);
 	}
 	return undefined;

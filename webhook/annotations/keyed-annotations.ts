@@ -1,5 +1,6 @@
 import { holdsForeignReference, parseTemplate, type Template } from '../../contract/compose.ts';
 import { isKey, KEY_RULE } from '../../contract/keys.ts';
+import { parseLease } from '../../contract/lease.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parseSealed } from '../../contract/sealed.ts';
 import { listText, parsePrefixes, parseSelectedKeys, type Selection } from '../../contract/selection.ts';
@@ -10,7 +11,7 @@ import { listText, parsePrefixes, parseSelectedKeys, type Selection } from '../.
  */
 interface KeyedAnnotation<T> {
 	/** The part after the dot, for the reference. */
-	readonly member: 'KEY' | 'CONTAINER';
+	readonly member: 'KEY' | 'NAME' | 'CONTAINER';
 	readonly isMember: (text: string) => boolean;
 	/** The rule for a member, for messages. */
 	readonly memberRule: string;
@@ -33,6 +34,12 @@ const BY_CONTAINER = {
 } as const;
 
 const BY_KEY = { member: 'KEY', isMember: isKey, memberRule: `a key: ${KEY_RULE}` } as const;
+
+const BY_NAME = {
+	member: 'NAME',
+	isMember: isKey,
+	memberRule: `the beginning of its keys: ${KEY_RULE}`,
+} as const;
 
 /** Checks a value and returns it unchanged: the fetcher parses it again. */
 const validated =
@@ -102,6 +109,14 @@ export const KEYED_ANNOTATIONS = {
 			'a value that "envtier seal" has encrypted, so that it may be kept in git; Vault decrypts it only for the pods that it was sealed for',
 		default: 'none',
 		example: ['API_TOKEN', 'vault:v1:8SDd3WHDOjf7mq69CyCqYjBXAiQQAVZRkFM13ok481zoCmHnSeDX9vyf7w=='],
+	} as KeyedAnnotation<string>,
+	lease: {
+		...BY_NAME,
+		parse: validated(parseLease),
+		meaning:
+			'a secret that Vault issues for this pod alone, such as a database user, by the path that issues it: each of its fields becomes a key, NAME_FIELD, and a sidecar renews or replaces it while the pod runs',
+		default: 'none',
+		example: ['DB', 'database/creds/readonly'],
 	} as KeyedAnnotation<string>,
 	keys: {
 		...BY_CONTAINER,

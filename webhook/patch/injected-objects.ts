@@ -100,6 +100,7 @@ function fetcherEnv(
 		// Only if it is needed, so that other pods do not change.
 		ENVTIER_VAULT_TRANSIT_MOUNT: fetchSpec.sealed.size > 0 ? vault.transitMount : undefined,
 		...members('ENVTIER_SEALED_', fetchSpec.sealed, sealedText),
+		...members('ENVTIER_LEASE_', fetchSpec.refresh?.leases ?? new Map(), (text) => text),
 		...members('ENVTIER_COMPOSE_', fetchSpec.templates, templateVariable),
 	};
 	return Object.entries(values).flatMap(([name, value]) =>

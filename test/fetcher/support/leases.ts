@@ -1,0 +1,110 @@
+import pg from 'pg';
+import type { VaultApi } from '../../support/openbao.ts';
+import { must, writePolicy } from '../../support/openbao-setup.ts';
+import type { Postgres } from '../../support/postgres.ts';
+
+/** What a role for leases must be granted beside the tiers. */
+const SESSION = `
+path "auth/token/renew-self" { capabilities = ["update"] }
+path "auth/token/revoke-self" { capabilities = ["update"] }
+path "auth/token/lookup-self" { capabilities = ["read"] }
+path "sys/leases/renew" { capabilities = ["update"] }
+`;
+
+/** Writes a policy for leases with these paths; without `renew` no lease can be renewed. */
+export async function allowLeases(
+	vault: VaultApi,
+	name: string,
+	paths: readonly string[],
+	{ renew = true } = {},
+): Promise<void> {
+	const session = renew
+		? SESSION
+		: SESSION.replace('path "sys/leases/renew" { capabilities = ["update"] }', '');
+	const rules = paths.map((path) => `path "${path}" { capabilities = ["read", "create", "update"] }`);
+	await writePolicy(vault, name, session + rules.join('\n'));
+}
+
+/** The role that a pod of service account `shop/web` logs in with. */
+export async function writeLeaseRole(
+	vault: VaultApi,
+	name: string,
+	policies: readonly string[],
+	more: Readonly<Record<string, unknown>> = { token_period: '10m' },
+): Promise<void> {
+	await must(vault, 'POST', `auth/jwt/role/${name}`, {
+		body: {
+			...{ role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'], token_policies: policies },
+			...{ bound_subject: 'system:serviceaccount:shop:web', token_no_default_policy: true, ...more },
+		},
+	});
+}
+
+/** Mounts the database engine for a PostgreSQL. */
+export async function mountDatabase(vault: VaultApi, { host, port, superuser }: Postgres): Promise<void> {
+	await must(vault, 'POST', 'sys/mounts/database', { body: { type: 'database' } });
+	await must(vault, 'POST', 'database/config/pg', {
+		body: {
+			...{ plugin_name: 'postgresql-database-plugin', allowed_roles: ['*'] },
+			connection_url: `postgresql://{{username}}:{{password}}@${host}:${port}/postgres?sslmode=disable`,
+			...{ username: superuser.user, password: superuser.password },
+		},
+	});
+}
+
+/** Writes a role of the database engine. Its users begin with its name. */
+export async function writeDatabaseRole(
+	vault: VaultApi,
+	name: string,
+	life: { readonly ttl: string; readonly max: string },
+): Promise<void> {
+	await must(vault, 'POST', `database/roles/${name}`, {
+		body: {
+			db_name: 'pg',
+			creation_statements: [
+				`CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'`,
+			],
+			...{ default_ttl: life.ttl, max_ttl: life.max },
+		},
+	});
+}
+
+/** Mounts the pki engine with a CA of its own, and a role `web` for names below shop.svc. */
+export async function mountPki(vault: VaultApi): Promise<void> {
+	await must(vault, 'POST', 'sys/mounts/pki', { body: { type: 'pki', config: { max_lease_ttl: '1h' } } });
+	await must(vault, 'POST', 'pki/root/generate/internal', {
+		body: { common_name: 'Envtier test CA', ttl: '1h', key_type: 'ec', key_bits: 256 },
+	});
+	await must(vault, 'POST', 'pki/roles/web', {
+		body: {
+			...{
+				allowed_domains: ['shop.svc'],
+				allow_subdomains: true,
+				max_ttl: '30m',
+				key_type: 'ec',
+				key_bits: 256,
+			},
+			...{ not_before_duration: '30s', require_cn: true },
+		},
+	});
+}
+
+/** Names of the roles that Vault has created, sorted. */
+export async function rolesOf(database: Postgres): Promise<readonly string[]> {
+	const rows = await database.sql(`SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname LIKE 'v-%'`);
+	return rows.map(({ rolname }) => String(rolname)).sort();
+}
+
+/** Whether a client can log in with this URL, and do one query. */
+export async function canConnect(url: string): Promise<boolean> {
+	const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+	try {
+		await client.connect();
+		await client.query('SELECT 1');
+		return true;
+	} catch {
+		return false;
+	} finally {
+		await client.end().catch(() => undefined);
+	}
+}
