@@ -2,6 +2,7 @@ import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/
 import manifest from '../package.json' with { type: 'json' };
 import { auditCommand } from './commands/audit.ts';
 import { completeCommand, completionCommand } from './commands/completion.ts';
+import { consumersCommand } from './commands/consumers.ts';
 import { deploymentsCommand } from './commands/deployments.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -28,6 +29,7 @@ export function createProgram(context: Context) {
 		.addCommand(secretsCommand(context))
 		.addCommand(templatesCommand(context))
 		.addCommand(deploymentsCommand(context))
+		.addCommand(consumersCommand(context))
 		.addCommand(auditCommand(context))
 		.addCommand(loginCommand(context))
 		.addCommand(logoutCommand(context))

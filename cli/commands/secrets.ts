@@ -142,6 +142,44 @@ function remove(context: Context) {
 		});
 }
 
+const IMPORT_HELP = `
+Reads the Secret with your own kubeconfig, and says who will be able to read the values. Either all
+keys are created or none. The Secret stays as it is. A second run does nothing. Tokens of service
+accounts, bootstrap tokens and releases of Helm are refused.
+${API_HELP}
+Examples:
+  envtier secrets import --from-secret shop-db -n shop --deployment shop --dry-run
+  envtier secrets import --from-secret web-tls -n shop --deployment shop --service web \\
+    --rename tls.crt=TLS_CRT --rename tls.key=TLS_KEY
+`;
+
+const several = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+const words = (value: string): readonly string[] => value.split(',').map((part) => part.trim());
+
+function importing(context: Context) {
+	return scoped('import')
+		.summary('create secrets from a Secret of Kubernetes')
+		.description('Creates secrets from a Secret of Kubernetes, which it reads with your own rights.')
+		.requiredOption('--from-secret <name>', 'the Secret')
+		.option('-n, --namespace <name>', 'its namespace (default: that of the context)')
+		.addOption(
+			new Option('--rename <old=new>', 'give a key another name; may be repeated')
+				.argParser(several)
+				.default([] as readonly string[], 'none'),
+		)
+		.addOption(new Option('--only <keys>', 'import these keys alone, with commas').argParser(words))
+		.option('--dry-run', 'say what would be created, and create nothing')
+		.option('--force', 'also names of variables that make programs run code, such as NODE_OPTIONS')
+		.option('--kubeconfig <file>', 'kubeconfig file (default: as kubectl)')
+		.option('--context <name>', 'context of the kubeconfig (default: its current one)')
+		.addOption(outputOption())
+		.addHelpText('after', IMPORT_HELP)
+		.action(async (options) => {
+			const { importSecret } = await import('../import/run.ts');
+			await importSecret(options, context);
+		});
+}
+
 /** `envtier secrets …` */
 export function secretsCommand(context: Context) {
 	return new Command('secrets')
@@ -166,5 +204,6 @@ export function secretsCommand(context: Context) {
 				context,
 			),
 		)
-		.addCommand(remove(context));
+		.addCommand(remove(context))
+		.addCommand(importing(context));
 }

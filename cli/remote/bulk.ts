@@ -20,6 +20,11 @@ interface BulkOptions extends LocationOptions {
 	readonly output: Output;
 }
 
+/** An entry to create. */
+export interface NewEntry extends EnvEntry {
+	readonly description?: string;
+}
+
 /** Maximum number of concurrent calls. */
 const AT_ONCE = 4;
 
@@ -65,15 +70,24 @@ export function createMany(file: string, options: BulkOptions, context: Context)
 				'conflict',
 				`${location.title} has ${conflicts.map(({ key }) => key).join(', ')} already; nothing was changed. \`envtier secrets set\` gives them other values`,
 			);
-		const { done, failures } = await forEachEntry(entries, context, (entry) =>
-			create(call, location, { ...entry, force: options.force }),
-		);
-		if (failures.length === 0) {
-			const changes = inFileOrder(entries, done.map(createdOf));
-			return printChanges(changes, `${entries.length} created in ${location.title}`, options, context);
-		}
-		await undo(call, location, done, failures, context);
+		await createAll(call, location, entries, options, context);
 	});
+}
+
+/** Creates all entries, whose keys are free, or none. Prints the changes, or why there are none. */
+export async function createAll(
+	call: ApiCall,
+	location: SecretLocation,
+	entries: readonly NewEntry[],
+	options: Pick<BulkOptions, 'force' | 'output'>,
+	context: Context,
+): Promise<void> {
+	const { done, failures } = await forEachEntry(entries, context, (entry) =>
+		create(call, location, { ...entry, force: options.force }),
+	);
+	if (failures.length > 0) return await undo(call, location, done, failures, context);
+	const changes = inFileOrder(entries, done.map(createdOf));
+	printChanges(changes, `${entries.length} created in ${location.title}`, options, context);
 }
 
 /** A completed entry, and the API's response. */
@@ -97,7 +111,7 @@ function inFileOrder(
 function printChanges(
 	changes: readonly SecretChange[],
 	counts: string,
-	{ output }: BulkOptions,
+	{ output }: Pick<BulkOptions, 'output'>,
 	{ stdout }: Context,
 ): void {
 	const lines = [...changes.map(({ status, key }) => `${status} ${key}`), counts];
