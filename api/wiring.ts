@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { openVaultClient } from '../lib/vault/client.ts';
 import { PAUSES } from '../lib/vault/response.ts';
 import { openSession } from '../lib/vault/session.ts';
+import { startBackfill } from './access/backfill.ts';
 import type { StampedLine } from './audit/lines.ts';
 import { createRecorder, replicaName } from './audit/recorder.ts';
 import { limitQueries } from './audit/store/limited.ts';
@@ -50,6 +51,9 @@ export interface ProcessContext {
 /** Recovery intervals in ms: between retries of failed undos, and between searches for abandoned attempts. */
 const RECOVERY = { retry: 2_000, sweep: 60_000 };
 
+/** Time between two searches for deployments without an access record, in ms. */
+const BACKFILL_INTERVAL = 3_600_000;
+
 /** Minimum time between two requests to Vault for `/readyz`, in ms. Anybody may call that path. */
 const READY_INTERVAL = 1_000;
 
@@ -64,6 +68,9 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 	const { store, close } = openStore(settings, metrics, log);
 	const recovery =
 		store === undefined ? undefined : startRecovery(store, log, { ...RECOVERY, now, audit: audit.sink });
+	const accessMode = settings.revealUrl === undefined ? 'api' : 'api-beside-reveal';
+	const stopBackfill =
+		store === undefined || accessMode !== 'api' ? undefined : startBackfill(store, log, BACKFILL_INTERVAL);
 	const access = await openAccess(settings, store, around);
 	let draining = false;
 	const storeProblem = atMostEvery(READY_INTERVAL, () => problemOf(store, log));
@@ -75,7 +82,10 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 			store === undefined || recovery === undefined
 				? undefined
 				: {
-						...{ store, undoQueue: recovery, now, nameRules: settings.nameRules },
+						...{ store, undoQueue: recovery, now },
+						nameRules: settings.nameRules,
+						accessMode,
+						revealUrl: settings.revealUrl,
 						generators: createGenerators(),
 						auditStore: auditStore && limitQueries(auditStore),
 						auditRetention: settings.auditRetention,
@@ -98,6 +108,7 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 		},
 		close: async () => {
 			recovery?.stop();
+			stopBackfill?.();
 			stopPurge();
 			close();
 			await audit.stop();

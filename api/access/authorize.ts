@@ -6,11 +6,20 @@ import { NOT_YOUR_DEPLOYMENT, type Problem, refuse } from '../problem.ts';
 import type { Store } from '../store/store.ts';
 import { type Decision, decide, type Standing } from './decide.ts';
 import { type DeploymentOperation, REQUIREMENTS, type Rule } from './operations.ts';
-import { type AccessRecord, initialAccess, memberRole, readAccess } from './record.ts';
+import { type AccessRecord, initialAccess, memberRole } from './record.ts';
+import { readAccess } from './record-store.ts';
+
+/**
+ * Which program decides, and what it trusts. `api`: the registration and the access record, which it also
+ * writes. `api-beside-reveal`: the same, but only the Reveal program writes records. `reveal`: the access
+ * record alone, because the API can write registrations.
+ */
+export type AccessMode = 'api' | 'api-beside-reveal' | 'reveal';
 
 /** The parts of a call that the decision needs. */
 export interface AccessCall {
 	readonly store: Store;
+	readonly accessMode: AccessMode;
 	readonly caller: Caller;
 	/** Asks RBAC for Kubernetes callers, and checks the scope of others. */
 	readonly authorize: (permission: Permission, name: string) => Promise<Result<void, Problem>>;
@@ -23,6 +32,8 @@ export interface GrantedDeployment {
 	readonly access: AccessRecord;
 	readonly standing: Standing;
 	readonly decision: Exclude<Decision, 'no'>;
+	/** Decides again, from a record that was read later. */
+	readonly decideOn: (access: AccessRecord) => Decision;
 	/** Reads everything again: whether it is still the same deployment, and the caller still has the right. */
 	readonly isStillGranted: () => Promise<Result<void, Problem>>;
 }
@@ -33,12 +44,35 @@ export interface FoundDeployment {
 	readonly access: AccessRecord;
 }
 
-/** Finds a deployment with its access record. Without a record, the owner is the only manager. */
-async function findWithAccess(store: Store, name: string): Promise<FoundDeployment | undefined> {
+/** Finds a deployment with its access record. */
+export async function findWithAccess(
+	{ store, accessMode }: Pick<AccessCall, 'store' | 'accessMode'>,
+	name: string,
+): Promise<FoundDeployment | undefined> {
+	if (accessMode === 'reveal') {
+		const access = await readAccess(store, name);
+		return access && { deployment: { name, template: '', ...ownershipOf(access) }, access };
+	}
 	const [registered, stored] = await Promise.all([findDeployment(store, name), readAccess(store, name)]);
 	if (registered === undefined) return undefined;
-	const access = stored ?? initialAccess(registered);
-	return { deployment: { ...registered, org: access.org, owner: access.owner }, access };
+	const access = currentAccess(registered, stored);
+	return { deployment: { ...registered, ...ownershipOf(access) }, access };
+}
+
+/**
+ * The record of a registered deployment. Without one, and with one of an earlier deployment of the same name,
+ * the owner is the only manager.
+ */
+export function currentAccess(registered: Deployment, stored: AccessRecord | undefined): AccessRecord {
+	return stored?.createdAt === registered.createdAt ? stored : initialAccess(registered);
+}
+
+function ownershipOf({
+	owner,
+	org,
+	createdAt,
+}: AccessRecord): Pick<Deployment, 'owner' | 'org' | 'createdAt'> {
+	return { owner, org, createdAt };
 }
 
 /**
@@ -53,28 +87,32 @@ export async function authorizeDeployment(
 	name: string,
 	member: Rule = REQUIREMENTS[operation].member,
 ): Promise<Result<GrantedDeployment, Problem>> {
-	const { store, caller } = call;
+	const { caller } = call;
 	const { scope, person } = REQUIREMENTS[operation];
 	if (person && caller.kind === 'api-key') return refuse(403, PERSON_NEEDED);
 	const scoped = caller.user === undefined ? checkScope(caller, scope) : ok(undefined);
 	if (!scoped.ok) return refuse(403, scoped.error);
-	const found = await findWithAccess(store, name);
+	const found = await findWithAccess(call, name);
 	const rights = await rightsOf(call, operation, { name, member, found });
 	if (!rights.ok) return rights;
-	const grant = (now: FoundDeployment | undefined): Omit<GrantedDeployment, 'isStillGranted'> | undefined => {
-		if (now === undefined) return undefined;
-		const standing = standingIn(caller, now.access, rights.value);
-		const decision = decide(standing, operation);
-		return decision === 'no' ? undefined : { ...now, standing, decision };
-	};
-	const granted = grant(found);
-	if (granted === undefined) return refuse(403, NOT_YOUR_DEPLOYMENT);
-	const { createdAt } = granted.deployment;
-	const isStillGranted = async (): Promise<Result<void, Problem>> =>
-		grant(await findWithAccess(store, name))?.deployment.createdAt === createdAt
+	const decideOn = (access: AccessRecord): Decision =>
+		decide(standingIn(caller, access, rights.value), operation);
+	const decision = found === undefined ? 'no' : decideOn(found.access);
+	if (found === undefined || decision === 'no') return refuse(403, NOT_YOUR_DEPLOYMENT);
+	const isStillGranted = async (): Promise<Result<void, Problem>> => {
+		const now = await findWithAccess(call, name);
+		const same = now?.access.createdAt === found.access.createdAt;
+		return now !== undefined && same && decideOn(now.access) !== 'no'
 			? ok(undefined)
 			: refuse(403, NOT_YOUR_DEPLOYMENT);
-	return ok({ ...granted, isStillGranted });
+	};
+	return ok({
+		...found,
+		standing: standingIn(caller, found.access, rights.value),
+		decision,
+		decideOn,
+		isStillGranted,
+	});
 }
 
 /** What RBAC allows a Kubernetes caller: as a member, and without membership. Others are not asked about. */

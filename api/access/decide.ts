@@ -55,7 +55,12 @@ export function decide({ member, org, holdsOrgRole }: Standing, operation: Deplo
 	return roles.some((role) => ALLOWED[role].includes(operation)) ? 'yes' : 'no';
 }
 
-/** The stronger of two member roles. */
+/** The role that a caller has before everybody else: one in the organization, else the one as a member. */
+export function roleOf({ member, org }: Pick<Standing, 'member' | 'org'>): RoleInDeployment {
+	return org ?? member ?? 'outsider';
+}
+
+/** The strongest of some member roles; undefined if there are none. */
 export function strongest(roles: readonly MemberRole[]): MemberRole | undefined {
 	return [...MEMBER_ROLES].reverse().find((role) => roles.includes(role));
 }

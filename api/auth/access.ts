@@ -78,8 +78,8 @@ async function authorizeUser(
 	{ permission, name }: { readonly permission: Permission; readonly name: string | undefined },
 ): Promise<Result<void, Problem>> {
 	if (permission.needs === 'session') return refuse(403, 'this needs the session of a person');
-	// The operation asks again, with the deployment.
-	if (permission.needs === 'location') return ok(undefined);
+	// The operation asks again, with the deployment or for the caller.
+	if (permission.needs === 'location' || permission.needs === 'recipient') return ok(undefined);
 	if (cluster === undefined) return refuse(403, 'Kubernetes callers are not served');
 	const resourceName = permission.needs === 'org-role' ? org : name;
 	const allowed = await authorizeInCluster(cluster, user, permission, resourceName);

@@ -32,12 +32,20 @@ export interface Permission {
 	/**
 	 * The requirement besides the scope. `credentials`: valid ones, without any scope. `location`: the operation
 	 * itself asks `requireOwned` or `authorizeDeployment`, because the right depends on the deployment.
+	 * `recipient`: a scope of keys and sessions alone, for what is addressed to the caller.
 	 */
-	readonly needs: 'credentials' | 'scope-alone' | 'org-role' | 'platform-role' | 'session' | 'location';
+	readonly needs:
+		| 'credentials'
+		| 'scope-alone'
+		| 'org-role'
+		| 'platform-role'
+		| 'session'
+		| 'location'
+		| 'recipient';
 }
 
 /** The refusal of an API key where a person is needed. */
-export const PERSON_NEEDED = 'this needs a person: a session or a Kubernetes token, not an API key';
+export const PERSON_NEEDED = 'this needs the session or the Kubernetes token of a person, not an API key';
 
 /** The scope that a call requires. */
 function scopeOf({ resource, verb }: Pick<Permission, 'resource' | 'verb'>): ApiScope {

@@ -4,6 +4,7 @@ import type { AuditSink } from '../audit/lines.ts';
 import { type RecordStep, stepRecorder } from '../audit/steps.ts';
 import type { Store } from '../store/store.ts';
 import { recoverAllTyped } from '../typed/undo.ts';
+import { completeAbandonedDeletion, unfinishedDeletions } from './delete-deployment.ts';
 import { journaledNames, readJournal } from './journal.ts';
 import { undo, undoAbandoned } from './undo.ts';
 
@@ -59,6 +60,8 @@ export function startRecovery(
 		for (const name of await journaledNames(store))
 			await undoAbandoned(store, name, now, await stepsOf(name));
 		await recoverAllTyped(store, now, (requestId) => systemSteps(requestId || randomUUID()));
+		for (const name of await unfinishedDeletions(store))
+			await completeAbandonedDeletion(store, name, now(), systemSteps);
 		lastSweep = performance.now();
 	};
 	const tick = async (): Promise<void> => {

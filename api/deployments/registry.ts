@@ -1,5 +1,4 @@
 import { parseName } from '../../contract/names.ts';
-import { mapAtMost } from '../concurrency.ts';
 import { userSegment } from '../secrets/secret-location.ts';
 import type { Head, Store } from '../store/store.ts';
 import type { TimeLimit } from './attempt.ts';
@@ -21,31 +20,41 @@ const MARKER = { marker: 'envtier' };
  * the call that claimed the name has ended.
  */
 const ABANDONED_AFTER = 120_000;
-const AT_ONCE = 12;
+
+const REGISTRATIONS = 'registry/deployments';
 
 /** The path of a deployment's registration: an empty secret whose metadata name the owner. */
-export const markerOf = (name: string): string => `registry/deployments/${name}`;
+export const markerOf = (name: string): string => `${REGISTRATIONS}/${name}`;
 const indexOf = (owner: string, kind: 'deployments' | 'keys'): string =>
 	`registry/owners/${userSegment(owner)}/${kind}`;
 
-/** The deployment of that name; undefined unless its registration is complete. */
+/** The deployment of that name; undefined unless its registration is complete, and after its deletion. */
 export async function findDeployment(store: Store, name: string): Promise<Deployment | undefined> {
-	return deploymentOf(name, await store.head(markerOf(name)));
+	const head = await store.head(markerOf(name));
+	return head?.metadata['deleted_at'] === undefined ? deploymentOf(name, head) : undefined;
+}
+
+/** Marks a deployment as deleted. False when there is no such deployment. Its name stays registered. */
+export async function markDeleted(
+	store: Store,
+	{ name, createdAt }: Pick<Deployment, 'name' | 'createdAt'>,
+	by: string,
+	at: string,
+): Promise<boolean> {
+	const head = await store.head(markerOf(name));
+	if (deploymentOf(name, head)?.createdAt !== createdAt) return false;
+	if (head?.metadata['deleted_at'] !== undefined) return true;
+	return await store.describe(markerOf(name), { deleted_at: at, deleted_by: by });
+}
+
+/** The names of all registrations, also incomplete ones. */
+export function registeredNames(store: Store): Promise<readonly string[]> {
+	return store.list(REGISTRATIONS);
 }
 
 function deploymentOf(name: string, head: Head | undefined): Deployment | undefined {
 	const { owner, org = '', template = '', created_at: createdAt = '' } = head?.metadata ?? {};
 	return head?.live && owner !== undefined ? { name, owner, org, template, createdAt } : undefined;
-}
-
-/** The deployments of an owner, sorted by name. Sends one request, and one more for each deployment. */
-export async function deploymentsOf(store: Store, owner: string): Promise<readonly Deployment[]> {
-	const names = await indexEntries(store, owner, 'deployments');
-	const deployments = await mapAtMost(AT_ONCE, names, (name) => findDeployment(store, name));
-	// The index entry is written before the registration is complete, so an entry alone proves nothing.
-	return deployments.filter(
-		(deployment) => deployment !== undefined && deployment.owner === owner,
-	) as Deployment[];
 }
 
 /** The names in the index of an owner. */

@@ -2,9 +2,11 @@ import type { Operation } from '../server/operation.ts';
 import { auditOperations } from './audit.ts';
 import { deploymentOperations } from './deployments.ts';
 import { keyOperations } from './keys.ts';
+import { memberOperations } from './members.ts';
 import { orgSecretOperations } from './org-secrets.ts';
 import { secretOperations } from './secrets.ts';
 import { templateOperations } from './templates.ts';
+import { transferOperations } from './transfers.ts';
 import { whoamiOperations } from './whoami.ts';
 
 /** Every operation of the API, in the order in which it is documented. */
@@ -13,6 +15,8 @@ export const OPERATIONS: readonly Operation[] = [
 	...orgSecretOperations,
 	...templateOperations,
 	...deploymentOperations,
+	...memberOperations,
+	...transferOperations,
 	...keyOperations,
 	...whoamiOperations,
 	...auditOperations,

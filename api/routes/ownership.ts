@@ -36,7 +36,7 @@ export interface OwnedLocation {
 const always = (): Promise<Result<void, Problem>> => Promise.resolve(ok(undefined));
 
 /** The parts of a call that `requireOwned` needs. */
-type OwnershipCall = Pick<Call<unknown>, 'store' | 'caller' | 'note' | 'authorize'>;
+type OwnershipCall = Pick<Call<unknown>, 'store' | 'accessMode' | 'caller' | 'note' | 'authorize'>;
 
 /**
  * Notes that the call names `location`, or a key there. Returns it as a location to work on if the caller may

@@ -1,12 +1,11 @@
-import { deploymentsOf } from '../deployments/registry.ts';
+import { type ListCall, memberDeployments } from '../access/deployment-list.ts';
 import { NO_SUCH_SECRET, refuse } from '../problem.ts';
 import { ChangedSecret, NewSecret, SecretId, SecretQuery } from '../schemas/secrets.ts';
 import { checkCodeKeys } from '../secrets/code-keys.ts';
 import { folderOf, parseSecretId, type SecretLocation, userSegment } from '../secrets/secret-location.ts';
 import { createSecret, listSecrets, type SecretSummary } from '../secrets/secrets.ts';
 import { type Operation, operation, reply } from '../server/operation.ts';
-import type { Store } from '../store/store.ts';
-import { locationsOf, templatesOf, type Viewer } from '../templates/templates.ts';
+import { locationsOf, templatesOf } from '../templates/templates.ts';
 import { createTypedAt, deleteAt, firstKeyOf, readNewSecret, updateAt } from '../typed/requests.ts';
 import { CHANGED, encodeTyped } from './encode-typed.ts';
 import { locationFor, requireOwned } from './ownership.ts';
@@ -37,11 +36,12 @@ function deploymentNameOf(location: SecretLocation): string {
  * Every location of a list without a query: the caller's own, those of their deployments and of their
  * templates.
  */
-async function allLocations(store: Store, caller: Viewer): Promise<readonly SecretLocation[]> {
+async function allLocations(call: ListCall): Promise<readonly SecretLocation[]> {
+	const { store, caller } = call;
 	const locations: SecretLocation[] = [{ kind: 'user', user: userSegment(caller.subject) }];
 	// One after the other: each needs few requests, and one call must not use the whole store.
-	for (const { name } of await deploymentsOf(store, caller.subject))
-		locations.push(...(await locationsOf(store, 'deployment', name)));
+	for (const { deployment } of await memberDeployments(call))
+		locations.push(...(await locationsOf(store, 'deployment', deployment.name)));
 	for (const { name, owner } of await templatesOf(store, caller))
 		if (owner === caller.subject) locations.push(...(await locationsOf(store, 'template', name)));
 	return locations;
@@ -64,7 +64,7 @@ const list = operation(
 			const allowed = await authorize({ resource, verb: 'list', needs: 'scope-alone' });
 			if (!allowed.ok) return allowed;
 			const own: SecretLocation = { kind: 'user', user: userSegment(caller.subject) };
-			const locations = input.deployment === '' ? [own] : await allLocations(store, caller);
+			const locations = input.deployment === '' ? [own] : await allLocations(call);
 			note(...locations.map((location) => ({ scope: folderOf(location) })));
 			return reply(200, (await listSecrets(store, locations)).map(encode));
 		}

@@ -3,6 +3,14 @@ import { AuditEntry, AuditLines, AuditLoaded, AuditPage, AuditQuery } from './au
 import { Problem } from './common.ts';
 import { ApiKey, ApiKeyId, ApiKeyList, CreatedApiKey, NewApiKey } from './keys.ts';
 import {
+	InvitationAnswer,
+	InvitationList,
+	MemberInput,
+	MemberName,
+	Members,
+	NewTransfer,
+} from './members.ts';
+import {
 	ChangedSecret,
 	CreatedOrgSecret,
 	CreatedSecret,
@@ -20,6 +28,7 @@ import {
 import {
 	CreatedDeployment,
 	Deployment,
+	DeploymentDeletion,
 	DeploymentList,
 	NewDeployment,
 	NewTemplate,
@@ -63,8 +72,15 @@ export const SCHEMAS = {
 	TemplateSharing,
 	Deployment,
 	DeploymentList,
+	DeploymentDeletion,
 	NewDeployment,
 	CreatedDeployment,
+	Members,
+	MemberInput,
+	MemberName,
+	NewTransfer,
+	InvitationList,
+	InvitationAnswer,
 	ApiKey,
 	ApiKeyList,
 	NewApiKey,

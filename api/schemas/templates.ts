@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ROLES_IN_DEPLOYMENT } from '../access/decide.ts';
 import { force, name } from './common.ts';
 import { DeclaredSecret, declaredKeys } from './declared-secret.ts';
 
@@ -125,8 +126,13 @@ export const Deployment = z.strictObject({
 	org: z.string(),
 	template: z.string(),
 	createdAt: z.string(),
+	role: z.enum(ROLES_IN_DEPLOYMENT).meta({ description: 'the role that you have there' }),
 });
 export const DeploymentList = z.array(Deployment);
+
+export const DeploymentDeletion = z.strictObject({
+	confirm: z.string().meta({ description: 'the name of the deployment, against mistakes' }),
+});
 
 export const CreatedDeployment = Deployment.extend({
 	generated: z.array(Missing).meta({ description: 'keys with generated values, which nobody has seen' }),

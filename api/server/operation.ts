@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { ok, type Result } from '../../contract/result.ts';
+import type { AccessMode } from '../access/authorize.ts';
 import type { AuditNote } from '../audit/lines.ts';
 import type { RecordStep } from '../audit/steps.ts';
 import type { AuditStore } from '../audit/store/store.ts';
@@ -21,6 +22,10 @@ export interface Services {
 	readonly now: () => Date;
 	/** Makes passwords, keys and certificates. */
 	readonly generators: Generators;
+	/** Which program this is, and whether it may change who has access. */
+	readonly accessMode: AccessMode;
+	/** The address of the Reveal program, if it is installed beside the API. */
+	readonly revealUrl: string | undefined;
 	/** Names of deployments that the operator reserved. */
 	readonly nameRules: readonly NameRule[];
 	/** Undefined when none is configured. */
@@ -35,7 +40,7 @@ export interface Call<Input> extends Services {
 	readonly auditStamp: AuditStamp;
 	/** The checked body; for operations without a body, the checked query. */
 	readonly input: Input;
-	/** The last segment of the path, if the operation has one. */
+	/** The segment `{name}` of the path, if the operation has one. */
 	readonly name: string;
 	/** Checks whether the caller has a further permission; `name` is the resourceName for RBAC. */
 	readonly authorize: (permission: Permission, name?: string) => Promise<Result<void, Problem>>;
@@ -68,7 +73,7 @@ export interface DocumentedResponse {
 /** An operation of the API. The routes and the OpenAPI document are made from it. */
 export interface Operation {
 	readonly method: 'get' | 'post' | 'put' | 'delete';
-	/** `{name}` stands for the last segment. */
+	/** `{name}` stands for one segment. */
 	readonly path: string;
 	/** Also the action of the audit line. */
 	readonly id: string;

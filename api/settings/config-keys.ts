@@ -34,6 +34,7 @@ export const CONFIG_KEYS = {
 	ENVTIER_API_KUBERNETES_AUDIENCE: 'kubernetes.audience',
 	ENVTIER_API_KUBERNETES_ORG: 'kubernetes.org',
 	ENVTIER_API_KUBECONFIG: 'kubernetes.kubeconfig',
+	ENVTIER_API_REVEAL_URL: 'reveal.url',
 	ENVTIER_API_DEPLOYMENT_NAMES: 'deploymentNames',
 	ENVTIER_API_BODY_LIMIT: 'limits.body',
 	ENVTIER_API_CALLS_PER_MINUTE: 'limits.callsPerMinute',

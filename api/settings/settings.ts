@@ -62,6 +62,8 @@ export interface Settings {
 	/** How the command line logs in at the issuer; undefined when it cannot. */
 	readonly login: LoginSettings | undefined;
 	readonly cluster: ClusterSettings | undefined;
+	/** The address of the Reveal program, if it is installed beside the API. */
+	readonly revealUrl: string | undefined;
 	/** Names of deployments that are reserved for organizations. */
 	readonly nameRules: readonly NameRule[];
 	readonly limits: LimitSettings;
@@ -80,7 +82,7 @@ const aWord = word('text without blanks');
 const httpsUrl: Parse<string> = (text) =>
 	URL.canParse(text) && new URL(text).protocol === 'https:'
 		? ok(text)
-		: err('an https:// address, exactly as the issuer writes it into its tokens');
+		: err('an https:// address (that of an issuer exactly as in its tokens)');
 
 const scopes: Parse<readonly ApiScope[]> = (text) => {
 	const words = text.split(',').map((part) => part.trim());
@@ -119,6 +121,7 @@ export function readSettings(env: Environment, file: FileSettings = {}): Result<
 		oidc: readOidc(reader),
 		login: readLoginSettings(reader),
 		cluster: readCluster(reader),
+		revealUrl: reader.optional('ENVTIER_API_REVEAL_URL', httpsUrl),
 		nameRules: reader.optional('ENVTIER_API_DEPLOYMENT_NAMES', parseNameRules) ?? [],
 		limits: {
 			calls: reader.required('ENVTIER_API_CALLS_PER_MINUTE', wholeNumber(1, 1_000_000)),

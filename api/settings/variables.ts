@@ -108,6 +108,10 @@ export const API_VARIABLES = {
 		meaning:
 			'names of deployments that are reserved for organizations, such as acme=shop,shop-*;globex=globex-*; a name that no pattern matches may be registered by any organization',
 	},
+	ENVTIER_API_REVEAL_URL: {
+		meaning:
+			'https:// address of the [Reveal program](managed-secrets.md#showing-a-value), if it is installed: it alone changes who has access to deployments, and the API sends callers there',
+	},
 	ENVTIER_API_CALLS_PER_MINUTE: { meaning: 'calls of one caller in a minute', default: '600' },
 	ENVTIER_API_FAILED_LOGINS_PER_MINUTE: {
 		meaning:

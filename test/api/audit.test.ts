@@ -72,7 +72,13 @@ test('each operation that is done leaves intent lines first, then result lines o
 	await using api = await startApi({ callers: [alice], env });
 	const rights = { org: 'acme', roles: ['org_admin', 'platform_admin'] };
 	const scope = 'secrets:read secrets:write audit';
-	const session = await issuer.session({ sub: 'alice', email: 'alice@example.com', scope, ...rights });
+	const session = await issuer.session({
+		sub: 'alice',
+		email: 'alice@example.com',
+		email_verified: true,
+		scope,
+		...rights,
+	});
 	const done = new Set<unknown>();
 	const check = async (method: string, path: string, sent: { as?: Caller | string; body?: unknown }) => {
 		const { status, json, lines } = await linesOf(api, method, path, { as: alice, ...sent });
@@ -107,6 +113,22 @@ test('each operation that is done leaves intent lines first, then result lines o
 	await check('GET', '/api/secrets?deployment=shop', {});
 	await check('PUT', '/api/secrets', { body: { id, value: 'w' } });
 	await check('DELETE', '/api/secrets', { body: { id } });
+	const members = '/api/deployments/shop/members';
+	const bob = { member: 'user:bob', role: 'viewer' };
+	await check('GET', members, {});
+	await check('POST', members, { as: session, body: bob });
+	await check('PUT', members, { as: session, body: { ...bob, role: 'developer' } });
+	await check('DELETE', members, { as: session, body: { member: bob.member } });
+	const other = await issuer.session({ sub: 'ada', scope, ...rights });
+	const invited = { member: 'email:alice@example.com', role: 'viewer' };
+	await api.send('POST', members, { as: other, body: invited });
+	await check('GET', '/api/invitations', { as: session });
+	await check('POST', '/api/invitations', { as: session, body: { deployment: 'shop' } });
+	await check('POST', '/api/deployments/shop/transfer', { as: session, body: { to: 'user:alice' } });
+	await check('PUT', '/api/deployments/shop/transfer', { as: session });
+	await check('POST', '/api/deployments/shop/transfer', { as: session, body: { to: 'user:bob' } });
+	await check('DELETE', '/api/deployments/shop/transfer', { as: session });
+	await check('DELETE', '/api/deployments/shop', { body: { confirm: 'shop' } });
 	const org = await check('POST', '/api/org/secrets', { body: { key: 'O', value: 'v' } });
 	await check('GET', '/api/org/secrets', {});
 	await check('PUT', '/api/org/secrets', { body: { id: org.id, value: 'w' } });

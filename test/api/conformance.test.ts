@@ -23,6 +23,7 @@ let usual: ApiUnderTest;
 let sealed: ApiUnderTest & { bao?: OpenBao };
 let storeless: ApiUnderTest;
 let strict: ApiUnderTest;
+let besideReveal: ApiUnderTest;
 const all: ApiUnderTest[] = [];
 const endings: (() => PromiseLike<void>)[] = [];
 
@@ -46,6 +47,7 @@ beforeAll(async () => {
 	usual = await started({ ENVTIER_API_FAILED_LOGINS_PER_MINUTE: '100000', ...auditStore });
 	storeless = await started({}, true);
 	strict = await started({ ENVTIER_API_CALLS_PER_MINUTE: '1' });
+	besideReveal = await started({ ENVTIER_API_REVEAL_URL: 'https://reveal.example' });
 	const on = await onVault({ env, callers });
 	endings.push(() => on[Symbol.asyncDispose]());
 	await on.bao?.seal();
@@ -74,6 +76,12 @@ const BODIES: Record<string, object | undefined> = {
 	'templates.share': { shared: true },
 	'templates.delete': { name: 'base' },
 	'deployments.create': { name: 'shop', org: 'acme' },
+	'deployments.delete': { confirm: 'shop' },
+	'members.add': { member: 'user:carol', role: 'viewer' },
+	'members.update': { member: 'user:carol', role: 'viewer' },
+	'members.remove': { member: 'user:carol' },
+	'deployments.transfer': { to: 'user:carol' },
+	'invitations.accept': { deployment: 'shop' },
 	'keys.create': { name: 'ci', scopes: ['secrets:read'] },
 	'keys.delete': { id: '0123456789abcdef' },
 	'audit.load': { lines: [LINE] },
@@ -121,8 +129,70 @@ test('what may happen to every operation', { timeout: 120_000 }, async () => {
 	}
 });
 
+type Send = (status: number, method: string, path: string, sent: Sent) => Promise<Record<string, string>>;
+
+/** The operations on members and transfers. */
+async function members(send: Send): Promise<void> {
+	const path = '/api/deployments/store/members';
+	const erin = (role: string) => ({ member: 'user:erin', role });
+	await send(200, 'GET', path, { as: alice });
+	await send(403, 'GET', path, { as: bob });
+	await send(201, 'POST', path, { as: session, body: { member: 'user:olga', role: 'manager' } });
+	const manager = await issuer.session({ sub: 'olga', org: 'acme', scope: SCOPES.join(' ') });
+	await send(201, 'POST', path, { as: manager, body: erin('viewer') });
+	await send(409, 'POST', path, { as: manager, body: erin('viewer') });
+	await send(403, 'POST', path, { as: bob, body: erin('viewer') });
+	await send(200, 'PUT', path, { as: manager, body: erin('developer') });
+	await send(403, 'PUT', path, { as: bob, body: erin('viewer') });
+	await send(404, 'PUT', path, { as: manager, body: { member: 'user:none', role: 'viewer' } });
+	await send(200, 'DELETE', path, { as: manager, body: { member: 'user:alice' } });
+	await send(403, 'DELETE', path, { as: bob, body: { member: 'user:alice' } });
+	await send(404, 'DELETE', path, { as: manager, body: { member: 'user:alice' } });
+	await send(409, 'DELETE', path, { as: manager, body: { member: 'user:olga' } });
+	await send(409, 'PUT', path, { as: session, body: { member: 'user:olga', role: 'viewer' } });
+	await send(201, 'POST', path, { as: manager, body: { member: 'email:eve@acme.example', role: 'viewer' } });
+	const eve = { sub: 'eve', org: 'acme', scope: SCOPES.join(' '), email: 'eve@acme.example' };
+	const invited = await issuer.session({ ...eve, email_verified: true });
+	await send(200, 'GET', '/api/invitations', { as: invited });
+	await send(200, 'POST', '/api/invitations', { as: invited, body: { deployment: 'store' } });
+	await send(403, 'POST', '/api/invitations', { as: invited, body: { deployment: 'store' } });
+	const transfer = '/api/deployments/store/transfer';
+	await send(201, 'POST', transfer, { as: manager, body: { to: 'user:alice' } });
+	await send(403, 'POST', transfer, { as: bob, body: { to: 'user:bob' } });
+	await send(403, 'PUT', transfer, { as: bob });
+	await send(403, 'DELETE', transfer, { as: bob });
+	await send(200, 'DELETE', transfer, { as: manager });
+	await send(404, 'DELETE', transfer, { as: manager });
+	await send(201, 'POST', transfer, { as: manager, body: { to: 'user:alice' } });
+	await send(200, 'PUT', transfer, { as: session });
+	await membersBesideReveal();
+	await send(201, 'POST', '/api/deployments', { as: alice, body: { name: 'brief', org: 'acme' } });
+	await send(403, 'DELETE', '/api/deployments/brief', { as: bob, body: { confirm: 'brief' } });
+	await send(200, 'DELETE', '/api/deployments/brief', { as: alice, body: { confirm: 'brief' } });
+}
+
+/** The Reveal program changes members where it is installed. */
+async function membersBesideReveal(): Promise<void> {
+	for (const [method, path, body] of [
+		['POST', '/api/deployments/store/members', { member: 'user:carol', role: 'viewer' }],
+		['PUT', '/api/deployments/store/members', { member: 'user:carol', role: 'viewer' }],
+		['DELETE', '/api/deployments/store/members', { member: 'user:carol' }],
+		['POST', '/api/deployments/store/transfer', { to: 'user:carol' }],
+		['PUT', '/api/deployments/store/transfer', undefined],
+		['DELETE', '/api/deployments/store/transfer', undefined],
+		['POST', '/api/invitations', { deployment: 'store' }],
+		['POST', '/api/deployments', { name: 'other', org: 'acme' }],
+	] as const) {
+		const answer = await besideReveal.send(method, path, { as: session, body });
+		expect(answer, `${method} ${path}`).toMatchObject({
+			status: 409,
+			text: expect.stringContaining('https://reveal.example'),
+		});
+	}
+}
+
 test('what each operation is for, and what it refuses', async () => {
-	const send = async (status: number, method: string, path: string, sent: Sent) => {
+	const send: Send = async (status, method, path, sent) => {
 		const answer = await usual.send(method, path, sent);
 		expect(answer.status, `${method} ${path}: ${answer.text}`).toBe(status);
 		return answer.json as Record<string, string>;
@@ -133,6 +203,7 @@ test('what each operation is for, and what it refuses', async () => {
 	await send(200, 'GET', '/api/deployments', { as: alice });
 	await send(200, 'GET', '/api/deployments/store', { as: alice });
 	await send(403, 'GET', '/api/deployments/store', { as: bob });
+	await members(send);
 	for (const [path, extra] of [
 		['/api/secrets', { deploymentName: 'store' }],
 		['/api/org/secrets', {}],
@@ -167,7 +238,7 @@ test('what each operation is for, and what it refuses', async () => {
 	await send(200, 'DELETE', '/api/keys', { as: session, body: { id: keys[0]?.id } });
 	await send(404, 'DELETE', '/api/keys', { as: session, body: { id: keys[0]?.id } });
 	await send(200, 'GET', '/api/whoami', { as: powerless });
-	await send(403, 'GET', '/api/audit?deployment=store', { as: powerless });
+	await send(403, 'GET', '/api/audit?deployment=store', { as: bob });
 	await send(200, 'GET', '/api/audit?deployment=store', { as: session });
 	await send(403, 'GET', '/api/audit?deployment=none', { as: session });
 	await send(200, 'GET', '/api/audit', { as: session });

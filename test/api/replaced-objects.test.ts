@@ -50,7 +50,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 	/** What a call to write a secret has decided, before it writes. */
 	const decided = async (name: string, who = ALICE) => {
 		const found = await requireOwned(
-			{ store, caller: caller(who), note: () => undefined, authorize: allow },
+			{ store, caller: caller(who), note: () => undefined, authorize: allow, accessMode: 'api' },
 			'create',
 			{ location: location(name), key: 'K' },
 		);
@@ -209,7 +209,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 		await register(ALICE.subject, '2026-01-01T00:00:00Z');
 		const ref = { location: { kind: 'deployment', deployment: name } as const, key: 'K' };
 		const before = await requireOwned(
-			{ store, caller: caller(ALICE), note: () => undefined, authorize: allow },
+			{ store, caller: caller(ALICE), note: () => undefined, authorize: allow, accessMode: 'api' },
 			'create',
 			ref,
 		);

@@ -8,25 +8,10 @@ import {
 	type RoleInDeployment,
 	type Standing,
 } from '../../../api/access/decide.ts';
-import { DEPLOYMENT_OPERATIONS, type DeploymentOperation } from '../../../api/access/operations.ts';
+import { DEPLOYMENT_OPERATIONS } from '../../../api/access/operations.ts';
 import { ORG_ROLES, type OrgRole } from '../../../api/auth/caller.ts';
+import { cellOf } from '../support/role-table.ts';
 
-/** One letter for each role: viewer, developer, manager, org_admin, org_owner, outsider. */
-const TABLE: Readonly<Record<DeploymentOperation, string>> = {
-	list: 'yyyyyn',
-	metadata: 'yyyyyn',
-	reveal: 'nyyeen',
-	create: 'nyyyyn',
-	update: 'nyyyyn',
-	delete: 'nyyyyn',
-	undelete: 'nyyyyn',
-	restore: 'nyyyyn',
-	destroy: 'nnnyyn',
-	members: 'nnyyyn',
-	transfer: 'nnyyyn',
-	'delete-deployment': 'nnyyyn',
-	audit: 'nnyyyn',
-};
 const LETTERS: Readonly<Record<string, Decision>> = { y: 'yes', n: 'no', e: 'elevation' };
 
 function standingOf(role: RoleInDeployment): Standing {
@@ -36,7 +21,7 @@ function standingOf(role: RoleInDeployment): Standing {
 }
 
 const CELLS = DEPLOYMENT_OPERATIONS.flatMap((operation) =>
-	ROLES_IN_DEPLOYMENT.map((role, i) => [role, operation, LETTERS[TABLE[operation][i] ?? '']] as const),
+	ROLES_IN_DEPLOYMENT.map((role) => [role, operation, LETTERS[cellOf(role, operation)]] as const),
 );
 
 test.each(CELLS)('%s, %s: %s', (role, operation, decision) => {

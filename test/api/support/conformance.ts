@@ -56,6 +56,8 @@ function find(
 ): Described | undefined {
 	const exact = paths[path]?.[method.toLowerCase()];
 	if (exact !== undefined) return exact;
-	const template = path.replace(/\/[^/]*$/, '/{name}');
-	return paths[template]?.[method.toLowerCase()];
+	const template = Object.keys(paths).find((one) =>
+		new RegExp(`^${one.replace('{name}', '[^/]*')}$`).test(path),
+	);
+	return template === undefined ? undefined : paths[template]?.[method.toLowerCase()];
 }
