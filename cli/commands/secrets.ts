@@ -1,4 +1,5 @@
-import { Command, Option } from '@commander-js/extra-typings';
+import { Argument, Command, Option } from '@commander-js/extra-typings';
+import { SECRET_TYPE_NAMES } from '../../contract/secret-types.ts';
 import { type Context, fail } from '../context.ts';
 import { outputOption } from '../output.ts';
 import { API_HELP } from './api-help.ts';
@@ -11,6 +12,12 @@ terminal the command asks for it.
   --value-stdin      standard input, without the line break at its end
   --from-file        a file, byte for byte; - is standard input, byte for byte
   --from-env-file    many: KEY=value lines, quotes over several lines, comments
+
+With --type, one secret is several keys, which are made from its name (envtier secrets types).
+What is not given is generated. --field takes fields that are no secret:
+
+  --field-stdin      a field from standard input, without the line break at its end
+  --field-from-file  a field from a file, byte for byte; - is standard input
 `;
 
 const CREATE_HELP = `${VALUES}
@@ -22,6 +29,15 @@ Examples:
   envtier secrets create TLS_KEY --deployment shop --service web --from-file tls.key
   envtier secrets create --from-env-file production.env --deployment shop
   envtier secrets create SENTRY_DSN --org --description 'error reports'
+  envtier secrets create DB --type userpass --field username=shop --generate length=40 -d shop
+  envtier secrets create WEB --type tls --generate hosts=web.shop.svc --generate days=90 -d shop
+`;
+
+const TYPES_HELP = `
+Examples:
+  envtier secrets types
+  envtier secrets types tls
+  envtier secrets types --output json | jq .userpass.keys
 `;
 
 const SET_HELP = `${VALUES}
@@ -32,6 +48,7 @@ ${API_HELP}
 Examples:
   openssl rand -hex 32 | envtier secrets set SESSION_KEY --deployment shop --value-stdin
   envtier secrets set --from-env-file production.env --deployment shop --service web
+  envtier secrets set WEB --type tls --generate hosts=web.shop.svc --deployment shop
 `;
 
 const LIST_HELP = `
@@ -75,6 +92,63 @@ function list(context: Context) {
 		});
 }
 
+const TYPED_OPTIONS = ['field', 'fieldStdin', 'fieldFromFile', 'generate', 'idempotencyKey'] as const;
+
+/** Collects the values of an option that can be repeated. */
+function collect(value: string, before: unknown): readonly string[] {
+	return [...(Array.isArray(before) ? (before as readonly string[]) : []), value];
+}
+
+/** The options of `create` and `set` that say where the value comes from. */
+interface SourceOptions {
+	readonly value?: string | undefined;
+	readonly valueStdin?: true | undefined;
+	readonly fromFile?: string | undefined;
+	readonly fromEnvFile?: string | undefined;
+	readonly description?: string | undefined;
+	readonly type?: string | undefined;
+	readonly field?: readonly string[] | undefined;
+	readonly fieldStdin?: string | undefined;
+	readonly fieldFromFile?: readonly string[] | undefined;
+	readonly generate?: readonly string[] | undefined;
+	readonly idempotencyKey?: string | undefined;
+}
+
+/** Why the options contradict one another, in one or two sentences; undefined if they do not. */
+function usageProblem(key: string | undefined, options: SourceOptions): readonly string[] | undefined {
+	const { value, type, fromEnvFile, valueStdin, fromFile, description } = options;
+	if (value !== undefined)
+		return [
+			'there is no --value: it would stay in the history of your shell, and everyone on this machine could read it in the list of processes',
+			'use --value-stdin, --from-file or --from-env-file; and if that was a real secret, change it now',
+		];
+	const one = valueStdin !== undefined || fromFile !== undefined;
+	if (type !== undefined)
+		return one || fromEnvFile !== undefined
+			? ['with --type, values come from --field-stdin and --field-from-file, or are generated']
+			: undefined;
+	if (TYPED_OPTIONS.some((option) => options[option] !== undefined))
+		return ['--field, --field-stdin, --field-from-file, --generate and --idempotency-key need --type'];
+	if (fromEnvFile === undefined)
+		return key === undefined ? ['the key is missing: name it, or use --from-env-file'] : undefined;
+	return key !== undefined || one || description !== undefined
+		? ['--from-env-file takes keys and values from the file: remove the key, value or description']
+		: undefined;
+}
+
+function types(context: Context) {
+	return new Command('types')
+		.summary('show the types of secrets')
+		.description('Shows the types of secrets, or the keys, fields and options of one. Needs no API.')
+		.addArgument(new Argument('[type]', 'one of the types').choices(SECRET_TYPE_NAMES))
+		.addOption(outputOption())
+		.addHelpText('after', TYPES_HELP)
+		.action(async (type, { output }) => {
+			const { showTypes } = await import('../remote/types.ts');
+			showTypes(type, output, context);
+		});
+}
+
 function writing(
 	name: 'create' | 'set',
 	summary: string,
@@ -89,6 +163,20 @@ function writing(
 		.option('--value-stdin', 'read the value from standard input')
 		.option('--from-file <file>', 'read the value from a file')
 		.option('--from-env-file <file>', 'read many keys and values from a file; - is standard input')
+		.addOption(
+			new Option('--type <type>', 'a typed secret: the argument is its name').choices(
+				SECRET_TYPE_NAMES.filter((type) => type !== 'generic'),
+			),
+		)
+		.option('--field <field=value>', 'a field that is no secret; can be repeated', collect)
+		.option('--field-stdin <field>', 'read a field from standard input')
+		.option('--field-from-file <field=file>', 'read a field from a file; can be repeated', collect)
+		.addOption(
+			new Option('--generate [option=value]', 'generate the values; can be repeated')
+				.preset('')
+				.argParser(collect),
+		)
+		.option('--idempotency-key <text>', 'of the command to repeat, for a typed secret')
 		.option('--description <text>', 'description for people')
 		.option(
 			'--force',
@@ -98,33 +186,19 @@ function writing(
 		.addOption(new Option('--value <text>').hideHelp())
 		.addHelpText('after', help)
 		.action(async (key, options) => {
-			const { value, fromEnvFile, ...rest } = options;
-			if (value !== undefined)
-				return fail(
-					context,
-					'usage',
-					'there is no --value: it would stay in the history of your shell, and everyone on this machine could read it in the list of processes',
-					'use --value-stdin, --from-file or --from-env-file; and if that was a real secret, change it now',
-				);
+			const problem = usageProblem(key, options);
+			if (problem !== undefined) return fail(context, 'usage', ...problem);
+			const { value: _, fromEnvFile, type, ...rest } = options;
+			if (type !== undefined) {
+				const { writeTyped } = await import('../remote/typed.ts');
+				return await writeTyped(name, key ?? '', { ...rest, type }, context);
+			}
 			if (fromEnvFile !== undefined) {
-				if (
-					key !== undefined ||
-					rest.valueStdin ||
-					rest.fromFile !== undefined ||
-					rest.description !== undefined
-				)
-					return fail(
-						context,
-						'usage',
-						'--from-env-file takes keys and values from the file: remove the key, value or description',
-					);
 				const { createMany, setMany } = await import('../remote/bulk.ts');
 				return await (name === 'create' ? createMany : setMany)(fromEnvFile, rest, context);
 			}
-			if (key === undefined)
-				return fail(context, 'usage', 'the key is missing: name it, or use --from-env-file');
 			const { createSecret, setSecret } = await import('../remote/secrets.ts');
-			await (name === 'create' ? createSecret : setSecret)(key, rest, context);
+			await (name === 'create' ? createSecret : setSecret)(key ?? '', rest, context);
 		});
 }
 
@@ -205,5 +279,6 @@ export function secretsCommand(context: Context) {
 			),
 		)
 		.addCommand(remove(context))
-		.addCommand(importing(context));
+		.addCommand(importing(context))
+		.addCommand(types(context));
 }

@@ -18,7 +18,12 @@ export interface ApiFailure {
 }
 
 /** Sends one call. Returns the decoded body of a successful response. */
-export type ApiCall = (method: string, path: string, body?: unknown) => Promise<Result<unknown, ApiFailure>>;
+export type ApiCall = (
+	method: string,
+	path: string,
+	body?: unknown,
+	headers?: Readonly<Record<string, string>>,
+) => Promise<Result<unknown, ApiFailure>>;
 
 /** Maximum total wait of a call while the API limits its rate, in seconds. */
 const RETRY_TIME = 90;
@@ -42,12 +47,12 @@ export function apiClient(settings: ApiSettings, waiting: (seconds: number) => v
 	const { url, token, ca, org } = settings;
 	const headers = { authorization: `Bearer ${token}`, ...(org === undefined ? {} : { 'envtier-org': org }) };
 	const options = ca === undefined ? {} : { ca };
-	return async (method, path, body) => {
+	return async (method, path, body, more = {}) => {
 		for (let waited = 0; ; ) {
 			const answer = await httpCall({
 				method,
 				url: new URL(path, url),
-				headers,
+				headers: { ...headers, ...more },
 				body,
 				options,
 				timeoutMs: 30_000,

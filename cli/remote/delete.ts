@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { type Context, fail } from '../context.ts';
 import { json, type Output } from '../output.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
-import { type LocationOptions, locationOf, type SecretLocation } from './secret-location.ts';
+import { byTypedSecret, type LocationOptions, locationOf, type SecretLocation } from './secret-location.ts';
 import { type SecretChange, secretsIn } from './secrets.ts';
 import { failed, withApi } from './session.ts';
 
@@ -18,14 +18,17 @@ export async function deleteSecrets(
 		const existing = await secretsIn(call, location.value);
 		if (!existing.ok) return failed(context, existing.error);
 		const ids = new Map(existing.value.map(({ key, id }) => [key, id]));
-		const uniqueKeys = [...new Set(keys)];
-		const missing = uniqueKeys.filter((key) => !ids.has(key));
+		const missing = [...new Set(keys)].filter((key) => !ids.has(key));
 		if (missing.length > 0)
 			return fail(
 				context,
 				'absent',
 				`${location.value.title}: there is no ${missing.join(', ')}; nothing was deleted`,
 			);
+		// A typed secret is deleted as a whole.
+		const uniqueKeys = [...byTypedSecret(existing.value).values()]
+			.filter((group) => group.some(({ key }) => keys.includes(key)))
+			.flatMap((group) => group.map(({ key }) => key));
 		if (
 			!options.yes &&
 			!(await confirmed(`Delete ${uniqueKeys.join(', ')} of ${location.value.title}, all versions`, context))

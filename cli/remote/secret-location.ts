@@ -59,6 +59,25 @@ export interface SecretSummary {
 	readonly deploymentName?: string;
 	readonly serviceName?: string;
 	readonly description: string;
+	readonly type: string;
+	/** The name of a typed secret; the key itself for other secrets. */
+	readonly name: string;
+	/** There if the keys of a typed secret do not belong together. */
+	readonly incomplete?: { readonly written: number; readonly of: number };
+}
+
+/** The secrets that belong to the same typed secret, by a text for each; a key of its own is alone. */
+export function byTypedSecret(
+	secrets: readonly SecretSummary[],
+): ReadonlyMap<string, readonly SecretSummary[]> {
+	return Map.groupBy(secrets, ({ type, name, key, deploymentName, serviceName }) =>
+		[deploymentName, serviceName, type, type === 'generic' ? key : name].join(' '),
+	);
+}
+
+/** The type and name of a typed secret, for people; empty for a key of its own. */
+export function typeLabel({ type, name }: SecretSummary): string {
+	return type === 'generic' ? '' : `${type} ${name}`.trim();
 }
 
 /** True for a secret of exactly this location. */

@@ -4,12 +4,14 @@ import { json, type Output } from '../output.ts';
 import { table } from '../table.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
 import {
+	byTypedSecret,
 	isAt,
 	type LocationOptions,
 	locationOf,
 	ownerLabel,
 	type SecretLocation,
 	type SecretSummary,
+	typeLabel,
 } from './secret-location.ts';
 import { failed, type Session, withApi } from './session.ts';
 import { readValue, type ValueOptions } from './value.ts';
@@ -67,13 +69,37 @@ export async function listSecrets(
 		const { org = false, output } = options;
 		const listed = await listAt(call, location.value, options);
 		if (!listed.ok) return failed(context, listed.error);
-		const rows = listed.value.map((one) => [one.key, ownerLabel(one, org), one.description]);
-		context.stdout.write(
-			output === 'json'
-				? json(listed.value)
-				: table(['KEY', 'BELONGS TO', 'DESCRIPTION'], rows, context.stdout.paint),
-		);
+		for (const warning of incompleteIn(listed.value)) context.stderr.write(`warning: ${warning}\n`);
+		context.stdout.write(output === 'json' ? json(listed.value) : tableOf(listed.value, org, context));
 	});
+}
+
+/** Has a column for the types if there are typed secrets. */
+function tableOf(secrets: readonly SecretSummary[], org: boolean, { stdout }: Context): string {
+	const typed = secrets.some((one) => typeLabel(one) !== '');
+	const columns: readonly [string, (one: SecretSummary) => string][] = [
+		['KEY', ({ key }) => key],
+		...(typed ? [['TYPE', typeLabel] as [string, (one: SecretSummary) => string]] : []),
+		['BELONGS TO', (one) => ownerLabel(one, org)],
+		['DESCRIPTION', ({ description }) => description],
+	];
+	const rows = secrets.map((one) => columns.map(([, cell]) => cell(one)));
+	return table(
+		columns.map(([title]) => title),
+		rows,
+		stdout.paint,
+	);
+}
+
+/** A sentence for each typed secret whose keys do not belong together. */
+function incompleteIn(secrets: readonly SecretSummary[]): readonly string[] {
+	return [...byTypedSecret(secrets).values()].flatMap(([one]) =>
+		one?.incomplete === undefined
+			? []
+			: [
+					`${typeLabel(one)}: only ${one.incomplete.written} of ${one.incomplete.of} keys are of the last change; repeat it`,
+				],
+	);
 }
 
 /** The secrets to list. Without a service: all of a deployment. Without a location: all of the caller. */

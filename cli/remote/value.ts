@@ -14,21 +14,23 @@ export interface ValueOptions {
 export async function readValue(options: ValueOptions, context: Context): Promise<Result<string>> {
 	const { valueStdin, fromFile } = options;
 	if (valueStdin && fromFile !== undefined) return err('--value-stdin and --from-file exclude one another');
-	if (fromFile !== undefined) return await fromBytes(fromFile, context);
-	if (valueStdin) {
-		const read = await fromBytes(STDIN, context);
-		// The line break that `echo` or an editor adds is not part of the value.
-		return read.ok ? checked(read.value.replace(/\r?\n$/, '')) : read;
-	}
+	if (fromFile !== undefined) return await readText(fromFile, false, context);
+	if (valueStdin) return await readText(STDIN, true, context);
 	if (context.stdin.isTTY && context.stderr.interactive) return await ask(context);
 	return err('no value is given: --value-stdin or --from-file FILE gives one, or --from-env-file FILE many');
 }
 
-async function fromBytes(name: string, { stdin }: Context): Promise<Result<string>> {
+/**
+ * Reads a value from a file, or from standard input for `-`.
+ *
+ * @param trimmed without the line break at its end, which `echo` or an editor adds
+ */
+export async function readText(name: string, trimmed: boolean, { stdin }: Context): Promise<Result<string>> {
 	const bytes = await readBytes(name, stdin);
 	if (!bytes.ok) return bytes;
 	try {
-		return checked(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.value));
+		const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.value);
+		return checked(trimmed ? text.replace(/\r?\n$/, '') : text);
 	} catch {
 		return err('the value is not UTF-8 text: encode it first, with base64 for instance');
 	}
