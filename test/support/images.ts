@@ -30,7 +30,7 @@ export async function buildImage(program: ImageProgram, arch?: Architecture): Pr
 	const file = `Dockerfile.${program}`;
 	const others = [
 		...IMAGE_PROGRAMS.filter((name) => name !== program),
-		...(program === 'webhook' ? [] : ['pki']),
+		...(program === 'fetcher' ? ['pki'] : []),
 	];
 	const context = await copyContext(ROOT, file, others);
 	try {
