@@ -132,8 +132,9 @@ export async function run({ settings: given, log, stopped }: RunParts): Promise<
 			protocol: transport.protocol(),
 		});
 	} catch (thrown) {
-		revocation ??= revokeToken(vault, log, deadlineAfter(REVOCATION_TIMEOUT.failure));
-		await Promise.race([revocation, pause(REVOCATION_TIMEOUT.failure)]);
+		const timeout = leases === undefined ? REVOCATION_TIMEOUT.failure : REVOCATION_TIMEOUT.leases;
+		revocation ??= Promise.all([revokeToken(vault, log, deadlineAfter(timeout)), leases?.revoke(timeout)]);
+		await Promise.race([revocation, pause(timeout)]);
 		if (earlier !== undefined && thrown instanceof Failure && thrown.reason !== 'terminated') {
 			log.warn(`the secrets could not be fetched again, the files stay as they are: ${thrown.message}`, {
 				reason: thrown.reason,

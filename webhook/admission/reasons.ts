@@ -155,7 +155,7 @@ export const REJECT_REASONS = {
 	},
 	'private-volume-exposed': {
 		meaning:
-			'with shareProcessNamespace a container that gets no secrets could read the tokens of the sidecar through /proc',
+			'with shareProcessNamespace or hostPID a container that gets no secrets could read the tokens of the sidecar through /proc',
 		cure: 'give that container a runAsUser of its own, or the secrets as well',
 	},
 	'too-large': {

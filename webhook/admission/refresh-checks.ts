@@ -58,7 +58,8 @@ function sidecarProblem(subject: Subject): Rejection | undefined {
 function unusedRefresh(subject: Subject): Rejection | undefined {
 	const { fetchSpec } = subject;
 	if (fetchSpec.formats.length > 0 || fetchSpec.refresh.onChange.kind === 'restart') return undefined;
-	const restart = fetchSpec.refresh.leases.size > 0 ? 'Set' : `Set ${ANNOTATION_PREFIX}on-change to "restart", set`;
+	const restart =
+		fetchSpec.refresh.leases.size > 0 ? 'Set' : `Set ${ANNOTATION_PREFIX}on-change to "restart", set`;
 	return reject(
 		'refresh-unused',
 		`annotation ${asking(subject)} keeps files current, but no container reads a file: Kubernetes sets variables when a container starts. ${restart} ${ANNOTATION_PREFIX}format to the files that the application reads, or remove ${asking(subject)}`,
@@ -107,13 +108,13 @@ function postProblem({ pod, fetchSpec }: Subject): Rejection | undefined {
 }
 
 /**
- * In a shared process namespace a process reads the files of another one of the same user through
- * /proc/PID/root (ptrace(2), "Ptrace access mode checking"), and with CAP_SYS_PTRACE those of any user: so
- * also the private volume, with the tokens.
+ * In a shared process namespace, of the pod or of the node, a process reads the files of another one of the
+ * same user through /proc/PID/root (ptrace(2), "Ptrace access mode checking"), and with CAP_SYS_PTRACE those
+ * of any user: so also the private volume, with the tokens.
  */
 function exposedVolume(subject: Subject): Rejection | undefined {
 	const { pod, readers, userIds, order } = subject;
-	if (!pod.sharedProcesses) return undefined;
+	if (!pod.sharedProcesses && !pod.hostPid) return undefined;
 	const reading = new Set(readers.map(({ list, index }) => `${list}/${index}`));
 	const users = new Set(userIds.map(({ user }) => user));
 	const besideSidecar = (pod.initContainers ?? []).filter(({ sidecar }) => sidecar || order === 'first');
@@ -125,7 +126,7 @@ function exposedVolume(subject: Subject): Rejection | undefined {
 		if (why === undefined) continue;
 		return reject(
 			'private-volume-exposed',
-			`annotation ${asking(subject)} with shareProcessNamespace: container ${quoted(container.name)} gets no secrets but ${why}, so it could read the tokens of the sidecar through /proc: give it a runAsUser of its own other than 0, or give it the secrets as well`,
+			`annotation ${asking(subject)} with ${pod.hostPid ? 'hostPID' : 'shareProcessNamespace'}: container ${quoted(container.name)} gets no secrets but ${why}, so it could read the tokens of the sidecar through /proc: give it a runAsUser of its own other than 0, or give it the secrets as well`,
 		);
 	}
 	return undefined;

@@ -27,6 +27,8 @@ export interface PodFacts {
 	/** The default of Kubernetes is Always. */
 	readonly restartPolicy: string;
 	readonly hostNetwork: boolean;
+	/** Whether its containers see the processes of the node. */
+	readonly hostPid: boolean;
 	/** Whether its containers see the processes of one another (shareProcessNamespace). */
 	readonly sharedProcesses: boolean;
 	readonly windows: boolean;
@@ -125,6 +127,7 @@ function facts(pod: unknown, annotations: PodFacts['annotations']): PodFacts {
 		group: id(security['runAsGroup'], 'spec.securityContext.runAsGroup'),
 		restartPolicy: text(spec['restartPolicy'], 'spec.restartPolicy') || 'Always',
 		hostNetwork: spec['hostNetwork'] === true,
+		hostPid: spec['hostPID'] === true,
 		sharedProcesses: spec['shareProcessNamespace'] === true,
 		windows: runsOnWindows(spec),
 		mirror: isMirror(metadata),

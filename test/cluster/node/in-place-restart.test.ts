@@ -1,6 +1,8 @@
 import { dirname, join } from 'node:path';
 import type { V1ContainerStatus, V1Pod, V1PodSpec } from '@kubernetes/client-node';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { blocksOf, pageOf, sectionUnder } from '../../docs/support/pages.ts';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import { kubectlFor } from '../../support/kubernetes/kubectl.ts';
 import { createPod, MAIN } from '../../support/kubernetes/pods.ts';
@@ -9,7 +11,7 @@ import { describeWithNode } from '../../support/node-servers.ts';
 import { putSecret } from '../../support/openbao-setup.ts';
 import { runProcess } from '../../support/process.ts';
 import { until } from '../../support/until.ts';
-import { create, podsOf, untilLogged } from './support/observe.ts';
+import { create, podsOf, replicasOf, untilLogged } from './support/observe.ts';
 import { makeTenant, type Tenant } from './support/tenant.ts';
 
 /** A check, the spread, the 10 s before a restart, and the restart, on a busy machine. */
@@ -45,6 +47,27 @@ describeWithNode('a pod that restarts its containers in place', (servers) => {
 	const read = async ({ namespace }: Pick<Tenant, 'namespace'>) =>
 		(await podsOf(cluster, namespace)).find(({ metadata }) => metadata?.name === 'app');
 
+	/** Waits until `holds` of the pod; the error shows its status and what was logged meanwhile. */
+	async function untilPod<T>(
+		tenant: Pick<Tenant, 'namespace'>,
+		what: string,
+		holds: (pod: V1Pod) => T | undefined,
+	) {
+		let last: V1Pod | undefined;
+		try {
+			return await until(
+				what,
+				async () => {
+					last = await read(tenant);
+					return last === undefined ? undefined : holds(last);
+				},
+				LIMIT,
+			);
+		} catch (thrown) {
+			throw new Error(`${String(thrown)}\n${JSON.stringify(last?.status, undefined, 1)}`, { cause: thrown });
+		}
+	}
+
 	/** Creates the pod and waits until it is ready. */
 	async function started(tenant: Tenant, spec: V1PodSpec, more: Readonly<Record<string, string>> = RESTARTS) {
 		const made = await createPod(cluster, tenant.namespace, tenant.pod(spec, more));
@@ -69,13 +92,8 @@ describeWithNode('a pod that restarts its containers in place', (servers) => {
 		);
 		await logged(tenant, 'main', 'sourced debug native debug');
 		await change(tenant, 'warn');
-		const left = await until(
-			'the pod to leave its endpoints',
-			async () => {
-				const pod = await read(tenant);
-				return conditionOf(pod, 'Ready') === 'False' ? pod : undefined;
-			},
-			LIMIT,
+		const left = await untilPod(tenant, 'the pod to leave its endpoints', (pod) =>
+			conditionOf(pod, 'Ready') === 'False' ? pod : undefined,
 		);
 		// Its application still runs.
 		expect(statusOf(left, 'main')).toMatchObject({
@@ -88,6 +106,39 @@ describeWithNode('a pod that restarts its containers in place', (servers) => {
 		expect(after.status?.podIP).toBe(before.status?.podIP);
 		expect(after.spec).toEqual(before.spec);
 		expect(await logged(tenant, 'envtier-fetch', 'files adopted')).not.toContain('"requests"');
+	});
+
+	test.concurrent('gives the Node program of the documentation its new variable', async () => {
+		const tenant = await makeTenant(servers, {
+			secrets: { DATABASE_URL: 'postgres://db-1.example/shop' },
+		});
+		const [text] = blocksOf(sectionUnder(pageOf('docs/refreshing.md').text, 'A restart') ?? '')
+			.filter(({ language }) => language === 'yaml')
+			.map((block) => block.text);
+		const shown = parse(text ?? '') as V1Pod & { spec: V1PodSpec; metadata: { annotations: object } };
+		const [web] = shown.spec.containers;
+		const replicas = await replicasOf(cluster);
+		// The image of the webhook has Node.
+		const image = replicas[0]?.spec?.containers[0]?.image ?? '';
+		const quick = { refresh: '10s', spread: '10s' };
+		const prefixed = Object.entries({ ...tenant.annotations(), ...shown.metadata.annotations }).map(
+			([name, value]) => [name.replace('envtier.dev/', ''), String(value)],
+		);
+		const pod = tenant.pod(
+			{
+				...shown.spec,
+				containers: [{ name: 'main', ...web, image, securityContext: { runAsUser: 1000 } }],
+			},
+			{ ...Object.fromEntries(prefixed), ...quick, deployment: tenant.namespace, service: tenant.account },
+		);
+		expectStatus(await createPod(cluster, tenant.namespace, pod), 201, 'creating the pod');
+		const { status } = await untilReady(cluster, tenant.namespace, 'app');
+		const answer = () =>
+			inside('busybox', 'wget', '-q', '-O', '-', `http://${status?.podIP}:8080/`).catch(() => '');
+		await until('the first answer', async () => (await answer()) === 'db-1.example', LIMIT);
+		const path = `deployments/${tenant.namespace}/secrets/DATABASE_URL`;
+		await putSecret(vault, path, 'postgres://db-2.example/shop');
+		await until('the answer after the restart', async () => (await answer()) === 'db-2.example', LIMIT);
 	});
 
 	test.concurrent('restarts containers of two users with the files of both', async () => {
@@ -200,21 +251,18 @@ describeWithNode('a pod that restarts its containers in place', (servers) => {
 		const tenant = await makeTenant(servers);
 		const before = await started(tenant, { containers: [READS_ONCE] });
 		const image = before.spec?.initContainers?.[0]?.image ?? '';
-		const other = `${image.replace(/:[^:/]*$/, '')}:other-${tenant.namespace}`;
 		const socket = join(dirname(cluster.kubeconfig), 'containerd.sock');
 		const ctr = ['ctr', '--address', socket, '--namespace', 'k8s.io', 'images'];
 		const names = (await inside(...ctr, 'list', '--quiet')).split('\n');
-		await inside(...ctr, 'tag', names.find((name) => name.endsWith(image)) ?? image, other);
+		// With the name of a registry, which the pod's lacks.
+		const found = names.find((name) => name.endsWith(image)) ?? image;
+		const other = `${found.replace(/:[^:/]*$/, '')}:${tenant.namespace}`;
+		await inside(...ctr, 'tag', found, other);
 		const path = `/api/v1/namespaces/${tenant.namespace}/pods/app`;
 		const patch = { spec: { initContainers: [{ name: 'envtier-refresh', image: other }] } };
 		expectStatus(await cluster.request('PATCH', path, patch, STRATEGIC), 200, 'patching the image');
-		const patched = await until(
-			'the sidecar with the other image',
-			async () => {
-				const pod = await read(tenant);
-				return pod !== undefined && statusOf(pod, 'envtier-refresh').restartCount === 1 ? pod : undefined;
-			},
-			LIMIT,
+		const patched = await untilPod(tenant, 'the sidecar with the other image', (pod) =>
+			statusOf(pod, 'envtier-refresh').restartCount === 1 ? pod : undefined,
 		);
 		expect(statusOf(patched, 'main').containerID).toBe(statusOf(before, 'main').containerID);
 		await change(tenant, 'warn');
@@ -226,24 +274,21 @@ describeWithNode('a pod that restarts its containers in place', (servers) => {
 		const tenant = await makeTenant(servers);
 		const before = await started(tenant, { containers: [READS_ONCE] });
 		const id = statusOf(before, 'envtier-refresh').containerID?.replace('containerd://', '') ?? '';
-		// A process of its cgroup that takes memory and is spared itself: the kernel kills the sidecar.
+		// A process of its cgroup takes memory. The kernel kills the sidecar first, which has the higher score.
 		const fill = `set -e
 folders=$(find /sys/fs/cgroup -type d -name '${id}'); test -n "$folders"
-echo -1000 > /proc/self/oom_score_adj
-for folder in $folders; do echo $$ > $folder/cgroup.procs; done
-head -c 400m /dev/zero | tail -c 300m > /dev/null || true`;
+for folder in $folders; do
+	for process in $(cat $folder/cgroup.procs); do echo 1000 > /proc/$process/oom_score_adj; done
+	echo $$ > $folder/cgroup.procs
+done
+head -c 400M /dev/zero | tail -c 300M > /dev/null || true`;
 		const [command = '', ...args] = [...prefix, 'sh', '-c', fill];
 		const filling = runProcess({ command, args, timeoutMs: 120_000 });
-		const killed = await until(
-			'the kill',
-			async () => {
-				const pod = await read(tenant);
-				const last = pod && statusOf(pod, 'envtier-refresh').lastState?.terminated;
-				return last === undefined ? undefined : { pod: pod as V1Pod, last };
-			},
-			LIMIT,
-		);
-		await filling.catch(() => undefined);
+		const killed = await untilPod(tenant, 'the kill', (pod) => {
+			const last = statusOf(pod, 'envtier-refresh').lastState?.terminated;
+			return last && { pod, last };
+		});
+		await filling;
 		expect(killed.last).toMatchObject({ exitCode: 137, reason: 'OOMKilled' });
 		expect(statusOf(killed.pod, 'main').containerID).toBe(statusOf(before, 'main').containerID);
 		await change(tenant, 'warn');
