@@ -14,7 +14,10 @@ export interface BunRequestInit extends RequestInit {
  * Settings and connections that several requests share (`Bun.FetchSession`). Bun reads the certificates once
  * for all of them.
  */
-export type BunSession = object;
+export interface BunSession {
+	/** Closes its connections. */
+	close(): void;
+}
 
 /** Options of a session that the fetcher uses. */
 export interface BunSessionInit {

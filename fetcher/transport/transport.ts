@@ -1,7 +1,15 @@
 import { after } from '../clock.ts';
 import { Failure } from '../failure.ts';
 import { readBody } from './body.ts';
-import { type BunRequestInit, type BunTls, bunFetch, openSession, TLS_1_2 } from './bun-fetch.ts';
+import {
+	type BunRequestInit,
+	type BunSession,
+	type BunSessionInit,
+	type BunTls,
+	bunFetch,
+	openSession,
+	TLS_1_2,
+} from './bun-fetch.ts';
 import { diagnose } from './diagnose.ts';
 import { type Endpoint, serverNameOf } from './endpoint.ts';
 import { type Limiter, makeLimiter } from './limiter.ts';
@@ -15,6 +23,18 @@ export interface Transport {
 	send(request: HttpRequest, timeout: number): Promise<HttpResponse>;
 	/** Protocol of the last response; undefined before the first one. */
 	protocol(): Protocol | undefined;
+	/** Closes the connections when their open requests have ended. The next request opens a new one. */
+	disconnect(): void;
+}
+
+/** A session and its requests. */
+interface Connections {
+	readonly session: BunSession;
+	/** Requests without a response. */
+	open: number;
+	used: boolean;
+	/** True: to be closed with its last request. */
+	leaving: boolean;
 }
 
 /** Versions of HTTP by their names in ALPN (RFC 7301). */
@@ -33,10 +53,17 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 	const { address, prefix, secure, proxy } = endpoint;
 	const { origin } = new URL(address);
 	const roots = secure ? (ca ?? systemRoots()) : '';
-	const session = openSession({
+	const sessionInit: BunSessionInit = {
 		...(secure ? { tls: tlsOf(roots, serverNameOf(endpoint)) } : {}),
 		...(proxy === undefined ? {} : { proxy: proxy.address }),
+	};
+	const newConnections = (): Connections => ({
+		session: openSession(sessionInit),
+		open: 0,
+		used: false,
+		leaving: false,
 	});
+	let current = newConnections();
 	const base = origin + prefix;
 	let protocol: Protocol = secure && proxy === undefined ? 'h2' : 'http/1.1';
 	let lastProtocol: Protocol | undefined;
@@ -46,6 +73,7 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 		request: HttpRequest,
 		over: Protocol,
 		signal: AbortSignal,
+		session: BunSession,
 	): Promise<HttpResponse> => {
 		const { method, path, headers, body } = request;
 		const init: BunRequestInit = {
@@ -72,16 +100,20 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 	 * Several requests may find at the same time that the server does not offer HTTP/2. Each of them tries
 	 * again.
 	 */
-	const withFallback = async (request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> => {
+	const withFallback = async (
+		request: HttpRequest,
+		signal: AbortSignal,
+		session: BunSession,
+	): Promise<HttpResponse> => {
 		if (protocol === 'h2') {
 			try {
-				return await exchange(request, 'h2', signal);
+				return await exchange(request, 'h2', signal, session);
 			} catch (thrown) {
 				// After a response over HTTP/2 the protocol is not the cause.
 				if (codeOf(thrown) !== 'EPROTO' || lastProtocol === 'h2') throw thrown;
 			}
 		}
-		const answer = await atMostTwo(() => exchange(request, 'http/1.1', signal));
+		const answer = await atMostTwo(() => exchange(request, 'http/1.1', signal, session));
 		protocol = 'http/1.1';
 		return answer;
 	};
@@ -102,15 +134,26 @@ export function openTransport(endpoint: Endpoint, ca: string | undefined): Trans
 		send: async (request, timeout) => {
 			const controller = new AbortController();
 			const cancel = after(timeout, () => controller.abort());
+			const connections = current;
+			connections.open += 1;
+			connections.used = true;
 			try {
-				return await withFallback(request, controller.signal);
+				return await withFallback(request, controller.signal, connections.session);
 			} catch (thrown) {
 				throw await failureOf(thrown, controller.signal.aborted, timeout);
 			} finally {
 				cancel();
+				connections.open -= 1;
+				if (connections.leaving && connections.open === 0) connections.session.close();
 			}
 		},
 		protocol: () => lastProtocol,
+		disconnect: () => {
+			if (!current.used) return;
+			current.leaving = true;
+			if (current.open === 0) current.session.close();
+			current = newConnections();
+		},
 	};
 }
 

@@ -123,6 +123,46 @@ const TOKENS: readonly HealingCase[] = [
 	},
 ];
 
+/** A connection ends between two checks. */
+async function betweenChecks(world: World, period: string, end: () => void): Promise<void> {
+	await world.start({ env: { ENVTIER_REFRESH: period } });
+	await world.put('OTHER', 'other-2');
+	await world.untilFiles({ LEVEL: 'service-1', OTHER: 'other-2' });
+	end();
+	await world.put('OTHER', 'other-3');
+	await world.untilFiles({ LEVEL: 'service-1', OTHER: 'other-3' });
+}
+
+const CONNECTIONS: readonly HealingCase[] = [
+	{
+		what: 'a load balancer closes the connection between two checks',
+		pod: 'nothing',
+		log: 'nothing',
+		run: async (world) => {
+			await betweenChecks(world, '10', world.address.cut);
+			expect(world.logged(FAILED)).toEqual([]);
+		},
+	},
+	{
+		what: 'a load balancer forgets connections that are idle, with a period of more than 30 seconds',
+		pod: 'nothing: each check has a connection of its own',
+		log: 'nothing',
+		run: async (world) => {
+			await betweenChecks(world, '31', world.address.forget);
+			expect(world.logged(FAILED)).toEqual([]);
+		},
+	},
+	{
+		what: 'a firewall drops what comes on an open connection, with a shorter period',
+		pod: 'the files stay; the next check has a new connection',
+		log: 'a warning, once: `unreachable`',
+		run: async (world) => {
+			await betweenChecks(world, '10', () => world.address.forget('silently'));
+			expect(world.logged(FAILED).map(({ reason }) => reason)).toEqual(['unreachable']);
+		},
+	},
+];
+
 const PAUSES: readonly HealingCase[] = [
 	{
 		what: 'Vault answers 429 with `Retry-After: 12`',
@@ -258,6 +298,7 @@ const APPLICATION: readonly HealingCase[] = [
 export const HEALING: Readonly<Record<string, readonly HealingCase[]>> = {
 	'Changes in Vault': SECRETS,
 	'The token and the clock': TOKENS,
+	Connections: CONNECTIONS,
 	'Pauses and room': PAUSES,
 	'The application': APPLICATION,
 };

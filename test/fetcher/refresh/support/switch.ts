@@ -5,6 +5,13 @@ export interface Switch extends AsyncDisposable {
 	readonly port: number;
 	/** Leads to this port of the machine from now on, and cuts the connections to the one before. */
 	lead(port: number): Promise<void>;
+	/** Closes the connections that are open, as a load balancer does with idle ones. */
+	cut(): void;
+	/**
+	 * Forgets the connections that are open: whoever sends something on one gets a reset, or with `silently`
+	 * nothing at all.
+	 */
+	forget(silently?: 'silently'): void;
 	/** Nothing listens from now on. */
 	close(): Promise<void>;
 }
@@ -13,6 +20,7 @@ export interface Switch extends AsyncDisposable {
 export async function openSwitch(first: number): Promise<Switch> {
 	let target = first;
 	const sockets = new Set<Socket>();
+	const clients = new Set<Socket>();
 	const server: Server = createServer({ noDelay: true }, (client) => {
 		const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true });
 		for (const socket of [client, upstream]) {
@@ -20,7 +28,11 @@ export async function openSwitch(first: number): Promise<Switch> {
 			socket.on('error', () => socket.destroy());
 			socket.on('close', () => sockets.delete(socket));
 		}
-		client.on('close', () => upstream.destroy());
+		clients.add(client);
+		client.on('close', () => {
+			clients.delete(client);
+			upstream.destroy();
+		});
 		// As the server ends it: with FIN, or with a reset.
 		upstream.on('error', () => client.resetAndDestroy());
 		client.pipe(upstream);
@@ -48,6 +60,15 @@ export async function openSwitch(first: number): Promise<Switch> {
 			target = next;
 			cut();
 			if (!server.listening) await listen(port);
+		},
+		cut,
+		forget: (silently) => {
+			for (const client of clients) {
+				client.unpipe();
+				client.removeAllListeners('data');
+				if (silently === undefined) client.on('data', () => client.resetAndDestroy());
+				client.resume();
+			}
 		},
 		close,
 		[Symbol.asyncDispose]: close,
