@@ -66,7 +66,6 @@ export const SERVED: Readonly<Record<AnnotationName, Served>> = {
 	allow: 'webhook',
 	refresh: 'webhook',
 	'on-change': 'webhook',
-	spread: 'webhook',
 	empty: oneOf('empty', EMPTY_POLICIES),
 	containers: list('containers', (item) => `${item}.matches(${pattern(CONTAINER_NAME)})`),
 	path: [

@@ -1,7 +1,6 @@
 import type { Operation } from '../server/operation.ts';
 import { auditOperations } from './audit.ts';
 import { deploymentOperations } from './deployments.ts';
-import { effectiveOperations } from './effective.ts';
 import { keyOperations } from './keys.ts';
 import { memberOperations } from './members.ts';
 import { orgSecretOperations } from './org-secrets.ts';
@@ -18,7 +17,6 @@ export const OPERATIONS: readonly Operation[] = [
 	...deploymentOperations,
 	...memberOperations,
 	...transferOperations,
-	...effectiveOperations,
 	...keyOperations,
 	...whoamiOperations,
 	...auditOperations,

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { AuditEntry, AuditLines, AuditLoaded, AuditPage, AuditQuery } from './audit.ts';
 import { Problem } from './common.ts';
-import { DeploymentDifference, DifferenceQuery, EffectiveQuery, EffectiveView } from './effective.ts';
 import { ApiKey, ApiKeyId, ApiKeyList, CreatedApiKey, NewApiKey } from './keys.ts';
 import {
 	InvitationAnswer,
@@ -20,7 +19,6 @@ import {
 	NewSecret,
 	OrgSecret,
 	OrgSecretList,
-	OrgSecretQuery,
 	Secret,
 	SecretId,
 	SecretList,
@@ -42,19 +40,6 @@ import {
 	TemplateSharing,
 	WrittenTemplate,
 } from './templates.ts';
-import {
-	DeletedSecret,
-	DeletionQuery,
-	OrgSecretDetail,
-	RestoredSecret,
-	SecretDeletion,
-	SecretDescription,
-	SecretDetail,
-	SecretRestoration,
-	SecretVersions,
-	UndeletedSecret,
-	VersionsQuery,
-} from './versions.ts';
 import { WhoAmI } from './whoami.ts';
 
 /** Accepts no fields: for calls without body and query. */
@@ -75,22 +60,6 @@ export const SCHEMAS = {
 	SecretId,
 	OrgSecret,
 	OrgSecretList,
-	OrgSecretQuery,
-	SecretDetail,
-	OrgSecretDetail,
-	SecretDescription,
-	SecretDeletion,
-	DeletionQuery,
-	DeletedSecret,
-	SecretVersions,
-	VersionsQuery,
-	UndeletedSecret,
-	SecretRestoration,
-	RestoredSecret,
-	EffectiveView,
-	EffectiveQuery,
-	DeploymentDifference,
-	DifferenceQuery,
 	NewOrgSecret,
 	CreatedOrgSecret,
 	Template,

@@ -155,9 +155,7 @@ async function makeTemplate(store: Store): Promise<void> {
 	await changeTemplate(store, made.value, { shared: true });
 	const location = { kind: 'template', template: TEMPLATE } as const;
 	for (const key of KEYS)
-		await createSecret(store, { location, key }, { value: key, description: '' }, auditStamp, {
-			overwritesPerHour: 1,
-		});
+		await createSecret(store, { location, key }, { value: key, description: '' }, auditStamp);
 }
 
 async function stateOf(store: Store, name: string): Promise<object> {

@@ -352,14 +352,7 @@ const TABLES: Readonly<Record<AnnotationName, Table>> = {
 			['another host', 'http://example.com:80/'],
 			['a signal that cannot be handled', 'signal:SIGKILL'],
 			['a rollout', 'rollout'],
-		],
-	},
-	spread: {
-		accepts: [],
-		refuses: [
-			['a number', '300'],
-			['less than ten seconds', '9s'],
-			['more than a day', '25h'],
+			['a restart', 'restart'],
 		],
 	},
 	'init-order': {

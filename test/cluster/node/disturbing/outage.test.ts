@@ -1,4 +1,4 @@
-import type { V1Scale } from '@kubernetes/client-node';
+import type { V1PodStatus, V1Scale } from '@kubernetes/client-node';
 import { afterEach, expect, test } from 'vitest';
 import { EXIT_CODES } from '../../../../contract/exit-codes.ts';
 import { expectStatus } from '../../../support/kubernetes/cluster.ts';
@@ -7,10 +7,10 @@ import { untilServing } from '../../../support/kubernetes/node/install.ts';
 import { createPod, injectedInto, MAIN } from '../../../support/kubernetes/pods.ts';
 import { runPod, untilReady } from '../../../support/kubernetes/run-pod.ts';
 import { describeWithNode } from '../../../support/node-servers.ts';
-import { must } from '../../../support/openbao-setup.ts';
+import { must, putSecret } from '../../../support/openbao-setup.ts';
 import { patternOf, SYMPTOMS, wordsOf } from '../../../support/symptoms.ts';
 import { until } from '../../../support/until.ts';
-import { create, podsOf, replicasOf, untilDescribed, untilPrinted } from '../support/observe.ts';
+import { create, podsOf, replicasOf, untilDescribed, untilLogged, untilPrinted } from '../support/observe.ts';
 import { DEADLINE, makeTenant } from '../support/tenant.ts';
 
 const ABSENT_MS = 20_000;
@@ -64,6 +64,35 @@ describeWithNode('an outage', (servers) => {
 		const pod = await untilReady(cluster, tenant.namespace, 'app');
 		// It healed within one run: nothing was restarted.
 		expect(pod.status?.initContainerStatuses?.[0]?.restartCount).toBe(0);
+	});
+
+	test('of Vault for six periods of a sidecar: the pod stays ready, nothing restarts, and the change comes after it', async () => {
+		const tenant = await makeTenant(servers);
+		const { namespace } = tenant;
+		const shows =
+			'while sleep 1; do . /secrets/env; [ "$LEVEL" = "$last" ] || echo "saw $LEVEL"; last=$LEVEL; done';
+		const pod = tenant.pod({ containers: [app(shows)] }, { refresh: '10s' });
+		expectStatus(await createPod(cluster, namespace, pod), 201, 'creating the pod');
+		const ready = await untilReady(cluster, namespace, 'app');
+		await untilLogged(kubectl, namespace, ['app', '-c', 'main'], 'saw debug');
+		await putSecret(vault, `deployments/${namespace}/services/web/secrets/LEVEL`, 'warn');
+		await must(vault, 'PUT', 'sys/seal');
+		const start = performance.now();
+		const sidecar = ['app', '-c', 'envtier-refresh'] as const;
+		const problem = 'the files stay as they are: sealed';
+		await untilLogged(kubectl, namespace, sidecar, problem);
+		await until('the outage to be over', () => performance.now() - start > 60_000, { timeoutMs: 90_000 });
+		const after = (await podsOf(cluster, namespace))[0]?.status;
+		const since = (status: V1PodStatus | undefined) =>
+			status?.conditions?.find(({ type, status: value }) => type === 'Ready' && value === 'True')
+				?.lastTransitionTime;
+		expect(since(after)).toBe(since(ready.status));
+		const all = [...(after?.containerStatuses ?? []), ...(after?.initContainerStatuses ?? [])];
+		expect(all.map(({ restartCount }) => restartCount)).toEqual([0, 0, 0]);
+		const log = await untilLogged(kubectl, namespace, sidecar, problem);
+		expect(log.match(/the files stay as they are/g)).toHaveLength(1);
+		await unseal();
+		await untilLogged(kubectl, namespace, ['app', '-c', 'main'], 'saw warn');
 	});
 
 	test('a sealed Vault: kubectl describe pod says so, and the pod starts once it is unsealed', async () => {
