@@ -16,6 +16,7 @@ import { createSessionCheck } from './auth/oidc.ts';
 import { atMostEvery } from './concurrency.ts';
 import { startRecovery } from './deployments/recovery.ts';
 import { OPERATIONS } from './routes/all.ts';
+import type { ReadVersion } from './secrets/versions.ts';
 import { createApp } from './server/app.ts';
 import { createLimits } from './server/limits.ts';
 import { createMetrics, type Metrics } from './server/metrics.ts';
@@ -24,6 +25,7 @@ import type { Settings } from './settings/settings.ts';
 import { createMemoryStore } from './store/memory.ts';
 import type { Store } from './store/store.ts';
 import { createVaultStore } from './store/vault.ts';
+import { watchRights } from './store/watch-rights.ts';
 import { createGenerators } from './types/generators.ts';
 
 /** The API, ready to serve. */
@@ -46,6 +48,8 @@ export interface ProcessContext {
 	readonly keys: readonly KeyRecord[];
 	readonly version: string;
 	readonly now: () => Date;
+	/** Reads the value of an old version. Only the Reveal program has it. */
+	readonly readVersion?: ReadVersion;
 }
 
 /** Recovery intervals in ms: between retries of failed undos, and between searches for abandoned attempts. */
@@ -71,6 +75,7 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 	const accessMode = settings.revealUrl === undefined ? 'api' : 'api-beside-reveal';
 	const stopBackfill =
 		store === undefined || accessMode !== 'api' ? undefined : startBackfill(store, log, BACKFILL_INTERVAL);
+	const rights = store === undefined ? undefined : watchRights(store, log);
 	const access = await openAccess(settings, store, around);
 	let draining = false;
 	const storeProblem = atMostEvery(READY_INTERVAL, () => problemOf(store, log));
@@ -89,6 +94,8 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 						generators: createGenerators(),
 						auditStore: auditStore && limitQueries(auditStore),
 						auditRetention: settings.auditRetention,
+						overwritesPerHour: settings.overwritesPerHour,
+						readVersion: around.readVersion,
 					},
 		access,
 		limits: createLimits(settings.limits),
@@ -110,6 +117,7 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 			recovery?.stop();
 			stopBackfill?.();
 			stopPurge();
+			rights?.stop();
 			close();
 			await audit.stop();
 			await auditStore?.close();

@@ -41,6 +41,9 @@ export const INJECTED = {
 	requestFile: 'refresh-requested',
 } as const;
 
+/** Path of the program in the fetcher's image. The readiness probe of the sidecar runs it. */
+export const FETCHER_PROGRAM = '/opt/envtier/fetcher';
+
 /** Maximum lengths of a DNS label and of a name (RFC 1123, as Kubernetes applies it to subdomains). */
 const LABEL_MAX = 63;
 export const NAME_MAX = 253;

@@ -13,7 +13,9 @@ export type OnChange =
 	/** POST to this port of the pod's own loopback address. */
 	| { readonly kind: 'post'; readonly port: number; readonly path: string }
 	/** Signal to the first process of each container that gets secrets. */
-	| { readonly kind: 'signal'; readonly signal: Signal };
+	| { readonly kind: 'signal'; readonly signal: Signal }
+	/** Restart of all containers of the pod, in place (KEP-5532). */
+	| { readonly kind: 'restart' };
 
 /** Period without a number in the annotation, in seconds. */
 export const DEFAULT_PERIOD = 300;
@@ -35,7 +37,13 @@ export function parseRefresh(text: string): Result<number> {
 	return period === undefined ? err(PERIOD_RULE) : ok(period);
 }
 
-const ON_CHANGE_RULE = `none, http://localhost:PORT/PATH or signal:SIGNAL (${SIGNALS.join(', ')})`;
+/** Parses a time from 10s to 24h. Returns seconds. */
+export function parseSpread(text: string): Result<number> {
+	const spread = seconds(text);
+	return spread === undefined ? err('a time from 10s to 24h, such as 30s, 5m or 1h') : ok(spread);
+}
+
+const ON_CHANGE_RULE = `none, http://localhost:PORT/PATH, signal:SIGNAL (${SIGNALS.join(', ')}) or restart`;
 
 /**
  * Allows no user, no other host and no fragment, so that the request goes only to the pod's loopback
@@ -48,7 +56,7 @@ const LONGEST_PATH = 1024;
 
 /** Parses the action after a change. */
 export function parseOnChange(text: string): Result<OnChange> {
-	if (text === 'none') return ok({ kind: text });
+	if (text === 'none' || text === 'restart') return ok({ kind: text });
 	if (text.startsWith('signal:')) {
 		const signal = oneOf(...SIGNALS)(text.slice('signal:'.length));
 		return signal.ok ? ok({ kind: 'signal', signal: signal.value }) : err(ON_CHANGE_RULE);
@@ -63,6 +71,7 @@ export function parseOnChange(text: string): Result<OnChange> {
 export function onChangeText(action: OnChange): string {
 	switch (action.kind) {
 		case 'none':
+		case 'restart':
 			return action.kind;
 		case 'signal':
 			return `signal:${action.signal}`;
@@ -81,3 +90,12 @@ export const MODES = ['once', 'initial', 'refresh'] as const;
  * sidecar, which saves its token in the private file. `refresh`: the sidecar.
  */
 export type Mode = (typeof MODES)[number];
+
+/** Argument with which the fetcher's program answers the readiness probe of the sidecar. */
+export const READY_ARGUMENT = 'ready';
+
+/**
+ * Exit code of the sidecar that asks the kubelet to restart all containers of the pod (`restartPolicyRules`).
+ * No exit code of the fetcher has this number.
+ */
+export const RESTART_EXIT_CODE = 97;

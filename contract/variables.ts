@@ -126,6 +126,12 @@ export const VARIABLES = {
 		meaning: 'resource limits of that sidecar; the files of three generations count against its memory',
 		default: 'cpu=100m,memory=128Mi',
 	},
+	ENVTIER_IN_PLACE_RESTART: {
+		readBy: webhook,
+		meaning:
+			'whether pods may ask for a restart of all their containers in place, which needs Kubernetes 1.36 on API server and nodes: true, false, or auto to ask the API server for its version',
+		default: 'auto',
+	},
 	ENVTIER_EVENTS: {
 		readBy: webhook,
 		meaning:
@@ -259,6 +265,11 @@ export const VARIABLES = {
 		readBy: fetcher,
 		meaning: 'what the sidecar does after it has written changed files (envtier.dev/on-change)',
 		default: 'none',
+	},
+	ENVTIER_SPREAD: {
+		readBy: fetcher,
+		meaning:
+			'seconds within which a pod restarts its containers after a change (envtier.dev/spread), 10 to 86400; unset: the period',
 	},
 	ENVTIER_PRIVATE_DIR: {
 		readBy: fetcher,

@@ -1,12 +1,17 @@
 import process from 'node:process';
 import { EXIT_CODES } from '../contract/exit-codes.ts';
+import { READY_ARGUMENT, RESTART_EXIT_CODE } from '../contract/refresh.ts';
 import { now } from './clock.ts';
 import { Failure } from './failure.ts';
 import { openLog } from './log.ts';
+import { isReady } from './refresh/readiness.ts';
 import { run } from './run.ts';
-import { readSettings, terminationLog } from './settings.ts';
+import { privateDirectory, readSettings, terminationLog } from './settings.ts';
 import { terminationOf, writeTerminationMessage } from './termination-message.ts';
 import { forgetProxies } from './transport/bun-fetch.ts';
+
+// The readiness probe of the sidecar runs this program.
+if (process.argv[2] === READY_ARGUMENT) process.exit(isReady(privateDirectory(process.env)) ? 0 : 1);
 
 const settings = readSettings(process.env);
 forgetProxies(process.env);
@@ -37,8 +42,12 @@ process.on('SIGINT', stop);
 if (!settings.ok) fail(new Failure('settings', settings.error.join('; ')));
 try {
 	const parts = { settings: settings.value, log, stopped: stopped.promise };
-	if (settings.value.mode === 'refresh') await (await import('./refresh/sidecar.ts')).runSidecar(parts);
-	else await run(parts);
+	if (settings.value.mode === 'refresh') {
+		if ((await (await import('./refresh/sidecar.ts')).runSidecar(parts)) === 'restart') {
+			writeTerminationMessage(terminationMessagePath, 'secrets changed: all containers of the pod restart');
+			process.exit(RESTART_EXIT_CODE);
+		}
+	} else await run(parts);
 } catch (thrown) {
 	fail(thrown);
 }

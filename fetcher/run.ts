@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { now, pause } from './clock.ts';
 import { type Deadline, deadlineAfter } from './deadline.ts';
+import { Failure } from './failure.ts';
 import { gatherSecrets, type PreparedFiles, prepare } from './fetch.ts';
 import type { Log } from './log.ts';
 import type { InitialLeases } from './refresh/lease-initial.ts';
@@ -28,6 +29,12 @@ export interface RunParts {
  * a lease takes longer than that of a token: Vault undoes it in another system.
  */
 const REVOCATION_TIMEOUT = { success: 2_000, failure: 400, leases: 1_500 } as const;
+
+/**
+ * Deadline of a fetch that has the files of an earlier run to fall back on, in ms: one sidecar of the pod has
+ * asked for a restart, and the fetcher of another user runs again.
+ */
+const DEADLINE_AFTER_RESTART = 10_000;
 
 /** Waits two turns of the event loop, so that `fetch` has sent its request. */
 async function requestSent(): Promise<void> {
@@ -80,7 +87,18 @@ async function openLeases({
  */
 export async function run({ settings: given, log, stopped }: RunParts): Promise<void> {
 	const settings = withNeededLeases(given);
-	const deadline = deadlineAfter(settings.deadline);
+	// Loaded on demand, because most pods have no sidecar.
+	const earlier =
+		settings.mode === 'once'
+			? undefined
+			: (await import('./refresh/earlier-files.ts')).earlierFiles(settings);
+	if (earlier?.current === true) {
+		earlier.adopt(log);
+		return;
+	}
+	const deadline = deadlineAfter(
+		earlier === undefined ? settings.deadline : Math.min(settings.deadline, DEADLINE_AFTER_RESTART),
+	);
 	const { address, ca, namespace, tlsName, proxy } = settings.vault;
 	const jwt = readTokenFile(settings.tokenFile);
 	const transport = openTransport(endpointOf(address, { tlsName, proxy }), ca);
@@ -117,6 +135,13 @@ export async function run({ settings: given, log, stopped }: RunParts): Promise<
 		const timeout = leases === undefined ? REVOCATION_TIMEOUT.failure : REVOCATION_TIMEOUT.leases;
 		revocation ??= Promise.all([revokeToken(vault, log, deadlineAfter(timeout)), leases?.revoke(timeout)]);
 		await Promise.race([revocation, pause(timeout)]);
+		if (earlier !== undefined && thrown instanceof Failure && thrown.reason !== 'terminated') {
+			log.warn(`the secrets could not be fetched again, the files stay as they are: ${thrown.message}`, {
+				reason: thrown.reason,
+			});
+			earlier.adopt(log);
+			return;
+		}
 		throw thrown;
 	}
 }

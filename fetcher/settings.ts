@@ -90,6 +90,8 @@ export interface Settings {
 	/** Milliseconds between two checks of the sidecar. */
 	readonly period: number;
 	readonly onChange: OnChange;
+	/** Milliseconds within which the pod restarts after a change. */
+	readonly spread: number;
 	/** Directory of the private file. */
 	readonly privateDir: string;
 	/** File with the request of `envtier refresh`; undefined: the sidecar takes none. */
@@ -99,6 +101,11 @@ export interface Settings {
 /** Path of the termination message. Read separately: it is needed when other settings are wrong. */
 export function terminationLog(env: Environment): string {
 	return env['ENVTIER_TERMINATION_LOG'] || VARIABLES.ENVTIER_TERMINATION_LOG.default;
+}
+
+/** Directory of the private file. Read separately for the readiness probe, which needs no other setting. */
+export function privateDirectory(env: Environment): string {
+	return env['ENVTIER_PRIVATE_DIR'] || VARIABLES.ENVTIER_PRIVATE_DIR.default;
 }
 
 /** The tiers to read: those of `ENVTIER_TIERS`, which must have names, or all tiers that have names. */
@@ -166,6 +173,7 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		...(service === undefined ? {} : { service }),
 	};
 	const listedTiers = optional('ENVTIER_TIERS', parseTiers);
+	const period = optional('ENVTIER_REFRESH', wholeNumber(10, 86_400)) ?? DEFAULT_PERIOD;
 	const settings = {
 		vault,
 		tierNames,
@@ -190,8 +198,9 @@ export function readSettings(env: Environment): Result<Settings, readonly string
 		deadline: required('ENVTIER_DEADLINE', wholeNumber(1, DEADLINE_MAX)) * 1000,
 		logLevel: required('ENVTIER_LOG_LEVEL', oneOf(...LOG_LEVELS)),
 		mode: required('ENVTIER_MODE', oneOf(...MODES)),
-		period: (optional('ENVTIER_REFRESH', wholeNumber(10, 86_400)) ?? DEFAULT_PERIOD) * 1000,
+		period: period * 1000,
 		onChange: required('ENVTIER_ON_CHANGE', parseOnChange),
+		spread: (optional('ENVTIER_SPREAD', wholeNumber(10, 86_400)) ?? period) * 1000,
 		privateDir: required('ENVTIER_PRIVATE_DIR', anyText),
 		requestFile: optional('ENVTIER_REQUEST_FILE', anyText),
 	};

@@ -66,6 +66,7 @@ export const SERVED: Readonly<Record<AnnotationName, Served>> = {
 	allow: 'webhook',
 	refresh: 'webhook',
 	'on-change': 'webhook',
+	spread: 'webhook',
 	empty: oneOf('empty', EMPTY_POLICIES),
 	containers: list('containers', (item) => `${item}.matches(${pattern(CONTAINER_NAME)})`),
 	path: [

@@ -94,6 +94,7 @@ const SETTINGS: InjectionSettings = {
 	refreshRequests: {},
 	refreshLimits: {},
 	sidecars: ok(true),
+	inPlaceRestart: ok(true),
 	volumeSize: of('ENVTIER_VOLUME_SIZE'),
 	defaultOrg: undefined,
 	orgLabelMode: 'default',

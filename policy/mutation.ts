@@ -112,6 +112,9 @@ const program = (image: string): string =>
 
 const EARLIER_IMAGE = `(${SAYS}[${literal(STATUS_ANNOTATION)}] + '"image":""').split('"image":"')[1].split('"')[0]`;
 
+/** Fields that only a sidecar has, which is for the webhook: removed from a fetcher. */
+const OF_SIDECARS = ['restartPolicyRules', 'readinessProbe'] as const satisfies readonly CheckedField[];
+
 /** Fields of an existing fetcher to reset, by the rules for its fields (ADR 40). */
 type CheckedField = {
 	[K in keyof typeof FETCHER_FIELDS]: (typeof FETCHER_FIELDS)[K] extends { rule: 'checked' } ? K : never;
@@ -123,7 +126,7 @@ function fetcher(): string {
 	const ours = named(FETCHER_FIELDS, 'ours').filter((name) => name !== 'name');
 	const rewritten = `variables.fetcher.image != ${EARLIER_IMAGE} && ${program('variables.fetcher.image')} == ${program(image)}`;
 	// The type checker names a field whose rule becomes "checked".
-	const checked: Readonly<Record<CheckedField, string>> = {
+	const checked: Readonly<Record<Exclude<CheckedField, (typeof OF_SIDECARS)[number]>, string>> = {
 		image: unless(
 			`variables.fetcher.?image.orValue('') == ${image} || (has(variables.fetcher.image) && ${rewritten})`,
 			add(field('image'), image),
@@ -142,7 +145,7 @@ function fetcher(): string {
 		securityContext: `(!has(variables.fetcher.securityContext) ? [${add(field('securityContext'), celOf(security))}] : (
 ${indented(securityContext())}))`,
 	};
-	const removed = `${literals(named(FETCHER_FIELDS, 'removed'))}.filter(name, name in variables.fetcher && variables.fetcher[name].size() != 0)
+	const removed = `${literals([...named(FETCHER_FIELDS, 'removed'), ...OF_SIDECARS])}.filter(name, name in variables.fetcher && variables.fetcher[name].size() != 0)
   .map(name, ${remove("variables.path + '/' + name")})`;
 	const set = ours.map((name) => {
 		const value = celOf(container[name as keyof V1Container]);

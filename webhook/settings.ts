@@ -115,6 +115,11 @@ const NATIVE_ENV_OFF = {
 	false: 'this cluster’s operator has switched them off (ENVTIER_NATIVE_ENV)',
 } as const;
 
+const IN_PLACE_RESTART_OFF = {
+	auto: 'the webhook does not know the API server’s version yet: try again, or have the operator set ENVTIER_IN_PLACE_RESTART',
+	false: 'this cluster’s operator has switched it off (ENVTIER_IN_PLACE_RESTART)',
+} as const;
+
 /** A request above its limit, which the API server would refuse with every pod. */
 function resourceProblems(settings: InjectionSettings): readonly string[] {
 	const pairs = [
@@ -138,6 +143,7 @@ export function readSettings(env: Environment): Result<Settings> {
 	const at = required('ENVTIER_LISTEN', listenAddress('0.0.0.0:8443'));
 	const logLevel = required('ENVTIER_LOG_LEVEL', parseLogLevel);
 	const nativeEnv = required('ENVTIER_NATIVE_ENV', oneOf('auto', 'true', 'false'));
+	const inPlaceRestart = required('ENVTIER_IN_PLACE_RESTART', oneOf('auto', 'true', 'false'));
 	const vault: VaultSettings = {
 		address: required('ENVTIER_VAULT_ADDR', forFetcher(parseVaultAddress)),
 		tlsName: optional('ENVTIER_VAULT_TLS_NAME', parseDnsName),
@@ -170,6 +176,7 @@ export function readSettings(env: Environment): Result<Settings> {
 		nativeEnv: nativeEnv === 'true' ? ok(true) : err(NATIVE_ENV_OFF[nativeEnv]),
 		// Every supported version has them; the webhook asks the API server.
 		sidecars: ok(true),
+		inPlaceRestart: inPlaceRestart === 'true' ? ok(true) : err(IN_PLACE_RESTART_OFF[inPlaceRestart]),
 		refreshRequests: required('ENVTIER_REFRESH_REQUESTS', parseQuantities),
 		refreshLimits: required('ENVTIER_REFRESH_LIMITS', parseQuantities),
 		vault,
@@ -198,7 +205,10 @@ export function readSettings(env: Environment): Result<Settings> {
 		cluster,
 		logFormat,
 		events,
-		versionDecides: cluster === undefined ? undefined : { nativeEnv: nativeEnv === 'auto' },
+		versionDecides:
+			cluster === undefined
+				? undefined
+				: { nativeEnv: nativeEnv === 'auto', inPlaceRestart: inPlaceRestart === 'auto' },
 		injection,
 	});
 }

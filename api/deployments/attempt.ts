@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RecordStep } from '../audit/steps.ts';
 import { refuse } from '../problem.ts';
-import type { AuditStamp } from '../secrets/secrets.ts';
+import type { AuditStamp } from '../secrets/metadata.ts';
 import { StoreFailure } from '../store/store.ts';
 
 /**

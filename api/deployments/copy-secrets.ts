@@ -1,7 +1,9 @@
 import { VALUE_FIELD } from '../../contract/tiers.ts';
 import { mapAtMost } from '../concurrency.ts';
+import { stampOfVersion } from '../secrets/identity.ts';
+import { encodeTags, initialMetadata, NO_PREDECESSOR } from '../secrets/metadata.ts';
 import { folderOf, pathOf, type SecretLocation, type SecretRef } from '../secrets/secret-location.ts';
-import { initialMetadata, liveSecrets, newStamp, putNew, type SecretSummary } from '../secrets/secrets.ts';
+import { liveSecrets, putNew, type SecretSummary } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { locationsOf } from '../templates/templates.ts';
 import { metadataOfCopy } from '../typed/metadata.ts';
@@ -75,17 +77,20 @@ async function copyOne(
 ): Promise<CopyResult> {
 	const value = (await store.read(pathOf(from)))?.[VALUE_FIELD];
 	if (value === undefined || context.attempt.expired()) return 'gone';
-	if ((await putNew(store, pathOf(to), value)) === 'conflict') return 'kept';
+	// Without a limit: whoever may create a deployment writes each key once.
+	const rules = { overwritesPerHour: Number.POSITIVE_INFINITY, now: context.at };
+	const written = await putNew(store, pathOf(to), value, rules);
+	if (!written.ok) return 'kept';
 	context.attempt.check();
 	await store.describe(pathOf(to), {
-		...initialMetadata(to, newStamp(), context),
+		...NO_PREDECESSOR,
+		...initialMetadata(to, stampOfVersion(written.value), context),
 		owner: context.subject,
 		description: from.description || null,
-		updated_by: null,
-		updated_at: null,
+		tags: encodeTags(from.tags),
 		copied_from: template,
 		copy: context.attempt.id,
-		...metadataOfCopy(from.copied, 1),
+		...metadataOfCopy(from.copied, written.value.number),
 	});
 	return 'copied';
 }
@@ -114,5 +119,7 @@ async function removeCopy(store: Store, path: string, { attempt, limit, step }: 
 	limit.check();
 	const end = path.lastIndexOf('/');
 	const note = { scope: path.slice(0, end), key: path.slice(end + 1) };
-	await step(UNDO_ACTION, note, () => store.remove(path));
+	// The versions of a deleted predecessor stay.
+	const undo = () => (head.version > 1 ? store.deleteVersion(path, head.version) : store.remove(path));
+	await step(UNDO_ACTION, note, undo);
 }

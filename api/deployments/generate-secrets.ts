@@ -73,11 +73,11 @@ export async function writeGenerated(
 		return keys.map(({ part, ref }) => ({ part, ref, value: values.parts[part] ?? '', creation }));
 	});
 	const written = await mapAtMost(AT_ONCE, writes, async ({ part, ref, value, creation }) => {
-		const expected = (await store.head(pathOf(ref)))?.version ?? 0;
+		const head = await store.head(pathOf(ref));
 		return await step(
 			'deployments.create',
 			{ scope: folderOf(ref.location), key: ref.key },
-			() => writeNewKey(store, { ref, part, value, expected }, creation),
+			() => writeNewKey(store, { ref, part, value, head }, creation),
 			(id) => (id === undefined ? 409 : 201),
 		);
 	});

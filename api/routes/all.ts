@@ -1,6 +1,7 @@
 import type { Operation } from '../server/operation.ts';
 import { auditOperations } from './audit.ts';
 import { deploymentOperations } from './deployments.ts';
+import { effectiveOperations } from './effective.ts';
 import { keyOperations } from './keys.ts';
 import { memberOperations } from './members.ts';
 import { orgSecretOperations } from './org-secrets.ts';
@@ -17,6 +18,7 @@ export const OPERATIONS: readonly Operation[] = [
 	...deploymentOperations,
 	...memberOperations,
 	...transferOperations,
+	...effectiveOperations,
 	...keyOperations,
 	...whoamiOperations,
 	...auditOperations,

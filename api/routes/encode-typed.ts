@@ -13,7 +13,7 @@ export const CHANGED: DocumentedResponse = {
 /** The reply to the creation of a typed secret: its keys, without values. */
 export function encodeTyped(
 	{ type, name }: TypedRequest,
-	description: string,
+	{ description, tags }: Pick<SecretSummary, 'description' | 'tags'>,
 	created: readonly CreatedKey[],
 	encode: (secret: Omit<SecretSummary, 'copied'>) => object,
 ): object {
@@ -21,7 +21,7 @@ export function encodeTyped(
 	const secrets = created.map(({ ref, part, id, expiresAt }) => {
 		const sourcing = keys.find((one) => one.part === part)?.sourcing ?? 'env';
 		const typed = { type, name, sourcing, expiresAt, incomplete: undefined };
-		return encode({ ...ref, id, description, typed });
+		return encode({ ...ref, id, description, tags, typed });
 	});
 	return { type, name, secrets };
 }

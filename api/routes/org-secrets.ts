@@ -1,30 +1,24 @@
 import { ok, type Result } from '../../contract/result.ts';
-import type { AuditNote } from '../audit/lines.ts';
 import type { Caller } from '../auth/caller.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
-import { Nothing } from '../schemas/named.ts';
-import { ChangedSecret, NewOrgSecret, SecretId } from '../schemas/secrets.ts';
+import { ChangedSecret, NewOrgSecret, OrgSecretQuery } from '../schemas/secrets.ts';
 import { checkCodeKeys } from '../secrets/code-keys.ts';
-import {
-	folderOf,
-	parseSecretId,
-	type SecretLocation,
-	type StampedSecretRef,
-} from '../secrets/secret-location.ts';
-import { createSecret, listSecrets, type SecretSummary } from '../secrets/secrets.ts';
+import { encodeTags } from '../secrets/metadata.ts';
+import { folderOf, type SecretLocation } from '../secrets/secret-location.ts';
+import { createSecret, type SecretSummary } from '../secrets/secrets.ts';
 import { type Operation, operation, reply } from '../server/operation.ts';
-import { createTypedAt, deleteAt, firstKeyOf, readNewSecret, updateAt } from '../typed/requests.ts';
+import { createTypedAt, firstKeyOf, readNewSecret, updateAt } from '../typed/requests.ts';
 import { CHANGED, encodeTyped } from './encode-typed.ts';
+import { findSecret, oneSecretOperations, type SecretKind } from './one-secret.ts';
+import { NEXT_PAGE, replyWithList } from './secret-list.ts';
 
 const PATH = '/api/org/secrets';
 const needs = 'org-role';
 const resource = 'orgsecrets';
 const ABSENT = { description: 'no such secret in your organization', schema: 'Problem' } as const;
 
-const encode = ({ id, key, description, typed }: Omit<SecretSummary, 'copied'>): object => ({
-	id,
-	key,
-	description,
+const encode = ({ id, key, description, tags, typed }: Omit<SecretSummary, 'copied'>): object => ({
+	...{ id, key, description, tags },
 	...typed,
 });
 
@@ -35,22 +29,6 @@ function placeOf({ org }: Caller): Result<SecretLocation, Problem> {
 		: ok({ kind: 'org', org });
 }
 
-/**
- * The secret of an id, if it belongs to the caller's organization. Notes the secret before the check, because
- * a refusal is audited as well.
- */
-function refIn(
-	caller: Caller,
-	id: string,
-	note: (note: AuditNote) => void,
-): Result<StampedSecretRef, Problem> {
-	const ref = parseSecretId(id);
-	if (ref !== undefined) note({ scope: folderOf(ref.location), key: ref.key });
-	return ref?.location.kind === 'org' && ref.location.org === caller.org
-		? ok(ref)
-		: refuse(404, NO_SUCH_SECRET);
-}
-
 const list = operation(
 	{
 		method: 'get',
@@ -58,14 +36,17 @@ const list = operation(
 		id: 'org.secrets.list',
 		summary: 'List your organization’s secrets without values; all of its deployments receive them',
 		permission: { resource, verb: 'list', needs },
-		responses: { 200: { description: 'the secrets, without values', schema: 'OrgSecretList' } },
+		query: 'OrgSecretQuery',
+		responses: {
+			200: { description: 'the secrets, without values', schema: 'OrgSecretList', headers: NEXT_PAGE },
+		},
 	},
-	Nothing,
-	async ({ store, caller, note }) => {
+	OrgSecretQuery,
+	async ({ store, caller, input, note, now }) => {
 		const location = placeOf(caller);
 		if (!location.ok) return location;
 		note({ scope: folderOf(location.value) });
-		return reply(200, (await listSecrets(store, [location.value])).map(encode));
+		return await replyWithList(store, [location.value], input, now(), encode);
 	},
 );
 
@@ -85,17 +66,19 @@ const create = operation(
 	},
 	NewOrgSecret,
 	async (call) => {
-		const { store, caller, auditStamp, input, note } = call;
+		const { store, caller, auditStamp, input, note, overwritesPerHour } = call;
 		const location = placeOf(caller);
 		if (!location.ok) return location;
-		const { description, force } = input;
+		const { description, tags, force } = input;
 		const request = readNewSecret(input);
 		if (!request.ok) return request;
 		const secret = request.value;
 		if (secret.kind === 'typed') {
 			note({ scope: folderOf(location.value), key: firstKeyOf(secret) });
-			const created = await createTypedAt(call, secret, { location: location.value, description, force });
-			return created.ok ? reply(201, encodeTyped(secret, description, created.value, encode)) : created;
+			const options = { location: location.value, description, force, extra: { tags: encodeTags(tags) } };
+			const created = await createTypedAt(call, secret, options);
+			const shown = { description, tags: [...tags].sort() };
+			return created.ok ? reply(201, encodeTyped(secret, shown, created.value, encode)) : created;
 		}
 		const { key, value } = secret;
 		note({ scope: folderOf(location.value), key });
@@ -104,8 +87,9 @@ const create = operation(
 		const created = await createSecret(
 			store,
 			{ location: location.value, key },
-			{ value, description },
+			{ value, description, tags },
 			auditStamp,
+			{ overwritesPerHour },
 		);
 		return created.ok ? reply(201, encode(created.value)) : created;
 	},
@@ -117,7 +101,7 @@ const update = operation(
 		path: PATH,
 		id: 'org.secrets.update',
 		summary:
-			'Give a secret of your organization another value, or a typed one other fields, and another description if one is sent',
+			'Give a secret of your organization another value, or a typed one other fields, and another description and tags if sent',
 		permission: { resource, verb: 'update', needs },
 		body: 'ChangedSecret',
 		responses: { 200: { description: 'updated', schema: 'Updated' }, 404: ABSENT, 409: CHANGED },
@@ -125,33 +109,29 @@ const update = operation(
 	},
 	ChangedSecret,
 	async (call) => {
-		const { caller, input, note } = call;
-		const ref = refIn(caller, input.id, note);
+		const ref = await findSecret(KIND, call, 'update', call.input.id);
 		if (!ref.ok) return ref;
-		const updated = await updateAt(call, ref.value, input);
+		const updated = await updateAt(call, ref.value, call.input);
 		return updated.ok ? reply(200, { status: 'updated' }) : updated;
 	},
 );
 
-const remove = operation(
-	{
-		method: 'delete',
-		path: PATH,
-		id: 'org.secrets.delete',
-		summary: 'Delete a secret of your organization with all its versions; a typed one with all its keys',
-		permission: { resource, verb: 'delete', needs },
-		body: 'SecretId',
-		responses: { 200: { description: 'deleted', schema: 'Deleted' }, 404: ABSENT },
+/** Secrets of an organization. */
+const KIND: SecretKind = {
+	path: PATH,
+	id: 'org.secrets',
+	whose: 'of your organization',
+	permission: (verb) => ({ resource, verb, needs }),
+	authorize: async ({ caller, note, authorize }, action, { location, key }) => {
+		note({ scope: folderOf(location), key });
+		if (location.kind !== 'org' || location.org !== caller.org) return refuse(404, NO_SUCH_SECRET);
+		return action === 'destroy' ? await authorize({ resource, verb: 'destroy', needs }) : ok(undefined);
 	},
-	SecretId,
-	async (call) => {
-		const { caller, input, note } = call;
-		const ref = refIn(caller, input.id, note);
-		if (!ref.ok) return ref;
-		const deleted = await deleteAt(call, ref.value);
-		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
-	},
-);
+	encodeLocation: () => ({}),
+	detailSchema: 'OrgSecretDetail',
+	forbidden: undefined,
+	absent: ABSENT,
+};
 
 /** `/api/org/secrets` */
-export const orgSecretOperations: readonly Operation[] = [list, create, update, remove];
+export const orgSecretOperations: readonly Operation[] = [list, create, update, ...oneSecretOperations(KIND)];

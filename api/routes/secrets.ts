@@ -1,14 +1,17 @@
+import { ok } from '../../contract/result.ts';
 import { type ListCall, memberDeployments } from '../access/deployment-list.ts';
-import { NO_SUCH_SECRET, refuse } from '../problem.ts';
-import { ChangedSecret, NewSecret, SecretId, SecretQuery } from '../schemas/secrets.ts';
+import { ChangedSecret, NewSecret, SecretQuery } from '../schemas/secrets.ts';
 import { checkCodeKeys } from '../secrets/code-keys.ts';
-import { folderOf, parseSecretId, type SecretLocation, userSegment } from '../secrets/secret-location.ts';
-import { createSecret, listSecrets, type SecretSummary } from '../secrets/secrets.ts';
+import { encodeTags } from '../secrets/metadata.ts';
+import { folderOf, type SecretLocation, userSegment } from '../secrets/secret-location.ts';
+import { createSecret, type SecretSummary } from '../secrets/secrets.ts';
 import { type Operation, operation, reply } from '../server/operation.ts';
 import { locationsOf, templatesOf } from '../templates/templates.ts';
-import { createTypedAt, deleteAt, firstKeyOf, readNewSecret, updateAt } from '../typed/requests.ts';
+import { createTypedAt, firstKeyOf, readNewSecret, updateAt } from '../typed/requests.ts';
 import { CHANGED, encodeTyped } from './encode-typed.ts';
+import { findSecret, oneSecretOperations, type SecretKind } from './one-secret.ts';
 import { locationFor, requireOwned } from './ownership.ts';
+import { NEXT_PAGE, replyWithList } from './secret-list.ts';
 
 const PATH = '/api/secrets';
 const resource = 'secrets';
@@ -19,12 +22,13 @@ const FORBIDDEN = {
 } as const;
 const ABSENT = { description: 'no such secret', schema: 'Problem' } as const;
 
-type Encoded = Omit<SecretSummary, 'copied'>;
+function encode({ id, key, location, description, tags, typed }: Omit<SecretSummary, 'copied'>): object {
+	return { id, key, ...encodeLocation(location), description, tags, ...typed };
+}
 
-function encode({ id, key, location, description, typed }: Encoded): object {
+function encodeLocation(location: SecretLocation): object {
 	const service = 'service' in location ? (location.service ?? '') : '';
-	const where = { deploymentName: deploymentNameOf(location), serviceName: service };
-	return { id, key, ...where, description, ...typed };
+	return { deploymentName: deploymentNameOf(location), serviceName: service };
 }
 
 function deploymentNameOf(location: SecretLocation): string {
@@ -55,18 +59,21 @@ const list = operation(
 		summary: 'List your secrets without values: your own, and those of your deployments and templates',
 		permission: { resource, verb: 'list', needs },
 		query: 'SecretQuery',
-		responses: { 200: { description: 'the secrets, without values', schema: 'SecretList' }, 403: FORBIDDEN },
+		responses: {
+			200: { description: 'the secrets, without values', schema: 'SecretList', headers: NEXT_PAGE },
+			403: FORBIDDEN,
+		},
 	},
 	SecretQuery,
 	async (call) => {
-		const { store, caller, input, note, authorize } = call;
+		const { store, caller, input, note, authorize, now } = call;
 		if (input.deployment === undefined || input.deployment === '') {
 			const allowed = await authorize({ resource, verb: 'list', needs: 'scope-alone' });
 			if (!allowed.ok) return allowed;
 			const own: SecretLocation = { kind: 'user', user: userSegment(caller.subject) };
 			const locations = input.deployment === '' ? [own] : await allLocations(call);
 			note(...locations.map((location) => ({ scope: folderOf(location) })));
-			return reply(200, (await listSecrets(store, locations)).map(encode));
+			return await replyWithList(store, locations, input, now(), encode);
 		}
 		const meant = locationFor(caller, input.deployment, '');
 		if (!meant.ok) return meant;
@@ -74,7 +81,7 @@ const list = operation(
 		if (!location.ok) return location;
 		const name = input.deployment.replace(/^template:/, '');
 		const kind = location.value.location.kind === 'template' ? 'template' : 'deployment';
-		return reply(200, (await listSecrets(store, await locationsOf(store, kind, name))).map(encode));
+		return await replyWithList(store, await locationsOf(store, kind, name), input, now(), encode);
 	},
 );
 
@@ -95,8 +102,8 @@ const create = operation(
 	},
 	NewSecret,
 	async (call) => {
-		const { store, caller, auditStamp, input } = call;
-		const { deploymentName, serviceName, description, force } = input;
+		const { store, caller, auditStamp, input, overwritesPerHour } = call;
+		const { deploymentName, serviceName, description, tags, force } = input;
 		const meant = locationFor(caller, deploymentName, serviceName);
 		if (!meant.ok) return meant;
 		const request = readNewSecret(input);
@@ -106,17 +113,21 @@ const create = operation(
 		const location = await requireOwned(call, 'create', { location: meant.value, key });
 		if (!location.ok) return location;
 		if (secret.kind === 'typed') {
-			const created = await createTypedAt(call, secret, { ...location.value, description, force });
-			return created.ok ? reply(201, encodeTyped(secret, description, created.value, encode)) : created;
+			const extra = { tags: encodeTags(tags) };
+			const created = await createTypedAt(call, secret, { ...location.value, description, force, extra });
+			const shown = { description, tags: [...tags].sort() };
+			return created.ok ? reply(201, encodeTyped(secret, shown, created.value, encode)) : created;
 		}
 		const checked = checkCodeKeys([key], force);
 		if (!checked.ok) return checked;
+		const ref = { location: location.value.location, key };
+		const rules = { overwritesPerHour, isStillOwned: location.value.isStillOwned };
 		const created = await createSecret(
 			store,
-			{ location: location.value.location, key },
-			{ value: secret.value, description },
+			ref,
+			{ value: secret.value, description, tags },
 			auditStamp,
-			location.value.isStillOwned,
+			rules,
 		);
 		return created.ok ? reply(201, encode(created.value)) : created;
 	},
@@ -128,7 +139,7 @@ const update = operation(
 		path: PATH,
 		id: 'secrets.update',
 		summary:
-			'Give a secret another value, or a typed secret other fields, and another description if one is sent',
+			'Give a secret another value, or a typed secret other fields, and another description and tags if sent',
 		permission: { resource, verb: 'update', needs },
 		body: 'ChangedSecret',
 		responses: {
@@ -141,41 +152,28 @@ const update = operation(
 	},
 	ChangedSecret,
 	async (call) => {
-		const { input } = call;
-		const ref = parseSecretId(input.id);
-		if (ref === undefined) return refuse(404, NO_SUCH_SECRET);
-		const location = await requireOwned(call, 'update', ref);
-		if (!location.ok) return location;
-		const updated = await updateAt(call, ref, input);
+		const ref = await findSecret(KIND, call, 'update', call.input.id);
+		if (!ref.ok) return ref;
+		const updated = await updateAt(call, ref.value, call.input);
 		return updated.ok ? reply(200, { status: 'updated' }) : updated;
 	},
 );
 
-const remove = operation(
-	{
-		method: 'delete',
-		path: PATH,
-		id: 'secrets.delete',
-		summary: 'Delete a secret with all its versions; a typed one with all its keys',
-		permission: { resource, verb: 'delete', needs },
-		body: 'SecretId',
-		responses: {
-			200: { description: 'deleted', schema: 'Deleted' },
-			403: FORBIDDEN,
-			404: ABSENT,
-		},
+/** Secrets of deployments, templates and users. */
+const KIND: SecretKind = {
+	path: PATH,
+	id: 'secrets',
+	whose: 'of a deployment, of a template, or of your own',
+	permission: (verb) => ({ resource, verb, needs }),
+	authorize: async (call, action, ref) => {
+		const location = await requireOwned(call, action, ref);
+		return location.ok ? ok(undefined) : location;
 	},
-	SecretId,
-	async (call) => {
-		const { input } = call;
-		const ref = parseSecretId(input.id);
-		if (ref === undefined) return refuse(404, NO_SUCH_SECRET);
-		const location = await requireOwned(call, 'delete', ref);
-		if (!location.ok) return location;
-		const deleted = await deleteAt(call, ref);
-		return deleted.ok ? reply(200, { status: 'deleted' }) : deleted;
-	},
-);
+	encodeLocation,
+	detailSchema: 'SecretDetail',
+	forbidden: FORBIDDEN,
+	absent: ABSENT,
+};
 
 /** `/api/secrets` */
-export const secretOperations: readonly Operation[] = [list, create, update, remove];
+export const secretOperations: readonly Operation[] = [list, create, update, ...oneSecretOperations(KIND)];

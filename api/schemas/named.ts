@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AuditEntry, AuditLines, AuditLoaded, AuditPage, AuditQuery } from './audit.ts';
 import { Problem } from './common.ts';
+import { DeploymentDifference, DifferenceQuery, EffectiveQuery, EffectiveView } from './effective.ts';
 import { ApiKey, ApiKeyId, ApiKeyList, CreatedApiKey, NewApiKey } from './keys.ts';
 import {
 	InvitationAnswer,
@@ -19,6 +20,7 @@ import {
 	NewSecret,
 	OrgSecret,
 	OrgSecretList,
+	OrgSecretQuery,
 	Secret,
 	SecretId,
 	SecretList,
@@ -40,6 +42,19 @@ import {
 	TemplateSharing,
 	WrittenTemplate,
 } from './templates.ts';
+import {
+	DeletedSecret,
+	DeletionQuery,
+	OrgSecretDetail,
+	RestoredSecret,
+	SecretDeletion,
+	SecretDescription,
+	SecretDetail,
+	SecretRestoration,
+	SecretVersions,
+	UndeletedSecret,
+	VersionsQuery,
+} from './versions.ts';
 import { WhoAmI } from './whoami.ts';
 
 /** Accepts no fields: for calls without body and query. */
@@ -60,6 +75,22 @@ export const SCHEMAS = {
 	SecretId,
 	OrgSecret,
 	OrgSecretList,
+	OrgSecretQuery,
+	SecretDetail,
+	OrgSecretDetail,
+	SecretDescription,
+	SecretDeletion,
+	DeletionQuery,
+	DeletedSecret,
+	SecretVersions,
+	VersionsQuery,
+	UndeletedSecret,
+	SecretRestoration,
+	RestoredSecret,
+	EffectiveView,
+	EffectiveQuery,
+	DeploymentDifference,
+	DifferenceQuery,
 	NewOrgSecret,
 	CreatedOrgSecret,
 	Template,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SECRET_TYPE_NAMES, type SecretTypeName } from '../../contract/secret-types.ts';
 import { name as anyName, description, force, id, key, value } from './common.ts';
+import { filters, shownTags, tags } from './search.ts';
 
 /** A deployment's name, or `template:NAME`. */
 const deploymentName = z
@@ -41,11 +42,13 @@ export const Secret = z.strictObject({
 	deploymentName: z.string(),
 	serviceName: z.string(),
 	description: z.string(),
+	tags: shownTags,
 	...typed,
 });
 export const SecretList = z.array(Secret);
 
 export const SecretQuery = z.strictObject({
+	...filters.shape,
 	deployment: deploymentName.optional().meta({
 		description:
 			'only the secrets of this deployment or `template:NAME`; empty: only those of the caller alone',
@@ -71,12 +74,13 @@ export const NewSecret = z.strictObject({
 	deploymentName: deploymentName.default(''),
 	serviceName: serviceName.default(''),
 	description: description.default(''),
+	tags: tags.default([]),
 	force,
 });
 
 /**
- * The value is required, or the fields or the generation of a typed secret: a description changes only
- * together with the value.
+ * The value is required, or the fields or the generation of a typed secret. `SecretDescription` changes the
+ * rest without it.
  */
 export const ChangedSecret = z.strictObject({
 	id,
@@ -84,6 +88,7 @@ export const ChangedSecret = z.strictObject({
 	fields: content.fields,
 	generate: content.generate,
 	description: description.optional(),
+	tags: tags.optional(),
 });
 export const SecretId = z.strictObject({ id });
 
@@ -97,6 +102,7 @@ export const OrgSecret = z.strictObject({
 	id: z.string(),
 	key: z.string(),
 	description: z.string(),
+	tags: shownTags,
 	...typed,
 });
 export const CreatedOrgSecret = z.union([
@@ -104,9 +110,11 @@ export const CreatedOrgSecret = z.union([
 	z.strictObject({ type, name: z.string(), secrets: z.array(OrgSecret) }),
 ]);
 export const OrgSecretList = z.array(OrgSecret);
+export const OrgSecretQuery = filters;
 export const NewOrgSecret = z.strictObject({
 	...content,
 	description: description.default(''),
+	tags: tags.default([]),
 	force,
 });
 

@@ -3,113 +3,83 @@ import { isKey } from '../../contract/keys.ts';
 import { ok, type Result } from '../../contract/result.ts';
 import { VALUE_FIELD } from '../../contract/tiers.ts';
 import { mapAtMost } from '../concurrency.ts';
-import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
-import type { Head, Store } from '../store/store.ts';
+import { type Problem, refuse } from '../problem.ts';
+import type { Head, Store, WrittenVersion } from '../store/store.ts';
 import { copiedMetadata, type MetadataPatch, UNTYPED } from '../typed/metadata.ts';
 import { genericSummary, type TypeSummary, typeSummaries } from '../typed/summary.ts';
-import {
-	folderOf,
-	idOf,
-	pathOf,
-	type SecretLocation,
-	type SecretRef,
-	type StampedSecretRef,
-} from './secret-location.ts';
+import { identityOf, isOldStamp, stampOfVersion, withOwnMetadata } from './identity.ts';
+import { type AuditStamp, encodeTags, initialMetadata, NO_PREDECESSOR, tagsOf } from './metadata.ts';
+import { checkOverwrites } from './overwrites.ts';
+import { folderOf, idOf, pathOf, type SecretLocation, type SecretRef } from './secret-location.ts';
 
 /** The metadata of a secret; never its value. */
 export interface SecretSummary extends SecretRef {
 	readonly id: string;
 	readonly description: string;
+	readonly tags: readonly string[];
 	readonly typed: TypeSummary;
 	/** What a copy of the secret takes along of its metadata. */
 	readonly copied: MetadataPatch;
 }
 
-/** The actor of a change, and its time. */
-export interface AuditStamp {
-	readonly subject: string;
-	readonly at: Date;
-}
-
 /** Maximum number of concurrent requests to the store, for one call. */
 const AT_ONCE = 12;
 
-/**
- * Creates a secret, also over a soft-deleted one. Of concurrent calls exactly one succeeds.
- *
- * @param isStillOwned called after the write: true when the location is still the authorized one; if not, the
- * write is undone
- */
+/** A new secret. */
+export interface SecretInput {
+	readonly value: string;
+	readonly description: string;
+	readonly tags?: readonly string[];
+}
+
+/** Limits and checks of a write. */
+export interface WriteRules {
+	/** Maximum number of versions that a key may get per hour, besides its first one. */
+	readonly overwritesPerHour: number;
+	/** Called after the write: whether the location is still the authorized one. If not, the write is undone. */
+	readonly isStillOwned?: () => Promise<Result<void, Problem>>;
+}
+
+/** Creates a secret, also over a deleted one. Of concurrent calls exactly one succeeds. */
 export async function createSecret(
 	store: Store,
 	ref: SecretRef,
-	input: { readonly value: string; readonly description: string },
+	{ value, description, tags = [] }: SecretInput,
 	auditStamp: AuditStamp,
-	isStillOwned: () => Promise<Result<void, Problem>> = () => Promise.resolve(ok(undefined)),
+	{ overwritesPerHour, isStillOwned = () => Promise.resolve(ok(undefined)) }: WriteRules,
 ): Promise<Result<SecretSummary, Problem>> {
-	const outcome = await putNew(store, pathOf(ref), input.value);
-	if (outcome === 'conflict')
-		return refuse(409, `the key ${ref.key} exists at this scope already; PUT changes its value`);
-	const stamp = newStamp();
-	const describing = store.describe(pathOf(ref), {
+	const path = pathOf(ref);
+	const written = await putNew(store, path, value, { overwritesPerHour, now: auditStamp.at });
+	if (!written.ok)
+		return written.error.status === 409
+			? refuse(409, `the key ${ref.key} exists at this scope already; PUT changes its value`)
+			: written;
+	const stamp = stampOfVersion(written.value);
+	const describing = store.describe(path, {
+		...NO_PREDECESSOR,
 		...initialMetadata(ref, stamp, auditStamp),
 		owner: ownerOf(ref.location, auditStamp.subject),
-		description: input.description || null,
-		// Removes the entry of a soft-deleted predecessor.
-		updated_by: null,
-		updated_at: null,
-		copied_from: null,
-		copy: null,
-		...UNTYPED,
+		description: description || null,
+		tags: encodeTags(tags),
 	});
 	const [, still] = await Promise.all([describing, isStillOwned()]);
 	const typed = genericSummary(ref.key);
-	if (still.ok)
-		return ok({ ...ref, id: idOf(ref, stamp), description: input.description, typed, copied: UNTYPED });
+	const shown = { description, tags: [...tags].sort(), typed, copied: UNTYPED };
+	if (still.ok) return ok({ ...ref, id: idOf(ref, stamp), ...shown });
 	// Otherwise it would belong to the next caller who creates a template or deployment of that name.
-	if ((await store.head(pathOf(ref)))?.metadata['stamp'] === stamp) await store.remove(pathOf(ref));
+	await undoCreation(store, path, written.value);
 	return still;
 }
 
-/** Vault's limit for one value of custom_metadata, in bytes. */
-const METADATA_BYTES = 512;
+/** Removes what a creation wrote. The versions of a deleted predecessor stay. */
+async function undoCreation(store: Store, path: string, written: WrittenVersion): Promise<void> {
+	if (written.number > 1) return await store.deleteVersion(path, written.number);
+	if ((await store.head(path))?.metadata['stamp'] === stampOfVersion(written)) await store.remove(path);
+}
 
-/** Makes the stamp of a new secret: 96 random bits. */
+/** Makes a random stamp: 96 bits. */
 export function newStamp(): string {
 	return randomBytes(12).toString('base64url');
-}
-
-/**
- * The initial metadata of a secret. An id with the longest names does not fit; it is left out then, because
- * path and stamp contain it.
- */
-export function initialMetadata(
-	ref: SecretRef,
-	stamp: string,
-	auditStamp: AuditStamp,
-): {
-	readonly id: string | null;
-	readonly stamp: string;
-	readonly created_by: string;
-	readonly created_at: string;
-} {
-	const id = idOf(ref, stamp);
-	const storedId = id.length <= METADATA_BYTES ? id : null;
-	return { id: storedId, stamp, created_by: auditStamp.subject, created_at: auditStamp.at.toISOString() };
-}
-
-/**
- * The stamp of a secret. A secret that the API did not write has no stamp in its metadata; its creation time
- * is the stamp.
- */
-function stampOf({ metadata, createdAt }: Head): string {
-	return metadata['stamp'] ?? `t${createdAt.getTime().toString(36)}`;
-}
-
-/** True when the secret at a path is the one that `ref` names, and not a later one with the same key. */
-export function isSameSecret({ stamp }: StampedSecretRef, head: Head | undefined): head is Head {
-	if (head?.live !== true) return false;
-	return stamp === undefined ? head.metadata['stamp'] === undefined : stamp === stampOf(head);
 }
 
 /** The owner in the metadata of a secret. */
@@ -117,48 +87,30 @@ export function ownerOf(location: SecretLocation, subject: string): string {
 	return location.kind === 'org' ? `org:${location.org}` : subject;
 }
 
-/** Writes a value if the path has no live secret: it never had one, or that one is deleted. */
-export async function putNew(store: Store, path: string, value: string): Promise<'written' | 'conflict'> {
-	const fields = { [VALUE_FIELD]: value };
-	if ((await store.put(path, fields, 0)) === 'written') return 'written';
-	const head = await store.head(path);
-	if (head?.live) return 'conflict';
-	// The secret was removed meanwhile, or has metadata only: there is no version. The first writer wins.
-	return store.put(path, fields, head?.version ?? 0);
-}
+const EXISTS = refuse(409, 'the key exists');
 
 /**
- * Changes a secret's value, and its description if there is one. A secret that is deleted meanwhile stays
- * deleted. One that was created later at the same path keeps its value.
+ * Writes a value if the path has no live secret: it never had one, or that one is deleted. Refuses with 409
+ * if there is one, and with 429 after too many overwrites.
  */
-export async function updateSecret(
+export async function putNew(
 	store: Store,
-	ref: StampedSecretRef,
-	input: { readonly value: string; readonly description: string | undefined },
-	auditStamp: AuditStamp,
-): Promise<Result<void, Problem>> {
-	const path = pathOf(ref);
-	// The loop ends: each conflict means that another call has succeeded.
-	for (;;) {
-		const head = await store.head(path);
-		if (!isSameSecret(ref, head)) return refuse(404, NO_SUCH_SECRET);
-		const outcome = await store.put(path, { [VALUE_FIELD]: input.value }, head.version);
-		if (outcome === 'conflict') continue;
-		const { description } = input;
-		await store.describe(path, {
-			...(description === undefined ? {} : { description: description || null }),
-			updated_by: auditStamp.subject,
-			updated_at: auditStamp.at.toISOString(),
-		});
-		return ok(undefined);
-	}
-}
-
-/** Removes a secret with all its versions and its metadata. */
-export async function deleteSecret(store: Store, ref: StampedSecretRef): Promise<Result<void, Problem>> {
-	if (!isSameSecret(ref, await store.head(pathOf(ref)))) return refuse(404, NO_SUCH_SECRET);
-	await store.remove(pathOf(ref));
-	return ok(undefined);
+	path: string,
+	value: string,
+	{ overwritesPerHour, now }: { readonly overwritesPerHour: number; readonly now: Date },
+): Promise<Result<WrittenVersion, Problem>> {
+	const fields = { [VALUE_FIELD]: value };
+	const first = await store.putVersion(path, fields, 0);
+	if (first !== 'conflict') return ok(first);
+	const head = await store.head(path);
+	if (head?.live) return EXISTS;
+	const limited = head === undefined ? ok(undefined) : checkOverwrites(head, overwritesPerHour, now);
+	if (!limited.ok) return limited;
+	// A stamp of earlier releases does not say its version, so it would hold for the new secret as well.
+	if (isOldStamp(head?.metadata['stamp'])) await store.describe(path, { stamp: null });
+	// The secret was removed meanwhile, or has metadata only: there is no version. The first writer wins.
+	const written = await store.putVersion(path, fields, head?.version ?? 0);
+	return written === 'conflict' ? EXISTS : ok(written);
 }
 
 /** The secrets of some locations, sorted by location and key. */
@@ -166,24 +118,37 @@ export async function listSecrets(
 	store: Store,
 	locations: readonly SecretLocation[],
 ): Promise<readonly SecretSummary[]> {
-	const live = await liveSecrets(store, locations, AT_ONCE);
-	const types = typeSummaries(live);
-	return live.map(({ ref, head }, i) => summaryOf(ref, head, types[i] ?? genericSummary(ref.key)));
+	return summariesOf(await liveSecrets(store, locations, AT_ONCE));
+}
+
+/** The summaries of secrets. They must hold all live secrets of their locations: see `typeSummaries`. */
+export function summariesOf(found: readonly FoundSecret[]): readonly SecretSummary[] {
+	const types = typeSummaries(found);
+	return found.map(({ ref, head }, i) => summaryOf(ref, head, types[i] ?? genericSummary(ref.key)));
 }
 
 /** A secret and its metadata. */
-interface FoundSecret {
+export interface FoundSecret {
 	readonly ref: SecretRef;
 	readonly head: Head;
 }
 
+/** The live secrets of some locations, as `secretsAt`. */
+export async function liveSecrets(
+	store: Store,
+	locations: readonly SecretLocation[],
+	atOnce: number,
+): Promise<readonly FoundSecret[]> {
+	return (await secretsAt(store, locations, atOnce)).filter(({ head }) => head.live);
+}
+
 /**
- * The live secrets of some locations, sorted by location and key. Sends one request per thousand secrets of a
- * location if the store supports that; otherwise one per location and one per key.
+ * The secrets of some locations, also deleted ones, sorted by location and key. Sends one request per
+ * thousand secrets of a location if the store supports that; otherwise one per location and one per key.
  *
  * @param atOnce maximum number of concurrent requests to the store
  */
-export async function liveSecrets(
+export async function secretsAt(
 	store: Store,
 	locations: readonly SecretLocation[],
 	atOnce: number,
@@ -201,14 +166,17 @@ export async function liveSecrets(
 		ref,
 		head: head ?? (await store.head(pathOf(ref))),
 	}));
-	return secrets.flatMap(({ ref, head }) => (head?.live ? [{ ref, head }] : []));
+	return secrets.flatMap(({ ref, head }) =>
+		head === undefined ? [] : [{ ref, head: withOwnMetadata(head) }],
+	);
 }
 
 function summaryOf(ref: SecretRef, head: Head, typed: TypeSummary): SecretSummary {
 	return {
 		...ref,
-		id: idOf(ref, stampOf(head)),
+		id: idOf(ref, identityOf(head).stamp),
 		description: head.metadata['description'] ?? '',
+		tags: tagsOf(head.metadata),
 		typed,
 		copied: copiedMetadata(head.metadata),
 	};

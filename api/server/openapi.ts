@@ -34,7 +34,11 @@ const ALWAYS: Readonly<Record<number, DocumentedResponse>> = {
 	400: { description: 'the body, the query or a header is malformed', schema: 'Problem' },
 	401: { description: 'no credentials, or credentials that are not valid', schema: 'Problem' },
 	403: { description: 'a scope or role is missing', schema: 'Problem' },
-	429: { description: 'too many calls, or too many failed logins; see Retry-After', schema: 'Problem' },
+	429: {
+		description:
+			'too many calls, or too many failed logins (see Retry-After); or too many overwrites of one key',
+		schema: 'Problem',
+	},
 	500: { description: 'the secret store failed', schema: 'Problem' },
 	503: {
 		description: 'no store is configured, or whoever checks the credentials is away',
@@ -109,12 +113,22 @@ function describe(operation: Operation): object {
 		],
 		...(body === undefined ? {} : { requestBody: bodyOf(body, yaml === true) }),
 		responses: Object.fromEntries(
-			Object.entries(everything).map(([status, { description, schema }]) => [
+			Object.entries(everything).map(([status, { description, schema, headers }]) => [
 				status,
-				{ description, ...(schema === undefined ? {} : { content: contentOf(schema) }) },
+				{
+					description,
+					...(headers === undefined ? {} : { headers: headersOf(headers) }),
+					...(schema === undefined ? {} : { content: contentOf(schema) }),
+				},
 			]),
 		),
 	};
+}
+
+function headersOf(headers: Readonly<Record<string, string>>): object {
+	return Object.fromEntries(
+		Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
+	);
 }
 
 function contentOf(schema: SchemaName): object {

@@ -11,7 +11,8 @@ import type { UndoQueue } from '../deployments/recovery.ts';
 import { type Problem, refuse } from '../problem.ts';
 import { validationMessage } from '../schemas/common.ts';
 import type { SchemaName } from '../schemas/named.ts';
-import type { AuditStamp } from '../secrets/secrets.ts';
+import type { AuditStamp } from '../secrets/metadata.ts';
+import type { ReadVersion } from '../secrets/versions.ts';
 import type { Store } from '../store/store.ts';
 import type { Generators } from '../types/generators.ts';
 
@@ -32,6 +33,10 @@ export interface Services {
 	readonly auditStore: AuditStore | undefined;
 	/** The longest time in days between `since` and `until` of a query of the audit store. */
 	readonly auditRetention: number;
+	/** Maximum number of versions that one key may get per hour. */
+	readonly overwritesPerHour: number;
+	/** Reads the value of a version, for `restore`. Only the Reveal program has it. */
+	readonly readVersion?: ReadVersion | undefined;
 }
 
 /** One call of an operation, after authentication and authorization. */
@@ -62,12 +67,15 @@ export interface Call<Input> extends Services {
 export interface Reply {
 	readonly status: 200 | 201;
 	readonly body: unknown;
+	readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A response that the OpenAPI document lists. */
 export interface DocumentedResponse {
 	readonly description: string;
 	readonly schema?: SchemaName;
+	/** Headers of the response, each with its meaning. */
+	readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** An operation of the API. The routes and the OpenAPI document are made from it. */
@@ -136,4 +144,8 @@ export function operationOf<Input>(
 }
 
 /** A successful reply. */
-export const reply = (status: Reply['status'], body: unknown): Result<Reply, never> => ok({ status, body });
+export const reply = (
+	status: Reply['status'],
+	body: unknown,
+	headers: Readonly<Record<string, string>> = {},
+): Result<Reply, never> => ok({ status, body, headers });

@@ -6,6 +6,10 @@ import type { Reply } from './operation.ts';
 /** Sends a reply, or a problem as `{ "error": SENTENCE }`. Does nothing if a response was already sent. */
 export function send(response: Response, result: Result<Reply, Problem>): void {
 	if (response.headersSent) return;
-	if (result.ok) response.status(result.value.status).json(result.value.body);
-	else response.status(result.error.status).json({ error: result.error.message });
+	if (result.ok) {
+		const { status, body, headers = {} } = result.value;
+		response.status(status).set(headers).json(body);
+		return;
+	}
+	response.status(result.error.status).json({ error: result.error.message });
 }

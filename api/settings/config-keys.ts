@@ -38,6 +38,7 @@ export const CONFIG_KEYS = {
 	ENVTIER_API_DEPLOYMENT_NAMES: 'deploymentNames',
 	ENVTIER_API_BODY_LIMIT: 'limits.body',
 	ENVTIER_API_CALLS_PER_MINUTE: 'limits.callsPerMinute',
+	ENVTIER_API_OVERWRITES_PER_HOUR: 'limits.overwritesPerHour',
 	ENVTIER_API_FAILED_LOGINS_PER_MINUTE: 'limits.failedLoginsPerMinute',
 	ENVTIER_API_TRUST_PROXY: 'trustProxy',
 	ENVTIER_API_AUDIT_FILE: 'auditFile',

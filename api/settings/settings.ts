@@ -68,6 +68,8 @@ export interface Settings {
 	readonly nameRules: readonly NameRule[];
 	readonly limits: LimitSettings;
 	readonly bodyLimit: number;
+	/** Maximum number of versions that one key may get per hour. */
+	readonly overwritesPerHour: number;
 	readonly trustProxy: boolean;
 	readonly auditFile: string | undefined;
 	readonly auditStore: AuditStoreSettings;
@@ -128,6 +130,7 @@ export function readSettings(env: Environment, file: FileSettings = {}): Result<
 			failedLogins: reader.required('ENVTIER_API_FAILED_LOGINS_PER_MINUTE', wholeNumber(1, 1_000_000)),
 		},
 		bodyLimit: reader.required('ENVTIER_API_BODY_LIMIT', wholeNumber(BODY_LIMIT.min, BODY_LIMIT.max)),
+		overwritesPerHour: reader.required('ENVTIER_API_OVERWRITES_PER_HOUR', wholeNumber(1, 1_000)),
 		trustProxy: reader.required('ENVTIER_API_TRUST_PROXY', flag),
 		auditFile: reader.optional('ENVTIER_API_AUDIT_FILE', anyText),
 		auditStore: readAuditStore(reader),

@@ -113,6 +113,11 @@ export const API_VARIABLES = {
 			'https:// address of the [Reveal program](managed-secrets.md#showing-a-value), if it is installed: it alone changes who has access to deployments, and the API sends callers there',
 	},
 	ENVTIER_API_CALLS_PER_MINUTE: { meaning: 'calls of one caller in a minute', default: '600' },
+	ENVTIER_API_OVERWRITES_PER_HOUR: {
+		meaning:
+			'overwrites of one secret in an hour; must be less than the number of versions that the KV mount keeps (max_versions), so that nobody can push a whole history out',
+		default: '6',
+	},
 	ENVTIER_API_FAILED_LOGINS_PER_MINUTE: {
 		meaning:
 			'failed logins from one address (IPv6: one /64 network) in a minute; beyond them wrong credentials get 429 and valid ones still pass',

@@ -33,11 +33,13 @@ export function createMemoryStore(now: () => Date = () => new Date()): Store {
 		const entry = entries.get(path);
 		if ((entry?.versions.length ?? 0) !== expected) return 'conflict';
 		const createdAt = writeTime();
+		const previous = entry?.versions.at(-1);
 		const version = {
 			number: expected + 1,
 			createdAt,
 			deletedAt: undefined,
 			destroyed: false,
+			afterDeletion: previous?.deletedAt !== undefined,
 			fields: { ...fields },
 		};
 		if (entry === undefined) entries.set(path, { versions: [version], createdAt, metadata: new Map() });
@@ -130,8 +132,16 @@ function headOf(entry: StoredEntry | undefined): Head | undefined {
 		writtenAt: current.createdAt,
 		createdAt: entry.createdAt,
 		metadata: Object.fromEntries(entry.metadata),
-		versions: entry.versions.slice(-VERSIONS_KEPT).map(({ fields: _, ...version }) => version),
+		versions: versionsOf(entry.versions),
 	};
+}
+
+function versionsOf(versions: readonly StoredVersion[]): readonly Version[] {
+	const kept = versions.slice(-VERSIONS_KEPT).map(({ fields: _, ...version }) => version);
+	return kept.map((version, index) => {
+		const previous = kept[index - 1];
+		return { ...version, afterDeletion: version.afterDeletion && previous?.deletedAt !== undefined };
+	});
 }
 
 /** The secrets in a folder, sorted by name. */

@@ -8,6 +8,11 @@ export interface Version {
 	readonly deletedAt: Date | undefined;
 	/** True when its value is gone for good. */
 	readonly destroyed: boolean;
+	/**
+	 * True when the version before it was deleted already when this one was written. False when the store no
+	 * longer knows the version before, or that one was undeleted since.
+	 */
+	readonly afterDeletion: boolean;
 }
 
 /** The metadata of a secret. */

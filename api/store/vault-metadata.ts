@@ -36,8 +36,21 @@ function versionsOf(versions: Readonly<Record<string, z.infer<typeof VERSION>>>)
 			createdAt: new Date(created_time),
 			deletedAt: deletion_time === '' ? undefined : new Date(deletion_time),
 			destroyed,
+			afterDeletion: isBefore(versions[String(Number(number) - 1)]?.deletion_time, created_time),
 		}))
 		.sort((a, b) => a.number - b.number);
+}
+
+/** Compares times in RFC 3339 to the nanosecond, as Vault writes them. False if there is no first time. */
+function isBefore(first: string | undefined, second: string): boolean {
+	if (first === undefined || first === '') return false;
+	const [a, b] = [new Date(first).getTime(), new Date(second).getTime()];
+	return a === b ? nanosecondsOf(first) < nanosecondsOf(second) : a < b;
+}
+
+/** The part of a second, in nanoseconds. */
+function nanosecondsOf(time: string): number {
+	return Number((/\.([0-9]+)/.exec(time)?.[1] ?? '').padEnd(9, '0').slice(0, 9));
 }
 
 /** Decodes the metadata of one secret; undefined if it is not in Vault's format. */

@@ -5,8 +5,9 @@ import { mapAtMost } from '../concurrency.ts';
 import { NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
 import { declaredKeys } from '../schemas/declared-secret.ts';
 import { COMPOSE_FIELDS, type TemplateService } from '../schemas/templates.ts';
+import type { AuditStamp } from '../secrets/metadata.ts';
 import { type SecretLocation, servicesFolderOf, userSegment } from '../secrets/secret-location.ts';
-import { type AuditStamp, listSecrets, newStamp, type SecretSummary } from '../secrets/secrets.ts';
+import { listSecrets, newStamp, type SecretSummary } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 
 /** A template: the services of its deployments, and the secrets that each service declares. */

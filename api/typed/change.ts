@@ -4,6 +4,9 @@ import { RequestFailure } from '../../lib/vault/request-failure.ts';
 import { mapAtMost } from '../concurrency.ts';
 import type { AttemptContext } from '../deployments/attempt.ts';
 import { type Problem, refuse } from '../problem.ts';
+import { withOwnMetadata } from '../secrets/identity.ts';
+import { encodeTags } from '../secrets/metadata.ts';
+import { checkOverwrites } from '../secrets/overwrites.ts';
 import { pathOf } from '../secrets/secret-location.ts';
 import { newStamp } from '../secrets/secrets.ts';
 import { type Store, StoreFailure } from '../store/store.ts';
@@ -41,7 +44,7 @@ export async function findTyped(store: Store, secret: TypedSecret): Promise<Foun
 		}),
 	);
 	const members = heads.flatMap(({ ref, head }) => {
-		const membership = head?.live === true ? membershipOf(ref.key, head) : undefined;
+		const membership = head?.live === true ? membershipOf(ref.key, withOwnMetadata(head)) : undefined;
 		const isMember = membership?.type === secret.type && membership.name === secret.name;
 		return head !== undefined && isMember ? [{ ref, head, membership }] : [];
 	});
@@ -61,8 +64,11 @@ export interface TypedInput {
 	readonly values: TypedValues;
 	/** Undefined leaves the description as it is. */
 	readonly description: string | undefined;
+	readonly tags: readonly string[] | undefined;
 	/** See `requestHash`. */
 	readonly request: string;
+	/** Maximum number of versions that each key may get per hour. */
+	readonly overwritesPerHour: number;
 }
 
 /**
@@ -86,6 +92,10 @@ export async function changeTyped(
 	const isRetry = stored?.journal.kind === 'change' && isSame(stored.journal.request, input.request);
 	if (stored !== undefined && !isRetry) return refuseRunning(secret);
 	if (stored === undefined && isDone(members, input.request)) return ok(undefined);
+	for (const { head } of members) {
+		const limited = checkOverwrites(head, input.overwritesPerHour, context.at);
+		if (!limited.ok) return limited;
+	}
 	const startedAt = context.at.toISOString();
 	const journal = { kind: 'change' as const, attempt: attempt.id, requestId, startedAt };
 	const opened = { ...journal, request: input.request, paths: [] };
@@ -129,12 +139,13 @@ function differenceOf(
 async function writeKeys(
 	store: Store,
 	{ secret, members }: FoundTyped,
-	{ values, description, request }: TypedInput,
+	{ values, description, tags, request }: TypedInput,
 	{ attempt, subject, at }: AttemptContext,
 ): Promise<Result<void, Problem>> {
 	const change: TypedChange = { secret, values, stamp: newStamp(), count: members.length, request };
 	const metadata = {
 		...(description === undefined ? {} : { description: description || null }),
+		...(tags === undefined ? {} : { tags: encodeTags(tags) }),
 		updated_by: subject,
 		updated_at: at.toISOString(),
 	};
@@ -147,7 +158,7 @@ async function writeKeys(
 			const value = values.parts[membership.part] ?? null;
 			if (
 				value !== null &&
-				(await store.put(pathOf(ref), { [VALUE_FIELD]: value }, head.version)) === 'conflict'
+				(await store.update(pathOf(ref), { [VALUE_FIELD]: value }, head.version)) !== 'written'
 			)
 				return refuse(409, `another call changed ${ref.key} at the same time: ${stopped()}. Repeat the call`);
 			const version = value === null ? head.version : head.version + 1;

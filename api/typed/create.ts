@@ -2,6 +2,7 @@ import { ok, type Result } from '../../contract/result.ts';
 import { mapAtMost } from '../concurrency.ts';
 import type { AttemptContext } from '../deployments/attempt.ts';
 import { type Problem, refuse } from '../problem.ts';
+import { identityOf, isOldStamp, withOwnMetadata } from '../secrets/identity.ts';
 import { idOf, pathOf, type SecretRef } from '../secrets/secret-location.ts';
 import { newStamp } from '../secrets/secrets.ts';
 import type { Head, Store } from '../store/store.ts';
@@ -103,10 +104,16 @@ function newJournal(
 	const paths: readonly JournaledPath[] = keys.map(({ ref, head }) => ({
 		path: pathOf(ref),
 		version: (head?.version ?? 0) + 1,
-		before: head?.metadata['stamp'] ?? '',
+		before: oldStampOf(head),
 	}));
 	const startedAt = at.toISOString();
 	return { kind: 'create', attempt: attempt.id, requestId, startedAt, request, paths: [...paths] };
+}
+
+/** The stamp in the metadata until the new key is described. Stamps of earlier releases are removed first. */
+function oldStampOf(head: Head | undefined): string {
+	const stamp = head?.metadata['stamp'];
+	return stamp === undefined || isOldStamp(stamp) ? '' : stamp;
 }
 
 async function writeKeys(
@@ -127,7 +134,7 @@ async function writeKeys(
 		...(extra === undefined ? {} : { extra }),
 	};
 	const written = await mapAtMost(AT_ONCE, keys, async ({ ref, part, head }) => {
-		const key = { ref, part, value: values.parts[part] ?? '', expected: head?.version ?? 0 };
+		const key = { ref, part, value: values.parts[part] ?? '', head };
 		return { ref, part, id: await writeNewKey(store, key, creation) };
 	});
 	const conflicts = written.filter(({ id }) => id === undefined);
@@ -145,17 +152,17 @@ function repeated(
 ): Result<readonly CreatedKey[], never> | undefined {
 	if (request === '') return undefined;
 	const members = keys.flatMap(({ ref, part, head }) => {
-		const membership = head?.live === true ? membershipOf(ref.key, head) : undefined;
+		const membership = head?.live === true ? membershipOf(ref.key, withOwnMetadata(head)) : undefined;
 		return head === undefined || membership === undefined ? [] : [{ ref, part, head, membership }];
 	});
 	const same = members.every(({ head }) => head.metadata['request'] === request);
 	if (members.length !== keys.length || !same || incompleteOf(members) !== undefined) return undefined;
 	return ok(
-		members.map(({ ref, part, head: { metadata } }) => ({
+		members.map(({ ref, part, head }) => ({
 			ref,
 			part,
-			id: idOf(ref, metadata['stamp'] ?? ''),
-			expiresAt: metadata['expires_at'],
+			id: idOf(ref, identityOf(head).stamp),
+			expiresAt: head.metadata['expires_at'],
 		})),
 	);
 }

@@ -2,14 +2,14 @@ import { ok, type Result } from '../../contract/result.ts';
 import { isTypedName, type SecretTypeName, typedKeys, typeInfo } from '../../contract/secret-types.ts';
 import { startAttempt } from '../deployments/attempt.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
+import { updateSecret } from '../secrets/change-secret.ts';
 import { checkCodeKeys } from '../secrets/code-keys.ts';
+import { isSameSecret, withOwnMetadata } from '../secrets/identity.ts';
 import { folderOf, pathOf, type SecretLocation, type StampedSecretRef } from '../secrets/secret-location.ts';
-import { deleteSecret, isSameSecret, updateSecret } from '../secrets/secrets.ts';
 import type { Call } from '../server/operation.ts';
 import { onlyPartOf, rulesOf } from '../types/types.ts';
 import { changeTyped, currentOf, type FoundTyped, findTyped } from './change.ts';
 import { type CreatedKey, createTyped } from './create.ts';
-import { deleteTyped } from './delete.ts';
 import { requestHash } from './metadata.ts';
 import { membershipOf, refsOf, type TypedSecret, titleOf } from './typed-secret.ts';
 
@@ -73,7 +73,14 @@ export interface NewTypedOptions {
 
 type TypedCall = Pick<
 	Call<unknown>,
-	'store' | 'generators' | 'auditStamp' | 'note' | 'step' | 'requestId' | 'idempotencyKey'
+	| 'store'
+	| 'generators'
+	| 'auditStamp'
+	| 'note'
+	| 'step'
+	| 'requestId'
+	| 'idempotencyKey'
+	| 'overwritesPerHour'
 >;
 
 /** Creates a typed secret: all of its keys, or none. The caller of this function has authorized the call. */
@@ -113,6 +120,7 @@ export interface ChangeRequest {
 	readonly fields?: unknown;
 	readonly generate?: unknown;
 	readonly description?: string | undefined;
+	readonly tags?: readonly string[] | undefined;
 }
 
 /**
@@ -124,8 +132,8 @@ async function typedSecretOf(
 	ref: StampedSecretRef,
 ): Promise<Result<FoundTyped | undefined, Problem>> {
 	const head = await store.head(pathOf(ref));
-	if (!isSameSecret(ref, head)) return refuse(404, NO_SUCH_SECRET);
-	const membership = membershipOf(ref.key, head);
+	if (!isSameSecret(ref, head) || !head.live) return refuse(404, NO_SUCH_SECRET);
+	const membership = membershipOf(ref.key, withOwnMetadata(head));
 	if (membership === undefined) return ok(undefined);
 	const { type, name } = membership;
 	return ok(await findTyped(store, { location: ref.location, type, name }));
@@ -148,7 +156,8 @@ async function changeTypedAt(
 	if (!plan.ok) return refuse(400, plan.error);
 	const values = await plan.value(generators);
 	const hash = requestHash(auditStamp.subject, 'change', call.idempotencyKey);
-	const change = { values, description: request.description, request: hash };
+	const { description, tags } = request;
+	const change = { values, description, tags, request: hash, overwritesPerHour: call.overwritesPerHour };
 	return await changeTyped(store, found, change, contextOf(call));
 }
 
@@ -185,19 +194,10 @@ export async function updateAt(
 	const found = await typedSecretOf(call, ref);
 	if (!found.ok) return found;
 	if (found.value !== undefined) return await changeTypedAt(call, found.value, request);
-	const { value, fields, generate, description } = request;
+	const { value, fields, generate, description, tags } = request;
 	if (fields !== undefined || generate !== undefined)
 		return refuse(400, 'fields and generate are for typed secrets: this one is generic and takes a value');
 	if (value === undefined) return refuse(400, 'value is required');
-	return await updateSecret(call.store, ref, { value, description }, call.auditStamp);
-}
-
-/** Deletes a key, or the typed secret that it belongs to as a whole. */
-export async function deleteAt(call: TypedCall, ref: StampedSecretRef): Promise<Result<void, Problem>> {
-	const found = await typedSecretOf(call, ref);
-	if (!found.ok) return found;
-	if (found.value === undefined) return await deleteSecret(call.store, ref);
-	const { members } = found.value;
-	call.note(...members.map((member) => ({ scope: folderOf(ref.location), key: member.ref.key })));
-	return await deleteTyped(call.store, found.value);
+	const { store, auditStamp, overwritesPerHour } = call;
+	return await updateSecret(store, ref, { value, description, tags }, auditStamp, { overwritesPerHour });
 }

@@ -35,11 +35,14 @@ export async function undoTyped(
 	const journal = await takeOverTyped(store, id, attempt, { by, limit });
 	if (journal === undefined) return;
 	const remove = async ({ path, ...entry }: JournaledPath): Promise<void> => {
-		if (!isOf(attempt, entry, await store.head(path))) return;
+		const head = await store.head(path);
+		if (!isOf(attempt, entry, head)) return;
 		limit.check();
 		const end = path.lastIndexOf('/');
 		const note = { scope: path.slice(0, end), key: path.slice(end + 1) };
-		await step(UNDO_TYPED, note, () => store.remove(path));
+		// The versions of a deleted predecessor stay.
+		const undo = () => (head.version > 1 ? store.deleteVersion(path, head.version) : store.remove(path));
+		await step(UNDO_TYPED, note, undo);
 	};
 	// Two passes: a write whose response was lost may take effect during the first pass.
 	for (let pass = 0; pass < 2; pass += 1) for (const path of journal.paths) await remove(path);
@@ -52,7 +55,7 @@ function isOf(
 	attempt: string,
 	{ version, before }: Omit<JournaledPath, 'path'>,
 	head: Head | undefined,
-): boolean {
+): head is Head {
 	if (head?.live !== true || head.version !== version) return false;
 	return head.metadata['copy'] === attempt || (head.metadata['stamp'] ?? '') === before;
 }

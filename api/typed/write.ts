@@ -1,7 +1,9 @@
 import { VALUE_FIELD } from '../../contract/tiers.ts';
+import { isOldStamp, stampOfVersion } from '../secrets/identity.ts';
+import { type AuditStamp, initialMetadata, NO_PREDECESSOR } from '../secrets/metadata.ts';
 import { idOf, pathOf, type SecretRef } from '../secrets/secret-location.ts';
-import { type AuditStamp, initialMetadata, newStamp, ownerOf } from '../secrets/secrets.ts';
-import type { Store } from '../store/store.ts';
+import { ownerOf } from '../secrets/secrets.ts';
+import type { Head, Store } from '../store/store.ts';
 import { type TypedChange, typedMetadata } from './metadata.ts';
 
 /** A new key of a typed secret. */
@@ -9,8 +11,8 @@ export interface NewKey {
 	readonly ref: SecretRef;
 	readonly part: string;
 	readonly value: string;
-	/** The version that is there, of a deleted secret; 0 when there is none. */
-	readonly expected: number;
+	/** The deleted secret that is there; undefined when there is none. */
+	readonly head: Head | undefined;
 }
 
 /** What a creation says about all of its keys. */
@@ -29,24 +31,26 @@ export interface Creation {
 /** Writes one new key with its metadata. Returns its id; undefined if there is a secret meanwhile. */
 export async function writeNewKey(
 	store: Store,
-	{ ref, part, value, expected }: NewKey,
+	{ ref, part, value, head }: NewKey,
 	{ change, description, attempt, auditStamp, check, extra }: Creation,
 ): Promise<string | undefined> {
+	if (head?.live) return undefined;
 	check();
-	const outcome = await store.put(pathOf(ref), { [VALUE_FIELD]: value }, expected);
-	if (outcome === 'conflict') return undefined;
+	const path = pathOf(ref);
+	// A stamp of earlier releases does not say its version, so it would hold for the new secret as well.
+	if (isOldStamp(head?.metadata['stamp'])) await store.describe(path, { stamp: null });
+	const written = await store.putVersion(path, { [VALUE_FIELD]: value }, head?.version ?? 0);
+	if (written === 'conflict') return undefined;
 	check();
-	const stamp = newStamp();
-	await store.describe(pathOf(ref), {
+	const stamp = stampOfVersion(written);
+	await store.describe(path, {
+		...NO_PREDECESSOR,
 		...initialMetadata(ref, stamp, auditStamp),
 		owner: ownerOf(ref.location, auditStamp.subject),
 		description: description || null,
-		updated_by: null,
-		updated_at: null,
-		copied_from: null,
 		copy: attempt,
 		...extra,
-		...typedMetadata(change, part, expected + 1),
+		...typedMetadata(change, part, written.number),
 	});
 	return idOf(ref, stamp);
 }

@@ -63,9 +63,9 @@ export function explainSettings(
 	source: string,
 	version: string | undefined,
 ): Result<ExplainSettings> {
-	const match = /^v?(\d+)\.(\d+)(?:[.+-].*)?$/.exec(version ?? '1.35');
+	const match = /^v?(\d+)\.(\d+)(?:[.+-].*)?$/.exec(version ?? '1.36');
 	const [, major = '', minor = ''] = match ?? [];
-	if (match === null) return err(`--kubernetes-version must be a version such as 1.35, not "${version}"`);
+	if (match === null) return err(`--kubernetes-version must be a version such as 1.36, not "${version}"`);
 	const placeholders = (Object.keys(PLACEHOLDERS) as (keyof typeof PLACEHOLDERS)[]).filter(
 		(name) => !env[name],
 	);
@@ -77,14 +77,17 @@ export function explainSettings(
 		KUBERNETES_SERVICE_HOST: undefined,
 	});
 	if (!webhookSettings.ok) return err(`the settings (${source}) are wrong:\n${webhookSettings.error}`);
+	const isAuto = (name: 'ENVTIER_NATIVE_ENV' | 'ENVTIER_IN_PLACE_RESTART'): boolean =>
+		(env[name] || VARIABLES[name].default) === 'auto';
 	const decides = {
-		nativeEnv: (env['ENVTIER_NATIVE_ENV'] || VARIABLES.ENVTIER_NATIVE_ENV.default) === 'auto',
+		nativeEnv: isAuto('ENVTIER_NATIVE_ENV'),
+		inPlaceRestart: isAuto('ENVTIER_IN_PLACE_RESTART'),
 	};
 	const { injection } = webhookSettings.value;
 	return ok({
 		injection: { ...injection, ...featuresOf(decides, { major, minor }) },
 		source,
 		placeholders,
-		assumesVersion: decides.nativeEnv && version === undefined,
+		assumesVersion: (decides.nativeEnv || decides.inPlaceRestart) && version === undefined,
 	});
 }

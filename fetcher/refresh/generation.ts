@@ -83,6 +83,14 @@ export function writeGeneration(out: string, outputs: readonly OutputFile[]): vo
 	}
 }
 
+/** Whether a volume has a generation of files. */
+export function hasGeneration(out: string): boolean {
+	const current = currentOf(out);
+	return (
+		current !== undefined && lstatSync(join(out, current), { throwIfNoEntry: false })?.isDirectory() === true
+	);
+}
+
 /** True if the current generation consists of exactly these outputs, byte for byte. */
 export function isCurrent(out: string, outputs: readonly OutputFile[]): boolean {
 	const current = currentOf(out);

@@ -3,7 +3,8 @@ import type { SavedToken } from '../vault.ts';
 import { digestsOf, revisionOfSecrets } from './digests.ts';
 import { writeGeneration } from './generation.ts';
 import { filesWritten, type LeaseState } from './lease-state.ts';
-import { NO_STATE, savePrivateState } from './private-file.ts';
+import { loadPrivateState, NO_STATE, savePrivateState } from './private-file.ts';
+import { NO_RESTARTS } from './restart.ts';
 
 /**
  * Writes the first generation of each volume, and the private file with the tokens and leases for the
@@ -21,6 +22,11 @@ export function writeInitial(
 	for (const { out, outputs } of volumes) writeGeneration(out, outputs);
 	const written = new Map([...leases].map(([name, state]) => [name, filesWritten(state, Math.random())]));
 	const digests = digestsOf(secrets);
-	savePrivateState(privateDir, { ...NO_STATE, token, digests, revision, leases: written });
+	// In a pod whose containers were restarted, the private file of the last run is still there.
+	const earlier = loadPrivateState(privateDir);
+	const restart =
+		earlier === undefined ? NO_RESTARTS : { ...earlier.restart, last: Date.now(), requested: false };
+	const request = earlier?.request ?? '';
+	savePrivateState(privateDir, { ...NO_STATE, token, digests, revision, request, restart, leases: written });
 	return revision;
 }

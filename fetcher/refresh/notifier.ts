@@ -24,6 +24,8 @@ async function act(
 ): Promise<string | undefined> {
 	switch (action.kind) {
 		case 'none':
+		// The restarter does it.
+		case 'restart':
 			return undefined;
 		case 'post':
 			return await postChange(action.port, action.path, change);

@@ -6,6 +6,7 @@ import type { SavedToken } from '../vault.ts';
 import { explainWrite } from '../write-failure.ts';
 import { decodeLeases, encodeLeases, tokenIn } from './lease-record.ts';
 import type { LeaseState } from './lease-state.ts';
+import { NO_RESTARTS, type RestartMemory, restartMemoryIn } from './restart.ts';
 
 /** A change whose notification is not delivered yet. */
 export interface PendingChange {
@@ -29,6 +30,7 @@ export interface PrivateState {
 	readonly leases: ReadonlyMap<string, LeaseState>;
 	/** True after SIGTERM: all tokens in this file were revoked, or soon are. */
 	readonly ended: boolean;
+	readonly restart: RestartMemory;
 }
 
 /** The state of a pod whose fetcher left none. */
@@ -40,6 +42,7 @@ export const NO_STATE: PrivateState = {
 	request: '',
 	leases: new Map(),
 	ended: false,
+	restart: NO_RESTARTS,
 };
 
 const FILE = 'state.json';
@@ -91,6 +94,7 @@ export function loadPrivateState(directory: string): PrivateState | undefined {
 		request: typeof parsed?.['request'] === 'string' ? parsed['request'] : '',
 		leases: decodeLeases(object(parsed?.['leases'])),
 		ended: parsed?.['ended'] === true,
+		restart: restartMemoryIn(object(parsed?.['restart'])),
 	};
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import process from 'node:process';
+import { now } from '../clock.ts';
 import { deadlineAfter } from '../deadline.ts';
 import { Failure } from '../failure.ts';
 import { type GatheredSecrets, logIn, type PreparedFiles, prepare, readAll, readContext } from '../fetch.ts';
@@ -21,6 +22,7 @@ import { type Notifier, openNotifier } from './notifier.ts';
 import { openOnce, STEP_TIMEOUT } from './open-once.ts';
 import { loadPrivateState, NO_STATE, type PrivateState, savePrivateState } from './private-file.ts';
 import { type CheckRequest, watchRequests } from './requests.ts';
+import { NO_RESTARTER, openRestarter, type Restarter } from './restarter.ts';
 import { checkAfterFailure, firstCheck, nextCheck } from './schedule.ts';
 import { type TierState, tierStates } from './tier-state.ts';
 
@@ -37,29 +39,42 @@ const LONGEST_IDLE = 30_000;
 
 /**
  * Keeps the files current until `stopped` rejects, then resolves. A failed check does not change the files.
+ *
+ * @returns why it ended: it was stopped, or it asks for a restart of all containers
  */
-export async function runSidecar({ settings, log, stopped }: RunParts): Promise<void> {
+export async function runSidecar({ settings, log, stopped }: RunParts): Promise<'stopped' | 'restart'> {
 	const sidecar = openSidecar(withNeededLeases(settings), log);
 	const end = stopped.catch(() => 'stopped' as const);
-	let wait = firstCheck(settings.period, Math.random());
+	let checkAt = now() + firstCheck(settings.period, Math.random());
 	log.info('keeping the secrets current', { periodSeconds: settings.period / 1000, ...sidecar.summary() });
 	sidecar.start();
 	for (;;) {
-		const timer = Promise.withResolvers<'due'>();
-		const timeout = setTimeout(timer.resolve, wait, 'due');
-		const why = await Promise.race([timer.promise, sidecar.requests.next(), end]);
-		clearTimeout(timeout);
-		if (why === 'stopped') {
-			await sidecar.end();
-			return;
-		}
+		const why = await nextEvent(sidecar, checkAt, end);
+		if (why === 'stopped') break;
+		if (sidecar.proceed() === 'restart') return 'restart';
+		// No check delays the restart once the pod has left its endpoints.
+		if (sidecar.isLeaving() || (why === 'due' && now() < checkAt)) continue;
 		const nextWait = await Promise.race([sidecar.check(why === 'due' ? undefined : why), end]);
-		if (nextWait === 'stopped') {
-			await sidecar.end();
-			return;
-		}
-		wait = nextWait;
+		if (nextWait === 'stopped') break;
+		checkAt = now() + nextWait;
 	}
+	await sidecar.end();
+	return 'stopped';
+}
+
+/** Waits for the next check or step of a restart, for a request, or for the end. */
+async function nextEvent(
+	sidecar: ReturnType<typeof openSidecar>,
+	checkAt: number,
+	end: Promise<'stopped'>,
+): Promise<'due' | 'stopped' | CheckRequest> {
+	const timer = Promise.withResolvers<'due'>();
+	const wakeAt = sidecar.isLeaving() ? sidecar.wakesAt() : Math.min(checkAt, sidecar.wakesAt());
+	const timeout = setTimeout(timer.resolve, Math.max(0, wakeAt - now()), 'due');
+	const requested = sidecar.isLeaving() ? [] : [sidecar.requests.next()];
+	const why = await Promise.race([timer.promise, end, ...requested]);
+	clearTimeout(timeout);
+	return why;
 }
 
 function openSidecar(settings: Settings, log: Log) {
@@ -91,6 +106,14 @@ function openSidecar(settings: Settings, log: Log) {
 			ended: false,
 		});
 
+	const isRestarting = settings.onChange.kind === 'restart';
+	const restarter: Restarter = isRestarting
+		? openRestarter({
+				...{ settings, log, memory: state.restart },
+				save: (restart) => save(restart.unheeded ? { restart, pending: undefined } : { restart }),
+			})
+		: NO_RESTARTER;
+
 	/**
 	 * Returns a client with a token: the token of an earlier login if its TTL is long enough, else a new one.
 	 */
@@ -113,7 +136,7 @@ function openSidecar(settings: Settings, log: Log) {
 		if (settings.leases.size > 0) found = read;
 		const values = leases.values();
 		// A lease without a secret writes the files when it has one.
-		if (values !== undefined) writeIfChanged(read, values, vault.requests());
+		if (values !== undefined) deliver(read, values, vault.requests());
 		// After the files: a write that failed is repeated by the next check.
 		tiers = comparable ? states : undefined;
 	};
@@ -121,14 +144,28 @@ function openSidecar(settings: Settings, log: Log) {
 	const prepareWith = (read: GatheredSecrets, values: LeaseValues): PreparedFiles =>
 		prepare({ ...read, secrets: withLeases(read.secrets, values) }, { settings, log: quiet });
 
-	const writeIfChanged = (read: GatheredSecrets, values: LeaseValues, requests: number): void => {
+	/** Writes changed files, or has the restarter write them. */
+	const deliver = (read: GatheredSecrets, values: LeaseValues, requests: number): void => {
 		const prepared = prepareWith(read, values);
-		if (!prepared.volumes.every(({ out, outputs }) => isCurrent(out, outputs))) write(prepared, requests);
+		const isChanged = !prepared.volumes.every(({ out, outputs }) => isCurrent(out, outputs));
+		restarter.checked(undelivered(prepared, isChanged, requests));
 		leases.written();
 	};
 
-	/** Writes changed files, and saves the notification that is due. */
-	const write = (prepared: PreparedFiles, requests: number): void => {
+	/** What is not delivered yet. A sidecar may have been killed after it wrote files for a restart. */
+	const undelivered = (prepared: PreparedFiles, isChanged: boolean, requests: number) => {
+		if (!isChanged && (state.pending === undefined || !isRestarting)) return undefined;
+		return {
+			keys: changedKeys(state.digests, digestsOf(prepared.secrets)),
+			write: (how: 'before-restart' | 'without-restart') => {
+				const notifies = !isRestarting && settings.onChange.kind !== 'none';
+				if (isChanged) write(prepared, requests, how === 'before-restart' || notifies);
+			},
+		};
+	};
+
+	/** Writes changed files. Saves first what is to be delivered to the application, if anything. */
+	const write = (prepared: PreparedFiles, requests: number, delivers: boolean): void => {
 		const revision = revisionOfSecrets(prepared.secrets);
 		const digests = digestsOf(prepared.secrets);
 		const keys = changedKeys(state.digests, digests);
@@ -138,7 +175,7 @@ function openSidecar(settings: Settings, log: Log) {
 			write: (state.pending?.write ?? 0) + 1,
 		};
 		// Saved before the files, so that the sidecar also notifies if it crashes between the two steps.
-		save({ digests, revision, pending: settings.onChange.kind === 'none' ? undefined : pending });
+		save({ digests, revision, pending: delivers ? pending : undefined });
 		for (const { out, outputs } of prepared.volumes) writeGeneration(out, outputs);
 		logged = Date.now();
 		log.info('secrets changed, files written', {
@@ -183,15 +220,21 @@ function openSidecar(settings: Settings, log: Log) {
 			return failed(thrown, requested);
 		}
 		closeIdle();
+		succeeded(requested);
+		return nextCheck(settings.period, Math.random());
+	};
+
+	const succeeded = (requested: CheckRequest | undefined): void => {
 		if (failures > 0) log.info('the check of the secrets succeeded again', { failures });
 		failures = 0;
 		lastProblem = '';
 		notify();
-		if (requested !== undefined || Date.now() - logged >= HOUR) {
+		// A change that waits for its restart was logged when it was found.
+		const isWaiting = Number.isFinite(restarter.wakesAt());
+		if (!isWaiting && (requested !== undefined || Date.now() - logged >= HOUR)) {
 			logged = Date.now();
 			log.info('secrets are current', { revision: state.revision });
 		}
-		return nextCheck(settings.period, Math.random());
 	};
 
 	const closeIdle = (): void => {
@@ -219,7 +262,7 @@ function openSidecar(settings: Settings, log: Log) {
 	};
 
 	const notify = (): void => {
-		if (state.pending !== undefined) notifier.notify(state.pending);
+		if (state.pending !== undefined && !isRestarting) notifier.notify(state.pending);
 	};
 
 	const leases = openLeaseKeeper({
@@ -234,7 +277,7 @@ function openSidecar(settings: Settings, log: Log) {
 		write: () => {
 			const values = leases.values();
 			if (found === undefined || values === undefined) return;
-			writeIfChanged(found, values, 0);
+			deliver(found, values, 0);
 			notify();
 		},
 	});
@@ -243,9 +286,20 @@ function openSidecar(settings: Settings, log: Log) {
 		start: leases.start,
 		check,
 		requests,
+		wakesAt: restarter.wakesAt,
+		isLeaving: restarter.isLeaving,
+		/** Does what is due for a restart. */
+		proceed: (): 'nothing' | 'restart' => {
+			const result = restarter.proceed();
+			if (result !== 'failed') return result;
+			// The next check prepares the files again.
+			tiers = undefined;
+			return 'nothing';
+		},
 		summary: () => ({ revision: state.revision, uid: process.getuid?.() }),
 		end: async (): Promise<void> => {
 			notifier.close();
+			restarter.close();
 			requests.close();
 			leases.stop();
 			const { token } = state;

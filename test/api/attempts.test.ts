@@ -155,7 +155,9 @@ async function makeTemplate(store: Store): Promise<void> {
 	await changeTemplate(store, made.value, { shared: true });
 	const location = { kind: 'template', template: TEMPLATE } as const;
 	for (const key of KEYS)
-		await createSecret(store, { location, key }, { value: key, description: '' }, auditStamp);
+		await createSecret(store, { location, key }, { value: key, description: '' }, auditStamp, {
+			overwritesPerHour: 1,
+		});
 }
 
 async function stateOf(store: Store, name: string): Promise<object> {

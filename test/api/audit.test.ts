@@ -69,7 +69,8 @@ test('each operation that is done leaves intent lines first, then result lines o
 		...{ ENVTIER_API_OIDC_ISSUER: issuer.url, ENVTIER_API_OIDC_CA: issuer.caPem },
 		ENVTIER_API_AUDIT_STORE: `sqlite:${place.dir}/audit.db`,
 	};
-	await using api = await startApi({ callers: [alice], env });
+	const readVersion = () => Promise.resolve({ value: 'old' });
+	await using api = await startApi({ callers: [alice], env, readVersion });
 	const rights = { org: 'acme', roles: ['org_admin', 'platform_admin'] };
 	const scope = 'secrets:read secrets:write audit';
 	const session = await issuer.session({
@@ -97,6 +98,14 @@ test('each operation that is done leaves intent lines first, then result lines o
 		done.add(lines[0]?.['action']);
 		return json as { id: string; key: string };
 	};
+	const lifecycle = async (at: string, secret: string): Promise<void> => {
+		await check('GET', `${at}/${secret}`, {});
+		await check('PUT', `${at}/${secret}`, { body: { tags: ['a'] } });
+		await check('GET', `${at}/versions?id=${secret}`, {});
+		await check('POST', `${at}/restore`, { body: { id: secret, version: 1 } });
+		await check('DELETE', at, { body: { id: secret } });
+		await check('POST', `${at}/undelete`, { body: { id: secret } });
+	};
 	await check('POST', '/api/templates', { body: TEMPLATE });
 	const body = { key: 'TOKEN', value: 'v', deploymentName: 'template:base', serviceName: 'web' };
 	await check('POST', '/api/secrets', { body });
@@ -112,6 +121,9 @@ test('each operation that is done leaves intent lines first, then result lines o
 	});
 	await check('GET', '/api/secrets?deployment=shop', {});
 	await check('PUT', '/api/secrets', { body: { id, value: 'w' } });
+	await check('GET', '/api/effective?deployment=shop', {});
+	await check('GET', '/api/difference?deployment=shop&with=shop', {});
+	await lifecycle('/api/secrets', id);
 	await check('DELETE', '/api/secrets', { body: { id } });
 	const members = '/api/deployments/shop/members';
 	const bob = { member: 'user:bob', role: 'viewer' };
@@ -132,7 +144,7 @@ test('each operation that is done leaves intent lines first, then result lines o
 	const org = await check('POST', '/api/org/secrets', { body: { key: 'O', value: 'v' } });
 	await check('GET', '/api/org/secrets', {});
 	await check('PUT', '/api/org/secrets', { body: { id: org.id, value: 'w' } });
-	await check('DELETE', '/api/org/secrets', { body: { id: org.id } });
+	await lifecycle('/api/org/secrets', org.id);
 	await check('DELETE', '/api/templates', { body: { name: 'base' } });
 	const made = await check('POST', '/api/keys', {
 		as: session,

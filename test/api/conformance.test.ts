@@ -24,6 +24,7 @@ let sealed: ApiUnderTest & { bao?: OpenBao };
 let storeless: ApiUnderTest;
 let strict: ApiUnderTest;
 let besideReveal: ApiUnderTest;
+let revealing: ApiUnderTest;
 const all: ApiUnderTest[] = [];
 const endings: (() => PromiseLike<void>)[] = [];
 
@@ -48,7 +49,11 @@ beforeAll(async () => {
 	storeless = await started({}, true);
 	strict = await started({ ENVTIER_API_CALLS_PER_MINUTE: '1' });
 	besideReveal = await started({ ENVTIER_API_REVEAL_URL: 'https://reveal.example' });
-	const on = await onVault({ env, callers });
+	const readVersion = () => Promise.resolve({ value: 'old' });
+	revealing = await startApi({ callers, readVersion });
+	endings.push(() => revealing[Symbol.asyncDispose]());
+	all.push(revealing);
+	const on = await onVault({ env, callers, readVersion });
 	endings.push(() => on[Symbol.asyncDispose]());
 	await on.bao?.seal();
 	sealed = on.api;
@@ -68,9 +73,15 @@ const BODIES: Record<string, object | undefined> = {
 	'secrets.create': { key: 'A', value: 'v' },
 	'secrets.update': { id: 's1_', value: 'v' },
 	'secrets.delete': { id: 's1_' },
+	'secrets.undelete': { id: 's1_' },
+	'secrets.restore': { id: 's1_', version: 1 },
+	'secrets.describe': { tags: ['a'] },
 	'org.secrets.create': { key: 'A', value: 'v' },
 	'org.secrets.update': { id: 's1_', value: 'v' },
 	'org.secrets.delete': { id: 's1_' },
+	'org.secrets.undelete': { id: 's1_' },
+	'org.secrets.restore': { id: 's1_', version: 1 },
+	'org.secrets.describe': { tags: ['a'] },
 	'templates.create': { name: 'base', services: [] },
 	'templates.update': { name: 'base', services: [] },
 	'templates.share': { shared: true },
@@ -88,18 +99,27 @@ const BODIES: Record<string, object | undefined> = {
 };
 
 /** A query with which an operation gets as far as its store. */
-const QUERIES: Record<string, string> = { 'audit.list': '?deployment=shop' };
+const QUERIES: Record<string, (secretId: string) => string> = {
+	'audit.list': () => '?deployment=shop',
+	'secrets.versions': (id) => `?id=${id}`,
+	'org.secrets.versions': (id) => `?id=${id}`,
+	'effective.get': () => '?deployment=shop',
+	'difference.get': () => '?deployment=shop&with=store',
+};
 
 test('what may happen to every operation', { timeout: 120_000 }, async () => {
 	// An id that leads to a secret of alice's and of her organization, valid wherever nothing can be looked up.
 	const own = await usual.send('POST', '/api/secrets', { as: alice, body: { key: 'OWN', value: 'v' } });
 	const org = await usual.send('POST', '/api/org/secrets', { as: alice, body: { key: 'OURS', value: 'v' } });
 	const idFor = (operation: string): object => {
-		if (!/secrets\.(update|delete)$/.test(operation)) return {};
-		return { id: ((operation.startsWith('org') ? org : own).json as { id: string }).id };
+		if (!/secrets\.(update|delete|undelete|restore)$/.test(operation)) return {};
+		return { id: idOf(operation) };
 	};
+	const idOf = (operation: string): string =>
+		((operation.startsWith('org') ? org : own).json as { id: string }).id;
 	for (const { id, method, path: template, body: takesBody, never = [] } of OPERATIONS) {
-		const path = template.replace('{name}', 'shop') + (QUERIES[id] ?? '');
+		const name = /secrets\.(get|describe)$/.test(id) ? idOf(id) : 'shop';
+		const path = template.replace('{name}', name) + (QUERIES[id]?.(idOf(id)) ?? '');
 		const body = takesBody === undefined ? undefined : { ...BODIES[id], ...idFor(id) };
 		const expectStatus = async (api: ApiUnderTest, status: number, sent: Sent, at = path) => {
 			const answer = await api.send(method.toUpperCase(), at, sent);
@@ -212,8 +232,22 @@ test('what each operation is for, and what it refuses', async () => {
 		const { id } = await send(201, 'POST', path, { as: alice, body });
 		await send(409, 'POST', path, { as: alice, body });
 		await send(200, 'GET', path, { as: alice });
-		await send(403, 'GET', path, { as: powerless });
+		for (const [method, at, sent] of [
+			['GET', path],
+			['GET', `${path}/${id}`],
+			['PUT', `${path}/${id}`, { tags: ['a'] }],
+			['GET', `${path}/versions?id=${id}`],
+			['POST', `${path}/undelete`, { id }],
+			['POST', `${path}/restore`, { id, version: 1 }],
+		] as const)
+			await send(403, method, at, { as: powerless, body: sent });
 		await send(200, 'PUT', path, { as: alice, body: { id, value: 'w' } });
+		await send(200, 'PUT', `${path}/${id}`, { as: alice, body: { tags: ['a'] } });
+		await send(200, 'GET', `${path}/${id}`, { as: alice });
+		await send(200, 'GET', `${path}/versions?id=${id}`, { as: alice });
+		await send(200, 'GET', `${path}?page=`, { as: alice });
+		await send(409, 'POST', `${path}/undelete`, { as: alice, body: { id } });
+		await send(503, 'POST', `${path}/restore`, { as: alice, body: { id, version: 1 } });
 		await send(200, 'DELETE', path, { as: alice, body: { id } });
 		await send(404, 'PUT', path, { as: alice, body: { id, value: 'w' } });
 		const typed = { type: 'ssh', name: 'GIT', ...extra };
@@ -222,6 +256,32 @@ test('what each operation is for, and what it refuses', async () => {
 		};
 		await send(409, 'PUT', path, { as: alice, body: { id: made.secrets[0]?.id, value: 'w' } });
 		await send(404, 'DELETE', path, { as: alice, body: { id } });
+		await send(404, 'PUT', `${path}/${id}`, { as: alice, body: { tags: ['a'] } });
+		await send(200, 'POST', `${path}/undelete`, { as: alice, body: { id } });
+		for (const [method, at, body] of [
+			['GET', `${path}/s1_x`],
+			['GET', `${path}/versions?id=s1_x`],
+			['POST', `${path}/undelete`, { id: 's1_x' }],
+			['POST', `${path}/restore`, { id: 's1_x', version: 1 }],
+		] as const)
+			await send(404, method, at, { as: alice, body });
+	}
+	await send(200, 'GET', '/api/effective?deployment=store', { as: alice });
+	await send(403, 'GET', '/api/effective?deployment=store', { as: bob });
+	await send(200, 'GET', '/api/difference?deployment=store&with=store', { as: alice });
+	await send(403, 'GET', '/api/difference?deployment=store&with=none', { as: alice });
+	// With values readable, as in the Reveal program.
+	for (const path of ['/api/secrets', '/api/org/secrets']) {
+		const body = { key: 'RESTORED', value: 'old' };
+		const reveal = async (status: number, method: string, at: string, sent: object) => {
+			const answer = await revealing.send(method, at, { as: alice, body: sent });
+			expect(answer.status, `${method} ${at}: ${answer.text}`).toBe(status);
+			return answer.json as Record<string, string>;
+		};
+		const { id } = await reveal(201, 'POST', path, body);
+		await reveal(200, 'PUT', path, { id, value: 'new' });
+		await reveal(200, 'POST', `${path}/restore`, { id, version: 1, expected: 2 });
+		await reveal(409, 'POST', `${path}/restore`, { id, version: 1, expected: 2 });
 	}
 	const template = { name: 'fresh', services: [] };
 	await send(201, 'POST', '/api/templates', { as: alice, body: template });

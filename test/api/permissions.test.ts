@@ -23,17 +23,32 @@ const TEMPLATE = { name: 'base', services: [] };
 const NEEDS: Readonly<
 	Record<
 		string,
-		{ scope?: ApiScope; besides?: 'role' | 'platform-role' | 'session' | 'person'; body?: object }
+		{
+			scope?: ApiScope;
+			besides?: 'role' | 'platform-role' | 'session' | 'person';
+			body?: object;
+			query?: string;
+		}
 	>
 > = {
 	'secrets.list': { scope: READ },
 	'secrets.create': { scope: WRITE, body: KEY },
 	'secrets.update': { scope: WRITE, body: { ...ABSENT, value: 'v' } },
 	'secrets.delete': { scope: DELETE, body: ABSENT },
+	'secrets.versions': { scope: READ, query: '?id=s1_none' },
+	'secrets.undelete': { scope: WRITE, body: ABSENT },
+	'secrets.restore': { scope: WRITE, body: { ...ABSENT, version: 1 } },
+	'secrets.get': { scope: READ },
+	'secrets.describe': { scope: WRITE, body: { tags: ['a'] } },
 	'org.secrets.list': { scope: READ, besides: 'role' },
 	'org.secrets.create': { scope: WRITE, besides: 'role', body: KEY },
 	'org.secrets.update': { scope: WRITE, besides: 'role', body: { ...ABSENT, value: 'v' } },
 	'org.secrets.delete': { scope: DELETE, besides: 'role', body: ABSENT },
+	'org.secrets.versions': { scope: READ, besides: 'role', query: '?id=s1_none' },
+	'org.secrets.undelete': { scope: WRITE, besides: 'role', body: ABSENT },
+	'org.secrets.restore': { scope: WRITE, besides: 'role', body: { ...ABSENT, version: 1 } },
+	'org.secrets.get': { scope: READ, besides: 'role' },
+	'org.secrets.describe': { scope: WRITE, besides: 'role', body: { tags: ['a'] } },
 	'templates.list': { scope: READ },
 	'templates.get': { scope: READ },
 	'templates.create': { scope: WRITE, body: TEMPLATE },
@@ -56,6 +71,8 @@ const NEEDS: Readonly<
 	'audit.list': { scope: AUDIT, besides: 'role' },
 	'audit.load': { scope: AUDIT, besides: 'platform-role', body: { lines: [LINE] } },
 	'whoami.get': {},
+	'effective.get': { scope: READ, query: '?deployment=none' },
+	'difference.get': { scope: READ, query: '?deployment=none&with=none' },
 	'keys.list': { scope: READ, besides: 'session' },
 	'keys.create': { scope: WRITE, besides: 'session', body: { name: 'k', scopes: [WRITE] } },
 	'keys.delete': { scope: WRITE, besides: 'session', body: { id: '0'.repeat(16) } },
@@ -109,10 +126,10 @@ describe.each(KINDS)('by %s', (kind) => {
 		const path = described?.path.replace('{name}', 'none') ?? '';
 		const row = cells.filter((cell) => cell.id === operation && cell.kind === kind);
 		expect(row).toHaveLength(24);
-		for (const { scopes, roles, key, body, allowed } of row) {
+		for (const { scopes, roles, key, body, query = '', allowed } of row) {
 			const claims = { sub: 'alice', org: 'acme', roles, scope: scopes.join(' ') };
 			const as = kind === 'session' ? await issuer.session(claims) : key;
-			const answer = await api.send(described?.method.toUpperCase() ?? '', path, { as, body });
+			const answer = await api.send(described?.method.toUpperCase() ?? '', path + query, { as, body });
 			const cell = `scopes [${scopes.join()}], roles [${roles.join()}]: ${answer.status} ${answer.text}`;
 			const lacks = answer.status === 403 && answer.text.includes('this needs the ');
 			expect(lacks, cell).toBe(!allowed);

@@ -63,7 +63,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 			{ location: location(name), key: 'K' },
 			{ value: 'planted', description: '' },
 			{ subject: 'user:alice', at: at() },
-			isStillOwned,
+			{ overwritesPerHour: 1, isStillOwned },
 		);
 
 	test('a delayed change does not reach a template that was created later, nor its owner', async () => {
@@ -217,13 +217,10 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 		await store.remove(marker);
 		await register(ALICE.subject, '2026-02-02T00:00:00Z');
 		const auditStamp = { subject: ALICE.subject, at: at() };
-		const late = await createSecret(
-			store,
-			ref,
-			{ value: 'v', description: '' },
-			auditStamp,
-			before.value.isStillOwned,
-		);
+		const late = await createSecret(store, ref, { value: 'v', description: '' }, auditStamp, {
+			overwritesPerHour: 1,
+			isStillOwned: before.value.isStillOwned,
+		});
 		expect(late).toMatchObject({ ok: false, error: { status: 403 } });
 		expect(await store.head(`deployments/${name}/secrets/K`)).toBeUndefined();
 	});

@@ -40,7 +40,7 @@ describe.each(Object.entries(STORES))('secrets over the API, kept in %s', (_name
 		expect(made.status).toBe(201);
 		const { value: _, ...shown } = body;
 		const typed = { type: 'generic', name: 'DB_URL', sourcing: 'env' };
-		expect(made.json).toEqual({ ...shown, ...typed, id: expect.stringMatching(/./) });
+		expect(made.json).toEqual({ ...shown, ...typed, tags: [], id: expect.stringMatching(/./) });
 		const listed = await send('GET', `/api/secrets?deployment=${deploymentName}`, { as: alice });
 		expect(listed.json).toEqual([made.json]);
 	});

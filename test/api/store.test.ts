@@ -134,6 +134,12 @@ describe.each(Object.entries(BACKENDS))('the store contract on %s', (_name, open
 			expect(await under.store.put(path, { value: 'c' }, 2)).toBe('written');
 			expect(await under.store.head(path)).toMatchObject({ version: 3, live: true });
 			expect(await states(path)).toEqual(['live', 'deleted', 'live']);
+			const versions = (await under.store.head(path))?.versions;
+			expect(versions?.map(({ afterDeletion }) => afterDeletion)).toEqual([false, false, true]);
+			// A version that is deleted after its successor was written changes nothing.
+			await under.store.deleteVersion(path, 1);
+			const later = (await under.store.head(path))?.versions;
+			expect(later?.map(({ afterDeletion }) => afterDeletion)).toEqual([false, false, true]);
 		});
 
 		test('a deleted version can be restored, and its deletion has a time', async () => {

@@ -75,6 +75,7 @@ describe.each(Object.entries(STORES))('typed secrets, kept in %s', (store, start
 		expect(secrets).toEqual(
 			['DB_USERNAME', 'DB_PASSWORD'].map((key) => ({
 				...common,
+				tags: [],
 				key,
 				deploymentName,
 				id: expect.any(String),

@@ -162,12 +162,17 @@ describe('envtier explain', () => {
 		const cases = goldenCases().filter(({ request }) => Object.keys(request).length === 0);
 		const bySettings = Map.groupBy(cases, ({ settings, namespace }) => JSON.stringify([settings, namespace]));
 		expect(bySettings.size).toBeGreaterThan(3);
-		for (const group of bySettings.values()) {
+		// The test keeps the end of a very long output only.
+		const groups = [...bySettings.values()].flatMap((group) => [
+			...Map.groupBy(group, (golden) => Math.floor(group.indexOf(golden) / 40)).values(),
+		]);
+		for (const group of groups) {
 			const { settings = {}, namespace } = group[0] ?? {};
 			const env = {
 				ENVTIER_FETCHER_IMAGE: 'registry.example.com/envtier/fetcher:1.0.0',
 				ENVTIER_VAULT_ADDR: 'https://vault.vault.svc:8200',
 				ENVTIER_NATIVE_ENV: 'false',
+				ENVTIER_IN_PLACE_RESTART: 'false',
 				...settings,
 			};
 			const pods = group.map(({ pod }) => pod);

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { onChangeText, parseOnChange, parseRefresh, SIGNALS } from '../../contract/refresh.ts';
+import { EXIT_CODES } from '../../contract/exit-codes.ts';
+import {
+	onChangeText,
+	parseOnChange,
+	parseRefresh,
+	parseSpread,
+	RESTART_EXIT_CODE,
+	SIGNALS,
+} from '../../contract/refresh.ts';
 
 describe('envtier.dev/refresh', () => {
 	test.for<[string, string, number]>([
@@ -28,9 +36,28 @@ describe('envtier.dev/refresh', () => {
 	});
 });
 
+describe('envtier.dev/spread', () => {
+	test.for([
+		['the shortest time', '10s', 10],
+		['the longest time', '24h', 86_400],
+	] as const)('%s', ([, text, seconds]) => expect(parseSpread(text)).toEqual({ ok: true, value: seconds }));
+
+	test.for([
+		['"true", for it is no time', 'true'],
+		['below the shortest', '9s'],
+		['above the longest', '25h'],
+		['nothing', ''],
+	] as const)('refuses %s', ([, text]) => expect(parseSpread(text).ok).toBe(false));
+});
+
+test('no failure of the fetcher has the exit code that restarts the pod', () => {
+	expect(Object.values(EXIT_CODES).map(({ code }): number => code)).not.toContain(RESTART_EXIT_CODE);
+});
+
 describe('envtier.dev/on-change', () => {
 	test.for([
 		['nothing', 'none', { kind: 'none' }],
+		['a restart', 'restart', { kind: 'restart' }],
 		['a signal', 'signal:SIGHUP', { kind: 'signal', signal: 'SIGHUP' }],
 		['a POST', 'http://localhost:8080/reload', { kind: 'post', port: 8080, path: '/reload' }],
 		[
@@ -58,13 +85,12 @@ describe('envtier.dev/on-change', () => {
 		['a signal without SIG', 'signal:HUP'],
 		['a rollout, which needs a controller', 'rollout'],
 		['nothing at all', ''],
-		['capitals', 'None'],
-		['a restart', 'restart'],
+		['capitals', 'Restart'],
 	] as const)('refuses %s', ([, text]) => expect(parseOnChange(text).ok).toBe(false));
 
 	test('is unchanged after it is written and parsed', () => {
 		const actions = fc.oneof(
-			fc.constantFrom('none', ...SIGNALS.map((signal) => `signal:${signal}`)),
+			fc.constantFrom('none', 'restart', ...SIGNALS.map((signal) => `signal:${signal}`)),
 			fc
 				.tuple(fc.integer({ min: 1, max: 65_535 }), fc.stringMatching(/^\/[a-z0-9/-]{0,40}$/))
 				.map(([port, path]) => `http://localhost:${port}${path}`),

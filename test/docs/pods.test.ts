@@ -50,7 +50,10 @@ function podOf(object: unknown): unknown {
 
 /** What becomes of a pod, in the words of the comments. */
 function outcomeOf(pod: unknown): string {
-	const decision = admit(request(pod), settings({ ENVTIER_NATIVE_ENV: 'true' }).injection);
+	const decision = admit(
+		request(pod),
+		settings({ ENVTIER_NATIVE_ENV: 'true', ENVTIER_IN_PLACE_RESTART: 'true' }).injection,
+	);
 	switch (decision.kind) {
 		case 'inject':
 			return decision.warnings.length === 0 ? 'injected' : `warned: ${decision.warnings.join('; ')}`;

@@ -70,7 +70,7 @@ function refusals(): readonly (Decision & { kind: 'reject' })[] {
 	);
 	const old = admit(request(podOf({ deployment: 'shop', refresh: 'true' })), {
 		...settings().injection,
-		...featuresOf({ nativeEnv: true }, { major: '1', minor: '28' }),
+		...featuresOf({ nativeEnv: true, inPlaceRestart: true }, { major: '1', minor: '28' }),
 	});
 	return [malformed, ...unknown, old, ...golden].filter((decision) => decision.kind === 'reject');
 }

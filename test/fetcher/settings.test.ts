@@ -51,6 +51,7 @@ test('with only the required variables, all others have their defaults', () => {
 		mode: 'once',
 		period: 300_000,
 		onChange: { kind: 'none' },
+		spread: 300_000,
 		privateDir: '/var/lib/envtier.dev',
 	});
 });

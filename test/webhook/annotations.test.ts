@@ -352,7 +352,14 @@ const TABLES: Readonly<Record<AnnotationName, Table>> = {
 			['another host', 'http://example.com:80/'],
 			['a signal that cannot be handled', 'signal:SIGKILL'],
 			['a rollout', 'rollout'],
-			['a restart', 'restart'],
+		],
+	},
+	spread: {
+		accepts: [],
+		refuses: [
+			['a number', '300'],
+			['less than ten seconds', '9s'],
+			['more than a day', '25h'],
 		],
 	},
 	'init-order': {

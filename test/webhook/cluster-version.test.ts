@@ -15,8 +15,8 @@ function follow(ask: Parameters<typeof followVersion>[0]) {
 	return { told, end, logged: () => String(stream.read() ?? '') };
 }
 
-const FEATURES = { nativeEnv: 35, sidecars: 29 } as const;
-const AUTO = { nativeEnv: true };
+const FEATURES = { nativeEnv: 35, sidecars: 29, inPlaceRestart: 36 } as const;
+const AUTO = { nativeEnv: true, inPlaceRestart: true };
 
 async function supportOf(
 	feature: keyof typeof FEATURES,
@@ -42,7 +42,7 @@ describe.for(Object.entries(FEATURES))('%s', ([name, first]) => {
 });
 
 test('what the operator says overrides the version, but for sidecars', () => {
-	const decided = featuresOf({ nativeEnv: false }, { major: '1', minor: '28' });
+	const decided = featuresOf({ nativeEnv: false, inPlaceRestart: false }, { major: '1', minor: '28' });
 	expect(decided).toEqual({ sidecars: { ok: false, error: expect.stringContaining('1.28') } });
 });
 

@@ -181,7 +181,7 @@ describe('what another webhook changed in our parts is changed back', () => {
 		const decision = decide(pod);
 		expect(decision).toMatchObject({ kind: 'inject', reconciled: [expect.any(String), expect.any(String)] });
 		expect(decision.kind === 'inject' && decision.warnings).toEqual([
-			'Envtier removed what another webhook added to its parts (init container "envtier-fetch": command; init container "envtier-fetch": envFrom): exclude from that webhook containers whose names begin with "envtier-fetch"',
+			'Envtier removed what another webhook added to its parts (init container "envtier-fetch": command; init container "envtier-fetch": envFrom): exclude from that webhook containers whose names begin with "envtier-fetch" or "envtier-refresh"',
 		]);
 	});
 });

@@ -289,6 +289,16 @@ const TABLES: Readonly<Partial<Record<VariableName, Table>>> = {
 			['an upper-case letter', 'Acme'],
 		],
 	},
+	ENVTIER_IN_PLACE_RESTART: {
+		sees: ({ injection }) => injection.inPlaceRestart.ok,
+		default: false,
+		accepts: [
+			['true', 'true', true],
+			['false', 'false', false],
+			['auto, which asks the API server', 'auto', false],
+		],
+		refuses: [['another word', 'on']],
+	},
 	ENVTIER_REFRESH_REQUESTS: {
 		sees: ({ injection }) => injection.refreshRequests,
 		default: { cpu: '5m', memory: '48Mi' },
@@ -568,12 +578,13 @@ test('inside a cluster the version of the API server decides what the operator l
 		const result = readSettings({ ...ENV, ...env });
 		return result.ok ? result.value.versionDecides : result.error;
 	};
-	expect(decides({ KUBERNETES_SERVICE_HOST: '10.0.0.1' })).toEqual({ nativeEnv: true });
+	expect(decides({ KUBERNETES_SERVICE_HOST: '10.0.0.1' })).toEqual({ nativeEnv: true, inPlaceRestart: true });
 	expect(
 		decides({
 			KUBERNETES_SERVICE_HOST: '10.0.0.1',
 			ENVTIER_NATIVE_ENV: 'false',
+			ENVTIER_IN_PLACE_RESTART: 'true',
 		}),
-	).toEqual({ nativeEnv: false });
+	).toEqual({ nativeEnv: false, inPlaceRestart: false });
 	expect(decides({})).toBeUndefined();
 });

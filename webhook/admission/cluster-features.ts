@@ -12,15 +12,24 @@ export interface ClusterFeatures {
 	readonly nativeEnv: NativeEnvSupport;
 	/** Whether an init container can be a sidecar. */
 	readonly sidecars: FeatureSupport;
+	/** Whether all containers of a pod can be restarted in place. */
+	readonly inPlaceRestart: FeatureSupport;
 }
 
 /** Settings in which the operator leaves a feature to the version of the API server ("auto"). */
 export interface VersionDecides {
 	readonly nativeEnv: boolean;
+	readonly inPlaceRestart: boolean;
 }
 
 /** Kubernetes 1.29 is the first whose feature gate SidecarContainers is on unless switched off (KEP-753). */
 const SIDECARS = 29;
+
+/**
+ * Kubernetes 1.36 is the first whose feature gate RestartAllContainersOnContainerExits is on unless switched
+ * off (KEP-5532).
+ */
+const IN_PLACE_RESTART = 36;
 
 function since(minor: number, { major, minor: text }: ServerVersion): FeatureSupport {
 	const number = Number.parseInt(text, 10);
@@ -34,5 +43,6 @@ export function featuresOf(decides: VersionDecides, version: ServerVersion): Par
 	return {
 		sidecars: since(SIDECARS, version),
 		...(decides.nativeEnv ? { nativeEnv: nativeEnvOf(version) } : {}),
+		...(decides.inPlaceRestart ? { inPlaceRestart: since(IN_PLACE_RESTART, version) } : {}),
 	};
 }

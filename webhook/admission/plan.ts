@@ -16,7 +16,7 @@ import { unusedLease } from './lease-checks.ts';
 import { tooManySelections, tooManyUsers, tooMuchAdded, tooMuchText } from './limits.ts';
 import { codeVariableProblem, nativeEnvProblem } from './native-env.ts';
 import { chosenContainers, collision } from './pod-checks.ts';
-import { refreshProblem } from './refresh-checks.ts';
+import { refreshProblem, restartWarnings } from './refresh-checks.ts';
 import { type Rejection, reject } from './rejection.ts';
 import { isWrapped, wrapProblem } from './wrap.ts';
 
@@ -66,6 +66,7 @@ export function planFor(
 					readers: readers.value,
 					userIds: grouping.value.readers.map(({ userIds }) => userIds),
 					fetchSpec: { ...fetchSpec, refresh },
+					order: options['init-order'] ?? 'first',
 					settings,
 				});
 	if (exposed !== undefined) return err(exposed);
@@ -76,7 +77,12 @@ export function planFor(
 	if (problem !== undefined) return err(problem);
 	const containers = injectedContainers(plan, settings);
 	const tooLong = tooMuchText(containers.map(({ env = [] }) => env));
-	return tooLong === undefined ? ok({ plan, containers, warnings: grouping.value.warnings }) : err(tooLong);
+	if (tooLong !== undefined) return err(tooLong);
+	const warnings = [
+		...grouping.value.warnings,
+		...(refresh === undefined ? [] : restartWarnings(pod, refresh)),
+	];
+	return ok({ plan, containers, warnings });
 }
 
 /** Why a pod of this kind gets no secrets, whatever its annotations say. */

@@ -137,8 +137,13 @@ export const REJECT_REASONS = {
 	},
 	'refresh-unused': {
 		meaning:
-			'envtier.dev/refresh or a lease changes values, and no container reads a file of them, or one takes a key of a lease as a variable',
-		cure: 'name the files that the application reads in envtier.dev/format and take no key of a lease in envtier.dev/env, or remove envtier.dev/refresh',
+			'envtier.dev/refresh or a lease changes values, and no container reads a file of them and nothing restarts the containers, or one takes a key of a lease as a variable',
+		cure: 'name the files that the application reads in envtier.dev/format and take no key of a lease in envtier.dev/env, set envtier.dev/on-change to "restart", or remove envtier.dev/refresh',
+	},
+	'restart-unavailable': {
+		meaning:
+			'envtier.dev/on-change is "restart", but the containers of this pod cannot be restarted in place: its restartPolicy is not Always, it has a lease, or the cluster is older than Kubernetes 1.36',
+		cure: 'use a signal or a POST, or upgrade to Kubernetes 1.36',
 	},
 	'signal-unavailable': {
 		meaning: 'envtier.dev/on-change sends a signal, but the pod’s containers do not share their processes',
@@ -150,7 +155,7 @@ export const REJECT_REASONS = {
 	},
 	'private-volume-exposed': {
 		meaning:
-			'with shareProcessNamespace a container that gets no secrets could read the tokens of the sidecar through /proc',
+			'with shareProcessNamespace or hostPID a container that gets no secrets could read the tokens of the sidecar through /proc',
 		cure: 'give that container a runAsUser of its own, or the secrets as well',
 	},
 	'too-large': {

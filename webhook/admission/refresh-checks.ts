@@ -15,6 +15,8 @@ interface Subject {
 	/** The users that sidecars run as. */
 	readonly userIds: readonly UserIds[];
 	readonly fetchSpec: FetchSpec & { readonly refresh: RefreshSpec };
+	/** Whether sidecars start before the pod's other init containers, or after them. */
+	readonly order: 'first' | 'last';
 	readonly settings: InjectionSettings;
 }
 
@@ -30,6 +32,7 @@ export function refreshProblem(subject: Subject): Rejection | undefined {
 	return (
 		sidecarProblem(subject) ??
 		unusedRefresh(subject) ??
+		restartProblem(subject) ??
 		signalProblem(subject) ??
 		postProblem(subject) ??
 		exposedVolume(subject)
@@ -49,12 +52,41 @@ function sidecarProblem(subject: Subject): Rejection | undefined {
 	);
 }
 
-/** Kubernetes sets variables when a container starts: without a file nobody would see a change. */
+/**
+ * Kubernetes sets variables when a container starts: without a file or a restart nobody would see a change.
+ */
 function unusedRefresh(subject: Subject): Rejection | undefined {
-	if (subject.fetchSpec.formats.length > 0) return undefined;
+	const { fetchSpec } = subject;
+	if (fetchSpec.formats.length > 0 || fetchSpec.refresh.onChange.kind === 'restart') return undefined;
+	const restart =
+		fetchSpec.refresh.leases.size > 0 ? 'Set' : `Set ${ANNOTATION_PREFIX}on-change to "restart", set`;
 	return reject(
 		'refresh-unused',
-		`annotation ${asking(subject)} keeps files current, but no container reads a file: Kubernetes sets variables when a container starts. Set ${ANNOTATION_PREFIX}format to the files that the application reads, or remove ${asking(subject)}`,
+		`annotation ${asking(subject)} keeps files current, but no container reads a file: Kubernetes sets variables when a container starts. ${restart} ${ANNOTATION_PREFIX}format to the files that the application reads, or remove ${asking(subject)}`,
+	);
+}
+
+/**
+ * With restartPolicy Never a restart of all containers runs finished containers again, and a Job reaches its
+ * backoff limit after two of them.
+ */
+function restartProblem({ pod, fetchSpec, settings }: Subject): Rejection | undefined {
+	if (fetchSpec.refresh.onChange.kind !== 'restart') return undefined;
+	if (pod.restartPolicy !== 'Always')
+		return reject(
+			'restart-unavailable',
+			`${ON_CHANGE} "restart" needs a pod with the restartPolicy Always, but this pod has ${quoted(pod.restartPolicy)}, and a restart would run its finished containers again: use a signal or a POST, or remove ${ANNOTATION_PREFIX}on-change`,
+		);
+	const [lease] = fetchSpec.refresh.leases.keys();
+	if (lease !== undefined)
+		return reject(
+			'restart-unavailable',
+			`${ON_CHANGE} "restart" cannot deliver ${ANNOTATION_PREFIX}lease.${lease}: use a signal or a POST, or let the application read its files again`,
+		);
+	if (settings.inPlaceRestart.ok) return undefined;
+	return reject(
+		'restart-unavailable',
+		`${ON_CHANGE} "restart" needs an in-place restart of all containers, but ${settings.inPlaceRestart.error}. A signal or a POST works without a restart`,
 	);
 }
 
@@ -76,29 +108,65 @@ function postProblem({ pod, fetchSpec }: Subject): Rejection | undefined {
 }
 
 /**
- * In a shared process namespace a process reads the files of another one of the same user through
- * /proc/PID/root (ptrace(2), "Ptrace access mode checking"), and with CAP_SYS_PTRACE those of any user: so
- * also the private volume, with the tokens.
+ * In a shared process namespace, of the pod or of the node, a process reads the files of another one of the
+ * same user through /proc/PID/root (ptrace(2), "Ptrace access mode checking"), and with CAP_SYS_PTRACE those
+ * of any user: so also the private volume, with the tokens.
  */
 function exposedVolume(subject: Subject): Rejection | undefined {
-	const { pod, readers, userIds } = subject;
-	if (!pod.sharedProcesses) return undefined;
+	const { pod, readers, userIds, order } = subject;
+	if (!pod.sharedProcesses && !pod.hostPid) return undefined;
 	const reading = new Set(readers.map(({ list, index }) => `${list}/${index}`));
 	const users = new Set(userIds.map(({ user }) => user));
-	const others = [...pod.containers, ...(pod.initContainers ?? []).filter(({ sidecar }) => sidecar)];
+	const besideSidecar = (pod.initContainers ?? []).filter(({ sidecar }) => sidecar || order === 'first');
+	const others = [...pod.containers, ...besideSidecar];
 	for (const container of others) {
 		if (reading.has(`${container.list}/${container.index}`)) continue;
 		const user = container.user ?? pod.user;
-		if (!container.tracesProcesses && user !== undefined && !users.has(user)) continue;
-		const why = container.tracesProcesses
-			? 'may trace processes'
-			: user === undefined
-				? 'does not say its user, which may be that of the sidecar'
-				: `runs as the user ${user} of the sidecar`;
+		const why = accessOf(container, user, users);
+		if (why === undefined) continue;
 		return reject(
 			'private-volume-exposed',
-			`annotation ${asking(subject)} with shareProcessNamespace: container ${quoted(container.name)} gets no secrets but ${why}, so it could read the tokens of the sidecar through /proc: give it a runAsUser of its own, or give it the secrets as well`,
+			`annotation ${asking(subject)} with ${pod.hostPid ? 'hostPID' : 'shareProcessNamespace'}: container ${quoted(container.name)} gets no secrets but ${why}, so it could read the tokens of the sidecar through /proc: give it a runAsUser of its own other than 0, or give it the secrets as well`,
 		);
 	}
 	return undefined;
+}
+
+/** Warnings for the author of a pod whose containers are restarted in place. */
+export function restartWarnings(
+	{ containers, initContainers = [] }: PodFacts,
+	refresh: RefreshSpec,
+): readonly string[] {
+	if (refresh.onChange.kind !== 'restart') return [];
+	const hooked = [...containers, ...initContainers].filter(({ preStop }) => preStop);
+	const again = initContainers.filter(({ sidecar }) => !sidecar);
+	const warnings: string[] = [];
+	if (hooked.length > 0)
+		warnings.push(
+			`${ON_CHANGE} "restart" does not run the preStop hook of ${named(hooked)}: each container gets SIGTERM, and 2 s later SIGKILL`,
+		);
+	if (again.length > 0)
+		warnings.push(
+			`${ON_CHANGE} "restart" runs these init containers again with each restart, so they must be repeatable: ${named(again)}`,
+		);
+	return warnings;
+}
+
+/** How a container can read the files of the sidecar; undefined if it cannot. */
+function accessOf(
+	{ tracesProcesses, changesUser }: ContainerFacts,
+	user: number | undefined,
+	users: ReadonlySet<number>,
+): string | undefined {
+	if (tracesProcesses) return 'may trace processes';
+	if (user === undefined) return 'does not say its user, which may be that of the sidecar';
+	if (users.has(user)) return `runs as the user ${user} of the sidecar`;
+	return user === 0 && changesUser ? 'runs as root, which may become the user of the sidecar' : undefined;
+}
+
+const LISTED = 5;
+
+function named(containers: readonly ContainerFacts[]): string {
+	const shown = containers.slice(0, LISTED).map(({ name }) => quoted(name));
+	return `${shown.join(', ')}${containers.length > LISTED ? ` and ${containers.length - LISTED} more` : ''}`;
 }

@@ -13,7 +13,11 @@ export interface RefreshSpec {
 	readonly onChange: OnChange;
 	/** Unparsed leases by name. */
 	readonly leases: ReadonlyMap<string, string>;
+	/** Seconds within which the pod restarts its containers; undefined unless it does. */
+	readonly spread: number | undefined;
 }
+
+const annotation = (name: string): string => `annotation ${ANNOTATION_PREFIX}${name}`;
 
 /** What the annotations say about refresh and leases, or undefined if the pod reads its secrets once. */
 export function refreshSpecOf(
@@ -23,14 +27,29 @@ export function refreshSpecOf(
 	const leases = options.each.lease;
 	const period = options.refresh ?? (leases.size > 0 ? DEFAULT_PERIOD : 0);
 	const onChange = options['on-change'] ?? { kind: 'none' };
-	const problem = leaseProblem(options, vault);
+	const problem =
+		leaseProblem(options, vault) ??
+		(period === 0 ? withoutSidecar(options, onChange) : unusedSpread(options, onChange));
 	if (problem !== undefined) return err(problem);
-	if (period > 0) return ok({ period, onChange, leases });
-	if (onChange.kind === 'none') return ok(undefined);
-	return err(
-		reject(
-			'bad-annotation',
-			`annotation ${ANNOTATION_PREFIX}on-change needs a sidecar that sees changes: set ${ANNOTATION_PREFIX}refresh to "true" as well`,
-		),
+	if (period === 0) return ok(undefined);
+	const spread = onChange.kind === 'restart' ? (options.spread ?? period) : undefined;
+	return ok({ period, onChange, leases, spread });
+}
+
+/** An annotation that needs a sidecar, on a pod that has none. */
+function withoutSidecar({ spread }: PodOptions, onChange: OnChange): Rejection | undefined {
+	const name = onChange.kind !== 'none' ? 'on-change' : spread !== undefined ? 'spread' : undefined;
+	if (name === undefined) return undefined;
+	return reject(
+		'bad-annotation',
+		`${annotation(name)} needs a sidecar that sees changes: set ${ANNOTATION_PREFIX}refresh to "true" as well`,
+	);
+}
+
+function unusedSpread({ spread }: PodOptions, onChange: OnChange): Rejection | undefined {
+	if (spread === undefined || onChange.kind === 'restart') return undefined;
+	return reject(
+		'bad-annotation',
+		`${annotation('spread')} is the time within which pods restart their containers, but ${ANNOTATION_PREFIX}on-change is not "restart": remove ${ANNOTATION_PREFIX}spread, or set ${ANNOTATION_PREFIX}on-change to "restart"`,
 	);
 }

@@ -3,7 +3,7 @@ import { type EmptyPolicy, parseEmptyPolicy } from '../../contract/empty.ts';
 import { FORMATS, type Format, parseFormats } from '../../contract/formats.ts';
 import { parseKeys } from '../../contract/keys.ts';
 import { ANNOTATION_PREFIX, parseName, parseRole, REQUEST_ANNOTATION } from '../../contract/names.ts';
-import { type OnChange, parseOnChange, parseRefresh, SIGNALS } from '../../contract/refresh.ts';
+import { type OnChange, parseOnChange, parseRefresh, parseSpread, SIGNALS } from '../../contract/refresh.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { parsePrefixes, parseSelectedKeys } from '../../contract/selection.ts';
 import { parseTiers, TIERS, type Tier } from '../../contract/tiers.ts';
@@ -206,10 +206,17 @@ export const ANNOTATIONS = {
 	} as Annotation<number>,
 	'on-change': {
 		parse: parseOnChange,
-		meaning: `what happens after the files have changed: none; http://localhost:PORT/PATH (the sidecar sends a POST); or signal:SIGNAL to the first process of each container that gets secrets (${SIGNALS.join(', ')})`,
+		meaning: `what happens after the files have changed: none; http://localhost:PORT/PATH (the sidecar sends a POST); signal:SIGNAL to the first process of each container that gets secrets (${SIGNALS.join(', ')}); or restart (all containers of the pod, in place, from Kubernetes 1.36)`,
 		default: 'none',
 		example: 'http://localhost:8080/reload',
 	} as Annotation<OnChange>,
+	spread: {
+		parse: parseSpread,
+		meaning:
+			'with "restart": each pod waits a random part of this time (10s to 24h) first, so that replicas do not restart together',
+		default: 'the period of envtier.dev/refresh',
+		example: '10m',
+	} as Annotation<number>,
 	'init-order': {
 		parse: parseOrder,
 		meaning: 'whether the fetcher runs before or after the pod’s other init containers and native sidecars',

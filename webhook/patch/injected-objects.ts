@@ -1,8 +1,8 @@
 import type { V1Container, V1EnvVar, V1VolumeMount } from '@kubernetes/client-node';
 import { templateVariable } from '../../contract/compose.ts';
 import { NATIVE_ENV_PATH } from '../../contract/formats.ts';
-import { INJECTED } from '../../contract/names.ts';
-import { onChangeText } from '../../contract/refresh.ts';
+import { FETCHER_PROGRAM, INJECTED } from '../../contract/names.ts';
+import { onChangeText, READY_ARGUMENT, RESTART_EXIT_CODE } from '../../contract/refresh.ts';
 import { parseSealed, sealedVariable } from '../../contract/sealed.ts';
 import type { KeyedAnnotationName, VariableName } from '../../contract/variables.ts';
 import type { FetchSpec } from '../admission/fetch-spec.ts';
@@ -52,11 +52,12 @@ function destinationEnv({ out, selection }: Destination, i: number): Record<stri
 /** What a fetcher with a sidecar is told; the sidecar is told the same but for the mode. */
 function refreshEnv({ refresh }: FetchSpec): Partial<Record<VariableName, string | undefined>> {
 	if (refresh === undefined) return {};
-	const { onChange, period } = refresh;
+	const { onChange, period, spread } = refresh;
 	return {
 		ENVTIER_MODE: 'initial',
 		ENVTIER_REFRESH: String(period),
 		ENVTIER_ON_CHANGE: onChange.kind === 'none' ? undefined : onChangeText(onChange),
+		ENVTIER_SPREAD: spread === undefined ? undefined : String(spread),
 		ENVTIER_PRIVATE_DIR: INJECTED.privateDir,
 		ENVTIER_REQUEST_FILE: `${INJECTED.tokenDir}/${INJECTED.requestFile}`,
 	};
@@ -145,7 +146,8 @@ function privateMount({ sidecar }: FetcherPlan): V1VolumeMount[] {
 
 /**
  * The sidecar of a fetcher, or undefined if it has none: a native sidecar (KEP-753) with the same image,
- * user, rights and volumes. It has no probe: whether the pod is ready does not depend on Vault.
+ * user, rights and volumes. Whether the pod is ready does not depend on Vault: only a sidecar that restarts
+ * the pod has a probe, by which it takes the pod out of its endpoints first.
  */
 function sidecarContainer(
 	plan: InjectionPlan,
@@ -158,12 +160,30 @@ function sidecarContainer(
 		...container,
 		name: fetcher.sidecar.container,
 		restartPolicy: 'Always',
+		...(plan.fetchSpec.refresh?.onChange.kind === 'restart' ? RESTARTS : {}),
 		env: (container.env ?? []).map((variable) =>
 			variable.name === 'ENVTIER_MODE' ? { name: variable.name, value: 'refresh' } : variable,
 		),
 		...resources(plan.qos, settings.refreshRequests, settings.refreshLimits),
 	};
 }
+
+/**
+ * The probe has every field with a default, so that a further review compares with what the API server
+ * stores.
+ */
+const RESTARTS = {
+	restartPolicyRules: [
+		{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [RESTART_EXIT_CODE] } },
+	],
+	readinessProbe: {
+		exec: { command: [FETCHER_PROGRAM, READY_ARGUMENT] },
+		periodSeconds: 5,
+		timeoutSeconds: 5,
+		successThreshold: 1,
+		failureThreshold: 1,
+	},
+} satisfies Partial<V1Container>;
 
 /** All containers of a plan in the order in which they start: each fetcher, then its sidecar. */
 export function injectedContainers(plan: InjectionPlan, settings: InjectionSettings): V1Container[] {

@@ -148,11 +148,13 @@ function terminationMessagePath({ found }: FetcherComparison, path: string) {
 	return { own: [], foreign: now === DEFAULT_TERMINATION_PATH ? [] : unset(path, now) };
 }
 
-/** Injection gives a restart policy to sidecars alone. */
-function restartPolicy({ found, expected }: FetcherComparison, path: string) {
-	const now = found.raw['restartPolicy'];
-	const ours = expected.restartPolicy;
-	return ours === undefined ? { own: [], foreign: unset(path, now) } : { own: set(path, now, ours) };
+/** A field that injection gives to sidecars alone. */
+function ownOrNone(field: keyof V1Container): FieldCheck {
+	return ({ found, expected }, path) => {
+		const now = found.raw[field];
+		const ours = expected[field];
+		return ours === undefined ? { own: [], foreign: unset(path, now) } : { own: set(path, now, ours) };
+	};
 }
 
 const CHECKS: { readonly [K in CheckedFields<typeof FETCHER_FIELDS>]: FieldCheck } = {
@@ -161,7 +163,9 @@ const CHECKS: { readonly [K in CheckedFields<typeof FETCHER_FIELDS>]: FieldCheck
 	volumeMounts,
 	securityContext,
 	terminationMessagePath,
-	restartPolicy,
+	restartPolicy: ownOrNone('restartPolicy'),
+	restartPolicyRules: ownOrNone('restartPolicyRules'),
+	readinessProbe: ownOrNone('readinessProbe'),
 };
 
 function operationsFor(

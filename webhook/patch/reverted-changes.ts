@@ -1,3 +1,4 @@
+import { INJECTED } from '../../contract/names.ts';
 import { quoted } from '../admission/redact.ts';
 import type { PodChange } from './reconcile.ts';
 
@@ -15,6 +16,6 @@ export function revertedChanges(changes: readonly PodChange[]): readonly string[
 	const foreign = changes.filter((change) => change.foreign).map(({ part }) => part);
 	if (foreign.length === 0) return [];
 	return [
-		`Envtier removed what another webhook added to its parts (${summaryOf(foreign)}): exclude from that webhook containers whose names begin with ${quoted('envtier-fetch')}`,
+		`Envtier removed what another webhook added to its parts (${summaryOf(foreign)}): exclude from that webhook containers whose names begin with ${quoted(INJECTED.container)} or ${quoted(INJECTED.sidecar)}`,
 	];
 }

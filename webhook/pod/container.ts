@@ -12,6 +12,10 @@ export interface ContainerFacts {
 	readonly overridesFileModes: boolean;
 	/** A native sidecar (KEP-753): an init container that keeps running. */
 	readonly sidecar: boolean;
+	/** Whether it has a preStop hook. */
+	readonly preStop: boolean;
+	/** Whether root in it may become another user (CAP_SETUID). */
+	readonly changesUser: boolean;
 	/** Whether it may read the memory and files of processes of other users (CAP_SYS_PTRACE). */
 	readonly tracesProcesses: boolean;
 	/** Undefined when the container has no `volumeMounts` at all. */
@@ -54,32 +58,42 @@ export interface FileVariable {
 	readonly optional: boolean;
 }
 
-/**
- * Whether root in this container may read files of other users. Container runtimes grant CAP_DAC_OVERRIDE
- * unless it is dropped. Reading needs that capability or CAP_DAC_READ_SEARCH (capabilities(7)).
- */
-function overridesFileModes(security: Json, path: string): boolean {
-	if (security['privileged'] === true) return true;
-	if (security['capabilities'] === undefined) return true;
-	const capabilities = object(security['capabilities'], `${path}.capabilities`);
+/** Names of the capabilities that a container adds and drops, in capitals and without `CAP_`. */
+function capabilities(security: Json, path: string) {
+	const found = object(security['capabilities'], `${path}.capabilities`);
 	const names = (field: string): readonly string[] =>
-		(list(capabilities[field], `${path}.capabilities.${field}`) ?? []).map((name, i) =>
+		(list(found[field], `${path}.capabilities.${field}`) ?? []).map((name, i) =>
 			(text(name, `${path}.capabilities.${field}[${i}]`) ?? '').toUpperCase().replace(/^CAP_/, ''),
 		);
-	if (names('add').some((name) => ['ALL', 'DAC_OVERRIDE', 'DAC_READ_SEARCH'].includes(name))) return true;
-	return !names('drop').some((name) => ['ALL', 'DAC_OVERRIDE'].includes(name));
+	return { added: names('add'), dropped: names('drop') };
+}
+
+/** Whether root in a container has a capability that container runtimes grant unless it is dropped. */
+function hasByDefault(security: Json, path: string, capability: string): boolean {
+	if (security['privileged'] === true) return true;
+	const { added, dropped } = capabilities(security, path);
+	if (added.some((name) => ['ALL', capability].includes(name))) return true;
+	return !dropped.some((name) => ['ALL', capability].includes(name));
+}
+
+/**
+ * Whether root in this container may read files of other users: it has CAP_DAC_OVERRIDE, or the weaker
+ * CAP_DAC_READ_SEARCH (capabilities(7)).
+ */
+function overridesFileModes(security: Json, path: string): boolean {
+	if (hasByDefault(security, path, 'DAC_OVERRIDE')) return true;
+	return capabilities(security, path).added.includes('DAC_READ_SEARCH');
 }
 
 /** Whether a container has CAP_SYS_PTRACE, which container runtimes grant only where it is asked for. */
 function tracesProcesses(security: Json, path: string): boolean {
 	if (security['privileged'] === true) return true;
-	const capabilities = object(security['capabilities'], `${path}.capabilities`);
-	const added = list(capabilities['add'], `${path}.capabilities.add`) ?? [];
-	return added.some((name, i) =>
-		['ALL', 'SYS_PTRACE'].includes(
-			(text(name, `${path}.capabilities.add[${i}]`) ?? '').toUpperCase().replace(/^CAP_/, ''),
-		),
-	);
+	return capabilities(security, path).added.some((name) => ['ALL', 'SYS_PTRACE'].includes(name));
+}
+
+/** For a warning only, so a field of another type is left to the API server. */
+function hasPreStop(lifecycle: unknown): boolean {
+	return typeof lifecycle === 'object' && ((lifecycle as Json | null)?.['preStop'] ?? null) !== null;
 }
 
 function fileVariables(env: readonly unknown[], path: string): readonly FileVariable[] {
@@ -128,6 +142,8 @@ export function containerFacts(value: unknown, at: ContainerFacts['list'], index
 		group: id(security['runAsGroup'], `${path}.securityContext.runAsGroup`),
 		overridesFileModes: overridesFileModes(security, `${path}.securityContext`),
 		sidecar: raw['restartPolicy'] === 'Always',
+		preStop: hasPreStop(raw['lifecycle']),
+		changesUser: hasByDefault(security, `${path}.securityContext`, 'SETUID'),
 		tracesProcesses: tracesProcesses(security, `${path}.securityContext`),
 		mounts: list(raw['volumeMounts'], `${path}.volumeMounts`)?.map((mount, i) =>
 			mountFacts(mount, `${path}.volumeMounts[${i}]`, i),

@@ -24,7 +24,11 @@ export interface PodFacts {
 	readonly serviceAccount: string;
 	readonly user: number | undefined;
 	readonly group: number | undefined;
+	/** The default of Kubernetes is Always. */
+	readonly restartPolicy: string;
 	readonly hostNetwork: boolean;
+	/** Whether its containers see the processes of the node. */
+	readonly hostPid: boolean;
 	/** Whether its containers see the processes of one another (shareProcessNamespace). */
 	readonly sharedProcesses: boolean;
 	readonly windows: boolean;
@@ -121,7 +125,9 @@ function facts(pod: unknown, annotations: PodFacts['annotations']): PodFacts {
 			'default',
 		user: id(security['runAsUser'], 'spec.securityContext.runAsUser'),
 		group: id(security['runAsGroup'], 'spec.securityContext.runAsGroup'),
+		restartPolicy: text(spec['restartPolicy'], 'spec.restartPolicy') || 'Always',
 		hostNetwork: spec['hostNetwork'] === true,
+		hostPid: spec['hostPID'] === true,
 		sharedProcesses: spec['shareProcessNamespace'] === true,
 		windows: runsOnWindows(spec),
 		mirror: isMirror(metadata),

@@ -3,6 +3,7 @@ import { jsonLines } from '../../../api/audit/lines.ts';
 import { type KeyRecord, newKey } from '../../../api/auth/api-key.ts';
 import { SCOPES } from '../../../api/auth/caller.ts';
 import { OPERATIONS } from '../../../api/routes/all.ts';
+import type { ReadVersion } from '../../../api/secrets/versions.ts';
 import { openApiOf } from '../../../api/server/openapi.ts';
 import { serve } from '../../../api/server/server.ts';
 import { readSettings, type Settings } from '../../../api/settings/settings.ts';
@@ -59,11 +60,13 @@ export interface ApiOptions {
 	/** Changes of settings that no variable reaches as finely. */
 	readonly settings?: Partial<Settings>;
 	readonly now?: () => Date;
+	/** Reads old versions, as the Reveal program does. */
+	readonly readVersion?: ReadVersion;
 }
 
 /** Starts the API, from the same variables as its image. */
 export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> {
-	const { env = {}, callers = [], now = () => new Date() } = options;
+	const { env = {}, callers = [], now = () => new Date(), readVersion } = options;
 	const read = readSettings({
 		ENVTIER_API_STORE: 'ENVTIER_VAULT_ADDR' in env ? 'vault' : 'memory',
 		ENVTIER_API_LISTEN: '127.0.0.1:0',
@@ -81,7 +84,8 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
 		audited.push(JSON.parse(line) as Record<string, unknown>);
 	});
 	const keys = callers.map((one) => one.record);
-	const api = await createApi(settings, { log, audit, keys, version: 'test', now, host: 'test' });
+	const reading = readVersion === undefined ? {} : { readVersion };
+	const api = await createApi(settings, { log, audit, keys, version: 'test', now, host: 'test', ...reading });
 	const served = await serve(api.app, undefined, settings);
 	if (!served.ok) throw new Error(served.error);
 	const running = served.value;

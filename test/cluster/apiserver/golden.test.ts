@@ -8,7 +8,7 @@ import type { Cluster } from '../../support/kubernetes/cluster.ts';
 import { createPod, injectedInto } from '../../support/kubernetes/pods.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { provide } from './support/golden.ts';
-import { expectTaken, hasNativeVariables, minorOf } from './support/version.ts';
+import { expectTaken, hasNativeVariables, hasRestartRules, minorOf } from './support/version.ts';
 
 const CASES = goldenCases().map((golden) => ({
 	...golden,
@@ -82,13 +82,14 @@ describeWithServers('golden pods on a real API server', ({ cluster }) => {
 			minor = await minorOf(cluster);
 		});
 
-		test.each(injected.filter(({ pod }) => !hasNativeVariables(pod)))('$sentence', async ({ pod }) => {
+		const depends = (pod: V1Pod) => hasNativeVariables(pod) || hasRestartRules(pod);
+		test.each(injected.filter(({ pod }) => !depends(pod)))('$sentence', async ({ pod }) => {
 			const { status, body } = await create(cluster, namespace, pod, 'dryRun=All');
 			expect(status, body.message).toBe(201);
 		});
 
-		const native = injected.filter(({ pod }) => hasNativeVariables(pod));
-		test.each(native)('from Kubernetes 1.35 on: $sentence', async ({ pod }) => {
+		const newer = injected.filter(({ pod }) => depends(pod));
+		test.each(newer)('from Kubernetes 1.35 or 1.36 on: $sentence', async ({ pod }) => {
 			expectTaken(pod, await create(cluster, namespace, pod, 'dryRun=All'), minor);
 		});
 	});

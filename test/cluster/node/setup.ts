@@ -46,6 +46,8 @@ async function start(endings: (() => Promise<void>)[]): Promise<Result<SharedNod
 		vaultCaPem: bao.caPem,
 		settings: {
 			ENVTIER_DEFAULT_ORG: 'acme',
+			// Kubernetes 1.35 has its feature gates switched on here.
+			ENVTIER_IN_PLACE_RESTART: 'true',
 			// The tests that wait for it to pass needn't wait longer.
 			ENVTIER_DEADLINE: `${DEADLINE}`,
 			// Soon full.

@@ -35,6 +35,11 @@ export async function applyNotices(cluster: Cluster): Promise<void> {
 	});
 }
 
+/** Applies the policy about ephemeral containers, exactly as it ships. */
+export async function applyEphemeralContainersPolicy(cluster: Cluster): Promise<void> {
+	await apply(cluster, 'ephemeral-containers.yaml');
+}
+
 /**
  * Applies the shipped policy that requires injection; it is in force when this resolves. No webhook
  * configuration may be in force yet.

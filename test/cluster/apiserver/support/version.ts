@@ -6,6 +6,12 @@ import { type Cluster, expectStatus } from '../../../support/kubernetes/cluster.
 /** The first Kubernetes 1.x whose API server keeps `fileKeyRef` (native variables) by default (KEP-3721). */
 const NATIVE_VARIABLES = 35;
 
+/**
+ * The first Kubernetes 1.x whose API server takes a restart of all containers by default. Kubernetes 1.35
+ * refuses it, and an older one drops it (KEP-5532).
+ */
+const IN_PLACE_RESTART = 36;
+
 /** The API server's version: 35 for Kubernetes 1.35. ENVTIER_TEST_KUBERNETES chooses another than usual. */
 export async function minorOf(cluster: Cluster): Promise<number> {
 	const answer = await cluster.request<{ major: string; minor: string }>('GET', '/version');
@@ -25,16 +31,30 @@ export function hasNativeVariables(pod: V1Pod): boolean {
 	return containers.some(({ env = [] }) => env.some(({ valueFrom }) => valueFrom?.fileKeyRef !== undefined));
 }
 
+/** Whether an API server of this version keeps a rule that restarts all containers. */
+export function keepsRestartRules(minor: number): boolean {
+	return minor >= IN_PLACE_RESTART;
+}
+
+/** Whether a pod has such a rule. */
+export function hasRestartRules(pod: V1Pod): boolean {
+	return (
+		pod.spec?.initContainers?.some(({ restartPolicyRules }) => restartPolicyRules !== undefined) ?? false
+	);
+}
+
 /**
- * Expects that an API server of this version took an injected pod; or, where the pod has native variables
- * that it drops, that it refused it: a variable from nowhere is none. That is why the webhook asks for the
- * version.
+ * Expects that an API server of this version took an injected pod; or, where the pod has native variables or
+ * a rule that it does not know, that it refused it. That is why the webhook asks for the version.
  */
 export function expectTaken(
 	pod: V1Pod,
 	{ status, body }: ApiAnswer<{ message?: string }>,
 	minor: number,
 ): void {
-	if (keepsNativeVariables(minor) || !hasNativeVariables(pod)) expect(status, body.message).toBe(201);
-	else expect([status, body.message]).toEqual([422, expect.stringContaining('valueFrom')]);
+	if (hasNativeVariables(pod) && !keepsNativeVariables(minor))
+		expect([status, body.message]).toEqual([422, expect.stringContaining('valueFrom')]);
+	else if (hasRestartRules(pod) && minor === IN_PLACE_RESTART - 1)
+		expect([status, body.message]).toEqual([422, expect.stringContaining('restartPolicyRules')]);
+	else expect(status, body.message).toBe(201);
 }

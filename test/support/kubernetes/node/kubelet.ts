@@ -10,6 +10,16 @@ import { type Namespaces, NODE_IP } from './namespaces.ts';
 /** The node's name in the cluster. */
 export const NODE_NAME = 'node1';
 
+/**
+ * Restart of all containers of a pod in place (KEP-5532): off by default in Kubernetes 1.35, whose kubelet
+ * runs with Debian's containerd.
+ */
+export const IN_PLACE_RESTART_GATES = {
+	ContainerRestartRules: true,
+	NodeDeclaredFeatures: true,
+	RestartAllContainersOnContainerExits: true,
+} as const;
+
 /** What a kubelet works with. */
 export interface KubeletOptions {
 	readonly command: string;
@@ -63,6 +73,7 @@ function config({ dir, runtime, cgroup }: KubeletOptions): object {
 		tlsPrivateKeyFile: join(dir, 'kubelet.key'),
 		cgroupDriver: 'cgroupfs',
 		cgroupRoot: cgroup,
+		featureGates: IN_PLACE_RESTART_GATES,
 		failCgroupV1: false,
 		failSwapOn: false,
 		containerRuntimeEndpoint: `unix://${runtime}`,

@@ -22,7 +22,7 @@ import { startControllers } from './controllers.ts';
 import { startDns } from './dns.ts';
 import { type Gateway, openGateway } from './forward.ts';
 import { writeImage } from './image.ts';
-import { NODE_NAME, startKubelet } from './kubelet.ts';
+import { IN_PLACE_RESTART_GATES, NODE_NAME, startKubelet } from './kubelet.ts';
 import { type Namespaces, NODE_IP, openNamespaces } from './namespaces.ts';
 
 /** What a node is built of. */
@@ -160,6 +160,9 @@ async function controlPlane(
 			`--kubelet-client-key=${keyFile}`,
 			`--kubelet-certificate-authority=${join(dir, 'ca.crt')}`,
 			'--kubelet-preferred-address-types=InternalIP',
+			`--feature-gates=${Object.entries(IN_PLACE_RESTART_GATES)
+				.map((gate) => gate.join('='))
+				.join(',')}`,
 		],
 	});
 	await apiServerReady(server, access);
