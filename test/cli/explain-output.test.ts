@@ -40,6 +40,15 @@ describe('the output of explain', () => {
 		});
 	});
 
+	test('says which leases the pod gets', async () => {
+		const pod = stringify(podOf({ ...ASKS, 'lease.DB': 'database/creds/readonly' }));
+		const told = await envtier(['explain', '-'], { input: pod });
+		expect(told.stdout).toMatch(/^ {2}leases: DB_\* from database\/creds\/readonly$/m);
+		const json = await envtier(['explain', '-', '-o', 'json'], { input: pod });
+		const leases = ['DB_* from database/creds/readonly'];
+		expect(JSON.parse(json.stdout).objects[0]).toMatchObject({ leases });
+	});
+
 	test('says which keys are composed and sealed, and refuses a template with the place of its fault', async () => {
 		const asks = { ...ASKS, 'sealed.TOKEN': 'vault:v1:AAAA' };
 		const pod = podOf({ ...asks, 'compose.URL': 'https://x/?t=${TOKEN:url}' });

@@ -85,12 +85,17 @@ export async function startPostgres({
 		),
 	);
 	if (initdb.code !== 0) throw new Error(`initdb failed:\n${initdb.stdout}${initdb.stderr}`);
+	await writeFile(
+		join(data, 'pg_hba.conf'),
+		'local all all scram-sha-256\nhost all all 0.0.0.0/0 scram-sha-256\n',
+	);
 	const port = await freePort();
 	let running: RunningProcess | undefined;
 	const url = (user = SUPERUSER.user, password = SUPERUSER.password, database = 'postgres'): string =>
 		`postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
 	const sql = async (text: string, database = 'postgres'): Promise<readonly Record<string, unknown>[]> => {
-		const client = new pg.Client({ connectionString: url(undefined, undefined, database) });
+		// By the socket, which is also there if the network is another one.
+		const client = new pg.Client({ ...SUPERUSER, host: socketDir, port, database });
 		// A test may kill the server at any time.
 		client.on('error', () => undefined);
 		await client.connect();

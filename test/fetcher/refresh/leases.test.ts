@@ -22,6 +22,7 @@ import {
 	canConnect,
 	mountDatabase,
 	mountPki,
+	mountSsh,
 	rolesOf,
 	writeDatabaseRole,
 	writeLeaseRole,
@@ -36,10 +37,17 @@ beforeAll(async () => {
 	[fetcher, vault, database] = await Promise.all([buildFetcher(), startReal(), startPostgres({ log: true })]);
 	await mountDatabase(vault, database);
 	await mountPki(vault);
+	await mountSsh(vault);
 	await writeDatabaseRole(vault, 'long', { ttl: '1h', max: '24h' });
+	await writeDatabaseRole(vault, 'slow', { ttl: '1h', max: '24h', seconds: 2 });
 	await writeDatabaseRole(vault, 'short', { ttl: '6s', max: '24h' });
 	await writeDatabaseRole(vault, 'limited', { ttl: '6s', max: '12s' });
-	await allowLeases(vault, 'leases', ['database/creds/*', 'database/static-creds/*', 'pki/issue/web']);
+	await allowLeases(vault, 'leases', [
+		'database/creds/*',
+		'database/static-creds/*',
+		'pki/issue/web',
+		'ssh/creds/otp',
+	]);
 	await allowLeases(vault, 'unrenewed', ['database/creds/*'], { renew: false });
 	await writeLeaseRole(vault, 'leased', ['web', 'leases']);
 	await writeLeaseRole(vault, 'unrenewed', ['web', 'unrenewed']);
@@ -183,6 +191,31 @@ describe('the init container before a sidecar', () => {
 		await startSidecar(lease('long'));
 		await until('the end of the orphan', async () => !(await rolesOf(database)).includes(orphan ?? ''));
 		expect(await rolesOf(database)).toEqual([files()['DB_USERNAME']]);
+	});
+
+	test.for(['SIGKILL', 'SIGTERM'] as const)('leaves no secret behind after %s in a mint', async (signal) => {
+		const env = lease('slow');
+		const running = await startFetcher(fetcher, pod, { ...env, ENVTIER_MODE: 'initial' });
+		const minting = () =>
+			existsSync(join(privateDir, 'state.json')) && privateState().leases.DB.mints.length === 1;
+		await until('the mint', minting);
+		running.signal(signal);
+		await running.exited;
+		await fetchFirst(env);
+		await startSidecar(env);
+		await until('the revocation', () => privateState().leases.DB.discarded.length === 0);
+		await until('one role', async () => (await rolesOf(database)).length === 1);
+		expect(await rolesOf(database)).toEqual([files()['DB_USERNAME']]);
+	});
+
+	test('writes all fields of a secret that cannot be renewed', async () => {
+		const env = { ENVTIER_LEASE_SSH: 'ssh/creds/otp?ip=10.0.0.1', ENVTIER_FORMAT: 'json' };
+		await fetchFirst(lease('long', env));
+		expect(files()).toMatchObject({
+			...{ SSH_IP: '10.0.0.1', SSH_PORT: '22', SSH_USERNAME: 'ubuntu', SSH_KEY_TYPE: 'otp' },
+			SSH_KEY: expect.stringMatching(/^[-0-9a-f]{36}$/),
+		});
+		expect(privateState().leases.SSH.current).toMatchObject({ continuation: 'replace' });
 	});
 
 	test.for([
@@ -352,22 +385,24 @@ describe('a certificate', () => {
 		await fetchFirst(env);
 		await startSidecar(env);
 		const serials = new Set<string>();
+		const faults: string[] = [];
 		let reads = 0;
 		await until(
-			'three certificates',
+			'two certificates',
 			() => {
 				const directory = realpathSync(join(pod.out, 'files'));
 				const read = (name: string) => readFileSync(join(directory, name), 'utf8');
 				const certificate = new X509Certificate(read('TLS_CERTIFICATE'));
-				expect(certificate.checkPrivateKey(createPrivateKey(read('TLS_PRIVATE_KEY')))).toBe(true);
-				expect(Date.parse(certificate.validTo)).toBeGreaterThan(Date.now());
-				expect(read('TLS_ISSUING_CA')).toContain('BEGIN CERTIFICATE');
+				if (!certificate.checkPrivateKey(createPrivateKey(read('TLS_PRIVATE_KEY')))) faults.push('pair');
+				if (Date.parse(certificate.validTo) <= Date.now()) faults.push('expired');
+				if (!read('TLS_ISSUING_CA').includes('BEGIN CERTIFICATE')) faults.push('CA');
 				serials.add(certificate.serialNumber);
 				reads += 1;
 				return serials.size >= 2;
 			},
 			{ timeoutMs: 60_000, everyMs: 1 },
 		);
+		expect(faults).toEqual([]);
 		expect(reads).toBeGreaterThan(100);
 		expect(existsSync(join(pod.out, 'files', 'TLS_CA_CHAIN'))).toBe(true);
 		// Nothing depends on the tokens of certificates.

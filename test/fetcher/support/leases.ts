@@ -52,17 +52,18 @@ export async function mountDatabase(vault: VaultApi, { host, port, superuser }: 
 	});
 }
 
-/** Writes a role of the database engine. Its users begin with its name. */
+/** Writes a role of the database engine. With `seconds` it takes that long to issue a user. */
 export async function writeDatabaseRole(
 	vault: VaultApi,
 	name: string,
-	life: { readonly ttl: string; readonly max: string },
+	life: { readonly ttl: string; readonly max: string; readonly seconds?: number },
 ): Promise<void> {
 	await must(vault, 'POST', `database/roles/${name}`, {
 		body: {
 			db_name: 'pg',
 			creation_statements: [
 				`CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'`,
+				...(life.seconds === undefined ? [] : [`SELECT pg_sleep(${life.seconds})`]),
 			],
 			...{ default_ttl: life.ttl, max_ttl: life.max },
 		},
@@ -93,6 +94,14 @@ export async function mountPki(vault: VaultApi): Promise<void> {
 export async function rolesOf(database: Postgres): Promise<readonly string[]> {
 	const rows = await database.sql(`SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname LIKE 'v-%'`);
 	return rows.map(({ rolname }) => String(rolname)).sort();
+}
+
+/** Mounts the ssh engine. Its one-time passwords have leases and several fields, as secrets of clouds do. */
+export async function mountSsh(vault: VaultApi): Promise<void> {
+	await must(vault, 'POST', 'sys/mounts/ssh', { body: { type: 'ssh' } });
+	await must(vault, 'POST', 'ssh/roles/otp', {
+		body: { key_type: 'otp', default_user: 'ubuntu', cidr_list: '10.0.0.0/8' },
+	});
 }
 
 /** Whether a client can log in with this URL, and do one query. */
