@@ -26,7 +26,7 @@ const LIST_ROUNDS = 25;
 const say = (text: string): void => void process.stdout.write(text);
 const me = caller('user:bench');
 const bao = await startOpenBao();
-const env = { ENVTIER_API_CALLS_PER_MINUTE: '1000000' };
+const env = { ENVTIER_API_CALLS_PER_MINUTE: '1000000', ENVTIER_API_OVERWRITES_PER_HOUR: '1000' };
 const onMemory = await startApiProcess({ ...env, ENVTIER_API_STORE: 'memory' }, [me]);
 const vault = await vaultEnv(bao);
 const onVault = await startApiProcess({ ...env, ...vault }, [me]);

@@ -5,6 +5,7 @@ import { completeCommand, completionCommand } from './commands/completion.ts';
 import { consumersCommand } from './commands/consumers.ts';
 import { deploymentsCommand } from './commands/deployments.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { diffCommand, effectiveCommand } from './commands/effective.ts';
 import { explainCommand } from './commands/explain.ts';
 import { keysCommand } from './commands/keys.ts';
 import { loginCommand, logoutCommand, whoamiCommand } from './commands/login.ts';
@@ -29,6 +30,8 @@ export function createProgram(context: Context) {
 		.addCommand(secretsCommand(context))
 		.addCommand(templatesCommand(context))
 		.addCommand(deploymentsCommand(context))
+		.addCommand(effectiveCommand(context))
+		.addCommand(diffCommand(context))
 		.addCommand(consumersCommand(context))
 		.addCommand(auditCommand(context))
 		.addCommand(loginCommand(context))

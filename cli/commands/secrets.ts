@@ -3,6 +3,7 @@ import { SECRET_TYPE_NAMES } from '../../contract/secret-types.ts';
 import { type Context, fail } from '../context.ts';
 import { outputOption } from '../output.ts';
 import { API_HELP } from './api-help.ts';
+import { scoped, secretVersionCommands } from './secret-versions.ts';
 
 const VALUES = `
 A value is never an argument: it would stay in the history of your shell, and everyone on the
@@ -41,9 +42,9 @@ Examples:
 `;
 
 const SET_HELP = `${VALUES}
-An old value cannot be restored. With --from-env-file everything is checked before the first call,
-and new secrets are created first. If an update fails, the completed changes are printed; run it
-again to complete the rest.
+The old value stays in the history: \`envtier secrets versions\`. With --from-env-file everything
+is checked before the first call, and new secrets are created first. If an update fails, the
+completed changes are printed; run it again to complete the rest.
 ${API_HELP}
 Examples:
   openssl rand -hex 32 | envtier secrets set SESSION_KEY --deployment shop --value-stdin
@@ -61,22 +62,14 @@ Examples:
 `;
 
 const DELETE_HELP = `
-Deletes all versions. If one of the keys does not exist, none is deleted. A running pod keeps its
-values; the next one gets the value of a lower tier, if there is one.
+\`envtier secrets undelete\` restores a deleted secret. If one of the keys does not exist, none is
+deleted. A running pod keeps its values; the next one gets the value of a lower tier, if there is
+one.
 ${API_HELP}
 Examples:
   envtier secrets delete OLD_KEY --deployment shop
   envtier secrets delete A B C --org --yes
 `;
-
-/** Creates a command with the options that name a secret's location. */
-function scoped(name: string) {
-	return new Command(name)
-		.option('-d, --deployment <name>', 'the deployment; without any of these options: your own secrets')
-		.option('-s, --service <name>', 'the service within the deployment or template')
-		.option('--template <name>', 'the template')
-		.option('--org', 'your organization; all of its deployments receive the secret');
-}
 
 function list(context: Context) {
 	return scoped('list')
@@ -204,8 +197,8 @@ function writing(
 
 function remove(context: Context) {
 	return scoped('delete')
-		.summary('delete secrets with all their versions')
-		.description('Deletes secrets with all their versions.')
+		.summary('delete secrets; undelete restores them')
+		.description('Deletes secrets so that they can be restored.')
 		.argument('<key...>', 'keys of the secrets')
 		.option('-y, --yes', 'do not ask')
 		.addOption(outputOption())
@@ -256,29 +249,32 @@ function importing(context: Context) {
 
 /** `envtier secrets …` */
 export function secretsCommand(context: Context) {
-	return new Command('secrets')
-		.summary('manage secrets over the secrets API')
-		.description('Manages secrets over the secrets API. It can write values, and never read them.')
-		.addCommand(list(context))
-		.addCommand(
-			writing(
-				'create',
-				'create a secret, or many',
-				'Creates a secret, or many from a file. Fails if a key exists.',
-				CREATE_HELP,
-				context,
-			),
-		)
-		.addCommand(
-			writing(
-				'set',
-				'set the value of a secret; create it if needed',
-				'Sets the value of a secret, or of many from a file. Creates a secret that does not exist.',
-				SET_HELP,
-				context,
-			),
-		)
-		.addCommand(remove(context))
-		.addCommand(importing(context))
-		.addCommand(types(context));
+	return secretVersionCommands(context).reduce(
+		(command, child) => command.addCommand(child),
+		new Command('secrets')
+			.summary('manage secrets over the secrets API')
+			.description('Manages secrets over the secrets API. It can write values, and never read them.')
+			.addCommand(list(context))
+			.addCommand(
+				writing(
+					'create',
+					'create a secret, or many',
+					'Creates a secret, or many from a file. Fails if a key exists.',
+					CREATE_HELP,
+					context,
+				),
+			)
+			.addCommand(
+				writing(
+					'set',
+					'set the value of a secret; create it if needed',
+					'Sets the value of a secret, or of many from a file. Creates a secret that does not exist.',
+					SET_HELP,
+					context,
+				),
+			)
+			.addCommand(remove(context))
+			.addCommand(importing(context))
+			.addCommand(types(context)),
+	);
 }

@@ -31,7 +31,7 @@ export async function deleteSecrets(
 			.flatMap((group) => group.map(({ key }) => key));
 		if (
 			!options.yes &&
-			!(await confirmed(`Delete ${uniqueKeys.join(', ')} of ${location.value.title}, all versions`, context))
+			!(await confirmed(`Delete ${uniqueKeys.join(', ')} of ${location.value.title}`, context))
 		)
 			return fail(context, 'failed', 'nothing was deleted');
 		const { changes, failure } = await deleteEach(call, location.value, ids, uniqueKeys);

@@ -59,6 +59,8 @@ export interface SecretSummary {
 	readonly deploymentName?: string;
 	readonly serviceName?: string;
 	readonly description: string;
+	readonly tags?: readonly string[];
+	readonly expiresAt?: string;
 	readonly type: string;
 	/** The name of a typed secret; the key itself for other secrets. */
 	readonly name: string;

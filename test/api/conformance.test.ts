@@ -107,7 +107,7 @@ const QUERIES: Record<string, (secretId: string) => string> = {
 	'difference.get': () => '?deployment=shop&with=store',
 };
 
-test('what may happen to every operation', { timeout: 120_000 }, async () => {
+test('what may happen to every operation', { timeout: 300_000 }, async () => {
 	// An id that leads to a secret of alice's and of her organization, valid wherever nothing can be looked up.
 	const own = await usual.send('POST', '/api/secrets', { as: alice, body: { key: 'OWN', value: 'v' } });
 	const org = await usual.send('POST', '/api/org/secrets', { as: alice, body: { key: 'OURS', value: 'v' } });

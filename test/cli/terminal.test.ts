@@ -50,7 +50,7 @@ describe('on a terminal', () => {
 		const no = await onTerminal(['secrets', 'delete', 'KEEP', '-d', 'shop'], 'n\n');
 		expect([no.code, no.stdout]).toEqual([
 			1,
-			expect.stringContaining('Delete KEEP of deployment shop, all versions? [y/N]'),
+			expect.stringContaining('Delete KEEP of deployment shop? [y/N]'),
 		]);
 		expect(await keys()).toContain('KEEP');
 		const yes = await onTerminal(['secrets', 'delete', 'KEEP', '-d', 'shop'], 'y\n');

@@ -71,6 +71,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
 		ENVTIER_API_STORE: 'ENVTIER_VAULT_ADDR' in env ? 'vault' : 'memory',
 		ENVTIER_API_LISTEN: '127.0.0.1:0',
 		ENVTIER_API_CALLS_PER_MINUTE: '100000',
+		ENVTIER_API_OVERWRITES_PER_HOUR: '1000',
 		ENVTIER_LOG_LEVEL: 'debug',
 		...env,
 	});
