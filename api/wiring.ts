@@ -26,6 +26,7 @@ import { createMemoryStore } from './store/memory.ts';
 import type { Store } from './store/store.ts';
 import { createVaultStore } from './store/vault.ts';
 import { watchRights } from './store/watch-rights.ts';
+import { startExpiryWatch } from './typed/expiry-watch.ts';
 import { createGenerators } from './types/generators.ts';
 
 /** The API, ready to serve. */
@@ -58,6 +59,9 @@ const RECOVERY = { retry: 2_000, sweep: 60_000 };
 /** Time between two searches for deployments without an access record, in ms. */
 const BACKFILL_INTERVAL = 3_600_000;
 
+/** Times in ms of the count of certificates: after the start, and between two counts. */
+const EXPIRY_WATCH = { first: 30_000, interval: 3_600_000 };
+
 /** Minimum time between two requests to Vault for `/readyz`, in ms. Anybody may call that path. */
 const READY_INTERVAL = 1_000;
 
@@ -76,6 +80,10 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 	const stopBackfill =
 		store === undefined || accessMode !== 'api' ? undefined : startBackfill(store, log, BACKFILL_INTERVAL);
 	const rights = store === undefined ? undefined : watchRights(store, log);
+	const stopExpiryWatch =
+		store === undefined
+			? undefined
+			: startExpiryWatch(store, metrics.recordCertificates, log, { ...EXPIRY_WATCH, now });
 	const access = await openAccess(settings, store, around);
 	let draining = false;
 	const storeProblem = atMostEvery(READY_INTERVAL, () => problemOf(store, log));
@@ -115,6 +123,7 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 		},
 		close: async () => {
 			recovery?.stop();
+			stopExpiryWatch?.();
 			stopBackfill?.();
 			stopPurge();
 			rights?.stop();

@@ -6,6 +6,7 @@ import { folderOf, pathOf, type SecretLocation, type SecretRef } from '../secret
 import { liveSecrets, putNew, type SecretSummary } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { locationsOf } from '../templates/templates.ts';
+import { addToExpiryIndex } from '../typed/expiry-index.ts';
 import { metadataOfCopy } from '../typed/metadata.ts';
 import { type AttemptContext, UNDO_ACTION, type UndoSteps } from './attempt.ts';
 
@@ -82,6 +83,7 @@ async function copyOne(
 	const written = await putNew(store, pathOf(to), value, rules);
 	if (!written.ok) return 'kept';
 	context.attempt.check();
+	if (from.copied['ca_1'] !== null && from.copied['ca_1'] !== undefined) await addToExpiryIndex(store, to);
 	await store.describe(pathOf(to), {
 		...NO_PREDECESSOR,
 		...initialMetadata(to, stampOfVersion(written.value), context),

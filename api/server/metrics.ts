@@ -1,4 +1,5 @@
 import { createRegistry, type MetricsText } from '../../lib/metrics.ts';
+import { ENDS, type ExpiryCounts } from '../typed/expiry-watch.ts';
 
 /** Metrics for Prometheus. No label value comes from a caller. */
 export interface Metrics extends MetricsText {
@@ -7,6 +8,8 @@ export interface Metrics extends MetricsText {
 	/** Records one request to the store: the kind of request and the HTTP status. */
 	recordStoreRequest(operation: string, status: number): void;
 	recordFailedLogin(): void;
+	/** Records how many certificates of typed secrets end how soon. */
+	recordCertificates(counts: ExpiryCounts): void;
 	/** Shows the audit lines that wait for the audit store, and those that it did not get. */
 	watchAudit(counts: () => { readonly waiting: number; readonly missed: number }): void;
 }
@@ -30,6 +33,11 @@ export function createMetrics(): Metrics {
 		['kind', 'status'],
 	);
 	const logins = registry.counter('envtier_api_failed_logins_total', 'Failed authentications');
+	const certificates = registry.gauge(
+		'envtier_api_certificates',
+		'Typed secrets with certificates, by the time until the first of them ends',
+		['ends'],
+	);
 	return {
 		text: registry.text,
 		contentType: registry.contentType,
@@ -39,6 +47,9 @@ export function createMetrics(): Metrics {
 		},
 		recordStoreRequest: (kind, status) => requests.inc({ kind, status }),
 		recordFailedLogin: () => logins.inc(),
+		recordCertificates: (counts) => {
+			for (const ends of ENDS) certificates.set({ ends }, counts[ends]);
+		},
 		watchAudit: (counts) => {
 			registry.computedGauge(
 				'envtier_api_audit_lines_waiting',

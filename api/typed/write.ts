@@ -4,6 +4,7 @@ import { type AuditStamp, initialMetadata, NO_PREDECESSOR } from '../secrets/met
 import { idOf, pathOf, type SecretRef } from '../secrets/secret-location.ts';
 import { ownerOf } from '../secrets/secrets.ts';
 import type { Head, Store } from '../store/store.ts';
+import { addToExpiryIndex, EXPIRY_PART } from './expiry-index.ts';
 import { type TypedChange, typedMetadata } from './metadata.ts';
 
 /** A new key of a typed secret. */
@@ -36,6 +37,8 @@ export async function writeNewKey(
 ): Promise<string | undefined> {
 	if (head?.live) return undefined;
 	check();
+	// Before the key: an entry without a secret is removed later, a secret without its entry would not be found.
+	if (part === EXPIRY_PART && change.values.expiresAt !== undefined) await addToExpiryIndex(store, ref);
 	const path = pathOf(ref);
 	// A stamp of earlier releases does not say its version, so it would hold for the new secret as well.
 	if (isOldStamp(head?.metadata['stamp'])) await store.describe(path, { stamp: null });

@@ -19,6 +19,7 @@ async function apiMetricsText(): Promise<string> {
 	api.recordCall('secrets.list', 200, 0.1);
 	api.recordStoreRequest('list', 403);
 	api.recordFailedLogin();
+	api.recordCertificates({ expired: 0, '7d': 1, '30d': 2, later: 3 });
 	return await api.text();
 }
 
