@@ -37,7 +37,7 @@ import {
 	type Reply,
 	reply,
 } from '../server/operation.ts';
-import { forEachKey, wholeSecretOf } from '../typed/whole.ts';
+import { checkNoSuccessor, forEachKey, wholeSecretOf } from '../typed/whole.ts';
 
 /** What a call does with one secret. */
 export type SecretAction = 'metadata' | 'update' | 'delete' | 'undelete' | 'restore' | 'destroy';
@@ -217,6 +217,8 @@ function undelete(kind: SecretKind): Operation {
 			const keys = await wholeSecretOf(call.store, ref.value);
 			if (!keys.ok) return keys;
 			call.note(...notesOf(keys.value));
+			const alone = await checkNoSuccessor(call.store, ref.value);
+			if (!alone.ok) return alone;
 			const undeleted = await forEachKey(keys.value, (key) =>
 				undeleteSecret(call.store, key, call.auditStamp),
 			);

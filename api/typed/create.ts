@@ -3,6 +3,7 @@ import { mapAtMost } from '../concurrency.ts';
 import type { AttemptContext } from '../deployments/attempt.ts';
 import { type Problem, refuse } from '../problem.ts';
 import { identityOf, isOldStamp, withOwnMetadata } from '../secrets/identity.ts';
+import { checkOverwrites } from '../secrets/overwrites.ts';
 import { idOf, pathOf, type SecretRef } from '../secrets/secret-location.ts';
 import { newStamp } from '../secrets/secrets.ts';
 import type { Head, Store } from '../store/store.ts';
@@ -29,6 +30,8 @@ export interface NewTypedSecret {
 	readonly description: string;
 	/** See `requestHash`. */
 	readonly request: string;
+	/** Maximum number of versions that each key may get per hour. */
+	readonly overwritesPerHour: number;
 	readonly extra?: Readonly<Record<string, string | null>>;
 	/** True when the location is still the authorized one; if not, the creation is undone. */
 	readonly isStillOwned: () => Promise<Result<void, Problem>>;
@@ -64,16 +67,21 @@ export async function createTyped(
 	const { attempt, step } = context;
 	const id = journalId(secret);
 	if (!(await recoverTyped(store, id, attempt.now, () => step))) return refuseRunning(secret);
-	const keys = await mapAtMost(
+	const possible = await mapAtMost(
 		AT_ONCE,
-		refsOf(secret, (part) => part in values.parts),
-		async (key) => ({
-			...key,
-			head: await store.head(pathOf(key.ref)),
-		}),
+		refsOf(secret, () => true),
+		async (key) => ({ ...key, head: await store.head(pathOf(key.ref)) }),
 	);
-	const existing = keys.filter(({ head }) => head?.live === true);
+	const keys = possible.filter(({ part }) => part in values.parts);
+	const existing = possible.filter(
+		(key) => key.head?.live === true && (key.part in values.parts || isMemberOf(secret, key)),
+	);
 	if (existing.length > 0) return repeated(keys, request) ?? refuseExisting(existing);
+	for (const { head } of keys) {
+		const limited =
+			head === undefined ? ok(undefined) : checkOverwrites(head, input.overwritesPerHour, context.at);
+		if (!limited.ok) return limited;
+	}
 	const journal = newJournal(keys, input, context);
 	if (!(await writeTypedJournal(store, id, journal, 0))) return refuseRunning(secret);
 	const undo = async (): Promise<void> => {
@@ -94,6 +102,12 @@ export async function createTyped(
 		await undo();
 		throw thrown;
 	}
+}
+
+/** True for a key of the same type and name, such as an optional one that the new secret does not have. */
+function isMemberOf({ type, name }: TypedSecret, { ref, head }: FoundKey): boolean {
+	const membership = head && membershipOf(ref.key, withOwnMetadata(head));
+	return membership?.type === type && membership.name === name;
 }
 
 function newJournal(

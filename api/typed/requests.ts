@@ -106,7 +106,8 @@ export async function createTypedAt(
 	const checked = checkCodeKeys(keys, force);
 	if (!checked.ok) return checked;
 	const request = requestHash(auditStamp.subject, 'create', call.idempotencyKey);
-	const input = { secret, values, description, request, isStillOwned };
+	const { overwritesPerHour } = call;
+	const input = { secret, values, description, request, overwritesPerHour, isStillOwned };
 	return await createTyped(store, extra === undefined ? input : { ...input, extra }, contextOf(call));
 }
 

@@ -60,6 +60,14 @@ export function membershipOf(key: string, { version, metadata }: Head): Membersh
 	return { type, name, part, sourcing, stamp, count: entry.count };
 }
 
+/**
+ * True for keys that the same creation wrote. A typed secret that is created again may lack an optional key,
+ * which then still has the metadata of the deleted one.
+ */
+export function isSameCreation(one: Pick<Head, 'metadata'>, other: Pick<Head, 'metadata'>): boolean {
+	return one.metadata['copy'] === other.metadata['copy'];
+}
+
 /** A live key of a typed secret. */
 export interface Member {
 	readonly ref: SecretRef;
@@ -75,6 +83,8 @@ export function incompleteOf(
 	members: readonly { readonly head: Pick<Head, 'writtenAt'>; readonly membership: Membership }[],
 ): Incomplete | undefined {
 	const count = Math.max(...members.map(({ membership }) => membership.count));
+	// A key alone always fits itself: for example after an old value was restored.
+	if (count === 1) return undefined;
 	const stamped = members.filter(({ membership }) => membership.stamp !== undefined);
 	const newest = stamped.toSorted((a, b) => b.head.writtenAt.getTime() - a.head.writtenAt.getTime())[0];
 	const written = stamped.filter(({ membership }) => membership.stamp === newest?.membership.stamp).length;

@@ -3,15 +3,15 @@ import { mapAtMost } from '../concurrency.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import { identityOf, isSameSecret, withOwnMetadata } from '../secrets/identity.ts';
 import { pathOf, type StampedSecretRef } from '../secrets/secret-location.ts';
-import type { Store } from '../store/store.ts';
-import { membershipOf, refsOf } from './typed-secret.ts';
+import type { Head, Store } from '../store/store.ts';
+import { isSameCreation, membershipOf, refsOf, titleOf } from './typed-secret.ts';
 
 /** Maximum number of concurrent requests to the store. */
 const AT_ONCE = 5;
 
 /**
- * The keys that belong together with a key, deleted ones too: all of its typed secret, in the order in which
- * they are written, or the key alone.
+ * The keys that belong together with a key, deleted ones too: all of its typed secret that the same creation
+ * wrote, in the order in which they are written, or the key alone.
  */
 export async function wholeSecretOf(
 	store: Store,
@@ -19,21 +19,48 @@ export async function wholeSecretOf(
 ): Promise<Result<readonly StampedSecretRef[], Problem>> {
 	const head = await store.head(pathOf(ref));
 	if (!isSameSecret(ref, head)) return refuse(404, NO_SUCH_SECRET);
-	const membership = membershipOf(ref.key, withOwnMetadata(head));
-	if (membership === undefined) return ok([ref]);
+	const members = await membersAt(store, ref, head);
+	if (members === undefined) return ok([ref]);
+	return ok(members.flatMap((member) => (isSameCreation(member.head, head) ? [member.ref] : [])));
+}
+
+/**
+ * Refuses with 409 if a typed secret of the same type and name was created after the one that a key belongs
+ * to. Its keys would not fit those of the deleted one.
+ */
+export async function checkNoSuccessor(store: Store, ref: StampedSecretRef): Promise<Result<void, Problem>> {
+	const head = await store.head(pathOf(ref));
+	if (!isSameSecret(ref, head)) return refuse(404, NO_SUCH_SECRET);
+	const members = (await membersAt(store, ref, head)) ?? [];
+	const later = members.find((member) => member.head.live && !isSameCreation(member.head, head));
+	return later === undefined
+		? ok(undefined)
+		: refuse(409, `${later.title} was created again: its keys and this one do not belong together`);
+}
+
+/** Keys of one type and name, deleted ones too. Undefined for a key that belongs to no typed secret. */
+async function membersAt(
+	store: Store,
+	{ key, location }: StampedSecretRef,
+	head: Head,
+): Promise<
+	readonly { readonly ref: StampedSecretRef; readonly head: Head; readonly title: string }[] | undefined
+> {
+	const membership = membershipOf(key, withOwnMetadata(head));
+	if (membership === undefined) return undefined;
 	const { type, name } = membership;
-	const refs = refsOf({ location: ref.location, type, name }, () => true);
-	const keys = await mapAtMost(AT_ONCE, refs, async (one) => ({
-		ref: one.ref,
-		head: await store.head(pathOf(one.ref)),
+	const refs = refsOf({ location, type, name }, () => true);
+	const keys = await mapAtMost(AT_ONCE, refs, async ({ ref }) => ({
+		ref,
+		head: await store.head(pathOf(ref)),
 	}));
-	return ok(
-		keys.flatMap(({ ref: key, head: found }) => {
-			const member = found && membershipOf(key.key, withOwnMetadata(found));
-			const isMember = found !== undefined && member?.type === type && member.name === name;
-			return isMember ? [{ ...key, stamp: identityOf(found).stamp }] : [];
-		}),
-	);
+	return keys.flatMap(({ ref, head: found }) => {
+		const member = found && membershipOf(ref.key, withOwnMetadata(found));
+		const isMember = found !== undefined && member?.type === type && member.name === name;
+		return isMember
+			? [{ ref: { ...ref, stamp: identityOf(found).stamp }, head: found, title: titleOf(membership) }]
+			: [];
+	});
 }
 
 /**

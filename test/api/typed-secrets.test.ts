@@ -29,7 +29,7 @@ describe.each(Object.entries(STORES))('typed secrets, kept in %s', (store, start
 	let api: ApiUnderTest;
 	let count = 0;
 	beforeAll(async () => {
-		on = await start({ callers: [alice, bob] });
+		on = await start({ callers: [alice, bob], settings: { overwritesPerHour: 3 } });
 		api = on.api;
 	});
 	afterAll(() => on?.[Symbol.asyncDispose]());
@@ -291,6 +291,61 @@ describe.each(Object.entries(STORES))('typed secrets, kept in %s', (store, start
 		expect(await create(body, { 'idempotency-key': 'a b' })).toMatchObject({ status: 400 });
 		expect(await create(body, { 'idempotency-key': 'x'.repeat(129) })).toMatchObject({ status: 400 });
 		expect((await create({ ...body, name: 'B' }, { 'idempotency-key': 'x'.repeat(128) })).status).toBe(201);
+	});
+
+	const undelete = (id: string | undefined) => send('POST', '/api/secrets/undelete', { id });
+	const remove = (id: string | undefined) => send('DELETE', '/api/secrets', { id });
+	const keysOf = async (deploymentName: string) => (await list(deploymentName)).map(({ key }) => key);
+
+	test('a deleted typed secret comes back as a whole', async () => {
+		const deploymentName = await deployment();
+		const fields = { username: 'u', htpasswd: true };
+		const made = await create({ type: 'userpass', name: 'DB', fields, deploymentName });
+		const { secrets } = made.json as Created;
+		expect((await remove(secrets[1]?.id)).status).toBe(200);
+		expect(await keysOf(deploymentName)).toEqual([]);
+		expect((await undelete(secrets[2]?.id)).status).toBe(200);
+		const listed = await list(deploymentName);
+		expect(listed.map(({ key }) => key)).toEqual(['DB_HTPASSWD', 'DB_PASSWORD', 'DB_USERNAME']);
+		expect(listed.filter(({ incomplete }) => incomplete !== undefined)).toEqual([]);
+		expect((await undelete(secrets[2]?.id)).status).toBe(409);
+	});
+
+	test('keys of a deleted typed secret do not come back beside those of a later one', async () => {
+		const deploymentName = await deployment();
+		const user = { type: 'userpass', name: 'DB', deploymentName };
+		const first = (await create({ ...user, fields: { username: 'u', htpasswd: true } })).json as Created;
+		const htpasswd = first.secrets[2]?.id;
+		expect((await remove(htpasswd)).status).toBe(200);
+		const second = (await create({ ...user, fields: { username: 'u' } })).json as Created;
+		expect(await undelete(htpasswd)).toMatchObject({
+			status: 409,
+			json: { error: expect.stringContaining('userpass DB was created again') },
+		});
+		expect((await undelete(first.secrets[0]?.id)).status).toBe(404);
+		expect((await remove(second.secrets[0]?.id)).status).toBe(200);
+		expect((await undelete(second.secrets[0]?.id)).status).toBe(200);
+		const listed = await list(deploymentName);
+		expect(listed.map(({ key }) => key)).toEqual(['DB_PASSWORD', 'DB_USERNAME']);
+		expect(listed.filter(({ incomplete }) => incomplete !== undefined)).toEqual([]);
+		// The one that is there is whole; another of its type and name has to wait until it is gone.
+		expect((await remove(second.secrets[0]?.id)).status).toBe(200);
+		expect((await undelete(htpasswd)).status).toBe(200);
+		expect(await create({ ...user, fields: { username: 'u' } })).toMatchObject({
+			status: 409,
+			json: { error: expect.stringContaining('DB_HTPASSWD exists') },
+		});
+	});
+
+	test('creations over deleted typed secrets are limited, because they fill the history', async () => {
+		const deploymentName = await deployment();
+		const statuses: number[] = [];
+		for (let i = 0; i < 6; i += 1) {
+			const made = await create({ type: 'password', name: 'P', deploymentName });
+			statuses.push(made.status);
+			if (made.status === 201) await remove((made.json as Created).secrets[0]?.id);
+		}
+		expect(statuses).toEqual([201, 201, 201, 201, 429, 429]);
 	});
 
 	test('a renewed certificate bundles the previous CA', async () => {
