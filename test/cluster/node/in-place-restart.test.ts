@@ -106,6 +106,9 @@ describeWithNode('a pod that restarts its containers in place', (servers) => {
 		expect(after.status?.podIP).toBe(before.status?.podIP);
 		expect(after.spec).toEqual(before.spec);
 		expect(await logged(tenant, 'envtier-fetch', 'files adopted')).not.toContain('"requests"');
+		// The kubelet removes the stopped containers with their logs.
+		const previous = await kubectl('logs', '-n', tenant.namespace, 'app', '-c', 'main', '--previous');
+		expect(previous.stdout).toBe('');
 	});
 
 	test.concurrent('gives the Node program of the documentation its new variable', async () => {
