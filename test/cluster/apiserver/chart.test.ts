@@ -59,6 +59,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	ENVTIER_VOLUME_SIZE: '8Mi',
 	ENVTIER_EMPTY: 'skip',
 	ENVTIER_NATIVE_ENV: 'false',
+	ENVTIER_IN_PLACE_RESTART: 'false',
 	ENVTIER_DEFAULT_ORG: 'acme',
 	ENVTIER_EVENTS: 'false',
 	ENVTIER_ORG_LABEL: 'enforce',
@@ -272,7 +273,7 @@ describeWithServers('deploy/chart', () => {
 			const text = JSON.stringify(
 				all.filter(({ kind }) => /^(Mutating|ValidatingAdmissionPolicy$)/.test(kind ?? '')),
 			);
-			expect(text.split('"kube-node-lease","envtier-system","monitoring"]')).toHaveLength(4);
+			expect(text.split('"kube-node-lease","envtier-system","monitoring"]')).toHaveLength(5);
 		});
 
 		test('cert-manager makes the certificate for the Secret and the name that are used', async () => {
