@@ -5,7 +5,7 @@ import pino from 'pino';
 import { ok } from '../contract/result.ts';
 import { openCertificateFiles } from '../lib/tls/certificate-files.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { openAuditFile, type Write } from './audit/file.ts';
+import { openAuditFile, openStrictAudit, type Write } from './audit/file.ts';
 import { jsonLines } from './audit/lines.ts';
 import { type AuditTask, runAuditTask } from './audit/store/task.ts';
 import type { KeyRecord } from './auth/api-key.ts';
@@ -74,7 +74,7 @@ async function run(settings: Settings): Promise<void> {
 	const file =
 		settings.auditFile === undefined ? ok(toOutput) : openAuditFile(settings.auditFile, toOutput, log);
 	if (!file.ok) fail(`ENVTIER_API_AUDIT_FILE: ${file.error}`);
-	const audit = jsonLines(file.value);
+	const audit = settings.reveal === undefined ? jsonLines(file.value) : revealAudit(settings, file.value);
 	const api = await createApi(settings, {
 		host: hostname(),
 		log,
@@ -104,6 +104,15 @@ async function run(settings: Settings): Promise<void> {
 	};
 	process.once('SIGTERM', (signal) => void end(signal));
 	process.once('SIGINT', (signal) => void end(signal));
+}
+
+/**
+ * The audit of the Reveal program. An intent line that cannot be written is an error, so that no value is
+ * shown without it. Result lines come after the value, and are written as those of the API.
+ */
+function revealAudit({ auditFile }: Settings, write: Write): ReturnType<typeof jsonLines> {
+	const [strictly, usually] = [jsonLines(openStrictAudit(auditFile)), jsonLines(write)];
+	return (line) => (line.phase === 'intent' ? strictly : usually)(line);
 }
 
 function fileSettings(name: string): FileSettings {

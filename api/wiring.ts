@@ -1,8 +1,10 @@
 import type { Express } from 'express';
 import type { Logger } from 'pino';
+import type { VaultAccess } from '../lib/vault/ask.ts';
 import { openVaultClient } from '../lib/vault/client.ts';
 import { PAUSES } from '../lib/vault/response.ts';
 import { openSession } from '../lib/vault/session.ts';
+import type { AccessMode } from './access/authorize.ts';
 import { startBackfill } from './access/backfill.ts';
 import type { StampedLine } from './audit/lines.ts';
 import { createRecorder, replicaName } from './audit/recorder.ts';
@@ -14,13 +16,16 @@ import { findStoredKey } from './auth/key-store.ts';
 import { openCluster } from './auth/kubernetes.ts';
 import { createSessionCheck } from './auth/oidc.ts';
 import { atMostEvery } from './concurrency.ts';
-import { startRecovery } from './deployments/recovery.ts';
+import { startRecovery, type UndoQueue } from './deployments/recovery.ts';
+import { openReveal } from './reveal/open.ts';
 import { OPERATIONS } from './routes/all.ts';
+import { REVEAL_OPERATIONS } from './routes/all-reveal.ts';
 import type { ReadVersion } from './secrets/versions.ts';
 import { createApp } from './server/app.ts';
 import { createLimits } from './server/limits.ts';
 import { createMetrics, type Metrics } from './server/metrics.ts';
 import { openApiOf } from './server/openapi.ts';
+import { REVEAL_AUDIENCE } from './settings/reveal.ts';
 import type { Settings } from './settings/settings.ts';
 import { createMemoryStore } from './store/memory.ts';
 import type { Store } from './store/store.ts';
@@ -73,29 +78,34 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 	const audit = createRecorder(around.audit, auditStore, { replica: replicaName(around.host), log });
 	if (auditStore !== undefined) metrics.watchAudit(audit.counts);
 	const stopPurge = purgeDaily(settings.auditStore, settings.auditRetention, log);
-	const { store, close } = openStore(settings, metrics, log);
+	const { store, vault, close } = openStore(settings, metrics, log);
+	const reveal = openRevealOf(settings, store, vault);
 	const recovery =
-		store === undefined ? undefined : startRecovery(store, log, { ...RECOVERY, now, audit: audit.sink });
-	const accessMode = settings.revealUrl === undefined ? 'api' : 'api-beside-reveal';
+		store === undefined || reveal !== undefined
+			? undefined
+			: startRecovery(store, log, { ...RECOVERY, now, audit: audit.sink });
+	const accessMode = accessModeOf(settings);
 	const stopBackfill =
 		store === undefined || accessMode !== 'api' ? undefined : startBackfill(store, log, BACKFILL_INTERVAL);
-	const rights = store === undefined ? undefined : watchRights(store, log);
+	const rights = store === undefined || reveal !== undefined ? undefined : watchRights(store, log);
 	const stopExpiryWatch =
-		store === undefined
+		store === undefined || reveal !== undefined
 			? undefined
 			: startExpiryWatch(store, metrics.recordCertificates, log, { ...EXPIRY_WATCH, now });
 	const access = await openAccess(settings, store, around);
+	const operations = reveal === undefined ? OPERATIONS : REVEAL_OPERATIONS;
 	let draining = false;
 	const storeProblem = atMostEvery(READY_INTERVAL, () => problemOf(store, log));
 	const notReady = async () => (draining ? 'shutting down' : await storeProblem());
 	const app = createApp({
-		operations: OPERATIONS,
-		openApi: openApiOf(OPERATIONS, version),
+		operations,
+		openApi: openApiOf(operations, version),
 		services:
-			store === undefined || recovery === undefined
+			store === undefined
 				? undefined
 				: {
-						...{ store, undoQueue: recovery, now },
+						...{ store, undoQueue: recovery ?? NO_UNDO, now },
+						reveal: reveal?.services,
 						nameRules: settings.nameRules,
 						accessMode,
 						revealUrl: settings.revealUrl,
@@ -127,6 +137,7 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 			stopBackfill?.();
 			stopPurge();
 			rights?.stop();
+			reveal?.close();
 			close();
 			await audit.stop();
 			await auditStore?.close();
@@ -134,15 +145,37 @@ export async function createApi(settings: Settings, around: ProcessContext): Pro
 	};
 }
 
+/** The Reveal program creates no deployments, so it has nothing to undo. */
+const NO_UNDO: UndoQueue = { add: () => undefined, settle: () => Promise.resolve() };
+
+function accessModeOf({ reveal, revealUrl }: Settings): AccessMode {
+	if (reveal !== undefined) return 'reveal';
+	return revealUrl === undefined ? 'api' : 'api-beside-reveal';
+}
+
+function openRevealOf(
+	{ reveal, store: kind }: Settings,
+	store: Store | undefined,
+	vault: VaultAccess | undefined,
+): ReturnType<typeof openReveal> | undefined {
+	if (reveal === undefined || store === undefined || vault === undefined || kind.kind !== 'vault')
+		return undefined;
+	return openReveal(reveal, kind, store, vault);
+}
+
 /** Opens the ways to authenticate: keys of the operator's file and of the store, sessions, the cluster. */
 async function openAccess(
-	{ oidc, cluster }: Settings,
+	{ oidc, cluster, reveal }: Settings,
 	store: Store | undefined,
 	{ keys, now }: ProcessContext,
 ): Promise<Access> {
 	const byId = new Map(keys.map((key) => [key.id, key]));
 	return createAccess({
-		findKey: async (id) => byId.get(id) ?? (store === undefined ? undefined : findStoredKey(store, id)),
+		findKey:
+			reveal === undefined
+				? async (id) => byId.get(id) ?? (store === undefined ? undefined : findStoredKey(store, id))
+				: undefined,
+		onlyAudience: reveal === undefined ? undefined : REVEAL_AUDIENCE,
 		sessions:
 			oidc === undefined ? undefined : { issuer: oidc.issuer, authenticate: createSessionCheck(oidc) },
 		cluster: cluster === undefined ? undefined : await openCluster(cluster.kubeconfig, cluster.audience),
@@ -167,19 +200,15 @@ function openStore(
 	{ store: kind }: Settings,
 	metrics: Metrics,
 	log: Logger,
-): { store: Store | undefined; close: () => void } {
-	if (kind.kind === 'none') return { store: undefined, close: () => undefined };
-	if (kind.kind === 'memory') return { store: createMemoryStore(), close: () => undefined };
+): { store: Store | undefined; vault: VaultAccess | undefined; close: () => void } {
+	if (kind.kind === 'none') return { store: undefined, vault: undefined, close: () => undefined };
+	if (kind.kind === 'memory') return { store: createMemoryStore(), vault: undefined, close: () => undefined };
 	const client = openVaultClient(kind.endpoint, { pauses: PAUSES });
 	const session = openSession(client, kind.login, log);
-	const store = createVaultStore({
-		client,
-		session,
-		mount: kind.mount,
-		observe: metrics.recordStoreRequest,
-	});
+	const vault = { client, session, observe: metrics.recordStoreRequest };
 	return {
-		store,
+		store: createVaultStore({ ...vault, mount: kind.mount }),
+		vault,
 		close: () => {
 			session.close();
 			client.close();

@@ -1,6 +1,7 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, writeSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { AuditStoreFailure } from './store/store.ts';
 
 /** Writes a text before it returns. */
 export type Write = (text: string) => void;
@@ -28,6 +29,25 @@ export function openAuditFile(path: string, fallback: Write, log: Logger): Resul
 			fallback(text);
 		}
 	});
+}
+
+/** File descriptor of standard output. */
+const STDOUT = 1;
+
+/**
+ * Writes lines to a file, or to standard output without one, and throws an `AuditStoreFailure` if that fails.
+ * For what must not happen without its line.
+ */
+export function openStrictAudit(path: string | undefined): Write {
+	return (text) => {
+		try {
+			if (path !== undefined) appendFileSync(path, text, { mode: 0o600 });
+			else
+				for (let left = Buffer.from(text); left.length > 0; ) left = left.subarray(writeSync(STDOUT, left));
+		} catch (thrown) {
+			throw new AuditStoreFailure(`the audit line cannot be written (${codeOf(thrown)})`);
+		}
+	};
 }
 
 function codeOf(thrown: unknown): string {

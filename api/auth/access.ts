@@ -9,7 +9,10 @@ import { checkRights, type Permission } from './permission.ts';
 
 /** The enabled ways to sign in. */
 export interface AccessDependencies {
-	readonly findKey: FindKey;
+	/** Undefined where API keys are not accepted. */
+	readonly findKey: FindKey | undefined;
+	/** If set, a token must be for this audience alone. */
+	readonly onlyAudience: string | undefined;
 	readonly sessions: { readonly issuer: string; readonly authenticate: AuthenticateSession } | undefined;
 	readonly cluster: Cluster | undefined;
 	/** The organization of Kubernetes callers that name none. */
@@ -86,17 +89,26 @@ async function authorizeUser(
 	return allowed.ok ? allowed : refuse(statusOf(allowed.error), allowed.error.problem);
 }
 
+async function authenticateByKey(
+	{ findKey, now }: AccessDependencies,
+	credential: string,
+): Promise<Result<Caller, Problem>> {
+	if (findKey === undefined) return refuse(401, 'API keys are not accepted here');
+	const caller = await authenticateKey(credential, findKey, now());
+	return caller === undefined ? refuse(401, REFUSED) : ok(caller);
+}
+
 async function authenticateBy(
 	parts: AccessDependencies,
 	credential: string,
 	org: string | undefined,
 ): Promise<Result<Caller, Problem>> {
-	if (looksLikeKey(credential)) {
-		const caller = await authenticateKey(credential, parts.findKey, parts.now());
-		return caller === undefined ? refuse(401, REFUSED) : ok(caller);
-	}
-	const issuer = issuerOf(credential);
-	const { sessions, cluster } = parts;
+	if (looksLikeKey(credential)) return await authenticateByKey(parts, credential);
+	const { iss: issuer, aud } = claimsOf(credential);
+	const { sessions, cluster, onlyAudience } = parts;
+	// Each program that a token is for could use it here.
+	if (onlyAudience !== undefined && !isOnly(aud, onlyAudience))
+		return refuse(401, `the token must be for the audience ${onlyAudience} alone`);
 	const checked =
 		sessions !== undefined && issuer === sessions.issuer
 			? await sessions.authenticate(credential, org)
@@ -110,19 +122,22 @@ async function authenticateBy(
 }
 
 /**
- * The issuer that a JWT claims. It only selects the verifier. The verifier checks the signature before it
- * trusts any claim.
+ * The issuer and the audiences that a JWT claims. They only lead to the verifier, or to a refusal. The
+ * verifier checks the signature before it trusts any claim.
  */
-function issuerOf(token: string): string | undefined {
+function claimsOf(token: string): { readonly iss: string | undefined; readonly aud: unknown } {
 	try {
 		const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
-		if (typeof claims !== 'object' || claims === null) return undefined;
-		const issuer = 'iss' in claims ? claims.iss : undefined;
-		return typeof issuer === 'string' ? issuer : undefined;
+		const { iss, aud } = (claims ?? {}) as { iss?: unknown; aud?: unknown };
+		return { iss: typeof iss === 'string' ? iss : undefined, aud };
 	} catch {
 		// Not a JWT.
-		return undefined;
+		return { iss: undefined, aud: undefined };
 	}
+}
+
+function isOnly(aud: unknown, audience: string): boolean {
+	return Array.isArray(aud) ? aud.length === 1 && aud[0] === audience : aud === audience;
 }
 
 /**

@@ -51,7 +51,7 @@ export async function changeDeploymentAccess(
 	member: string,
 	change: (record: AccessRecord, granted: GrantedDeployment) => Change,
 ): Promise<Result<AccessRecord, Problem>> {
-	const { store, name, note } = call;
+	const { store, name, note, requireAudit } = call;
 	if (!parseName(name).ok) return refuse(403, NOT_YOUR_DEPLOYMENT);
 	note({ scope: `deployments/${name}`, key: member });
 	const writable = checkWritable(call);
@@ -59,6 +59,10 @@ export async function changeDeploymentAccess(
 	const granted = await authorizeDeployment(call, operation, name);
 	if (!granted.ok) return granted;
 	const { access, decideOn } = granted.value;
+	const first = change(access, granted.value);
+	if (!first.ok) return first;
+	const audited = await requireAudit();
+	if (!audited.ok) return audited;
 	return await changeAccess(
 		store,
 		name,

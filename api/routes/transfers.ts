@@ -2,7 +2,7 @@ import { parseName } from '../../contract/names.ts';
 import { findWithAccess } from '../access/authorize.ts';
 import { acceptInvitation, type Change, invitationOf } from '../access/members.ts';
 import { type AccessRecord, INVITATION } from '../access/record.ts';
-import { changeAccess, indexedForMembers } from '../access/record-store.ts';
+import { changeAccess, indexedForMembers, readAccess } from '../access/record-store.ts';
 import { acceptTransfer, endTransfer, offerTo, offerTransfer } from '../access/transfer.ts';
 import { PERSON_NEEDED } from '../auth/permission.ts';
 import { mapAtMost } from '../concurrency.ts';
@@ -50,16 +50,19 @@ async function changeAsRecipient(
 	name: string,
 	change: (record: AccessRecord) => Change,
 ) {
-	const { store, caller, note } = call;
+	const { store, caller, note, requireAudit } = call;
 	if (!parseName(name).ok) return refuse(403, NOT_YOUR_DEPLOYMENT);
 	note({ scope: `deployments/${name}`, key: caller.subject });
 	if (caller.kind === 'api-key') return refuse(403, PERSON_NEEDED);
 	const writable = checkWritable(call);
 	if (!writable.ok) return writable;
 	const initial = await recordFor(call, name);
-	return initial === undefined
-		? refuse(403, NOT_YOUR_DEPLOYMENT)
-		: await changeAccess(store, name, initial, change);
+	const record = initial?.(await readAccess(store, name));
+	if (initial === undefined || record === undefined) return refuse(403, NOT_YOUR_DEPLOYMENT);
+	const first = change(record);
+	if (!first.ok) return first;
+	const audited = await requireAudit();
+	return audited.ok ? await changeAccess(store, name, initial, change) : audited;
 }
 
 const accept = operation(

@@ -12,6 +12,17 @@ import {
 	NewTransfer,
 } from './members.ts';
 import {
+	Elevation,
+	ElevationApproval,
+	ElevationEnd,
+	ElevationList,
+	ElevationQuery,
+	NewAccess,
+	NewElevation,
+	RevealedValue,
+	RevealRequest,
+} from './reveal.ts';
+import {
 	ChangedSecret,
 	CreatedOrgSecret,
 	CreatedSecret,
@@ -112,6 +123,15 @@ export const SCHEMAS = {
 	NewTransfer,
 	InvitationList,
 	InvitationAnswer,
+	RevealRequest,
+	RevealedValue,
+	NewElevation,
+	Elevation,
+	ElevationList,
+	ElevationQuery,
+	ElevationApproval,
+	ElevationEnd,
+	NewAccess,
 	ApiKey,
 	ApiKeyList,
 	NewApiKey,

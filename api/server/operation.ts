@@ -9,6 +9,7 @@ import type { Permission } from '../auth/permission.ts';
 import type { NameRule } from '../deployments/name-rules.ts';
 import type { UndoQueue } from '../deployments/recovery.ts';
 import { type Problem, refuse } from '../problem.ts';
+import type { RevealServices } from '../reveal/services.ts';
 import { validationMessage } from '../schemas/common.ts';
 import type { SchemaName } from '../schemas/named.ts';
 import type { AuditStamp } from '../secrets/metadata.ts';
@@ -27,6 +28,8 @@ export interface Services {
 	readonly accessMode: AccessMode;
 	/** The address of the Reveal program, if it is installed beside the API. */
 	readonly revealUrl: string | undefined;
+	/** Undefined in every program but the Reveal program. */
+	readonly reveal: RevealServices | undefined;
 	/** Names of deployments that the operator reserved. */
 	readonly nameRules: readonly NameRule[];
 	/** Undefined when none is configured. */

@@ -11,7 +11,7 @@ import {
 } from '../../contract/values.ts';
 import { VARIABLES } from '../../contract/variables.ts';
 import { anyText, flag, listenAddress, parseLogLevel, word } from '../../lib/settings/parsers.ts';
-import { type Environment, type SettingsReader, settingsReader } from '../../lib/settings/reader.ts';
+import { type Environment, settingsReader } from '../../lib/settings/reader.ts';
 import type { VaultLogin } from '../../lib/vault/session.ts';
 import type { VaultEndpoint } from '../../lib/vault/types.ts';
 import { type AuditStoreSettings, parseAuditStore } from '../audit/store/address.ts';
@@ -21,6 +21,7 @@ import { type NameRule, parseNameRules } from '../deployments/name-rules.ts';
 import type { LimitSettings } from '../server/limits.ts';
 import type { FileSettings } from './config-file.ts';
 import { CONFIG_KEYS, type FileVariable } from './config-keys.ts';
+import { audienceOf, type Reader, type RevealSettings, readReveal } from './reveal.ts';
 import { API_VARIABLES, BODY_LIMIT, RETENTION, VAULT_TIMEOUT } from './variables.ts';
 
 /** The store, and how to reach it. */
@@ -62,6 +63,8 @@ export interface Settings {
 	/** How the command line logs in at the issuer; undefined when it cannot. */
 	readonly login: LoginSettings | undefined;
 	readonly cluster: ClusterSettings | undefined;
+	/** Undefined for the secrets API; the settings of the Reveal program otherwise. */
+	readonly reveal: RevealSettings | undefined;
 	/** The address of the Reveal program, if it is installed beside the API. */
 	readonly revealUrl: string | undefined;
 	/** Names of deployments that are reserved for organizations. */
@@ -76,8 +79,6 @@ export interface Settings {
 	/** Days that the audit store keeps lines. */
 	readonly auditRetention: number;
 }
-
-type Reader = SettingsReader<FileVariable>;
 
 const aWord = word('text without blanks');
 
@@ -104,6 +105,7 @@ export function readSettings(env: Environment, file: FileSettings = {}): Result<
 		return file[name] ? { text: file[name], name: `${CONFIG_KEYS[name]} (${name})` } : undefined;
 	});
 	const { problems } = reader;
+	const reveal = readReveal(reader);
 	const at = reader.required('ENVTIER_API_LISTEN', listenAddress('127.0.0.1:8210'));
 	const certificateFile = reader.optional('ENVTIER_API_TLS_CERT_FILE', anyText);
 	const keyFile = reader.optional('ENVTIER_API_TLS_KEY_FILE', anyText);
@@ -118,11 +120,12 @@ export function readSettings(env: Environment, file: FileSettings = {}): Result<
 		...at,
 		tls: certificateFile === undefined || keyFile === undefined ? undefined : { certificateFile, keyFile },
 		logLevel: reader.required('ENVTIER_LOG_LEVEL', parseLogLevel),
-		store: readStore(reader),
+		store: checkRevealStore(reader, reveal, readStore(reader)),
 		keysFile: reader.optional('ENVTIER_API_KEYS_FILE', anyText),
-		oidc: readOidc(reader),
+		oidc: readOidc(reader, reveal),
 		login: readLoginSettings(reader),
-		cluster: readCluster(reader),
+		cluster: readCluster(reader, reveal),
+		reveal,
 		revealUrl: reader.optional('ENVTIER_API_REVEAL_URL', httpsUrl),
 		nameRules: reader.optional('ENVTIER_API_DEPLOYMENT_NAMES', parseNameRules) ?? [],
 		limits: {
@@ -186,12 +189,23 @@ function readLogin(reader: Reader): VaultLogin {
 	};
 }
 
-function readOidc(reader: Reader): OidcSettings | undefined {
+/** The Reveal program logs in to Vault for each value, so it needs a role. */
+function checkRevealStore(
+	{ problems }: Reader,
+	reveal: RevealSettings | undefined,
+	store: StoreSettings,
+): StoreSettings {
+	if (reveal !== undefined && (store.kind !== 'vault' || store.login.kind !== 'kubernetes'))
+		problems.push('ENVTIER_API_MODE "reveal" needs ENVTIER_VAULT_ADDR and ENVTIER_API_VAULT_ROLE');
+	return store;
+}
+
+function readOidc(reader: Reader, reveal: RevealSettings | undefined): OidcSettings | undefined {
 	const issuer = reader.optional('ENVTIER_API_OIDC_ISSUER', httpsUrl);
 	if (issuer === undefined) return undefined;
 	return {
 		issuer,
-		audience: reader.required('ENVTIER_API_OIDC_AUDIENCE', aWord),
+		audience: audienceOf(reveal, reader.required('ENVTIER_API_OIDC_AUDIENCE', aWord)),
 		ca: reader.optional('ENVTIER_API_OIDC_CA', parseCaBundle),
 		claims: {
 			org: reader.required('ENVTIER_API_OIDC_ORG_CLAIM', aWord),
@@ -213,10 +227,10 @@ function readLoginSettings(reader: Reader): LoginSettings | undefined {
 	};
 }
 
-function readCluster(reader: Reader): ClusterSettings | undefined {
+function readCluster(reader: Reader, reveal: RevealSettings | undefined): ClusterSettings | undefined {
 	if (!reader.required('ENVTIER_API_KUBERNETES', flag)) return undefined;
 	return {
-		audience: reader.required('ENVTIER_API_KUBERNETES_AUDIENCE', aWord),
+		audience: audienceOf(reveal, reader.required('ENVTIER_API_KUBERNETES_AUDIENCE', aWord)),
 		kubeconfig: reader.optional('ENVTIER_API_KUBECONFIG', anyText),
 		org: reader.optional('ENVTIER_API_KUBERNETES_ORG', parseName),
 	};

@@ -10,6 +10,8 @@ export interface ApiVariable {
 /** Limits of `ENVTIER_API_BODY_LIMIT`, in bytes, and of `ENVTIER_API_VAULT_TIMEOUT`, in seconds. */
 export const BODY_LIMIT = { min: 1024, max: 4 * 1024 * 1024 } as const;
 export const VAULT_TIMEOUT = { min: 1, max: 30 } as const;
+/** Limits of `ENVTIER_API_ELEVATION_SECONDS`. */
+export const ELEVATION = { min: 1, max: 900 } as const;
 /** Limits of `ENVTIER_API_AUDIT_RETENTION`, in days. */
 export const RETENTION = { min: 1, max: 3660 } as const;
 
@@ -107,6 +109,27 @@ export const API_VARIABLES = {
 	ENVTIER_API_DEPLOYMENT_NAMES: {
 		meaning:
 			'names of deployments that are reserved for organizations, such as acme=shop,shop-*;globex=globex-*; a name that no pattern matches may be registered by any organization',
+	},
+	ENVTIER_API_MODE: {
+		meaning:
+			'api, or reveal: the [Reveal program](managed-secrets.md#showing-a-value), which shows values and changes who has access. It takes only tokens for the audience envtier-reveal',
+		default: 'api',
+	},
+	ENVTIER_API_REVEAL_ROLE: {
+		meaning: 'Vault role of the Reveal program for one value',
+		default: 'envtier-reveal-value',
+	},
+	ENVTIER_API_RESTORE_ROLE: {
+		meaning: 'Vault role of the Reveal program for one restore',
+		default: 'envtier-reveal-restore',
+	},
+	ENVTIER_API_ELEVATION_SECONDS: {
+		meaning: `how long an elevation lasts, in seconds, ${ELEVATION.min} to ${ELEVATION.max}`,
+		default: '900',
+	},
+	ENVTIER_API_ELEVATION_APPROVAL: {
+		meaning: '"true": a second person must approve each elevation',
+		default: 'false',
 	},
 	ENVTIER_API_REVEAL_URL: {
 		meaning:

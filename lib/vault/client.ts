@@ -10,8 +10,12 @@ export type VaultOutcome = Result<VaultResponse, VaultFailure>;
 /** A Vault client. Paths have no `/v1/`, and their segments are escaped. No function rejects. */
 export interface VaultClient {
 	readonly address: string;
-	/** `path` may have a query. */
-	read(path: string, token?: string): Promise<VaultOutcome>;
+	/**
+	 * `path` may have a query.
+	 *
+	 * @param headers further headers, with names in lower case
+	 */
+	read(path: string, token?: string, headers?: Readonly<Record<string, string>>): Promise<VaultOutcome>;
 	/** Lists a folder by `GET …?list=1`: some proxies reject the method LIST. */
 	list(path: string, token?: string): Promise<VaultOutcome>;
 	/** A POST: creates, updates, logs in, renews. */
@@ -111,7 +115,10 @@ export function openVaultClient(endpoint: VaultEndpoint, options: VaultClientOpt
 	};
 	return {
 		address,
-		read: (path, token) => outcomeOf(token, (own) => client.read(path, own)),
+		read: (path, token, headers) =>
+			outcomeOf(token, (own) =>
+				client.read(path, headers === undefined ? own : { ...own, headers: { ...headers } }),
+			),
 		list: (path, token) => outcomeOf(token, (own) => client.list(path, own)),
 		write: (path, body, token) => outcomeOf(token, (own) => client.write(path, body, own)),
 		patch: (path, body, token) => outcomeOf(token, (own) => client.update(path, body, own)),

@@ -253,7 +253,13 @@ describe.each(Object.entries(STORES))('templates and deployments over the API, k
 	test('deployments are listed to their owner', async () => {
 		const name = `mine-${++counter}`;
 		const made = await deploy({ name });
-		const { copied: _, kept: __, missing: ___, ...shown } = made.json as Record<string, unknown>;
+		const {
+			generated: _,
+			copied: __,
+			kept: ___,
+			missing: ____,
+			...shown
+		} = made.json as Record<string, unknown>;
 		expect((await send('GET', '/api/deployments', { as: alice })).json).toContainEqual(shown);
 		expect((await send('GET', `/api/deployments/${name}`, { as: alice })).json).toEqual(shown);
 		expect((await send('GET', '/api/deployments', { as: outsider })).json).toEqual([]);

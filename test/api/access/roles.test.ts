@@ -38,7 +38,10 @@ describe.each(Object.entries(STORES))('on %s', (_name, open) => {
 			const claims = { sub: role, org: 'acme', roles, scope: SCOPES.join(' ') };
 			sessions.set(role, await issuer.session(claims));
 		}
-		const env = { ENVTIER_API_OIDC_ISSUER: issuer.url, ENVTIER_API_OIDC_CA: issuer.caPem };
+		const env = {
+			...{ ENVTIER_API_OIDC_ISSUER: issuer.url, ENVTIER_API_OIDC_CA: issuer.caPem },
+			ENVTIER_API_OVERWRITES_PER_HOUR: '1000',
+		};
 		on = await open({ callers: [owner, globex, ...keys.values()], env });
 		const made = await send('POST', '/api/deployments', owner, { name: 'shop', org: 'acme' });
 		expect(made.status, made.text).toBe(201);

@@ -3,6 +3,7 @@ import { jsonLines } from '../../../api/audit/lines.ts';
 import { type KeyRecord, newKey } from '../../../api/auth/api-key.ts';
 import { SCOPES } from '../../../api/auth/caller.ts';
 import { OPERATIONS } from '../../../api/routes/all.ts';
+import { REVEAL_OPERATIONS } from '../../../api/routes/all-reveal.ts';
 import type { ReadVersion } from '../../../api/secrets/versions.ts';
 import { openApiOf } from '../../../api/server/openapi.ts';
 import { serve } from '../../../api/server/server.ts';
@@ -62,6 +63,8 @@ export interface ApiOptions {
 	readonly now?: () => Date;
 	/** Reads old versions, as the Reveal program does. */
 	readonly readVersion?: ReadVersion;
+	/** Called before each audit line is written; it may throw. */
+	readonly beforeAudit?: (line: string) => void;
 }
 
 /** Starts the API, from the same variables as its image. */
@@ -81,6 +84,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
 	const audited: Record<string, unknown>[] = [];
 	const log = pino({ level: settings.logLevel }, { write: (line: string) => void lines.push(line) });
 	const audit = jsonLines((line) => {
+		options.beforeAudit?.(line);
 		lines.push(line);
 		audited.push(JSON.parse(line) as Record<string, unknown>);
 	});
@@ -91,7 +95,8 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
 	if (!served.ok) throw new Error(served.error);
 	const running = served.value;
 	const url = `http://127.0.0.1:${running.address.port}`;
-	const seen = conformance(openApiOf(OPERATIONS, 'test'));
+	const operations = settings.reveal === undefined ? OPERATIONS : REVEAL_OPERATIONS;
+	const seen = conformance(openApiOf(operations, 'test'));
 	return {
 		url,
 		api,

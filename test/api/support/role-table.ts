@@ -72,6 +72,27 @@ export const ATTEMPTS: Readonly<Partial<Record<DeploymentOperation, (target: Att
 		body: { id: idOfNothing(deployment) },
 		allowed: 404,
 	}),
+	undelete: ({ deployment }) => ({
+		method: 'POST',
+		path: '/api/secrets/undelete',
+		body: { id: idOfNothing(deployment) },
+		allowed: 404,
+	}),
+	// Only the Reveal program does it: who may is told that it is not there.
+	restore: ({ id }) => ({
+		method: 'POST',
+		path: '/api/secrets/restore',
+		body: { id, version: 1 },
+		allowed: 503,
+	}),
+	destroy: ({ deployment }) => ({
+		method: 'DELETE',
+		path: '/api/secrets?destroy=true',
+		body: { id: idOfNothing(deployment), confirm: 'GONE' },
+		allowed: 404,
+	}),
+	// No audit store is configured: who may read it is told so.
+	audit: ({ deployment }) => ({ method: 'GET', path: `/api/audit?deployment=${deployment}`, allowed: 503 }),
 	members: ({ deployment, unique }) => ({
 		method: 'POST',
 		path: `/api/deployments/${deployment}/members`,

@@ -1,0 +1,13 @@
+import type { ElevationStore } from './elevation-store.ts';
+import type { ValueLogin } from './value-reader.ts';
+
+/** What only the Reveal program has. */
+export interface RevealServices {
+	readonly elevations: ElevationStore;
+	/** Logs in to Vault for one value. */
+	readonly logIn: (purpose: 'reveal' | 'restore') => Promise<ValueLogin>;
+	/** How long an elevation lasts, in seconds. */
+	readonly elevationSeconds: number;
+	/** True when a second person must approve an elevation. */
+	readonly needsApproval: boolean;
+}

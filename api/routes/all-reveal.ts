@@ -1,0 +1,15 @@
+import type { Operation } from '../server/operation.ts';
+import { elevationOperations } from './elevations.ts';
+import { memberOperations } from './members.ts';
+import { accessOperations } from './register-access.ts';
+import { revealOperations } from './reveal.ts';
+import { transferOperations } from './transfers.ts';
+
+/** Every operation of the Reveal program. */
+export const REVEAL_OPERATIONS: readonly Operation[] = [
+	...revealOperations,
+	...elevationOperations,
+	...accessOperations,
+	...memberOperations,
+	...transferOperations,
+];

@@ -1,0 +1,27 @@
+# What the Reveal program may do in Vault by itself: decide who has access, and no more. It reads no values with this.
+# Replace "secret" by the name of your KV v2 mount.
+
+# Members, transfers and elevations. An elevation ends by delete_version_after, which is why metadata is written here.
+path "secret/data/registry/access/*"      { capabilities = ["create", "update", "read"] }
+path "secret/metadata/registry/access/*"  { capabilities = ["create", "update", "read", "delete", "list"] }
+
+# Whether anything is below the name of a new deployment.
+path "secret/metadata/deployments/+/"     { capabilities = ["list"] }
+
+# Versions of secrets, to restore one, and who restored it.
+path "secret/metadata/orgs/+/secrets/+" {
+  capabilities       = ["read", "patch"]
+  allowed_parameters = { "custom_metadata" = [] }
+}
+path "secret/metadata/deployments/+/secrets/+" {
+  capabilities       = ["read", "patch"]
+  allowed_parameters = { "custom_metadata" = [] }
+}
+path "secret/metadata/deployments/+/services/+/secrets/+" {
+  capabilities       = ["read", "patch"]
+  allowed_parameters = { "custom_metadata" = [] }
+}
+
+# Its own token.
+path "auth/token/renew-self"   { capabilities = ["update"] }
+path "auth/token/lookup-self"  { capabilities = ["read"] }
