@@ -159,6 +159,10 @@ const BUNDLES: Readonly<Record<string, BuildOptions>> = {
 		// An addon that pg uses where it is installed. It never is.
 		external: ['pg-native'],
 	},
+	controller: {
+		banner: { js: REQUIRE },
+		plugins: [leanKubernetes, leanNodeVault, withoutBodyParser, bareBuiltins],
+	},
 	envtier: {
 		banner: { js: REQUIRE },
 		plugins: [leanKubernetes, leanNodeVault, bareBuiltins],

@@ -7,7 +7,7 @@ export const SIGNALS = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGTERM'] as 
 /** One of these signals. */
 export type Signal = (typeof SIGNALS)[number];
 
-/** What the sidecar does after it has written changed files. */
+/** What happens after a change. */
 export type OnChange =
 	| { readonly kind: 'none' }
 	/** POST to this port of the pod's own loopback address. */
@@ -15,7 +15,14 @@ export type OnChange =
 	/** Signal to the first process of each container that gets secrets. */
 	| { readonly kind: 'signal'; readonly signal: Signal }
 	/** Restart of all containers of the pod, in place (KEP-5532). */
-	| { readonly kind: 'restart' };
+	| { readonly kind: 'restart' }
+	/** The controller rolls the workload. */
+	| { readonly kind: 'rollout' };
+
+/** Whether the sidecar tells the application about a change. */
+export function isNotified({ kind }: OnChange): boolean {
+	return kind === 'post' || kind === 'signal';
+}
 
 /** Period without a number in the annotation, in seconds. */
 export const DEFAULT_PERIOD = 300;
@@ -43,7 +50,7 @@ export function parseSpread(text: string): Result<number> {
 	return spread === undefined ? err('a time from 10s to 24h, such as 30s, 5m or 1h') : ok(spread);
 }
 
-const ON_CHANGE_RULE = `none, http://localhost:PORT/PATH, signal:SIGNAL (${SIGNALS.join(', ')}) or restart`;
+const ON_CHANGE_RULE = `none, http://localhost:PORT/PATH, signal:SIGNAL (${SIGNALS.join(', ')}) restart or rollout`;
 
 /**
  * Allows no user, no other host and no fragment, so that the request goes only to the pod's loopback
@@ -56,7 +63,7 @@ const LONGEST_PATH = 1024;
 
 /** Parses the action after a change. */
 export function parseOnChange(text: string): Result<OnChange> {
-	if (text === 'none' || text === 'restart') return ok({ kind: text });
+	if (text === 'none' || text === 'restart' || text === 'rollout') return ok({ kind: text });
 	if (text.startsWith('signal:')) {
 		const signal = oneOf(...SIGNALS)(text.slice('signal:'.length));
 		return signal.ok ? ok({ kind: 'signal', signal: signal.value }) : err(ON_CHANGE_RULE);
@@ -72,6 +79,7 @@ export function onChangeText(action: OnChange): string {
 	switch (action.kind) {
 		case 'none':
 		case 'restart':
+		case 'rollout':
 			return action.kind;
 		case 'signal':
 			return `signal:${action.signal}`;
@@ -99,3 +107,17 @@ export const READY_ARGUMENT = 'ready';
  * No exit code of the fetcher has this number.
  */
 export const RESTART_EXIT_CODE = 97;
+
+/** Before the revision in the termination message of a fetcher that succeeded. */
+const REVISION_PREFIX = 'envtier revision ';
+
+/** The termination message of a fetcher whose pod is rolled after a change. */
+export function revisionMessage(revision: string): string {
+	return `${REVISION_PREFIX}${revision}`;
+}
+
+/** The revision in a termination message; undefined if there is none. */
+export function parseRevisionMessage(message: string): string | undefined {
+	const revision = message.startsWith(REVISION_PREFIX) ? message.slice(REVISION_PREFIX.length) : '';
+	return /^v[0-9]+:[0-9a-f]{32}$/.test(revision) ? revision : undefined;
+}

@@ -61,7 +61,7 @@ export function listText(list: Selection['keys']): string {
 		.join(',');
 }
 
-/** True if a selection includes a key. */
+/** True if a selection includes a key of the merged secrets. */
 export function takes({ keys, prefixes }: Selection, key: string): boolean {
 	return (
 		keys === 'all' ||

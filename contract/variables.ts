@@ -263,7 +263,8 @@ export const VARIABLES = {
 	},
 	ENVTIER_ON_CHANGE: {
 		readBy: fetcher,
-		meaning: 'what the sidecar does after it has written changed files (envtier.dev/on-change)',
+		meaning:
+			'what happens after a change (envtier.dev/on-change); with rollout the fetcher writes the revision into its termination message, for the controller',
 		default: 'none',
 	},
 	ENVTIER_SPREAD: {

@@ -1,6 +1,5 @@
-import { referencesOf } from '../contract/compose.ts';
 import { leaseText } from '../contract/lease.ts';
-import { takes } from '../contract/selection.ts';
+import { neededKeys } from '../contract/needed-keys.ts';
 import type { Tier } from '../contract/tiers.ts';
 import { codeVariables } from './code-variables.ts';
 import { compose } from './compose.ts';
@@ -43,6 +42,8 @@ export interface GatheredSecrets {
 /** The secrets, and the files to write. */
 export interface PreparedFiles {
 	readonly secrets: readonly Secret[];
+	/** The secrets before composition. */
+	readonly found: readonly Secret[];
 	readonly volumes: readonly VolumeFiles[];
 }
 
@@ -79,13 +80,6 @@ function warnOfNames(unusable: readonly Listing[], log: Log): void {
 			names: names.length,
 		});
 	}
-}
-
-/** Skips keys that no container selects. */
-function neededKeys({ volumes, require, envKeys, templates }: Settings): (key: string) => boolean {
-	const selections = volumes.map(({ selection }) => selection);
-	const named = new Set([...require, ...envKeys, ...[...templates.values()].flatMap(referencesOf)]);
-	return (key) => named.has(key) || selections.some((one) => one === undefined || takes(one, key));
 }
 
 /** Renders the files of every volume. The failure names every secret that cannot be rendered. */
@@ -230,5 +224,5 @@ export function prepare(
 	if (secrets.length === 0) log.warn('none of the tiers holds a secret', { tiers: settings.tiers });
 	warnOfShells(settings, secrets, log);
 	warnOfDotenv(settings, secrets, log);
-	return { secrets, volumes: render(settings, secrets) };
+	return { secrets, found, volumes: render(settings, secrets) };
 }

@@ -47,7 +47,10 @@ try {
 			writeTerminationMessage(terminationMessagePath, 'secrets changed: all containers of the pod restart');
 			process.exit(RESTART_EXIT_CODE);
 		}
-	} else await run(parts);
+	} else {
+		const message = await run(parts);
+		if (message !== undefined) writeTerminationMessage(terminationMessagePath, message);
+	}
 } catch (thrown) {
 	fail(thrown);
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { revisionMessage } from '../contract/refresh.ts';
 import { now, pause } from './clock.ts';
 import { type Deadline, deadlineAfter } from './deadline.ts';
 import { Failure } from './failure.ts';
@@ -81,11 +82,21 @@ async function openLeases({
 	return openInitialLeases({ settings, log, deadline, open: openOnce(settings, transport) });
 }
 
+/** The revision, for the controller, which compares it with that of Vault. */
+async function messageOf({ found }: PreparedFiles, { onChange }: Settings): Promise<string | undefined> {
+	if (onChange.kind !== 'rollout') return undefined;
+	// Loaded on demand, because most pods are not rolled.
+	const { revisionOfSecrets } = await import('./refresh/digests.ts');
+	return revisionMessage(revisionOfSecrets(found));
+}
+
 /**
  * Runs the fetcher once, from the token file to the files. Rejects with a `Failure` unless everything was
  * written.
+ *
+ * @returns the text for the termination message; undefined for none
  */
-export async function run({ settings: given, log, stopped }: RunParts): Promise<void> {
+export async function run({ settings: given, log, stopped }: RunParts): Promise<string | undefined> {
 	const settings = withNeededLeases(given);
 	// Loaded on demand, because most pods have no sidecar.
 	const earlier =
@@ -131,6 +142,7 @@ export async function run({ settings: given, log, stopped }: RunParts): Promise<
 			requests: vault.requests(),
 			protocol: transport.protocol(),
 		});
+		return await messageOf(prepared, settings);
 	} catch (thrown) {
 		const timeout = leases === undefined ? REVOCATION_TIMEOUT.failure : REVOCATION_TIMEOUT.leases;
 		revocation ??= Promise.all([revokeToken(vault, log, deadlineAfter(timeout)), leases?.revoke(timeout)]);

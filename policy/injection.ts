@@ -144,6 +144,7 @@ function planOf(qos: Qos): InjectionPlan {
 			sealed: new Map(),
 			role: placeholder(variable('role')),
 			refresh: undefined,
+			rollout: false,
 		},
 		path: placeholder(PATH),
 		order: 'first',

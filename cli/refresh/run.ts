@@ -1,5 +1,6 @@
-import { parseName, REQUEST_ANNOTATION } from '../../contract/names.ts';
+import { ANNOTATION_PREFIX, parseName, REQUEST_ANNOTATION } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
+import { ROLLOUT_ANNOTATIONS } from '../../contract/rollout.ts';
 import { object, text } from '../../lib/json.ts';
 import type { ApiAnswer } from '../../lib/kubernetes/client.ts';
 import { type Context, fail } from '../context.ts';
@@ -24,6 +25,13 @@ interface Asked {
 	readonly why?: string;
 }
 
+/** Whether the controller was asked. */
+interface AskedController {
+	readonly result: 'requested' | 'failed';
+	/** Why it was not. */
+	readonly why?: string;
+}
+
 /** Why the command ends without a result. */
 interface Stop {
 	readonly ending: ExitStatus;
@@ -45,19 +53,52 @@ export async function refresh(argument: string, options: RefreshOptions, context
 	const cluster = await openCluster(options);
 	if (!cluster.ok) return fail(context, 'usage', cluster.error);
 	const namespace = given ?? cluster.value.namespace;
-	const pods = await podsOf(cluster.value, target.value, namespace);
-	if (!pods.ok) return fail(context, pods.error.ending, pods.error.message);
+	const what = `${target.value.kind} ${namespace}/${target.value.name}`;
+	const path = targetPath(target.value, namespace);
+	const found = await get(cluster.value, path, `get the ${what}`);
+	if (!found.ok) return fail(context, found.error.ending, found.error.message);
 	const request = new Date().toISOString();
+	const rollout = isRolled(found.value) ? await askController(cluster.value, path, request) : undefined;
+	const pods = await podsOf(cluster.value, target.value, namespace, found.value);
+	if (!pods.ok) return fail(context, pods.error.ending, pods.error.message);
 	const asked = await askAll(cluster.value, namespace, pods.value, request);
-	report({ namespace, request, pods: asked }, options.output, context);
-	const problem = problemOf(asked, argument, namespace);
+	report({ namespace, request, ...(rollout && { rollout }), pods: asked }, options.output, context);
+	if (rollout?.result === 'failed')
+		return fail(context, 'failed', `the controller was not asked: ${rollout.why}`);
+	const problem = rollout === undefined ? problemOf(asked, argument, namespace) : failureOf(asked);
 	if (problem !== undefined) fail(context, 'failed', problem);
+}
+
+/** Whether the controller rolls the pods of a workload after a change. */
+function isRolled(workload: unknown): boolean {
+	const template = object(object(object(workload)?.['spec'])?.['template']);
+	return (
+		object(object(template?.['metadata'])?.['annotations'])?.[`${ANNOTATION_PREFIX}on-change`] === 'rollout'
+	);
+}
+
+/** Asks the controller for a check of a workload, by an annotation. */
+async function askController(
+	cluster: ClusterClient,
+	path: string,
+	request: string,
+): Promise<AskedController> {
+	const body = { metadata: { annotations: { [ROLLOUT_ANNOTATIONS.requested]: request } } };
+	const answer = await cluster.request('PATCH', path, body, 'application/merge-patch+json');
+	if (!answer.ok) return { result: 'failed', why: answer.error.message };
+	if (answer.value.status === 200) return { result: 'requested' };
+	return { result: 'failed', why: statusMessage(answer.value) };
+}
+
+function failureOf(pods: readonly Asked[]): string | undefined {
+	const failures = pods.filter(({ result }) => result === 'failed').length;
+	return failures > 0 ? `${failures} of ${pods.length} pods could not be asked` : undefined;
 }
 
 function problemOf(pods: readonly Asked[], target: string, namespace: string): string | undefined {
 	if (pods.length === 0) return `${target} has no pods in namespace ${namespace}`;
-	const failures = pods.filter(({ result }) => result === 'failed').length;
-	if (failures > 0) return `${failures} of ${pods.length} pods could not be asked`;
+	const failure = failureOf(pods);
+	if (failure !== undefined) return failure;
 	if (pods.some(({ result }) => result === 'requested')) return undefined;
 	return `no pod of ${target} in namespace ${namespace} has a running sidecar`;
 }
@@ -67,12 +108,11 @@ async function podsOf(
 	cluster: ClusterClient,
 	target: Target,
 	namespace: string,
+	found: unknown,
 ): Promise<Result<readonly FoundPod[], Stop>> {
 	const what = `${target.kind} ${namespace}/${target.name}`;
-	const found = await get(cluster, targetPath(target, namespace), `get the ${what}`);
-	if (!found.ok) return found;
-	if (target.kind === 'pod') return ok([foundPod(found.value)]);
-	const selector = podSelector(found.value);
+	if (target.kind === 'pod') return ok([foundPod(found)]);
+	const selector = podSelector(found);
 	if (selector === undefined)
 		return err({ ending: 'failed', message: `the ${what} has no selector of its pods: name the pods` });
 	const pods: FoundPod[] = [];
@@ -154,7 +194,12 @@ async function ask(
 }
 
 function report(
-	result: { readonly namespace: string; readonly request: string; readonly pods: readonly Asked[] },
+	result: {
+		readonly namespace: string;
+		readonly request: string;
+		readonly rollout?: AskedController;
+		readonly pods: readonly Asked[];
+	},
 	output: Output,
 	{ stdout }: Context,
 ): void {
@@ -162,6 +207,8 @@ function report(
 		stdout.write(json(result));
 		return;
 	}
+	if (result.rollout?.result === 'requested')
+		stdout.write('the controller was asked to compare its secrets\n');
 	const rows = result.pods.map(({ name, result: outcome, why = '' }) => [name, outcome, why]);
 	if (rows.length > 0) stdout.write(table(['POD', 'RESULT', 'WHY'], rows, stdout.paint));
 }

@@ -44,6 +44,10 @@ Commands
       --namespace NAME        of its pods (default: envtier-system)
       --account NAME          their service account (default: envtier-api)
       --audience TEXT, --type TYPE, --mount PATH, --kv PATH as for a role; it needs KV version 2
+  controller        the policy and the role envtier-controller of the controller, which sees versions and no value
+      --namespace NAME        of its pods (default: envtier-system)
+      --account NAME          their service account (default: envtier-controller)
+      --audience TEXT, --type TYPE, --mount PATH, --kv PATH as for a role; it needs KV version 2
   sealing           the transit engine for sealed values, and a policy for each namespace for those who seal them
       --namespace A,B         namespaces for whose pods they may seal
       --transit PATH          its mount (default: transit)
@@ -58,6 +62,7 @@ Examples
   setup.sh role shop_web --namespace shop --account web --deployment shop --refresh --lease database/creds/readonly
   setup.sh role acme --namespace shop,blog --account '*' --org acme --own namespace
   setup.sh api
+  setup.sh controller
   setup.sh sealing --namespace shop,blog
 USAGE
 }
@@ -425,6 +430,19 @@ api() {
 	write_role 3600 86400 0
 }
 
+controller() {
+	role=envtier-controller namespaces=${namespaces:-envtier-system} accounts=${accounts:-envtier-controller}
+	check_name --namespace "$namespaces"
+	check_name --account "$accounts"
+	check_text --audience "$audience"
+	check_mount --kv "$kv"
+	[ "$kv_version" = 2 ] || wrong 'the controller needs KV version 2: it compares versions'
+	policies=envtier_controller_$(encoded "$kv")
+	sed "s|\"secret/|\"$kv/|" "$here/controller-policy.hcl" >"$work/text"
+	plan policy "$policies" <"$work/text"
+	write_role 3600 86400
+}
+
 sealing() {
 	need --namespace "$namespaces"
 	[ "$namespaces" != '*' ] || wrong '--namespace: name the namespaces for which they may seal'
@@ -483,7 +501,7 @@ while [ $# -gt 0 ]; do
 			;;
 		*)
 			case $command$role/$1 in
-				/auth-kubernetes | /auth-jwt | /role | /api | /sealing) command=$1 ;;
+				/auth-kubernetes | /auth-jwt | /role | /api | /controller | /sealing) command=$1 ;;
 				/*) wrong "there is no command $1" ;;
 				role/*) role=$1 ;;
 				*) wrong "unexpected: $1" ;;
@@ -496,7 +514,7 @@ done
 case $command in
 	auth-kubernetes) type=kubernetes ;;
 	auth-jwt) type=jwt ;;
-	role | api | sealing) type=${type:-kubernetes} ;;
+	role | api | controller | sealing) type=${type:-kubernetes} ;;
 	'') usage >&2; exit 2 ;;
 esac
 case $type in kubernetes | jwt) ;; *) wrong '--type is kubernetes or jwt' ;; esac
@@ -513,5 +531,6 @@ case $command in
 	auth-jwt) auth_jwt ;;
 	role) role ;;
 	api) api ;;
+	controller) controller ;;
 	sealing) sealing ;;
 esac

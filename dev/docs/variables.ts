@@ -1,5 +1,10 @@
 import { API_VARIABLES, type ApiVariable, SHARED_VARIABLES } from '../../api/settings/variables.ts';
 import { KEYED_ANNOTATIONS, VARIABLES, type Variable } from '../../contract/variables.ts';
+import {
+	CONTROLLER_VARIABLES,
+	type ControllerVariable,
+	SHARED_WITH_CONTROLLER,
+} from '../../controller/variables.ts';
 import { blocks, code, prose, table } from './markdown.ts';
 
 const entries: readonly (readonly [string, Variable])[] = [
@@ -43,6 +48,24 @@ function apiPart(): string {
 	);
 }
 
+const ofTheController: readonly (readonly [string, ControllerVariable])[] =
+	Object.entries(CONTROLLER_VARIABLES);
+
+function controllerPart(): string {
+	return blocks(
+		'### Read by the controller',
+		`Set these on [the controller](controller.md). It also reads these variables, which have the same meaning as for the other programs: ${SHARED_WITH_CONTROLLER.map(code).join(', ')}. It needs KV version 2.`,
+		table(
+			['variable', 'meaning', 'default'],
+			ofTheController.map(([name, { meaning, default: value }]) => [
+				code(name),
+				prose(meaning),
+				value === undefined ? 'none' : code(value),
+			]),
+		),
+	);
+}
+
 /** The section about the environment variables of all processes. */
 export function variablesSection(): string {
 	return blocks(
@@ -60,5 +83,6 @@ export function variablesSection(): string {
 			'fetcher',
 		),
 		apiPart(),
+		controllerPart(),
 	);
 }

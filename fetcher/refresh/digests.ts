@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { TIERS } from '../../contract/tiers.ts';
+import { revisionOf } from '../../lib/kv/revision.ts';
 import type { Secret } from '../tiers.ts';
-import { revisionOf } from './revision.ts';
 
 /** SHA-256 of each value in base64, by key. */
 export function digestsOf(secrets: readonly Secret[]): ReadonlyMap<string, string> {
@@ -17,13 +18,14 @@ export function changedKeys(
 }
 
 /**
- * The revision of the tiers' secrets. It omits composed values, which depend on the others, sealed values,
- * which are part of the pod, and leases, which are different in each pod.
+ * The revision of the secrets of the tiers, before composition. It omits sealed values, which are part of the
+ * pod, and leases, which are different in each pod.
  */
-export function revisionOfSecrets(secrets: readonly Secret[]): string {
+export function revisionOfSecrets(found: readonly Secret[]): string {
 	return revisionOf(
-		secrets
-			.filter(({ origin }) => origin !== 'composed' && origin !== 'sealed' && origin !== 'lease')
-			.map(({ key, origin, version }) => ({ key, origin, version })),
+		found.flatMap(({ key, origin, version }) => {
+			const tier = TIERS.find((one) => one === origin);
+			return tier === undefined ? [] : [{ key, tier, version }];
+		}),
 	);
 }

@@ -13,12 +13,12 @@ import { NO_RESTARTS } from './restart.ts';
  * @returns the revision of the secrets
  */
 export function writeInitial(
-	{ secrets, volumes }: PreparedFiles,
+	{ secrets, found, volumes }: PreparedFiles,
 	privateDir: string,
 	token: SavedToken | undefined,
 	leases: ReadonlyMap<string, LeaseState> = new Map(),
 ): string {
-	const revision = revisionOfSecrets(secrets);
+	const revision = revisionOfSecrets(found);
 	for (const { out, outputs } of volumes) writeGeneration(out, outputs);
 	const written = new Map([...leases].map(([name, state]) => [name, filesWritten(state, Math.random())]));
 	const digests = digestsOf(secrets);

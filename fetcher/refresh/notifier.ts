@@ -26,6 +26,7 @@ async function act(
 		case 'none':
 		// The restarter does it.
 		case 'restart':
+		case 'rollout':
 			return undefined;
 		case 'post':
 			return await postChange(action.port, action.path, change);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import process from 'node:process';
+import { isNotified } from '../../contract/refresh.ts';
 import { now } from '../clock.ts';
 import { deadlineAfter } from '../deadline.ts';
 import { Failure } from '../failure.ts';
@@ -158,7 +159,7 @@ function openSidecar(settings: Settings, log: Log) {
 		return {
 			keys: changedKeys(state.digests, digestsOf(prepared.secrets)),
 			write: (how: 'before-restart' | 'without-restart') => {
-				const notifies = !isRestarting && settings.onChange.kind !== 'none';
+				const notifies = !isRestarting && isNotified(settings.onChange);
 				if (isChanged) write(prepared, requests, how === 'before-restart' || notifies);
 			},
 		};
@@ -166,7 +167,7 @@ function openSidecar(settings: Settings, log: Log) {
 
 	/** Writes changed files. Saves first what is to be delivered to the application, if anything. */
 	const write = (prepared: PreparedFiles, requests: number, delivers: boolean): void => {
-		const revision = revisionOfSecrets(prepared.secrets);
+		const revision = revisionOfSecrets(prepared.found);
 		const digests = digestsOf(prepared.secrets);
 		const keys = changedKeys(state.digests, digests);
 		const pending = {

@@ -1,4 +1,4 @@
-import { Agent as PlainAgent, request as plainRequest } from 'node:http';
+import { type IncomingHttpHeaders, Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent, type AgentOptions, type RequestOptions, request as tlsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
@@ -55,8 +55,12 @@ export function openTransport(endpoint: VaultEndpoint): Transport {
 			try {
 				const outgoing = secure ? tlsRequest(url, options) : plainRequest(url, options);
 				const tooLarge = (limit: number): Error => new TooLarge(`sends more than ${limit} bytes`);
-				const { status, text } = await readResponse(outgoing, payload, tooLarge, BODY_LIMIT);
-				return ok({ method, path: pathOf(target), status, json: decode(text) });
+				const {
+					status,
+					headers: answered,
+					text,
+				} = await readResponse(outgoing, payload, tooLarge, BODY_LIMIT);
+				return ok({ method, path: pathOf(target), status, json: decode(text), ...clockOf(answered) });
 			} catch (thrown) {
 				if (thrown instanceof TooLarge) return err({ kind: 'too-large', code: '', message: thrown.message });
 				// If the timeout cuts a response off, the error looks like a closed connection.
@@ -65,6 +69,11 @@ export function openTransport(endpoint: VaultEndpoint): Transport {
 		},
 		close: () => agent.destroy(),
 	};
+}
+
+function clockOf({ date }: IncomingHttpHeaders): { readonly date?: number } {
+	const time = Date.parse(date ?? '');
+	return Number.isNaN(time) ? {} : { date: time };
 }
 
 const pathOf = (target: string): string => target.replace(/^\/v1\//, '').replace(/\?.*$/, '');

@@ -29,6 +29,8 @@ export interface VaultResponse {
 	 * `ANSWER_LIMITS`.
 	 */
 	readonly json: unknown;
+	/** The server's clock, in ms since 1970 (RFC 9110, Date). */
+	readonly date?: number;
 }
 
 /**

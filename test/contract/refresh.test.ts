@@ -58,6 +58,7 @@ describe('envtier.dev/on-change', () => {
 	test.for([
 		['nothing', 'none', { kind: 'none' }],
 		['a restart', 'restart', { kind: 'restart' }],
+		['a rollout', 'rollout', { kind: 'rollout' }],
 		['a signal', 'signal:SIGHUP', { kind: 'signal', signal: 'SIGHUP' }],
 		['a POST', 'http://localhost:8080/reload', { kind: 'post', port: 8080, path: '/reload' }],
 		[
@@ -83,14 +84,13 @@ describe('envtier.dev/on-change', () => {
 		['a signal that cannot be handled', 'signal:SIGKILL'],
 		['a signal by its number', 'signal:1'],
 		['a signal without SIG', 'signal:HUP'],
-		['a rollout, which needs a controller', 'rollout'],
 		['nothing at all', ''],
 		['capitals', 'Restart'],
 	] as const)('refuses %s', ([, text]) => expect(parseOnChange(text).ok).toBe(false));
 
 	test('is unchanged after it is written and parsed', () => {
 		const actions = fc.oneof(
-			fc.constantFrom('none', 'restart', ...SIGNALS.map((signal) => `signal:${signal}`)),
+			fc.constantFrom('none', 'restart', 'rollout', ...SIGNALS.map((signal) => `signal:${signal}`)),
 			fc
 				.tuple(fc.integer({ min: 1, max: 65_535 }), fc.stringMatching(/^\/[a-z0-9/-]{0,40}$/))
 				.map(([port, path]) => `http://localhost:${port}${path}`),

@@ -24,15 +24,19 @@ export async function describeWithImages(
 	const webhook = await buildImage('webhook');
 	const fetcher = await buildImage('fetcher');
 	const api = await buildImage('api');
+	const controller = await buildImage('controller');
 	const other = await buildImage('fetcher', foreign);
 	const missing = await ensurePackages(['runc'], (line) => void process.stderr.write(`${line}\n`));
-	if (webhook.ok && fetcher.ok && api.ok && other.ok && missing.length === 0) {
-		const own = { webhook: webhook.value, fetcher: fetcher.value, api: api.value };
+	if (webhook.ok && fetcher.ok && api.ok && controller.ok && other.ok && missing.length === 0) {
+		const own = {
+			...{ webhook: webhook.value, fetcher: fetcher.value },
+			...{ api: api.value, controller: controller.value },
+		};
 		const built = { ...own, foreign: other.value };
 		describe(name, () => body(built));
 		return;
 	}
-	const failed = [webhook, fetcher, api, other].find((image) => !image.ok);
+	const failed = [webhook, fetcher, api, controller, other].find((image) => !image.ok);
 	const reason = failed?.ok === false ? failed.error : `these packages are missing: ${missing.join(' ')}`;
 	describe.skip(name, () => test(`needs images, and runc to run them: ${reason}`));
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createMetrics as createApiMetrics } from '../../api/server/metrics.ts';
+import { createMetrics as createControllerMetrics } from '../../controller/metrics.ts';
 import { createMetrics } from '../../webhook/metrics.ts';
 import { metricNames, samplesOf } from '../support/metrics.ts';
 import { API_SERVER_METRICS, alertGroups, dashboard, type Expression, read } from './support.ts';
@@ -23,7 +24,12 @@ async function apiMetricsText(): Promise<string> {
 	return await api.text();
 }
 
-const metrics = `${webhookMetrics}\n${await apiMetricsText()}`;
+const none = (): number => 0;
+const controllerMetrics = await createControllerMetrics('0.0.0', {
+	...{ isLeader: () => true, workloads: none, pending: none, running: none, pollAge: none },
+}).text();
+
+const metrics = `${webhookMetrics}\n${await apiMetricsText()}\n${controllerMetrics}`;
 
 const rules = alertGroups().flatMap((group) => group.rules);
 const { panels, templating } = dashboard();

@@ -8,12 +8,12 @@ const ROOT = join(import.meta.dirname, '../..');
 
 /** What bundles are made of. */
 const SOURCES = [
-	...['api', 'cli', 'contract', 'lib', 'pki', 'policy', 'webhook'],
+	...['api', 'cli', 'contract', 'controller', 'fetcher', 'lib', 'pki', 'policy', 'webhook'],
 	...['build', 'build.ts', 'package.json', 'package-lock.json'],
 ];
 
 /** A program that ships as one file for Node. */
-type Bundled = 'webhook' | 'api' | 'envtier';
+type Bundled = 'webhook' | 'api' | 'controller' | 'envtier';
 
 /**
  * The shipped bundle of a program, built from the current sources. Built once for all test files; again when
@@ -30,7 +30,7 @@ async function build(): Promise<string> {
 	const hash = createHash('sha256').update(process.version);
 	for (const path of SOURCES) await hashInto(hash, join(ROOT, path), path);
 	const install = async (dir: string): Promise<void> => {
-		const args = ['build.ts', `--out=${dir}`, 'webhook', 'api', 'envtier'];
+		const args = ['build.ts', `--out=${dir}`, 'webhook', 'api', 'controller', 'envtier'];
 		const { code, stderr } = await runProcess({ command: process.execPath, args, cwd: ROOT });
 		if (code !== 0) throw new Error(`node ${args.join(' ')} failed:\n${stderr}`);
 	};

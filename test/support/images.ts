@@ -9,7 +9,7 @@ import { type Architecture, ownArchitecture } from './images/platform.ts';
 import { packTestImage, type TestImage, testImageFiles } from './images/test-images.ts';
 
 /** What has a Dockerfile. */
-export const IMAGE_PROGRAMS = ['webhook', 'fetcher', 'api'] as const;
+export const IMAGE_PROGRAMS = ['webhook', 'fetcher', 'api', 'controller'] as const;
 
 /** One of them. */
 export type ImageProgram = (typeof IMAGE_PROGRAMS)[number];
@@ -29,7 +29,8 @@ export async function buildImage(program: ImageProgram, arch?: Architecture): Pr
 	const target = arch ?? own;
 	const file = `Dockerfile.${program}`;
 	const others = [
-		...IMAGE_PROGRAMS.filter((name) => name !== program),
+		// The controller reads the fetcher's settings from pods.
+		...IMAGE_PROGRAMS.filter((name) => name !== program && !(program === 'controller' && name === 'fetcher')),
 		...(program === 'fetcher' ? ['pki'] : []),
 	];
 	const context = await copyContext(ROOT, file, others);

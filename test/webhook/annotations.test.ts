@@ -351,7 +351,6 @@ const TABLES: Readonly<Record<AnnotationName, Table>> = {
 		refuses: [
 			['another host', 'http://example.com:80/'],
 			['a signal that cannot be handled', 'signal:SIGKILL'],
-			['a rollout', 'rollout'],
 		],
 	},
 	spread: {

@@ -32,6 +32,8 @@ export interface FetchSpec {
 	readonly role: string;
 	/** Undefined: the secrets are read once. */
 	readonly refresh: RefreshSpec | undefined;
+	/** Whether the controller rolls the workload after a change. */
+	readonly rollout: boolean;
 }
 
 /** Builds the fetch specification from the pod's annotations and the default settings. */
@@ -57,6 +59,8 @@ export function fetchSpecOf(
 	if (cycle !== undefined) return err(cycle);
 	const refresh = refreshSpecOf(options, settings.vault);
 	if (!refresh.ok) return refresh;
+	const rollout = options['on-change']?.kind === 'rollout';
+	if (rollout && settings.vault.kvVersion === 1) return err(rolloutUnavailable());
 	return ok({
 		tierNames,
 		tiers: tiers.value,
@@ -69,6 +73,7 @@ export function fetchSpecOf(
 		sealed,
 		role: role.value,
 		refresh: refresh.value,
+		rollout,
 	});
 }
 
@@ -100,6 +105,14 @@ function filesWithoutFormat(annotation: string): Rejection {
 	return reject(
 		'nothing-to-deliver',
 		`annotation ${ANNOTATION_PREFIX}${annotation} is about files, but with ${ANNOTATION_PREFIX}format "none" there are none: remove one of the two`,
+	);
+}
+
+/** KV v1 has no versions, so the controller cannot see a change without reading values. */
+function rolloutUnavailable(): Rejection {
+	return reject(
+		'rollout-unavailable',
+		`annotation ${ANNOTATION_PREFIX}on-change "rollout" needs versions of secrets, and the KV engine of this cluster is version 1 (ENVTIER_VAULT_KV_VERSION): use ${ANNOTATION_PREFIX}refresh with a POST or a signal`,
 	);
 }
 

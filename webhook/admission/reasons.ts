@@ -153,6 +153,10 @@ export const REJECT_REASONS = {
 		meaning: 'envtier.dev/on-change sends a POST to localhost, but the pod uses the network of the node',
 		cure: 'use a signal, or remove hostNetwork',
 	},
+	'rollout-unavailable': {
+		meaning: 'envtier.dev/on-change is "rollout", but a KV engine of version 1 has no versions to compare',
+		cure: 'use a KV engine of version 2, or envtier.dev/refresh with a POST or a signal',
+	},
 	'private-volume-exposed': {
 		meaning:
 			'with shareProcessNamespace or hostPID a container that gets no secrets could read the tokens of the sidecar through /proc',

@@ -29,16 +29,21 @@ export function refreshSpecOf(
 	const onChange = options['on-change'] ?? { kind: 'none' };
 	const problem =
 		leaseProblem(options, vault) ??
+		(leases.size > 0 && onChange.kind === 'rollout' ? leaseWithRollout() : undefined) ??
 		(period === 0 ? withoutSidecar(options, onChange) : unusedSpread(options, onChange));
 	if (problem !== undefined) return err(problem);
 	if (period === 0) return ok(undefined);
 	const spread = onChange.kind === 'restart' ? (options.spread ?? period) : undefined;
-	return ok({ period, onChange, leases, spread });
+	// A rollout is the controller's: the sidecar tells nobody.
+	const told: OnChange = onChange.kind === 'rollout' ? { kind: 'none' } : onChange;
+	return ok({ period, onChange: told, leases, spread });
 }
 
 /** An annotation that needs a sidecar, on a pod that has none. */
 function withoutSidecar({ spread }: PodOptions, onChange: OnChange): Rejection | undefined {
-	const name = onChange.kind !== 'none' ? 'on-change' : spread !== undefined ? 'spread' : undefined;
+	// A rollout needs no sidecar.
+	const needs = onChange.kind !== 'none' && onChange.kind !== 'rollout';
+	const name = needs ? 'on-change' : spread !== undefined ? 'spread' : undefined;
 	if (name === undefined) return undefined;
 	return reject(
 		'bad-annotation',
@@ -51,5 +56,13 @@ function unusedSpread({ spread }: PodOptions, onChange: OnChange): Rejection | u
 	return reject(
 		'bad-annotation',
 		`${annotation('spread')} is the time within which pods restart their containers, but ${ANNOTATION_PREFIX}on-change is not "restart": remove ${ANNOTATION_PREFIX}spread, or set ${ANNOTATION_PREFIX}on-change to "restart"`,
+	);
+}
+
+/** Each pod mints leases of its own, and the controller would not see that one of them was replaced. */
+function leaseWithRollout(): Rejection {
+	return reject(
+		'bad-annotation',
+		`annotation ${ANNOTATION_PREFIX}on-change must not be "rollout" in a pod with leases: each pod replaces its own; use none, a POST or a signal`,
 	);
 }

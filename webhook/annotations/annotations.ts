@@ -206,7 +206,7 @@ export const ANNOTATIONS = {
 	} as Annotation<number>,
 	'on-change': {
 		parse: parseOnChange,
-		meaning: `what happens after the files have changed: none; http://localhost:PORT/PATH (the sidecar sends a POST); signal:SIGNAL to the first process of each container that gets secrets (${SIGNALS.join(', ')}); or restart (all containers of the pod, in place, from Kubernetes 1.36)`,
+		meaning: `what happens after the files have changed: none; http://localhost:PORT/PATH (the sidecar sends a POST); signal:SIGNAL to the first process of each container that gets secrets (${SIGNALS.join(', ')}); restart (all containers of the pod, in place, from Kubernetes 1.36); or rollout (the [controller](controller.md) rolls the workload, with or without a sidecar)`,
 		default: 'none',
 		example: 'http://localhost:8080/reload',
 	} as Annotation<OnChange>,

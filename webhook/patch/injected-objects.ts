@@ -50,8 +50,9 @@ function destinationEnv({ out, selection }: Destination, i: number): Record<stri
 }
 
 /** What a fetcher with a sidecar is told; the sidecar is told the same but for the mode. */
-function refreshEnv({ refresh }: FetchSpec): Partial<Record<VariableName, string | undefined>> {
-	if (refresh === undefined) return {};
+function refreshEnv({ refresh, rollout }: FetchSpec): Partial<Record<VariableName, string | undefined>> {
+	const rolled = rollout ? { ENVTIER_ON_CHANGE: onChangeText({ kind: 'rollout' }) } : {};
+	if (refresh === undefined) return rolled;
 	const { onChange, period, spread } = refresh;
 	return {
 		ENVTIER_MODE: 'initial',
@@ -60,6 +61,7 @@ function refreshEnv({ refresh }: FetchSpec): Partial<Record<VariableName, string
 		ENVTIER_SPREAD: spread === undefined ? undefined : String(spread),
 		ENVTIER_PRIVATE_DIR: INJECTED.privateDir,
 		ENVTIER_REQUEST_FILE: `${INJECTED.tokenDir}/${INJECTED.requestFile}`,
+		...rolled,
 	};
 }
 

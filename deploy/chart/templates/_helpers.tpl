@@ -86,6 +86,25 @@ app.kubernetes.io/name: {{ include "envtier.apiName" . }}
 {{- end -}}
 {{- end -}}
 
+{{- define "envtier.controllerName" -}}envtier-controller{{- end -}}
+
+{{- define "envtier.controllerSelector" -}}
+app.kubernetes.io/name: {{ include "envtier.controllerName" . }}
+{{- end -}}
+
+{{/* The content of the controller's ConfigMap: all settings that are not empty, and its namespace. */}}
+{{- define "envtier.controllerSettings" -}}
+{{- range $name, $value := .Values.controller.settings -}}
+{{- $text := toString $value -}}
+{{- if ne $text "" }}
+{{ $name }}: {{ $text | quote }}
+{{- end -}}
+{{- end }}
+{{- if ne .Release.Namespace "envtier-system" }}
+ENVTIER_CONTROLLER_NAMESPACE: {{ .Release.Namespace }}
+{{- end -}}
+{{- end -}}
+
 {{/* True if the API asks the cluster about its callers. */}}
 {{- define "envtier.apiAsksCluster" -}}
 {{- if eq (toString .Values.api.settings.ENVTIER_API_KUBERNETES) "true" -}}true{{- end -}}

@@ -20,6 +20,7 @@ import { startWebhook } from '../../support/webhook.ts';
 const NAMESPACE = 'envtier-system';
 const PRODUCTION = join(CHART, '../manifests/overlays/production');
 const API = join(CHART, '../manifests/api');
+const CONTROLLER = join(CHART, '../manifests/controller');
 /**
  * Settings of the API that the chart does not offer: it sets them itself, or the pod has nothing that they
  * could name.
@@ -137,6 +138,11 @@ describeWithServers('deploy/chart', () => {
 		test.each([
 			['the production overlay', [PRODUCTION], []],
 			['the production overlay with the secrets API', [PRODUCTION, API], ['--set', 'api.enabled=true']],
+			[
+				'the production overlay with the controller',
+				[PRODUCTION, CONTROLLER],
+				['--set', 'controller.enabled=true'],
+			],
 		])('equals %s, object by object', async (_, folders, args) => {
 			const all = await rendered(...LEAST, ...args);
 			const ours = new Map(all.filter(isNoHook).map((one) => [idOf(one), plain(one)]));
@@ -565,7 +571,7 @@ function isNoHook({ metadata }: Manifest): boolean {
 }
 
 const withoutHash = (text: string): string =>
-	text.replaceAll(/(envtier(?:-api)?-settings)-[a-z0-9]{10}/g, '$1');
+	text.replaceAll(/(envtier(?:-(?:api|controller))?-settings)-[a-z0-9]{10}/g, '$1');
 
 function idOf({ kind, metadata }: Manifest): string {
 	return `${kind} ${withoutHash(metadata?.name ?? '')}`;

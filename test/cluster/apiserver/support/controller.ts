@@ -1,0 +1,99 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CONTROLLER_VARIABLES } from '../../../../controller/variables.ts';
+import { bundleOf } from '../../../support/bundles.ts';
+import { createObject, shippedObjects } from '../../../support/kubernetes/apply-manifests.ts';
+import type { Cluster } from '../../../support/kubernetes/cluster.ts';
+import { webhookKubeconfig } from '../../../support/kubernetes/webhook-account.ts';
+import { startOpenBao, type VaultAccess, type VaultApi } from '../../../support/openbao.ts';
+import { createToken, writePolicy } from '../../../support/openbao-setup.ts';
+import { type RunningProcess, startProcess } from '../../../support/process.ts';
+import { type Scratch, scratch } from '../../../support/scratch.ts';
+
+const NAMESPACE = 'envtier-system';
+const ACCOUNT = 'envtier-controller';
+
+/** Settings that a test chooses itself. */
+export type ControllerEnv = Partial<Record<keyof typeof CONTROLLER_VARIABLES | 'ENVTIER_VAULT_ADDR', string>>;
+
+/** A controller that runs as a process of its own. */
+export interface RunningController {
+	/** `http://host:port`. */
+	readonly url: string;
+	readonly process: RunningProcess;
+	stop(): Promise<void>;
+}
+
+/** Starts controllers with the shipped bundle, rights and policies. */
+export interface ControllerFixture {
+	/** The OpenBao of its controllers. */
+	readonly bao: VaultApi & VaultAccess;
+	start(env?: ControllerEnv): Promise<RunningController>;
+	/** A kubeconfig of its account. */
+	kubeconfig(port?: number): Promise<string>;
+	remove(): Promise<void>;
+}
+
+/**
+ * Gives the controller's account the rights and the admission policy that ship, and a token of Vault.
+ *
+ * @param shared the OpenBao of the pods; default: one of its own
+ */
+export async function controllerFixture(
+	cluster: Cluster,
+	shared?: VaultApi & VaultAccess,
+): Promise<ControllerFixture> {
+	const own = shared === undefined ? await startOpenBao() : undefined;
+	const bao = shared ?? own;
+	if (bao === undefined) throw new Error('no OpenBao');
+	const place: Scratch = await scratch('controller');
+	await cluster.createNamespace({ name: NAMESPACE });
+	await cluster.createServiceAccount(NAMESPACE, ACCOUNT);
+	for (const file of ['rbac.yaml', 'admission-policy.yaml'])
+		for (const object of await shippedObjects(`controller/${file}`)) await createObject(cluster, object);
+	const policy = join(import.meta.dirname, '../../../../deploy/vault/controller-policy.hcl');
+	await writePolicy(bao, 'envtier-controller', await readFile(policy, 'utf8'));
+	const tokenFile = join(place.dir, 'vault-token');
+	await writeFile(tokenFile, await createToken(bao, ['envtier-controller']), { mode: 0o600 });
+	const kubeconfig = (port?: number): Promise<string> =>
+		webhookKubeconfig(cluster, place.dir, port, { namespace: NAMESPACE, name: ACCOUNT });
+	return {
+		bao,
+		kubeconfig,
+		remove: async () => {
+			await own?.stop();
+			await place.remove();
+		},
+		start: async (env = {}) => {
+			const started = await startProcess({
+				name: 'controller',
+				command: process.execPath,
+				args: [await bundleOf('controller')],
+				env: {
+					ENVTIER_CONTROLLER_LISTEN: '127.0.0.1:0',
+					ENVTIER_CONTROLLER_ROLLOUTS: 'true',
+					ENVTIER_CONTROLLER_PERIOD: '1',
+					ENVTIER_CONTROLLER_BATCH: '0',
+					ENVTIER_CONTROLLER_KUBECONFIG: await kubeconfig(),
+					ENVTIER_CONTROLLER_VAULT_TOKEN_FILE: tokenFile,
+					ENVTIER_VAULT_ADDR: bao.addr,
+					ENVTIER_VAULT_CA: bao.caPem,
+					...env,
+				},
+			});
+			const port = (): number | undefined => {
+				const line = started
+					.stdout()
+					.split('\n')
+					.find((text) => text.includes('"msg":"serving"'));
+				return line === undefined ? undefined : (JSON.parse(line) as { port: number }).port;
+			};
+			await started.waitUntil('it serves', port);
+			return {
+				url: `http://127.0.0.1:${port()}`,
+				process: started,
+				stop: async () => void (await started.stop()),
+			};
+		},
+	};
+}
