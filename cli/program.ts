@@ -11,6 +11,7 @@ import { keysCommand } from './commands/keys.ts';
 import { loginCommand, logoutCommand, whoamiCommand } from './commands/login.ts';
 import { policyCommand } from './commands/policy.ts';
 import { refreshCommand } from './commands/refresh.ts';
+import { elevateCommand } from './commands/reveal.ts';
 import { sealCommand } from './commands/seal.ts';
 import { secretsCommand } from './commands/secrets.ts';
 import { templatesCommand } from './commands/templates.ts';
@@ -30,6 +31,7 @@ export function createProgram(context: Context) {
 		.addCommand(secretsCommand(context))
 		.addCommand(templatesCommand(context))
 		.addCommand(deploymentsCommand(context))
+		.addCommand(elevateCommand(context))
 		.addCommand(effectiveCommand(context))
 		.addCommand(diffCommand(context))
 		.addCommand(consumersCommand(context))

@@ -2,6 +2,7 @@ import { Command } from '@commander-js/extra-typings';
 import type { Context } from '../context.ts';
 import { outputOption } from '../output.ts';
 import { API_HELP } from './api-help.ts';
+import { deleteDeploymentCommand, membersCommand, transferCommand } from './members.ts';
 
 const CREATE_HELP = `
 With a template its secrets are copied; existing keys are not changed. The output names the
@@ -47,5 +48,8 @@ export function deploymentsCommand(context: Context) {
 					const { createDeployment } = await import('../remote/deployments.ts');
 					await createDeployment(name, options, context);
 				}),
-		);
+		)
+		.addCommand(membersCommand(context))
+		.addCommand(transferCommand(context))
+		.addCommand(deleteDeploymentCommand(context));
 }

@@ -3,6 +3,9 @@ import { SECRET_TYPE_NAMES } from '../../contract/secret-types.ts';
 import { type Context, fail } from '../context.ts';
 import { outputOption } from '../output.ts';
 import { API_HELP } from './api-help.ts';
+
+import { revealCommand } from './reveal.ts';
+
 import { scoped, secretVersionCommands } from './secret-versions.ts';
 
 const VALUES = `
@@ -275,6 +278,7 @@ export function secretsCommand(context: Context) {
 			)
 			.addCommand(remove(context))
 			.addCommand(importing(context))
-			.addCommand(types(context)),
+			.addCommand(types(context))
+			.addCommand(revealCommand(context)),
 	);
 }
