@@ -80,13 +80,16 @@ const CHANGES = [
 	'remove',
 ] as const satisfies readonly (keyof Store)[];
 
-/** The same store. It calls `before` ahead of every operation that changes something. */
-export function beforeChanges(store: Store, before: () => void): Store {
+/**
+ * The same store. It calls `before` ahead of every operation that changes something, and waits for it. The
+ * change does not happen if `before` rejects.
+ */
+export function beforeChanges(store: Store, before: () => Promise<void>): Store {
 	const watched = CHANGES.map((name) => [
 		name,
-		(...args: never[]) => {
-			before();
-			return (store[name] as (...args: never[]) => unknown)(...args);
+		async (...args: never[]) => {
+			await before();
+			return await (store[name] as (...args: never[]) => unknown)(...args);
 		},
 	]);
 	return { ...store, ...(Object.fromEntries(watched) as Pick<Store, (typeof CHANGES)[number]>) };

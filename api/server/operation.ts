@@ -99,6 +99,11 @@ export interface Operation {
 	/** True when the operation uses the header `Idempotency-Key`. */
 	readonly idempotent?: true;
 	readonly responses: Readonly<Record<number, DocumentedResponse>>;
+	/**
+	 * True if nothing may change without an entry in the audit store: while that is away, the call is a 503. For
+	 * an operation that only sometimes needs it there is `requireAudit`.
+	 */
+	readonly needsEntry?: true;
 	/** Usual statuses that this operation never has. */
 	readonly never?: readonly number[];
 	/** `raw` is the decoded body or the query; `{ query, body }` where the operation has both. */

@@ -85,20 +85,26 @@ async function reply(
 	const body =
 		operation.body === undefined ? undefined : await readBody(request, response, operation.yaml === true);
 	if (body?.ok === false) return body;
+	const requireAudit = async (): Promise<Result<void, Problem>> => {
+		audit.intend();
+		return (await parts.audit.stored()) ? ok(undefined) : refuse(503, AUDIT_AWAY);
+	};
+	const beforeChange = async (): Promise<void> => {
+		audit.intend();
+		if (operation.needsEntry !== true || (await parts.audit.stored())) return;
+		throw new AuditStoreFailure('the intent line of a change is not in the store');
+	};
 	return operation.run(
 		{
 			...services,
-			store: beforeChanges(services.store, audit.intend),
+			store: beforeChanges(services.store, beforeChange),
 			caller,
 			auditStamp: { subject: caller.subject, at: now() },
 			name: String(request.params['name'] ?? ''),
 			authorize: (permission, name) => access.authorize(caller, permission, name),
 			note: audit.note,
 			step: audit.step,
-			requireAudit: async () => {
-				audit.intend();
-				return (await parts.audit.stored()) ? ok(undefined) : refuse(503, AUDIT_AWAY);
-			},
+			requireAudit,
 			requestId: audit.requestId,
 			idempotencyKey,
 		},

@@ -2,10 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SCOPES } from '../../../api/auth/caller.ts';
 import { call } from '../../support/http.ts';
 import { scratch } from '../../support/scratch.ts';
 import { until } from '../../support/until.ts';
 import { type ApiUnderTest, type Caller, caller, startApi } from '../support/api.ts';
+import { startIssuer } from '../support/issuer.ts';
 import { startApiProcess } from '../support/process.ts';
 import { AUDIT_DATABASES, type AuditDatabaseUnderTest, startAuditPostgres } from './databases.ts';
 
@@ -238,6 +240,30 @@ describe('while PostgreSQL is away', () => {
 			(entry) => entry['replica'] === replica,
 		);
 		expect(entries.map(({ loadedBy: _, ...entry }) => entry)).toEqual(lines);
+	});
+
+	test('members do not change without an entry: 503, and nothing happens', async () => {
+		await using issuer = await startIssuer();
+		const env = {
+			...{ ENVTIER_API_AUDIT_STORE: database.address, ENVTIER_API_OIDC_CA: issuer.caPem },
+			ENVTIER_API_OIDC_ISSUER: issuer.url,
+		};
+		await using api = await startApi({ env });
+		const as = await issuer.session({ sub: 'alice', org: 'acme', scope: SCOPES.join(' ') });
+		const body = { name: 'guarded', org: 'acme' };
+		expect((await api.send('POST', '/api/deployments', { as, body })).status).toBe(201);
+		const path = '/api/deployments/guarded/members';
+		const add = async (member: string) =>
+			await api.send('POST', path, { as, body: { member, role: 'developer' } });
+		expect((await add('user:bob')).status).toBe(201);
+		await database.postgres?.kill();
+		const refused = await add('user:eve');
+		expect([refused.status, refused.text]).toEqual([503, expect.stringContaining('audit store')]);
+		expect((await api.send('DELETE', path, { as, body: { member: 'user:bob' } })).status).toBe(503);
+		await database.postgres?.start();
+		await until('the store to be back', async () => (await add('user:carol')).status === 201);
+		const { members } = (await api.send('GET', path, { as })).json as { members: { member: string }[] };
+		expect(members.map(({ member }) => member).sort()).toEqual(['user:alice', 'user:bob', 'user:carol']);
 	});
 
 	test('a process that ends by SIGTERM has stored its last lines', async () => {

@@ -189,3 +189,10 @@ test('finds a line that the store lacks or has twice, and a result without its i
 		expect.stringContaining('without its intent line'),
 	]);
 });
+
+test('finds a secret of a deleted deployment, however it came there', () => {
+	const deleted = new Set(['shop A']);
+	const left = history([create('1', 0, 1)], '1', { deleted });
+	expect(violationsOf(left)).toEqual(['shop A of a deleted deployment holds 1']);
+	expect(violationsOf(history([create('1', 0, 1)], undefined, { deleted }))).toEqual([]);
+});

@@ -55,6 +55,8 @@ export interface History {
 	/** The lines of all replicas' logs, and of the audit store. */
 	readonly logged: readonly HistoryLine[];
 	readonly stored: readonly HistoryLine[];
+	/** Places of a deployment that was deleted: a creation beside the deletion must not leave anything. */
+	readonly deleted?: ReadonlySet<string>;
 	/** Values that the store holds in any version. */
 	readonly written: ReadonlySet<string>;
 }
@@ -64,9 +66,18 @@ export function violationsOf(history: History): readonly string[] {
 	const places = new Map(Map.groupBy(history.calls, ({ place }) => place));
 	for (const place of history.final.keys()) if (!places.has(place)) places.set(place, []);
 	return [
-		...[...places].flatMap(([place, calls]) => placeViolations(place, calls, history.final.get(place))),
+		...[...places].flatMap(([place, calls]) =>
+			history.deleted?.has(place)
+				? deletedViolations(place, history.final.get(place))
+				: placeViolations(place, calls, history.final.get(place)),
+		),
 		...auditViolations(history),
 	];
+}
+
+function deletedViolations(place: string, final: FinalState | undefined): readonly string[] {
+	if (final?.values === undefined) return [];
+	return [`${place} of a deleted deployment holds ${final.values.join(' and ')}`];
 }
 
 function placeViolations(

@@ -90,6 +90,8 @@ function bodyOf(kind: HistoryCall['kind'], at: Place, value: string, target: str
 function outcomeOf(kind: HistoryCall['kind'], { status, text }: Answer): HistoryCall['outcome'] {
 	if (status < 300) return 'done';
 	if (status === 404) return 'absent';
+	// The deployment is deleted.
+	if (status === 403) return 'refused';
 	// Another 409 says that a change is under way, or that an unfinished one will be undone.
 	if (status === 409) return kind === 'create' && /exists?\b/.test(text) ? 'exists' : 'refused';
 	if (status >= 500) return 'unknown';
@@ -120,4 +122,17 @@ async function learn({ world, ids }: Run): Promise<void> {
 			if (known?.includes(id) === false) known.push(id);
 		}
 	}
+}
+
+/** Deletes the deployment that is to be deleted. Repeats it after a fault, as a person would. */
+export async function deleteDoomed(run: Run): Promise<void> {
+	const body = { confirm: 'doomed' };
+	await until(
+		'the deletion',
+		async () => {
+			const answer = await run.world.send(0, 'DELETE', '/api/deployments/doomed', body, 'delete-doomed');
+			return answer.status === 200 || answer.status === 403;
+		},
+		{ timeoutMs: 120_000 },
+	);
 }

@@ -5,8 +5,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../support/until.ts';
 import { violationsOf } from './checker.ts';
-import { newRun, oneCall, type Run } from './clients.ts';
-import { startWorld, type World } from './world.ts';
+import { deleteDoomed, newRun, oneCall, type Run } from './clients.ts';
+import { PLACES, startWorld, type World } from './world.ts';
 
 const CALLS = 1_000;
 const CLIENTS = 8;
@@ -38,7 +38,10 @@ test(`clients, Vault and the audit agree after faults (seed ${SEED})`, { timeout
 	const clients = Array.from({ length: CLIENTS }, async (_, client) => {
 		while (run.calls.length < CALLS) await oneCall(run, client);
 	});
-	const [strikes] = await Promise.all([strikeInBetween(run), ...clients]);
+	const deletion = until('the middle', () => run.calls.length >= CALLS / 2, { timeoutMs: 300_000 }).then(() =>
+		deleteDoomed(run),
+	);
+	const [strikes] = await Promise.all([strikeInBetween(run), deletion, ...clients]);
 	expect(strikes).toBe(9);
 	// A call without an answer may still write as long as its process lives.
 	await world.settle();
@@ -46,7 +49,9 @@ test(`clients, Vault and the audit agree after faults (seed ${SEED})`, { timeout
 	await world.load(logged);
 	const { final, written } = await world.inVault();
 	const { calls } = run;
-	expect(violationsOf({ calls, final, logged, stored: await world.stored(), written })).toEqual([]);
+	const deleted = new Set(PLACES.filter(({ deployment }) => deployment === 'doomed').map(({ name }) => name));
+	const stored = await world.stored();
+	expect(violationsOf({ calls, final, logged, stored, written, deleted })).toEqual([]);
 	// The history was worth checking.
 	const kinds: Partial<Record<string, unknown[]>> = Object.groupBy(
 		calls,
