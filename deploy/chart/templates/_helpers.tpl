@@ -105,6 +105,66 @@ ENVTIER_CONTROLLER_NAMESPACE: {{ .Release.Namespace }}
 {{- end -}}
 {{- end -}}
 
+{{/*
+Variables of the audit store. The argument is a list of the context and the key of the Secret with the address.
+*/}}
+{{- define "envtier.auditEnv" -}}
+{{- $root := index . 0 -}}
+{{- $audit := $root.Values.api.audit -}}
+{{- if eq $audit.store "sqlite" -}}
+- name: ENVTIER_API_AUDIT_STORE
+  value: sqlite:/var/lib/envtier/audit.db
+{{- else -}}
+- name: ENVTIER_API_AUDIT_STORE
+  valueFrom:
+    secretKeyRef:
+      name: {{ $audit.postgres.secretName }}
+      key: {{ index . 1 }}
+{{- with $audit.postgres.ca }}
+- name: ENVTIER_API_AUDIT_STORE_CA
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+- name: ENVTIER_API_AUDIT_RETENTION
+  value: {{ $audit.retention | quote }}
+{{- end -}}
+
+{{/* The pod of a task of the audit store. The argument is a list of the context and the arguments. */}}
+{{- define "envtier.auditPod" -}}
+{{- $root := index . 0 -}}
+restartPolicy: OnFailure
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with $root.Values.images.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+containers:
+  - name: audit
+    image: {{ include "envtier.image" (list $root $root.Values.images.api) }}
+    args: {{ index . 1 | toJson }}
+    env:
+      - name: ENVTIER_API_STORE
+        value: memory
+      {{- include "envtier.auditEnv" (list $root "ownerAddress") | nindent 6 }}
+    resources:
+      requests: { cpu: 10m, memory: 64Mi }
+      limits: { memory: 256Mi }
+    securityContext:
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities:
+        drop: [ALL]
+{{- end -}}
+
 {{/* True if the API asks the cluster about its callers. */}}
 {{- define "envtier.apiAsksCluster" -}}
 {{- if eq (toString .Values.api.settings.ENVTIER_API_KUBERNETES) "true" -}}true{{- end -}}

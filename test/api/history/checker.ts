@@ -1,6 +1,6 @@
 /**
- * Decides whether what clients saw, what the store holds in the end, and the audit lines fit together. It knows
- * nothing of the API's code.
+ * Decides whether what clients saw, what the store holds in the end, and the audit lines fit together. It
+ * knows nothing of the API's code.
  */
 
 /** One call of a client about one place: a key, or the keys of a typed secret. */

@@ -35,7 +35,7 @@ export const PLACES: readonly Place[] = DEPLOYMENTS.flatMap((deployment) =>
 	}),
 );
 
-export const owner = caller('user:owner');
+const owner = caller('user:owner');
 const platform = caller('user:platform', { roles: ['platform_admin'], org: undefined });
 
 /** Two replicas of the API as processes, their OpenBao and the PostgreSQL of their audit. */

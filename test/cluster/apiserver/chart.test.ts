@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import type { KubernetesObject, V1Deployment, V1Pod } from '@kubernetes/client-node';
+import type { KubernetesObject, V1CronJob, V1Deployment, V1Job, V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { parseConfigFile } from '../../../api/settings/config-file.ts';
@@ -26,7 +26,7 @@ const CONTROLLER = join(CHART, '../manifests/controller');
  * could name.
  */
 const NOT_OF_THE_CHART =
-	/^ENVTIER_API_(CONFIG|LISTEN|TLS_CERT_FILE|TLS_KEY_FILE|INSECURE_HTTP|STORE|VAULT_TOKEN|VAULT_TOKEN_FILE|VAULT_LOGIN_TOKEN_FILE|KUBECONFIG|AUDIT_FILE)$/;
+	/^ENVTIER_API_(CONFIG|LISTEN|TLS_CERT_FILE|TLS_KEY_FILE|INSECURE_HTTP|STORE|VAULT_TOKEN|VAULT_TOKEN_FILE|VAULT_LOGIN_TOKEN_FILE|KUBECONFIG|AUDIT_FILE|AUDIT_STORE|AUDIT_STORE_CA|AUDIT_RETENTION)$/;
 const WEBHOOK_CONFIGURATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
 const DEPLOYMENT = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/envtier-webhook`;
 const MERGE = { contentType: 'application/merge-patch+json' };
@@ -262,6 +262,49 @@ describeWithServers('deploy/chart', () => {
 				name: 'ENVTIER_API_CONFIG',
 				value: '/etc/envtier/config/config.yaml',
 			});
+		});
+
+		const audit = async (values: object, replicas = 2) =>
+			rendered(...LEAST, ...(await valuesFile({ api: { enabled: true, replicas, audit: values } })));
+		const envOf = (all: readonly Manifest[]): readonly object[] => {
+			const deployment = all.find((one) => idOf(one) === 'Deployment envtier-api') as V1Deployment;
+			return deployment.spec?.template.spec?.containers[0]?.env ?? [];
+		};
+
+		test('the audit store in PostgreSQL: the API gets the role of the run time, and Jobs alone the owner', async () => {
+			const all = await audit({ store: 'postgres', retention: 30 });
+			const of = (key: string) => ({
+				name: 'ENVTIER_API_AUDIT_STORE',
+				valueFrom: { secretKeyRef: { name: 'envtier-api-audit', key } },
+			});
+			expect(envOf(all)).toContainEqual(of('address'));
+			expect(envOf(all)).toContainEqual({ name: 'ENVTIER_API_AUDIT_RETENTION', value: '30' });
+			const migrate = all.find((one) => idOf(one) === 'Job envtier-api-migrate-audit') as V1Job;
+			const purge = all.find((one) => idOf(one) === 'CronJob envtier-api-purge-audit') as V1CronJob;
+			const args = ['--migrate-audit', '--grant-to', 'envtier_api'];
+			expect(migrate.spec?.template.spec?.containers[0]).toMatchObject({ args });
+			const purging = purge.spec?.jobTemplate.spec?.template.spec;
+			expect(purging?.containers[0]).toMatchObject({ args: ['--purge-audit'] });
+			for (const spec of [migrate.spec?.template.spec, purging]) {
+				expect(spec?.containers[0]?.env).toContainEqual(of('ownerAddress'));
+				expect(spec?.securityContext?.runAsNonRoot).toBe(true);
+			}
+			const policy = all.find((one) => idOf(one) === 'NetworkPolicy envtier-api');
+			expect(JSON.stringify(policy)).toContain('"port":5432');
+		});
+
+		test('the audit store in SQLite is a volume of one replica, and refused with more', async () => {
+			const all = await audit({ store: 'sqlite' }, 1);
+			const value = 'sqlite:/var/lib/envtier/audit.db';
+			expect(envOf(all)).toContainEqual({ name: 'ENVTIER_API_AUDIT_STORE', value });
+			const deployment = all.find((one) => idOf(one) === 'Deployment envtier-api') as V1Deployment;
+			expect(deployment.spec?.strategy).toEqual({ type: 'Recreate' });
+			expect(JSON.stringify(deployment)).toContain('"claimName":"envtier-api-audit"');
+			expect(all.map(idOf).filter((id) => /Job/.test(id))).toEqual([]);
+			const file = await valuesFile({ api: { enabled: true, replicas: 2, audit: { store: 'sqlite' } } });
+			const { code, stderr } = await helm('template', 'envtier', CHART, ...LEAST, ...file);
+			expect(code).not.toBe(0);
+			expect(stderr).toContain('api.audit.store sqlite needs api.replicas 1');
 		});
 
 		test('the webhook gets no right that its settings need not', async () => {
