@@ -58,6 +58,7 @@ export async function oneCall(run: Run, client: number): Promise<void> {
 		calls.push(outcome === 'unknown' ? never : ended);
 		if (outcome === 'unknown') await recovered(run);
 	} catch (thrown) {
+		if (thrown instanceof UnexpectedAnswer) throw thrown;
 		if ((thrown as { code?: string }).code !== 'ECONNREFUSED') calls.push(never);
 		await recovered(run);
 	}
@@ -86,6 +87,9 @@ function bodyOf(kind: HistoryCall['kind'], at: Place, value: string, target: str
 	return { ...named, ...content, deploymentName: at.deployment, serviceName: at.service };
 }
 
+/** An answer that no call of the history should get. */
+class UnexpectedAnswer extends Error {}
+
 /** The outcome that an answer promises. */
 function outcomeOf(kind: HistoryCall['kind'], { status, text }: Answer): HistoryCall['outcome'] {
 	if (status < 300) return 'done';
@@ -95,7 +99,7 @@ function outcomeOf(kind: HistoryCall['kind'], { status, text }: Answer): History
 	// Another 409 says that a change is under way, or that an unfinished one will be undone.
 	if (status === 409) return kind === 'create' && /exists?\b/.test(text) ? 'exists' : 'refused';
 	if (status >= 500) return 'unknown';
-	throw new Error(`${kind}: ${status} ${text}`);
+	throw new UnexpectedAnswer(`${kind}: ${status} ${text}`);
 }
 
 /** The id of a secret, or of the first key of a typed one. */

@@ -64,6 +64,7 @@ export async function startWorld(): Promise<World> {
 	const env = {
 		...(await vaultEnv(bao)),
 		...{ ENVTIER_API_CALLS_PER_MINUTE: '1000000', ENVTIER_API_VAULT_TIMEOUT: '2' },
+		ENVTIER_API_OVERWRITES_PER_HOUR: '999',
 		ENVTIER_API_AUDIT_STORE: database.address,
 	};
 	const replicas: (ApiProcess | undefined)[] = [];
