@@ -25,6 +25,18 @@ export function keepsNativeVariables(minor: number): boolean {
 	return minor >= NATIVE_VARIABLES;
 }
 
+/**
+ * The checks of `envtier doctor` that fail or warn, beside the warning that an API server of this version has
+ * no native variables.
+ */
+export function problemsOf<T extends { readonly id: string; readonly status: string }>(
+	checks: readonly T[],
+	minor: number,
+): readonly T[] {
+	const expected = keepsNativeVariables(minor) ? [] : ['native-env'];
+	return checks.filter(({ id, status }) => /^(?:fail|warn)$/.test(status) && !expected.includes(id));
+}
+
 /** Whether a pod has native variables. */
 export function hasNativeVariables(pod: V1Pod): boolean {
 	const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
