@@ -9,7 +9,7 @@ const PRINTS_MODE = `
 . /secrets/env
 for process in /proc/[0-9]*; do
 	case "$(tr '\\0' ' ' < $process/cmdline)" in
-		*/fetcher*) echo "$LEVEL $(grep '^Seccomp:' $process/status | tr -d '\\t')" ;;
+		/opt/envtier/fetcher*) echo "$LEVEL $(grep '^Seccomp:' $process/status | tr -d '\\t')" ;;
 	esac
 done
 `;
