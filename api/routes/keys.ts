@@ -10,6 +10,8 @@ const resource = 'keys';
 /** A key cannot create keys: otherwise a leaked key could outlive its own expiry. */
 const needs = 'session';
 const DAY = 86_400_000;
+/** Maximum lifetime of a key with roles of an organization, in days. */
+const ROLE_DAYS = 90;
 
 function encode({ id, label, org, scopes, roles, createdAt, expiresAt }: StoredKey): object {
 	return { id, name: label, org: org ?? '', scopes, roles, createdAt, expiresAt: expiresAt.toISOString() };
@@ -49,6 +51,8 @@ const create = operation(
 			...input.roles.filter((role) => !caller.roles.has(role)),
 		];
 		if (beyond.length > 0) return refuse(403, `you can't grant what you don't have: ${beyond.join(', ')}`);
+		if (input.roles.length > 0 && input.expiresInDays > ROLE_DAYS)
+			return refuse(400, `a key with roles of the organization lasts at most ${ROLE_DAYS} days`);
 		const { text, id, hash } = newKey();
 		note({ scope: `keys/${id}` });
 		const key: StoredKey = {

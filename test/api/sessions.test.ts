@@ -218,3 +218,14 @@ test('a key expires at its time', async () => {
 	offset = 86_400_000;
 	expect((await other.send('GET', '/api/secrets', { as: key })).status).toBe(401);
 });
+
+test('a key with roles of an organization lasts at most 90 days', async () => {
+	const admin = await issuer.session({ ...GOOD, sub: 'ada', realm_access: { roles: ['org_admin'] } });
+	const make = async (expiresInDays: number, roles: string[]) => {
+		const body = { name: 'x', scopes: ['secrets:read'], roles, expiresInDays };
+		return (await api.send('POST', '/api/keys', { as: admin, body })).status;
+	};
+	expect(await make(91, ['org_admin'])).toBe(400);
+	expect(await make(90, ['org_admin'])).toBe(201);
+	expect(await make(91, [])).toBe(201);
+});
