@@ -45,6 +45,8 @@ function filesOf(program: ImageProgram, arch: Architecture): readonly string[] {
 		...(kindOf(program) === 'executable'
 			? [`opt/envtier/${program}.cdx.json`, 'opt/envtier/licenses/LGPL-2.1', 'opt/envtier/licenses/NOTICE']
 			: [`opt/envtier/${program}.mjs`]),
+		// The store of audit entries runs in a thread of its own.
+		...(program === 'api' ? ['opt/envtier/api-audit-worker.mjs'] : []),
 		...LIBRARIES[kindOf(program)].map((name) => `usr/lib/${TRIPLETS[arch]}/lib${name}`),
 		...PACKAGES[kindOf(program)].flatMap((name) => [
 			`usr/share/doc/${name}/copyright`,
