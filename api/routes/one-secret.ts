@@ -24,6 +24,7 @@ import {
 import {
 	deleteSecret,
 	destroySecret,
+	type ReadVersion,
 	restoreSecret,
 	undeleteSecret,
 	versionsOf,
@@ -37,6 +38,7 @@ import {
 	type Reply,
 	reply,
 } from '../server/operation.ts';
+import type { Store } from '../store/store.ts';
 import { checkNoSuccessor, forEachKey, wholeSecretOf } from '../typed/whole.ts';
 
 /** What a call does with one secret. */
@@ -77,6 +79,11 @@ export async function findSecret(
 	const allowed = await kind.authorize(call, action, ref);
 	if (!allowed.ok) return allowed;
 	return action === 'destroy' && call.caller.kind === 'api-key' ? refuse(403, PERSON_NEEDED) : ok(ref);
+}
+
+/** The operation of the Reveal program on one secret. */
+export function restoreOperations(kind: SecretKind): readonly Operation[] {
+	return [restore(kind)];
 }
 
 /** The operations on one secret that both kinds have. Literal paths come before `{name}`. */
@@ -238,6 +245,32 @@ function notesOf(keys: readonly StampedSecretRef[]): readonly AuditNote[] {
 	return keys.map(({ location, key }) => ({ scope: folderOf(location), key }));
 }
 
+/** How one restoration reads the old value and writes the new version. */
+interface Restoration {
+	readonly store: Store;
+	readonly read: ReadVersion;
+	readonly end: () => Promise<void>;
+}
+
+/** In the Reveal program one login reads and writes, and its token can do nothing else. */
+async function openRestoration(
+	{ store, reveal, readVersion, caller, requestId }: Call<unknown>,
+	version: number,
+): Promise<Restoration> {
+	if (reveal === undefined) {
+		if (readVersion === undefined) throw new Error('no program to read values with');
+		return { store, read: readVersion, end: async () => undefined };
+	}
+	const login = await reveal.logIn('restore');
+	const reason = `restore version ${version}`;
+	const reading = { actor: caller.subject, reason, elevation: '', requestId };
+	return {
+		store: { ...store, update: login.update },
+		read: async (path, number) => (await login.read(path, number, reading))?.fields,
+		end: login.end,
+	};
+}
+
 function restore(kind: SecretKind): Operation {
 	return operation(
 		{
@@ -255,10 +288,10 @@ function restore(kind: SecretKind): Operation {
 		},
 		SecretRestoration,
 		async (call) => {
-			const { store, readVersion, auditStamp, overwritesPerHour, input } = call;
+			const { store, auditStamp, overwritesPerHour, input } = call;
 			const ref = await findSecret(kind, call, 'restore', input.id);
 			if (!ref.ok) return ref;
-			if (readVersion === undefined) return refuse(503, NO_REVEAL);
+			if (call.readVersion === undefined && call.reveal === undefined) return refuse(503, NO_REVEAL);
 			const keys = await wholeSecretOf(store, ref.value);
 			if (!keys.ok) return keys;
 			if (keys.value.length > 1) return refuse(409, ONE_OF_MANY);
@@ -267,8 +300,13 @@ function restore(kind: SecretKind): Operation {
 			const { version, expected } = input;
 			const wanted = { version, expected };
 			const rules = { overwritesPerHour };
-			const restored = await restoreSecret(store, readVersion, ref.value, wanted, auditStamp, rules);
-			return restored.ok ? reply(200, { status: 'restored', ...restored.value }) : restored;
+			const opened = await openRestoration(call, version);
+			try {
+				const restored = await restoreSecret(opened.store, opened.read, ref.value, wanted, auditStamp, rules);
+				return restored.ok ? reply(200, { status: 'restored', ...restored.value }) : restored;
+			} finally {
+				await opened.end();
+			}
 		},
 	);
 }

@@ -9,7 +9,7 @@ import { createSecret, type SecretSummary } from '../secrets/secrets.ts';
 import { type Operation, operation, reply } from '../server/operation.ts';
 import { createTypedAt, firstKeyOf, readNewSecret, updateAt } from '../typed/requests.ts';
 import { CHANGED, encodeTyped } from './encode-typed.ts';
-import { findSecret, oneSecretOperations, type SecretKind } from './one-secret.ts';
+import { findSecret, oneSecretOperations, restoreOperations, type SecretKind } from './one-secret.ts';
 import { NEXT_PAGE, replyWithList } from './secret-list.ts';
 
 const PATH = '/api/org/secrets';
@@ -135,3 +135,6 @@ const KIND: SecretKind = {
 
 /** `/api/org/secrets` */
 export const orgSecretOperations: readonly Operation[] = [list, create, update, ...oneSecretOperations(KIND)];
+
+/** Restores: the Reveal program has them too, and does them. */
+export const orgSecretRestores: readonly Operation[] = restoreOperations(KIND);

@@ -9,7 +9,7 @@ import { type Operation, operation, reply } from '../server/operation.ts';
 import { locationsOf, templatesOf } from '../templates/templates.ts';
 import { createTypedAt, firstKeyOf, readNewSecret, updateAt } from '../typed/requests.ts';
 import { CHANGED, encodeTyped } from './encode-typed.ts';
-import { findSecret, oneSecretOperations, type SecretKind } from './one-secret.ts';
+import { findSecret, oneSecretOperations, restoreOperations, type SecretKind } from './one-secret.ts';
 import { locationFor, requireOwned } from './ownership.ts';
 import { NEXT_PAGE, replyWithList } from './secret-list.ts';
 
@@ -177,3 +177,6 @@ const KIND: SecretKind = {
 
 /** `/api/secrets` */
 export const secretOperations: readonly Operation[] = [list, create, update, ...oneSecretOperations(KIND)];
+
+/** Restores: the Reveal program has them too, and does them. */
+export const secretRestores: readonly Operation[] = restoreOperations(KIND);

@@ -3,6 +3,7 @@ import { type Context, fail } from '../context.ts';
 import { json, type Output } from '../output.ts';
 import { table } from '../table.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
+import { accessContext } from './reveal-context.ts';
 import {
 	isAt,
 	type LocationOptions,
@@ -133,11 +134,15 @@ export function restoreSecret(key: string, text: string, options: Options, conte
 		const versions = await versionsOf(call, path, id);
 		if (!versions.ok) return failed(context, versions.error);
 		const expected = versions.value.find(({ current }) => current)?.version;
-		const answer = await call('POST', `${path}/restore`, { id, version, expected });
-		if (!answer.ok) return failed(context, answer.error);
-		const { version: written } = answer.value as { readonly version: number };
-		const line = `restored version ${version} of ${key} of ${title} as version ${written}`;
-		printChange(options, context, line, { id, key, status: 'restored', version: written });
+		const body = { id, version, expected };
+		// Only the Reveal program reads old values, where it is installed.
+		await withApi(accessContext(context), async ({ call: send }) => {
+			const answer = await send('POST', `${path}/restore`, body);
+			if (!answer.ok) return failed(context, answer.error);
+			const { version: written } = answer.value as { readonly version: number };
+			const line = `restored version ${version} of ${key} of ${title} as version ${written}`;
+			printChange(options, context, line, { id, key, status: 'restored', version: written });
+		});
 	});
 }
 

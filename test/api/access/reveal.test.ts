@@ -113,6 +113,57 @@ describe('who sees a value', () => {
 	});
 });
 
+describe('a restore', () => {
+	const restore = (as: string, body: object) => on.reveal.send('POST', '/api/secrets/restore', { as, body });
+
+	test('writes an old value as a new version; of two at once one is a 409', async () => {
+		const secret = { key: 'RESTORED', value: `first ${CANARY}`, deploymentName: 'shop' };
+		const made = await expectStatus(
+			201,
+			on.api.send('POST', '/api/secrets', { as: owner.api, body: secret }),
+		);
+		const { id } = made.json as { id: string };
+		const change = { id, value: 'second' };
+		await expectStatus(200, on.api.send('PUT', '/api/secrets', { as: owner.api, body: change }));
+		const body = { id, version: 1, expected: 2 };
+		// The API itself reads no value.
+		await expectStatus(503, on.api.send('POST', '/api/secrets/restore', { as: owner.api, body }));
+		await expectStatus(403, restore(await as('viewer'), body));
+		const both = await Promise.all([restore(owner.reveal, body), restore(await as('developer'), body)]);
+		expect(both.map(({ status }) => status).sort()).toEqual([200, 409]);
+		expect(both.map(({ text }) => text).join()).not.toContain('first');
+		const shown = await expectStatus(200, reveal(owner.reveal, { ...ask, key: 'RESTORED' }));
+		expect(shown.json).toMatchObject({ value: `first ${CANARY}`, version: 3 });
+	});
+
+	test('of a deleted secret, of a version that is gone, and of another one is refused', async () => {
+		const secret = { key: 'GONE', value: CANARY, deploymentName: 'shop' };
+		const made = await expectStatus(
+			201,
+			on.api.send('POST', '/api/secrets', { as: owner.api, body: secret }),
+		);
+		const { id } = made.json as { id: string };
+		await expectStatus(404, restore(owner.reveal, { id, version: 7 }));
+		await expectStatus(200, on.api.send('DELETE', '/api/secrets', { as: owner.api, body: { id } }));
+		await expectStatus(409, restore(owner.reveal, { id, version: 1 }));
+	});
+
+	test('of a secret of the organization works for its admins', async () => {
+		const ada = await on.session('ada', { roles: ['org_admin'] });
+		const made = { key: 'ORG_RESTORED', value: 'first' };
+		const answer = await expectStatus(
+			201,
+			on.api.send('POST', '/api/org/secrets', { as: ada.api, body: made }),
+		);
+		const { id } = answer.json as { id: string };
+		const change = { id, value: 'second' };
+		await expectStatus(200, on.api.send('PUT', '/api/org/secrets', { as: ada.api, body: change }));
+		const body = { id, version: 1 };
+		await expectStatus(200, on.reveal.send('POST', '/api/org/secrets/restore', { as: ada.reveal, body }));
+		await expectStatus(403, on.reveal.send('POST', '/api/org/secrets/restore', { as: owner.reveal, body }));
+	});
+});
+
 describe('elevation', () => {
 	test('it is over by the clock of Vault, and every reveal in it carries its id and reason', async () => {
 		const ada = await as('ada', { roles: ['org_admin'] });
