@@ -129,7 +129,11 @@ describe('responses', () => {
 			for (const path of ['secret/data/a', 'sys/health'])
 				expect(await on.client.read(path)).toEqual({
 					ok: true,
-					value: { method: 'GET', path, status, json: status === 204 ? undefined : { errors: ['no'] } },
+					value: {
+						...{ method: 'GET', path, status },
+						json: status === 204 ? undefined : { errors: ['no'] },
+						date: expect.any(Number),
+					},
 				});
 		},
 	);
