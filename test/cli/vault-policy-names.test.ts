@@ -19,7 +19,7 @@ const word = (alphabet: string, max: number) =>
 const mount = word('aA_-.b/~', 6).filter((text) => parseVaultPath(text).ok && !text.endsWith('/'));
 const name = fc.stringMatching(/^[ab](?:[-.]?[ab]){0,3}$/);
 const fields = fc.record({
-	...{ auth: mount, kv: mount, transit: mount },
+	...{ auth: mount, kv: mount, transit: mount, lease: mount },
 	...{ org: name, deployment: name, service: name },
 });
 
@@ -74,7 +74,7 @@ describe('the name of a policy', () => {
 
 /** Which field of the name stands for each word of a template. */
 const FIELD_OF: Readonly<Record<string, string>> = {
-	...{ DATA: 'kv', METADATA: 'kv', ACCESSOR: 'auth', TRANSIT: 'transit' },
+	...{ DATA: 'kv', METADATA: 'kv', DETAILED: 'kv', ACCESSOR: 'auth', TRANSIT: 'transit', LEASE: 'lease' },
 	...{ ORG: 'org', DEPLOYMENT: 'deployment', SERVICE: 'service' },
 };
 

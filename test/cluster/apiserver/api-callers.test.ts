@@ -181,6 +181,85 @@ describeWithServers('callers of the secrets API that the cluster knows', ({ clus
 		expect((await adopt(operator, 'payments')).status).toBe(201);
 	});
 
+	test('without membership each operation takes its own verb on deploymentsecrets, for the named deployments alone', async () => {
+		const owner = await account('deployment-owner', await shown('envtier-pipeline'));
+		const names = [`mine-${namespace}`, `other-${namespace}`] as const;
+		const made = async (deploymentName: string, key: string): Promise<string> => {
+			const answer = await send('POST', '/api/secrets', owner, { key, value: 'v', deploymentName });
+			expect(answer.status, answer.text).toBe(201);
+			return (answer.json as { id: string }).id;
+		};
+		for (const name of names)
+			expect((await send('POST', '/api/deployments', owner, { name, org: 'acme' })).status).toBe(201);
+		const [mine, other] = names;
+
+		/** What a caller sends for an operation on a deployment, and the status if that is allowed. */
+		type Sent = readonly [status: number, method: string, path: string, body?: object];
+		const operations: Readonly<Record<string, (name: string) => Promise<Sent>>> = {
+			list: async (name) => [200, 'GET', `/api/secrets?deployment=${name}`],
+			get: async (name) => [200, 'GET', `/api/secrets/${await made(name, 'GET_IT')}`],
+			create: async (deploymentName) => [
+				201,
+				'POST',
+				'/api/secrets',
+				{ key: 'NEW', value: 'v', deploymentName },
+			],
+			update: async (name) => [200, 'PUT', '/api/secrets', { id: await made(name, 'CHANGED'), value: 'w' }],
+			delete: async (name) => [200, 'DELETE', '/api/secrets', { id: await made(name, 'DELETED') }],
+		};
+		const verbs = Object.keys(operations);
+		/** The operations that a caller may do, of all on both deployments: `list mine`. */
+		const allowedTo = async (caller: string): Promise<readonly string[]> => {
+			const allowed: string[] = [];
+			const tried = verbs.flatMap((operation) => names.map((name) => ({ operation, name })));
+			for (const { operation, name } of tried) {
+				const [status, method, path, body] = (await operations[operation]?.(name)) ?? [0, '', ''];
+				const answer = await send(method, path, caller, body);
+				// What is left over would make the next creation a conflict.
+				await removeAll(owner, name);
+				if (answer.status === status) allowed.push(`${operation} ${name === mine ? 'mine' : 'other'}`);
+				else expect(answer.status, answer.text).toBe(403);
+			}
+			return allowed;
+		};
+		for (const verb of verbs) {
+			const caller = await account(`direct-${verb}`, [rule('deploymentsecrets', [verb], [mine])]);
+			expect(await allowedTo(caller)).toEqual([`${verb} mine`]);
+		}
+
+		// A rule from before these resources gives nothing without membership.
+		const earlier = await account('earlier', [rule('secrets', ['*']), rule('deployments', ['*'])]);
+		const id = await made(mine, 'KEPT');
+		expect((await send('GET', `/api/secrets?deployment=${mine}`, earlier)).status).toBe(403);
+		expect((await send('PUT', '/api/secrets', earlier, { id, value: 'w' })).status).toBe(403);
+		const absent = await send('GET', `/api/secrets?deployment=none-${namespace}`, earlier);
+		const foreign = await send('GET', `/api/secrets?deployment=${other}`, earlier);
+		expect(foreign.text.replaceAll(other, 'NAME')).toBe(absent.text.replaceAll(`none-${namespace}`, 'NAME'));
+	});
+
+	/** Deletes every secret of a deployment, as its owner. */
+	const removeAll = async (owner: string, name: string): Promise<void> => {
+		const listed = await send('GET', `/api/secrets?deployment=${name}`, owner);
+		for (const { id } of listed.json as readonly { readonly id: string }[])
+			expect((await send('DELETE', '/api/secrets', owner, { id })).status).toBe(200);
+	};
+
+	test('members are changed by a caller with the verb members on deploymentmembers alone', async () => {
+		const owner = await account('members-owner', await shown('envtier-pipeline'));
+		const name = `team-${namespace}`;
+		expect((await send('POST', '/api/deployments', owner, { name, org: 'acme' })).status).toBe(201);
+		const path = `/api/deployments/${name}/members`;
+		const body = { member: 'user:dev', role: 'developer' };
+		const secrets = await account('secrets-only', [rule('deploymentsecrets', ['*'], [name])]);
+		expect((await send('POST', path, secrets, body)).status).toBe(403);
+		const other = await account('other-members', [rule('deploymentmembers', ['members'], ['another'])]);
+		expect((await send('POST', path, other, body)).status).toBe(403);
+		const members = await account('members', [rule('deploymentmembers', ['members'], [name])]);
+		const added = await send('POST', path, members, body);
+		expect(added.status, added.text).toBe(201);
+		expect((await send('DELETE', `/api/deployments/${name}`, members, { confirm: name })).status).toBe(403);
+	});
+
 	test('signed in alone is not enough: every pod of a cluster has a token', async () => {
 		const pod = await account('pod', []);
 		expect((await send('GET', '/api/templates', pod)).status).toBe(403);
