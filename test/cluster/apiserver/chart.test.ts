@@ -25,8 +25,9 @@ const CONTROLLER = join(CHART, '../manifests/controller');
  * Settings of the API that the chart does not offer: it sets them itself, or the pod has nothing that they
  * could name.
  */
+// The last five are of the Reveal program, which the chart does not install.
 const NOT_OF_THE_CHART =
-	/^ENVTIER_API_(CONFIG|LISTEN|TLS_CERT_FILE|TLS_KEY_FILE|INSECURE_HTTP|STORE|VAULT_TOKEN|VAULT_TOKEN_FILE|VAULT_LOGIN_TOKEN_FILE|KUBECONFIG|AUDIT_FILE|AUDIT_STORE|AUDIT_STORE_CA|AUDIT_RETENTION)$/;
+	/^ENVTIER_API_(CONFIG|LISTEN|TLS_CERT_FILE|TLS_KEY_FILE|INSECURE_HTTP|STORE|VAULT_TOKEN|VAULT_TOKEN_FILE|VAULT_LOGIN_TOKEN_FILE|KUBECONFIG|AUDIT_FILE|AUDIT_STORE|AUDIT_STORE_CA|AUDIT_RETENTION|MODE|ELEVATION_APPROVAL|ELEVATION_SECONDS|RESTORE_ROLE|REVEAL_ROLE)$/;
 const WEBHOOK_CONFIGURATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
 const DEPLOYMENT = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/envtier-webhook`;
 const MERGE = { contentType: 'application/merge-patch+json' };
