@@ -1,10 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CONTROLLER_VARIABLES } from '../../../../controller/variables.ts';
 import { bundleOf } from '../../../support/bundles.ts';
 import { createObject, shippedObjects } from '../../../support/kubernetes/apply-manifests.ts';
 import type { Cluster } from '../../../support/kubernetes/cluster.ts';
 import { webhookKubeconfig } from '../../../support/kubernetes/webhook-account.ts';
+import { lock } from '../../../support/lock.ts';
 import { startOpenBao, type VaultAccess, type VaultApi } from '../../../support/openbao.ts';
 import { createToken, writePolicy } from '../../../support/openbao-setup.ts';
 import { type RunningProcess, startProcess } from '../../../support/process.ts';
@@ -43,6 +44,9 @@ export async function controllerFixture(
 	cluster: Cluster,
 	shared?: VaultApi & VaultAccess,
 ): Promise<ControllerFixture> {
+	// A controller looks at the whole cluster, and each test file has an OpenBao of its own.
+	const release = await lock(join(dirname(cluster.kubeconfig), 'controllers.lock'));
+	await removeWorkloads(cluster);
 	const own = shared === undefined ? await startOpenBao() : undefined;
 	const bao = shared ?? own;
 	if (bao === undefined) throw new Error('no OpenBao');
@@ -61,6 +65,8 @@ export async function controllerFixture(
 		bao,
 		kubeconfig,
 		remove: async () => {
+			await removeWorkloads(cluster);
+			release();
 			await own?.stop();
 			await place.remove();
 		},
@@ -96,4 +102,27 @@ export async function controllerFixture(
 			};
 		},
 	};
+}
+
+interface RolledObject {
+	readonly metadata: { readonly name: string; readonly namespace: string };
+	readonly spec: {
+		readonly template: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } };
+	};
+}
+
+/** Deletes the workloads that ask for rollouts: to another OpenBao all of their secrets have changed. */
+async function removeWorkloads(cluster: Cluster): Promise<void> {
+	for (const plural of ['deployments', 'statefulsets', 'daemonsets']) {
+		const { body } = await cluster.request<{ items: readonly RolledObject[] }>(
+			'GET',
+			`/apis/apps/v1/${plural}`,
+		);
+		for (const { metadata, spec } of body.items)
+			if (spec.template.metadata?.annotations?.['envtier.dev/on-change'] === 'rollout')
+				await cluster.request(
+					'DELETE',
+					`/apis/apps/v1/namespaces/${metadata.namespace}/${plural}/${metadata.name}`,
+				);
+	}
 }
