@@ -36,7 +36,8 @@ describeWithNode('a Deployment that is rolled', (servers) => {
 		const apps = `/apis/apps/v1/namespaces/${namespace}`;
 		const template = tenant.template(
 			{ containers: [{ ...MAIN, image: 'localhost/busybox:1', command: ['sh', '-c', READS] }] },
-			{ env: 'LEVEL', 'on-change': 'rollout' },
+			// Other tests write secrets of the organization meanwhile.
+			{ env: 'LEVEL', 'on-change': 'rollout', tiers: 'deployment,service' },
 		);
 		const labels = { app: 'app' };
 		await create(cluster, `${apps}/deployments`, {
