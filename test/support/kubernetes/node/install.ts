@@ -5,7 +5,7 @@ import { ok, type Result } from '../../../../contract/result.ts';
 import { buildImage, IMAGE_PROGRAMS, testImage } from '../../images.ts';
 import { runProcess } from '../../process.ts';
 import { until } from '../../until.ts';
-import type { Cluster } from '../cluster.ts';
+import { type Cluster, connect } from '../cluster.ts';
 import { kubectlFor, mustKubectl } from '../kubectl.ts';
 import type { Node } from './node.ts';
 import { type Choices, writeOverlay } from './overlay.ts';
@@ -49,6 +49,7 @@ export async function installEnvtier(
 	await mustKubectl(kubectlFor(node.programs.kubectl, node.access), 'apply', '-k', overlay);
 	await makeCertificate(node.access.kubeconfig);
 	await untilServing(node);
+	await untilReached(node);
 	return ok(undefined);
 }
 
@@ -65,6 +66,27 @@ export async function untilServing(
 			return status?.observedGeneration !== undefined && status.readyReplicas === spec?.replicas;
 		},
 		{ timeoutMs: 180_000, everyMs: 200 },
+	);
+}
+
+/**
+ * Waits until the API server reaches the webhook: kube-proxy follows a moment after a replica is Ready. A pod
+ * of an account that does not exist is refused later, by the API server itself.
+ */
+async function untilReached(node: Node): Promise<void> {
+	const cluster = connect(node.access);
+	const pod = {
+		metadata: { name: 'reaches', annotations: { 'envtier.dev/deployment': 'reaches' } },
+		spec: { containers: [{ name: 'main', image: 'localhost/busybox:1' }] },
+	};
+	await until(
+		'the webhook to be reached',
+		async () => {
+			const path = '/api/v1/namespaces/default/pods?dryRun=All';
+			const { status, body } = await cluster.request<{ message?: string }>('POST', path, pod);
+			return status === 201 || !/failed calling webhook/.test(body.message ?? '');
+		},
+		{ timeoutMs: 60_000, everyMs: 200 },
 	);
 }
 
