@@ -10,3 +10,15 @@ export function object(value: unknown): Json | undefined {
 export function text(value: unknown): string | undefined {
 	return typeof value === 'string' && value !== '' ? value : undefined;
 }
+
+/** `value` if it is a list; otherwise an empty one. */
+export function list(value: unknown): readonly unknown[] {
+	return Array.isArray(value) ? value : [];
+}
+
+/** The objects in a list, without everything else in it. */
+export function objects(value: unknown): readonly Json[] {
+	return list(value)
+		.map(object)
+		.filter((one) => one !== undefined);
+}

@@ -1,6 +1,6 @@
 import { INJECTED } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { type Json, object, text } from '../../lib/json.ts';
+import { type Json, object, objects, text } from '../../lib/json.ts';
 import { type ClusterClient, statusMessage } from '../doctor/cluster.ts';
 
 /** A pod, or the pod template of a workload. */
@@ -77,8 +77,7 @@ async function list(
 		if (!answer.ok) return err(answer.error.message);
 		if (answer.value.status !== 200) return err(statusMessage(answer.value));
 		const body = object(answer.value.body);
-		if (Array.isArray(body?.['items']))
-			items.push(...body['items'].map((item: unknown) => object(item)).filter((item) => item !== undefined));
+		items.push(...objects(body?.['items']));
 		next = text(object(body?.['metadata'])?.['continue']) ?? '';
 		if (items.length > MAX_OBJECTS) return err(`more than ${MAX_OBJECTS}: name a namespace`);
 	} while (next !== '');
@@ -121,10 +120,7 @@ function templateCandidate(kind: string, item: Json, path: readonly string[]): C
 
 /** The workload that owns a pod. The name of a ReplicaSet is that of its Deployment and a hash. */
 function ownerOf(metadata: Json | undefined): string | undefined {
-	const owners = metadata?.['ownerReferences'];
-	const owner = Array.isArray(owners)
-		? owners.map((one: unknown) => object(one)).find((one) => one?.['controller'] === true)
-		: undefined;
+	const owner = objects(metadata?.['ownerReferences']).find((one) => one['controller'] === true);
 	const kind = text(owner?.['kind']);
 	const name = text(owner?.['name']) ?? '';
 	const hash = textsOf(metadata?.['labels'])['pod-template-hash'];
@@ -134,17 +130,15 @@ function ownerOf(metadata: Json | undefined): string | undefined {
 }
 
 function fetchedOf(status: Json | undefined): Candidate['fetched'] {
-	const statuses = status?.['initContainerStatuses'];
-	const all = Array.isArray(statuses) ? statuses.map((one: unknown) => object(one)) : [];
-	const fetcher = all.find((one) => (text(one?.['name']) ?? '').startsWith(INJECTED.container));
+	const all = objects(status?.['initContainerStatuses']);
+	const fetcher = all.find((one) => (text(one['name']) ?? '').startsWith(INJECTED.container));
 	const ended = object(object(fetcher?.['state'])?.['terminated']);
 	const from = text(ended?.['startedAt']);
 	const to = text(ended?.['finishedAt']);
 	return from === undefined || to === undefined ? undefined : { from, to };
 }
 
-const namesOf = (list: unknown): readonly string[] =>
-	Array.isArray(list) ? list.flatMap((one: unknown) => text(object(one)?.['name']) ?? []) : [];
+const namesOf = (list: unknown): readonly string[] => objects(list).flatMap((one) => text(one['name']) ?? []);
 
 const textsOf = (map: unknown): Readonly<Record<string, string>> =>
 	Object.fromEntries(

@@ -1,5 +1,5 @@
 import { ANNOTATION_PREFIX, INJECTED } from '../../contract/names.ts';
-import { type Json, object, text } from '../../lib/json.ts';
+import { type Json, object, objects, text } from '../../lib/json.ts';
 
 /** A pod that can be asked, or why it cannot. */
 export interface FoundPod {
@@ -36,11 +36,6 @@ function problemOf(pod: Json | undefined, metadata: Json | undefined): string | 
 /** Several sidecars of a pod have the UID at the end of their names. */
 function isSidecar(name: string): boolean {
 	return name === INJECTED.sidecar || name.startsWith(`${INJECTED.sidecar}-`);
-}
-
-function objects(value: unknown): readonly Json[] {
-	const all: readonly unknown[] = Array.isArray(value) ? value : [];
-	return all.map(object).filter((each) => each !== undefined);
 }
 
 function named(value: unknown): readonly string[] {

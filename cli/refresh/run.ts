@@ -3,13 +3,14 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import { ROLLOUT_ANNOTATIONS } from '../../contract/rollout.ts';
 import { object, text } from '../../lib/json.ts';
 import type { ApiAnswer } from '../../lib/kubernetes/client.ts';
+import { podSelector } from '../../lib/kubernetes/selector.ts';
 import { type Context, fail } from '../context.ts';
 import { type ClusterChoice, type ClusterClient, openCluster, statusMessage } from '../doctor/cluster.ts';
 import type { ExitStatus } from '../exit-codes.ts';
 import { json, type Output } from '../output.ts';
 import { table } from '../table.ts';
 import { type FoundPod, foundPod } from './pods.ts';
-import { parseTarget, podSelector, podsPath, type Target, targetPath } from './target.ts';
+import { parseTarget, podsPath, type Target, targetPath } from './target.ts';
 
 /** Options of the command. */
 export interface RefreshOptions extends ClusterChoice {

@@ -1,6 +1,5 @@
 import { parseName } from '../../contract/names.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { type Json, object, text } from '../../lib/json.ts';
 
 /** A kind of object whose pods can be asked. */
 interface Kind {
@@ -62,40 +61,4 @@ export function podsPath(namespace: string): string {
 export function targetPath({ kind, name }: Target, namespace: string): string {
 	const { api, plural } = KINDS[kind];
 	return `${api}/namespaces/${namespace}/${plural}/${name}`;
-}
-
-/**
- * The selector of a workload's pods as the API server takes it in a query (Kubernetes API: LabelSelector).
- * Undefined if the workload has none, or one of another shape: an empty selector would match every pod.
- */
-export function podSelector(workload: unknown): string | undefined {
-	const selector = object(object(object(workload)?.['spec'])?.['selector']);
-	const labels = Object.entries(object(selector?.['matchLabels']) ?? {}).map(([key, value]) =>
-		typeof value === 'string' ? `${key}=${value}` : undefined,
-	);
-	const expressions = listOf(selector?.['matchExpressions']).map((one) => expressionText(object(one)));
-	const parts = [...labels, ...expressions];
-	return parts.length === 0 || parts.includes(undefined) ? undefined : parts.join(',');
-}
-
-function expressionText(expression: Json | undefined): string | undefined {
-	const key = text(expression?.['key']);
-	const values = listOf(expression?.['values']);
-	if (key === undefined || !values.every((value) => typeof value === 'string')) return undefined;
-	switch (expression?.['operator']) {
-		case 'In':
-			return `${key} in (${values.join(',')})`;
-		case 'NotIn':
-			return `${key} notin (${values.join(',')})`;
-		case 'Exists':
-			return key;
-		case 'DoesNotExist':
-			return `!${key}`;
-		default:
-			return undefined;
-	}
-}
-
-function listOf(value: unknown): readonly unknown[] {
-	return Array.isArray(value) ? value : [];
 }

@@ -5,7 +5,7 @@ import { parseRevisionMessage } from '../../contract/refresh.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { type Tier, tierPath } from '../../contract/tiers.ts';
 import { readSettings, type Settings } from '../../fetcher/settings.ts';
-import { type Json, object, text } from '../../lib/json.ts';
+import { type Json, object, objects, text } from '../../lib/json.ts';
 
 /** What one fetcher of a pod reads. */
 export interface FetcherInputs {
@@ -62,10 +62,6 @@ export function podFactsOf(pod: Json): PodFacts | undefined {
 		inputs: inputsOf(fetchers),
 		revisions: revisions.every((one) => one !== undefined) ? revisions : undefined,
 	};
-}
-
-function objects(list: unknown): readonly Json[] {
-	return Array.isArray(list) ? list.map(object).filter((one) => one !== undefined) : [];
 }
 
 /** The revision in the termination message of a fetcher, also after a restart of the pod's containers. */

@@ -1,4 +1,4 @@
-import { type Json, object } from '../../lib/json.ts';
+import { type Json, objects } from '../../lib/json.ts';
 import type { WorkloadKind } from './kinds.ts';
 
 /**
@@ -66,7 +66,5 @@ function argoRollout({ spec, status }: Parts): Progress {
 }
 
 function condition(status: Json, type: string): Json | undefined {
-	const conditions = status['conditions'];
-	if (!Array.isArray(conditions)) return undefined;
-	return conditions.map(object).find((one) => one?.['type'] === type);
+	return objects(status['conditions']).find((one) => one['type'] === type);
 }

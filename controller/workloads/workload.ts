@@ -1,6 +1,7 @@
 import { ANNOTATION_PREFIX } from '../../contract/names.ts';
 import { ROLLOUT_ANNOTATIONS } from '../../contract/rollout.ts';
 import { type Json, object, text } from '../../lib/json.ts';
+import { podSelector } from '../../lib/kubernetes/selector.ts';
 import { parseState, type RolloutState } from '../rollouts/state.ts';
 import type { WorkloadKind } from './kinds.ts';
 import { type Progress, progressOf } from './progress.ts';
@@ -52,8 +53,9 @@ export function workloadOf(kind: WorkloadKind, decoded: Json): Workload | undefi
 	if (annotations?.[ON_CHANGE] !== 'rollout' || annotations[INJECT] === 'false') return undefined;
 	const [namespace, name] = [text(metadata?.['namespace']), text(metadata?.['name'])];
 	const [uid, resourceVersion] = [text(metadata?.['uid']), text(metadata?.['resourceVersion'])];
-	const selector = selectorText(object(spec?.['selector']));
+	const selector = podSelector(decoded);
 	if (!spec || !metadata || !namespace || !name || !uid || !resourceVersion || !selector) return undefined;
+	if (selector.length > LONGEST_SELECTOR) return undefined;
 	const own = object(metadata['annotations']);
 	const generation = numberOr(metadata['generation'], 0);
 	return {
@@ -79,38 +81,4 @@ function blockedBy({ kind }: WorkloadKind, spec: Json): string | undefined {
 	const partition = numberOr(object(strategy?.['rollingUpdate'])?.['partition'], 0);
 	if (kind === 'StatefulSet' && partition > 0) return `its update strategy has the partition ${partition}`;
 	return undefined;
-}
-
-/** A label selector as the query of a list (Kubernetes documentation, "Labels and Selectors"). */
-function selectorText(selector: Json | undefined): string | undefined {
-	const labels = Object.entries(object(selector?.['matchLabels']) ?? {}).map(
-		([key, value]) => `${key}=${value}`,
-	);
-	const expressions = selector?.['matchExpressions'];
-	const all = [...labels];
-	for (const one of Array.isArray(expressions) ? (expressions as readonly unknown[]) : []) {
-		const part = expressionText(object(one));
-		if (part === undefined) return undefined;
-		all.push(part);
-	}
-	const joined = all.join(',');
-	return joined.length > LONGEST_SELECTOR ? undefined : joined;
-}
-
-function expressionText(expression: Json | undefined): string | undefined {
-	const key = text(expression?.['key']);
-	const values = Array.isArray(expression?.['values']) ? expression['values'].join(',') : '';
-	if (key === undefined) return undefined;
-	switch (expression?.['operator']) {
-		case 'In':
-			return `${key} in (${values})`;
-		case 'NotIn':
-			return `${key} notin (${values})`;
-		case 'Exists':
-			return key;
-		case 'DoesNotExist':
-			return `!${key}`;
-		default:
-			return undefined;
-	}
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseTarget, podSelector } from '../../cli/refresh/target.ts';
+import { parseTarget } from '../../cli/refresh/target.ts';
+import { podSelector } from '../../lib/kubernetes/selector.ts';
 import { envtier } from './support/command.ts';
 
 describe('envtier refresh', () => {
