@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import type { NewEvent } from '../../lib/kubernetes/events.ts';
+import { type NewEvent, newEvent } from '../../lib/kubernetes/events.ts';
 import type { Decision } from '../admission/decision.ts';
 import type { Owner } from '../pod/owner-reference.ts';
 
@@ -32,30 +31,8 @@ function textOf(cause: EventCause): string {
 		: `Envtier injects its pods, but ${cause.message}`;
 }
 
-/** The API accepts more, but long messages are not read. */
-const MAX_MESSAGE_LENGTH = 1024;
-const MAX_NAME_LENGTH = 200;
-
-/**
- * The Event for a notice. Its name is derived from its content and its target. So the same cause is one Event
- * with a count, whichever replica writes it.
- */
+/** The Event for a notice. */
 export function eventFor({ namespace, target, cause }: PodNotice, now: Date, count: number): NewEvent {
-	const { apiVersion, kind, name, uid } = target;
-	const hash = createHash('sha256')
-		.update(JSON.stringify([uid, cause]))
-		.digest('hex');
-	const text = textOf(cause);
-	return {
-		metadata: { name: `${name.slice(0, MAX_NAME_LENGTH)}.${hash.slice(0, 16)}`, namespace },
-		involvedObject: { apiVersion, kind, name, namespace, uid },
-		reason: cause.event,
-		message: text.length > MAX_MESSAGE_LENGTH ? `${text.slice(0, MAX_MESSAGE_LENGTH - 1)}…` : text,
-		type: 'Warning',
-		source: { component: 'envtier-webhook' },
-		reportingComponent: 'envtier-webhook',
-		firstTimestamp: now.toISOString(),
-		lastTimestamp: now.toISOString(),
-		count,
-	};
+	const told = { reason: cause.event, type: 'Warning', message: textOf(cause), identity: cause } as const;
+	return newEvent({ ...told, target, namespace, component: 'envtier-webhook' }, now, count);
 }
