@@ -325,3 +325,15 @@ export type KeyedAnnotationName = keyof typeof KEYED_ANNOTATIONS;
 
 /** The name of a setting. */
 export type VariableName = keyof typeof VARIABLES;
+
+/** Those that the secrets API and the controller read as well. */
+export const SHARED_VARIABLES = [
+	'ENVTIER_VAULT_ADDR',
+	'ENVTIER_VAULT_INSECURE_HTTP',
+	'ENVTIER_VAULT_CA',
+	'ENVTIER_VAULT_TLS_NAME',
+	'ENVTIER_VAULT_NAMESPACE',
+	'ENVTIER_VAULT_AUTH_MOUNT',
+	'ENVTIER_VAULT_KV_MOUNT',
+	'ENVTIER_LOG_LEVEL',
+] as const satisfies readonly VariableName[];

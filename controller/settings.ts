@@ -1,7 +1,6 @@
 import { parseName, parseRole } from '../contract/names.ts';
-import { parseCaBundle } from '../contract/pem.ts';
 import { err, ok, type Result } from '../contract/result.ts';
-import { parseDnsName, parseVaultAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
+import { parseVaultAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
 import { VARIABLES } from '../contract/variables.ts';
 import { anyText, flag, listenAddress, parseLogLevel, word } from '../lib/settings/parsers.ts';
 import {
@@ -10,6 +9,7 @@ import {
 	type SettingsReader,
 	settingsReader,
 } from '../lib/settings/reader.ts';
+import { readVaultEndpoint } from '../lib/settings/vault-endpoint.ts';
 import type { VaultLogin } from '../lib/vault/session.ts';
 import type { VaultEndpoint } from '../lib/vault/types.ts';
 import type { RolloutLimits } from './rollouts/limits.ts';
@@ -73,27 +73,13 @@ export function readSettings(env: Environment): Result<Settings> {
 			period: seconds('ENVTIER_CONTROLLER_PERIOD', PERIOD),
 		},
 		vault: {
-			endpoint: endpointOf(reader),
+			endpoint: readVaultEndpoint(reader, required('ENVTIER_VAULT_ADDR', parseVaultAddress), VAULT_TIMEOUT),
 			login: loginOf(reader),
 			mount: required('ENVTIER_VAULT_KV_MOUNT', parseVaultPath),
 		},
 	};
 	if (problems.length > 0) return err(problems.join('\n'));
 	return ok(rollouts ? settings : { ...settings, rollouts: undefined });
-}
-
-function endpointOf({ required, optional, problems }: Reader): VaultEndpoint {
-	const address = required('ENVTIER_VAULT_ADDR', parseVaultAddress);
-	const insecure = required('ENVTIER_VAULT_INSECURE_HTTP', flag);
-	if (address?.startsWith('http:') && !insecure)
-		problems.push('ENVTIER_VAULT_ADDR must start with https:// unless ENVTIER_VAULT_INSECURE_HTTP is "true"');
-	return {
-		address,
-		ca: optional('ENVTIER_VAULT_CA', parseCaBundle),
-		tlsName: optional('ENVTIER_VAULT_TLS_NAME', parseDnsName),
-		namespace: optional('ENVTIER_VAULT_NAMESPACE', parseVaultPath),
-		timeout: VAULT_TIMEOUT,
-	};
 }
 
 function loginOf({ required, optional, problems }: Reader): VaultLogin {

@@ -52,15 +52,3 @@ export const CONTROLLER_VARIABLES = {
 		meaning: 'kubeconfig of the API server; unset: the service account of the pod',
 	},
 } as const satisfies Record<`ENVTIER_CONTROLLER_${string}`, ControllerVariable>;
-
-/** The variables that webhook, API and controller share. */
-export const SHARED_WITH_CONTROLLER = [
-	'ENVTIER_VAULT_ADDR',
-	'ENVTIER_VAULT_INSECURE_HTTP',
-	'ENVTIER_VAULT_CA',
-	'ENVTIER_VAULT_TLS_NAME',
-	'ENVTIER_VAULT_NAMESPACE',
-	'ENVTIER_VAULT_AUTH_MOUNT',
-	'ENVTIER_VAULT_KV_MOUNT',
-	'ENVTIER_LOG_LEVEL',
-] as const;

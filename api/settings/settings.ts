@@ -1,17 +1,11 @@
 import { parseName, parseRole } from '../../contract/names.ts';
 import { parseCaBundle } from '../../contract/pem.ts';
 import { err, ok, type Result } from '../../contract/result.ts';
-import {
-	oneOf,
-	type Parse,
-	parseDnsName,
-	parseVaultAddress,
-	parseVaultPath,
-	wholeNumber,
-} from '../../contract/values.ts';
+import { oneOf, type Parse, parseVaultAddress, parseVaultPath, wholeNumber } from '../../contract/values.ts';
 import { VARIABLES } from '../../contract/variables.ts';
 import { anyText, flag, listenAddress, parseLogLevel, word } from '../../lib/settings/parsers.ts';
 import { type Environment, settingsReader } from '../../lib/settings/reader.ts';
+import { readVaultEndpoint } from '../../lib/settings/vault-endpoint.ts';
 import type { VaultLogin } from '../../lib/vault/session.ts';
 import type { VaultEndpoint } from '../../lib/vault/types.ts';
 import { type AuditStoreSettings, parseAuditStore } from '../audit/store/address.ts';
@@ -150,21 +144,14 @@ function readStore(reader: Reader): StoreSettings {
 		if (kind === 'vault') reader.problems.push('ENVTIER_VAULT_ADDR is not set: the store vault needs it');
 		return { kind: 'none' };
 	}
-	if (address.startsWith('http:') && !reader.required('ENVTIER_VAULT_INSECURE_HTTP', flag))
-		reader.problems.push(
-			'ENVTIER_VAULT_ADDR must start with https:// unless ENVTIER_VAULT_INSECURE_HTTP is "true"',
-		);
+	const seconds = wholeNumber(VAULT_TIMEOUT.min, VAULT_TIMEOUT.max);
 	return {
 		kind: 'vault',
-		endpoint: {
+		endpoint: readVaultEndpoint(
+			reader,
 			address,
-			ca: reader.optional('ENVTIER_VAULT_CA', parseCaBundle),
-			tlsName: reader.optional('ENVTIER_VAULT_TLS_NAME', parseDnsName),
-			namespace: reader.optional('ENVTIER_VAULT_NAMESPACE', parseVaultPath),
-			timeout:
-				1000 *
-				reader.required('ENVTIER_API_VAULT_TIMEOUT', wholeNumber(VAULT_TIMEOUT.min, VAULT_TIMEOUT.max)),
-		},
+			1000 * reader.required('ENVTIER_API_VAULT_TIMEOUT', seconds),
+		),
 		login: readLogin(reader),
 		mount: reader.required('ENVTIER_VAULT_KV_MOUNT', parseVaultPath),
 	};

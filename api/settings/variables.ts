@@ -1,3 +1,4 @@
+import type { SHARED_VARIABLES } from '../../contract/variables.ts';
 import { YAML_LIMITS } from '../../lib/parse/yaml.ts';
 
 /** One variable of the API: its meaning and its default. */
@@ -164,18 +165,6 @@ export const API_VARIABLES = {
 		default: '400',
 	},
 } as const satisfies Record<`ENVTIER_API_${string}`, ApiVariable>;
-
-/** Variables of contract/ that the API also reads. */
-export const SHARED_VARIABLES = [
-	'ENVTIER_VAULT_ADDR',
-	'ENVTIER_VAULT_INSECURE_HTTP',
-	'ENVTIER_VAULT_CA',
-	'ENVTIER_VAULT_TLS_NAME',
-	'ENVTIER_VAULT_NAMESPACE',
-	'ENVTIER_VAULT_AUTH_MOUNT',
-	'ENVTIER_VAULT_KV_MOUNT',
-	'ENVTIER_LOG_LEVEL',
-] as const;
 
 /** The name of a setting that the API reads. */
 export type ApiVariableName = keyof typeof API_VARIABLES | (typeof SHARED_VARIABLES)[number];

@@ -1,10 +1,6 @@
-import { API_VARIABLES, type ApiVariable, SHARED_VARIABLES } from '../../api/settings/variables.ts';
-import { KEYED_ANNOTATIONS, VARIABLES, type Variable } from '../../contract/variables.ts';
-import {
-	CONTROLLER_VARIABLES,
-	type ControllerVariable,
-	SHARED_WITH_CONTROLLER,
-} from '../../controller/variables.ts';
+import { API_VARIABLES, type ApiVariable } from '../../api/settings/variables.ts';
+import { KEYED_ANNOTATIONS, SHARED_VARIABLES, VARIABLES, type Variable } from '../../contract/variables.ts';
+import { CONTROLLER_VARIABLES, type ControllerVariable } from '../../controller/variables.ts';
 import { blocks, code, prose, table } from './markdown.ts';
 
 const entries: readonly (readonly [string, Variable])[] = [
@@ -54,7 +50,7 @@ const ofTheController: readonly (readonly [string, ControllerVariable])[] =
 function controllerPart(): string {
 	return blocks(
 		'### Read by the controller',
-		`Set these on [the controller](controller.md). It also reads these variables, which have the same meaning as for the other programs: ${SHARED_WITH_CONTROLLER.map(code).join(', ')}. It needs KV version 2.`,
+		`Set these on [the controller](controller.md). It also reads these variables, which have the same meaning as for the other programs: ${SHARED_VARIABLES.map(code).join(', ')}. It needs KV version 2.`,
 		table(
 			['variable', 'meaning', 'default'],
 			ofTheController.map(([name, { meaning, default: value }]) => [
