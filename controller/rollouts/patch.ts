@@ -6,8 +6,10 @@ import { type RolloutState, stateText } from './state.ts';
  * The merge patch that records a state. The resource version is the precondition: the API server answers 409
  * if the object has changed since (Kubernetes API conventions, "Concurrency control").
  */
-export function recordPatch({ resourceVersion }: Workload, state: RolloutState): object {
-	return { metadata: { resourceVersion, annotations: { [ROLLOUT_ANNOTATIONS.state]: stateText(state) } } };
+export function recordPatch({ resourceVersion, requested }: Workload, state: RolloutState): object {
+	// Whatever is written, the request that led to it is handled.
+	const handled = requested === undefined ? state : { ...state, requested };
+	return { metadata: { resourceVersion, annotations: { [ROLLOUT_ANNOTATIONS.state]: stateText(handled) } } };
 }
 
 /**

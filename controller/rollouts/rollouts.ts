@@ -65,11 +65,7 @@ export async function startRollouts(parts: RolloutParts): Promise<Rollouts> {
 		return true;
 	};
 	const record = async (workload: Workload, state: RolloutState): Promise<boolean> => {
-		const { requested } = workload;
-		const written = await writer.patch(
-			workload,
-			recordPatch(workload, requested === undefined ? state : { ...state, requested }),
-		);
+		const written = await writer.patch(workload, recordPatch(workload, state));
 		if (written.kind === 'refused') await refused(workload, written.message);
 		return written.kind === 'done';
 	};
@@ -146,8 +142,7 @@ export async function startRollouts(parts: RolloutParts): Promise<Rollouts> {
 			queue.add(key);
 			return;
 		}
-		const { requested } = workload;
-		const state = requested === undefined ? decision.state : { ...decision.state, requested };
+		const { state } = decision;
 		const written = await writer.patch(workload, rolloutPatch(workload, state, new Date().toISOString()));
 		if (written.kind === 'conflict') return;
 		if (written.kind === 'refused') {
