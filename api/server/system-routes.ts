@@ -1,4 +1,5 @@
 import type { Express } from 'express';
+import { addHealthRoutes } from '../../lib/http/status-routes.ts';
 import type { AppDependencies } from './dependencies.ts';
 
 /**
@@ -9,12 +10,7 @@ export function addSystemRoutes(
 	app: Express,
 	{ openApi, metrics, notReady, log, login }: AppDependencies,
 ): void {
-	app.get('/healthz', (_request, response) => void response.type('text').send('ok\n'));
-	app.get('/readyz', async (_request, response) => {
-		const reason = await notReady();
-		response.status(reason === undefined ? 200 : 503);
-		response.type('text').send(`${reason ?? 'ok'}\n`);
-	});
+	addHealthRoutes(app, notReady);
 	app.get('/metrics', async (_request, response) => {
 		try {
 			response.type(metrics.contentType).send(await metrics.text());

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import type { Logger } from 'pino';
+import { addHealthRoutes, addMetricsRoute } from '../../lib/http/status-routes.ts';
 import { startCall } from './calls.ts';
 import { type MutateParts, mutateHandler } from './mutate.ts';
 import { refuse, refuseDefect } from './refuse.ts';
@@ -42,17 +43,8 @@ function routes(parts: AppParts, mutate: RequestListener): Express {
 	app.all('/mutate', (request, response) => {
 		if (startCall(parts, request, response)) notAllowed(response, '/mutate');
 	});
-	app.get('/healthz', (_request, response) => void response.type('text').send('ok\n'));
-	app.get('/readyz', (_request, response) => {
-		const reason = parts.notReady();
-		response
-			.status(reason === undefined ? 200 : 503)
-			.type('text')
-			.send(`${reason ?? 'ok'}\n`);
-	});
-	app.get('/metrics', async (_request, response) => {
-		response.type(parts.metrics.contentType).send(await parts.metrics.text());
-	});
+	addHealthRoutes(app, parts.notReady);
+	addMetricsRoute(app, parts.metrics);
 	for (const path of ['/healthz', '/readyz', '/metrics'] as const)
 		app.all(path, (_request, response) => notAllowed(response, path));
 	app.use((_request, response) =>
