@@ -416,32 +416,23 @@ write_role() {
 	[ -n "$print" ] || printf 'role %s of auth/%s grants %s\n' "$role" "$mount" "$policies"
 }
 
-api() {
-	role=envtier-api namespaces=${namespaces:-envtier-system} accounts=${accounts:-envtier-api}
+# program NAME WHY: the policy and the role of one of Envtier's own programs, which needs KV version 2. It lives long and keeps its
+# token alive; when the maximum comes it logs in again.
+program() {
+	role=envtier-$1 namespaces=${namespaces:-envtier-system} accounts=${accounts:-envtier-$1}
 	check_name --namespace "$namespaces"
 	check_name --account "$accounts"
 	check_text --audience "$audience"
 	check_mount --kv "$kv"
-	[ "$kv_version" = 2 ] || wrong 'the secrets API needs KV version 2: it keeps what is known of a secret in its metadata'
-	policies=envtier_api_$(encoded "$kv")
-	sed "s|\"secret/|\"$kv/|" "$here/api-policy.hcl" >"$work/text"
+	[ "$kv_version" = 2 ] || wrong "$2"
+	policies=envtier_$1_$(encoded "$kv")
+	sed "s|\"secret/|\"$kv/|" "$here/$1-policy.hcl" >"$work/text"
 	plan policy "$policies" <"$work/text"
-	# It lives long and keeps its token alive; when the maximum comes it logs in again.
 	write_role 3600 86400 0
 }
 
-controller() {
-	role=envtier-controller namespaces=${namespaces:-envtier-system} accounts=${accounts:-envtier-controller}
-	check_name --namespace "$namespaces"
-	check_name --account "$accounts"
-	check_text --audience "$audience"
-	check_mount --kv "$kv"
-	[ "$kv_version" = 2 ] || wrong 'the controller needs KV version 2: it compares versions'
-	policies=envtier_controller_$(encoded "$kv")
-	sed "s|\"secret/|\"$kv/|" "$here/controller-policy.hcl" >"$work/text"
-	plan policy "$policies" <"$work/text"
-	write_role 3600 86400
-}
+api() { program api 'the secrets API needs KV version 2: it keeps what is known of a secret in its metadata'; }
+controller() { program controller 'the controller needs KV version 2: it compares versions'; }
 
 sealing() {
 	need --namespace "$namespaces"

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeJwtSigner, serviceAccountClaims } from '../support/jwt.ts';
-import { createToken, enableAuth, mountKv, must } from '../support/openbao-setup.ts';
+import { createToken, enableAuth, mountKv, must, putSecret } from '../support/openbao-setup.ts';
 import { onPath, runProcess } from '../support/process.ts';
 import { makeVaultHouse, type VaultHouse } from './support.ts';
 
@@ -294,6 +294,35 @@ test('in KV version 1 the same policies hold', async () => {
 	expect(await status('PUT', 'deployments/shop/secrets/KEY')).toBe(403);
 	expect(await status('LIST', 'deployments/blog/secrets')).toBe(403);
 	expect(await status('GET', 'deployments/blog/secrets/KEY')).toBe(403);
+});
+
+test('controller: a role for its account and the policy that ships, which sees versions and no value; run again, the same', async () => {
+	const args = ['controller', '--type', 'jwt'] as const;
+	expect(await fixture.mustSetup(...args)).toContain(
+		'role envtier-controller of auth/jwt grants envtier_controller_secret\n',
+	);
+	const role = async () => {
+		const { json } = await fixture.bao.request('GET', 'auth/jwt/role/envtier-controller');
+		return (json as { data: object }).data;
+	};
+	const first = [await state(), await role()];
+	await fixture.mustSetup(...args);
+	expect([await state(), await role()]).toEqual(first);
+	const folder = 'deployments/of-the-controller/secrets';
+	await putSecret(fixture.bao, `${folder}/KEY`, 'v');
+	const token = await createToken(fixture.bao, ['envtier_controller_secret']);
+	const status = async (method: string, path: string) =>
+		(await fixture.bao.request(method, path, { token })).status;
+	expect(await status('GET', `secret/detailed-metadata/${folder}/?list=true`)).toBe(200);
+	expect(await status('GET', `secret/metadata/${folder}/KEY`)).toBe(200);
+	for (const method of ['GET', 'POST', 'DELETE'])
+		expect(await status(method, `secret/data/${folder}/KEY`)).toBe(403);
+	expect(await status('DELETE', `secret/metadata/${folder}/KEY`)).toBe(403);
+});
+
+test('controller: KV version 1 is refused, which has no versions', async () => {
+	const { code, stderr } = await fixture.setup('controller', '--kv-version', '1');
+	expect([code, stderr]).toEqual([2, expect.stringContaining('the controller needs KV version 2')]);
 });
 
 describe('docs/vault-setup.md shows commands that the script takes:', () => {
