@@ -1,9 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseAllDocuments, stringify } from 'yaml';
+import { stringify } from 'yaml';
+import { createObject, type ManifestObject, shippedObjects } from './apply-manifests.ts';
 import type { Cluster } from './cluster.ts';
 
-const SHIPPED = join(import.meta.dirname, '../../../deploy/manifests/base/rbac.yaml');
+const SHIPPED = 'base/rbac.yaml';
 const NAMESPACE = 'envtier-system';
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 
@@ -11,13 +12,7 @@ const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 export async function grantShippedRights(cluster: Cluster): Promise<void> {
 	await cluster.createNamespace({ name: NAMESPACE });
 	await cluster.createServiceAccount(NAMESPACE, 'envtier-webhook');
-	for (const document of parseAllDocuments(await readFile(SHIPPED, 'utf8'))) {
-		const object = document.toJS() as { kind: string; metadata: { name: string; namespace?: string } };
-		const scope = object.metadata.namespace === undefined ? '' : `/namespaces/${object.metadata.namespace}`;
-		const made = await cluster.request('POST', `${RBAC}${scope}/${object.kind.toLowerCase()}s`, object);
-		if (made.status !== 201 && made.status !== 409)
-			throw new Error(`${object.kind}: ${JSON.stringify(made.body)}`);
-	}
+	for (const object of await shippedObjects(SHIPPED)) await createObject(cluster, object);
 }
 
 /** A service account. */
@@ -36,9 +31,10 @@ export async function accountWithout(cluster: Cluster, resource: string): Promis
 	const namespace = await cluster.createNamespace();
 	const name = 'envtier-webhook';
 	await cluster.createServiceAccount(namespace, name);
-	const documents = parseAllDocuments(await readFile(SHIPPED, 'utf8'));
-	const roles = documents.map((one) => one.toJS() as { kind: string; rules: { resources: string[] }[] });
-	const { rules = [] } = roles.find(({ kind }) => kind === 'ClusterRole') ?? {};
+	const shipped = await shippedObjects(SHIPPED);
+	const { rules } = shipped.find(({ kind }) => kind === 'ClusterRole') as ManifestObject & {
+		readonly rules: readonly { readonly resources: readonly string[] }[];
+	};
 	const rest = rules.filter(({ resources }) => !resources.includes(resource));
 	if (rest.length === rules.length) throw new Error(`no right on ${resource} ships`);
 	const metadata = { name: namespace };
