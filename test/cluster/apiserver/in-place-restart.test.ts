@@ -1,29 +1,19 @@
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import jsonpatch from 'fast-json-patch';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { call } from '../../support/http.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { createPod, podOf } from '../../support/kubernetes/pods.ts';
 import { applyInjectionPolicy } from '../../support/kubernetes/require-injection.ts';
 import { grantShippedRights, webhookKubeconfig } from '../../support/kubernetes/webhook-account.ts';
 import { type Scratch, scratch } from '../../support/scratch.ts';
 import { describeWithServers } from '../../support/servers.ts';
-import { until } from '../../support/until.ts';
 import { type RunningWebhook, startWebhook } from '../../support/webhook.ts';
-import { review } from '../../webhook/support/request.ts';
+import { decidedOn } from './support/decided.ts';
 import { keepsRestartRules, minorOf } from './support/version.ts';
 
 /** A namespace that the webhook configuration and the policies leave out. */
 const UNSEEN = 'envtier-system';
 const RULES = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [97] } }];
-
-interface Review {
-	readonly response: {
-		readonly allowed: boolean;
-		readonly patch?: string;
-		readonly status?: { readonly message: string };
-	};
-}
 
 // An API server of its own: elsewhere no policy requires injection.
 describeWithServers('in-place restart, of a webhook that asks the API server for its version,', () => {
@@ -58,22 +48,8 @@ describeWithServers('in-place restart, of a webhook that asks the API server for
 		spec: { securityContext: { runAsUser: 1000 } },
 	});
 
-	/** What the webhook says once it knows the version. */
-	async function decided() {
-		return await until('the webhook to know the version', async () => {
-			const { json } = await call({
-				...{ url: `${webhook.url}/mutate`, caPem: webhook.caPem, method: 'POST' },
-				body: review(pod, { namespace: 'shop' }),
-			});
-			const { response } = json as Review;
-			return response.status?.message.includes('does not know the API server’s version yet')
-				? undefined
-				: response;
-		});
-	}
-
 	async function injected(): Promise<V1Pod> {
-		const { allowed, patch = '', status } = await decided();
+		const { allowed, patch = '', status } = await decidedOn(webhook, pod);
 		expect(allowed, status?.message).toBe(true);
 		const operations = JSON.parse(Buffer.from(patch, 'base64').toString('utf8'));
 		return jsonpatch.applyPatch(structuredClone(pod), operations).newDocument;
@@ -87,7 +63,7 @@ describeWithServers('in-place restart, of a webhook that asks the API server for
 
 	test('is kept in the pod from Kubernetes 1.36 on, and refused with the cure before', async () => {
 		if (!keepsRestartRules(minor)) {
-			const { allowed, status } = await decided();
+			const { allowed, status } = await decidedOn(webhook, pod);
 			expect([allowed, status?.message]).toEqual([
 				false,
 				expect.stringContaining(
@@ -107,7 +83,7 @@ describeWithServers('in-place restart, of a webhook that asks the API server for
 
 	test('passes the policy that requires injection as it was injected, and with no other rule', async () => {
 		if (!keepsRestartRules(minor)) {
-			expect((await decided()).allowed).toBe(false);
+			expect((await decidedOn(webhook, pod)).allowed).toBe(false);
 			return;
 		}
 		const namespace = await cluster.createNamespace();

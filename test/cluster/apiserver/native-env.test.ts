@@ -1,26 +1,16 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import jsonpatch from 'fast-json-patch';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { call } from '../../support/http.ts';
 import { createPod, podOf } from '../../support/kubernetes/pods.ts';
 import { grantShippedRights, webhookKubeconfig } from '../../support/kubernetes/webhook-account.ts';
 import { type Scratch, scratch } from '../../support/scratch.ts';
 import { describeWithServers } from '../../support/servers.ts';
-import { until } from '../../support/until.ts';
 import { type RunningWebhook, startWebhook } from '../../support/webhook.ts';
-import { review } from '../../webhook/support/request.ts';
+import { decidedOn } from './support/decided.ts';
 import { hasNativeVariables, keepsNativeVariables, minorOf } from './support/version.ts';
 
 /** A namespace that the webhook configuration leaves out. */
 const UNSEEN = 'envtier-system';
-
-interface Review {
-	readonly response: {
-		readonly allowed: boolean;
-		readonly patch?: string;
-		readonly status?: { readonly message: string };
-	};
-}
 
 describeWithServers(
 	'native variables, of a webhook that asks the API server for its version,',
@@ -45,22 +35,8 @@ describeWithServers(
 		});
 
 		const pod = podOf({ envtier: { deployment: 'shop', format: 'none', env: 'LEVEL' } });
-		/** What the webhook says once it knows the version. */
-		async function decided() {
-			return await until('the webhook to know the version', async () => {
-				const { json } = await call({
-					...{ url: `${webhook.url}/mutate`, caPem: webhook.caPem, method: 'POST' },
-					body: review(pod, { namespace: 'shop' }),
-				});
-				const { response } = json as Review;
-				return response.status?.message.includes('does not know the API server’s version yet')
-					? undefined
-					: response;
-			});
-		}
-
 		test('are kept in the pod from Kubernetes 1.35 on, and refused with the cure before', async () => {
-			const { allowed, patch = '', status } = await decided();
+			const { allowed, patch = '', status } = await decidedOn(webhook, pod);
 			if (!keepsNativeVariables(minor)) {
 				expect([allowed, status?.message]).toEqual([
 					false,

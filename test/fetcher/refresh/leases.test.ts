@@ -9,14 +9,7 @@ import { type Postgres, startPostgres } from '../../support/postgres.ts';
 import type { RunningProcess } from '../../support/process.ts';
 import { until } from '../../support/until.ts';
 import { startReal, vaultEnv } from '../support/backends.ts';
-import {
-	buildFetcher,
-	type LogLine,
-	makePod,
-	type Pod,
-	runFetcher,
-	startFetcher,
-} from '../support/fetcher.ts';
+import { buildFetcher, logged, makePod, type Pod, runFetcher, startFetcher } from '../support/fetcher.ts';
 import {
 	allowLeases,
 	canConnect,
@@ -101,14 +94,6 @@ async function startSidecar(env: Env): Promise<RunningProcess> {
 	return sidecar;
 }
 
-const logOf = (process: RunningProcess): LogLine[] =>
-	process
-		.stdout()
-		.split('\n')
-		.filter((line) => line.endsWith('}'))
-		.map((line) => JSON.parse(line) as LogLine);
-const logged = (process: RunningProcess, text: string) =>
-	logOf(process).filter(({ msg }) => msg.includes(text));
 const privateState = () => JSON.parse(readFileSync(join(privateDir, 'state.json'), 'utf8'));
 const files = (): Readonly<Record<string, string>> =>
 	JSON.parse(readFileSync(join(pod.out, 'env.json'), 'utf8'));

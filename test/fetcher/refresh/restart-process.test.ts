@@ -5,14 +5,7 @@ import { auditRequests, must, putSecret, removeSecret } from '../../support/open
 import { type RunningProcess, runProcess } from '../../support/process.ts';
 import { until } from '../../support/until.ts';
 import { startReal, vaultEnv } from '../support/backends.ts';
-import {
-	buildFetcher,
-	type LogLine,
-	makePod,
-	type Pod,
-	runFetcher,
-	startFetcher,
-} from '../support/fetcher.ts';
+import { buildFetcher, logged, makePod, type Pod, runFetcher, startFetcher } from '../support/fetcher.ts';
 
 const KEY = 'deployments/shop/services/web/secrets/LEVEL';
 /** A check, the spread of 10 s and the 10 s before a restart, on a busy machine. */
@@ -74,13 +67,6 @@ async function isReady(): Promise<boolean> {
 	return code === 0;
 }
 
-const logged = (process: RunningProcess, text: string) =>
-	process
-		.stdout()
-		.split('\n')
-		.filter((line) => line.endsWith('}'))
-		.map((line) => JSON.parse(line) as LogLine)
-		.filter(({ msg }) => msg.includes(text));
 const privateState = () => JSON.parse(readFileSync(join(privateDir, 'state.json'), 'utf8'));
 const level = () => JSON.parse(readFileSync(join(pod.out, 'env.json'), 'utf8')).LEVEL;
 

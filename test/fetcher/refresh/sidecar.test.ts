@@ -24,14 +24,7 @@ import {
 import type { RunningProcess } from '../../support/process.ts';
 import { until } from '../../support/until.ts';
 import { startReal, vaultEnv } from '../support/backends.ts';
-import {
-	buildFetcher,
-	type LogLine,
-	makePod,
-	type Pod,
-	runFetcher,
-	startFetcher,
-} from '../support/fetcher.ts';
+import { buildFetcher, logged, makePod, type Pod, runFetcher, startFetcher } from '../support/fetcher.ts';
 
 const ORG = 'orgs/acme/secrets';
 const SERVICE = 'deployments/shop/services/web/secrets';
@@ -87,14 +80,6 @@ async function startSidecar(more: Readonly<Record<string, string>> = {}): Promis
 	return sidecar;
 }
 
-const logOf = (process: RunningProcess): LogLine[] =>
-	process
-		.stdout()
-		.split('\n')
-		.filter((line) => line.endsWith('}'))
-		.map((line) => JSON.parse(line) as LogLine);
-const logged = (process: RunningProcess, text: string) =>
-	logOf(process).filter(({ msg }) => msg.includes(text));
 const privateState = () => JSON.parse(readFileSync(join(privateDir, 'state.json'), 'utf8'));
 const json = () => JSON.parse(readFileSync(join(pod.out, 'env.json'), 'utf8'));
 

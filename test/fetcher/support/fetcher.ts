@@ -168,3 +168,17 @@ export async function runFetcher(
 	const message = readFileSync(pod.terminationLog, 'utf8');
 	return { ...exit, stdout, stderr, log, last: log.at(-1), message, ms };
 }
+
+/** The complete lines that a running fetcher has logged so far. */
+export function logOf(process: Pick<RunningProcess, 'stdout'>): readonly LogLine[] {
+	return process
+		.stdout()
+		.split('\n')
+		.filter((line) => line.endsWith('}'))
+		.map((line) => JSON.parse(line) as LogLine);
+}
+
+/** Those of them whose message has this text. */
+export function logged(process: Pick<RunningProcess, 'stdout'>, text: string): readonly LogLine[] {
+	return logOf(process).filter(({ msg }) => msg.includes(text));
+}

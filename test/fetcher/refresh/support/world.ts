@@ -11,6 +11,7 @@ import { type Backend, startReal } from '../../support/backends.ts';
 import {
 	buildFetcher,
 	type LogLine,
+	logOf,
 	makePod,
 	type Pod,
 	runFetcher,
@@ -139,11 +140,7 @@ export async function makeWorld(ground: Ground, options: WorldOptions = {}): Pro
 		await sidecar?.stop(0);
 		sidecar = undefined;
 	};
-	const log = (): readonly LogLine[] =>
-		(sidecar?.stdout() ?? '')
-			.split('\n')
-			.filter((line) => line.endsWith('}'))
-			.map((line) => JSON.parse(line) as LogLine);
+	const log = (): readonly LogLine[] => (sidecar === undefined ? [] : logOf(sidecar));
 	const files = (): Readonly<Record<string, string>> => {
 		// One directory, resolved once, so that all of it is of one generation.
 		const current = realpathSync(join(pod.out, '..data'));
