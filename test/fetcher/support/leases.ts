@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { VaultApi } from '../../support/openbao.ts';
 import { must, writePolicy } from '../../support/openbao-setup.ts';
 import type { Postgres } from '../../support/postgres.ts';
+import { makeAuthority } from '../../support/tls.ts';
 
 /** What a role for leases must be granted beside the tiers. */
 const SESSION = `
@@ -73,9 +74,8 @@ export async function writeDatabaseRole(
 /** Mounts the pki engine with a CA of its own, and a role `web` for names below shop.svc. */
 export async function mountPki(vault: VaultApi): Promise<void> {
 	await must(vault, 'POST', 'sys/mounts/pki', { body: { type: 'pki', config: { max_lease_ttl: '1h' } } });
-	await must(vault, 'POST', 'pki/root/generate/internal', {
-		body: { common_name: 'Envtier test CA', ttl: '1h', key_type: 'ec', key_bits: 256 },
-	});
+	const { certPem, keyPem } = await makeAuthority('Envtier test CA');
+	await must(vault, 'POST', 'pki/config/ca', { body: { pem_bundle: `${certPem}\n${keyPem}` } });
 	await must(vault, 'POST', 'pki/roles/web', {
 		body: {
 			...{
