@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runProcess } from './process.ts';
+import { REPEATED_AT_MOST } from './reporter.ts';
 
 const VITEST = join(import.meta.dirname, '../../node_modules/vitest/vitest.mjs');
 
@@ -29,10 +30,30 @@ describe('the end of a test run', () => {
 		expect(stdout.trimEnd().split('\n').at(-1)).toBe('1 passed, 0 failed, 2 skipped');
 	});
 
-	test('counts a failure', async () => {
+	test('counts a failure, and names it right before the counts', async () => {
 		const { code, stdout } = await runFixture({ FIXTURE_FAILS: 'yes' });
 		expect(code).toBe(1);
+		expect(stdout).toMatch(
+			/FAILED \(1\):\n {2}- one-of-each\.fixture\.ts › fails: expected 1 to be 2.*\n\n1 passed/,
+		);
 		expect(stdout.trimEnd().split('\n').at(-1)).toBe('1 passed, 1 failed, 1 skipped');
+	});
+
+	test('names a test that passed only when it was repeated, with the error of its first try', async () => {
+		const { code, stdout } = await runFixture({ FIXTURE_REPEATS: '1' });
+		expect(code).toBe(0);
+		expect(stdout).toMatch(
+			/PASSED ONLY WHEN REPEATED \(1\):\n {2}- \S+ › passes the second time 0: expected 1 to be/,
+		);
+	});
+
+	test.each([
+		{ repeated: REPEATED_AT_MOST, code: 0 },
+		{ repeated: REPEATED_AT_MOST + 1, code: 1 },
+	])('ends with $code where $repeated tests were repeated', async ({ repeated, code }) => {
+		const end = await runFixture({ FIXTURE_REPEATS: String(repeated) });
+		expect(end.stdout).toContain(`PASSED ONLY WHEN REPEATED (${repeated})`);
+		expect(end.code).toBe(code);
 	});
 
 	test('is no success when nothing ran', async () => {

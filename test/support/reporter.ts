@@ -1,26 +1,46 @@
-import type { Reporter, TestModule } from 'vitest/node';
+import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 
 /** What a run comes to. A file that could not be loaded, or a hook that failed, counts as one failure. */
 interface Tally {
 	passed: number;
-	failed: number;
+	/** Each failure, by name and by the first line of its error. */
+	failed: string[];
+	/** Tests that failed and then passed, as for `failed`. They count among the passed. */
+	repeated: string[];
 	skipped: string[];
 }
 
-function tally(modules: readonly TestModule[], outsideErrors: number): Tally {
-	const sum: Tally = { passed: 0, failed: outsideErrors, skipped: [] };
-	for (const module of modules) {
-		const failedBefore = sum.failed;
-		for (const test of module.children.allTests()) {
-			const { state } = test.result();
-			if (state === 'passed') sum.passed += 1;
-			else if (state === 'failed') sum.failed += 1;
-			else sum.skipped.push(`${module.relativeModuleId} › ${test.fullName}`);
-		}
-		if (sum.failed === failedBefore && !module.ok()) sum.failed += 1;
+/** The first line of an error, short enough for a line of a log. */
+function firstLine(errors: ReadonlyArray<{ readonly message?: unknown }> | undefined): string {
+	return (
+		String(errors?.[0]?.message ?? 'no error')
+			.split('\n', 1)[0]
+			?.slice(0, 200) ?? ''
+	);
+}
+
+/** Adds what a file's tests came to. */
+function addFile(sum: Tally, module: TestModule): void {
+	const failedBefore = sum.failed.length;
+	for (const test of module.children.allTests()) {
+		const name = `${module.relativeModuleId} › ${test.fullName}`;
+		const { state, errors } = test.result();
+		if (state === 'passed') sum.passed += 1;
+		else if (state === 'failed') sum.failed.push(`${name}: ${firstLine(errors)}`);
+		else sum.skipped.push(name);
+		if (test.diagnostic()?.flaky === true) sum.repeated.push(`${name}: ${firstLine(errors)}`);
 	}
+	if (sum.failed.length === failedBefore && !module.ok()) {
+		sum.failed.push(`${module.relativeModuleId}: ${firstLine(module.errors())}`);
+	}
+}
+
+function tally(modules: readonly TestModule[], outsideErrors: readonly SerializedError[]): Tally {
+	const outside = outsideErrors.map((error) => `outside of all tests: ${firstLine([error])}`);
+	const sum: Tally = { passed: 0, failed: outside, repeated: [], skipped: [] };
+	for (const module of modules) addFile(sum, module);
 	// Nothing at all was run: the setup failed, or a pattern matched no file.
-	if (modules.length === 0 && sum.failed === 0) sum.failed = 1;
+	if (modules.length === 0 && sum.failed.length === 0) sum.failed.push('no test was run');
 	return sum;
 }
 
@@ -42,22 +62,40 @@ function slowest(modules: readonly TestModule[]): readonly string[] {
 	});
 }
 
+/** So many tests may pass only when they are repeated; one more fails the run. */
+export const REPEATED_AT_MOST = 3;
+
+/** A headline with a count, and a line each. Nothing where there is nothing to list. */
+function list(headline: string, names: readonly string[]): readonly string[] {
+	return names.length === 0
+		? []
+		: ['', `${headline} (${names.length}):`, ...names.map((name) => `  - ${name}`)];
+}
+
 /**
- * Prints the slowest tests and every test that did not run, and ends with the line `N passed, N failed, N
- * skipped`. With CI=true a skipped test fails the run: a machine without a real part must not look green.
+ * Prints the slowest tests, and every test that did not run, passed only when it was repeated, or failed. The
+ * last line is `N passed, N failed, N skipped`: a log that is cut at its head still says what failed. With
+ * CI=true a skipped test fails the run: a machine without a real part must not look green. More than
+ * {@link REPEATED_AT_MOST} repeated tests fail it as well.
  */
 export class ClosingLine implements Reporter {
-	onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
-		const { passed, failed, skipped } = tally(modules, errors.length);
-		const lines = ['', ...slowest(modules)];
-		if (skipped.length > 0) {
-			lines.push('', `NOT RUN (${skipped.length}):`, ...skipped.map((name) => `  - ${name}`));
-			if (process.env['CI'] === 'true') {
-				lines.push('With CI=true a test that did not run fails the run.');
-				process.exitCode = 1;
-			}
+	onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
+		const { passed, failed, repeated, skipped } = tally(modules, errors);
+		const lines = ['', ...slowest(modules), ...list('NOT RUN', skipped)];
+		if (skipped.length > 0 && process.env['CI'] === 'true') {
+			lines.push('With CI=true a test that did not run fails the run.');
+			process.exitCode = 1;
 		}
-		lines.push('', `${passed} passed, ${failed} failed, ${skipped.length} skipped`);
+		lines.push(...list('PASSED ONLY WHEN REPEATED', repeated));
+		if (repeated.length > REPEATED_AT_MOST) {
+			lines.push(`More than ${REPEATED_AT_MOST} repeated tests fail the run.`);
+			process.exitCode = 1;
+		}
+		lines.push(
+			...list('FAILED', failed),
+			'',
+			`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`,
+		);
 		process.stdout.write(`${lines.join('\n')}\n`);
 	}
 }
