@@ -1,23 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { Tier } from '../../contract/tiers.ts';
+import { revisionFormat, revisionInput, revisionOfDigest, type Winner } from '../../contract/revision.ts';
 
-/** One key of a pod, and the version of the value that the pod gets. */
-export interface Winner {
-	/** The tier that the value comes from. */
-	readonly tier: Tier;
-	readonly key: string;
-	/** `VERSION CREATED_TIME` in KV v2. Undefined for KV v1, which has no versions. */
-	readonly version: string | undefined;
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The revision of a pod's secrets (contract/revision.ts). */
+export function revisionOf(winners: readonly Winner[]): string {
+	return revisionOfDigest(digestOf(revisionInput(winners)));
 }
 
-/** The version of the format. A change of what is hashed must change it. */
-export const REVISION_FORMAT = 'v1';
-
-/**
- * The revision of a pod's secrets: equal if every key has the same tier and version. It does not depend on
- * values. KV v1 has no versions, so there the same keys have the same revision.
- */
-export function revisionOf(winners: readonly Winner[]): string {
-	const sorted = winners.map(({ tier, key, version }) => JSON.stringify([key, tier, version ?? null])).sort();
-	return `${REVISION_FORMAT}:${createHash('sha256').update(sorted.join('\n')).digest('hex').slice(0, 32)}`;
+/** The revision of a pod: that of its fetcher, or a hash of those of several. */
+export function combinedRevision(revisions: readonly string[]): string {
+	const [first = '', ...others] = revisions;
+	if (others.length === 0) return first;
+	return revisionOfDigest(digestOf(JSON.stringify(revisions)), revisionFormat(first));
 }

@@ -43,6 +43,8 @@ export interface AuditResult extends AuditFields {
 	readonly result: 'done' | 'refused' | 'failed' | 'aborted';
 	/** The HTTP status; for one key of a call, the status that a call about this key alone would have. */
 	readonly status: number;
+	/** The version of the key that was written; absent if none was. */
+	readonly version?: number;
 }
 
 export type AuditLine = AuditIntent | AuditResult;
