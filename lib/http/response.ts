@@ -9,6 +9,8 @@ export interface BoundedResponse {
 	readonly headers: IncomingHttpHeaders;
 	/** The body as UTF-8 text; empty when there was none. */
 	readonly text: string;
+	/** The same as bytes, which need not be UTF-8. */
+	readonly body: Buffer;
 }
 
 /**
@@ -33,13 +35,19 @@ export function readResponse(
 				size += chunk.length;
 				if (size > limit) request.destroy(tooLarge(limit));
 			});
-			response.on('end', () =>
+			response.on('end', () => {
+				const bytes = Buffer.concat(chunks);
+				const { statusCode: status = 0, headers } = response;
 				resolve({
-					status: response.statusCode ?? 0,
-					headers: response.headers,
-					text: Buffer.concat(chunks).toString('utf8'),
-				}),
-			);
+					status,
+					headers,
+					body: bytes,
+					// Large JSON is parsed from the bytes, and then nobody needs the text.
+					get text() {
+						return bytes.toString('utf8');
+					},
+				});
+			});
 			response.on('close', () => reject(Object.assign(new Error('cut off'), { code: 'ECONNRESET' })));
 		});
 		request.end(body);

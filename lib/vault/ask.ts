@@ -1,4 +1,5 @@
 import type { VaultClient, VaultOutcome } from './client.ts';
+import type { KnownIndex } from './known-index.ts';
 import { responseOf } from './response.ts';
 import type { VaultSession } from './session.ts';
 import type { VaultResponse } from './types.ts';
@@ -7,6 +8,8 @@ import type { VaultResponse } from './types.ts';
 export interface VaultAccess {
 	readonly client: VaultClient;
 	readonly session: VaultSession;
+	/** What the client knows, for other clients of the same program. */
+	readonly known?: KnownIndex;
 	/** Called for each response with the kind of the request and the HTTP status. */
 	readonly observe: (kind: string, status: number) => void;
 }

@@ -1,5 +1,6 @@
 import nodeVault from 'node-vault';
 import type { Result } from '../../contract/result.ts';
+import type { KnownIndex } from './known-index.ts';
 import { sendWithRetry } from './retry.ts';
 import { openTransport } from './transport.ts';
 import type { Method, VaultEndpoint, VaultFailure, VaultResponse } from './types.ts';
@@ -31,6 +32,8 @@ export interface VaultClient {
 export interface VaultClientOptions {
 	/** Pauses before further attempts in ms (see `sendWithRetry`); no further attempts by default. */
 	readonly pauses?: readonly number[];
+	/** Takes the indexes of writes. Reads name the newest if the client has pauses, to ask again. */
+	readonly known?: KnownIndex;
 }
 
 /** One call. It passes through node-vault as an additional option. */
@@ -68,21 +71,27 @@ class NoResponse extends Error {}
 export function openVaultClient(endpoint: VaultEndpoint, options: VaultClientOptions = {}): VaultClient {
 	const { namespace } = endpoint;
 	const address = endpoint.address.replace(/\/$/, '');
-	const { pauses = [] } = options;
+	const { pauses = [], known } = options;
+	const isPatient = pauses.length > 0;
 	const transport = openTransport(endpoint);
 
 	const send = async ({ method, uri, headers, json, call }: Outgoing): Promise<Incoming> => {
 		const request = {
 			method,
 			target: uri.slice(address.length),
-			headers: { ...HEADERS, ...headersOf(headers, call.token, json !== undefined) },
+			headers: {
+				...HEADERS,
+				...(method === 'GET' && isPatient ? known?.headers() : {}),
+				...headersOf(headers, call.token, json !== undefined),
+			},
 			body: json === undefined ? undefined : JSON.stringify(json),
 		};
 		// A write with check-and-set is sent once, as a POST is: after a success its repetition would conflict.
 		const retryAs = hasCheckAndSet(json) ? 'POST' : method;
 		call.outcome = await sendWithRetry(retryAs, pauses, () => transport.send(request));
 		if (!call.outcome.ok) throw new NoResponse();
-		const { status, json: body, path } = call.outcome.value;
+		const { status, json: body, path, index } = call.outcome.value;
+		if (index !== undefined && method !== 'GET') known?.add(index);
 		return { statusCode: status, body, request: { path } };
 	};
 	const client = nodeVault({

@@ -12,6 +12,11 @@ export const PAUSES = [50, 200, 600];
 export function responseOf(outcome: VaultOutcome, { address }: Pick<VaultClient, 'address'>): VaultResponse {
 	if (!outcome.ok) throw failureOf(outcome.error, address);
 	const { status } = outcome.value;
+	if (status === 412)
+		throw new RequestFailure(
+			'unavailable',
+			`Vault at ${address} is behind the active node of its cluster for too long (HTTP 412)`,
+		);
 	if (status === 429 || status >= 500) {
 		const why = status === 503 ? 'it is sealed, on standby or starting' : `HTTP ${status}`;
 		throw new RequestFailure('unavailable', `Vault at ${address} takes no calls now: ${why}`);

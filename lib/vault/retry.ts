@@ -9,8 +9,8 @@ const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREAC
 
 /** True if the request may be sent again: Vault did nothing, or a second time has the same effect. */
 function isRetryable(method: Method, outcome: Outcome): boolean {
-	// Sealed, on standby or rate-limited: Vault did nothing.
-	if (outcome.ok) return outcome.value.status === 503 || outcome.value.status === 429;
+	// Sealed, on standby, rate-limited, or behind its cluster: Vault did nothing.
+	if (outcome.ok) return [503, 429, 412].includes(outcome.value.status);
 	const { kind, code } = outcome.error;
 	if (NOT_SENT.has(code)) return true;
 	// If a POST with check-and-set succeeded, its repetition would fail with a conflict.

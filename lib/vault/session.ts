@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { VaultClient } from './client.ts';
 import { RequestFailure } from './request-failure.ts';
 import { responseOf } from './response.ts';

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { networkErrorOf } from '../http/network-errors.ts';
-import { readResponse } from '../http/response.ts';
+import { type BoundedResponse, readResponse } from '../http/response.ts';
 import { ANSWER_LIMITS, parseJson } from '../parse/json.ts';
 import type { Method, VaultEndpoint, VaultFailure, VaultResponse } from './types.ts';
 
@@ -30,6 +30,8 @@ export interface HttpRequest {
 export interface Transport {
 	/** Sends one request once. Follows no redirect, uses no proxy, and reads nothing from the environment. */
 	send(request: HttpRequest): Promise<Result<VaultResponse, VaultFailure>>;
+	/** The same, with the response as it came. */
+	exchange(request: HttpRequest): Promise<Result<BoundedResponse, VaultFailure>>;
 	/** Closes the connections. */
 	close(): void;
 }
@@ -45,27 +47,31 @@ export function openTransport(endpoint: VaultEndpoint): Transport {
 	const secure = protocol === 'https:';
 	const agent = secure ? new Agent({ ...pool, ...tlsOptions(endpoint) }) : new PlainAgent(pool);
 	const place: RequestOptions = via === undefined ? {} : { hostname: via.host, port: via.port };
+	const exchange: Transport['exchange'] = async ({ method, target, headers, body }) => {
+		const signal = AbortSignal.timeout(timeout);
+		const payload = body === undefined ? undefined : Buffer.from(body);
+		const length = payload === undefined ? {} : { 'content-length': payload.length };
+		const options = { ...place, agent, method, signal, headers: { host, ...headers, ...length } };
+		const url = base + target;
+		try {
+			const outgoing = secure ? tlsRequest(url, options) : plainRequest(url, options);
+			const tooLarge = (limit: number): Error => new TooLarge(`sends more than ${limit} bytes`);
+			return ok(await readResponse(outgoing, payload, tooLarge, BODY_LIMIT));
+		} catch (thrown) {
+			if (thrown instanceof TooLarge) return err({ kind: 'too-large', code: '', message: thrown.message });
+			// If the timeout cuts a response off, the error looks like a closed connection.
+			return err(networkErrorOf(signal.aborted ? signal.reason : thrown, timeout));
+		}
+	};
 	return {
-		send: async ({ method, target, headers, body }) => {
-			const signal = AbortSignal.timeout(timeout);
-			const payload = body === undefined ? undefined : Buffer.from(body);
-			const length = payload === undefined ? {} : { 'content-length': payload.length };
-			const options = { ...place, agent, method, signal, headers: { host, ...headers, ...length } };
-			const url = base + target;
-			try {
-				const outgoing = secure ? tlsRequest(url, options) : plainRequest(url, options);
-				const tooLarge = (limit: number): Error => new TooLarge(`sends more than ${limit} bytes`);
-				const {
-					status,
-					headers: answered,
-					text,
-				} = await readResponse(outgoing, payload, tooLarge, BODY_LIMIT);
-				return ok({ method, path: pathOf(target), status, json: decode(text), ...clockOf(answered) });
-			} catch (thrown) {
-				if (thrown instanceof TooLarge) return err({ kind: 'too-large', code: '', message: thrown.message });
-				// If the timeout cuts a response off, the error looks like a closed connection.
-				return err(networkErrorOf(signal.aborted ? signal.reason : thrown, timeout));
-			}
+		exchange,
+		send: async (request) => {
+			const answer = await exchange(request);
+			if (!answer.ok) return answer;
+			const { status, headers, body } = answer.value;
+			const { method, target } = request;
+			const known = { ...clockOf(headers), ...indexOf(headers) };
+			return ok({ method, path: pathOf(target), status, json: decode(body), ...known });
 		},
 		close: () => agent.destroy(),
 	};
@@ -74,6 +80,13 @@ export function openTransport(endpoint: VaultEndpoint): Transport {
 function clockOf({ date }: IncomingHttpHeaders): { readonly date?: number } {
 	const time = Date.parse(date ?? '');
 	return Number.isNaN(time) ? {} : { date: time };
+}
+
+/** No index is longer than a line. */
+const MAX_INDEX = 512;
+
+function indexOf({ 'x-vault-index': index }: IncomingHttpHeaders): { readonly index?: string } {
+	return typeof index === 'string' && index !== '' && index.length <= MAX_INDEX ? { index } : {};
 }
 
 const pathOf = (target: string): string => target.replace(/^\/v1\//, '').replace(/\?.*$/, '');
@@ -95,7 +108,7 @@ function tlsOptions({ address, ca, tlsName, via }: VaultEndpoint): AgentOptions 
 	};
 }
 
-function decode(text: string): unknown {
-	const parsed = parseJson(Buffer.from(text), ANSWER_LIMITS);
+function decode(body: Buffer): unknown {
+	const parsed = parseJson(body, ANSWER_LIMITS);
 	return parsed.ok ? parsed.value : undefined;
 }

@@ -31,6 +31,8 @@ export interface VaultResponse {
 	readonly json: unknown;
 	/** The server's clock, in ms since 1970 (RFC 9110, Date). */
 	readonly date?: number;
+	/** The state of the storage after a write (`X-Vault-Index`), where nodes other than the active one read. */
+	readonly index?: string;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
-import { DETAILED_KEYS, decodeHead, KEYS } from '../../api/store/vault-metadata.ts';
+import { DETAILED_KEYS, KEYS } from '../../api/store/vault-metadata.ts';
+import { decodeHead } from '../../lib/kv/head.ts';
 import { ANSWER_LIMITS, parseJson } from '../../lib/parse/json.ts';
 import { repeated, testHostile } from './cpu.ts';
 

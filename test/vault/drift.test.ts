@@ -44,6 +44,12 @@ const kv2 = fc.oneof(
 	}),
 	fc.record({ method: fc.constantFrom('GET', 'DELETE'), to: fc.constantFrom('data', 'metadata'), path }),
 	fc.record({ method: fc.constant('LIST'), to: fc.constant('metadata'), path }),
+	// A version that is deleted, undeleted or destroyed is read by its number.
+	fc.record({
+		method: fc.constant('GET'),
+		to: fc.constant('data'),
+		path: fc.tuple(path, version).map(([at, number]) => `${at}?version=${number}`),
+	}),
 	fc.record({
 		method: fc.constantFrom('POST', 'PUT'),
 		to: fc.constantFrom('delete', 'undelete', 'destroy'),
