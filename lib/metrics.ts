@@ -21,6 +21,8 @@ export interface MetricsRegistry extends MetricsText {
 	gauge<L extends string = never>(name: string, help: string, labelNames?: readonly L[]): Gauge<L>;
 	/** A gauge whose value is computed for each scrape. */
 	computedGauge(name: string, help: string, value: () => number): void;
+	/** The same with a label, whose values are the keys. */
+	computedGauges(name: string, help: string, label: string, values: () => Record<string, number>): void;
 }
 
 /** Creates a registry that has the metrics of the process. */
@@ -36,6 +38,14 @@ export function createRegistry(): MetricsRegistry {
 		histogram: (name, help, buckets, labelNames = []) =>
 			new Histogram({ name, help, buckets: [...buckets], labelNames: [...labelNames], registers }),
 		gauge: (name, help, labelNames = []) => new Gauge({ name, help, labelNames: [...labelNames], registers }),
+		computedGauges: (name, help, label, values) => {
+			new Gauge({
+				...{ name, help, registers, labelNames: [label] },
+				collect() {
+					for (const [key, value] of Object.entries(values())) this.set({ [label]: key }, value);
+				},
+			});
+		},
 		computedGauge: (name, help, value) => {
 			new Gauge({
 				name,

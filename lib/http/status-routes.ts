@@ -4,13 +4,22 @@ import type { MetricsText } from '../metrics.ts';
 /** Why the process is not ready, as a public text; undefined if it is. */
 export type NotReady = () => string | undefined | Promise<string | undefined>;
 
-/** Adds `GET /healthz` (the process runs) and `GET /readyz` (it takes calls). They need no credentials. */
-export function addHealthRoutes(app: Express, notReady: NotReady): void {
+/**
+ * Adds `GET /healthz` (the process runs) and `GET /readyz` (it takes calls). They need no credentials.
+ *
+ * @param note what a process that is ready says besides `ok`, as a public text
+ */
+export function addHealthRoutes(
+	app: Express,
+	notReady: NotReady,
+	note: () => string | undefined = () => undefined,
+): void {
 	app.get('/healthz', (_request, response) => void response.type('text').send('ok\n'));
 	app.get('/readyz', async (_request, response) => {
 		const reason = await notReady();
 		response.status(reason === undefined ? 200 : 503);
-		response.type('text').send(`${reason ?? 'ok'}\n`);
+		const text = reason ?? ['ok', note() ?? []].flat().join('\n');
+		response.type('text').send(`${text}\n`);
 	});
 }
 

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest, type RequestOptions } from 'node:https';
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { err, ok, type Result } from '../../contract/result.ts';
 import { ANSWER_LIMITS, parseJson } from '../parse/json.ts';
@@ -9,6 +10,11 @@ import { type ApiFailure, networkFailure, refusal, tooLate, unusable } from './f
 export interface ClusterAccess {
 	/** A kubeconfig file, with its current context; undefined: the service account of this pod. */
 	readonly kubeconfig: string | undefined;
+	/**
+	 * Connections that are kept open and used again, for a process that calls often. 0, by default: each call
+	 * opens its own one.
+	 */
+	readonly connections?: number;
 }
 
 /** One call to the API server. */
@@ -54,6 +60,8 @@ export interface KubernetesClient {
 }
 
 const DEADLINE = 10_000;
+/** Milliseconds after which a kept connection is closed that nobody uses, before the API server closes it. */
+const IDLE_TIMEOUT = 20_000;
 /** Maximum size of a body, in bytes. Lists come in pages, and an object has at most 3 MiB in etcd. */
 const BODY_LIMIT = 16 * 1024 * 1024;
 
@@ -77,30 +85,40 @@ export async function openKubernetes(access: ClusterAccess): Promise<Result<Kube
 				? 'this process does not run in a pod, and no kubeconfig is given'
 				: 'the kubeconfig’s current context names no cluster with an https:// address',
 		);
-	return ok(kubernetesClient(config, server));
+	return ok(kubernetesClient(config, server, access.connections));
 }
 
-/** A client for the current context of `config`. `server` is its address. */
-export function kubernetesClient(config: KubeConfig, server: string): KubernetesClient {
+/**
+ * A client for the current context of `config`.
+ *
+ * @param server its address
+ * @param connections see `ClusterAccess`
+ */
+export function kubernetesClient(config: KubeConfig, server: string, connections = 0): KubernetesClient {
 	// The address may have a path, as with some cluster managers.
 	const base = server.replace(/\/$/, '');
+	// Connections of other CAs and certificates are not used again: the agent compares them.
+	const kept: Connections = {
+		agent: connections > 0 && new Agent({ keepAlive: true, maxSockets: connections, timeout: IDLE_TIMEOUT }),
+		contextOf: openContexts(),
+	};
 	return {
 		server,
 		call: async <T>(call: ApiCall) => {
-			const answer = await send(config, base, call, true);
+			const answer = await send(config, base, call, true, kept);
 			if (!answer.ok) return answer;
 			const bytes = await bytesOf(answer.value);
 			if (!isSuccess(answer.value.status)) return err(refusal(answer.value.status, bytesOrNone(bytes)));
 			return bytes.ok ? decode<T>(answer.value.status, bytes.value) : bytes;
 		},
 		request: async (call) => {
-			const answer = await send(config, base, call, true);
+			const answer = await send(config, base, call, true, kept);
 			if (!answer.ok) return answer;
 			const bytes = await bytesOf(answer.value);
 			return bytes.ok ? ok({ status: answer.value.status, body: decoded(bytes.value) }) : bytes;
 		},
 		stream: async (call) => {
-			const answer = await send(config, base, call, false);
+			const answer = await send(config, base, call, false, { ...kept, agent: false });
 			if (!answer.ok || isSuccess(answer.value.status)) return answer.ok ? ok(answer.value.incoming) : answer;
 			return err(refusal(answer.value.status, bytesOrNone(await bytesOf(answer.value))));
 		},
@@ -123,15 +141,17 @@ interface Head {
  * Sends a call and returns the head of the response, whatever its status.
  *
  * @param bounded true: the deadline includes the body; false: a successful response may continue after it
+ * @param connections how to connect
  */
 async function send(
 	config: KubeConfig,
 	base: string,
 	call: ApiCall,
 	bounded: boolean,
+	connections: Connections,
 ): Promise<Result<Head, ApiFailure>> {
 	const { method, path, contentType = 'application/json', deadline = DEADLINE } = call;
-	const options = await optionsOf(config);
+	const options = await optionsOf(config, connections);
 	if (!options.ok) return options;
 	const payload = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
 	const late = new AbortController();
@@ -159,10 +179,15 @@ async function send(
 }
 
 /** CA and credentials, read again for each call, because tokens and CAs are files that change. */
-async function optionsOf(config: KubeConfig): Promise<Result<RequestOptions, ApiFailure>> {
+async function optionsOf(
+	config: KubeConfig,
+	{ agent, contextOf }: Connections,
+): Promise<Result<RequestOptions, ApiFailure>> {
 	const options: RequestOptions = {};
+	let secureContext: SecureContext;
 	try {
 		await config.applyToHTTPSOptions(options);
+		secureContext = contextOf(options);
 	} catch (error) {
 		return err({
 			status: undefined,
@@ -170,10 +195,28 @@ async function optionsOf(config: KubeConfig): Promise<Result<RequestOptions, Api
 			message: `cannot be called: ${unusable(error)}`,
 		});
 	}
-	// The library caches its agent, with the CA of the first call. Calls are few, so each one opens its own
-	// connection.
+	// The library caches its agent, with the CA of the first call.
 	const direct = config.getCurrentCluster()?.proxyUrl === undefined;
-	return ok(direct ? { ...options, agent: false } : options);
+	return ok(direct ? { ...options, agent, secureContext } : options);
+}
+
+/** How calls connect. */
+interface Connections {
+	/** False: each call opens its own connection. */
+	readonly agent: Agent | false;
+	/** The TLS context of these options. */
+	readonly contextOf: (options: RequestOptions) => SecureContext;
+}
+
+/** Keeps the last TLS context: one for each connection would hold the CAs as often. */
+function openContexts(): Connections['contextOf'] {
+	let last: { readonly key: string; readonly context: SecureContext } | undefined;
+	return ({ ca, cert, key, passphrase, pfx }) => {
+		const parts = { ...{ ca, cert, key, pfx }, ...(passphrase === undefined ? {} : { passphrase }) };
+		const id = JSON.stringify(Object.values(parts).map(String));
+		if (last?.key !== id) last = { key: id, context: createSecureContext(parts) };
+		return last.context;
+	};
 }
 
 function decode<T>(status: number, bytes: Buffer): Result<T, ApiFailure> {

@@ -20,6 +20,8 @@ export interface WatchOptions<T> {
 	 * unchanged ones.
 	 */
 	readonly changed?: (key: string, kept: T | undefined) => void;
+	/** Called after each complete list, when `changed` was called for its objects. */
+	readonly listed?: () => void;
 }
 
 /** A view of a collection that follows the API server. */
@@ -83,16 +85,17 @@ class View<T> {
 		this.#options = options;
 	}
 
-	replace(objects: readonly Listed[], version: string): void {
+	replace(entries: readonly (readonly [string, T | undefined])[], version: string): void {
 		const gone = new Set(this.items?.keys());
 		this.items = new Map();
 		this.version = version;
 		this.heard = performance.now();
-		for (const object of objects) {
-			gone.delete(keyOf(object));
-			this.#put(keyOf(object), this.#options.keep(object));
+		for (const [key, kept] of entries) {
+			gone.delete(key);
+			this.#put(key, kept);
 		}
 		for (const key of gone) this.#put(key, undefined);
+		this.#options.listed?.();
 	}
 
 	apply({ type, object }: Change): void {
@@ -167,7 +170,8 @@ async function list<T>(
 	view: View<T>,
 	signal: AbortSignal,
 ): Promise<Result<void>> {
-	const objects: Listed[] = [];
+	// What is kept is much smaller than the objects.
+	const entries: (readonly [string, T | undefined])[] = [];
 	for (let after = ''; ; ) {
 		const query = new URLSearchParams({ ...options.query, limit: String(PAGE) });
 		if (after !== '') query.set('continue', after);
@@ -176,10 +180,10 @@ async function list<T>(
 			accept: acceptOf('PartialObjectMetadataList', options),
 		});
 		if (!page.ok) return err(`list: ${page.error.message}`);
-		objects.push(...(page.value.items ?? []));
+		for (const object of page.value.items ?? []) entries.push([keyOf(object), options.keep(object)]);
 		after = page.value.metadata.continue ?? '';
 		if (after !== '') continue;
-		view.replace(objects, page.value.metadata.resourceVersion);
+		view.replace(entries, page.value.metadata.resourceVersion);
 		return ok(undefined);
 	}
 }
