@@ -263,8 +263,7 @@ export const VARIABLES = {
 	},
 	ENVTIER_ON_CHANGE: {
 		readBy: fetcher,
-		meaning:
-			'what happens after a change (envtier.dev/on-change); with rollout the fetcher writes the revision into its termination message, for the controller',
+		meaning: 'what happens after a change (envtier.dev/on-change)',
 		default: 'none',
 	},
 	ENVTIER_SPREAD: {

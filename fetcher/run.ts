@@ -8,6 +8,7 @@ import type { Log } from './log.ts';
 import type { InitialLeases } from './refresh/lease-initial.ts';
 import { withNeededLeases } from './refresh/lease-selection.ts';
 import { makeRetry } from './retry.ts';
+import { revisionAtStart } from './revision.ts';
 import { revokeToken } from './revoke-token.ts';
 import type { Settings } from './settings.ts';
 import type { Secret } from './tiers.ts';
@@ -63,7 +64,8 @@ async function write(
 	}
 	// Loaded on demand, because most pods have no sidecar.
 	const { writeInitial } = await import('./refresh/initial.ts');
-	return writeInitial(prepared, settings.privateDir, vault.token(), leases?.states());
+	const { spreadOf } = await import('./refresh/lease.ts');
+	return writeInitial(prepared, settings.privateDir, vault.token(), leases?.states(), spreadOf(settings));
 }
 
 /** Opens the leases of the settings; undefined if there are none. */
@@ -72,22 +74,21 @@ async function openLeases({
 	log,
 	deadline,
 	transport,
+	keeps,
 }: Pick<RunParts, 'settings' | 'log'> & {
 	readonly deadline: Deadline;
 	readonly transport: Transport;
+	readonly keeps: boolean;
 }): Promise<InitialLeases | undefined> {
 	if (settings.leases.size === 0) return undefined;
 	const { openInitialLeases } = await import('./refresh/lease-initial.ts');
 	const { openOnce } = await import('./refresh/open-once.ts');
-	return openInitialLeases({ settings, log, deadline, open: openOnce(settings, transport) });
+	return openInitialLeases({ settings, log, deadline, keeps, open: openOnce(settings, transport) });
 }
 
-/** The revision, for the controller, which compares it with that of Vault. */
-async function messageOf({ found }: PreparedFiles, { onChange }: Settings): Promise<string | undefined> {
-	if (onChange.kind !== 'rollout') return undefined;
-	// Loaded on demand, because most pods are not rolled.
-	const { revisionOfSecrets } = await import('./refresh/digests.ts');
-	return revisionMessage(revisionOfSecrets(found));
+/** The revision, which the controller and `envtier status` compare with that of Vault. KV v1 has none. */
+function messageOf({ found }: PreparedFiles, { vault }: Settings): string | undefined {
+	return vault.kvVersion === 1 ? undefined : revisionMessage(revisionAtStart(found));
 }
 
 /**
@@ -115,7 +116,7 @@ export async function run({ settings: given, log, stopped }: RunParts): Promise<
 	const transport = openTransport(endpointOf(address, { tlsName, proxy }), ca);
 	const retry = makeRetry({ log, random: Math.random });
 	const vault = openVault({ address, namespace, transport, retry, deadline });
-	const leases = await openLeases({ settings, log, deadline, transport });
+	const leases = await openLeases({ settings, log, deadline, transport, keeps: earlier !== undefined });
 	let revocation: Promise<unknown> | undefined;
 	try {
 		const gathered = await Promise.race([gatherSecrets({ settings, vault, log, jwt }), stopped]);
@@ -142,16 +143,20 @@ export async function run({ settings: given, log, stopped }: RunParts): Promise<
 			requests: vault.requests(),
 			protocol: transport.protocol(),
 		});
-		return await messageOf(prepared, settings);
+		return messageOf(prepared, settings);
 	} catch (thrown) {
 		const timeout = leases === undefined ? REVOCATION_TIMEOUT.failure : REVOCATION_TIMEOUT.leases;
-		revocation ??= Promise.all([revokeToken(vault, log, deadlineAfter(timeout)), leases?.revoke(timeout)]);
+		const fallsBack = earlier !== undefined && thrown instanceof Failure && thrown.reason !== 'terminated';
+		revocation ??= Promise.all([
+			revokeToken(vault, log, deadlineAfter(timeout)),
+			fallsBack ? undefined : leases?.revoke(timeout),
+		]);
 		await Promise.race([revocation, pause(timeout)]);
-		if (earlier !== undefined && thrown instanceof Failure && thrown.reason !== 'terminated') {
+		if (fallsBack) {
 			log.warn(`the secrets could not be fetched again, the files stay as they are: ${thrown.message}`, {
 				reason: thrown.reason,
 			});
-			earlier.adopt(log);
+			earlier.adopt(log, leases?.statesOfEarlier());
 			return;
 		}
 		throw thrown;

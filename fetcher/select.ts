@@ -16,8 +16,16 @@ interface SelectResult {
 	readonly clashes: readonly string[];
 }
 
-/** Returns the existing secrets of a selection; all secrets without a selection. */
-export function select(all: readonly Secret[], selection: Selection | undefined): SelectResult {
+/**
+ * Returns the existing secrets of a selection; all secrets without a selection.
+ *
+ * @param isName whether a text can be a name where the secrets go; default: that of a variable
+ */
+export function select(
+	all: readonly Secret[],
+	selection: Selection | undefined,
+	isName: (text: string) => boolean = isKey,
+): SelectResult {
 	if (selection === undefined || selection.keys === 'all') return { secrets: all, clashes: [] };
 	const byKey = new Map(all.map((secret) => [secret.key, secret]));
 	const byName = selection.keys.flatMap(({ name, source }) => {
@@ -33,7 +41,7 @@ export function select(all: readonly Secret[], selection: Selection | undefined)
 	const clashes: string[] = [];
 	for (const { name, secret } of [...byName, ...byPrefix]) {
 		const other = selected.get(name);
-		if (!isKey(name))
+		if (!isName(name))
 			clashes.push(`${secret.key} without its prefix would be "${name}", which is not a name`);
 		else if (other !== undefined && other.key !== secret.key)
 			clashes.push(`${other.key} and ${secret.key} would both be ${name}`);

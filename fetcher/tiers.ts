@@ -48,8 +48,16 @@ export interface ReadContext extends LoginContext {
 	readonly onSkip: (key: string, tier: Tier) => void;
 }
 
-/** Maximum number of reads in parallel. */
-const PARALLEL = 64;
+/**
+ * Maximum number of reads in parallel. A server allows at least 100 streams on a connection (RFC 9113, 6.5.2
+ * recommends it), so two connections are enough. Vault allows 250 on one.
+ */
+const PARALLEL = 200;
+/**
+ * The next reads start together when no more than this many are running. Requests that start together cost
+ * Bun a quarter less CPU time than requests that start one by one (ADR 64).
+ */
+const REFILL = PARALLEL / 4;
 
 /** Explains a list response that no KV mount sends: the mount is wrong or missing. */
 async function explainOddList({ vault, kv }: ReadContext, thrown: unknown): Promise<unknown> {
@@ -149,22 +157,37 @@ export async function readSecrets(
 	return outcomes.flatMap((one) => (one.kind === 'secret' ? [one.secret] : []));
 }
 
-/** Like `Promise.all` over a map, with a limit. Starts nothing new after a failure. Keeps the order. */
+/**
+ * Like `Promise.all` over a map, with a limit. Keeps the order. After a failure it starts nothing new and
+ * rejects at once. Refills the limit in batches.
+ */
 async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
 	const results: R[] = [];
-	const queue = items.entries();
-	let failed = false;
-	const worker = async (): Promise<void> => {
-		for (const [index, item] of queue) {
-			if (failed) return;
-			try {
-				results[index] = await work(item);
-			} catch (thrown) {
-				failed = true;
-				throw thrown;
-			}
+	let running = 0;
+	let failure: { readonly thrown: unknown } | undefined;
+	let changed = (): void => undefined;
+	const run = async (item: T, index: number): Promise<void> => {
+		try {
+			results[index] = await work(item);
+		} catch (thrown) {
+			failure ??= { thrown };
 		}
+		running -= 1;
+		changed();
 	};
-	await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));
+	const atMost = (most: number): Promise<void> =>
+		new Promise((resolve, reject) => {
+			changed = () => {
+				if (failure !== undefined) reject(failure.thrown);
+				else if (running <= most) resolve();
+			};
+			changed();
+		});
+	for (const [index, item] of items.entries()) {
+		if (running === PARALLEL) await atMost(REFILL);
+		running += 1;
+		run(item, index);
+	}
+	await atMost(0);
 	return results;
 }

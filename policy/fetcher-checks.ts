@@ -20,11 +20,14 @@ export function decidingEnv({ add, remove }: Operations): string {
 	const list = "variables.path + '/env'";
 	const prefixes = CONTROL_PREFIXES.map((prefix) => `variable.name.startsWith(${literal(prefix)})`);
 	const controlsFetcher = `(${[...prefixes, `variable.name in ${literals(CONTROL_VARIABLES)}`].join(' || ')})`;
-	const isExpected = (each: string): string =>
-		`${envOf(FETCHER)}.exists_one(one, one.name == ${each}.name) && !has(${each}.valueFrom) && variables.env.exists(ours, ours.name == ${each}.name && ours.value == ${each}.?value.orValue(''))`;
+	const is = (each: string, other: string): string =>
+		`${each}.name == ${other}.name && !has(${each}.valueFrom) && ${each}.?value.orValue('') == ${other}.?value.orValue('')`;
+	// Of equal ones the first stays where it is, as in the webhook.
+	const isFirst = `${envOf(FETCHER)}.transformList(j, one, j < i && ${is('one', 'variable')}, j).size() == 0`;
+	const isExpected = `variables.env.exists(ours, ${is('variable', 'ours')}) && ${isFirst}`;
 	return `(!has(${FETCHER}.env) ? [${add(list, 'variables.env')}] : (
-  ${envOf(FETCHER)}.transformList(i, variable, ${controlsFetcher} && !(${isExpected('variable')}), i).reverse().map(i, ${remove(`${list} + '/' + string(i)`)}) +
-  variables.env.filter(ours, !${envOf(FETCHER)}.exists(variable, variable.name == ours.name && ${isExpected('variable')}))
+  ${envOf(FETCHER)}.transformList(i, variable, ${controlsFetcher} && !(${isExpected}), i).reverse().map(i, ${remove(`${list} + '/' + string(i)`)}) +
+  variables.env.filter(ours, !${envOf(FETCHER)}.exists(variable, ${is('variable', 'ours')}))
     .map(ours, ${add(`${list} + '/-'`, 'ours')})))`;
 }
 

@@ -124,6 +124,22 @@ else
 			expect(again.matchCost).toBeLessThan(1_000_000);
 		});
 
+		test.each([
+			['another value', ''],
+			['the same value', ENV.ENVTIER_VAULT_ADDR ?? ''],
+		])('about a variable of the fetcher that someone added again, with %s', async (_what, value) => {
+			const asks = { 'envtier.dev/deployment': 'shop', 'envtier.dev/run-as-user': '1000' };
+			const containers = [{ name: 'web', image: 'web:1' }];
+			const pod = injected({
+				apiVersion: 'v1',
+				kind: 'Pod',
+				metadata: { name: 'web', annotations: asks },
+				spec: { containers },
+			} as ArbitraryPod);
+			pod?.spec?.initContainers?.[0]?.env?.push({ name: 'ENVTIER_VAULT_ADDR', value });
+			expect(await compare(pod as unknown as ArbitraryPod, {})).toBe('taken');
+		});
+
 		test('about parts with our names that someone typed, or others changed after an injection', async () => {
 			const seen = { taken: 0, left: 0, reject: 0, skip: 0 };
 			await fc.assert(
