@@ -1,4 +1,5 @@
 import { err, ok, type Result } from './result.ts';
+import { isRevision } from './revision.ts';
 import { duration, oneOf } from './values.ts';
 
 /** Signals that ask a program to reload or stop. */
@@ -119,5 +120,5 @@ export function revisionMessage(revision: string): string {
 /** The revision in a termination message; undefined if there is none. */
 export function parseRevisionMessage(message: string): string | undefined {
 	const revision = message.startsWith(REVISION_PREFIX) ? message.slice(REVISION_PREFIX.length) : '';
-	return /^v[0-9]+:[0-9a-f]{32}$/.test(revision) ? revision : undefined;
+	return isRevision(revision) ? revision : undefined;
 }

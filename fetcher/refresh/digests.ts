@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { TIERS } from '../../contract/tiers.ts';
 import { revisionOf } from '../../lib/kv/revision.ts';
+import { winnersOf } from '../revision.ts';
 import type { Secret } from '../tiers.ts';
 
 /** SHA-256 of each value in base64, by key. */
@@ -17,15 +17,7 @@ export function changedKeys(
 	return [...keys].filter((key) => before.get(key) !== after.get(key)).sort();
 }
 
-/**
- * The revision of the secrets of the tiers, before composition. It omits sealed values, which are part of the
- * pod, and leases, which are different in each pod.
- */
+/** The revision of the secrets of the tiers, before composition. */
 export function revisionOfSecrets(found: readonly Secret[]): string {
-	return revisionOf(
-		found.flatMap(({ key, origin, version }) => {
-			const tier = TIERS.find((one) => one === origin);
-			return tier === undefined ? [] : [{ key, tier, version }];
-		}),
-	);
+	return revisionOf(winnersOf(found));
 }

@@ -51,7 +51,9 @@ export function decodeLease(
 		});
 	if (life.ttl <= 0)
 		return err({ what: 'had ended when it arrived', cure: 'compare the clocks of nodes and Vault' });
-	const values = valuesOf(name, data, empty);
+	// The ttl of a static secret is another one at each read, and no change.
+	const { ttl: _, ...lasting } = data;
+	const values = valuesOf(name, life.continuation === 'reread' ? lasting : data, empty);
 	return values.ok ? ok({ ...life, values: values.value }) : values;
 }
 

@@ -4,6 +4,7 @@ import { Failure } from '../failure.ts';
 import { type GatheredSecrets, prepare } from '../fetch.ts';
 import { type LeaseHandle, type LeaseParts, openLease, revokeLeases, revokeOne } from './lease.ts';
 import { wallClock } from './lease-clock.ts';
+import { isAlive, restored } from './lease-restart.ts';
 import { withLeases, withoutLeaseKeys } from './lease-selection.ts';
 import { abandoned, type LeaseState, mintFailed, NO_LEASE, nextStep, resumed } from './lease-state.ts';
 import { loadPrivateState, NO_STATE, savePrivateState } from './private-file.ts';
@@ -18,6 +19,8 @@ export interface InitialLeases {
 	issue(found: GatheredSecrets): Promise<GatheredSecrets>;
 	/** The states to leave to the sidecar. */
 	states(): ReadonlyMap<string, LeaseState>;
+	/** The states to leave to the sidecar if the containers start with the files of an earlier run. */
+	statesOfEarlier(): ReadonlyMap<string, LeaseState>;
 	/** Revokes everything that was issued. For an init container that fails. */
 	revoke(timeout: number): Promise<void>;
 }
@@ -28,17 +31,24 @@ const EARLIER_TIMEOUT = 2_000;
 /**
  * Opens the leases of an init container. An earlier run may have left a private file: its tokens are revoked,
  * because all containers of the pod start anew.
+ *
+ * @param parts `keeps`: the pod restarts in place. Secrets of the earlier run stay, unless its end revoked
+ * them.
  */
 export function openInitialLeases(
-	parts: Omit<LeaseParts, 'save'> & { readonly deadline: Deadline },
+	parts: Omit<LeaseParts, 'save'> & { readonly deadline: Deadline; readonly keeps: boolean },
 ): InitialLeases {
-	const { settings, log, open, deadline } = parts;
+	const { settings, log, open, deadline, keeps } = parts;
 	const earlier = loadPrivateState(settings.privateDir);
+	const hasEnded = earlier?.ended === true;
 	const states = (): Map<string, LeaseState> => new Map(leases.map((one) => [one.name, one.state()]));
-	const save = (): void => savePrivateState(settings.privateDir, { ...NO_STATE, leases: states() });
+	const save = (): void =>
+		savePrivateState(settings.privateDir, { ...(earlier ?? NO_STATE), ended: false, leases: states() });
+	const earlierOf = (name: string): LeaseState => resumed(earlier?.leases.get(name) ?? NO_LEASE, wallClock());
 	const leases: readonly LeaseHandle[] = [...settings.leases].map(([name, lease]) => {
-		const state = earlier?.leases.get(name) ?? NO_LEASE;
-		return openLease({ ...parts, save }, name, lease, abandoned(resumed(state, wallClock())));
+		const state = earlierOf(name);
+		const isKept = keeps && !hasEnded && isAlive(state, wallClock());
+		return openLease({ ...parts, save }, name, lease, isKept ? state : abandoned(state));
 	});
 
 	/** Waits as the lease asks, unless that exceeds the deadline. */
@@ -91,6 +101,10 @@ export function openInitialLeases(
 			return { ...found, secrets: withLeases(found.secrets, values) };
 		},
 		states,
+		statesOfEarlier: () =>
+			new Map(
+				leases.map((one) => [one.name, restored(earlierOf(one.name), one.state(), wallClock(), hasEnded)]),
+			),
 		revoke: async (timeout) => {
 			await revokeLeases(leases, open, timeout);
 			for (const one of leases) one.set(abandoned(one.state()));

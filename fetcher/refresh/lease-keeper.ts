@@ -1,7 +1,8 @@
 import { Failure } from '../failure.ts';
-import { type LeaseHandle, type LeaseParts, openLease, revokeLeases } from './lease.ts';
+import { type LeaseHandle, type LeaseParts, openLease, revokeLeases, spreadOf } from './lease.ts';
 import { wallClock } from './lease-clock.ts';
 import { renew } from './lease-mint.ts';
+import { handedOver, hurried } from './lease-restart.ts';
 import {
 	filesWritten,
 	type Grant,
@@ -16,11 +17,14 @@ import {
 	type Step,
 	writeFailed,
 } from './lease-state.ts';
+import { openStepControl } from './step-control.ts';
 
 /** What the sidecar does for its leases. */
 export interface KeeperParts extends Omit<LeaseParts, 'save'> {
 	readonly states: ReadonlyMap<string, LeaseState>;
 	readonly save: (states: ReadonlyMap<string, LeaseState>) => void;
+	/** The first time at which a new secret can reach the application, in ms since 1970. */
+	readonly mintsFrom: () => number;
 	/** Reads the tiers unless they were read before: without them no file can be written. */
 	readonly ready: () => Promise<void>;
 	/**
@@ -29,7 +33,7 @@ export interface KeeperParts extends Omit<LeaseParts, 'save'> {
 	 * @throws Failure if they cannot be rendered
 	 */
 	readonly check: (values: LeaseValues) => void;
-	/** Writes the files with the current values of all leases, and notifies the application. */
+	/** Writes the files with the values of all leases, and notifies the application or restarts for it. */
 	readonly write: () => void;
 }
 
@@ -45,6 +49,16 @@ export interface LeaseKeeper {
 	values(): LeaseValues | undefined;
 	/** The files hold the current values. */
 	written(): void;
+	/** Whether the files lack a current value. */
+	isUnwritten(): boolean;
+	/** A restart could not write the files. */
+	notWritten(): void;
+	/** Replaces now what waits for its turn. */
+	hurry(): void;
+	/** Begins no further step. Resolves when none is under way. */
+	hold(): Promise<void>;
+	/** Goes on after `hold`. */
+	release(): void;
 	/** Revokes everything. Returns how many tokens of how many were revoked. */
 	revoke(timeout: number): ReturnType<typeof revokeLeases>;
 }
@@ -56,8 +70,8 @@ export function openLeaseKeeper(parts: KeeperParts): LeaseKeeper {
 	const leases: readonly LeaseHandle[] = [...settings.leases].map(([name, lease]) =>
 		openLease({ ...parts, save }, name, lease, resumed(states.get(name) ?? NO_LEASE, wallClock())),
 	);
-	const stopping = Promise.withResolvers<void>();
-	let stopped = false;
+	const spread = spreadOf(settings);
+	const control = openStepControl();
 
 	const values = (): LeaseValues | undefined => {
 		const found = leases.flatMap((one) => one.state().current?.values ?? []);
@@ -83,37 +97,39 @@ export function openLeaseKeeper(parts: KeeperParts): LeaseKeeper {
 			case 'write':
 				await ready();
 				// Another lease has no secret yet: its mint writes the files.
-				if (values() === undefined) one.set(writeFailed(one.state(), wallClock(), Math.random()));
-				else write();
+				if (values() === undefined) {
+					one.set(writeFailed(one.state(), wallClock(), Math.random()));
+					return;
+				}
+				write();
+				if (!one.state().written) one.set(handedOver(one.state(), wallClock()));
 				return;
 			case 'revoke':
 				return await one.revoke(step.token);
 			case 'wait':
-				return await sleepUntil(step.until);
+				return await control.sleepUntil(step.until);
 			default:
 				return step satisfies never;
 		}
 	};
 
+	/** The fields of a log line that say when a lease is replaced. */
+	const turn = (one: LeaseHandle) => ({
+		lease: one.name,
+		...(spread === 0 ? {} : { seconds: Math.round(Math.max(0, one.state().due - wallClock()) / 1_000) }),
+	});
+
 	const renewOne = async (one: LeaseHandle, grant: Grant): Promise<void> => {
 		const sent = wallClock();
 		const renewal = await renew(open(grant.token), grant);
 		if (renewal === undefined) {
-			log.info('lease is replaced: Vault refused to renew it', { lease: one.name });
-			one.set(renewalRefused(one.state(), wallClock()));
+			one.set(renewalRefused(one.state(), wallClock(), Math.random(), spread));
+			log.info('lease is replaced: Vault refused to renew it', turn(one));
 			return;
 		}
-		one.set(renewed(one.state(), renewal, sent, Math.random()));
-		if (one.state().replace) log.info('lease is replaced: it is near its maximum', { lease: one.name });
+		one.set(renewed(one.state(), renewal, sent, Math.random(), spread));
+		if (one.state().replace) log.info('lease is replaced: it is near its maximum', turn(one));
 		else log.debug('lease renewed', { lease: one.name, ttlSeconds: renewal.ttl / 1_000 });
-	};
-
-	const sleepUntil = async (until: number): Promise<void> => {
-		const timer = Promise.withResolvers<void>();
-		// The longest time of a timer is 2^31 - 1 ms.
-		const timeout = setTimeout(timer.resolve, Math.min(Math.max(0, until - wallClock()), 3_600_000));
-		await Promise.race([timer.promise, stopping.promise]);
-		clearTimeout(timeout);
 	};
 
 	/** Records a failed step, and logs it once for each reason. */
@@ -131,7 +147,7 @@ export function openLeaseKeeper(parts: KeeperParts): LeaseKeeper {
 			await take(one, step);
 		} catch (thrown) {
 			if (!(thrown instanceof Failure)) throw thrown;
-			if (!stopped) fail(one, step, thrown, last);
+			if (!control.isStopped()) fail(one, step, thrown, last);
 			return thrown.reason;
 		}
 		if (step.kind === 'wait' || step.kind === 'revoke') return last;
@@ -141,8 +157,23 @@ export function openLeaseKeeper(parts: KeeperParts): LeaseKeeper {
 
 	const keep = async (one: LeaseHandle): Promise<void> => {
 		let problem = '';
-		while (!stopped) problem = await attempt(one, nextStep(one.state(), wallClock()), problem);
+		let ended: Grant | undefined;
+		while (!control.isStopped()) {
+			for (let held = control.held(); held !== undefined; held = control.held()) await held;
+			const { current, written } = one.state();
+			if (written && current !== ended && isEnded(current)) {
+				ended = current;
+				log.warn(`lease ${one.name} has ended before it could be replaced`, { lease: one.name });
+			}
+			const step = nextStep(one.state(), wallClock(), parts.mintsFrom());
+			const attempted = attempt(one, step, problem);
+			problem = await (step.kind === 'wait' ? attempted : control.track(attempted));
+		}
 	};
+
+	/** The change of a static secret is no end of a lease. */
+	const isEnded = (grant: Grant | undefined): boolean =>
+		grant !== undefined && grant.continuation !== 'reread' && wallClock() >= grant.expires;
 
 	/** Records a failed step in the state, so that it is repeated later. */
 	const record = (one: LeaseHandle, { kind }: Step, { retryAfter }: Failure): void => {
@@ -157,14 +188,22 @@ export function openLeaseKeeper(parts: KeeperParts): LeaseKeeper {
 		start: () => {
 			for (const one of leases) void keep(one);
 		},
-		stop: () => {
-			stopped = true;
-			stopping.resolve();
-		},
+		stop: control.stop,
 		values,
 		written: () => {
-			for (const one of leases) one.set(filesWritten(one.state(), Math.random()));
+			for (const one of leases) one.set(filesWritten(one.state(), Math.random(), spread));
 		},
+		isUnwritten: () => leases.some((one) => !one.state().written),
+		notWritten: () => {
+			for (const one of leases)
+				if (!one.state().written) one.set(writeFailed(one.state(), wallClock(), Math.random()));
+		},
+		hurry: () => {
+			for (const one of leases) one.set(hurried(one.state(), wallClock()));
+			control.wake();
+		},
+		hold: control.hold,
+		release: control.release,
 		revoke: (timeout) => revokeLeases(leases, open, timeout),
 	};
 }

@@ -26,6 +26,7 @@ function decode(state: Json): LeaseState {
 		current,
 		written: current !== undefined && state['written'] === true,
 		replace: state['replace'] === true,
+		doubted: state['doubted'] === true,
 		failures: typeof failures === 'number' ? failures : 0,
 		due: typeof due === 'number' ? due : 0,
 		mints: Array.isArray(mints) ? mints.filter((time) => typeof time === 'number') : [],

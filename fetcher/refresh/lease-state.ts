@@ -1,5 +1,6 @@
 import { fullJitter } from '../../lib/backoff.ts';
 import type { SavedToken } from '../vault.ts';
+import { turnOf } from './lease-turn.ts';
 
 /**
  * What happens to a secret at the end of its life. `renew`: its lease and token are renewed, then replaced.
@@ -44,6 +45,8 @@ export interface LeaseState {
 	readonly written: boolean;
 	/** True if `current` must be replaced. It is not renewed any more. */
 	readonly replace: boolean;
+	/** True if an earlier process may have revoked `current`. */
+	readonly doubted: boolean;
 	/** Failures in a row of the same step. */
 	readonly failures: number;
 	/** The next step is not taken before this time. */
@@ -69,6 +72,7 @@ export const NO_LEASE: LeaseState = {
 	current: undefined,
 	written: false,
 	replace: false,
+	doubted: false,
 	failures: 0,
 	due: 0,
 	mints: [],
@@ -106,11 +110,17 @@ function mintAllowedAt({ mints }: LeaseState): number {
 	return mints.length < MAX_MINTS || limiting === undefined ? 0 : limiting + MINT_WINDOW;
 }
 
-/** The next step of a lease at this time. */
-export function nextStep(state: LeaseState, now: number): Step {
-	const { current, due, written, discarded } = state;
+/**
+ * The next step of a lease at this time.
+ *
+ * @param mintsFrom the first time at which a new secret can reach the application. One that is issued earlier
+ * might end before.
+ */
+export function nextStep(state: LeaseState, now: number, mintsFrom = 0): Step {
+	const { current, due, discarded } = state;
+	const written = state.written || isTooLate(state, now);
 	const mints = current === undefined || (written && endsRenewal(state, current, now));
-	const ready = Math.max(due, mints ? mintAllowedAt(state) : 0);
+	const ready = Math.max(due, ...(mints ? [mintAllowedAt(state), mintsFrom] : []));
 	if (now >= ready) {
 		if (mints) return { kind: 'mint' };
 		if (current !== undefined) return written ? { kind: 'renew', grant: current } : { kind: 'write' };
@@ -120,16 +130,22 @@ export function nextStep(state: LeaseState, now: number): Step {
 	return { kind: 'wait', until: Math.min(ready, ...discarded.map(({ notBefore }) => notBefore)) };
 }
 
+/** True if a secret has ended before its files could be written. */
+function isTooLate({ current, failures }: LeaseState, now: number): boolean {
+	return current !== undefined && failures > 0 && now >= current.expires;
+}
+
 /** True if the next step of a written secret is its replacement. */
 function endsRenewal({ replace }: LeaseState, { continuation, expires }: Grant, now: number): boolean {
 	return replace || continuation !== 'renew' || now >= expires;
 }
 
 /** The time of the first renewal or replacement after `since`. */
-function dueAfter({ continuation, since, expires }: Grant, random: number): number {
+function dueAfter({ continuation, since, expires }: Grant, random: number, spread: number): number {
 	if (continuation === 'reread') return expires + AFTER_CHANGE * (1 + random);
 	const share = EARLIEST + (LATEST - EARLIEST) * random;
-	return since + Math.max(SHORTEST_WAIT, (expires - since) * share);
+	const due = since + Math.max(SHORTEST_WAIT, (expires - since) * share);
+	return continuation === 'replace' ? turnOf(expires, due, random, spread) : due;
 }
 
 /** After the login for a mint: from now on the token must be revoked unless a secret depends on it. */
@@ -148,7 +164,7 @@ export function minted(state: LeaseState, grant: Grant, now: number): LeaseState
 	const old = current?.token;
 	return {
 		...state,
-		...{ current: grant, written: false, replace: false, failures: 0, due: now },
+		...{ current: grant, written: false, replace: false, doubted: false, failures: 0, due: now },
 		discarded: [
 			...discarded.filter(({ token }) => token.value !== grant.token?.value),
 			...(current === undefined || old === undefined
@@ -167,11 +183,15 @@ export function mintFailed(state: LeaseState, now: number, random: number, retry
 	);
 }
 
-/** The files hold the current secret. */
-export function filesWritten(state: LeaseState, random: number): LeaseState {
+/**
+ * The files hold the current secret.
+ *
+ * @param spread ms within which pods take turns to replace a secret, if that restarts them
+ */
+export function filesWritten(state: LeaseState, random: number, spread = 0): LeaseState {
 	const { current } = state;
 	if (current === undefined || state.written) return state;
-	return { ...state, written: true, failures: 0, due: dueAfter(current, random) };
+	return { ...state, written: true, failures: 0, due: dueAfter(current, random, spread) };
 }
 
 /** The files could not be written. */
@@ -187,15 +207,17 @@ export interface Renewal {
 
 /**
  * Vault renewed lease and token. If it gave less than at the start, a maximum is near: the secret is replaced
- * now, while it still works.
+ * now, or at the pod's turn, while it still works.
  *
  * @param sent the time before the request, at which the new life begins
+ * @param spread as for `filesWritten`
  */
 export function renewed(
 	state: LeaseState,
 	{ ttl, tokenTtl }: Renewal,
 	sent: number,
 	random: number,
+	spread = 0,
 ): LeaseState {
 	const { current } = state;
 	if (current === undefined) return state;
@@ -205,14 +227,22 @@ export function renewed(
 		...state,
 		current: grant,
 		replace: shortened,
+		doubted: false,
 		failures: 0,
-		due: shortened ? sent : dueAfter(grant, random),
+		due: shortened ? turnOf(grant.expires, sent, random, spread) : dueAfter(grant, random, spread),
 	};
 }
 
-/** Vault refused to renew: the secret is replaced, and ends by itself. */
-export function renewalRefused(state: LeaseState, now: number): LeaseState {
-	return { ...state, replace: true, failures: 0, due: now };
+/**
+ * Vault refused to renew: the secret is replaced, and ends by itself. One that may have been revoked is
+ * replaced at once.
+ *
+ * @param spread as for `filesWritten`
+ */
+export function renewalRefused(state: LeaseState, now: number, random = 0, spread = 0): LeaseState {
+	const { current, doubted } = state;
+	const due = current === undefined || doubted ? now : turnOf(current.expires, now, random, spread);
+	return { ...state, replace: true, failures: 0, due };
 }
 
 /** Vault did not answer. The renewal is tried again until the end of the secret. */

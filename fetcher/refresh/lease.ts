@@ -47,6 +47,11 @@ export interface LeaseHandle {
 /** Timeout of the revocation of a discarded token, in ms. */
 const REVOCATION_TIMEOUT = 5_000;
 
+/** Milliseconds within which pods take turns to replace a secret; 0 unless a new secret restarts the pod. */
+export function spreadOf({ onChange, spread }: Settings): number {
+	return onChange.kind === 'restart' ? spread : 0;
+}
+
 /** Opens a lease in this state. */
 export function openLease(parts: LeaseParts, name: string, lease: Lease, start: LeaseState): LeaseHandle {
 	const { settings, log, open, save } = parts;

@@ -33,7 +33,8 @@ export type RestartState =
 
 /** What happens to a sidecar that restarts its pod. `random` is from 0 up to but not including 1. */
 export type RestartEvent =
-	| { readonly kind: 'changed'; readonly random: number }
+	/** `urgent`: by a secret that has had its turn already, and whose predecessor ends. */
+	| { readonly kind: 'changed'; readonly random: number; readonly urgent: boolean }
 	/** A check found nothing that is not delivered. */
 	| { readonly kind: 'unchanged' }
 	/** Time has passed. */
@@ -83,20 +84,13 @@ export function startState(
  * @param spread milliseconds within which the pod restarts after a change
  */
 export function nextStep(state: RestartState, event: RestartEvent, now: number, spread: number): RestartStep {
-	const wait = (random: number, notBefore: number): RestartState => ({
-		...{ kind: 'waiting', notBefore },
-		at: Math.max(now + random * spread, notBefore),
-	});
 	switch (state.kind) {
 		case 'idle':
-			if (event.kind === 'changed') return { state: wait(event.random, state.notBefore), action: 'nothing' };
+			if (event.kind === 'changed')
+				return { state: turnAfter(event, state.notBefore, now, spread), action: 'nothing' };
 			return { state, action: 'nothing' };
 		case 'waiting':
-			if (event.kind === 'unchanged')
-				return { state: { kind: 'idle', notBefore: state.notBefore }, action: 'nothing' };
-			if (event.kind === 'time' && now >= state.at)
-				return { state: { kind: 'leaving', until: now + LEAVING }, action: 'leave' };
-			return { state, action: 'nothing' };
+			return whileWaiting(state, event, now);
 		case 'leaving':
 			if (event.kind === 'time' && now >= state.until)
 				return { state: { kind: 'restarting' }, action: 'restart' };
@@ -104,13 +98,35 @@ export function nextStep(state: RestartState, event: RestartEvent, now: number, 
 		case 'restarting':
 			// The pod does not leave its endpoints more than once a minute.
 			if (event.kind === 'failed')
-				return { state: wait(event.random, now + BETWEEN_RESTARTS), action: 'return' };
+				return { state: turnAfter(event, now + BETWEEN_RESTARTS, now, spread), action: 'return' };
 			return { state, action: 'nothing' };
 		case 'unheeded':
 			return { state, action: event.kind === 'changed' ? 'write' : 'nothing' };
 		default:
 			return state satisfies never;
 	}
+}
+
+type Waiting = Extract<RestartState, { kind: 'waiting' }>;
+
+/** The turn of a pod: a random time within the spread, or at once, but not before it may restart. */
+function turnAfter(
+	{ random, urgent = false }: { readonly random: number; readonly urgent?: boolean },
+	notBefore: number,
+	now: number,
+	spread: number,
+): Waiting {
+	return { kind: 'waiting', notBefore, at: Math.max(now + (urgent ? 0 : random * spread), notBefore) };
+}
+
+function whileWaiting(state: Waiting, event: RestartEvent, now: number): RestartStep {
+	const { notBefore, at } = state;
+	if (event.kind === 'unchanged') return { state: { kind: 'idle', notBefore }, action: 'nothing' };
+	if (event.kind === 'time' && now >= at)
+		return { state: { kind: 'leaving', until: now + LEAVING }, action: 'leave' };
+	if (event.kind === 'changed' && event.urgent)
+		return { state: { ...state, at: Math.min(at, Math.max(now, notBefore)) }, action: 'nothing' };
+	return { state, action: 'nothing' };
 }
 
 /** The time of the next event `time` that matters; infinite if none does. */
@@ -127,6 +143,11 @@ export function wakesAt(state: RestartState): number {
 		default:
 			return state satisfies never;
 	}
+}
+
+/** The first time at which the pod may restart; 0 if it already leaves, or never restarts. */
+export function mayRestartAt(state: RestartState): number {
+	return state.kind === 'idle' || state.kind === 'waiting' ? state.notBefore : 0;
 }
 
 /** Parses the memory in the private file. Anything invalid counts as absent. */

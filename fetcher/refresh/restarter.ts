@@ -4,6 +4,7 @@ import type { Log } from '../log.ts';
 import type { Settings } from '../settings.ts';
 import { setReady } from './readiness.ts';
 import {
+	mayRestartAt,
 	nextStep,
 	type RestartEvent,
 	type RestartMemory,
@@ -20,6 +21,12 @@ export interface RestarterParts {
 	readonly memory: RestartMemory;
 	/** Saves the memory. Without a restart, no change is pending any more. */
 	readonly save: (memory: RestartMemory) => void;
+	/** The pod leaves its endpoints: leases that wait for a restart are replaced now. */
+	readonly leave: () => void;
+	/** Resolves when no request for a lease is under way any more. None is begun then. */
+	readonly settle: () => Promise<void>;
+	/** Passes what is to be written to `checked`, with the leases of this moment. */
+	readonly prepare: () => void;
 }
 
 /** A change that is not delivered yet. */
@@ -31,14 +38,20 @@ export interface Undelivered {
 
 /** Restarts all containers of the pod after changes. */
 export interface Restarter {
-	/** Takes the result of a check; undefined: everything is delivered. */
-	checked(change: Undelivered | undefined): void;
+	/**
+	 * Takes the result of a check; undefined: everything is delivered.
+	 *
+	 * @param urgent the pod has had its turn: the files get a new secret, whose predecessor ends
+	 */
+	checked(change: Undelivered | undefined, urgent?: boolean): void;
 	/** When to call `proceed`, in milliseconds of the monotonic clock. */
 	wakesAt(): number;
+	/** The first time at which the pod may restart, by the same clock. */
+	mayRestartAt(): number;
 	/** Whether the pod has left its endpoints. No check may delay the restart then. */
 	isLeaving(): boolean;
 	/** Does what is due. */
-	proceed(): 'nothing' | 'restart' | 'failed';
+	proceed(): Promise<'nothing' | 'restart' | 'failed'>;
 	/** The sidecar stops. */
 	close(): void;
 }
@@ -47,8 +60,9 @@ export interface Restarter {
 export const NO_RESTARTER: Restarter = {
 	checked: (change) => change?.write('without-restart'),
 	wakesAt: () => Number.POSITIVE_INFINITY,
+	mayRestartAt: () => 0,
 	isLeaving: () => false,
-	proceed: () => 'nothing',
+	proceed: () => Promise.resolve('nothing'),
 	close: () => undefined,
 };
 
@@ -56,10 +70,12 @@ const UNHEEDED =
 	'the kubelet did not restart the containers after exit code 97: files are kept current, but changes do not restart the containers. The node needs Kubernetes 1.36 with the feature gate RestartAllContainersOnContainerExits';
 
 /** Opens the restarter of a sidecar that starts. */
-export function openRestarter({ settings, log, memory, save }: RestarterParts): Restarter {
+export function openRestarter(parts: RestarterParts): Restarter {
+	const { settings, log, memory, save } = parts;
 	const { privateDir, spread } = settings;
 	let state: RestartState = startState(memory, now(), Date.now());
 	let change: Undelivered | undefined;
+	let closed = false;
 	// The sidecar before this one may have been killed while it failed the probe.
 	setReady(privateDir, true);
 	if (memory.requested) {
@@ -75,6 +91,7 @@ export function openRestarter({ settings, log, memory, save }: RestarterParts): 
 
 	const restart = (): 'restart' | 'failed' => {
 		try {
+			parts.prepare();
 			change?.write('before-restart');
 			// Last: a sidecar that starts and finds this concludes that the kubelet ignored its exit code.
 			save({ last: Date.now(), requested: true, unheeded: false });
@@ -90,27 +107,36 @@ export function openRestarter({ settings, log, memory, save }: RestarterParts): 
 	};
 
 	return {
-		checked: (found) => {
+		checked: (found, urgent = false) => {
 			const before = state;
 			change = found;
 			if (found === undefined) {
 				take({ kind: 'unchanged' });
 				return;
 			}
-			if (take({ kind: 'changed', random: Math.random() }) === 'write') found.write('without-restart');
+			if (take({ kind: 'changed', random: Math.random(), urgent }) === 'write')
+				found.write('without-restart');
 			if (before.kind === 'idle' && state.kind === 'waiting') {
 				const seconds = Math.round((state.at - now()) / 1000);
 				log.info('secrets changed, all containers will restart', { keys: found.keys, seconds });
 			}
 		},
 		wakesAt: () => wakesAt(state),
+		mayRestartAt: () => mayRestartAt(state),
 		isLeaving: () => state.kind === 'leaving',
-		proceed: () => {
+		proceed: async () => {
 			const action = take({ kind: 'time' });
-			if (action === 'restart') return restart();
-			if (action === 'leave') setReady(privateDir, false);
-			return 'nothing';
+			if (action === 'leave') {
+				setReady(privateDir, false);
+				parts.leave();
+			}
+			if (action !== 'restart') return 'nothing';
+			await parts.settle();
+			return closed ? 'nothing' : restart();
 		},
-		close: () => setReady(privateDir, true),
+		close: () => {
+			closed = true;
+			setReady(privateDir, true);
+		},
 	};
 }

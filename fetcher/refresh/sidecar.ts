@@ -16,6 +16,7 @@ import { openTransport } from '../transport/transport.ts';
 import type { Vault } from '../vault.ts';
 import { changedKeys, digestsOf, revisionOfSecrets } from './digests.ts';
 import { isCurrent, writeGeneration } from './generation.ts';
+import { wallClock } from './lease-clock.ts';
 import { type LeaseValues, openLeaseKeeper } from './lease-keeper.ts';
 import { withLeases, withNeededLeases } from './lease-selection.ts';
 import { abandoned } from './lease-state.ts';
@@ -25,7 +26,7 @@ import { loadPrivateState, NO_STATE, type PrivateState, savePrivateState } from 
 import { type CheckRequest, watchRequests } from './requests.ts';
 import { NO_RESTARTER, openRestarter, type Restarter } from './restarter.ts';
 import { checkAfterFailure, firstCheck, nextCheck } from './schedule.ts';
-import { type TierState, tierStates } from './tier-state.ts';
+import { openTierStates, type TierState } from './tier-state.ts';
 
 /** Minimum remaining TTL of a token, in ms. The sidecar logs in again if it is shorter. */
 const SHORTEST_TOKEN = STEP_TIMEOUT + 10_000;
@@ -52,7 +53,9 @@ export async function runSidecar({ settings, log, stopped }: RunParts): Promise<
 	for (;;) {
 		const why = await nextEvent(sidecar, checkAt, end);
 		if (why === 'stopped') break;
-		if (sidecar.proceed() === 'restart') return 'restart';
+		const result = await Promise.race([sidecar.proceed(), end]);
+		if (result === 'stopped') break;
+		if (result === 'restart') return 'restart';
 		// No check delays the restart once the pod has left its endpoints.
 		if (sidecar.isLeaving() || (why === 'due' && now() < checkAt)) continue;
 		const nextWait = await Promise.race([sidecar.check(why === 'due' ? undefined : why), end]);
@@ -73,7 +76,7 @@ async function nextEvent(
 	const wakeAt = sidecar.isLeaving() ? sidecar.wakesAt() : Math.min(checkAt, sidecar.wakesAt());
 	const timeout = setTimeout(timer.resolve, Math.max(0, wakeAt - now()), 'due');
 	const requested = sidecar.isLeaving() ? [] : [sidecar.requests.next()];
-	const why = await Promise.race([timer.promise, end, ...requested]);
+	const why = await Promise.race([timer.promise, end, sidecar.rescheduled(), ...requested]);
 	clearTimeout(timeout);
 	return why;
 }
@@ -86,10 +89,13 @@ function openSidecar(settings: Settings, log: Log) {
 	let state = loadPrivateState(settings.privateDir) ?? NO_STATE;
 	/** The secrets of the tiers, kept only if leases need them to write the files. */
 	let found: GatheredSecrets | undefined;
+	const tierStates = openTierStates(now);
 	let tiers: readonly TierState[] | undefined;
 	let failures = 0;
 	let lastProblem = '';
 	let logged = Date.now();
+	/** Resolves when a lease may have brought a restart forward. */
+	let rescheduled = Promise.withResolvers<'due'>();
 	const requests = watchRequests({ file: settings.requestFile, served: state.request });
 	// The first fetch has already logged warnings about names and readers.
 	const quiet = { ...log, warn: log.debug };
@@ -111,7 +117,18 @@ function openSidecar(settings: Settings, log: Log) {
 	const restarter: Restarter = isRestarting
 		? openRestarter({
 				...{ settings, log, memory: state.restart },
-				save: (restart) => save(restart.unheeded ? { restart, pending: undefined } : { restart }),
+				save: (restart) => {
+					// In one step with the first lease: what is written and what is asked for belong together.
+					state = { ...state, restart, ...(restart.unheeded ? { pending: undefined } : {}) };
+					if (restart.requested) leases.written();
+					save({});
+				},
+				leave: () => leases.hurry(),
+				settle: () => leases.hold(),
+				prepare: () => {
+					const values = leases.values();
+					if (found !== undefined && values !== undefined) deliver(found, values, 0);
+				},
 			})
 		: NO_RESTARTER;
 
@@ -129,11 +146,12 @@ function openSidecar(settings: Settings, log: Log) {
 
 	/** Compares the versions of the tiers. Reads everything if they differ or are not available. */
 	const update = async (vault: Vault): Promise<void> => {
-		const states = await tierStates(readContext(settings, vault), settings.tiers);
-		const comparable = states.every((one) => one !== undefined);
+		const states = await tierStates.ask(readContext(settings, vault), settings.tiers);
+		const comparable = states?.every((one) => one !== undefined) === true;
 		if (comparable && tiers !== undefined && states.every((one, i) => one === tiers?.[i])) return;
 		const jwt = readTokenFile(settings.tokenFile);
 		const read = await readAll({ settings, vault, log: quiet, jwt });
+		tierStates.wereRead();
 		if (settings.leases.size > 0) found = read;
 		const values = leases.values();
 		// A lease without a secret writes the files when it has one.
@@ -149,8 +167,21 @@ function openSidecar(settings: Settings, log: Log) {
 	const deliver = (read: GatheredSecrets, values: LeaseValues, requests: number): void => {
 		const prepared = prepareWith(read, values);
 		const isChanged = !prepared.volumes.every(({ out, outputs }) => isCurrent(out, outputs));
-		restarter.checked(undelivered(prepared, isChanged, requests));
-		leases.written();
+		if (!isChanged) noteRevision(prepared);
+		const change = undelivered(prepared, isChanged, requests);
+		const urgent = leases.isUnwritten();
+		// With a restart, a secret counts as written when the restart is asked for.
+		if (change === undefined) leases.written();
+		restarter.checked(change, urgent);
+	};
+
+	/** New versions with equal values are current, with another revision than that of the last write. */
+	const noteRevision = (prepared: PreparedFiles): void => {
+		const revision = revisionOfSecrets(prepared.found);
+		if (revision === state.revision) return;
+		save({ revision });
+		logged = Date.now();
+		log.info('secrets are current', { revision });
 	};
 
 	/** What is not delivered yet. A sidecar may have been killed after it wrote files for a restart. */
@@ -161,6 +192,7 @@ function openSidecar(settings: Settings, log: Log) {
 			write: (how: 'before-restart' | 'without-restart') => {
 				const notifies = !isRestarting && isNotified(settings.onChange);
 				if (isChanged) write(prepared, requests, how === 'before-restart' || notifies);
+				if (how === 'without-restart') leases.written();
 			},
 		};
 	};
@@ -269,6 +301,7 @@ function openSidecar(settings: Settings, log: Log) {
 	const leases = openLeaseKeeper({
 		...{ settings, log, open, states: state.leases },
 		save: (states) => save({ leases: states }),
+		mintsFrom: () => wallClock() - now() + restarter.mayRestartAt(),
 		ready: async () => {
 			if (found === undefined) await checkOnce();
 		},
@@ -280,6 +313,8 @@ function openSidecar(settings: Settings, log: Log) {
 			if (found === undefined || values === undefined) return;
 			deliver(found, values, 0);
 			notify();
+			rescheduled.resolve('due');
+			rescheduled = Promise.withResolvers();
 		},
 	});
 
@@ -290,13 +325,16 @@ function openSidecar(settings: Settings, log: Log) {
 		wakesAt: restarter.wakesAt,
 		isLeaving: restarter.isLeaving,
 		/** Does what is due for a restart. */
-		proceed: (): 'nothing' | 'restart' => {
-			const result = restarter.proceed();
+		proceed: async (): Promise<'nothing' | 'restart'> => {
+			const result = await restarter.proceed();
 			if (result !== 'failed') return result;
-			// The next check prepares the files again.
+			// The next check, and the leases, prepare the files again.
 			tiers = undefined;
+			leases.notWritten();
+			leases.release();
 			return 'nothing';
 		},
+		rescheduled: () => rescheduled.promise,
 		summary: () => ({ revision: state.revision, uid: process.getuid?.() }),
 		end: async (): Promise<void> => {
 			notifier.close();

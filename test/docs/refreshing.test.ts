@@ -7,7 +7,10 @@ import { scratch } from '../support/scratch.ts';
 import { pageOf, ROOT } from './support/pages.ts';
 
 const { text: page } = pageOf('docs/refreshing.md');
-const EXAMPLES = ['watcher.yaml', 'watch.mjs', 'signal.yaml', 'http.yaml', 'job.yaml'];
+const EXAMPLES = [
+	...['watcher.yaml', 'watch.mjs', 'signal.yaml', 'http.yaml', 'job.yaml'],
+	...['statefulset.yaml', 'pool.mjs'],
+];
 
 test.each(EXAMPLES)('docs/refreshing.md leads to examples/refresh-%s, and it is there', (name) => {
 	expect(page).toContain(`../examples/refresh-${name}`);

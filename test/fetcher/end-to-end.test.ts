@@ -149,6 +149,17 @@ describe.each([
 		expect(pod.files()).toEqual({ 'native.env': "B='2'\n" });
 	});
 
+	test('with format "none" only the keys of native variables are read, and what others hold does not matter', async () => {
+		await put(`${ORG}/NAMED`, '1');
+		// A file for shells could not hold it, and a program would run its code.
+		await put(`${ORG}/LD_PRELOAD`, '/tmp/x.so');
+		await put(`${ORG}/NUL`, 'a\0b');
+		const { code, last } = await fetch({ ENVTIER_FORMAT: 'none', ENVTIER_ENV_KEYS: 'NAMED' });
+		expect(code).toBe(0);
+		expect(pod.files()).toEqual({ 'native.env': "NAMED='1'\n" });
+		expect(last?.['keys']).toEqual({ org: ['NAMED'] });
+	});
+
 	test('no secret at all is an empty file and a warning', async () => {
 		const { code, log } = await fetch();
 		expect(code).toBe(0);
@@ -419,13 +430,38 @@ describe.each([
 		expect(message).toContain('UID of the org tier is a variable that shells keep for themselves');
 	});
 
+	test('a success tells the revision, which changes with a version of a key that is read, and only then', async () => {
+		const revisionOf = async (env: Readonly<Record<string, string>> = {}): Promise<string> => {
+			const { code, revision } = await fetch(env);
+			expect([code, revision]).toEqual([0, expect.stringMatching(/^v1:[0-9a-f]{32}$/)]);
+			return revision ?? '';
+		};
+		await put(`${ORG}/READ`, 'x');
+		await put(`${ORG}/OTHER`, 'x');
+		const one = { ENVTIER_KEYS: 'READ' };
+		const native = { ENVTIER_FORMAT: 'none', ENVTIER_ENV_KEYS: 'READ' };
+		const first = await revisionOf(one);
+		expect(await revisionOf(native)).toBe(first);
+		expect(await revisionOf()).not.toBe(first);
+		await putSecret(vault, `${ORG}/OTHER`, 'y', {});
+		expect([await revisionOf(one), await revisionOf(native)]).toEqual([first, first]);
+		// An equal value is a version of its own.
+		await putSecret(vault, `${ORG}/READ`, 'x', {});
+		const second = await revisionOf(one);
+		expect(second).not.toBe(first);
+		// Another tier with the same key.
+		await put(`${DEPLOYMENT}/READ`, 'x');
+		expect(new Set([first, second, await revisionOf(one)]).size).toBe(3);
+	});
+
 	test('KV version 1', async () => {
 		await must(vault, 'POST', `legacy/${ORG}/KEY`, { body: { value: 'old engine' } });
 		await must(vault, 'POST', `legacy/${SERVICE}/EMPTY`, { body: { value: '' } });
 		const env = { ENVTIER_VAULT_KV_MOUNT: 'legacy', ENVTIER_VAULT_KV_VERSION: '1' };
 		expect((await fetch(env)).code).toBe(27);
 		await must(vault, 'DELETE', `legacy/${SERVICE}/EMPTY`);
-		expect((await fetch(env)).code).toBe(0);
+		// It has no versions, so there is no revision.
+		expect(await fetch(env)).toMatchObject({ code: 0, revision: undefined });
 		expect(pod.files()).toEqual({ env: "export KEY='old engine'\n" });
 	});
 

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { chown, mkdir, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { ensurePackages } from './debian.ts';
@@ -21,10 +21,25 @@ export interface Postgres extends AsyncDisposable {
 	sql(text: string, database?: string): Promise<readonly Record<string, unknown>[]>;
 	/** The last MiB of its log: errors, and with `log` also connections and changes of the schema. */
 	output(): string;
+	/** All entries of its log so far, if it was started with `log: 'entries'`. */
+	entries(): Promise<readonly PostgresLogEntry[]>;
 	/** Kills it as a crash does; the data stay. */
 	kill(): Promise<void>;
 	/** Starts it again on the same port with the same data. */
 	start(): Promise<void>;
+}
+
+/** One entry of the log (PostgreSQL's documentation, "Using JSON-Format Log Output"). */
+export interface PostgresLogEntry {
+	/** Such as `2026-11-28 12:00:00.123 UTC`. */
+	readonly timestamp: string;
+	readonly user?: string;
+	readonly pid: number;
+	readonly session_id: string;
+	readonly error_severity: string;
+	/** SQLSTATE. */
+	readonly state_code?: string;
+	readonly message: string;
 }
 
 const DEBIAN = '/usr/lib/postgresql';
@@ -43,14 +58,21 @@ async function postgresPrograms(): Promise<string | undefined> {
 
 /** How to start it. */
 export interface PostgresOptions {
-	/** Logs connections, changes of the schema and of roles. */
-	readonly log?: boolean;
+	/**
+	 * Logs connections, changes of the schema and of roles: to the output, or as `entries` to a file that has
+	 * all of them.
+	 */
+	readonly log?: boolean | 'entries';
 	/** Another address to listen on: that of a Kubernetes node, for its pods. */
 	readonly host?: string;
 	readonly start?: typeof startProcess;
 }
 
 const LOGGED = ['log_connections=on', 'log_statement=ddl', 'log_line_prefix=%m [%p] user=%u '];
+const AS_ENTRIES = [
+	...['logging_collector=on', 'log_destination=jsonlog', 'log_directory=log', 'log_timezone=UTC'],
+	'log_disconnections=on',
+];
 
 /** Starts a PostgreSQL. Rejects where none can be installed. */
 export async function startPostgres({
@@ -113,8 +135,16 @@ export async function startPostgres({
 				'postgres',
 				...['-D', data, '-p', String(port), '-k', socketDir, '-c', `listen_addresses=${host}`],
 				// The data outlive a killed server, which the tests need, but no power cut.
-				...['-c', 'fsync=off', '-c', 'max_connections=50', '-c', `log_min_messages=${log ? 'log' : 'fatal'}`],
-				...(log ? LOGGED.flatMap((setting) => ['-c', setting]) : []),
+				...[
+					'-c',
+					'fsync=off',
+					'-c',
+					'max_connections=50',
+					'-c',
+					`log_min_messages=${log === false ? 'fatal' : 'log'}`,
+				],
+				...(log === false ? [] : LOGGED).flatMap((setting) => ['-c', setting]),
+				...(log === 'entries' ? AS_ENTRIES : []).flatMap((setting) => ['-c', setting]),
 			),
 		);
 		await running.waitUntil('it answers', () => sql('select 1').then(() => true));
@@ -133,6 +163,17 @@ export async function startPostgres({
 		url,
 		sql,
 		output: () => running?.output() ?? '',
+		entries: async () => {
+			const names = (await readdir(join(data, 'log'))).filter((name) => name.endsWith('.json')).sort();
+			const texts = await Promise.all(names.map((name) => readFile(join(data, 'log', name), 'utf8')));
+			return texts.flatMap((text) =>
+				// The last line may not be complete yet.
+				text
+					.split('\n')
+					.slice(0, -1)
+					.map((line) => JSON.parse(line) as PostgresLogEntry),
+			);
+		},
 		kill: async () => void (await running?.stop(0)),
 		start,
 		[Symbol.asyncDispose]: async () => {

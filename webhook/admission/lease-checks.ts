@@ -59,15 +59,20 @@ function leaseBelowMount(
 	return undefined;
 }
 
-/** Kubernetes sets a variable when a container starts. It would keep the value of a lease that has ended. */
-function leaseInVariable({ each, env = [] }: PodOptions): Rejection | undefined {
+/**
+ * Kubernetes sets a variable when a container starts. Unless a new secret restarts the containers, it would
+ * keep the value of a lease that has ended.
+ */
+function leaseInVariable(options: PodOptions): Rejection | undefined {
+	const { each, env = [] } = options;
+	if (options['on-change']?.kind === 'restart') return undefined;
 	const templates = new Map([...each.compose].map(([key, { template }]) => [key, template]));
 	for (const name of each.lease.keys()) {
 		const variable = env.find(({ key }) => mayContainLease(name, templates, key));
 		if (variable !== undefined)
 			return reject(
 				'refresh-unused',
-				`annotation ${ANNOTATION_PREFIX}env takes ${quoted(variable.key)}, a value of ${ANNOTATION_PREFIX}lease.${name}, which ends: the variable would keep the old value. Read it from a file`,
+				`annotation ${ANNOTATION_PREFIX}env takes ${quoted(variable.key)}, a value of ${ANNOTATION_PREFIX}lease.${name}, which ends: the variable would keep the old value. Set ${ANNOTATION_PREFIX}on-change to "restart", or read the value from a file`,
 			);
 	}
 	return undefined;

@@ -137,12 +137,12 @@ export const REJECT_REASONS = {
 	},
 	'refresh-unused': {
 		meaning:
-			'envtier.dev/refresh or a lease changes values, and no container reads a file of them and nothing restarts the containers, or one takes a key of a lease as a variable',
-		cure: 'name the files that the application reads in envtier.dev/format and take no key of a lease in envtier.dev/env, set envtier.dev/on-change to "restart", or remove envtier.dev/refresh',
+			'envtier.dev/refresh or a lease changes values, but no container reads a file of them, or one takes a key of a lease as a variable, and nothing restarts the containers',
+		cure: 'set envtier.dev/on-change to "restart"; or name the files that the application reads in envtier.dev/format and take no key of a lease in envtier.dev/env; or remove envtier.dev/refresh',
 	},
 	'restart-unavailable': {
 		meaning:
-			'envtier.dev/on-change is "restart", but the containers of this pod cannot be restarted in place: its restartPolicy is not Always, it has a lease, or the cluster is older than Kubernetes 1.36',
+			'envtier.dev/on-change is "restart", but the containers of this pod cannot be restarted in place: its restartPolicy is not Always, or the cluster is older than Kubernetes 1.36',
 		cure: 'use a signal or a POST, or upgrade to Kubernetes 1.36',
 	},
 	'signal-unavailable': {

@@ -53,16 +53,15 @@ function sidecarProblem(subject: Subject): Rejection | undefined {
 }
 
 /**
- * Kubernetes sets variables when a container starts: without a file or a restart nobody would see a change.
+ * Kubernetes sets variables when a container starts: without a file, a restart or a rollout nobody would see
+ * a change.
  */
 function unusedRefresh(subject: Subject): Rejection | undefined {
-	const { fetchSpec } = subject;
-	if (fetchSpec.formats.length > 0 || fetchSpec.refresh.onChange.kind === 'restart') return undefined;
-	const restart =
-		fetchSpec.refresh.leases.size > 0 ? 'Set' : `Set ${ANNOTATION_PREFIX}on-change to "restart", set`;
+	const { formats, refresh, rollout } = subject.fetchSpec;
+	if (formats.length > 0 || refresh.onChange.kind === 'restart' || rollout) return undefined;
 	return reject(
 		'refresh-unused',
-		`annotation ${asking(subject)} keeps files current, but no container reads a file: Kubernetes sets variables when a container starts. ${restart} ${ANNOTATION_PREFIX}format to the files that the application reads, or remove ${asking(subject)}`,
+		`annotation ${asking(subject)} keeps files current, but no container reads a file: Kubernetes sets variables when a container starts. Set ${ANNOTATION_PREFIX}on-change to "restart", set ${ANNOTATION_PREFIX}format to the files that the application reads, or remove ${asking(subject)}`,
 	);
 }
 
@@ -76,12 +75,6 @@ function restartProblem({ pod, fetchSpec, settings }: Subject): Rejection | unde
 		return reject(
 			'restart-unavailable',
 			`${ON_CHANGE} "restart" needs a pod with the restartPolicy Always, but this pod has ${quoted(pod.restartPolicy)}, and a restart would run its finished containers again: use a signal or a POST, or remove ${ANNOTATION_PREFIX}on-change`,
-		);
-	const [lease] = fetchSpec.refresh.leases.keys();
-	if (lease !== undefined)
-		return reject(
-			'restart-unavailable',
-			`${ON_CHANGE} "restart" cannot deliver ${ANNOTATION_PREFIX}lease.${lease}: use a signal or a POST, or let the application read its files again`,
 		);
 	if (settings.inPlaceRestart.ok) return undefined;
 	return reject(
@@ -141,9 +134,11 @@ export function restartWarnings(
 	const hooked = [...containers, ...initContainers].filter(({ preStop }) => preStop);
 	const again = initContainers.filter(({ sidecar }) => !sidecar);
 	const warnings: string[] = [];
+	// A rollout is refused with leases.
+	const other = refresh.leases.size > 0 ? '' : '. "rollout" runs it: old pods end as usual';
 	if (hooked.length > 0)
 		warnings.push(
-			`${ON_CHANGE} "restart" does not run the preStop hook of ${named(hooked)}: each container gets SIGTERM, and 2 s later SIGKILL`,
+			`${ON_CHANGE} "restart" does not run the preStop hook of ${named(hooked)}: each container gets SIGTERM, and 2 s later SIGKILL${other}`,
 		);
 	if (again.length > 0)
 		warnings.push(

@@ -63,6 +63,6 @@ function unusedSpread({ spread }: PodOptions, onChange: OnChange): Rejection | u
 function leaseWithRollout(): Rejection {
 	return reject(
 		'bad-annotation',
-		`annotation ${ANNOTATION_PREFIX}on-change must not be "rollout" in a pod with leases: each pod replaces its own; use none, a POST or a signal`,
+		`annotation ${ANNOTATION_PREFIX}on-change must not be "rollout" in a pod with leases: each pod replaces its own; use none, a POST, a signal or restart`,
 	);
 }

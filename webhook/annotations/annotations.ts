@@ -213,7 +213,7 @@ export const ANNOTATIONS = {
 	spread: {
 		parse: parseSpread,
 		meaning:
-			'with "restart": each pod waits a random part of this time (10s to 24h) first, so that replicas do not restart together',
+			'with "restart": each pod waits a random part of this time (10s to 24h) first, so that replicas do not restart together; for a lease at most half of the time that is left of it',
 		default: 'the period of envtier.dev/refresh',
 		example: '10m',
 	} as Annotation<number>,

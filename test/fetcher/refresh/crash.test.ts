@@ -1,36 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ensurePackages } from '../../support/debian.ts';
 import { until } from '../../support/until.ts';
 import { startApplication } from './support/application.ts';
+import { canKillAtSteps, type Step, stepsOf, tracing } from './support/steps.ts';
 import { type Ground, makeWorld, SOME_CHECKS, startGround } from './support/world.ts';
 
-/** All that the sidecar calls to change the private file, the generations and their links. */
-const STEPS = 'mkdir,mkdirat,rename,renameat,renameat2,symlink,symlinkat,unlink,unlinkat,rmdir';
 const AT_ONCE = 4;
 
-/** One call of the sidecar: the how manieth of its name. */
-interface Step {
-	readonly call: string;
-	readonly count: number;
-}
-
-/** The calls in a trace, in order. */
-function stepsOf(trace: string): readonly Step[] {
-	const counts = new Map<string, number>();
-	return [...trace.matchAll(/^[0-9]+ +([a-z0-9]+)\(/gm)].map(([, call = '']) => {
-		const count = (counts.get(call) ?? 0) + 1;
-		counts.set(call, count);
-		return { call, count };
-	});
-}
 const CHANGED = { LEVEL: 'service-1', OTHER: 'other-2' };
 
-const missing = await ensurePackages(['strace'], () => undefined);
-const usable = missing.length === 0 && process.getuid?.() === 0;
-
-describe.runIf(usable)('a sidecar that is killed (needs strace, and root)', () => {
+describe.runIf(await canKillAtSteps())('a sidecar that is killed (needs strace, and root)', () => {
 	let ground: Ground;
 	beforeAll(async () => {
 		ground = await startGround();
@@ -43,9 +22,7 @@ describe.runIf(usable)('a sidecar that is killed (needs strace, and root)', () =
 		const app = await startApplication(204);
 		await world.fetch();
 		await world.put('OTHER', 'other-2');
-		const trace = join(world.pod.scratch.dir, 'trace');
-		const kill = step === undefined ? [] : ['-e', `inject=${step.call}:signal=SIGKILL:when=${step.count}`];
-		const launcher = ['strace', '-f', '-qq', '-o', trace, '-e', `trace=${STEPS}`, ...kill];
+		const { launcher, trace } = tracing(world.pod.scratch.dir, step);
 		const sidecar = await world.start({ env: app.env, launcher });
 		return { world, app, sidecar, trace };
 	}

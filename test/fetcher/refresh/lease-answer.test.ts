@@ -63,7 +63,15 @@ describe('the answer of a secrets engine', () => {
 		expect(
 			decode({ lease_id: '', data: { username: 'u', password: 'p', ttl: 30, enabled: true } }),
 		).toMatchObject({
-			value: { leaseId: undefined, continuation: 'reread', ttl: 30_000 },
+			value: {
+				...{ leaseId: undefined, continuation: 'reread', ttl: 30_000 },
+				// Not the ttl, which is another one at each read.
+				values: new Map([
+					['DB_USERNAME', 'u'],
+					['DB_PASSWORD', 'p'],
+					['DB_ENABLED', 'true'],
+				]),
+			},
 		}));
 
 	test.for([

@@ -30,6 +30,12 @@ globalThis.setTimeout = Object.assign((work, ms, ...more) => {
 }, wait);
 `;
 
+/** The calendar goes on as well, so that tokens end. */
+const CALENDAR = `
+const today = Date.now.bind(Date);
+Date.now = () => today() + skipped * 1000;
+`;
+
 let ground: Ground;
 beforeAll(async () => {
 	ground = await startGround();
@@ -66,8 +72,9 @@ test.each([
 			args: [`--preload=${haste}`, join(import.meta.dirname, '../../../fetcher/main.ts')],
 			env: { ...env, ...world.env, ...app.env, ENVTIER_MODE: 'refresh' },
 		});
-		// Without the right to it, the request is sent at each check as well.
-		const checks = async () => count(await requests(), '"path":"secret/detailed-metadata/') / TIERS;
+		const detailed = '"path":"secret/detailed-metadata/';
+		const each = details ? detailed : '"path":"secret/metadata/';
+		const checks = async () => count(await requests(), each) / TIERS;
 		await until('1,000 checks', async () => (await checks()) >= POLLS, { timeoutMs: 280_000, everyMs: 500 });
 		const seen = await requests();
 		const reads = count(
@@ -77,6 +84,9 @@ test.each([
 		// Two keys: by the init container, and by the first check, which has seen no state yet.
 		if (details) expect(reads).toBe(4);
 		else expect(reads).toBeGreaterThan(POLLS);
+		// A thousand checks take 2.8 hours. The refused request is sent at the first check, and once an hour.
+		const asked = count(seen, detailed) / TIERS;
+		if (!details) expect([3, 4, 5]).toContain(asked);
 		expect([statSync(out, { bigint: true }).mtimeNs, statSync(state, { bigint: true }).ino]).toEqual(before);
 		expect(app.accepted).toEqual([]);
 		expect(running.stdout()).not.toContain('secrets changed');
@@ -84,3 +94,31 @@ test.each([
 	},
 	300_000,
 );
+
+test('the log has the revision of the files once an hour', async () => {
+	await using world = await makeWorld(ground, { details: true });
+	await world.fetch();
+	const { scratch, env } = world.pod;
+	const haste = join(scratch.dir, 'haste.ts');
+	writeFileSync(haste, HASTE + CALENDAR);
+	await using running = await startProcess({
+		command: installedBun(),
+		args: [`--preload=${haste}`, join(import.meta.dirname, '../../../fetcher/main.ts')],
+		env: { ...env, ...world.env, ENVTIER_MODE: 'refresh' },
+	});
+	const lines = () =>
+		running
+			.stdout()
+			.split('\n')
+			.filter((line) => line.includes('"secrets are current"'))
+			.map((line) => JSON.parse(line) as { readonly time: number; readonly revision: string });
+	await until('three hours', () => lines().length >= 3, { timeoutMs: 280_000, everyMs: 500 });
+	const [first, second, third] = lines();
+	for (const line of [first, second, third]) expect(line?.revision).toBe(world.state()['revision']);
+	const hour = 3_600_000;
+	for (const gap of [(second?.time ?? 0) - (first?.time ?? 0), (third?.time ?? 0) - (second?.time ?? 0)]) {
+		expect(gap).toBeGreaterThanOrEqual(hour);
+		// And a check.
+		expect(gap).toBeLessThan(hour + 15_000);
+	}
+}, 300_000);

@@ -19,7 +19,7 @@ const WAITING = { kind: 'waiting', notBefore: 0, at: 5_000 } as const;
 const GOING = { kind: 'leaving', until: 15_000 } as const;
 const NO_MORE = { kind: 'unheeded' } as const;
 const RESTARTING = { kind: 'restarting' } as const;
-const changed = (random = 0.5) => ({ kind: 'changed', random }) as const;
+const changed = (random = 0.5, urgent = false) => ({ kind: 'changed', random, urgent }) as const;
 const TIME = { kind: 'time' } as const;
 const SAME = { kind: 'unchanged' } as const;
 
@@ -42,6 +42,31 @@ describe('one step', () => {
 			'nothing',
 		],
 		['a further change does not wait anew', WAITING, changed(), 4_000, WAITING, 'nothing'],
+		[
+			'a new secret that has had its turn waits no spread',
+			IDLE,
+			changed(0.5, true),
+			1_000,
+			{ ...WAITING, at: 1_000 },
+			'nothing',
+		],
+		[
+			'a new secret soon after a restart waits for the minute',
+			{ ...IDLE, notBefore: 60_000 },
+			changed(0.5, true),
+			1_000,
+			{ kind: 'waiting', notBefore: 60_000, at: 60_000 },
+			'nothing',
+		],
+		[
+			'a new secret brings a restart forward',
+			{ ...WAITING, at: 90_000 },
+			changed(0.5, true),
+			4_000,
+			{ ...WAITING, at: 4_000 },
+			'nothing',
+		],
+		['a new secret puts no restart off', WAITING, changed(0.5, true), 6_000, WAITING, 'nothing'],
 		['a change that was taken back restarts nothing', WAITING, SAME, 4_000, IDLE, 'nothing'],
 		['its turn has not come', WAITING, TIME, 4_999, WAITING, 'nothing'],
 		['at its turn the pod leaves its endpoints', WAITING, TIME, 5_000, GOING, 'leave'],
@@ -97,14 +122,14 @@ describe('a sidecar that starts', () => {
 
 /** One thing that happens in the life of a pod, after some time. */
 type Happening =
-	| { readonly kind: 'change' | 'revert'; readonly after: number; readonly random: number }
+	| { readonly kind: 'change' | 'lease' | 'revert'; readonly after: number; readonly random: number }
 	/** The sidecar is killed and starts again, without an init container. */
 	| { readonly kind: 'kill'; readonly after: number; readonly random: number }
 	/** The next write fails. */
 	| { readonly kind: 'fault'; readonly after: number; readonly random: number };
 
 const happening = fc.record({
-	kind: fc.constantFrom('change', 'change', 'change', 'revert', 'kill', 'fault'),
+	kind: fc.constantFrom('change', 'change', 'change', 'lease', 'revert', 'kill', 'fault'),
 	after: fc.integer({ min: 0, max: 400_000 }),
 	random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
 }) as fc.Arbitrary<Happening>;
@@ -118,6 +143,7 @@ function play(happenings: readonly Happening[], spread: number, heeds: boolean) 
 	let memory = NO_RESTARTS;
 	let state = startState(memory, now, START);
 	let differs = false;
+	let urgent = false;
 	let fault = false;
 	const ready: { at: number; ready: boolean }[] = [];
 	const restarts: number[] = [];
@@ -152,14 +178,15 @@ function play(happenings: readonly Happening[], spread: number, heeds: boolean) 
 			now = Math.max(now, wake);
 			take({ kind: 'time' });
 			if (state.kind === 'leaving' || now < check) continue;
-			take(differs ? { kind: 'changed', random } : { kind: 'unchanged' });
+			take(differs ? { kind: 'changed', random, urgent } : { kind: 'unchanged' });
 			check = now + CHECK;
 		}
 		now = end;
 	};
 	for (const { kind, after, random } of happenings) {
 		until(now + after, random);
-		if (kind === 'change') differs = true;
+		urgent = kind === 'lease' || (urgent && differs);
+		if (kind === 'change' || kind === 'lease') differs = true;
 		else if (kind === 'revert') differs = false;
 		else if (kind === 'fault') fault = true;
 		else {

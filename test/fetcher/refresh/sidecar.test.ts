@@ -24,7 +24,15 @@ import {
 import type { RunningProcess } from '../../support/process.ts';
 import { until } from '../../support/until.ts';
 import { startReal, vaultEnv } from '../support/backends.ts';
-import { buildFetcher, logged, makePod, type Pod, runFetcher, startFetcher } from '../support/fetcher.ts';
+import {
+	buildFetcher,
+	logged,
+	makePod,
+	type Pod,
+	runFetcher,
+	startFetcher,
+	startWithDefect,
+} from '../support/fetcher.ts';
 
 const ORG = 'orgs/acme/secrets';
 const SERVICE = 'deployments/shop/services/web/secrets';
@@ -182,6 +190,46 @@ describe('the sidecar', () => {
 		}
 	}, 180_000);
 
+	test('lists and reads where the policy does not allow one request a tier, and asks for it once', async () => {
+		await fetchFirst();
+		const audited = await auditRequests(vault);
+		await startSidecar();
+		const sent = async (beginning: string) =>
+			(await audited()).filter(({ path }) => path.startsWith(beginning)).length;
+		await until('three checks of three tiers', async () => (await sent('secret/metadata/')) >= 9, {
+			timeoutMs: 90_000,
+		});
+		expect(await sent('secret/detailed-metadata/')).toBe(3);
+		await must(vault, 'DELETE', 'sys/audit/file');
+	}, 120_000);
+
+	test('lists and reads a tier whose metadata is longer than an answer may be', async () => {
+		await allowDetails(['web', 'details']);
+		const folder = 'deployments/shop/services/noted/secrets';
+		// The most that Vault takes for one key. Who may write secrets can write it.
+		const custom_metadata = Object.fromEntries(
+			Array.from({ length: 64 }, (_, i) => [`note-${i}`, 'x'.repeat(512)]),
+		);
+		const keys = Array.from({ length: 280 }, (_, i) => `KEY_${i}`);
+		for (let first = 0; first < keys.length; first += 20)
+			await Promise.all(
+				keys.slice(first, first + 20).map(async (key) => {
+					await putSecret(vault, `${folder}/${key}`, 'one');
+					await must(vault, 'POST', `secret/metadata/${folder}/${key}`, { body: { custom_metadata } });
+				}),
+			);
+		try {
+			const noted = { ENVTIER_SERVICE: 'noted' };
+			await fetchFirst(noted);
+			const running = await startSidecar(noted);
+			await putSecret(vault, `${folder}/KEY_7`, 'two');
+			await until('the new value', () => json().KEY_7 === 'two', TWO_CHECKS);
+			expect(logged(running, 'check of the secrets failed')).toEqual([]);
+		} finally {
+			await allowDetails(['web']);
+		}
+	}, 180_000);
+
 	test('keeps the last files while Vault is sealed, says so once, and goes on afterwards', async () => {
 		await fetchFirst();
 		await vault.seal();
@@ -216,6 +264,33 @@ describe('the sidecar', () => {
 		const line = await until('the warning', () => logged(running, 'files stay as they are')[0], TWO_CHECKS);
 		expect(line.msg).toContain('OTHER');
 		expect(json().OTHER).toBe('other-1');
+	}, 120_000);
+});
+
+describe('the log of a sidecar without a change', () => {
+	/** Its date goes ahead by an hour, once. The time of the checks does not depend on the date. */
+	const HOUR_AHEAD = `
+const date = Date.now;
+const start = date();
+Date.now = () => date() + (date() - start > 1_000 ? 3_600_000 : 0);
+`;
+
+	test("has the revision after an hour, for 'envtier status'", async () => {
+		await fetchFirst();
+		const { revision } = privateState();
+		sidecar = await startWithDefect(HOUR_AHEAD, pod, env({ ENVTIER_MODE: 'refresh' }));
+		const running = sidecar;
+		const said = () => logged(running, 'secrets are current');
+		expect(await until('the line', () => said()[0], TWO_CHECKS)).toMatchObject({ revision });
+		const audited = await auditRequests(vault);
+		// The next check says nothing: the hour begins anew.
+		await until(
+			'a check',
+			async () => (await audited()).some(({ path }) => path.includes('metadata')),
+			TWO_CHECKS,
+		);
+		await must(vault, 'DELETE', 'sys/audit/file');
+		expect(said()).toHaveLength(1);
 	}, 120_000);
 });
 

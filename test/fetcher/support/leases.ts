@@ -42,9 +42,13 @@ export async function writeLeaseRole(
 }
 
 /** Mounts the database engine for a PostgreSQL. */
-export async function mountDatabase(vault: VaultApi, { host, port, superuser }: Postgres): Promise<void> {
-	await must(vault, 'POST', 'sys/mounts/database', { body: { type: 'database' } });
-	await must(vault, 'POST', 'database/config/pg', {
+export async function mountDatabase(
+	vault: VaultApi,
+	{ host, port, superuser }: Postgres,
+	mount = 'database',
+): Promise<void> {
+	await must(vault, 'POST', `sys/mounts/${mount}`, { body: { type: 'database' } });
+	await must(vault, 'POST', `${mount}/config/pg`, {
 		body: {
 			...{ plugin_name: 'postgresql-database-plugin', allowed_roles: ['*'] },
 			connection_url: `postgresql://{{username}}:{{password}}@${host}:${port}/postgres?sslmode=disable`,
@@ -53,13 +57,19 @@ export async function mountDatabase(vault: VaultApi, { host, port, superuser }: 
 	});
 }
 
-/** Writes a role of the database engine. With `seconds` it takes that long to issue a user. */
-export async function writeDatabaseRole(
-	vault: VaultApi,
-	name: string,
-	life: { readonly ttl: string; readonly max: string; readonly seconds?: number },
-): Promise<void> {
-	await must(vault, 'POST', `database/roles/${name}`, {
+/** The users of a role. */
+export interface DatabaseUsers {
+	readonly ttl: string;
+	readonly max: string;
+	/** It takes that long to issue one. */
+	readonly seconds?: number;
+	/** Where the engine is mounted, if not at `database`. */
+	readonly mount?: string;
+}
+
+/** Writes a role of the database engine. */
+export async function writeDatabaseRole(vault: VaultApi, name: string, life: DatabaseUsers): Promise<void> {
+	await must(vault, 'POST', `${life.mount ?? 'database'}/roles/${name}`, {
 		body: {
 			db_name: 'pg',
 			creation_statements: [

@@ -69,11 +69,22 @@ test('the order of JSON members does not change the decision', () => {
 });
 
 describe('a pod cannot choose, whatever its annotations say', () => {
+	const refreshingPods = fc
+		.tuple(askingPods, fc.constantFrom('true', '1m', '10m'))
+		.map(([pod, refresh]): ArbitraryPod => {
+			const annotations = { ...pod.metadata.annotations, 'envtier.dev/refresh': refresh };
+			return { ...pod, metadata: { ...pod.metadata, annotations } };
+		});
+
+	/** Whether the fetcher has a sidecar. */
+	const refreshes = ({ env = [] }: V1Container): boolean =>
+		env.some(({ name }) => name === 'ENVTIER_REFRESH');
+
 	/** Runs `check` on the fetchers of injected pods. */
 	function everyFetcher(check: (fetcher: V1Container, after: V1Pod, before: ArbitraryPod) => void): void {
 		let seen = 0;
 		fc.assert(
-			fc.property(fc.oneof(anyPods, askingPods), (pod) => {
+			fc.property(fc.oneof(anyPods, askingPods, refreshingPods), (pod) => {
 				const decision = decide(pod);
 				if (decision.kind !== 'inject') return;
 				const after = applied(pod, decision);
@@ -107,6 +118,9 @@ describe('a pod cannot choose, whatever its annotations say', () => {
 			expect([undefined, SETTINGS.limits, SETTINGS.requests]).toContainEqual(resources?.requests);
 			expect(volumeMounts).toEqual([
 				{ name: name.replace('envtier-fetch', 'envtier-secrets'), mountPath: '/secrets' },
+				...(refreshes(fetcher)
+					? [{ name: name.replace('envtier-fetch', 'envtier-private'), mountPath: '/var/lib/envtier.dev' }]
+					: []),
 				{ name: 'envtier-token', mountPath: '/var/run/secrets/envtier.dev', readOnly: true },
 			]);
 			expect(env?.every((variable) => variable.valueFrom === undefined)).toBe(true);
@@ -136,16 +150,29 @@ describe('a pod cannot choose, whatever its annotations say', () => {
 			'ENVTIER_ENV_KEYS',
 			'ENVTIER_KEYS',
 			'ENVTIER_PREFIX',
+			'ENVTIER_REFRESH',
+			'ENVTIER_SPREAD',
+			'ENVTIER_ON_CHANGE',
 			'ENVTIER_SEALED_TOKEN',
 			'ENVTIER_COMPOSE_URL',
 			'ENVTIER_COMPOSE_OTHER',
 			'ENVTIER_COMPOSE_A',
 		]);
-		everyFetcher(({ env = [] }) => {
+		const sidecars: Readonly<Partial<Record<VariableName, string>>> = {
+			ENVTIER_MODE: 'initial',
+			ENVTIER_PRIVATE_DIR: '/var/lib/envtier.dev',
+			ENVTIER_REQUEST_FILE: '/var/run/secrets/envtier.dev/refresh-requested',
+		};
+		everyFetcher((fetcher) => {
+			const { env = [] } = fetcher;
 			const rest = env.filter(({ name }) => !pods.has(name)).map(({ name, value }) => [name, value]);
 			const sealed = env.some(({ name }) => name.startsWith('ENVTIER_SEALED_'));
 			const transit = sealed ? { ENVTIER_VAULT_TRANSIT_MOUNT: 'transit' } : {};
-			expect(Object.fromEntries(rest)).toEqual({ ...operators, ...transit });
+			expect(Object.fromEntries(rest)).toEqual({
+				...operators,
+				...transit,
+				...(refreshes(fetcher) ? sidecars : {}),
+			});
 			expect(new Set(env.map(({ name }) => name)).size).toBe(env.length);
 		});
 	});
@@ -171,7 +198,12 @@ describe('a pod cannot choose, whatever its annotations say', () => {
 	});
 
 	test('another token than its own service account’s, for Vault’s audience, which no other container sees', () => {
-		everyFetcher((_, after) => {
+		const request = {
+			apiVersion: 'v1',
+			fieldPath: "metadata.annotations['envtier.dev/refresh-requested']",
+		};
+		const requestFile = { downwardAPI: { items: [{ path: 'refresh-requested', fieldRef: request }] } };
+		everyFetcher((fetcher, after) => {
 			const volume = after.spec?.volumes?.filter(({ name }) => name === 'envtier-token');
 			expect(volume).toEqual([
 				{
@@ -181,12 +213,13 @@ describe('a pod cannot choose, whatever its annotations say', () => {
 							{
 								serviceAccountToken: { audience: 'vault.example.com', expirationSeconds: 600, path: 'token' },
 							},
+							...(refreshes(fetcher) ? [requestFile] : []),
 						],
 					},
 				},
 			]);
 			const all = [...(after.spec?.containers ?? []), ...(after.spec?.initContainers ?? [])];
-			const others = all.filter(({ name }) => !name.startsWith('envtier-fetch'));
+			const others = all.filter(({ name }) => !/^envtier-(?:fetch|refresh)(?:-[0-9]+)?$/.test(name));
 			const seen = others.flatMap(({ volumeMounts }) => (volumeMounts ?? []).map(({ name }) => name));
 			expect(seen).not.toContain('envtier-token');
 		});
