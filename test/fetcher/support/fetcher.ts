@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { installedBun } from '../../../build/executable.ts';
+import { parseRevisionMessage } from '../../../contract/refresh.ts';
 import { cachedForDays } from '../../support/cache.ts';
 import { hashInto } from '../../support/images/context.ts';
 import { type RunningProcess, runProcess, startProcess } from '../../support/process.ts';
@@ -59,10 +60,22 @@ export async function runWithDefect(
 	pod: Pod,
 	env: Readonly<Record<string, string | undefined>>,
 ): Promise<Run> {
+	return await runFetcher(installedBun(), pod, env, { args: withPreload(defect, pod) });
+}
+
+/** Starts the fetcher's sources on Bun after such a program. */
+export function startWithDefect(
+	defect: string,
+	pod: Pod,
+	env: Readonly<Record<string, string | undefined>>,
+): Promise<RunningProcess> {
+	return startFetcher(installedBun(), pod, env, { args: withPreload(defect, pod) });
+}
+
+function withPreload(defect: string, pod: Pod): readonly string[] {
 	const preload = join(pod.scratch.dir, 'defect.ts');
 	writeFileSync(preload, defect);
-	const main = join(ROOT, 'fetcher/main.ts');
-	return await runFetcher(installedBun(), pod, env, { args: [`--preload=${preload}`, main] });
+	return [`--preload=${preload}`, join(ROOT, 'fetcher/main.ts')];
 }
 
 /** One line of the log. */
@@ -124,8 +137,10 @@ export interface Run {
 	readonly last: LogLine | undefined;
 	readonly stdout: string;
 	readonly stderr: string;
-	/** The termination message. */
+	/** What the termination message says of a failure; empty after a success. */
 	readonly message: string;
+	/** The revision in the termination message of a success. */
+	readonly revision: string | undefined;
 	readonly ms: number;
 }
 
@@ -165,8 +180,10 @@ export async function runFetcher(
 		.split('\n')
 		.filter((line) => line !== '')
 		.map((line) => JSON.parse(line) as LogLine);
-	const message = readFileSync(pod.terminationLog, 'utf8');
-	return { ...exit, stdout, stderr, log, last: log.at(-1), message, ms };
+	const text = readFileSync(pod.terminationLog, 'utf8');
+	const revision = exit.code === 0 ? parseRevisionMessage(text) : undefined;
+	const message = revision === undefined ? text : '';
+	return { ...exit, stdout, stderr, log, last: log.at(-1), message, revision, ms };
 }
 
 /** The complete lines that a running fetcher has logged so far. */

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTcpProxy } from '../../../support/fault-proxy.ts';
-import { must, writePolicy } from '../../../support/openbao-setup.ts';
-import { json, startScriptedVault } from '../../../support/scripted-vault.ts';
+import { must } from '../../../support/openbao-setup.ts';
 import { until } from '../../../support/until.ts';
 import { startApplication } from '../support/application.ts';
-import { type Ground, makeWorld, SOME_CHECKS, startGround, type World } from '../support/world.ts';
+import { type Ground, makeWorld, SOME_CHECKS, startGround } from '../support/world.ts';
 import { auditedChanges, makeChanger } from './changes.ts';
-import { type ChangeRecord, type Outage, violationsOf } from './checker.ts';
+import { type ChangeRecord, violationsOf } from './checker.ts';
+import { causeFaults } from './faults.ts';
+import { randomFrom } from './random.ts';
 import { startReader } from './reader.ts';
 
 const SECONDS = 60;
@@ -25,62 +25,6 @@ beforeAll(async () => {
 	});
 });
 afterAll(() => ground[Symbol.asyncDispose]());
-
-/** Mulberry32: numbers from a seed, so that a run can be repeated. */
-function randomFrom(seed: number): () => number {
-	let state = seed;
-	return () => {
-		state = (state + 0x6d2b79f5) | 0;
-		let t = Math.imul(state ^ (state >>> 15), 1 | state);
-		t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-		return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-	};
-}
-
-type Fault = (world: World, restart: () => Promise<void>) => Promise<() => Promise<void>>;
-
-const realPort = ({ vault }: World): number => Number(new URL(vault.addr).port);
-
-const FAULTS: Readonly<Record<string, Fault>> = {
-	closed: async (world) => {
-		await world.address.close();
-		return () => world.address.lead(realPort(world));
-	},
-	silent: async (world) => {
-		const proxy = await startTcpProxy(realPort(world));
-		proxy.setFault(() => ({ kind: 'silent', after: 0 }));
-		await world.address.lead(proxy.port);
-		return async () => {
-			await world.address.lead(realPort(world));
-			await proxy[Symbol.asyncDispose]();
-		};
-	},
-	errors: async (world) => {
-		const tls = await ground.authority.issue();
-		const answer = json(500, { errors: ['internal error'] });
-		// Half of the requests, so that a check fails in the middle.
-		const script = ({ number }: { number: number }) => (number % 2 === 0 ? answer : undefined);
-		const proxy = await startScriptedVault({ upstream: world.vault, tls, script });
-		await world.address.lead(proxy.port);
-		return async () => {
-			await world.address.lead(realPort(world));
-			await proxy[Symbol.asyncDispose]();
-		};
-	},
-	'no policy': async ({ vault, name, policy }) => {
-		await writePolicy(vault, name, 'path "nowhere" { capabilities = ["read"] }');
-		return () => writePolicy(vault, name, policy);
-	},
-	'revoked token': async ({ vault, state }) => {
-		const token = state().token?.value;
-		if (token !== undefined) await vault.request('POST', 'auth/token/revoke', { body: { token } });
-		return () => Promise.resolve();
-	},
-	killed: async (_, restart) => {
-		await restart();
-		return () => Promise.resolve();
-	},
-};
 
 test.concurrent.each([
 	[1, true],
@@ -102,7 +46,6 @@ test.concurrent.each([
 		};
 		const reader = startReader(world.pod.out);
 		const changer = makeChanger(world, random);
-		const outages: Outage[] = [];
 		const end = Date.now() + SECONDS * 1_000;
 		const changing = (async () => {
 			while (Date.now() < end) {
@@ -114,16 +57,11 @@ test.concurrent.each([
 				}
 			}
 		})();
-		while (Date.now() < end) {
-			await sleep(2_000 + random() * 8_000);
-			const names = Object.keys(FAULTS);
-			const fault = FAULTS[names[Math.floor(random() * names.length)] ?? 'closed'] ?? FAULTS['closed'];
-			const from = Date.now();
-			const heal = await fault?.(world, restart);
-			await sleep(random() * 6_000);
-			await heal?.();
-			outages.push({ from, to: Date.now() });
-		}
+		const outages = await causeFaults(world, {
+			...{ end, random, restart },
+			pause: [2_000, 10_000],
+			longest: 6_000,
+		});
 		await changing;
 		await world.untilFiles(sortedByKey(changer.states.at(-1) ?? {}));
 		await until('the last notification', () => world.state()['pending'] === undefined, SOME_CHECKS);

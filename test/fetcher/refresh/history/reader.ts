@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Sample } from './checker.ts';
 
 /** Reads every file of the current generation, as an application does; undefined if it has gone. */
@@ -28,8 +28,15 @@ function look(out: string): Sample | undefined {
 	}
 }
 
-/** Looks again and again until it is stopped. Keeps what differs from the look before, and the last look. */
-export function startReader(out: string): { stop(): Promise<{ samples: readonly Sample[]; looks: number }> } {
+/**
+ * Looks again and again until it is stopped. Keeps what differs from the look before, and the last look.
+ *
+ * @param pauseMs between two looks, in a run that is too long to keep a core busy
+ */
+export function startReader(
+	out: string,
+	pauseMs = 0,
+): { stop(): Promise<{ samples: readonly Sample[]; looks: number }> } {
 	const samples: Sample[] = [];
 	let [running, looks] = [true, 0];
 	let last: Sample | undefined;
@@ -40,7 +47,7 @@ export function startReader(out: string): { stop(): Promise<{ samples: readonly 
 				if (last === undefined || different(last, sample)) samples.push(sample);
 				last = sample;
 			}
-			await setImmediate();
+			await (pauseMs === 0 ? setImmediate() : sleep(pauseMs));
 		}
 		if (last !== undefined) samples.push(last);
 	})();
