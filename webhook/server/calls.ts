@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Metrics } from '../metrics.ts';
-import { type ClientAuth, callerProblem } from './client-auth.ts';
-import { refuse } from './refuse.ts';
+import { type AuthProblem, type ClientAuth, callerProblem } from './client-auth.ts';
+import { writeRefusal } from './refuse.ts';
 
 /** What the start of a call to `/mutate` needs. */
 export interface CallParts {
@@ -24,10 +24,25 @@ export function startCall(
 	measure(metrics, response);
 	const problem = callers && callerProblem(request.socket, callers);
 	if (problem === undefined) return true;
-	// The rest of the request is not read.
-	response.setHeader('connection', 'close');
-	refuse(response, ...problem);
+	refuseAndClose(request, response, problem);
 	return false;
+}
+
+/** Milliseconds for the rest of a refused request. */
+const DISCARD_TIME = 1_000;
+
+/**
+ * Responds at once, discards what still comes of the request, and closes the connection. A connection that is
+ * closed while its request arrives is reset: the client may then see a broken pipe in place of the response.
+ */
+function refuseAndClose(request: IncomingMessage, response: ServerResponse, problem: AuthProblem): void {
+	response.setHeader('connection', 'close');
+	writeRefusal(response, ...problem);
+	const end = (): void => void response.end();
+	const timer = setTimeout(end, DISCARD_TIME);
+	response.once('close', () => clearTimeout(timer));
+	request.once('end', end);
+	request.resume();
 }
 
 /** Measures every call, also one that the client aborted. */
@@ -35,7 +50,7 @@ function measure(metrics: Metrics, response: ServerResponse): void {
 	const endCall = metrics.startCall();
 	response.once('close', () => {
 		endCall();
-		if (!response.writableFinished) metrics.recordFailure('aborted');
-		else if (response.statusCode >= 400) metrics.recordFailure(response.statusCode);
+		if (response.headersSent && response.statusCode >= 400) metrics.recordFailure(response.statusCode);
+		else if (!response.writableFinished) metrics.recordFailure('aborted');
 	});
 }

@@ -3,12 +3,18 @@ import type { Logger } from 'pino';
 
 /** Answers with a status and one line of text. */
 export function refuse(response: ServerResponse, status: number, message: string): void {
+	writeRefusal(response, status, message);
+	response.end();
+}
+
+/** Writes the whole answer, but does not end it: a connection that is to be closed stays open until then. */
+export function writeRefusal(response: ServerResponse, status: number, message: string): void {
 	const text = `${message}\n`;
 	response.writeHead(status, {
 		'content-type': 'text/plain; charset=utf-8',
 		'content-length': Buffer.byteLength(text),
 	});
-	response.end(text);
+	response.write(text);
 }
 
 /** Logs a defect. The caller hears no more than that there is one. */

@@ -101,7 +101,7 @@ describe('where callers have to show a certificate', () => {
 		expect(text).toMatch(/^envtier_webhook_failed_calls_total\{status="401"\} [1-9]/m);
 	});
 
-	test('the body of an unauthenticated client is not read', async () => {
+	test('an unauthenticated client is answered before its body has come', async () => {
 		const socket = connect({ host: '127.0.0.1', port: server.port, ca: server.authority.certPem });
 		await once(socket, 'secureConnect');
 		const answer = readAll(socket);
@@ -110,6 +110,26 @@ describe('where callers have to show a certificate', () => {
 		);
 		expect(await answer).toMatch(/^HTTP\/1\.1 401 /);
 	});
+
+	test('a client that sends its body after the answer has come sees no broken connection, 20 of 20', async () => {
+		// Go writes headers and body one after the other, and reports a failed write in place of the answer.
+		const body = Buffer.alloc(4 * 1024 * 1024, ' ');
+		const head = `POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+		const failures: unknown[] = [];
+		for (let number = 0; number < 20; number += 1) {
+			const socket = connect({ host: '127.0.0.1', port: server.port, ca: server.authority.certPem });
+			socket.on('error', (error) => failures.push(error));
+			await once(socket, 'secureConnect');
+			const answer = readAll(socket);
+			socket.write(head);
+			await once(socket, 'data');
+			const written = new Promise((resolve) => void socket.write(body, resolve));
+			const failure = await Promise.race([written, once(socket, 'close').then(() => 'closed')]);
+			if (failure) failures.push(failure);
+			expect(await answer).toMatch(/^HTTP\/1\.1 401 /);
+		}
+		expect(failures).toEqual([]);
+	}, 60_000);
 
 	test('the check stays in force after the webhook’s certificate changes', async () => {
 		await server.files.swap(await server.authority.issue());
