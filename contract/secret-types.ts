@@ -179,6 +179,25 @@ export function typedKeys(type: SecretTypeName, name: string): readonly TypedKey
 	}));
 }
 
+/** The typed secrets that have this key if they exist: their types and names. */
+export function typedOwnersOf(
+	key: string,
+): readonly { readonly type: SecretTypeName; readonly name: string }[] {
+	const types = SECRET_TYPE_NAMES.filter((type) => type !== 'generic');
+	return types.flatMap((type) =>
+		Object.values(typeInfo(type).keys).flatMap(({ suffix }) => {
+			const name = nameOf(key, suffix);
+			return name !== undefined && isTypedName(type, name) ? [{ type, name }] : [];
+		}),
+	);
+}
+
+/** NAME of a key that ends with this suffix; undefined if it does not. */
+function nameOf(key: string, suffix: string): string | undefined {
+	if (suffix === '' || key === suffix) return suffix === '' ? key : '';
+	return key.endsWith(`_${suffix}`) ? key.slice(0, -suffix.length - 1) : undefined;
+}
+
 /** The maximum length of a key, which must also be possible as a file name (the format `files`). */
 export const KEY_MAX = 255;
 

@@ -13,7 +13,7 @@ import { type Store, StoreFailure } from '../store/store.ts';
 import type { CurrentSecret, TypedValues } from '../types/type-rules.ts';
 import { refuseRunning } from './create.ts';
 import { journalId, readTypedJournal, removeTypedJournal, writeTypedJournal } from './journal.ts';
-import { authoritiesIn, type TypedChange, typedMetadata } from './metadata.ts';
+import { authoritiesIn, type MetadataPatch, type TypedChange, typedMetadata } from './metadata.ts';
 import {
 	incompleteOf,
 	type Member,
@@ -65,6 +65,8 @@ export interface TypedInput {
 	/** Undefined leaves the description as it is. */
 	readonly description: string | undefined;
 	readonly tags: readonly string[] | undefined;
+	/** The metadata of a rotation; empty leaves it as it is. */
+	readonly rotation: MetadataPatch;
 	/** See `requestHash`. */
 	readonly request: string;
 	/** Maximum number of versions that each key may get per hour. */
@@ -139,13 +141,14 @@ function differenceOf(
 async function writeKeys(
 	store: Store,
 	{ secret, members }: FoundTyped,
-	{ values, description, tags, request }: TypedInput,
+	{ values, description, tags, rotation, request }: TypedInput,
 	{ attempt, subject, at }: AttemptContext,
 ): Promise<Result<void, Problem>> {
 	const change: TypedChange = { secret, values, stamp: newStamp(), count: members.length, request };
 	const metadata = {
 		...(description === undefined ? {} : { description: description || null }),
 		...(tags === undefined ? {} : { tags: encodeTags(tags) }),
+		...rotation,
 		updated_by: subject,
 		updated_at: at.toISOString(),
 	};

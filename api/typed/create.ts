@@ -6,6 +6,7 @@ import { identityOf, isOldStamp, withOwnMetadata } from '../secrets/identity.ts'
 import { checkOverwrites } from '../secrets/overwrites.ts';
 import { idOf, pathOf, type SecretRef } from '../secrets/secret-location.ts';
 import { newStamp } from '../secrets/secrets.ts';
+import { checkNoRemoval } from '../secrets/tombstones.ts';
 import type { Head, Store } from '../store/store.ts';
 import type { TypedValues } from '../types/type-rules.ts';
 import {
@@ -81,6 +82,8 @@ export async function createTyped(
 		const limited =
 			head === undefined ? ok(undefined) : checkOverwrites(head, input.overwritesPerHour, context.at);
 		if (!limited.ok) return limited;
+		const kept = head === undefined ? ok(undefined) : checkNoRemoval(head, context.at);
+		if (!kept.ok) return kept;
 	}
 	const journal = newJournal(keys, input, context);
 	if (!(await writeTypedJournal(store, id, journal, 0))) return refuseRunning(secret);

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { parseName } from '../../contract/names.ts';
 import { mapAtMost } from '../concurrency.ts';
-import { pathOf, type SecretLocation, type SecretRef } from '../secrets/secret-location.ts';
-import type { Head, Store } from '../store/store.ts';
+import { decodeRef, encodeRef } from '../secrets/ref-metadata.ts';
+import { pathOf, type SecretRef } from '../secrets/secret-location.ts';
+import type { Store } from '../store/store.ts';
 
 /** The index of secrets with certificates. Without it the API would have to list everything. */
 const FOLDER = 'registry/certificates';
@@ -23,37 +23,7 @@ const entryOf = (ref: SecretRef): string =>
 export async function addToExpiryIndex(store: Store, ref: SecretRef): Promise<void> {
 	const entry = entryOf(ref);
 	await store.put(entry, MARKER, 0);
-	await store.describe(entry, encode(ref));
-}
-
-/** The parts of a path, since a whole one can be too long for one value of metadata. */
-function encode({ location, key }: SecretRef): Readonly<Record<string, string | null>> {
-	switch (location.kind) {
-		case 'user':
-			return { kind: 'user', name: location.user, service: null, key };
-		case 'org':
-			return { kind: 'org', name: location.org, service: null, key };
-		case 'deployment':
-			return { kind: 'deployment', name: location.deployment, service: location.service ?? null, key };
-		case 'template':
-			return { kind: 'template', name: location.template, service: location.service ?? null, key };
-		default:
-			return location satisfies never;
-	}
-}
-
-function decode({ metadata }: Head): SecretRef | undefined {
-	const { kind, name = '', service, key } = metadata;
-	if (key === undefined || !parseName(name).ok) return undefined;
-	const inside = service === undefined ? {} : { service };
-	const locations: Readonly<Record<string, SecretLocation>> = {
-		user: { kind: 'user', user: name },
-		org: { kind: 'org', org: name },
-		deployment: { kind: 'deployment', deployment: name, ...inside },
-		template: { kind: 'template', template: name, ...inside },
-	};
-	const location = locations[kind ?? ''];
-	return location === undefined ? undefined : { location, key };
+	await store.describe(entry, encodeRef(ref));
 }
 
 /**
@@ -65,7 +35,7 @@ export async function certificateEnds(store: Store, now: Date): Promise<readonly
 	const names = (await store.list(FOLDER)).filter((name) => /^[0-9a-f]{32}$/.test(name));
 	const ends = await mapAtMost(AT_ONCE, names.slice(0, MAX_ENTRIES), async (name) => {
 		const entry = await store.head(`${FOLDER}/${name}`);
-		const ref = entry === undefined ? undefined : decode(entry);
+		const ref = entry === undefined ? undefined : decodeRef(entry.metadata);
 		const secret = ref === undefined ? undefined : await store.head(pathOf(ref));
 		const isStale = entry !== undefined && now.getTime() - entry.createdAt.getTime() > STALE_AFTER;
 		if (secret === undefined && isStale) await store.remove(`${FOLDER}/${name}`);

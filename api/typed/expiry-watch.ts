@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Store } from '../store/store.ts';
 import { certificateEnds } from './expiry-index.ts';
+import { startWatch, type WatchTimes } from './watch.ts';
 
 /** How soon certificates end. */
 export const ENDS = ['expired', '7d', '30d', 'later'] as const;
@@ -29,25 +30,14 @@ export function startExpiryWatch(
 	store: Store,
 	record: (counts: ExpiryCounts) => void,
 	log: Logger,
-	{ first, interval, now }: { readonly first: number; readonly interval: number; readonly now: () => Date },
+	{ now, ...times }: WatchTimes & { readonly now: () => Date },
 ): () => void {
-	let running = false;
-	const count = async (): Promise<void> => {
-		if (running) return;
-		running = true;
-		try {
+	return startWatch(
+		async () => {
 			const at = now();
 			record(countEnds(await certificateEnds(store, at), at));
-		} catch (thrown) {
-			log.warn({ problem: String(thrown) }, 'the certificates of typed secrets cannot be counted');
-		} finally {
-			running = false;
-		}
-	};
-	const timer = setInterval(() => void count(), interval).unref();
-	const start = setTimeout(() => void count(), first).unref();
-	return () => {
-		clearTimeout(start);
-		clearInterval(timer);
-	};
+		},
+		(thrown) => log.warn({ problem: String(thrown) }, 'the certificates of typed secrets cannot be counted'),
+		times,
+	);
 }

@@ -1,17 +1,27 @@
 import { ok, type Result } from '../../contract/result.ts';
 import { isTypedName, type SecretTypeName, typedKeys, typeInfo } from '../../contract/secret-types.ts';
+import type { Rotation } from '../../lib/kv/rotation.ts';
 import { startAttempt } from '../deployments/attempt.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import { updateSecret } from '../secrets/change-secret.ts';
 import { checkCodeKeys } from '../secrets/code-keys.ts';
 import { isSameSecret, withOwnMetadata } from '../secrets/identity.ts';
-import { folderOf, pathOf, type SecretLocation, type StampedSecretRef } from '../secrets/secret-location.ts';
+import {
+	folderOf,
+	pathOf,
+	type SecretLocation,
+	type SecretRef,
+	type StampedSecretRef,
+} from '../secrets/secret-location.ts';
 import type { Call } from '../server/operation.ts';
 import { onlyPartOf, rulesOf } from '../types/types.ts';
 import { changeTyped, currentOf, type FoundTyped, findTyped } from './change.ts';
 import { type CreatedKey, createTyped } from './create.ts';
 import { requestHash } from './metadata.ts';
+import { checkRotatable, type RotationRequest, rotationOf, rotationPatch } from './rotation.ts';
+import { indexed } from './rotation-index.ts';
 import { membershipOf, refsOf, type TypedSecret, titleOf } from './typed-secret.ts';
+import { checkDescribed } from './unfinished.ts';
 
 /** The fields of a request about a typed secret. */
 export interface TypedRequest {
@@ -19,6 +29,7 @@ export interface TypedRequest {
 	readonly name: string;
 	readonly fields: unknown;
 	readonly generate: unknown;
+	readonly rotation?: RotationRequest | undefined;
 }
 
 /** The fields of a request for a new secret that say what it is. */
@@ -29,6 +40,7 @@ export interface NewRequest {
 	readonly name?: string | undefined;
 	readonly fields?: unknown;
 	readonly generate?: unknown;
+	readonly rotation?: RotationRequest | undefined;
 }
 
 /** A new secret: one key with a value, or a typed one. */
@@ -38,10 +50,10 @@ export type NewSecretRequest =
 
 /** Decodes what a new secret is. `key` and `value` are short for the name and the field of `generic`. */
 export function readNewSecret(request: NewRequest): Result<NewSecretRequest, Problem> {
-	const { type, key, value, name, fields, generate } = request;
+	const { type, key, value, name, fields, generate, rotation } = request;
 	if (type === 'generic') {
-		if (name !== undefined || fields !== undefined || generate !== undefined)
-			return refuse(400, 'name, fields and generate need a type: without one send key and value');
+		if ([name, fields, generate, rotation].some((field) => field !== undefined))
+			return refuse(400, 'name, fields, generate and rotation need a type: without one send key and value');
 		const absent = Object.entries({ key, value }).filter(([, text]) => text === undefined);
 		if (key === undefined || value === undefined)
 			return refuse(400, absent.map(([field]) => `${field} is required`).join('; '));
@@ -50,7 +62,7 @@ export function readNewSecret(request: NewRequest): Result<NewSecretRequest, Pro
 	if (key !== undefined || value !== undefined)
 		return refuse(400, `key and value are for the type generic: for ${type} send name and fields`);
 	if (!isTypedName(type, name ?? '')) return refuse(400, name === undefined ? 'name is required' : NAME);
-	return ok({ kind: 'typed', type, name: name ?? '', fields, generate });
+	return ok({ kind: 'typed', type, name: name ?? '', fields, generate, rotation });
 }
 
 const NAME =
@@ -86,7 +98,7 @@ type TypedCall = Pick<
 /** Creates a typed secret: all of its keys, or none. The caller of this function has authorized the call. */
 export async function createTypedAt(
 	call: TypedCall,
-	{ type, name, fields, generate }: TypedRequest,
+	{ type, name, fields, generate, rotation }: TypedRequest,
 	{
 		location,
 		description,
@@ -97,6 +109,8 @@ export async function createTypedAt(
 ): Promise<Result<readonly CreatedKey[], Problem>> {
 	const { store, generators, auditStamp, note } = call;
 	const secret: TypedSecret = { location, type, name };
+	const rotatable = rotation === undefined ? ok(undefined) : checkRotatable(type, location);
+	if (!rotatable.ok) return rotatable;
 	const context = { name: name || typeInfo(type).meaning, now: auditStamp.at, current: undefined };
 	const plan = rulesOf(type)({ fields, generate }, context);
 	if (!plan.ok) return refuse(400, plan.error);
@@ -108,7 +122,14 @@ export async function createTypedAt(
 	const request = requestHash(auditStamp.subject, 'create', call.idempotencyKey);
 	const { overwritesPerHour } = call;
 	const input = { secret, values, description, request, overwritesPerHour, isStillOwned };
-	return await createTyped(store, extra === undefined ? input : { ...input, extra }, contextOf(call));
+	const metadata = { ...extra, ...rotationPatch(rotation, generate) };
+	const create = () => createTyped(store, { ...input, extra: metadata }, contextOf(call));
+	return await (rotation === undefined ? create() : indexed(store, rotatedRef(secret), create));
+}
+
+/** The only key of a password. */
+function rotatedRef({ location, type, name }: TypedSecret): SecretRef {
+	return { location, key: firstKeyOf({ type, name }) };
 }
 
 function contextOf({ auditStamp, step, requestId }: TypedCall) {
@@ -120,6 +141,8 @@ export interface ChangeRequest {
 	readonly value?: string | undefined;
 	readonly fields?: unknown;
 	readonly generate?: unknown;
+	/** Null ends the rotation. */
+	readonly rotation?: RotationRequest | null | undefined;
 	readonly description?: string | undefined;
 	readonly tags?: readonly string[] | undefined;
 }
@@ -135,7 +158,10 @@ async function typedSecretOf(
 	const head = await store.head(pathOf(ref));
 	if (!isSameSecret(ref, head) || !head.live) return refuse(404, NO_SUCH_SECRET);
 	const membership = membershipOf(ref.key, withOwnMetadata(head));
-	if (membership === undefined) return ok(undefined);
+	if (membership === undefined) {
+		const described = await checkDescribed(store, ref, head);
+		return described.ok ? ok(undefined) : described;
+	}
 	const { type, name } = membership;
 	return ok(await findTyped(store, { location: ref.location, type, name }));
 }
@@ -149,17 +175,26 @@ async function changeTypedAt(
 	const { store, generators, auditStamp, note } = call;
 	const { secret, members } = found;
 	note(...members.map(({ ref }) => ({ scope: folderOf(secret.location), key: ref.key })));
-	const input = inputOf(found, request);
-	if (!input.ok) return input;
+	const wanted = inputOf(found, request);
+	if (!wanted.ok) return wanted;
 	const { type, name } = secret;
+	const { description, tags, rotation } = request;
+	const rotatable = rotation === undefined ? ok(undefined) : checkRotatable(type, secret.location);
+	if (!rotatable.ok) return rotatable;
 	const context = { name: name || typeInfo(type).meaning, now: auditStamp.at, current: currentOf(found) };
-	const plan = rulesOf(type)(input.value, context);
+	const plan = rulesOf(type)(wanted.value, context);
 	if (!plan.ok) return refuse(400, plan.error);
 	const values = await plan.value(generators);
 	const hash = requestHash(auditStamp.subject, 'change', call.idempotencyKey);
-	const { description, tags } = request;
-	const change = { values, description, tags, request: hash, overwritesPerHour: call.overwritesPerHour };
-	return await changeTyped(store, found, change, contextOf(call));
+	const patch = rotationPatch(rotation, request.generate, currentRotation(found));
+	const { overwritesPerHour } = call;
+	const input = { values, description, tags, rotation: patch, request: hash, overwritesPerHour };
+	const change = () => changeTyped(store, found, input, contextOf(call));
+	return await (rotation ? indexed(store, rotatedRef(secret), change) : change());
+}
+
+function currentRotation({ members: [member] }: FoundTyped): Rotation | undefined {
+	return member && rotationOf(member.ref.key, member.head);
 }
 
 /** `value` stands for the only field of a type with one key. */
@@ -183,6 +218,19 @@ function inputOf(
 		: ok({ fields: { [part]: value }, generate });
 }
 
+/** Changes a key that belongs to a typed secret; undefined if it belongs to none. */
+export async function updateTypedAt(
+	call: TypedCall,
+	ref: StampedSecretRef,
+	request: ChangeRequest,
+): Promise<Result<void, Problem> | undefined> {
+	const found = await typedSecretOf(call, ref);
+	if (!found.ok) return found;
+	if (found.value === undefined) return undefined;
+	const { value, description, tags } = request;
+	return await changeTypedAt(call, found.value, { value, description, tags });
+}
+
 /**
  * Changes the value of a key, or the typed secret that it belongs to as a whole. The caller of this function
  * has authorized the call.
@@ -195,7 +243,9 @@ export async function updateAt(
 	const found = await typedSecretOf(call, ref);
 	if (!found.ok) return found;
 	if (found.value !== undefined) return await changeTypedAt(call, found.value, request);
-	const { value, fields, generate, description, tags } = request;
+	const { value, fields, generate, rotation, description, tags } = request;
+	const rotatable = rotation === undefined ? ok(undefined) : checkRotatable('generic', ref.location);
+	if (!rotatable.ok) return rotatable;
 	if (fields !== undefined || generate !== undefined)
 		return refuse(400, 'fields and generate are for typed secrets: this one is generic and takes a value');
 	if (value === undefined) return refuse(400, 'value is required');

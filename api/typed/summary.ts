@@ -1,7 +1,7 @@
 import type { SecretTypeName, Sourcing } from '../../contract/secret-types.ts';
+import { type FoundSecret, memberOf } from '../secrets/found-secret.ts';
 import { folderOf, type SecretRef } from '../secrets/secret-location.ts';
-import type { Head } from '../store/store.ts';
-import { type Incomplete, incompleteOf, type Membership, membershipOf } from './typed-secret.ts';
+import { type Incomplete, incompleteOf, type Membership } from './typed-secret.ts';
 
 /** What a list tells about a secret’s type. */
 export interface TypeSummary {
@@ -21,10 +21,8 @@ export function genericSummary(key: string): TypeSummary {
 }
 
 /** The type of each of these secrets. They must hold all live secrets of their locations. */
-export function typeSummaries(
-	secrets: readonly { readonly ref: SecretRef; readonly head: Head }[],
-): readonly TypeSummary[] {
-	const members = secrets.map(({ ref, head }) => ({ head, ref, membership: membershipOf(ref.key, head) }));
+export function typeSummaries(secrets: readonly FoundSecret[]): readonly TypeSummary[] {
+	const members = secrets.map((secret) => ({ ...secret, membership: memberOf(secret) }));
 	const groups = Map.groupBy(members, ({ ref, membership }) =>
 		membership === undefined ? '' : groupOf(ref, membership),
 	);
@@ -34,7 +32,9 @@ export function typeSummaries(
 			states.set(
 				group,
 				incompleteOf(
-					all.flatMap(({ head, membership }) => (membership === undefined ? [] : [{ head, membership }])),
+					all.flatMap(({ membership, ...secret }) =>
+						membership === undefined ? [] : [{ ...secret, membership }],
+					),
 				),
 			);
 	return members.map(({ ref, head, membership }) => {

@@ -1,6 +1,9 @@
-import { isSecretType, type SecretTypeName, type Sourcing, typedKeys } from '../../contract/secret-types.ts';
+import { type SecretTypeName, typedKeys } from '../../contract/secret-types.ts';
+import type { Membership } from '../../lib/kv/typed-member.ts';
 import type { SecretLocation, SecretRef } from '../secrets/secret-location.ts';
 import type { Head } from '../store/store.ts';
+
+export { groupEntry, type Membership, membershipOf, parseGroupEntry } from '../../lib/kv/typed-member.ts';
 
 /** A typed secret: one or more keys at one location, which follow from its type and name. */
 export interface TypedSecret {
@@ -10,54 +13,10 @@ export interface TypedSecret {
 	readonly name: string;
 }
 
-/** A key that belongs to a typed secret. */
-export interface Membership {
-	readonly type: SecretTypeName;
-	readonly name: string;
-	readonly part: string;
-	readonly sourcing: Sourcing;
-	/**
-	 * Marks the change that wrote this version of the key. Keys with the same stamp belong together. Undefined
-	 * for a version that no finished change wrote.
-	 */
-	readonly stamp: string | undefined;
-	/** The number of keys of the typed secret. */
-	readonly count: number;
-}
-
 /** How far the last change of a typed secret came: `written` of its keys are of that change. */
 export interface Incomplete {
 	readonly written: number;
 	readonly of: number;
-}
-
-/** The entry `group` of a key's metadata: the stamp, the version that the stamp is for, and the count. */
-export function groupEntry(stamp: string, version: number, count: number): string {
-	return `${stamp} ${version} ${count}`;
-}
-
-/** The stamp and the count in an entry `group`, for a copy of the key. */
-export function parseGroupEntry(
-	entry: string | undefined,
-): { readonly stamp: string; readonly version: number; readonly count: number } | undefined {
-	const [, stamp = '', version, count] =
-		/^([A-Za-z0-9_-]+) ([0-9]{1,9}) ([0-9]{1,2})$/.exec(entry ?? '') ?? [];
-	return stamp === '' ? undefined : { stamp, version: Number(version), count: Number(count) };
-}
-
-/**
- * The typed secret that a key belongs to; undefined for other keys. The metadata alone decides nothing: the
- * key must be one that the type makes from the name.
- */
-export function membershipOf(key: string, { version, metadata }: Head): Membership | undefined {
-	const { type = '', name = '', group } = metadata;
-	const entry = parseGroupEntry(group);
-	if (entry === undefined || !isSecretType(type) || type === 'generic') return undefined;
-	const typed = typedKeys(type, name).find((one) => one.key === key);
-	if (typed === undefined) return undefined;
-	const { part, sourcing } = typed;
-	const stamp = entry.version === version ? entry.stamp : undefined;
-	return { type, name, part, sourcing, stamp, count: entry.count };
 }
 
 /**
@@ -75,16 +34,23 @@ export interface Member {
 	readonly membership: Membership;
 }
 
+/** What decides whether keys belong together. */
+interface MemberState {
+	readonly head: Pick<Head, 'writtenAt'>;
+	readonly membership: Membership;
+	/** As in `FoundSecret`. */
+	readonly unfinished?: Membership;
+}
+
 /**
- * Decides whether the keys of one typed secret belong together. Undefined if they do. Otherwise a change of
- * it has not finished, or one of its keys is missing.
+ * Decides whether the keys of one typed secret belong together. Undefined if they do. Otherwise a creation or
+ * a change of it has not finished, or one of its keys is missing.
  */
-export function incompleteOf(
-	members: readonly { readonly head: Pick<Head, 'writtenAt'>; readonly membership: Membership }[],
-): Incomplete | undefined {
+export function incompleteOf(members: readonly MemberState[]): Incomplete | undefined {
 	const count = Math.max(...members.map(({ membership }) => membership.count));
+	const isUnfinished = members.some(({ unfinished }) => unfinished !== undefined);
 	// A key alone always fits itself: for example after an old value was restored.
-	if (count === 1) return undefined;
+	if (members.length === 0 || (count === 1 && !isUnfinished)) return undefined;
 	const stamped = members.filter(({ membership }) => membership.stamp !== undefined);
 	const newest = stamped.toSorted((a, b) => b.head.writtenAt.getTime() - a.head.writtenAt.getTime())[0];
 	const written = stamped.filter(({ membership }) => membership.stamp === newest?.membership.stamp).length;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RecordStep } from '../audit/steps.ts';
+import type { RecordStep } from '../../lib/audit/steps.ts';
 import { startTimeLimit } from '../deployments/attempt.ts';
 import { isAbandoned } from '../deployments/registry.ts';
 import type { Head, Store } from '../store/store.ts';

@@ -5,6 +5,7 @@ import { identityOf, isSameSecret, withOwnMetadata } from '../secrets/identity.t
 import { pathOf, type StampedSecretRef } from '../secrets/secret-location.ts';
 import type { Head, Store } from '../store/store.ts';
 import { isSameCreation, membershipOf, refsOf, titleOf } from './typed-secret.ts';
+import { checkDescribed } from './unfinished.ts';
 
 /** Maximum number of concurrent requests to the store. */
 const AT_ONCE = 5;
@@ -20,7 +21,10 @@ export async function wholeSecretOf(
 	const head = await store.head(pathOf(ref));
 	if (!isSameSecret(ref, head)) return refuse(404, NO_SUCH_SECRET);
 	const members = await membersAt(store, ref, head);
-	if (members === undefined) return ok([ref]);
+	if (members === undefined) {
+		const described = await checkDescribed(store, ref, head);
+		return described.ok ? ok([ref]) : described;
+	}
 	return ok(members.flatMap((member) => (isSameCreation(member.head, head) ? [member.ref] : [])));
 }
 

@@ -1,6 +1,6 @@
+import { generatePassword, type PasswordOptions } from '../../lib/passwords.ts';
 import type { CertificateOptions, Certificates } from './generate-certificates.ts';
 import { generateCertificates } from './generate-certificates.ts';
-import { generatePassword, type PasswordOptions } from './generate-password.ts';
 import { generateSshKey, type SshKey } from './generate-ssh-key.ts';
 import { createHasher } from './hash-password.ts';
 

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { err, ok } from '../../contract/result.ts';
-import { CHARSET_NAMES } from './generate-password.ts';
+import { PASSWORD_LENGTH } from '../../lib/kv/rotation.ts';
+import { CHARSET_NAMES } from '../../lib/passwords.ts';
 import { given, mayGenerate, text, typeRules } from './type-rules.ts';
 
 /** Options of a generated password. */
 export const passwordOptions = z.strictObject({
-	length: z.number().int().min(8).max(1024).default(32),
+	length: z.number().int().min(PASSWORD_LENGTH.min).max(PASSWORD_LENGTH.max).default(PASSWORD_LENGTH.default),
 	charset: z.enum(CHARSET_NAMES).default('alnum'),
 });
 

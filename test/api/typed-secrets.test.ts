@@ -238,7 +238,11 @@ describe.each(Object.entries(STORES))('typed secrets, kept in %s', (store, start
 			{ type: 'ssh', name: 'A', value: 'B' },
 			'key and value are for the type generic',
 		],
-		['fields without a type', { key: 'A', value: 'v', fields: {} }, 'name, fields and generate need a type'],
+		[
+			'fields without a type',
+			{ key: 'A', value: 'v', fields: {} },
+			'name, fields, generate and rotation need a type',
+		],
 		['fields that are a list', { type: 'ssh', name: 'A', fields: [] }, 'fields must be'],
 		['generate: false', { type: 'ssh', name: 'A', generate: false }, 'generate must be true'],
 		['metadata as input', { type: 'ssh', name: 'A', group: 'x 1 2' }, 'unknown field "group"'],

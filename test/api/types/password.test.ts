@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { CHARSETS, generatePassword } from '../../../api/types/generate-password.ts';
+import { CHARSETS, generatePassword } from '../../../lib/passwords.ts';
 import { make, parts } from './support.ts';
 
 const has = (...names: string[]) => ({ parts: new Set(names), authorities: [] });
