@@ -4,8 +4,8 @@
  * `STORE=postgres` measure one of them.
  */
 import process from 'node:process';
-import type { StampedLine } from '../api/audit/lines.ts';
 import type { AuditQuery, AuditStore } from '../api/audit/store/store.ts';
+import type { StampedLine } from '../lib/audit/lines.ts';
 import { AUDIT_DATABASES } from '../test/api/audit/databases.ts';
 import { median, percentile } from './support/stats.ts';
 
@@ -43,6 +43,12 @@ const queries: Readonly<Record<string, (i: number) => AuditQuery>> = {
 	'one organization': (i) => ({ ...all, org: `org-${i % 20}` }),
 	'one actor': (i) => ({ ...all, actor: `user:${i % ACTORS}` }),
 	'one action': () => ({ ...all, action: 'secrets.update' }),
+	'one key of a deployment, newest first': (i) => ({
+		...all,
+		deployment: `deployment-${i % DEPLOYMENTS}`,
+		key: `KEY_${i % 50}`,
+		order: 'newest',
+	}),
 	'one deployment and actor': (i) => ({
 		...all,
 		deployment: `deployment-${i % DEPLOYMENTS}`,

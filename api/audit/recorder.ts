@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { AuditSink, StampedLine } from './lines.ts';
+import type { AuditSink, StampedLine } from '../../lib/audit/lines.ts';
 import { AuditDataError, type AuditStore } from './store/store.ts';
 
 /** Lines that one statement stores. */
@@ -27,11 +26,6 @@ export interface AuditRecorder {
 	counts(): { readonly waiting: number; readonly missed: number };
 	/** Tries once more to store what waits. */
 	stop(): Promise<void>;
-}
-
-/** A name for one start of a process: that of its host, and random characters. */
-export function replicaName(host: string): string {
-	return `${host.slice(0, 64)}/${randomBytes(6).toString('hex')}`;
 }
 
 /**

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { type AuditFacts, type AuditNote, type AuditSink, resultOf } from '../../lib/audit/lines.ts';
+import { type RecordStep, stepRecorder } from '../../lib/audit/steps.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { Store } from '../store/store.ts';
-import { type AuditFacts, type AuditNote, type AuditSink, resultOf } from './lines.ts';
-import { type RecordStep, stepRecorder } from './steps.ts';
 
 /** The audit lines of one call: intent lines before its effect, result lines when it has ended. */
 export interface AuditTrail {
@@ -15,6 +15,8 @@ export interface AuditTrail {
 	/** Writes the intent lines once. Call it before anything is changed or shown. */
 	intend(): void;
 	readonly step: RecordStep;
+	/** Notes that a version was written at a path. The result line of that key says its number. */
+	wrote(path: string, version: number): void;
 	/** Writes the result lines. */
 	end(status: number, finished: boolean): void;
 }
@@ -41,7 +43,13 @@ export function createAuditTrail(
 		const common = { time: now().toISOString(), ...facts(), action: trail.action };
 		return notes.map(({ key = '', ...note }) => ({ ...common, key, ...note }));
 	};
-	const step = stepRecorder(sink, now, facts);
+	const written = new Map<string, number>();
+	/** Adds the version that was written to the result line of its key. */
+	const record: AuditSink = (line) => {
+		const version = written.get(`${line.scope}/${line.key}`);
+		sink(line.phase === 'result' && version !== undefined ? { ...line, version } : line);
+	};
+	const step = stepRecorder(record, now, facts);
 	const trail: AuditTrail = {
 		requestId,
 		action: 'unknown',
@@ -60,9 +68,10 @@ export function createAuditTrail(
 			trail.intend();
 			return step(...what);
 		},
+		wrote: (path, version) => void written.set(path, version),
 		end: (status, finished) => {
 			const result = resultOf(status, finished);
-			for (const line of lines()) sink({ phase: 'result', ...line, result, status });
+			for (const line of lines()) record({ phase: 'result', ...line, result, status });
 		},
 	};
 	return trail;
@@ -82,9 +91,13 @@ const CHANGES = [
 
 /**
  * The same store. It calls `before` ahead of every operation that changes something, and waits for it. The
- * change does not happen if `before` rejects.
+ * change does not happen if `before` rejects. It calls `wrote` after each version that was written.
  */
-export function beforeChanges(store: Store, before: () => Promise<void>): Store {
+export function beforeChanges(
+	store: Store,
+	before: () => Promise<void>,
+	wrote: (path: string, version: number) => void,
+): Store {
 	const watched = CHANGES.map((name) => [
 		name,
 		async (...args: never[]) => {
@@ -92,5 +105,19 @@ export function beforeChanges(store: Store, before: () => Promise<void>): Store 
 			return await (store[name] as (...args: never[]) => unknown)(...args);
 		},
 	]);
-	return { ...store, ...(Object.fromEntries(watched) as Pick<Store, (typeof CHANGES)[number]>) };
+	const changes = Object.fromEntries(watched) as Pick<Store, (typeof CHANGES)[number]>;
+	return {
+		...store,
+		...changes,
+		putVersion: async (path, fields, expected) => {
+			const written = await changes.putVersion(path, fields, expected);
+			if (written !== 'conflict') wrote(path, written.number);
+			return written;
+		},
+		update: async (path, fields, expected) => {
+			const outcome = await changes.update(path, fields, expected);
+			if (outcome === 'written') wrote(path, expected + 1);
+			return outcome;
+		},
+	};
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { ok, type Result } from '../../contract/result.ts';
+import type { StampedLine } from '../../lib/audit/lines.ts';
 import { authorizeDeployment } from '../access/authorize.ts';
-import type { StampedLine } from '../audit/lines.ts';
 import { decodePosition, encodePosition } from '../audit/store/position.ts';
 import type { AuditStore } from '../audit/store/store.ts';
 import { type Problem, refuse } from '../problem.ts';
@@ -59,7 +59,7 @@ const list = operation(
 		method: 'get',
 		path: PATH,
 		id: 'audit.list',
-		summary: 'Read audit entries of a deployment or of your organization, in the order of their time',
+		summary: 'Read audit entries of a deployment or of your organization, the oldest or the newest first',
 		permission: { resource, verb: 'list', needs: 'location' },
 		query: 'AuditQuery',
 		responses: {
@@ -83,7 +83,8 @@ const list = operation(
 		const { since, until } = range.value;
 		const { entries, next } = await auditStore.page({
 			...filters,
-			...{ actor: input.actor, action: input.action, limit: input.limit, after, until },
+			...{ actor: input.actor, action: input.action, key: input.key, order: input.order },
+			...{ limit: input.limit, after, until },
 			since: from === undefined || from < since ? since : from,
 		});
 		return reply(200, { entries, ...(next === undefined ? {} : { next: encodePosition(next) }) });

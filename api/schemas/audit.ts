@@ -19,6 +19,14 @@ export const AuditQuery = z.strictObject({
 		.meta({ description: 'entries of all organizations; needs the role platform_admin' }),
 	actor: text(512).optional().meta({ description: 'only entries of this subject' }),
 	action: text(64).optional().meta({ description: 'only entries of this action, an operationId' }),
+	key: text(1024)
+		.min(1, { error: 'must not be empty' })
+		.optional()
+		.meta({ description: 'only entries of secrets with this key' }),
+	order: z
+		.enum(['oldest', 'newest'], { error: 'must be oldest or newest' })
+		.default('oldest')
+		.meta({ description: 'which entries come first; by default the oldest' }),
 	since: time.optional().meta({ description: 'not before this time; by default a day before `until`' }),
 	until: time.optional().meta({ description: 'before this time; by default now' }),
 	limit: z
@@ -28,7 +36,9 @@ export const AuditQuery = z.strictObject({
 		.refine((count) => count >= 1 && count <= PAGE.max, { error: `must be 1 to ${PAGE.max}` })
 		.default(PAGE.default)
 		.meta({ description: `entries of one page, 1 to ${PAGE.max}; by default ${PAGE.default}` }),
-	page: text(512).optional().meta({ description: '`next` of the page before, with the same filters' }),
+	page: text(512)
+		.optional()
+		.meta({ description: '`next` of the page before, with the same filters and order' }),
 });
 
 const FIELDS = {
@@ -46,6 +56,13 @@ const FIELDS = {
 	sequence: wholeNumber,
 	result: z.enum(['done', 'refused', 'failed', 'aborted']).optional(),
 	status: z.number().int().min(100).max(599).optional(),
+	version: z
+		.number()
+		.int()
+		.min(1)
+		.max(Number.MAX_SAFE_INTEGER)
+		.optional()
+		.meta({ description: 'the version of the key that was written' }),
 	org: text(1024).optional(),
 	email: text(1024).optional(),
 	secretType: text(1024).optional(),
@@ -64,6 +81,9 @@ export const AuditPage = z.strictObject({
 
 const line = z
 	.strictObject(FIELDS)
+	.refine(({ phase, version }) => phase === 'result' || version === undefined, {
+		error: 'must have version only if its phase is "result"',
+	})
 	.refine(
 		({ phase, result, status }) => (phase === 'result') === (result !== undefined && status !== undefined),
 		{

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { description, id, key } from './common.ts';
+import { incomplete } from './incomplete.ts';
+import { rotation, shownRotation } from './rotation.ts';
 import { shownTags, tags } from './search.ts';
 
 const time = z.string().meta({ description: 'RFC 3339' });
@@ -24,14 +26,20 @@ export const SecretDetail = z.strictObject({
 	deletedAt: timeOrEmpty,
 	deletedBy: z.string(),
 	expiresAt: timeOrEmpty,
+	rotation: shownRotation,
+	incomplete: incomplete.optional(),
 });
 export const OrgSecretDetail = SecretDetail.omit({ deploymentName: true, serviceName: true });
 
 /** A change of what is known about a secret. */
 export const SecretDescription = z
-	.strictObject({ description: description.optional(), tags: tags.optional() })
-	.refine((change) => change.description !== undefined || change.tags !== undefined, {
-		error: 'must have description or tags',
+	.strictObject({
+		description: description.optional(),
+		tags: tags.optional(),
+		rotation: rotation.nullable().optional().meta({ description: 'null: the secret keeps its value' }),
+	})
+	.refine((change) => Object.values(change).some((field) => field !== undefined), {
+		error: 'must have description, tags or rotation',
 	});
 
 export const SecretDeletion = z.strictObject({
@@ -54,7 +62,7 @@ export const SecretVersions = z.array(
 		deletedAt: timeOrEmpty,
 		destroyed: z.boolean(),
 		current: z.boolean(),
-		by: z.string().meta({ description: 'who wrote it; empty if only the audit knows' }),
+		by: z.string().meta({ description: 'who wrote it; empty if it is not known: see the audit store' }),
 	}),
 );
 

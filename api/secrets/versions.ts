@@ -1,5 +1,6 @@
 import { ok, type Result } from '../../contract/result.ts';
 import { VALUE_FIELD } from '../../contract/tiers.ts';
+import { ROTATION_ENTRY } from '../../lib/kv/rotation.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import type { Fields, Head, Store, Version } from '../store/store.ts';
 import { groupEntry, parseGroupEntry } from '../typed/typed-secret.ts';
@@ -8,6 +9,7 @@ import type { AuditStamp } from './metadata.ts';
 import { checkOverwrites } from './overwrites.ts';
 import { pathOf, type StampedSecretRef } from './secret-location.ts';
 import { newStamp, type WriteRules } from './secrets.ts';
+import { addTombstone } from './tombstones.ts';
 
 /** The current version of a secret, live or not. */
 function currentOf({ version, versions }: Head): Version | undefined {
@@ -88,6 +90,7 @@ export async function destroySecret(
 	const path = pathOf(ref);
 	let head = await store.head(path);
 	if (!isSameSecret(ref, head)) return absent();
+	await addTombstone(store, ref);
 	// The loop ends: each round more means that another call has written a version.
 	for (;;) {
 		// First, because the time of the deletion separates it from a later secret: see `identityOf`.
@@ -104,9 +107,12 @@ export async function destroySecret(
 	await store.describe(path, {
 		description: null,
 		tags: null,
+		[ROTATION_ENTRY]: null,
 		destroyed_by: subject,
 		destroyed_at: at.toISOString(),
 	});
+	// Once more: a purge may have removed the entry while the secret was live.
+	await addTombstone(store, ref);
 	return ok(undefined);
 }
 
@@ -119,7 +125,7 @@ export interface VersionSummary extends Version {
 
 /**
  * The versions of a secret, oldest first, also of a deleted one. The store knows only who wrote the first
- * version; the audit knows it of all.
+ * version; the audit store knows it of all (`writersOf`).
  */
 export async function versionsOf(
 	store: Store,

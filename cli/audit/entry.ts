@@ -14,6 +14,7 @@ export interface AuditEntry {
 	readonly sequence: number;
 	readonly result?: string;
 	readonly status?: number;
+	readonly version?: number;
 	readonly org?: string;
 	readonly email?: string;
 	readonly secretType?: string;
@@ -36,6 +37,7 @@ export const FIELDS = [
 		'action',
 		'scope',
 		'key',
+		'version',
 	] as const),
 	...(['secretType', 'elevation', 'reason', 'requestId', 'ip', 'eventId', 'replica', 'sequence'] as const),
 	'loadedBy',

@@ -10,6 +10,7 @@ export interface QueryOptions {
 	readonly all?: true | undefined;
 	readonly actor?: string | undefined;
 	readonly action?: string | undefined;
+	readonly key?: string | undefined;
 	readonly since: string;
 	readonly until?: string | undefined;
 }
@@ -26,9 +27,11 @@ const PAGE = 1000;
 
 /** Parses the options. Durations count back from `now`, which also ends an open range. */
 export function selectionOf(options: QueryOptions, now: Date): Result<AuditSelection> {
-	const { deployment, all, actor, action } = options;
+	const { deployment, all, actor, action, key } = options;
+	const given = Object.entries({ deployment, actor, action, key }).filter(([, text]) => text !== undefined);
 	if (deployment !== undefined && !parseName(deployment).ok)
 		return err('--deployment must be the name of a deployment');
+	if (key === '') return err('--key must not be empty');
 	if (deployment !== undefined && all) return err('set either --deployment or --all');
 	const since = timeOf(options.since, now);
 	const until = options.until === undefined ? now : timeOf(options.until, now);
@@ -43,10 +46,8 @@ export function selectionOf(options: QueryOptions, now: Date): Result<AuditSelec
 	if (since === undefined || until === undefined) return err('the time is missing');
 	if (since >= until) return err('--since must be before --until');
 	const parameters = new URLSearchParams({
-		...(deployment === undefined ? {} : { deployment }),
+		...(Object.fromEntries(given) as Record<string, string>),
 		...(all ? { all: 'true' } : {}),
-		...(actor === undefined ? {} : { actor }),
-		...(action === undefined ? {} : { action }),
 		since: since.toISOString(),
 		until: until.toISOString(),
 	});

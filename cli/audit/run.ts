@@ -59,9 +59,9 @@ async function report(
 		failed(context, entries.error);
 		return false;
 	}
-	const { vaultLog, deployment, output } = options;
+	const { vaultLog, output } = options;
 	const reads =
-		vaultLog === undefined ? ok([]) : await readVaultLog(vaultLog, deployment, selection, context.stdin);
+		vaultLog === undefined ? ok([]) : await readVaultLog(vaultLog, options, selection, context.stdin);
 	if (!reads.ok) {
 		fail(context, 'usage', reads.error);
 		return false;

@@ -24,19 +24,20 @@ const PATH = /^(?!.*\/(?:metadata|detailed-metadata)\/)(?:.*\/)?(deployments\/([
  * Reads an audit log of Vault or OpenBao (a file device, or standard input for `-`). Returns the reads of
  * values below deployments in a time range. Lines of other kinds are skipped.
  *
- * @param deployment only reads of this one
+ * @param wanted only reads of this deployment and of this key
  */
 export async function readVaultLog(
 	file: string,
-	deployment: string | undefined,
+	wanted: { readonly deployment?: string | undefined; readonly key?: string | undefined },
 	range: { readonly since: Date; readonly until: Date },
 	stdin: NodeJS.ReadableStream,
 ): Promise<Result<readonly VaultRead[]>> {
 	const reads: VaultRead[] = [];
 	try {
 		for await (const line of linesOf(file, stdin)) {
-			const read = line.length > MAX_LINE ? undefined : readOf(line, deployment);
+			const read = line.length > MAX_LINE ? undefined : readOf(line, wanted.deployment);
 			if (read === undefined || !isIn(range, read)) continue;
+			if (wanted.key !== undefined && read.key !== wanted.key) continue;
 			if (reads.length >= MAX_READS)
 				return err(`${file} has more than ${MAX_READS} reads in this time: narrow --since and --until`);
 			reads.push(read);

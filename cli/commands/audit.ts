@@ -15,6 +15,7 @@ A cell of CSV that a spreadsheet would run as a formula begins with an apostroph
 ${API_HELP}
 Examples:
   envtier audit --deployment shop --since 1h
+  envtier audit --deployment shop --key DATABASE_URL --since 90d
   envtier audit --since 90d --csv --output-file audit.csv
   envtier audit --deployment shop --since 1d --vault-log /var/log/vault-audit.log
   kubectl logs -n envtier-system deploy/envtier-api | envtier audit --load -
@@ -36,6 +37,7 @@ export function auditCommand(context: Context) {
 		.option('--all', 'entries of all organizations (platform administrators)')
 		.option('--actor <subject>', 'only entries of this subject, such as user:alice')
 		.option('--action <id>', 'only entries of this action, such as secrets.update')
+		.option('--key <key>', 'only entries of secrets with this key')
 		.option('--since <time>', 'a duration (90d, 12h, 30m) back from now, or a time (RFC 3339)', '1d')
 		.option('--until <time>', 'the same; by default now')
 		.addOption(new Option('--limit <number>', 'at most this many entries').argParser(count))

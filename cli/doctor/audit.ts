@@ -39,6 +39,11 @@ export function ownAddresses({ address, via }: Pick<VaultEndpoint, 'address' | '
 	return near.ok ? [own.value, near.value] : [own.value];
 }
 
+/** The administrator's token, if it is for the Vault that pods use: the cluster says which one that is. */
+export function tokenFor(admin: AdminToken | undefined, vault: VaultEndpoint): AdminToken | undefined {
+	return admin !== undefined && ownAddresses(vault).includes(admin.address) ? admin : undefined;
+}
+
 /**
  * Checks whether Vault keeps an audit log. Without one nobody can tell who read a secret. Asks with the pod's
  * token first, then with the administrator's, because few policies allow a pod to ask.
@@ -82,6 +87,6 @@ function devicesIn(json: unknown): Check {
 	return warn(
 		ID,
 		'Vault has no audit device: nobody can tell who read a secret, and from which pod',
-		'vault audit enable file file_path=/vault/audit/audit.log (two devices, so that a full disk does not stop Vault); docs/api.md#audit reads it together with the log of the API',
+		'deploy/vault/setup.sh audit, or envtier vault setup-audit: it enables one on Vault, and prints the lines for OpenBao’s configuration (two devices, so that a full disk does not stop Vault); docs/api.md#audit reads it together with the log of the API',
 	);
 }

@@ -122,6 +122,10 @@ test('each operation that is done leaves intent lines first, then result lines o
 	await check('GET', '/api/secrets?deployment=shop', {});
 	await check('PUT', '/api/secrets', { body: { id, value: 'w' } });
 	await check('GET', '/api/effective?deployment=shop', {});
+	await check('GET', '/api/deployments/shop/grid', {});
+	await check('GET', '/api/deployments/shop/summary', {});
+	const changes = [{ change: 'create', tier: 'deployment', key: 'SAVED', value: 'v' }];
+	await check('POST', '/api/changes', { body: { deployment: 'shop', changes } });
 	await check('GET', '/api/difference?deployment=shop&with=shop', {});
 	await lifecycle('/api/secrets', id);
 	await check('DELETE', '/api/secrets', { body: { id } });
@@ -152,6 +156,12 @@ test('each operation that is done leaves intent lines first, then result lines o
 	});
 	await check('GET', '/api/keys', { as: session });
 	await check('DELETE', '/api/keys', { as: session, body: { id: made.id } });
+	const ofOrg = await check('POST', '/api/keys', {
+		as: session,
+		body: { name: 'leaked', scopes: ['secrets:read'] },
+	});
+	await check('GET', '/api/org/keys', { as: session });
+	await check('DELETE', '/api/org/keys', { as: session, body: { id: ofOrg.id } });
 	await check('GET', '/api/whoami', {});
 	await check('GET', '/api/audit', { as: session });
 	await check('POST', '/api/audit', { as: session, body: { lines: [api.auditLines()[0]].map(withoutType) } });

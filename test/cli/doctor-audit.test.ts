@@ -47,7 +47,7 @@ test('an administrator’s token asks: none is a warning with a cure, one is fin
 	expect(await ask()).toMatchObject({
 		status: 'warn',
 		message: expect.stringContaining('Vault has no audit device'),
-		cure: expect.stringContaining('vault audit enable file'),
+		cure: expect.stringContaining('setup.sh audit'),
 	});
 	const options = { file_path: `${bao.dir}/audit.log` };
 	await must(bao, 'PUT', 'sys/audit/main', { body: { type: 'file', options } });

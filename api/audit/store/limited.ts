@@ -25,6 +25,7 @@ export function limitQueries(store: AuditStore): AuditStore {
 	return {
 		insert: (lines, loadedBy) => safe(() => store.insert(lines, loadedBy)),
 		page: (query) => safe(() => store.page(query)),
+		written: (query) => safe(() => store.written(query)),
 		check: () => safe(() => store.check()),
 		close: () => store.close(),
 	};

@@ -47,7 +47,31 @@ function migrationsFor(text: string): Record<string, Migration> {
 				.columns([...columns])
 				.execute();
 	};
-	return { '0001-entries': { up: create } };
+	const addVersions = async (db: Kysely<unknown>): Promise<void> => {
+		await db.schema.alterTable('audit_entries').addColumn('version', 'bigint').execute();
+		// Few lines write a version: the others are not in this index.
+		await db.schema
+			.createIndex('audit_by_version')
+			.on('audit_entries')
+			.columns(['scope', 'key', 'version'])
+			.where('version', 'is not', null)
+			.execute();
+	};
+	const addKeys = async (db: Kysely<unknown>): Promise<void> => {
+		// Who changed this secret: lines without a key are not in these indexes.
+		for (const column of ['deployment', 'org'])
+			await db.schema
+				.createIndex(`audit_by_${column}_key`)
+				.on('audit_entries')
+				.columns([column, 'key', 'time', 'replica', 'sequence'])
+				.where('key', '<>', '')
+				.execute();
+	};
+	return {
+		'0001-entries': { up: create },
+		'0002-versions': { up: addVersions },
+		'0003-keys': { up: addKeys },
+	};
 }
 
 /** Brings the tables to the newest version. Rejects with the error of the migration that failed. */

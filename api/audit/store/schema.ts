@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { StampedLine } from '../lines.ts';
+import type { StampedLine } from '../../../lib/audit/lines.ts';
 import type { AuditEntry } from './store.ts';
 
 /** One row for each audit line. Times are milliseconds since 1970; absent texts are empty. */
@@ -19,6 +19,8 @@ export interface EntryRow {
 	secret_type: string;
 	result: string;
 	status: number | null;
+	/** The version that the line's call wrote; null if it wrote none. */
+	version: number | null;
 	request_id: string;
 	ip: string;
 	elevation: string;
@@ -80,6 +82,7 @@ export function rowOf(line: StampedLine, emailId: string | null, loadedBy: strin
 		secret_type: storable(line.secretType),
 		result: ended ? line.result : '',
 		status: ended ? line.status : null,
+		version: ended ? (line.version ?? null) : null,
 		request_id: storable(line.requestId),
 		ip: storable(line.ip),
 		elevation: storable(line.elevation),
@@ -117,5 +120,6 @@ export function entryOf(row: Selectable<EntryRow> & { readonly email: string | n
 	if (row.phase === 'intent') return { phase: 'intent', ...common };
 	// Only `rowOf` writes rows, so the result is one of the results.
 	const result = row.result as Extract<AuditEntry, { phase: 'result' }>['result'];
-	return { phase: 'result', ...common, result, status: row.status ?? 0 };
+	const version = row.version === null ? {} : { version: Number(row.version) };
+	return { phase: 'result', ...common, result, status: row.status ?? 0, ...version };
 }

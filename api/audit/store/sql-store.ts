@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
-import type { StampedLine } from '../lines.ts';
+import type { StampedLine } from '../../../lib/audit/lines.ts';
 import { migrateTables } from './migrations.ts';
 import { type AuditTables, type EmailRow, entryOf, rowOf } from './schema.ts';
 import {
@@ -17,6 +17,9 @@ import {
 const PURGE_AT_ONCE = 5_000;
 /** Actors whose e-mail id a replica remembers. */
 const MAX_EMAILS = 10_000;
+
+/** Entries that say who wrote the versions of one secret. KV v2 keeps ten versions by default. */
+const MAX_WRITTEN = 2_000;
 
 /** A database with the tables. Reads and writes may have connections of their own. */
 export interface AuditDatabase {
@@ -70,8 +73,26 @@ export function createSqlStore({ write, read, isDataError, close }: AuditDatabas
 			});
 		},
 		page: (query) => pageOf(read, query),
+		written: async ({ scope, key, from, to }) => {
+			const rows = await read
+				.selectFrom('audit_entries')
+				.select(['version', 'actor', 'time'])
+				.where('scope', '=', scope)
+				.where('key', '=', key)
+				.where('version', 'is not', null)
+				.where('version', '>=', from)
+				.where('version', '<=', to)
+				.orderBy('version', 'desc')
+				.limit(MAX_WRITTEN)
+				.execute();
+			return rows.map(({ version, actor, time }) => ({
+				version: Number(version),
+				actor,
+				time: Number(time),
+			}));
+		},
 		check: async () => {
-			await read.selectFrom('audit_entries').select('sequence').limit(1).execute();
+			await read.selectFrom('audit_entries').select(['sequence', 'version']).limit(1).execute();
 			await read.selectFrom('audit_emails').select('id').limit(1).execute();
 		},
 		close,
@@ -79,33 +100,50 @@ export function createSqlStore({ write, read, isDataError, close }: AuditDatabas
 }
 
 async function pageOf(db: Kysely<AuditTables>, query: AuditQuery): Promise<AuditPage> {
+	const found = await pageQuery(db, query).execute();
+	const entries = found.slice(0, query.limit).map(entryOf);
+	const last = entries.at(-1);
+	return { entries, next: found.length > query.limit && last !== undefined ? positionOf(last) : undefined };
+}
+
+/** The statement of a page. It reads one row more, which tells whether there is a next page. */
+export function pageQuery(db: Kysely<AuditTables>, { limit, ...query }: AuditQuery) {
 	let rows = db
 		.selectFrom('audit_entries as entry')
 		.leftJoin('audit_emails as person', 'person.id', 'entry.email_id')
 		.selectAll('entry')
 		.select('person.email as email')
-		.where('entry.time', '>=', query.since.getTime())
-		.where('entry.time', '<', query.until.getTime());
-	for (const column of ['deployment', 'org', 'actor', 'action'] as const) {
+		.where(inRange(query));
+	for (const column of ['deployment', 'org', 'actor', 'action', 'key'] as const) {
 		const wanted = query[column];
 		if (wanted !== undefined) rows = rows.where(`entry.${column}`, '=', wanted);
 	}
-	if (query.after !== undefined) {
-		const { time, replica, sequence } = query.after;
-		rows = rows.where(
-			sql<boolean>`(entry.time, entry.replica, entry.sequence) > (${time}, ${replica}, ${sequence})`,
-		);
+	// The indexes of keys leave out the lines without one, and databases must see that none is asked for.
+	if (query.key !== undefined) rows = rows.where(sql<boolean>`entry.key <> ''`);
+	const direction = query.order === 'newest' ? 'desc' : 'asc';
+	return rows
+		.orderBy('entry.time', direction)
+		.orderBy('entry.replica', direction)
+		.orderBy('entry.sequence', direction)
+		.limit(limit + 1);
+}
+
+/**
+ * The condition on time and position. It has one bound at each end: with two of them, SQLite may enter its
+ * index at the looser one and read every row up to the other.
+ */
+function inRange({ after, since, until, order }: Pick<AuditQuery, 'after' | 'since' | 'until' | 'order'>) {
+	const [from, to] = [since.getTime(), until.getTime()];
+	let lower = sql`entry.time >= ${from}`;
+	let upper = sql`entry.time < ${to}`;
+	if (after !== undefined) {
+		const { time, replica, sequence } = after;
+		const place = sql`(entry.time, entry.replica, entry.sequence)`;
+		const position = sql`(${time}, ${replica}, ${sequence})`;
+		if (order === 'newest') upper = time < to ? sql`${place} < ${position}` : upper;
+		else lower = time >= from ? sql`${place} > ${position}` : lower;
 	}
-	const found = await rows
-		.orderBy('entry.time')
-		.orderBy('entry.replica')
-		.orderBy('entry.sequence')
-		// One more than asked for tells whether there is a next page.
-		.limit(query.limit + 1)
-		.execute();
-	const entries = found.slice(0, query.limit).map(entryOf);
-	const last = entries.at(-1);
-	return { entries, next: found.length > query.limit && last !== undefined ? positionOf(last) : undefined };
+	return sql<boolean>`${lower} and ${upper}`;
 }
 
 function positionOf({ time, replica, sequence }: AuditPage['entries'][number]): AuditPosition {

@@ -1,4 +1,4 @@
-import type { StampedLine } from '../lines.ts';
+import type { StampedLine } from '../../../lib/audit/lines.ts';
 
 /** A line as the store returns it. */
 export type AuditEntry = StampedLine & {
@@ -23,13 +23,32 @@ export interface AuditQuery {
 	readonly org?: string | undefined;
 	readonly actor?: string | undefined;
 	readonly action?: string | undefined;
-	/** Entries after this one. */
+	/** The key of a secret; not empty. */
+	readonly key?: string | undefined;
+	/** Which entries come first. By default the oldest. */
+	readonly order?: 'oldest' | 'newest' | undefined;
+	/** Entries that come after this one in that order. */
 	readonly after?: AuditPosition | undefined;
 	/** The maximum number of entries. */
 	readonly limit: number;
 }
 
-/** One page of entries, in the order time, replica, sequence. */
+/** Which versions of a secret: their numbers, both ends included. */
+export interface WrittenQuery {
+	readonly scope: string;
+	readonly key: string;
+	readonly from: number;
+	readonly to: number;
+}
+
+/** Who wrote a version; `time` is that of the result line, in ms since 1970. */
+export interface WrittenEntry {
+	readonly version: number;
+	readonly actor: string;
+	readonly time: number;
+}
+
+/** One page of entries, in the order time, replica, sequence, or in the reverse of it. */
 export interface AuditPage {
 	readonly entries: readonly AuditEntry[];
 	/** The position for the next page; undefined on the last one. */
@@ -49,6 +68,8 @@ export interface AuditStore {
 	 */
 	insert(lines: readonly StampedLine[], loadedBy?: string): Promise<number>;
 	page(query: AuditQuery): Promise<AuditPage>;
+	/** Who wrote versions of a secret; the newest entries, if there are very many. */
+	written(query: WrittenQuery): Promise<readonly WrittenEntry[]>;
 	/** Rejects if the database does not answer or has no tables. */
 	check(): Promise<void>;
 	close(): Promise<void>;

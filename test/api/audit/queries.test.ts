@@ -84,11 +84,24 @@ describe.each(Object.entries(AUDIT_DATABASES))('on %s', (_name, start) => {
 		['no range is too long', owner, '?deployment=shop&since=2001-01-01T00:00:00Z', 400],
 		['a range is not backwards', owner, '?deployment=shop&since=2100-01-01T00:00:00Z', 400],
 		['a time has a zone', owner, '?deployment=shop&since=2026-01-01T00:00:00', 400],
+		['an order is one of two', owner, '?deployment=shop&order=random', 400],
+		['a key is not empty', owner, '?deployment=shop&key=', 400],
 		['a page is one of ours', owner, '?deployment=shop&page=WzEsMiwzXQ', 400],
 		['a filter is not SQL', owner, "?deployment=shop' or 1=1 --", 400],
 	])('%s', async (_sentence, as, query, status) => {
 		const answer = await api.send('GET', `/api/audit${encodeURI(query)}`, { as });
 		expect(answer.status, answer.text).toBe(status);
+	});
+
+	test('the newest entries of one key come first, and its first ones last', async () => {
+		const entries = await until('both lines', async () => {
+			const found = await read(api, owner, '?deployment=shop&key=B&order=newest');
+			return found.length === 2 ? found : undefined;
+		});
+		expect(entries.map(({ phase, key }) => `${String(phase)} ${String(key)}`)).toEqual([
+			'result B',
+			'intent B',
+		]);
 	});
 
 	test('an organization sees what its people did and what was done to it, and nothing of others', async () => {

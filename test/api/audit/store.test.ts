@@ -1,14 +1,15 @@
 /** The contract of the audit store. The same tests run on SQLite and on a real PostgreSQL. */
 import { stat } from 'node:fs/promises';
 import fc from 'fast-check';
-import { sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { StampedLine } from '../../../api/audit/lines.ts';
 import { openPostgres } from '../../../api/audit/store/postgres.ts';
-import { createMaintenance, createSqlStore } from '../../../api/audit/store/sql-store.ts';
+import { createMaintenance, createSqlStore, pageQuery } from '../../../api/audit/store/sql-store.ts';
 import { openSqlite } from '../../../api/audit/store/sqlite.ts';
 import type { AuditPosition, AuditQuery, AuditStore } from '../../../api/audit/store/store.ts';
+import { writersOf } from '../../../api/audit/writers.ts';
+import type { StampedLine } from '../../../lib/audit/lines.ts';
 import { scratch } from '../../support/scratch.ts';
 import { AUDIT_DATABASES, type AuditDatabaseUnderTest, settingsOf, startAuditPostgres } from './databases.ts';
 
@@ -29,6 +30,30 @@ const ALL = { since: new Date(START - 86_400_000), until: new Date(START + 86_40
 const keysOf = async (store: AuditStore, query: Partial<AuditQuery> = {}): Promise<readonly string[]> =>
 	(await store.page({ ...ALL, ...query })).entries.map(({ key }) => key);
 
+/** How the database runs the query of a page. */
+async function planOf({ address }: AuditDatabaseUnderTest, query: AuditQuery): Promise<string> {
+	const settings = settingsOf(address);
+	if (settings.kind === 'sqlite') {
+		const { read, close } = openSqlite(settings.file);
+		const compiled = pageQuery(read, query).compile();
+		const explained = CompiledQuery.raw(`explain query plan ${compiled.sql}`, [...compiled.parameters]);
+		const { rows } = await read.executeQuery<{ detail: string }>(explained);
+		await close();
+		return rows.map(({ detail }) => detail).join('\n');
+	}
+	if (settings.kind !== 'postgres') throw new Error('no store');
+	const client = new pg.Client({ connectionString: address });
+	await client.connect();
+	const { read, close } = openPostgres(settings.postgres);
+	const { sql: text, parameters } = pageQuery(read, query).compile();
+	await close();
+	// An index does not pay for the few rows of a test.
+	await client.query('set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off');
+	const { rows } = await client.query(`explain ${text}`, [...parameters]);
+	await client.end();
+	return rows.map((row) => String(row['QUERY PLAN'])).join('\n');
+}
+
 describe.each(Object.entries(AUDIT_DATABASES))('on %s', (_name, start) => {
 	let database: AuditDatabaseUnderTest;
 	let store: AuditStore;
@@ -48,7 +73,7 @@ describe.each(Object.entries(AUDIT_DATABASES))('on %s', (_name, start) => {
 
 	test('an entry comes back as it was stored, with every field', async () => {
 		const full = line(1, {
-			...{ email: 'alice@example.com', org: 'acme', secretType: 'password' },
+			...{ email: 'alice@example.com', org: 'acme', secretType: 'password', version: 7 },
 			...{ elevation: 'e1', reason: 'incident 12; "quoted"\n-- drop table audit_entries' },
 		});
 		const intent = { ...line(0), phase: 'intent' } as Record<string, unknown>;
@@ -69,13 +94,14 @@ describe.each(Object.entries(AUDIT_DATABASES))('on %s', (_name, start) => {
 		]);
 	});
 
-	test('the order is time, replica, sequence, whatever the order of arrival', async () => {
+	const ORDER = fc.constantFrom('oldest', 'newest');
+	test('the order is time, replica, sequence, or the reverse, whatever the order of arrival', async () => {
 		const places = fc.array(
 			fc.tuple(fc.integer({ min: 0, max: 3 }), fc.constantFrom('a/1', 'B/2', 'ä/3', 'b/0')),
 			{ minLength: 1, maxLength: 40 },
 		);
 		await fc.assert(
-			fc.asyncProperty(places, fc.integer({ min: 1, max: 7 }), async (all, limit) => {
+			fc.asyncProperty(places, fc.integer({ min: 1, max: 7 }), ORDER, async (all, limit, order) => {
 				const owner = database.maintain();
 				await owner.purge(new Date(START + 86_400_000));
 				await owner.close();
@@ -84,7 +110,7 @@ describe.each(Object.entries(AUDIT_DATABASES))('on %s', (_name, start) => {
 				const seen: string[] = [];
 				let after: AuditPosition | undefined;
 				do {
-					const page = await store.page({ ...ALL, limit, after });
+					const page = await store.page({ ...ALL, limit, after, order });
 					expect(page.entries.length).toBeLessThanOrEqual(limit);
 					seen.push(...page.entries.map(({ eventId }) => eventId));
 					after = page.next;
@@ -93,10 +119,63 @@ describe.each(Object.entries(AUDIT_DATABASES))('on %s', (_name, start) => {
 				const expected = [...lines].sort(
 					(a, b) => byBytes(a.time, b.time) || byBytes(a.replica, b.replica) || a.sequence - b.sequence,
 				);
+				if (order === 'newest') expected.reverse();
 				expect(seen).toEqual(expected.map(({ eventId }) => eventId));
 			}),
-			{ numRuns: 15 },
+			{ numRuns: 30 },
 		);
+	});
+
+	test('a page after any position holds what is beyond it and in its time', async () => {
+		const lines = Array.from({ length: 12 }, (_, i) => line(Math.floor(i / 2), { replica: `pod/${i % 2}` }));
+		await store.insert(lines);
+		const ms = fc.integer({ min: -1, max: 7 });
+		const replica = fc.constantFrom('pod/0', 'pod/1', 'pod/2');
+		await fc.assert(
+			fc.asyncProperty(ms, ms, ms, replica, ORDER, async (since, until, time, where, order) => {
+				const [from, to] = [since, until].map((at) => new Date(START + at));
+				const after = { time: START + time, replica: where, sequence: 0 };
+				const range = { since: from as Date, until: to as Date };
+				const { entries } = await store.page({ ...ALL, ...range, after, order });
+				// No line has the number 0, so none is at the position itself.
+				const isLater = ({ time: own, replica: at }: StampedLine) =>
+					Date.parse(own) > after.time || (Date.parse(own) === after.time && at >= where);
+				const expected = lines.filter(
+					(one) =>
+						isLater(one) === (order === 'oldest') &&
+						new Date(one.time) >= (from as Date) &&
+						new Date(one.time) < (to as Date),
+				);
+				if (order === 'newest') expected.reverse();
+				expect(entries.map(({ eventId }) => eventId)).toEqual(expected.map(({ eventId }) => eventId));
+			}),
+			{ numRuns: 80 },
+		);
+	});
+
+	test.each<[string, Partial<AuditQuery>, string]>([
+		['of everything', {}, 'audit_by_time'],
+		['of a deployment', { deployment: 'shop' }, 'audit_by_deployment'],
+		['of an organization', { org: 'acme' }, 'audit_by_org'],
+		['of an actor', { actor: 'user:alice' }, 'audit_by_actor'],
+		['of an action', { action: 'secrets.update' }, 'audit_by_action'],
+		['of a key of a deployment', { deployment: 'shop', key: 'A' }, 'audit_by_deployment_key'],
+		['of a key of an organization', { org: 'acme', key: 'A' }, 'audit_by_org_key'],
+		['of everything, the newest first', { order: 'newest' }, 'audit_by_time'],
+		[
+			'of a key, the newest first',
+			{ deployment: 'shop', key: 'A', order: 'newest' },
+			'audit_by_deployment_key',
+		],
+	])('a page in the middle %s starts at its place in an index', async (_what, filter, index) => {
+		const after = { time: START, replica: 'pod/1', sequence: 7 };
+		const plan = await planOf(database, { ...ALL, ...filter, after });
+		expect(plan).toContain(index);
+		// The position is where the index is entered, and not a condition on rows that were read.
+		expect(plan).toMatch(
+			/SEARCH entry .*\(time,replica,sequence\)[<>]|Index Cond: .*ROW\("?time"?, replica, sequence\) [<>]/,
+		);
+		expect(plan).not.toMatch(/Sort|TEMP B-TREE|Filter/);
 	});
 
 	test('each filter narrows the others, and none is a pattern or SQL', async () => {
@@ -110,6 +189,8 @@ describe.each(Object.entries(AUDIT_DATABASES))('on %s', (_name, start) => {
 		expect(await keysOf(store, { deployment: 'shop' })).toEqual(['SHOP', 'SERVICE', 'BOB']);
 		expect(await keysOf(store, { deployment: 'shop', actor: 'user:bob' })).toEqual(['BOB']);
 		expect(await keysOf(store, { action: 'secrets.delete' })).toEqual(['BOB']);
+		expect(await keysOf(store, { key: 'BOB' })).toEqual(['BOB']);
+		expect(await keysOf(store, { key: 'OTHER', deployment: 'shop' })).toEqual([]);
 		// The scope's organization wins over the actor's.
 		expect(await keysOf(store, { org: 'acme' })).toEqual(['OTHER', 'ORG']);
 		expect(await keysOf(store, { since: new Date(START + 1), until: new Date(START + 3) })).toEqual([
@@ -125,6 +206,35 @@ describe.each(Object.entries(AUDIT_DATABASES))('on %s', (_name, start) => {
 		await store.insert([line(0, { key: 'A\0B', reason: '\ud800x', ip: 'y'.repeat(5000) })]);
 		const [entry] = (await store.page(ALL)).entries;
 		expect(entry).toMatchObject({ key: 'A\ufffdB', reason: '\ufffdx', ip: 'y'.repeat(1024) });
+	});
+
+	test('the writers of a version are found by place, key and number alone', async () => {
+		await store.insert([
+			line(0, { version: 1 }),
+			line(1, { version: 2, actor: 'user:bob' }),
+			line(2),
+			line(3, { version: 2, key: 'B' }),
+			line(4, { version: 2, scope: 'deployments/shop/services/web/secrets' }),
+			line(5, { version: 3 }),
+			// From before the secret was removed with its metadata.
+			line(-86_400_000, { version: 2, actor: 'user:earlier' }),
+		]);
+		const secret = { scope: 'deployments/shop/secrets', key: 'A' };
+		const found = await store.written({ ...secret, from: 1, to: 2 });
+		expect(found.toSorted((a, b) => a.time - b.time)).toEqual([
+			{ version: 2, actor: 'user:earlier', time: START - 86_400_000 },
+			{ version: 1, actor: 'user:alice', time: START },
+			{ version: 2, actor: 'user:bob', time: START + 1 },
+		]);
+		const versions = [1, 2, 3].map((number) => ({ number, createdAt: new Date(START) }));
+		const writers = await writersOf(store, secret, versions);
+		expect([...writers]).toEqual([
+			[1, 'user:alice'],
+			[2, 'user:bob'],
+			[3, 'user:alice'],
+		]);
+		const later = [{ number: 2, createdAt: new Date(START + 3_600_000) }];
+		expect((await writersOf(store, secret, later)).size).toBe(0);
 	});
 
 	test('e-mail addresses are erased by themselves: the entries stay', async () => {

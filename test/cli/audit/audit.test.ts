@@ -40,6 +40,17 @@ test('a table has a row for each event, with its result', async () => {
 	]);
 });
 
+test('one key alone', async () => {
+	const { code, stdout } = await run(['--deployment', 'shop', '--key', 'B', '-o', 'json']);
+	expect(code).toBe(0);
+	const keys = (JSON.parse(stdout) as readonly { readonly key: string }[]).map(({ key }) => key);
+	expect(keys).toEqual(['B', 'B']);
+	expect(await run(['--key', ''])).toMatchObject({
+		code: 2,
+		stderr: expect.stringContaining('--key must not be empty'),
+	});
+});
+
 test('CSV goes to a file of its owner alone, which appears when it is whole', async () => {
 	const file = join(place.dir, 'out.csv');
 	const { code } = await run(['--deployment', 'shop', '--csv', '--output-file', file]);
@@ -94,6 +105,8 @@ test('the reads of pods in Vault’s log stand between the entries of the API', 
 		expect.stringMatching(/pod of shop\/web \(role web\) +read +deployments\/shop\/secrets +A +done$/),
 		expect.stringMatching(/root +read +deployments\/shop\/secrets +B +permission denied$/),
 	]);
+	const other = await run(['--deployment', 'shop', '--key', 'NEVER', '--vault-log', log, '-o', 'json']);
+	expect(JSON.parse(other.stdout)).toEqual({ api: [], vault: [] });
 	const absent = await run(['--vault-log', join(place.dir, 'none.log'), '--deployment', 'shop']);
 	expect(absent).toMatchObject({
 		code: 2,
