@@ -138,5 +138,7 @@ export const CreatedDeployment = Deployment.extend({
 	generated: z.array(Missing).meta({ description: 'keys with generated values, which nobody has seen' }),
 	copied: z.array(Missing).meta({ description: 'secrets copied from the template' }),
 	kept: z.array(Missing).meta({ description: 'keys that existed there already and were left alone' }),
-	missing: z.array(Missing).meta({ description: 'declared secrets that have no value yet' }),
+	missing: z.array(Missing).meta({
+		description: 'declared secrets without a value, and those of the template whose values you do not get',
+	}),
 });

@@ -1,6 +1,6 @@
 import { parseName } from '../../contract/names.ts';
 import { ok, type Result } from '../../contract/result.ts';
-import type { RecordStep } from '../audit/steps.ts';
+import type { RecordStep } from '../../lib/audit/steps.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { NOT_YOUR_TEMPLATE, type Problem, refuse } from '../problem.ts';
 import { declaredKeys } from '../schemas/declared-secret.ts';

@@ -58,13 +58,20 @@ describe.each(['memory', 'vault (a real OpenBao, the shipped policy)'])(
 			const made = await desk.run(['deployments', 'create', 'shop', '--template', 'web-shop']);
 			expect([made.code, made.stderr]).toEqual([0, '']);
 			expect(made.stdout).toContain('1 secrets copied from the template web-shop');
-			expect(made.stdout).toContain('declared, and without a value yet: web/SESSION_KEY');
+			expect(made.stdout).toContain('without a value yet: web/SESSION_KEY');
 			const secrets = await desk.run(['secrets', 'list', '--deployment', 'shop', '--output', 'json']);
 			expect(JSON.parse(secrets.stdout)).toMatchObject([
 				{ key: 'DATABASE_URL', deploymentName: 'shop', serviceName: 'web' },
 			]);
 			const deployments = await desk.run(['deployments', 'list']);
 			expect(deployments.stdout).toMatch(/^shop +acme +web-shop +20/m);
+
+			await desk.run(['templates', 'share', 'web-shop']);
+			const bobs = await desk.run(['deployments', 'create', 'bobs', '--template', 'web-shop'], {
+				as: desk.bob,
+			});
+			expect(bobs.stdout).toContain('0 secrets copied from the template web-shop');
+			expect(bobs.stdout).toContain('without a value yet: web/DATABASE_URL, web/SESSION_KEY');
 
 			const twice = await desk.run(['deployments', 'create', 'shop', '--template', 'web-shop']);
 			expect([twice.code, twice.stderr]).toEqual([7, expect.stringContaining('shop')]);
