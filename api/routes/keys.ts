@@ -1,5 +1,6 @@
 import { newKey } from '../auth/api-key.ts';
-import { deleteKey, keysOf, type StoredKey, saveKey } from '../auth/key-store.ts';
+import { deleteKey, deleteKeyOfOrg, keysOf, keysOfOrg, type StoredKey, saveKey } from '../auth/key-store.ts';
+import { PERSON_NEEDED } from '../auth/permission.ts';
 import { refuse } from '../problem.ts';
 import { ApiKeyId, NewApiKey } from '../schemas/keys.ts';
 import { Nothing } from '../schemas/named.ts';
@@ -92,5 +93,57 @@ const remove = operation(
 	},
 );
 
-/** `/api/keys` */
-export const keyOperations: readonly Operation[] = [list, create, remove];
+const ORG_PATH = '/api/org/keys';
+/** A leaked key of an admin must not be able to revoke the keys of others. */
+const ORG_FORBIDDEN = {
+	description: 'an API key; or the role org_owner or org_admin, or a scope, is missing',
+	schema: 'Problem',
+} as const;
+
+const listOfOrg = operation(
+	{
+		method: 'get',
+		path: ORG_PATH,
+		id: 'org.keys.list',
+		summary: 'List all API keys of your organization, without the keys themselves, as an admin',
+		permission: { resource: 'orgkeys', verb: 'list', needs: 'org-role' },
+		responses: { 200: { description: 'the keys', schema: 'OrgApiKeyList' }, 403: ORG_FORBIDDEN },
+	},
+	Nothing,
+	async ({ store, caller, note }) => {
+		if (caller.kind === 'api-key') return refuse(403, PERSON_NEEDED);
+		const keys = await keysOfOrg(store, caller.org ?? '');
+		note({ scope: `orgs/${caller.org}/keys` }, ...keys.map(({ id }) => ({ scope: `keys/${id}` })));
+		return reply(
+			200,
+			keys.map((key) => ({ ...encode(key), owner: key.subject })),
+		);
+	},
+);
+
+const removeOfOrg = operation(
+	{
+		method: 'delete',
+		path: ORG_PATH,
+		id: 'org.keys.delete',
+		summary: 'Delete an API key of your organization at once, as an admin',
+		permission: { resource: 'orgkeys', verb: 'delete', needs: 'org-role' },
+		body: 'ApiKeyId',
+		responses: {
+			200: { description: 'deleted', schema: 'Deleted' },
+			403: ORG_FORBIDDEN,
+			404: { description: 'no such key of your organization', schema: 'Problem' },
+		},
+	},
+	ApiKeyId,
+	async ({ store, caller, input, note }) => {
+		if (caller.kind === 'api-key') return refuse(403, PERSON_NEEDED);
+		if (/^[0-9a-f]{16}$/.test(input.id)) note({ scope: `keys/${input.id}` });
+		return (await deleteKeyOfOrg(store, caller.org ?? '', input.id))
+			? reply(200, { status: 'deleted' })
+			: refuse(404, 'your organization has no such key');
+	},
+);
+
+/** `/api/keys` and `/api/org/keys` */
+export const keyOperations: readonly Operation[] = [list, create, remove, listOfOrg, removeOfOrg];

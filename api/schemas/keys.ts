@@ -25,6 +25,10 @@ export const ApiKey = z.strictObject({
 	expiresAt: z.string(),
 });
 export const ApiKeyList = z.array(ApiKey);
+export const OrgApiKey = ApiKey.extend({
+	owner: z.string().meta({ description: 'for whom it acts' }),
+});
+export const OrgApiKeyList = z.array(OrgApiKey);
 export const CreatedApiKey = ApiKey.extend({
 	key: z.string().meta({ description: 'the key itself, shown this once' }),
 });

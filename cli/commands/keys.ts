@@ -12,6 +12,13 @@ Examples:
   envtier keys create audit-export --scopes audit --roles org_admin
 `;
 
+const REVOKE_HELP = `
+${API_HELP}
+Examples:
+  envtier keys revoke 0123456789abcdef
+  envtier keys revoke --org 0123456789abcdef
+`;
+
 const list = (text: string): readonly string[] => text.split(',').map((part) => part.trim());
 const dayCount = (text: string): number => {
 	if (!/^[1-9][0-9]{0,3}$/.test(text)) throw new InvalidArgumentError('It must be a number of days.');
@@ -21,17 +28,18 @@ const dayCount = (text: string): number => {
 /** `envtier keys …` */
 export function keysCommand(context: Context) {
 	return new Command('keys')
-		.summary('manage your API keys')
-		.description('Manages your API keys. It needs a session: `envtier login`.')
+		.summary('manage your API keys, and as an admin those of your organization')
+		.description('Manages API keys. It needs a session: `envtier login`.')
 		.addCommand(
 			new Command('list')
-				.summary('list your API keys')
+				.summary('list your API keys, or as an admin those of your organization')
 				.description('Lists your API keys, without the keys themselves.')
+				.option('--org', 'list all keys of your organization, as an admin')
 				.addOption(outputOption())
-				.addHelpText('after', `${API_HELP}\nExamples:\n  envtier keys list\n`)
-				.action(async ({ output }) => {
+				.addHelpText('after', `${API_HELP}\nExamples:\n  envtier keys list\n  envtier keys list --org\n`)
+				.action(async (options) => {
 					const { listKeys } = await import('../remote/keys.ts');
-					await listKeys(output, context);
+					await listKeys(options, context);
 				}),
 		)
 		.addCommand(
@@ -58,10 +66,11 @@ export function keysCommand(context: Context) {
 				.summary('revoke API keys')
 				.description('Revokes API keys at once.')
 				.argument('<id...>', 'ids of the keys, as `envtier keys list` shows them')
-				.addHelpText('after', `${API_HELP}\nExamples:\n  envtier keys revoke 0123456789abcdef\n`)
-				.action(async (ids) => {
+				.option('--org', 'revoke a key of your organization, as an admin')
+				.addHelpText('after', REVOKE_HELP)
+				.action(async (ids, options) => {
 					const { revokeKeys } = await import('../remote/keys.ts');
-					await revokeKeys(ids, context);
+					await revokeKeys(ids, options, context);
 				}),
 		);
 }

@@ -13,19 +13,31 @@ interface ApiKey {
 	readonly roles: readonly string[];
 	readonly createdAt: string;
 	readonly expiresAt: string;
+	/** In the list of an organization: for whom the key acts. */
+	readonly owner?: string;
 }
 
+/** Options of `envtier keys list` and `revoke`: all keys of your organization, as an admin. */
+export interface WhoseKeys {
+	readonly org?: true | undefined;
+}
+
+const pathOf = ({ org }: WhoseKeys): string => (org ? '/api/org/keys' : '/api/keys');
+
 /** `envtier keys list` */
-export function listKeys(output: Output, context: Context): Promise<void> {
+export function listKeys(
+	{ output, ...whose }: WhoseKeys & { readonly output: Output },
+	context: Context,
+): Promise<void> {
 	return withApi(context, async ({ call }) => {
-		const answer = await call('GET', '/api/keys');
+		const answer = await call('GET', pathOf(whose));
 		if (!answer.ok) return failed(context, answer.error);
 		const keys = answer.value as readonly ApiKey[];
-		const rows = keys.map(({ id, name, org, scopes, roles, expiresAt }) => [
-			...[id, name, org, scopes.join(' '), roles.join(' '), expiresAt],
+		const rows = keys.map(({ id, name, org, owner, scopes, roles, expiresAt }) => [
+			...[id, name, ...(whose.org ? [owner ?? ''] : []), org, scopes.join(' '), roles.join(' '), expiresAt],
 		]);
 		const { write, paint } = context.stdout;
-		const head = ['ID', 'NAME', 'ORG', 'SCOPES', 'ROLES', 'ENDS'];
+		const head = ['ID', 'NAME', ...(whose.org ? ['FOR'] : []), 'ORG', 'SCOPES', 'ROLES', 'ENDS'];
 		write(output === 'json' ? json(keys) : table(head, rows, paint));
 	});
 }
@@ -64,10 +76,10 @@ export function createKey(name: string, options: NewKeyOptions, context: Context
 }
 
 /** `envtier keys revoke ID…` */
-export function revokeKeys(ids: readonly string[], context: Context): Promise<void> {
+export function revokeKeys(ids: readonly string[], whose: WhoseKeys, context: Context): Promise<void> {
 	return withApi(context, async ({ call }) => {
 		for (const id of ids) {
-			const answer = await call('DELETE', '/api/keys', { id });
+			const answer = await call('DELETE', pathOf(whose), { id });
 			if (!answer.ok) return failed(context, { ...answer.error, message: `${id}: ${answer.error.message}` });
 			context.stdout.write(`revoked ${id}\n`);
 		}
