@@ -62,11 +62,23 @@ const COOLDOWN = 5_000;
 
 const DISCOVERY = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https$/ }) });
 
-/**
- * Creates the check. It fetches the keys for the first session and caches them. It detects new keys of the
- * issuer.
- */
+/** Creates the check of sessions: that of their tokens, and who their claims identify. */
 export function createSessionCheck(settings: OidcSettings): AuthenticateSession {
+	const verify = createTokenCheck(settings);
+	return async (token, org) => {
+		const payload = await verify(token);
+		return payload.ok ? callerOf(payload.value, settings, org) : payload;
+	};
+}
+
+/** Verifies a token of the issuer, and gives its claims. */
+export type VerifyToken = (token: string) => Promise<Result<JWTPayload, AuthFailure>>;
+
+/**
+ * Creates the check of tokens. It fetches the keys for the first token and caches them. It detects new
+ * keys of the issuer.
+ */
+export function createTokenCheck(settings: Pick<OidcSettings, 'issuer' | 'audience' | 'ca'>): VerifyToken {
 	const fetch = fetchOver(settings.ca, TIMEOUT);
 	let keys: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined;
 	const loadKeySet = (): NonNullable<typeof keys> => {
@@ -84,7 +96,7 @@ export function createSessionCheck(settings: OidcSettings): AuthenticateSession 
 		);
 		return keys;
 	};
-	return async (token, org) => {
+	return async (token) => {
 		try {
 			const { payload } = await jwtVerify(token, await loadKeySet(), {
 				issuer: settings.issuer,
@@ -93,14 +105,14 @@ export function createSessionCheck(settings: OidcSettings): AuthenticateSession 
 				clockTolerance: CLOCK_SKEW,
 				requiredClaims: ['exp', 'sub'],
 			});
-			return callerOf(payload, settings, org);
+			return ok(payload);
 		} catch (thrown) {
 			return err(authFailureOf(thrown));
 		}
 	};
 }
 
-async function discover({ issuer, ca }: OidcSettings): Promise<URL> {
+async function discover({ issuer, ca }: Pick<OidcSettings, 'issuer' | 'ca'>): Promise<URL> {
 	const base = issuer.endsWith('/') ? issuer : `${issuer}/`;
 	const document = DISCOVERY.safeParse(
 		await getJson(new URL('.well-known/openid-configuration', base), ca, TIMEOUT),
@@ -127,7 +139,8 @@ function nameOf(thrown: unknown): string {
 	return 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : thrown.message;
 }
 
-function callerOf(
+/** Who the claims of a verified token identify. */
+export function callerOf(
 	payload: JWTPayload,
 	{ claims, scopes }: OidcSettings,
 	requestedOrg: string | undefined,
@@ -183,6 +196,16 @@ function groupsIn(claim: unknown): readonly string[] {
 function emailOf(payload: JWTPayload): string | undefined {
 	const { email, email_verified: verified } = payload;
 	return typeof email === 'string' && verified === true ? email.toLowerCase() : undefined;
+}
+
+/**
+ * The claims of a token that `callerOf` reads, at their places. A session holds these and no others,
+ * because a cookie has little room.
+ */
+export function usedClaims(payload: JWTPayload, { claims }: Pick<OidcSettings, 'claims'>): JWTPayload {
+	const names = Object.values(claims).flatMap((name) => [name, name.split('.')[0] ?? name]);
+	const used = new Set(['sub', 'email', 'email_verified', ...names]);
+	return Object.fromEntries(Object.entries(payload).filter(([name]) => used.has(name)));
 }
 
 /** The claim with this name; else the value at the path that the name describes. */

@@ -14,6 +14,7 @@ export interface Permission {
 		| 'templates'
 		| 'deployments'
 		| 'keys'
+		| 'orgkeys'
 		| 'audit'
 		| 'deploymentsecrets'
 		| 'deploymentmembers';
@@ -57,7 +58,7 @@ function scopeOf({ resource, verb }: Pick<Permission, 'resource' | 'verb'>): Api
 			return 'secrets:read';
 		case 'delete':
 			// Whoever finds a leaked key must be able to delete it.
-			return resource === 'keys' ? 'secrets:write' : 'secrets:delete';
+			return resource === 'keys' || resource === 'orgkeys' ? 'secrets:write' : 'secrets:delete';
 		case 'destroy':
 			return 'secrets:destroy';
 		case 'audit':
