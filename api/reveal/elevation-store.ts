@@ -4,19 +4,25 @@ import type { VaultResponse } from '../../lib/vault/types.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { userSegment } from '../secrets/secret-location.ts';
 import { type Store, StoreFailure } from '../store/store.ts';
-import type { Elevation, ElevationTarget, ListedElevation } from './elevation.ts';
+import type { Elevation, ElevationTarget, ListedElevation, RequestVersion } from './elevation.ts';
 
 /** The elevations in Vault. Vault's clock ends them, not the clock of this process. */
 export interface ElevationStore {
-	/** Keeps a request. It gives nothing until `start`. */
-	request(elevation: Elevation): Promise<void>;
-	/** Starts a requested elevation, for the configured time. */
-	start(elevation: Elevation): Promise<void>;
+	/**
+	 * Keeps a request, and ends the subject's earlier elevation of the target. It gives nothing until `start`.
+	 * Returns what `start` needs.
+	 */
+	request(elevation: Elevation): Promise<RequestVersion>;
+	/**
+	 * Starts a requested elevation, for the configured time. False if the subject has asked for another one
+	 * since, or it was started or ended: then nothing changes.
+	 */
+	start(elevation: Elevation, version: RequestVersion): Promise<boolean>;
 	/** The active elevation of a subject, as Vault has it now. */
 	active(target: ElevationTarget, subject: string): Promise<Elevation | undefined>;
-	/** All of a target that are kept, also ended ones. */
+	/** The last elevation of each subject for a target, also ended ones. */
 	list(target: ElevationTarget): Promise<readonly ListedElevation[]>;
-	/** Ends an elevation at once, and removes it from the list. */
+	/** Ends an elevation at once. */
 	end(target: ElevationTarget, subject: string): Promise<void>;
 }
 
@@ -28,7 +34,16 @@ const ELEVATION = z.object({
 	requestedAt: z.string(),
 	approvedBy: z.string(),
 });
-const METADATA = ELEVATION.omit({ target: true, approvedBy: true });
+const METADATA = ELEVATION.omit({ target: true, approvedBy: true }).extend({
+	version: z
+		.string()
+		.regex(/^[0-9]{1,9}$/)
+		.transform(Number),
+});
+/** The fields of a version that closes what was before it, and is no elevation itself. */
+const CLOSED = { state: 'closed' } as const;
+/** Each attempt but the last met another change of the same entry. */
+const CLOSE_ATTEMPTS = 5;
 const AT_ONCE = 8;
 /** Entries of one target that a list shows at most. */
 const MAX_LISTED = 200;
@@ -38,8 +53,11 @@ const pathOf = (target: ElevationTarget, subject: string): string =>
 	`${folderOf(target)}/${userSegment(subject)}`;
 
 /**
- * Keeps elevations as versions with `delete_version_after`. An entry has at most one version, and each start
- * writes a new one.
+ * Keeps elevations as versions with `delete_version_after`: one entry for each target and subject.
+ *
+ * A request writes a version without an elevation, and its number into the metadata. `start` writes the next
+ * version with check-and-set on that number. So it starts the request that was looked at, or nothing. Entries
+ * are never removed: numbers only grow, and no version is without `delete_version_after`.
  *
  * @param seconds how long an elevation lasts
  */
@@ -54,23 +72,34 @@ export function createElevationStore(
 		const text = (await store.read(path))?.['elevation'];
 		return text === undefined ? undefined : ELEVATION.parse(JSON.parse(text));
 	};
+	const writeMetadata = async (path: string, custom: object): Promise<void> => {
+		const body = { max_versions: 1, delete_version_after: `${seconds}s`, ...custom };
+		checked(await ask('elevation', (token) => client.write(`${mount}/metadata/${path}`, body, token)));
+	};
+	/** Ends what is there. Returns the number of the version that does so. */
+	const close = async (path: string): Promise<number> => {
+		for (let attempt = 0; attempt < CLOSE_ATTEMPTS; attempt += 1) {
+			const head = await store.head(path);
+			const written = await store.putVersion(path, CLOSED, head?.version ?? 0);
+			if (written !== 'conflict') return written.number;
+		}
+		throw new StoreFailure('refused', `${path} in Vault changes too often: try again`);
+	};
 	return {
 		request: async ({ id, target, subject, reason, requestedAt }) => {
-			// An earlier elevation ends: a list shows the entry without a version as pending.
-			await store.remove(pathOf(target, subject));
-			const path = `${mount}/metadata/${pathOf(target, subject)}`;
-			const body = {
-				max_versions: 1,
-				delete_version_after: `${seconds}s`,
-				custom_metadata: { id, subject, reason, requestedAt },
-			};
-			checked(await ask('elevation', (token) => client.write(path, body, token)));
+			const path = pathOf(target, subject);
+			// Before the first version: no version may lack its end.
+			if ((await store.head(path)) === undefined) await writeMetadata(path, {});
+			const version = await close(path);
+			await writeMetadata(path, {
+				custom_metadata: { id, subject, reason, requestedAt, version: String(version) },
+			});
+			return version;
 		},
-		start: async (elevation) => {
-			const { target, subject } = elevation;
-			const path = `${mount}/data/${pathOf(target, subject)}`;
-			const body = { data: { elevation: JSON.stringify(elevation) } };
-			checked(await ask('elevation', (token) => client.write(path, body, token)));
+		start: async (elevation, version) => {
+			const path = pathOf(elevation.target, elevation.subject);
+			const fields = { elevation: JSON.stringify(elevation) };
+			return (await store.put(path, fields, version)) === 'written';
 		},
 		active: async (target, subject) => {
 			const elevation = await read(pathOf(target, subject));
@@ -83,13 +112,17 @@ export function createElevationStore(
 				const [head, active] = await Promise.all([store.head(path), read(path)]);
 				const metadata = METADATA.safeParse(head?.metadata);
 				if (!metadata.success) return undefined;
-				const waiting = head?.version === 0;
-				const state = active !== undefined ? 'active' : waiting ? 'pending' : 'ended';
-				return { ...metadata.data, target, approvedBy: active?.approvedBy ?? '', state } as const;
+				const { version } = metadata.data;
+				const requested = { ...metadata.data, target, approvedBy: '' };
+				if (active !== undefined) return { ...active, version, state: 'active' } as const;
+				return { ...requested, state: head?.version === version ? 'pending' : 'ended' } as const;
 			});
 			return listed.filter((one) => one !== undefined);
 		},
-		end: (target, subject) => store.remove(pathOf(target, subject)),
+		end: async (target, subject) => {
+			const path = pathOf(target, subject);
+			if ((await store.head(path)) !== undefined) await close(path);
+		},
 	};
 }
 

@@ -18,8 +18,12 @@ export interface Elevation {
 	readonly approvedBy: string;
 }
 
+/** Number of the version that a request wrote. It tells whether the request is still the last change. */
+export type RequestVersion = number;
+
 /** An elevation in a list. */
 export interface ListedElevation extends Elevation {
+	readonly version: RequestVersion;
 	readonly state: 'pending' | 'active' | 'ended';
 }
 

@@ -1,4 +1,5 @@
 import type { ElevationStore } from './elevation-store.ts';
+import type { SendNotice } from './notice.ts';
 import type { ValueLogin } from './value-reader.ts';
 
 /** What only the Reveal program has. */
@@ -10,4 +11,6 @@ export interface RevealServices {
 	readonly elevationSeconds: number;
 	/** True when a second person must approve an elevation. */
 	readonly needsApproval: boolean;
+	/** Tells of an elevation; undefined when no address is configured. */
+	readonly sendNotice: SendNotice | undefined;
 }

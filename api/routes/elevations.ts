@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ok, type Result } from '../../contract/result.ts';
-import { authorizeDeployment } from '../access/authorize.ts';
+import { authorizeDeployment, findWithAccess } from '../access/authorize.ts';
 import { type Problem, refuse } from '../problem.ts';
 import {
 	type Elevation,
@@ -19,7 +19,10 @@ const FORBIDDEN = {
 	description: 'not your deployment or organization, or none; or a role is missing',
 	schema: 'Problem',
 } as const;
-const ABSENT = { description: 'there is no such elevation', schema: 'Problem' } as const;
+const ABSENT = {
+	description: 'there is no such elevation, or another was asked for since',
+	schema: 'Problem',
+} as const;
 const NO_ELEVATION = 'there is no such elevation';
 
 type Target = { readonly deployment?: string | undefined; readonly org?: string | undefined };
@@ -55,6 +58,21 @@ async function mayWatch(call: Call<Target>, target: ElevationTarget): Promise<Re
 	return await mayElevate(call, target);
 }
 
+/** Tells the managers of a target of an elevation. The call does not wait for it. */
+async function tell(
+	call: Call<Target>,
+	{ target, ...elevation }: Elevation,
+	state: 'pending' | 'active',
+): Promise<void> {
+	const { sendNotice, elevationSeconds: seconds } = revealOf(call);
+	if (sendNotice === undefined) return;
+	const found = target.kind === 'org' ? undefined : await findWithAccess(call, target.name);
+	const managers = (found?.access.members ?? []).flatMap(({ member, role }) =>
+		role === 'manager' ? [member] : [],
+	);
+	void sendNotice({ ...elevation, state, target: scopeOf(target), managers, seconds });
+}
+
 const create = operation(
 	{
 		method: 'post',
@@ -66,7 +84,10 @@ const create = operation(
 		responses: {
 			201: { description: 'active, or waiting for a second person', schema: 'Elevation' },
 			403: FORBIDDEN,
-			409: { description: 'no elevation is needed', schema: 'Problem' },
+			409: {
+				description: 'no elevation is needed, or another was asked for at the same time',
+				schema: 'Problem',
+			},
 		},
 	},
 	NewElevation,
@@ -86,9 +107,12 @@ const create = operation(
 			requestedAt: auditStamp.at.toISOString(),
 			approvedBy: '',
 		};
-		await elevations.request(elevation);
-		if (!needsApproval) await elevations.start(elevation);
-		return reply(201, encode(elevation, needsApproval ? 'pending' : 'active', elevationSeconds));
+		const version = await elevations.request(elevation);
+		if (!needsApproval && !(await elevations.start(elevation, version)))
+			return refuse(409, 'you asked for another elevation at the same time, or ended it: ask again');
+		const state = needsApproval ? 'pending' : 'active';
+		await tell(call, elevation, state);
+		return reply(201, encode(elevation, state, elevationSeconds));
 	},
 );
 
@@ -116,7 +140,7 @@ const list = operation(
 		const all = await elevations.list(target);
 		return reply(
 			200,
-			all.map(({ state, ...elevation }) => encode(elevation, state, elevationSeconds)),
+			all.map(({ state, version: _, ...elevation }) => encode(elevation, state, elevationSeconds)),
 		);
 	},
 );
@@ -146,13 +170,15 @@ const approve = operation(
 		if (!allowed.ok) return allowed;
 		const requested = (await elevations.list(target)).find(({ id }) => id === input.id);
 		if (requested === undefined || !isPending(requested, auditStamp.at)) return refuse(404, NO_ELEVATION);
-		const { state: _, ...elevation } = requested;
+		const { state: _, version, ...elevation } = requested;
 		if (elevation.subject === caller.subject)
 			return refuse(403, 'a second person must approve it: nobody approves their own elevation');
 		const audited = await requireAudit();
 		if (!audited.ok) return audited;
 		const approved = { ...elevation, approvedBy: caller.subject };
-		await elevations.start(approved);
+		// Only what was looked at: the subject may have asked for another one since.
+		if (!(await elevations.start(approved, version))) return refuse(404, NO_ELEVATION);
+		await tell(call, approved, 'active');
 		return reply(200, encode(approved, 'active', elevationSeconds));
 	},
 );

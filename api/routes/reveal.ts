@@ -5,9 +5,10 @@ import { authorizeDeployment } from '../access/authorize.ts';
 import { type Problem, refuse } from '../problem.ts';
 import { type ElevationTarget, targetsFor } from '../reveal/elevation.ts';
 import type { RevealServices } from '../reveal/services.ts';
-import { RevealRequest } from '../schemas/reveal.ts';
-import { folderOf, pathOf, type SecretLocation } from '../secrets/secret-location.ts';
+import { type RevealedValue, RevealRequest } from '../schemas/reveal.ts';
+import { folderOf, pathOf, type SecretLocation, type SecretRef } from '../secrets/secret-location.ts';
 import { type Call, type Operation, operation, reply } from '../server/operation.ts';
+import { withState } from '../typed/state.ts';
 
 const NO_VALUE = 'there is no such secret, or it has no value now';
 const ELEVATE =
@@ -101,14 +102,25 @@ const reveal = operation(
 			const reading = { actor: caller.subject, reason, elevation, requestId };
 			const read = await login.read(pathOf({ location, key }), undefined, reading);
 			const value = read?.fields[VALUE_FIELD];
-			return read === undefined || value === undefined
-				? refuse(404, NO_VALUE)
-				: reply(200, { key, value, version: read.version, elevation });
+			if (read === undefined || value === undefined) return refuse(404, NO_VALUE);
+			// After the value: a change that began in between is told.
+			const incomplete = await incompleteAt(call, { location, key });
+			return reply(200, { key, value, version: read.version, elevation, ...incomplete });
 		} finally {
 			await login.end();
 		}
 	},
 );
+
+/** Whether the key's typed secret is half written: a user name and a password may not belong together. */
+async function incompleteAt(
+	{ store }: Pick<Call<unknown>, 'store'>,
+	ref: SecretRef,
+): Promise<Pick<z.input<typeof RevealedValue>, 'incomplete'>> {
+	const head = await store.head(pathOf(ref));
+	const found = head && (await withState(store, ref, head));
+	return found?.incomplete === undefined ? {} : { incomplete: found.incomplete };
+}
 
 /** `/api/reveal` */
 export const revealOperations: readonly Operation[] = [reveal];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { key, name } from './common.ts';
+import { incomplete } from './incomplete.ts';
 
 const REASON_BYTES = 256;
 
@@ -34,6 +35,7 @@ export const RevealedValue = z.strictObject({
 	value: z.string(),
 	version: z.number(),
 	elevation: z.string().meta({ description: 'id of the elevation; empty without one' }),
+	incomplete: incomplete.optional(),
 });
 
 export const NewElevation = z.strictObject({ ...target, reason }).refine(isOne, ONE);
@@ -59,4 +61,10 @@ export const Elevation = z.strictObject({
 });
 export const ElevationList = z.array(Elevation);
 
-export const NewAccess = z.strictObject({ name, org: name });
+export const NewAccess = z.strictObject({
+	name,
+	org: name,
+	adopt: z.boolean().default(false).meta({
+		description: 'take a name that has entries below it or is reserved: for platform administrators',
+	}),
+});

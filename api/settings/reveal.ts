@@ -1,8 +1,11 @@
 import { parseRole } from '../../contract/names.ts';
+import { parseCaBundle } from '../../contract/pem.ts';
 import { oneOf, wholeNumber } from '../../contract/values.ts';
 import { flag } from '../../lib/settings/parsers.ts';
 import type { SettingsReader } from '../../lib/settings/reader.ts';
+import type { NoticeSettings } from '../reveal/notice.ts';
 import type { FileVariable } from './config-keys.ts';
+import { httpsUrl } from './https-url.ts';
 import { ELEVATION } from './variables.ts';
 
 /** Settings of the Reveal program. */
@@ -12,6 +15,8 @@ export interface RevealSettings {
 	readonly elevationSeconds: number;
 	/** True when a second person must approve an elevation. */
 	readonly needsApproval: boolean;
+	/** Where elevations are told; undefined: nowhere. */
+	readonly notice: NoticeSettings | undefined;
 }
 
 /** Reads the API's settings. */
@@ -22,6 +27,8 @@ export const REVEAL_AUDIENCE = 'envtier-reveal';
 
 /** The settings of the Reveal program; undefined for the secrets API. */
 export function readReveal(reader: Reader): RevealSettings | undefined {
+	const noticeUrl = reader.optional('ENVTIER_API_ELEVATION_NOTICE_URL', httpsUrl);
+	const noticeCa = reader.optional('ENVTIER_API_ELEVATION_NOTICE_CA', parseCaBundle);
 	if (reader.required('ENVTIER_API_MODE', oneOf('api', 'reveal')) === 'api') return undefined;
 	return {
 		roles: {
@@ -33,6 +40,7 @@ export function readReveal(reader: Reader): RevealSettings | undefined {
 			wholeNumber(ELEVATION.min, ELEVATION.max),
 		),
 		needsApproval: reader.required('ENVTIER_API_ELEVATION_APPROVAL', flag),
+		notice: noticeUrl === undefined ? undefined : { url: noticeUrl, ca: noticeCa },
 	};
 }
 

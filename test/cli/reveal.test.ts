@@ -44,6 +44,20 @@ test('without the variables it says what is missing, and the token of the API is
 	expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('ENVTIER_REVEAL_TOKEN')]);
 });
 
+test('a new deployment is registered at the Reveal program, and then at the API', async () => {
+	const create = ['deployments', 'create', 'blog', '--org', 'acme'];
+	const made = await envtier(create, { env });
+	expect([made.code, made.stdout, made.stderr]).toEqual([0, 'created the deployment blog in acme\n', '']);
+	expect((await envtier(['deployments', 'members', 'blog'], { env })).stdout).toMatch(/user:olga +manager/);
+	const { ENVTIER_REVEAL_TOKEN: _, ...without } = env;
+	const refused = await envtier(create, { env: without });
+	expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('ENVTIER_REVEAL_TOKEN')]);
+	// The name of somebody else is refused by the API, without a word about whose it is.
+	const eve = await on.session('eve');
+	const asEve = { ...env, ENVTIER_API_TOKEN: eve.api, ENVTIER_REVEAL_TOKEN: eve.reveal };
+	expect((await envtier(create, { env: asEve })).code).toBe(7);
+});
+
 test('members are changed where the Reveal program is', async () => {
 	const members = ['deployments', 'members', 'shop'];
 	const added = await envtier([...members, '--add', 'user:bob', '--role', 'viewer'], { env });

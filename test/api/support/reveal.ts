@@ -2,14 +2,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SCOPES } from '../../../api/auth/caller.ts';
 import { makeJwtSigner, serviceAccountClaims } from '../../support/jwt.ts';
-import { type OpenBao, startOpenBao } from '../../support/openbao.ts';
+import { type OpenBao, type OpenBaoOptions, startOpenBao } from '../../support/openbao.ts';
 import { createToken, enableAuth, must } from '../../support/openbao-setup.ts';
-import { runProcess } from '../../support/process.ts';
-import { administratorOf } from '../../support/vault-setup.ts';
+import { vaultSetup } from '../../support/vault-setup.ts';
 import { type ApiUnderTest, startApi } from './api.ts';
 import { type Issuer, startIssuer } from './issuer.ts';
 
-const SCRIPT = join(import.meta.dirname, '../../../deploy/vault/setup-reveal.sh');
+type Env = Readonly<Record<string, string>>;
 
 /** The secrets API and the Reveal program beside it, on one OpenBao, each with its shipped policy alone. */
 export interface WithReveal extends AsyncDisposable {
@@ -27,21 +26,30 @@ export interface WithReveal extends AsyncDisposable {
 	another(env: Readonly<Record<string, string>>, beforeAudit?: (line: string) => void): Promise<ApiUnderTest>;
 }
 
-/** Starts both programs. */
-export async function startWithReveal(env: Readonly<Record<string, string>> = {}): Promise<WithReveal> {
+/**
+ * Starts both programs.
+ *
+ * @param env of the Reveal program
+ * @param more of both programs, and of the API; where the pages of the Reveal program lie
+ */
+export async function startWithReveal(
+	env: Readonly<Record<string, string>> = {},
+	more: { readonly both?: Env; readonly api?: Env; readonly dashboardBeside?: string } = {},
+	options: OpenBaoOptions = {},
+): Promise<WithReveal> {
 	await using opened = new AsyncDisposableStack();
-	const bao = await startOpenBao();
+	const bao = await startOpenBao(options);
 	opened.defer(() => bao.stop());
 	const issuer = opened.use(await startIssuer());
 	const signer = makeJwtSigner();
 	await enableAuth(bao, 'jwt', { config: { jwt_validation_pubkeys: [signer.publicKeyPem] } });
-	const setup = await runProcess({
-		command: 'sh',
-		args: [SCRIPT, '--type', 'jwt'],
-		env: await administratorOf(bao),
-	});
-	if (setup.code !== 0) throw new Error(setup.stderr);
-	const jwt = () => signer.sign(serviceAccountClaims('envtier-system', 'envtier-reveal'));
+	const setup = vaultSetup(bao);
+	await setup('reveal', '--type', 'jwt');
+	await setup('api', '--type', 'jwt', '--beside-reveal');
+	// A kubelet renews the file of the token; here one token lasts as long as any test.
+	const lasting = () => ({ exp: Math.floor(Date.now() / 1000) + 7200 });
+	const jwt = () =>
+		signer.sign({ ...serviceAccountClaims('envtier-system', 'envtier-reveal'), ...lasting() });
 	const tokenFile = join(bao.dir, 'reveal-token');
 	await writeFile(tokenFile, jwt(), { mode: 0o600 });
 	const apiToken = await createToken(bao, ['envtier_api_secret']);
@@ -51,8 +59,9 @@ export async function startWithReveal(env: Readonly<Record<string, string>> = {}
 		ENVTIER_API_OIDC_ISSUER: issuer.url,
 		ENVTIER_API_OIDC_CA: issuer.caPem,
 		ENVTIER_API_FAILED_LOGINS_PER_MINUTE: '1000',
+		...more.both,
 	};
-	const another = (more: Readonly<Record<string, string>>, beforeAudit?: (line: string) => void) =>
+	const another = (own: Env, beforeAudit?: (line: string) => void) =>
 		startApi({
 			env: {
 				...shared,
@@ -60,13 +69,14 @@ export async function startWithReveal(env: Readonly<Record<string, string>> = {}
 				ENVTIER_VAULT_AUTH_MOUNT: 'jwt',
 				ENVTIER_API_VAULT_ROLE: 'envtier-reveal',
 				ENVTIER_API_VAULT_LOGIN_TOKEN_FILE: tokenFile,
-				...more,
+				...own,
 			},
 			...(beforeAudit === undefined ? {} : { beforeAudit }),
+			...(more.dashboardBeside === undefined ? {} : { dashboardBeside: more.dashboardBeside }),
 		});
 	const reveal = opened.use(await another(env));
 	const besides = { ENVTIER_API_VAULT_TOKEN: apiToken, ENVTIER_API_REVEAL_URL: 'https://reveal.example' };
-	const api = opened.use(await startApi({ env: { ...shared, ...besides } }));
+	const api = opened.use(await startApi({ env: { ...shared, ...besides, ...more.api } }));
 	const owned = opened.move();
 	return {
 		bao,
