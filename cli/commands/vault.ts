@@ -1,5 +1,6 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import type { Context } from '../context.ts';
+import type { ControllerRole } from '../vault/plan.ts';
 
 const HELP = `
 Prints commands by default: the policies of the tiers, which grant only list and read, and a role
@@ -23,7 +24,8 @@ Examples:
 const API_HELP = `
 Prints the commands by default, or writes with --apply: the policy and the role envtier-api. An
 existing object with other contents is shown and not overwritten, unless --replace is set. The API
-needs KV version 2.
+needs KV version 2. With --beside-reveal its policy changes nothing of who has access: only the
+Reveal program does from then on.
 
 Environment, for --apply, as the vault and bao commands have it:
   VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …
@@ -31,6 +33,48 @@ Environment, for --apply, as the vault and bao commands have it:
 Examples:
   envtier vault setup-api --apply
   envtier vault setup-api --namespace tools --kv kv --apply
+  envtier vault setup-api --beside-reveal --apply --replace
+`;
+
+const REVEAL_HELP = `
+Prints the commands by default, or writes with --apply: the policies and the roles envtier-reveal,
+envtier-reveal-value and envtier-reveal-restore, and which headers Vault's audit records. An
+existing object with other contents is shown and not overwritten, unless --replace is set.
+Afterwards run \`envtier vault setup-api --beside-reveal --apply --replace\`.
+
+Environment, for --apply, as the vault and bao commands have it:
+  VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …
+
+Examples:
+  envtier vault setup-reveal
+  envtier vault setup-reveal --namespace reveal --apply
+`;
+
+const controllerHelp = (kind: ControllerRole): string => `
+Prints the commands by default, or writes with --apply: the policy and the role envtier-${kind}.
+An existing object with other contents is shown and not overwritten, unless --replace is set. It
+needs KV version 2. The policy ${kind === 'rotation' ? 'lets new versions be written' : 'shows versions of keys'}, and no value.
+
+Environment, for --apply, as the vault and bao commands have it:
+  VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE   or BAO_ADDR, BAO_TOKEN, …
+
+Examples:
+  envtier vault setup-${kind} --apply
+  envtier vault setup-${kind} --namespace tools --kv kv --apply
+`;
+
+const AUDIT_HELP = `
+Prints the command for Vault and the lines for OpenBao by default. With --apply it enables the
+device on Vault. OpenBao takes audit devices from its configuration alone: there the command prints
+the lines, and fails until the device is there. Enable a second device as well: Vault stops when it
+cannot write to any of them.
+
+Environment, for --apply, as the vault and bao commands have it:
+  VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT   or BAO_ADDR, BAO_TOKEN, …
+
+Examples:
+  envtier vault setup-audit
+  envtier vault setup-audit --file /var/log/vault/audit.log --apply
 `;
 
 const add = (value: string, before: readonly string[]): readonly string[] => [
@@ -47,10 +91,14 @@ const also = (value: string, before: readonly string[]): readonly string[] => [.
 /** `envtier vault …` */
 export function vaultCommand(context: Context) {
 	return new Command('vault')
-		.summary('set Vault or OpenBao up for a deployment or the secrets API')
-		.description('Sets Vault or OpenBao up for a deployment or the secrets API.')
+		.summary('set Vault or OpenBao up for a deployment or a program of Envtier')
+		.description('Sets Vault or OpenBao up for a deployment or a program of Envtier.')
 		.addCommand(setupCommand(context))
-		.addCommand(setupApiCommand(context));
+		.addCommand(setupApiCommand(context))
+		.addCommand(setupRevealCommand(context))
+		.addCommand(setupControllerCommand(context, 'controller', 'the controller'))
+		.addCommand(setupControllerCommand(context, 'rotation', 'the controller’s rotation of passwords'))
+		.addCommand(setupAuditCommand(context));
 }
 
 function setupCommand(context: Context) {
@@ -95,23 +143,65 @@ function setupCommand(context: Context) {
 		});
 }
 
-function setupApiCommand(context: Context) {
-	return new Command('setup-api')
-		.summary('print or apply the role and the policy of the secrets API')
-		.description('Prints, or applies, the auth role and the policy that the secrets API needs.')
+/** A command that sets Vault up for one of Envtier's own programs. */
+function programSetup(name: string, account: string) {
+	return new Command(name)
 		.option('-n, --namespace <name>', 'namespace of its pods', 'envtier-system')
-		.option('--service-account <name>', 'their service account', 'envtier-api')
+		.option('--service-account <name>', 'their service account', account)
 		.option('--audience <text>', 'audience of their tokens', 'vault')
 		.addOption(authType())
 		.option('--mount <path>', 'its mount (default: its type)', mountPath)
 		.option('--kv <path>', 'mount of the KV secrets engine', mountPath, 'secret')
 		.option('--apply', 'write them to Vault')
 		.option('--replace', 'overwrite existing objects with other contents')
-		.addOption(form())
+		.addOption(form());
+}
+
+function setupApiCommand(context: Context) {
+	return programSetup('setup-api', 'envtier-api')
+		.summary('print or apply the role and the policy of the secrets API')
+		.description('Prints, or applies, the auth role and the policy that the secrets API needs.')
+		.option('--beside-reveal', 'for an API beside the Reveal program, which alone changes who has access')
 		.addHelpText('after', API_HELP)
 		.action(async (options) => {
 			const { setupApi } = await import('../vault/run.ts');
 			await setupApi(options, context);
+		});
+}
+
+function setupRevealCommand(context: Context) {
+	return programSetup('setup-reveal', 'envtier-reveal')
+		.summary('print or apply the roles and the policies of the Reveal program')
+		.description('Prints, or applies, the auth roles and the policies that the Reveal program needs.')
+		.addHelpText('after', REVEAL_HELP)
+		.action(async (options) => {
+			const { setupReveal } = await import('../vault/run.ts');
+			await setupReveal(options, context);
+		});
+}
+
+function setupControllerCommand(context: Context, kind: ControllerRole, title: string) {
+	return programSetup(`setup-${kind}`, 'envtier-controller')
+		.summary(`print or apply the role and the policy of ${title}`)
+		.description(`Prints, or applies, the auth role and the policy of ${title}.`)
+		.addHelpText('after', controllerHelp(kind))
+		.action(async (options) => {
+			const { setupController } = await import('../vault/run.ts');
+			await setupController(kind, options, context);
+		});
+}
+
+function setupAuditCommand(context: Context) {
+	return new Command('setup-audit')
+		.summary('print or enable an audit device, which records who read which secret')
+		.description('Prints, or enables, an audit device, which records who read which secret.')
+		.option('--file <path>', 'file on the server, or stdout', '/vault/audit/audit.log')
+		.option('--apply', 'enable it')
+		.addOption(form())
+		.addHelpText('after', AUDIT_HELP)
+		.action(async (options) => {
+			const { setupAudit } = await import('../vault/audit.ts');
+			await setupAudit(options, context);
 		});
 }
 

@@ -1,7 +1,7 @@
 import { err, ok, type Result } from '../../contract/result.ts';
 import { type AdminClient, type ApplyFailure, readData, refused } from './client.ts';
 import { difference, fieldLines, type Lines, policyLines } from './difference.ts';
-import type { RoleAndPolicies } from './plan.ts';
+import type { RolesAndPolicies } from './plan.ts';
 
 /** Options: whether existing objects with other contents are replaced, and where the report goes. */
 export interface ApplyOptions {
@@ -20,11 +20,11 @@ interface SetupItem {
 }
 
 /**
- * Writes the policies and the role to Vault and reports each. Compares everything first: if something exists
+ * Writes the policies and the roles to Vault and reports each. Compares everything first: if something exists
  * with other contents and may not be replaced, the failure shows the differences, and nothing is changed.
  */
 export async function apply(
-	plan: RoleAndPolicies,
+	plan: RolesAndPolicies,
 	client: AdminClient,
 	{ replace, say }: ApplyOptions,
 ): Promise<Result<void, ApplyFailure>> {
@@ -45,6 +45,25 @@ export async function apply(
 		if (!response.ok) return response;
 		if (response.value.status >= 300) return err(refused(response.value, `writing ${item.path}`));
 		say(`${item.title}: ${different === undefined ? 'created' : 'replaced'}`);
+	}
+	return await writeSettings(plan, client, say);
+}
+
+/** Writes settings of Vault itself. Only its root namespace has them: elsewhere a refusal is reported. */
+async function writeSettings(
+	{ settings }: RolesAndPolicies,
+	client: AdminClient,
+	say: ApplyOptions['say'],
+): Promise<Result<void, ApplyFailure>> {
+	for (const { path, json } of settings) {
+		const response = await client.write(path, JSON.parse(json) as Readonly<Record<string, unknown>>);
+		if (!response.ok) return response;
+		const { status } = response.value;
+		say(
+			status < 300
+				? `setting ${path}: written`
+				: `setting ${path}: refused (status ${status}); a token of Vault's root namespace must write it`,
+		);
 	}
 	return ok(undefined);
 }
@@ -70,8 +89,7 @@ async function compare(
 	return ok(compared);
 }
 
-function itemsOf({ policies, rolePath, role }: RoleAndPolicies): readonly SetupItem[] {
-	const body = JSON.parse(role) as Readonly<Record<string, unknown>>;
+function itemsOf({ policies, roles }: RolesAndPolicies): readonly SetupItem[] {
 	return [
 		...policies.map(({ name, text }) => ({
 			title: `policy ${name}`,
@@ -79,12 +97,10 @@ function itemsOf({ policies, rolePath, role }: RoleAndPolicies): readonly SetupI
 			body: { policy: text },
 			lines: ({ policy }: Readonly<Record<string, unknown>>) => policyLines(String(policy)),
 		})),
-		{
-			title: `role ${rolePath}`,
-			path: rolePath,
-			body,
-			lines: (data) => fieldLines(data, Object.keys(body)),
-		},
+		...roles.map(({ path, json }): SetupItem => {
+			const body = JSON.parse(json) as Readonly<Record<string, unknown>>;
+			return { title: `role ${path}`, path, body, lines: (data) => fieldLines(data, Object.keys(body)) };
+		}),
 	];
 }
 

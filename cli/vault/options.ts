@@ -31,10 +31,16 @@ export interface SetupOptions extends MountOptions {
 	readonly lease: readonly string[];
 }
 
-/** Options of `envtier vault setup-api`. */
-export interface ApiOptions extends MountOptions {
+/** Options for the role of one of Envtier's own programs: `envtier vault setup-reveal`. */
+export interface ProgramOptions extends MountOptions {
 	readonly namespace: string;
 	readonly serviceAccount: string;
+}
+
+/** Options of `envtier vault setup-api`. */
+export interface ApiOptions extends ProgramOptions {
+	/** Grants no change of who has access: only the Reveal program changes that. */
+	readonly besideReveal?: boolean | undefined;
 }
 
 /** Matches all names. */
@@ -82,8 +88,8 @@ function grantProblem({ org, deployment, service, own, sealed }: SetupOptions): 
 	return undefined;
 }
 
-/** The error in the options of `envtier vault setup-api`; undefined if they are correct. */
-export function apiProblem(options: ApiOptions): string | undefined {
+/** The error in the options of `envtier vault setup-api` or `setup-reveal`; undefined if there is none. */
+export function programProblem(options: ProgramOptions): string | undefined {
 	const names = { '--namespace': [options.namespace], '--service-account': [options.serviceAccount] };
 	return wrongName(names) ?? mountProblem(options);
 }

@@ -1,15 +1,31 @@
-import { ANY, type ApiOptions, type MountOptions, type SetupOptions } from './options.ts';
+import { API_POLICY, besideReveal } from './api-policy.ts';
+import { CONTROLLER_POLICIES } from './controller-policies.ts';
+import {
+	ANY,
+	type ApiOptions,
+	type MountOptions,
+	type ProgramOptions,
+	type SetupOptions,
+} from './options.ts';
 import { type PolicyFields, policyName } from './policy-names.ts';
-import { API_POLICY, POLICIES, ROLES } from './templates.ts';
+import { REVEAL_POLICIES } from './reveal-policies.ts';
+import { POLICIES, ROLES } from './templates.ts';
 
-/** The role and the policies to write to Vault. */
-export interface RoleAndPolicies {
-	/** In the order of their names in the role. */
+/** The policies and roles to write to Vault, in this order. */
+export interface RolesAndPolicies {
+	/** Those of one role are in the order of their names in the role. */
 	readonly policies: readonly { readonly name: string; readonly text: string }[];
+	readonly roles: readonly JsonAtPath[];
+	/** Settings of Vault itself. */
+	readonly settings: readonly JsonAtPath[];
+}
+
+/** What to write to a path. */
+export interface JsonAtPath {
 	/** `auth/kubernetes/role/web` */
-	readonly rolePath: string;
+	readonly path: string;
 	/** JSON text. */
-	readonly role: string;
+	readonly json: string;
 }
 
 type TemplateValues = Readonly<Record<string, string>>;
@@ -26,19 +42,20 @@ interface VaultRole extends MountOptions {
 	readonly name: string;
 	readonly namespaces: readonly string[];
 	readonly accounts: readonly string[];
-	readonly policies: RoleAndPolicies['policies'];
+	readonly policies: RolesAndPolicies['policies'];
 	/** Seconds. */
 	readonly ttl: number;
 	readonly maxTtl: number;
 	/** Seconds; 0: tokens end at `maxTtl`. */
 	readonly period: number;
+	/** Maximum number of requests with one token; 0: any number, or what an administrator has set. */
+	readonly uses: number;
 }
 
-function roleAndPolicies({ type, mount = type, name, policies, ...role }: VaultRole): RoleAndPolicies {
+function roleOf({ type, mount = type, name, policies, ...role }: VaultRole): JsonAtPath {
 	return {
-		policies,
-		rolePath: `auth/${mount}/role/${name}`,
-		role: fillTemplate(ROLES[type], {
+		path: `auth/${mount}/role/${name}`,
+		json: fillTemplate(ROLES[type], {
 			ACCOUNTS: quoted(role.accounts),
 			NAMESPACES: quoted(role.namespaces),
 			AUDIENCE: role.audience,
@@ -47,7 +64,8 @@ function roleAndPolicies({ type, mount = type, name, policies, ...role }: VaultR
 			TTL: `${role.ttl}`,
 			MAX_TTL: `${role.maxTtl}`,
 			PERIOD: `${role.period}`,
-		}),
+			USES: `${role.uses}`,
+		}).replace(/^ *"token_num_uses": 0,\n/m, ''),
 	};
 }
 
@@ -57,7 +75,7 @@ function roleAndPolicies({ type, mount = type, name, policies, ...role }: VaultR
  * @param options options that `setupProblem` has accepted
  * @param accessor accessor of the auth method; only `own` and `sealed` need it
  */
-export function deploymentRole(options: SetupOptions, accessor: string | undefined): RoleAndPolicies {
+export function deploymentRole(options: SetupOptions, accessor: string | undefined): RolesAndPolicies {
 	const { org, deployment, own, type, mount = type, kv, kvVersion, transit } = options;
 	const values: TemplateValues = {
 		DATA: kvVersion === '2' ? `${kv}/data` : kv,
@@ -93,7 +111,8 @@ export function deploymentRole(options: SetupOptions, accessor: string | undefin
 	];
 	const { role: name, namespace: namespaces, serviceAccount: accounts } = options;
 	const ttls = options.lease.length === 0 ? SHORT_TOKENS : PERIODIC_TOKENS;
-	return roleAndPolicies({ ...options, name, namespaces, accounts, policies, ...ttls });
+	const role = roleOf({ ...options, name, namespaces, accounts, policies, ...ttls, uses: 0 });
+	return { policies, roles: [role], settings: [] };
 }
 
 /** Tokens for one fetch. */
@@ -134,16 +153,71 @@ function leasePolicy(lease: string): readonly ['lease' | 'issue', PolicyFields] 
  *
  * @param options options that `apiProblem` has accepted
  */
-export function apiRole(options: ApiOptions): RoleAndPolicies {
+export function apiRole({ besideReveal: isBeside, ...options }: ApiOptions): RolesAndPolicies {
+	const text = isBeside ? besideReveal(API_POLICY) : API_POLICY;
+	return programRoles(options, [{ ...LONG, kind: 'api', text }]);
+}
+
+/**
+ * Returns the policies and the roles of the Reveal program, the same as deploy/vault/setup.sh: its own, one
+ * for a value and one for a restore.
+ *
+ * @param options options that `programProblem` has accepted
+ */
+export function revealRoles(options: ProgramOptions): RolesAndPolicies {
+	const once = { ttl: 60, maxTtl: 60 };
+	const roles = programRoles(options, [
+		{ ...LONG, kind: 'reveal', text: REVEAL_POLICIES.reveal },
+		// The read, and giving the token back. A restore writes as well.
+		{ ...once, uses: 2, kind: 'reveal-value', text: REVEAL_POLICIES['reveal-value'] },
+		{ ...once, uses: 3, kind: 'reveal-restore', text: REVEAL_POLICIES['reveal-restore'] },
+	]);
+	// Who sees a value, and why, in Vault's own audit.
+	const settings = ['actor', 'reason', 'elevation', 'request'].map((header) => ({
+		path: `sys/config/auditing/request-headers/x-envtier-${header}`,
+		json: '{ "hmac": false }\n',
+	}));
+	return { ...roles, settings };
+}
+
+/** A role of the controller. The rotation has one of its own, because it may write. */
+export type ControllerRole = keyof typeof CONTROLLER_POLICIES;
+
+/**
+ * Returns the policy and the role of a task of the controller, the same as deploy/vault/setup.sh.
+ *
+ * @param options options that `programProblem` has accepted
+ */
+export function controllerRole(kind: ControllerRole, options: ProgramOptions): RolesAndPolicies {
+	return programRoles(options, [{ ...LONG, kind, text: CONTROLLER_POLICIES[kind] }]);
+}
+
+/** A program runs for a long time and renews its token. At the maximum lifetime it logs in again. */
+const LONG = { ttl: 3600, maxTtl: 86_400, uses: 0 };
+
+/** A role of a program and its policy, for the KV v2 mount `secret`. */
+interface ProgramRole {
+	readonly kind: 'api' | 'reveal' | 'reveal-value' | 'reveal-restore' | ControllerRole;
+	readonly text: string;
+	/** Seconds. */
+	readonly ttl: number;
+	readonly maxTtl: number;
+	readonly uses: number;
+}
+
+function programRoles(options: ProgramOptions, parts: readonly ProgramRole[]): RolesAndPolicies {
 	const { namespace, serviceAccount, kv } = options;
-	const policy = {
-		name: policyName('api', { kv }),
-		text: API_POLICY.replaceAll('"secret/', `"${kv}/`),
+	const bound = { namespaces: [namespace], accounts: [serviceAccount], period: 0 };
+	const planned = parts.map(({ kind, text, ...limits }) => {
+		const policy = { name: policyName(kind, { kv }), text: text.replaceAll('"secret/', `"${kv}/`) };
+		const role = roleOf({ ...options, ...bound, ...limits, name: `envtier-${kind}`, policies: [policy] });
+		return { policy, role };
+	});
+	return {
+		policies: planned.map(({ policy }) => policy),
+		roles: planned.map(({ role }) => role),
+		settings: [],
 	};
-	// The API runs for a long time and renews its token. At the maximum lifetime it logs in again.
-	const ttls = { ttl: 3600, maxTtl: 86_400, period: 0 };
-	const bound = { namespaces: [namespace], accounts: [serviceAccount] };
-	return roleAndPolicies({ ...options, ...bound, ...ttls, name: 'envtier-api', policies: [policy] });
 }
 
 function boundClaims({ namespaces, accounts }: Pick<VaultRole, 'namespaces' | 'accounts'>): string {

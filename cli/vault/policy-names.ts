@@ -23,9 +23,16 @@ export const POLICY_FIELDS = {
 	'sealed-own-namespace': ['auth', 'transit'],
 	'sealed-own-account': ['auth', 'transit'],
 	api: ['kv'],
+	reveal: ['kv'],
+	'reveal-value': ['kv'],
+	'reveal-restore': ['kv'],
+	controller: ['kv'],
+	rotation: ['kv'],
 } as const;
 
-/** The name of a policy's template in deploy/vault/policies; `api` is deploy/vault/api-policy.hcl. */
+/**
+ * The name of a policy's template in deploy/vault/policies. Those of programs are deploy/vault/*-policy.hcl.
+ */
 export type PolicyKind = keyof typeof POLICY_FIELDS;
 
 /**

@@ -3,8 +3,21 @@ import { json } from '../output.ts';
 import { apply } from './apply.ts';
 import { type AdminClient, accessorOf, openAdminClient } from './client.ts';
 import { commandsOf } from './commands.ts';
-import { type ApiOptions, apiProblem, type SetupOptions, setupProblem } from './options.ts';
-import { apiRole, deploymentRole, type RoleAndPolicies } from './plan.ts';
+import {
+	type ApiOptions,
+	type ProgramOptions,
+	programProblem,
+	type SetupOptions,
+	setupProblem,
+} from './options.ts';
+import {
+	apiRole,
+	type ControllerRole,
+	controllerRole,
+	deploymentRole,
+	type RolesAndPolicies,
+	revealRoles,
+} from './plan.ts';
 import { earlierOwnAccountPolicy, earlierPolicyNote, earlierPolicyProblem } from './previous-account.ts';
 import { type AdminSettings, readAdminSettings } from './settings.ts';
 
@@ -64,20 +77,48 @@ async function earlierPolicyStops(
 }
 
 /** `envtier vault setup-api` */
-export async function setupApi(options: ApiOptions & OutputOptions, context: Context): Promise<void> {
-	const problem = apiProblem(options);
-	if (problem !== undefined) return fail(context, 'usage', problem);
-	if (options.replace && !options.apply) return fail(context, 'usage', '--replace needs --apply');
-	await applyOrPrint(apiRole(options), options, context);
+export function setupApi(options: ApiOptions & OutputOptions, context: Context): Promise<void> {
+	return setupProgram(options, () => apiRole(options), context);
 }
 
-async function applyOrPrint(plan: RoleAndPolicies, options: OutputOptions, context: Context): Promise<void> {
+/** `envtier vault setup-reveal` */
+export function setupReveal(options: ProgramOptions & OutputOptions, context: Context): Promise<void> {
+	return setupProgram(options, () => revealRoles(options), context);
+}
+
+/** `envtier vault setup-controller` and `envtier vault setup-rotation` */
+export function setupController(
+	kind: ControllerRole,
+	options: ProgramOptions & OutputOptions,
+	context: Context,
+): Promise<void> {
+	return setupProgram(options, () => controllerRole(kind, options), context);
+}
+
+async function setupProgram(
+	options: ProgramOptions & OutputOptions,
+	plan: () => RolesAndPolicies,
+	context: Context,
+): Promise<void> {
+	const problem = programProblem(options);
+	if (problem !== undefined) return fail(context, 'usage', problem);
+	if (options.replace && !options.apply) return fail(context, 'usage', '--replace needs --apply');
+	await applyOrPrint(plan(), options, context);
+}
+
+/** The plan as JSON. A plan of one role has it as `role`. */
+function planAsJson({ policies, roles, settings }: RolesAndPolicies): object {
+	const bodies = (all: RolesAndPolicies['roles']) =>
+		all.map(({ path, json }) => ({ path, body: JSON.parse(json) as object }));
+	const [role, ...more] = bodies(roles);
+	return more.length === 0
+		? { policies, role }
+		: { policies, roles: [role, ...more], settings: bodies(settings) };
+}
+
+async function applyOrPrint(plan: RolesAndPolicies, options: OutputOptions, context: Context): Promise<void> {
 	const { write } = context.stdout;
-	if (!options.apply) {
-		const { policies, rolePath, role } = plan;
-		const body = { policies, role: { path: rolePath, body: JSON.parse(role) } };
-		return write(options.output === 'json' ? json(body) : commandsOf(plan));
-	}
+	if (!options.apply) return write(options.output === 'json' ? json(planAsJson(plan)) : commandsOf(plan));
 	const settings = await adminSettings('--apply', context);
 	if (settings === undefined) return;
 	const done = await apply(plan, openAdminClient(settings), {

@@ -21,7 +21,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export async function readAdminSettings(
 	env: Env,
 	stdin: NodeJS.ReadStream,
-	purpose: '--apply' | '--own' | '--sealed' | 'sealing',
+	purpose: '--apply' | '--own' | '--sealed' | 'sealing' | 'status',
 ): Promise<Result<AdminSettings>> {
 	const get = (name: string): string | undefined => env[`VAULT_${name}`] || env[`BAO_${name}`] || undefined;
 	const address = parseVaultAddress((get('ADDR') ?? '').replace(/\/$/, ''));

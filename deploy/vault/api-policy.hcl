@@ -1,5 +1,6 @@
 # What the secrets API may do in Vault. It writes values and reads only what is known about them: there is no "read" on
-# data/ outside templates/ and registry/access/, so Vault itself keeps the API from revealing a value. Replace "secret" by the name of your KV v2 mount.
+# data/ outside templates/, registry/access/ and registry/sessions/, so Vault itself keeps the API from revealing a value.
+# Replace "secret" by the name of your KV v2 mount.
 
 # Values: written, never read. "patch" changes a value only where there is one, so an update never brings a deleted secret back.
 path "secret/data/orgs/+/secrets/+"                     { capabilities = ["create", "update", "patch"] }
@@ -9,6 +10,8 @@ path "secret/data/users/+/secrets/+"                    { capabilities = ["creat
 path "secret/data/registry/*"                           { capabilities = ["create", "update"] }
 # Who is a member of a deployment.
 path "secret/data/registry/access/*"                    { capabilities = ["create", "update", "read"] }
+# Sessions of the dashboard, for all replicas. They are sealed with a key that Vault does not have.
+path "secret/data/registry/sessions/*"                  { capabilities = ["create", "update", "read"] }
 
 # Templates are read too: copying one to a new deployment needs its values. Pods never read them.
 path "secret/data/templates/*"                          { capabilities = ["create", "update", "patch", "read"] }

@@ -43,14 +43,33 @@ Commands
   api               the policy and the role envtier-api of the secrets API
       --namespace NAME        of its pods (default: envtier-system)
       --account NAME          their service account (default: envtier-api)
+      --beside-reveal         a policy that changes nothing of who has access: from then on only the Reveal program does.
+                              It replaces the policy of an API alone, which --replace allows
+      --audience TEXT, --type TYPE, --mount PATH, --kv PATH as for a role; it needs KV version 2
+  reveal            the policies and the roles of the Reveal program: its own, one for a value and one for a restore; and
+                    Vault's audit records its headers. Then run "api --beside-reveal --replace"
+      --namespace NAME        of its pods (default: envtier-system)
+      --account NAME          their service account (default: envtier-reveal)
       --audience TEXT, --type TYPE, --mount PATH, --kv PATH as for a role; it needs KV version 2
   controller        the policy and the role envtier-controller of the controller, which sees versions and no value
       --namespace NAME        of its pods (default: envtier-system)
       --account NAME          their service account (default: envtier-controller)
       --audience TEXT, --type TYPE, --mount PATH, --kv PATH as for a role; it needs KV version 2
+  rotation          the policy and the role envtier-rotation of the controller's rotation of passwords, which writes values and reads none
+      --namespace NAME        of its pods (default: envtier-system)
+      --account NAME          their service account (default: envtier-controller)
+      --audience TEXT, --type TYPE, --mount PATH, --kv PATH as for a role; it needs KV version 2
+  managed-secrets   prints a Role of Kubernetes with which a namespace opts in to ManagedSecrets: pipe it to kubectl apply -f -
+      --namespace NAME        the namespace
+      --account A,B           its service accounts, as which the controller may read Vault
+      --controller NAME       namespace of the controller (default: envtier-system)
   sealing           the transit engine for sealed values, and a policy for each namespace for those who seal them
       --namespace A,B         namespaces for whose pods they may seal
       --transit PATH          its mount (default: transit)
+
+  audit             an audit device, which records who read which secret. OpenBao takes devices from its configuration
+                    alone: there the command prints the lines for it, and fails until the device is there
+      --file PATH             on the server, or stdout (default: /vault/audit/audit.log)
 
   --replace         overwrite a policy, role or configuration that is there with other contents; without it the script
                     shows the difference and changes nothing
@@ -62,8 +81,12 @@ Examples
   setup.sh role shop_web --namespace shop --account web --deployment shop --refresh --lease database/creds/readonly
   setup.sh role acme --namespace shop,blog --account '*' --org acme --own namespace
   setup.sh api
+  setup.sh reveal
   setup.sh controller
+  setup.sh rotation
+  setup.sh managed-secrets --namespace shop --account web | kubectl apply -f -
   setup.sh sealing --namespace shop,blog
+  setup.sh audit --file /var/log/vault/audit.log
 USAGE
 }
 
@@ -220,6 +243,8 @@ apply() {
 		write $n
 	done
 }
+newline='
+'
 OVERWRITES='# Each command overwrites what has the same name. To compare first: setup.sh without --print, or envtier with --apply.'
 
 # encoded PATH: a mount's path as a part of a policy's name. Vault keeps names of policies in lower case, and "_" parts them.
@@ -403,36 +428,116 @@ role() {
 	fi
 
 	# A lease ends with its token. A periodic token has no maximum, and an hour outlives most outages of Vault.
-	if [ -n "$leases" ]; then write_role 0 0 3600; else write_role 300 600 0; fi
+	if [ -n "$leases" ]; then plan_role 0 0 3600 0; else plan_role 300 600 0 0; fi
+	apply
+	say_granted
 }
 
-# write_role TTL MAX_TTL PERIOD: in seconds
-write_role() {
+# plan_role TTL MAX_TTL PERIOD USES: in seconds; 0 uses: any number, or what an administrator has set
+plan_role() {
 	sed -e "s|@ACCOUNTS@|$(quoted "$accounts")|; s|@NAMESPACES@|$(quoted "$namespaces")|; s|@AUDIENCE@|$audience|" \
-		-e "s|@POLICIES@|$(quoted "$policies")|; s|@BOUND_CLAIMS@|$(bound_claims)|; s|@TTL@|$1|; s|@MAX_TTL@|$2|; s|@PERIOD@|$3|" \
+		-e "s|@POLICIES@|$(quoted "$policies")|; s|@BOUND_CLAIMS@|$(bound_claims)|; s|@TTL@|$1|; s|@MAX_TTL@|$2|; s|@PERIOD@|$3|; s|@USES@|$4|" \
+		-e '/"token_num_uses": 0,/d' \
 		"$here/roles/$type.json" >"$work/text"
 	plan role "auth/$mount/role/$role" <"$work/text"
-	apply
-	[ -n "$print" ] || printf 'role %s of auth/%s grants %s\n' "$role" "$mount" "$policies"
+	granted=$granted$(printf 'role %s of auth/%s grants %s' "$role" "$mount" "$policies")$newline
 }
+say_granted() { [ -n "$print" ] || printf '%s' "$granted"; }
 
-# program NAME WHY: the policy and the role of one of Envtier's own programs, which needs KV version 2. It lives long and keeps its
-# token alive; when the maximum comes it logs in again.
+# program NAME WHY: takes the options of one of Envtier's own programs, which needs KV version 2.
 program() {
-	role=envtier-$1 namespaces=${namespaces:-envtier-system} accounts=${accounts:-envtier-$1}
+	namespaces=${namespaces:-envtier-system} accounts=${accounts:-envtier-$1}
 	check_name --namespace "$namespaces"
 	check_name --account "$accounts"
 	check_text --audience "$audience"
 	check_mount --kv "$kv"
 	[ "$kv_version" = 2 ] || wrong "$2"
-	policies=envtier_$1_$(encoded "$kv")
-	sed "s|\"secret/|\"$kv/|" "$here/$1-policy.hcl" >"$work/text"
-	plan policy "$policies" <"$work/text"
-	write_role 3600 86400 0
 }
 
-api() { program api 'the secrets API needs KV version 2: it keeps what is known of a secret in its metadata'; }
-controller() { program controller 'the controller needs KV version 2: it compares versions'; }
+# program_policy NAME < POLICY: the policy of a program, for the KV mount of the options.
+program_policy() {
+	sed "s|\"secret/|\"$kv/|" >"$work/text"
+	plan policy "envtier_$1_$(encoded "$kv")" <"$work/text"
+}
+
+# program_role NAME TTL MAX_TTL USES: the role that grants the policy of the same name.
+program_role() {
+	role=envtier-$1 policies=envtier_$1_$(encoded "$kv")
+	plan_role "$2" "$3" 0 "$4"
+}
+
+# A program lives long and keeps its token alive; when the maximum comes it logs in again.
+PROGRAM_TTLS='3600 86400'
+
+api() {
+	program api 'the secrets API needs KV version 2: it keeps what is known of a secret in its metadata'
+	if [ -z "$beside_reveal" ]; then
+		program_policy api <"$here/api-policy.hcl"
+	else
+		awk -f "$here/beside-reveal.awk" "$here/api-policy.hcl" >"$work/beside"
+		program_policy api <"$work/beside"
+	fi
+	program_role api $PROGRAM_TTLS 0
+	apply
+	say_granted
+}
+
+controller() {
+	program controller 'the controller needs KV version 2: it compares versions'
+	program_policy controller <"$here/controller-policy.hcl"
+	program_role controller $PROGRAM_TTLS 0
+	apply
+	say_granted
+}
+
+# Another role for the account of the controller, because this task may write.
+rotation() {
+	accounts=${accounts:-envtier-controller}
+	program rotation 'the rotation needs KV version 2: it counts from the time of a version'
+	program_policy rotation <"$here/rotation-policy.hcl"
+	program_role rotation $PROGRAM_TTLS 0
+	apply
+	say_granted
+}
+
+# The uses of a login for one value: the read, and giving the token back. That for a restore writes as well.
+reveal() {
+	program reveal 'the Reveal program needs KV version 2: it shows and restores versions'
+	for part in reveal reveal-value reveal-restore; do program_policy $part <"$here/$part-policy.hcl"; done
+	program_role reveal $PROGRAM_TTLS 0
+	program_role reveal-value 60 60 2
+	program_role reveal-restore 60 60 3
+	apply
+	say_granted
+	# Who sees a value, and why, in Vault's own audit.
+	refused=''
+	for header in actor reason elevation request; do
+		path=sys/config/auditing/request-headers/x-envtier-$header
+		if [ -n "$print" ]; then
+			send write "$path" - <<-'JSON'
+				{ "hmac": false }
+			JSON
+		else
+			printf '{ "hmac": false }\n' | vault_cli write "$path" - >/dev/null || refused=yes
+		fi
+	done
+	if [ -n "$refused" ]; then
+		printf 'setup.sh: Vault does not audit the headers x-envtier-…: a token of its root namespace must write them (setup.sh --print reveal shows how)\n' >&2
+	elif [ -z "$print" ]; then
+		printf 'Vault audits the headers x-envtier-actor, -reason, -elevation and -request\n'
+	fi
+}
+
+managed_secrets() {
+	need --namespace "$namespaces"
+	check_name --namespace "$namespaces"
+	need --account "$accounts"
+	[ "$accounts" != '*' ] || wrong '--account: name the service accounts, for a token of an account is power'
+	check_names --account "$accounts"
+	check_name --controller "$controller_namespace"
+	sed -e '/^#/d' -e "s/namespace: shop$/namespace: \"$namespaces\"/" -e "s/\[web\]/[$(quoted "$accounts")]/" \
+		-e "s/namespace: envtier-system$/namespace: \"$controller_namespace\"/" "$here/rbac/managed-secrets.yaml"
+}
 
 sealing() {
 	need --namespace "$namespaces"
@@ -452,8 +557,47 @@ sealing() {
 	[ -n "$print" ] || printf 'sealing: the engine %s, and for those who seal %s\n' "$transit" "$policies"
 }
 
+# audit_stanza: the device as OpenBao's configuration has it.
+audit_stanza() {
+	printf 'audit "file" "envtier" {\n  options = {\n    file_path = "%s"\n  }\n}\n' "$audit_file"
+}
+
+audit() {
+	# Audit devices are of the whole server.
+	unset VAULT_NAMESPACE BAO_NAMESPACE
+	matches "$audit_file" 'stdout|/[-A-Za-z0-9_./]+' || wrong "--file: \"$audit_file\" is neither an absolute path nor stdout"
+	if [ -n "$print" ]; then
+		send audit enable -path=envtier file "file_path=$audit_file" </dev/null
+		printf '# OpenBao: in the configuration of each server, then SIGHUP or a restart\n'
+		audit_stanza
+		return
+	fi
+	"$cli" read -format=json sys/audit >"$work/there" 2>"$work/error" || {
+		grep -q 'No value found' "$work/error" || {
+			harmless <"$work/error" >&2
+			fail 'the audit devices cannot be read: the token needs path "sys/audit" { capabilities = ["read", "sudo"] }'
+		}
+		: >"$work/there"
+	}
+	if awk -f "$here/flatten-json.awk" "$work/there" | grep -qFx "data.envtier/.options.file_path \"$audit_file\""; then
+		printf 'audit: the device envtier writes to %s\n' "$audit_file"
+		return
+	fi
+	if "$cli" audit enable -path=envtier file "file_path=$audit_file" >/dev/null 2>"$work/error"; then
+		printf 'audit: the device envtier writes to %s. A second one keeps Vault working when this one fails\n' "$audit_file"
+		return
+	fi
+	grep -qi 'declarative' "$work/error" || {
+		harmless <"$work/error" >&2
+		fail 'the device cannot be enabled: what the server said stands above'
+	}
+	audit_stanza
+	fail 'this server takes audit devices from its configuration alone: add the lines above on each server, then send it SIGHUP or restart it'
+}
+
 print='' replace='' command='' role='' mount='' host='' ca='' reviewer_token='' own_token='' issuer='' jwks_url=''
-namespaces='' accounts='' org='' deployment='' services='' own='' sealed='' refresh='' leases='' lease_path='' transit=transit audience=vault type='' kv=secret kv_version=2
+namespaces='' accounts='' org='' deployment='' services='' own='' sealed='' refresh='' leases='' lease_path='' beside_reveal='' granted='' transit=transit audience=vault type='' kv=secret kv_version=2 audit_file=/vault/audit/audit.log
+controller_namespace=envtier-system
 while [ $# -gt 0 ]; do
 	case $1 in
 		-h | --help) usage; exit 0 ;;
@@ -461,6 +605,7 @@ while [ $# -gt 0 ]; do
 		--replace) replace=yes; shift; continue ;;
 		--own-token) own_token=yes; shift; continue ;;
 		--sealed) sealed=yes; shift; continue ;;
+		--beside-reveal) beside_reveal=yes; shift; continue ;;
 		--refresh) refresh=yes; shift; continue ;;
 		--*)
 			[ $# -gt 1 ] || wrong "$1 needs a value"
@@ -473,6 +618,7 @@ while [ $# -gt 0 ]; do
 				--jwks-url) jwks_url=$2 ;;
 				--namespace) namespaces=$2 ;;
 				--account) accounts=$2 ;;
+				--controller) controller_namespace=$2 ;;
 				--org) org=$2 ;;
 				--deployment) deployment=$2 ;;
 				--service) services="$services $2" ;;
@@ -485,6 +631,7 @@ while [ $# -gt 0 ]; do
 				--type) type=$2 ;;
 				--kv) kv=$2 ;;
 				--transit) transit=$2 ;;
+				--file) audit_file=$2 ;;
 				--kv-version) kv_version=$2 ;;
 				*) wrong "there is no option $1" ;;
 			esac
@@ -492,7 +639,7 @@ while [ $# -gt 0 ]; do
 			;;
 		*)
 			case $command$role/$1 in
-				/auth-kubernetes | /auth-jwt | /role | /api | /controller | /sealing) command=$1 ;;
+				/auth-kubernetes | /auth-jwt | /role | /api | /reveal | /controller | /rotation | /managed-secrets | /sealing | /audit) command=$1 ;;
 				/*) wrong "there is no command $1" ;;
 				role/*) role=$1 ;;
 				*) wrong "unexpected: $1" ;;
@@ -505,13 +652,18 @@ done
 case $command in
 	auth-kubernetes) type=kubernetes ;;
 	auth-jwt) type=jwt ;;
-	role | api | controller | sealing) type=${type:-kubernetes} ;;
+	role | api | reveal | controller | rotation | managed-secrets | sealing | audit) type=${type:-kubernetes} ;;
 	'') usage >&2; exit 2 ;;
 esac
 case $type in kubernetes | jwt) ;; *) wrong '--type is kubernetes or jwt' ;; esac
 mount=${mount:-$type}
 check_mount --mount "$mount"
 case $mount in auth/*) wrong "--mount must be without \"auth/\": ${mount#auth/}" ;; esac
+# It asks no Vault.
+if [ "$command" = managed-secrets ]; then
+	managed_secrets
+	exit
+fi
 find_cli
 planned=0
 work=$(mktemp -d)
@@ -522,6 +674,9 @@ case $command in
 	auth-jwt) auth_jwt ;;
 	role) role ;;
 	api) api ;;
+	reveal) reveal ;;
 	controller) controller ;;
+	rotation) rotation ;;
 	sealing) sealing ;;
+	audit) audit ;;
 esac

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { API_POLICY, POLICIES, ROLES } from '../../cli/vault/templates.ts';
+import { API_POLICY } from '../../cli/vault/api-policy.ts';
+import { CONTROLLER_POLICIES } from '../../cli/vault/controller-policies.ts';
+import { REVEAL_POLICIES } from '../../cli/vault/reveal-policies.ts';
+import { POLICIES, ROLES } from '../../cli/vault/templates.ts';
 import { type OpenBao, startOpenBao } from '../support/openbao.ts';
 import { enableAuth } from '../support/openbao-setup.ts';
 import { runProcess } from '../support/process.ts';
@@ -21,6 +24,8 @@ test.each(Object.entries(ROLES))('the role for %s is the one of deploy/vault', a
 
 test('the policy of the secrets API is the one of deploy/vault', async () => {
 	expect(API_POLICY).toBe(await readFile(join(SHIPPED, 'api-policy.hcl'), 'utf8'));
+	for (const [name, text] of Object.entries({ ...REVEAL_POLICIES, ...CONTROLLER_POLICIES }))
+		expect(text, name).toBe(await readFile(join(SHIPPED, `${name}-policy.hcl`), 'utf8'));
 });
 
 const WEB = ['web', '--namespace', 'shop', '--deployment', 'shop'];
@@ -168,6 +173,7 @@ describe('envtier vault setup', () => {
 			['--kv', 'teams/kv', '--audience', 'https://vault'],
 			['--kv', 'teams/kv', '--audience', 'https://vault'],
 		],
+		[['--beside-reveal'], ['--beside-reveal']],
 	])('setup-api prints what setup.sh api prints, and applies it: %j', async (ours, theirs) => {
 		const printed = await envtier(['vault', 'setup-api', ...ours]);
 		expect([printed.code, printed.stderr]).toEqual([0, '']);
@@ -178,6 +184,64 @@ describe('envtier vault setup', () => {
 		expect([applied.code, applied.stderr]).toEqual([0, '']);
 		const again = await envtier(['vault', 'setup-api', ...ours, '--apply'], { env: access() });
 		expect(again.stdout.match(/there already/g)).toHaveLength(2);
+	});
+
+	test.each([
+		[[], []],
+		[
+			['-n', 'tools', '--service-account', 'keeper', '--type', 'jwt', '--mount', 'clusters/one'],
+			['--namespace', 'tools', '--account', 'keeper', '--type', 'jwt', '--mount', 'clusters/one'],
+		],
+		[
+			['--kv', 'teams/kv', '--audience', 'https://vault'],
+			['--kv', 'teams/kv', '--audience', 'https://vault'],
+		],
+	])('setup-reveal prints what setup.sh reveal prints, and applies it: %j', async (ours, theirs) => {
+		const printed = await envtier(['vault', 'setup-reveal', ...ours]);
+		expect([printed.code, printed.stderr]).toEqual([0, '']);
+		const args = [join(SHIPPED, 'setup.sh'), '--print', 'reveal', ...theirs];
+		const script = await runProcess({ command: 'sh', args, env: access() });
+		expect([script.stderr, printed.stdout.trim()]).toEqual(['', script.stdout.trim()]);
+		const apply = ['vault', 'setup-reveal', ...ours, '--apply'];
+		const applied = await envtier([...apply, '--replace'], { env: access() });
+		expect([applied.code, applied.stderr]).toEqual([0, '']);
+		const again = await envtier(apply, { env: access() });
+		expect(again.stdout.match(/there already/g)).toHaveLength(6);
+		expect(again.stdout.match(/request-headers\/x-envtier-[a-z]+: written/g)).toHaveLength(4);
+	});
+
+	test.each(['controller', 'rotation'])(
+		'setup-%s prints what setup.sh prints, and applies it',
+		async (program) => {
+			const printed = await envtier(['vault', `setup-${program}`]);
+			expect([printed.code, printed.stderr]).toEqual([0, '']);
+			const args = [join(SHIPPED, 'setup.sh'), '--print', program];
+			const script = await runProcess({ command: 'sh', args, env: access() });
+			expect([script.stderr, printed.stdout.trim()]).toEqual(['', script.stdout.trim()]);
+			const applied = await envtier(['vault', `setup-${program}`, '--apply'], { env: access() });
+			expect([applied.code, applied.stderr]).toEqual([0, '']);
+			const { json } = await bao.request('GET', `auth/kubernetes/role/envtier-${program}`);
+			expect(json).toMatchObject({
+				data: {
+					bound_service_account_names: ['envtier-controller'],
+					token_policies: [`envtier_${program}_secret`],
+				},
+			});
+		},
+	);
+
+	test('setup-reveal as JSON has each role with its uses', async () => {
+		const { stdout } = await envtier(['vault', 'setup-reveal', '--output', 'json']);
+		const { policies, roles } = JSON.parse(stdout) as {
+			policies: readonly { name: string }[];
+			roles: readonly { path: string; body: { token_num_uses: number; token_ttl: number } }[];
+		};
+		expect(policies).toHaveLength(3);
+		expect(roles.map(({ path, body }) => [path, body.token_ttl, body.token_num_uses])).toEqual([
+			['auth/kubernetes/role/envtier-reveal', 3600, undefined],
+			['auth/kubernetes/role/envtier-reveal-value', 60, 2],
+			['auth/kubernetes/role/envtier-reveal-restore', 60, 3],
+		]);
 	});
 
 	test.each([
