@@ -4,6 +4,17 @@ import { err, type Result } from '../contract/result.ts';
 export interface Problem {
 	readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 500 | 503;
 	readonly message: string;
+	/** Of a call with many changes: why each of those is not possible. */
+	readonly cells?: readonly ProblemOfChange[];
+}
+
+/** Why one change of a call is not possible. */
+export interface ProblemOfChange {
+	/** The place of the change in the call. */
+	readonly index: number;
+	/** True when somebody else was faster. */
+	readonly conflict: boolean;
+	readonly message: string;
 }
 
 /** A failed result that carries a problem. */

@@ -33,3 +33,9 @@ export const WEBHOOK_CONFIGURATION = {
  * called (require-injection.yaml).
  */
 export const INJECTION_POLICY = 'envtier-require-injection';
+
+/**
+ * Name of the ValidatingAdmissionPolicy, and of its binding, that refuses ephemeral containers which could
+ * read tokens (ephemeral-containers.yaml).
+ */
+export const EPHEMERAL_POLICY = 'envtier-ephemeral-containers';

@@ -4,7 +4,7 @@ import { checkScope, PERSON_NEEDED, type Permission } from '../auth/permission.t
 import { type Deployment, findDeployment } from '../deployments/registry.ts';
 import { NOT_YOUR_DEPLOYMENT, type Problem, refuse } from '../problem.ts';
 import type { Store } from '../store/store.ts';
-import { type Decision, decide, type Standing } from './decide.ts';
+import { type Decision, decide, roleOf, rolesFor, type Standing } from './decide.ts';
 import { type DeploymentOperation, REQUIREMENTS, type Rule } from './operations.ts';
 import { type AccessRecord, initialAccess, memberRole } from './record.ts';
 import { readAccess } from './record-store.ts';
@@ -77,7 +77,8 @@ function ownershipOf({
 
 /**
  * Decides whether the caller may do an operation on a deployment. Every route that works on a deployment asks
- * here. A refusal is the same for a deployment of others and for one that does not exist.
+ * here. A refusal is the same for a deployment of others and for one that does not exist; a member is told
+ * which role it needs.
  *
  * @param member the RBAC rule for Kubernetes callers who are members, if it is not the usual one
  */
@@ -97,8 +98,10 @@ export async function authorizeDeployment(
 	if (!rights.ok) return rights;
 	const decideOn = (access: AccessRecord): Decision =>
 		decide(standingIn(caller, access, rights.value), operation);
-	const decision = found === undefined ? 'no' : decideOn(found.access);
-	if (found === undefined || decision === 'no') return refuse(403, NOT_YOUR_DEPLOYMENT);
+	if (found === undefined) return refuse(403, NOT_YOUR_DEPLOYMENT);
+	const standing = standingIn(caller, found.access, rights.value);
+	const decision = decide(standing, operation);
+	if (decision === 'no') return refuse(403, whyNot(call.accessMode, standing, operation));
 	const isStillGranted = async (): Promise<Result<void, Problem>> => {
 		const now = await findWithAccess(call, name);
 		const same = now?.access.createdAt === found.access.createdAt;
@@ -108,11 +111,20 @@ export async function authorizeDeployment(
 	};
 	return ok({
 		...found,
-		standing: standingIn(caller, found.access, rights.value),
+		standing,
 		decision,
 		decideOn,
 		isStillGranted,
 	});
+}
+
+/**
+ * Why a caller may not do it. Who may not see the deployment does not learn that it exists. The Reveal
+ * program tells nobody more than that.
+ */
+function whyNot(mode: AccessMode, standing: Standing, operation: DeploymentOperation): string {
+	if (mode === 'reveal' || decide(standing, 'metadata') === 'no') return NOT_YOUR_DEPLOYMENT;
+	return `your role in this deployment is ${roleOf(standing)}, and this needs ${rolesFor(operation)}`;
 }
 
 /** What RBAC allows a Kubernetes caller: as a member, and without membership. Others are not asked about. */

@@ -1,4 +1,3 @@
-import type { Logger } from 'pino';
 import { parseName } from '../../contract/names.ts';
 import { mapAtMost } from '../concurrency.ts';
 import { findDeployment, registeredNames } from '../deployments/registry.ts';
@@ -21,24 +20,4 @@ export async function backfillAccess(store: Store): Promise<number> {
 		return deployment !== undefined && (await recordAccess(store, name, initialAccess(deployment)));
 	});
 	return written.filter((one) => one).length;
-}
-
-/** Starts `backfillAccess` now and then every `interval` milliseconds. Returns a function that stops it. */
-export function startBackfill(store: Store, log: Logger, interval: number): () => void {
-	let running = false;
-	const run = async (): Promise<void> => {
-		if (running) return;
-		running = true;
-		try {
-			const count = await backfillAccess(store);
-			if (count > 0) log.info({ count }, 'access records written');
-		} catch (thrown) {
-			log.warn({ problem: String(thrown) }, 'access records could not be written yet');
-		} finally {
-			running = false;
-		}
-	};
-	const timer = setInterval(() => void run(), interval).unref();
-	void run();
-	return () => clearInterval(timer);
 }

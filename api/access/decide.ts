@@ -1,4 +1,4 @@
-import type { OrgRole } from '../auth/caller.ts';
+import { ORG_ROLES, type OrgRole } from '../auth/caller.ts';
 import type { DeploymentOperation } from './operations.ts';
 
 /** The roles of a deployment's members. */
@@ -58,6 +58,12 @@ export function decide({ member, org, holdsOrgRole }: Standing, operation: Deplo
 /** The role that a caller has before everybody else: one in the organization, else the one as a member. */
 export function roleOf({ member, org }: Pick<Standing, 'member' | 'org'>): RoleInDeployment {
 	return org ?? member ?? 'outsider';
+}
+
+/** The roles that an operation needs, in words: those of members, if any of them is enough. */
+export function rolesFor(operation: DeploymentOperation): string {
+	const members = MEMBER_ROLES.filter((role) => ALLOWED[role].includes(operation));
+	return members.length > 0 ? members.join(' or ') : `${ORG_ROLES.join(' or ')} in its organization`;
 }
 
 /** The strongest of some member roles; undefined if there are none. */

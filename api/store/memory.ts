@@ -5,7 +5,7 @@ interface StoredVersion extends Version {
 }
 
 /** Where the shipped policy lets the API read values. */
-const READABLE = /^(?:templates|registry\/access)\//;
+const READABLE = /^(?:templates|registry\/access|registry\/sessions)\//;
 
 interface StoredEntry {
 	/** By number: version 1 is the first one. */

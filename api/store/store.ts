@@ -1,37 +1,7 @@
+import type { Head, Version, WrittenVersion } from '../../lib/kv/head.ts';
 import { RequestFailure, type RequestFailureCode } from '../../lib/vault/request-failure.ts';
 
-/** One version of a secret, without its value. */
-export interface Version {
-	readonly number: number;
-	readonly createdAt: Date;
-	/** When it was, or will be, deleted; undefined if it is not. */
-	readonly deletedAt: Date | undefined;
-	/** True when its value is gone for good. */
-	readonly destroyed: boolean;
-	/**
-	 * True when the version before it was deleted already when this one was written. False when the store no
-	 * longer knows the version before, or that one was undeleted since.
-	 */
-	readonly afterDeletion: boolean;
-}
-
-/** The metadata of a secret. */
-export interface Head {
-	/** Number of the current version; the first one is 1. 0: there is metadata but no version. */
-	readonly version: number;
-	/** False when the current version is deleted or destroyed: the secret then counts as absent. */
-	readonly live: boolean;
-	/** When the current version was written; the epoch when there is no version. */
-	readonly writtenAt: Date;
-	/** When the entry was created. New versions and deletions of versions do not change it; `remove` does. */
-	readonly createdAt: Date;
-	readonly metadata: Readonly<Record<string, string>>;
-	/** The versions that the store still has, by number, oldest first. KV v2 keeps ten by default. */
-	readonly versions: readonly Version[];
-}
-
-/** A version that was written. */
-export type WrittenVersion = Pick<Version, 'number' | 'createdAt'>;
+export type { Head, Version, WrittenVersion };
 
 /** A part of a folder, sorted by name. */
 export interface HeadsPage {
@@ -88,14 +58,14 @@ export interface Store {
 	/** Removes a secret with every version and its metadata. A missing secret is not an error. */
 	remove(path: string): Promise<void>;
 	/**
-	 * The fields of the current version. Only below `templates/` and `registry/access/`: the API may read no
-	 * other values.
+	 * The fields of the current version. Only below `templates/`, `registry/access/` and `registry/sessions/`:
+	 * the API may read no other values.
 	 */
 	read(path: string): Promise<Fields | undefined>;
 	/** Resolves when the store can take calls. */
 	check(): Promise<void>;
 	/**
-	 * The lines that the API's policy lacks, as HCL. Empty when it has all of them; undefined when the store
+	 * The lines that the program's policy lacks, as HCL. Empty when it has all of them; undefined when the store
 	 * does not say.
 	 */
 	missingRights(): Promise<readonly string[] | undefined>;

@@ -1,6 +1,7 @@
+import { decodeHead } from '../../lib/kv/head.ts';
 import type { VaultResponse } from '../../lib/vault/types.ts';
 import { type Head, StoreFailure } from './store.ts';
-import { DETAILED_KEYS, decodeHead } from './vault-metadata.ts';
+import { DETAILED_KEYS } from './vault-metadata.ts';
 
 /** If a page is too large, the next request asks for half as many names, but for no fewer than this. */
 const SMALLEST_PAGE = 50;

@@ -1,22 +1,25 @@
 import { z } from 'zod';
+import { decodeHead } from '../../lib/kv/head.ts';
 import { createAsk, type VaultAccess } from '../../lib/vault/ask.ts';
 import type { VaultResponse } from '../../lib/vault/types.ts';
 import { type Store, StoreFailure, type WrittenVersion } from './store.ts';
 import { createHeadLists } from './vault-list-heads.ts';
-import { decodeHead, KEYS, METADATA, WRITTEN } from './vault-metadata.ts';
-import { missingLines, pathsToCheck } from './vault-rights.ts';
+import { KEYS, METADATA, WRITTEN } from './vault-metadata.ts';
+import { API_POLICY, missingLines, type ProgramPolicy, pathsToCheck } from './vault-rights.ts';
 
 /** Dependencies of the store. */
 export interface VaultStoreOptions extends VaultAccess {
 	/** The KV v2 mount, without slashes at its ends. */
 	readonly mount: string;
+	/** The policy that the program should have; by default the API's. */
+	readonly policy?: ProgramPolicy;
 }
 
 const FIELDS = z.object({ data: z.object({ data: z.record(z.string(), z.string()) }) });
 const ERRORS = z.object({ errors: z.array(z.string()) });
 
 /** A store in a KV v2 mount of Vault or OpenBao. Needs only the rights of the shipped policy. */
-export function createVaultStore({ mount, ...access }: VaultStoreOptions): Store {
+export function createVaultStore({ mount, policy = API_POLICY, ...access }: VaultStoreOptions): Store {
 	const { client } = access;
 	const ask = createAsk(access);
 	const at = (part: Part, path: string): string =>
@@ -95,9 +98,10 @@ export function createVaultStore({ mount, ...access }: VaultStoreOptions): Store
 				throw new StoreFailure('refused', `Vault does not accept the API's token (HTTP ${response.status})`);
 		},
 		missingRights: async () => {
-			const body = { paths: pathsToCheck(mount) };
+			const body = { paths: pathsToCheck(mount, policy) };
 			const response = await ask('rights', (token) => client.write('sys/capabilities-self', body, token));
-			return response.status === 200 ? missingLines(mount, response.json) : undefined;
+			if (response.status === 403) return policy.missingIfRefused;
+			return response.status === 200 ? missingLines(mount, policy, response.json) : undefined;
 		},
 	};
 }

@@ -3,9 +3,10 @@ import { WEBHOOK_CONFIGURATION } from '../webhook-configuration.ts';
 import { admissionCheck } from './admission.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, statusMessage, why } from './cluster.ts';
+import { managedSecretChecks } from './managed-secrets.ts';
 import { aloneCheck, divisionCheck, type PlainPods, plainPods } from './plain-pods.ts';
 import type { InjectedSettings } from './probe.ts';
-import { injectionPolicyCheck } from './require-injection.ts';
+import { validatingPolicyChecks } from './validating-policies.ts';
 import { versionChecks } from './version.ts';
 import { webhookConfigurationChecks } from './webhook-configuration.ts';
 import { callChecks } from './webhook-target.ts';
@@ -43,7 +44,8 @@ export async function clusterChecks(
 		...versionChecks(version.value.body as { major: string; minor: string }),
 		...(await registeredChecks(cluster, policy, namespace, tlsSecret, now)),
 		policy.check,
-		await injectionPolicyCheck(cluster),
+		...(await validatingPolicyChecks(cluster)),
+		...(await managedSecretChecks(cluster)),
 	];
 	const created = await cluster.request('POST', `/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod);
 	if (!created.ok)

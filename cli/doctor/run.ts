@@ -5,12 +5,16 @@ import type { VaultEndpoint } from '../../lib/vault/types.ts';
 import { type Context, fail } from '../context.ts';
 import { json } from '../output.ts';
 import { VAULT_TIMEOUT } from '../vault/client.ts';
-import { type AdminToken, adminTokenOf, auditCheck, ownAddresses } from './audit.ts';
+import { type AdminToken, adminTokenOf, auditCheck, ownAddresses, tokenFor } from './audit.ts';
 import { bad, type Check, good, skipped } from './check.ts';
 import { type ClusterClient, openCluster, statusMessage } from './cluster.ts';
 import { clusterChecks } from './cluster-checks.ts';
 import { type InjectedSettings, probePod } from './probe.ts';
+import { revealCheck, revealVaultCheck } from './reveal.ts';
+import { rotationCheck } from './rotation.ts';
+import { rotationVaultChecks } from './rotation-vault.ts';
 import { sealedCheck, transitCheck } from './sealed.ts';
+import { revealReadyChecks, secretsApiChecks } from './secrets-api.ts';
 import { page, type Section, tally } from './text.ts';
 import { tierChecks } from './tiers.ts';
 import { healthCheck, loginCheck, mountCheck, revokeCheck } from './vault-checks.ts';
@@ -36,20 +40,34 @@ export interface DoctorOptions {
 export async function doctor(options: DoctorOptions, context: Context): Promise<void> {
 	const cluster = await openCluster(options);
 	if (!cluster.ok) return fail(context, 'usage', cluster.error);
-	const { checks, injected } = await clusterChecks(
+	const { checks: ofCluster, injected } = await clusterChecks(
 		cluster.value,
 		probePod(options) as V1Pod,
 		options.namespace,
 		options.tlsSecret,
 		new Date(),
 	);
+	const admin = adminTokenOf(context.env);
+	const reveal = await revealCheck(cluster.value);
+	const vault = await vaultSection(cluster.value, injected, options, admin);
+	const rotation = await rotationCheck(cluster.value);
+	const ofPrograms = await programsInVault(
+		injected,
+		options,
+		{ reveal: reveal.isInstalled, rotation: rotation.role },
+		admin,
+	);
 	const sections: readonly Section[] = [
-		{ title: 'Cluster', checks },
+		{ title: 'Cluster', checks: [...ofCluster, ...reveal.checks, ...rotation.checks] },
+		{ title: 'Vault', checks: [...vault, ...ofPrograms] },
 		{
-			title: 'Vault',
-			checks: await vaultSection(cluster.value, injected, options, adminTokenOf(context.env)),
+			title: 'Secrets API',
+			checks: [
+				...(await secretsApiChecks(context.env, context.stdin)),
+				...(await revealReadyChecks(context.env, context.stdin, reveal.isInstalled)),
+			],
 		},
-	];
+	].filter(({ checks }) => checks.length > 0);
 	const all = sections.flatMap((section) => section.checks);
 	const counts = tally(all);
 	context.stdout.write(
@@ -103,6 +121,30 @@ async function vaultSection(
 	const sealed = await sealedChecks(vault, injected, options, token);
 	const last = [await audit(token), await revokeCheck(vault, injected, token)];
 	return [health, check, login.check, ...rights, ...sealed, ...last];
+}
+
+/** The programs that are installed: the Reveal program, and the Vault role of the rotation. */
+interface Programs {
+	readonly reveal: boolean;
+	readonly rotation: string | undefined;
+}
+
+/** Checks what Vault has for Envtier's programs, with an administrator's token of that Vault alone. */
+async function programsInVault(
+	injected: InjectedSettings | undefined,
+	{ vaultVia }: DoctorOptions,
+	{ reveal, rotation }: Programs,
+	admin: AdminToken | undefined,
+): Promise<readonly Check[]> {
+	if (injected === undefined || (injected.proxy !== undefined && vaultVia === undefined)) return [];
+	if (!reveal && rotation === undefined) return [];
+	const endpoint: VaultEndpoint = { ...injected, via: vaultVia, timeout: VAULT_TIMEOUT };
+	const vault = openVaultClient(endpoint);
+	const own = tokenFor(admin, endpoint);
+	return [
+		...(reveal ? [await revealVaultCheck(vault, injected, own)] : []),
+		...(rotation === undefined ? [] : await rotationVaultChecks(vault, { ...injected, role: rotation }, own)),
+	];
 }
 
 /** Checks whether the pod could decrypt sealed values; no check unless the command line asks for it. */

@@ -18,6 +18,7 @@ const LINE = {
 	...{ ip: '192.0.2.1', replica: 'pod/1', sequence: 1, result: 'done', status: 201 },
 };
 const TEMPLATE = { name: 'base', services: [] };
+const CHANGES = { deployment: 'none', changes: [{ change: 'create', tier: 'deployment', ...KEY }] };
 
 /** What each operation needs, and a body for it. */
 const NEEDS: Readonly<
@@ -25,7 +26,7 @@ const NEEDS: Readonly<
 		string,
 		{
 			scope?: ApiScope;
-			besides?: 'role' | 'platform-role' | 'session' | 'person';
+			besides?: 'role' | 'platform-role' | 'session' | 'person' | 'person-with-role';
 			body?: object;
 			query?: string;
 		}
@@ -73,9 +74,14 @@ const NEEDS: Readonly<
 	'whoami.get': {},
 	'effective.get': { scope: READ, query: '?deployment=none' },
 	'difference.get': { scope: READ, query: '?deployment=none&with=none' },
+	'grid.get': { scope: READ },
+	'grid.summary': { scope: READ },
+	'changes.save': { scope: WRITE, body: CHANGES },
 	'keys.list': { scope: READ, besides: 'session' },
 	'keys.create': { scope: WRITE, besides: 'session', body: { name: 'k', scopes: [WRITE] } },
 	'keys.delete': { scope: WRITE, besides: 'session', body: { id: '0'.repeat(16) } },
+	'org.keys.list': { scope: READ, besides: 'person-with-role' },
+	'org.keys.delete': { scope: WRITE, besides: 'person-with-role', body: { id: '0'.repeat(16) } },
 };
 const SCOPES: readonly (readonly ApiScope[])[] = [[], [READ], [WRITE], [READ, WRITE], [DELETE], [AUDIT]];
 const ROLES: readonly (readonly CallerRole[])[] = [
@@ -98,7 +104,8 @@ const cells = callers.flatMap((who) =>
 				needs.besides !== 'platform-role' &&
 				(needs.besides !== 'role' || who.roles.length > 0) &&
 				(needs.besides !== 'session' || kind === 'session') &&
-				(needs.besides !== 'person' || kind === 'session');
+				(needs.besides !== 'person' || kind === 'session') &&
+				(needs.besides !== 'person-with-role' || (kind === 'session' && who.roles.length > 0));
 			return { ...who, ...needs, id, kind, allowed };
 		}),
 	),

@@ -2,7 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { INJECTION_POLICY, WEBHOOK_CONFIGURATION } from '../../cli/webhook-configuration.ts';
+import {
+	EPHEMERAL_POLICY,
+	INJECTION_POLICY,
+	WEBHOOK_CONFIGURATION,
+} from '../../cli/webhook-configuration.ts';
 
 test('the command knows the webhook configuration as it ships', async () => {
 	const file = join(import.meta.dirname, '../../deploy/manifests/base/webhook-configuration.yaml');
@@ -23,11 +27,14 @@ test('the command knows the webhook configuration as it ships', async () => {
 	});
 });
 
-test('the command knows the policy as it ships', async () => {
-	const file = join(import.meta.dirname, '../../deploy/manifests/base/require-injection.yaml');
+test.each([
+	['require-injection.yaml', INJECTION_POLICY],
+	['ephemeral-containers.yaml', EPHEMERAL_POLICY],
+])('the command knows the policy of %s as it ships', async (name, policy) => {
+	const file = join(import.meta.dirname, '../../deploy/manifests/base', name);
 	const shipped = parseAllDocuments(await readFile(file, 'utf8')).map((document) => document.toJS());
 	expect(shipped.map(({ kind, metadata }) => [kind, metadata.name])).toEqual([
-		['ValidatingAdmissionPolicy', INJECTION_POLICY],
-		['ValidatingAdmissionPolicyBinding', INJECTION_POLICY],
+		['ValidatingAdmissionPolicy', policy],
+		['ValidatingAdmissionPolicyBinding', policy],
 	]);
 });

@@ -1,11 +1,11 @@
 /** Each cell of role × operation × kind of caller, over HTTP and on each store. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { DeploymentOperation } from '../../../api/access/operations.ts';
+import { DEPLOYMENT_OPERATIONS, type DeploymentOperation } from '../../../api/access/operations.ts';
 import { type CallerRole, SCOPES } from '../../../api/auth/caller.ts';
 import { type Caller, caller } from '../support/api.ts';
 import { type OnStore, STORES } from '../support/both.ts';
 import { type Issuer, startIssuer } from '../support/issuer.ts';
-import { ATTEMPTS, cellOf, FOR_PERSONS, TABLE_ROLES } from '../support/role-table.ts';
+import { ATTEMPTS, cellOf, FOR_PERSONS, FURTHER_ATTEMPTS, TABLE_ROLES } from '../support/role-table.ts';
 
 const KINDS = ['api-key', 'session'] as const;
 type TableRole = (typeof TABLE_ROLES)[number];
@@ -15,6 +15,12 @@ const ORG_ROLE: Readonly<Partial<Record<TableRole, CallerRole>>> = {
 	org_admin: 'org_admin',
 	org_owner: 'org_owner',
 };
+
+test('every operation but those of the Reveal program is tried', () => {
+	// test/api/access/reveal.test.ts tries them.
+	const elsewhere = DEPLOYMENT_OPERATIONS.filter((operation) => operation !== 'reveal');
+	expect(Object.keys(ATTEMPTS).sort()).toEqual([...elsewhere].sort());
+});
 
 describe.each(Object.entries(STORES))('on %s', (_name, open) => {
 	let on: OnStore;
@@ -82,6 +88,16 @@ describe.each(Object.entries(STORES))('on %s', (_name, open) => {
 		});
 	});
 
+	test.each(Object.entries(FURTHER_ATTEMPTS))('%s: each role by sessions', async (_what, further) => {
+		const [operation, attemptAt] = further;
+		for (const role of TABLE_ROLES) {
+			const { method, path, body, allowed } = attemptAt({ deployment: 'shop', id, unique });
+			const answer = await send(method, path, sessions.get(role) ?? '', body);
+			const expected = statusOf(role, operation, 'session', allowed);
+			expect(answer.status, `${role}: ${answer.text}`).toBe(expected);
+		}
+	});
+
 	test('a refusal is the same for a deployment of others and for one that does not exist', async () => {
 		for (const make of Object.values(ATTEMPTS))
 			for (const as of [sessions.get('outsider') ?? '', globex]) {
@@ -94,6 +110,21 @@ describe.each(Object.entries(STORES))('on %s', (_name, open) => {
 				expect(await answerAt('shop')).toEqual(await answerAt('absent'));
 				expect((await answerAt('shop')).status).toBe(403);
 			}
+	});
+
+	test.each([
+		['viewer', 'audit', 'your role in this deployment is viewer, and this needs manager'],
+		['viewer', 'create', 'your role in this deployment is viewer, and this needs developer or manager'],
+		['developer', 'members', 'your role in this deployment is developer, and this needs manager'],
+		[
+			'manager',
+			'destroy',
+			'your role in this deployment is manager, and this needs org_owner or org_admin in its organization',
+		],
+	] as const)('a %s is told what the operation %s needs', async (role, operation, error) => {
+		const { method, path, body } = ATTEMPTS[operation]?.({ deployment: 'shop', id, unique }) ?? {};
+		const answer = await send(method ?? '', path ?? '', sessions.get(role) ?? '', body);
+		expect(answer).toMatchObject({ status: 403, json: { error } });
 	});
 
 	test('each caller gets the deployments and the role there in the list', async () => {

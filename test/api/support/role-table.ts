@@ -114,6 +114,54 @@ export const ATTEMPTS: Readonly<Partial<Record<DeploymentOperation, (target: Att
 	}),
 };
 
-function idOfNothing(deployment: string): string {
+/** Further calls that take one of the operations, by what they show or change. */
+export const FURTHER_ATTEMPTS: Readonly<
+	Record<string, readonly [DeploymentOperation, (target: AttemptTarget) => Attempt]>
+> = {
+	'the metadata of a secret': [
+		'metadata',
+		({ id }) => ({ method: 'GET', path: `/api/secrets/${id}`, allowed: 200 }),
+	],
+	'the versions of a secret': [
+		'metadata',
+		({ id }) => ({ method: 'GET', path: `/api/secrets/versions?id=${id}`, allowed: 200 }),
+	],
+	'tags and description': [
+		'update',
+		({ id }) => ({ method: 'PUT', path: `/api/secrets/${id}`, body: { tags: ['a'] }, allowed: 200 }),
+	],
+	'what pods get': [
+		'list',
+		({ deployment }) => ({
+			method: 'GET',
+			path: `/api/effective?deployment=${deployment}`,
+			allowed: 200,
+		}),
+	],
+	'a comparison with another deployment': [
+		'list',
+		({ deployment }) => ({
+			method: 'GET',
+			path: `/api/difference?deployment=${deployment}&with=${deployment}`,
+			allowed: 200,
+		}),
+	],
+	'the members': [
+		'metadata',
+		({ deployment }) => ({ method: 'GET', path: `/api/deployments/${deployment}/members`, allowed: 200 }),
+	],
+	'a typed secret': [
+		'create',
+		({ deployment, unique }) => ({
+			method: 'POST',
+			path: '/api/secrets',
+			body: { type: 'password', name: `K_${unique()}`, deploymentName: deployment },
+			allowed: 201,
+		}),
+	],
+};
+
+/** An id of a secret that is not there. */
+export function idOfNothing(deployment: string): string {
 	return `s2_${Buffer.from(`gone deployments/${deployment}/secrets/GONE`).toString('base64url')}`;
 }

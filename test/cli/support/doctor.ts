@@ -9,7 +9,10 @@ import { stringify } from 'yaml';
 import type { Check } from '../../../cli/doctor/check.ts';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
-import { applyInjectionPolicy } from '../../support/kubernetes/require-injection.ts';
+import {
+	applyEphemeralContainersPolicy,
+	applyInjectionPolicy,
+} from '../../support/kubernetes/require-injection.ts';
 import { trustCluster } from '../../support/kubernetes/vault-auth.ts';
 import { shippedWebhookConfiguration } from '../../support/kubernetes/webhook-configuration.ts';
 import { type OpenBao, startOpenBao } from '../../support/openbao.ts';
@@ -59,6 +62,7 @@ export async function startFixture(): Promise<Fixture> {
 	const started = await startApiServer();
 	if (!started.ok) throw new Error(started.error);
 	const cluster = started.value;
+	await applyEphemeralContainersPolicy(cluster);
 	await applyInjectionPolicy(cluster);
 	const bao = await startOpenBao();
 	await trustCluster(bao, cluster);
@@ -130,6 +134,7 @@ export async function diagnose(
 	fixture: Fixture,
 	args: readonly string[] = [],
 	program?: string,
+	env: Readonly<Record<string, string>> = {},
 ): Promise<Diagnosis> {
 	const { cluster, namespace } = fixture;
 	const ended = await envtier(
@@ -138,7 +143,7 @@ export async function diagnose(
 			...['--service-account', 'web', '--deployment', 'shop', '--service', 'web', '--org', 'acme'],
 			...args,
 		],
-		{ program },
+		{ program, env },
 	);
 	expectNoSecrets(ended.stdout + ended.stderr);
 	expect(ended.stdout, ended.stderr).not.toBe('');

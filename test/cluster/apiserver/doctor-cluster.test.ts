@@ -13,6 +13,7 @@ import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { makeAuthority } from '../../support/tls.ts';
 import { until } from '../../support/until.ts';
+import { installManagedSecrets } from './support/managed-secrets.ts';
 import { keepsNativeVariables, minorOf, problemsOf } from './support/version.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -87,6 +88,40 @@ describeWithServers('envtier doctor on a cluster', () => {
 		expect(stdout).toMatch(new RegExp(`\\n\\n\\d+ ok, ${warnings}, 0 failed, 3 skipped\\n$`));
 	});
 
+	test('warns of ManagedSecrets that fail, and of policies that are missing', async () => {
+		const { cluster, namespace } = fixture;
+		await installManagedSecrets(cluster);
+		const path = `/apis/envtier.dev/v1alpha1/namespaces/${namespace}/managedsecrets`;
+		const body = {
+			...{ apiVersion: 'envtier.dev/v1alpha1', kind: 'ManagedSecret', metadata: { name: 'tls' } },
+			spec: { deployment: 'shop', serviceAccountName: 'web', keys: [{ source: 'A' }] },
+		};
+		expectStatus(await cluster.request('POST', path, body), 201, 'creating a ManagedSecret');
+		const fresh = await diagnose(fixture, []);
+		expect(lineOf(fresh, 'managed-secrets')).toContain(`${namespace}/tls no controller has looked at it`);
+		expect(lineOf(fresh, 'managed-secret-policies')).toMatch(/^ok/);
+		const condition = {
+			...{ type: 'Synced', status: 'False', reason: 'LoginRefused', message: 'role', observedGeneration: 1 },
+			lastTransitionTime: new Date().toISOString(),
+		};
+		const status = { status: { conditions: [condition] } };
+		const merge = { contentType: 'application/merge-patch+json' };
+		expectStatus(await cluster.request('PATCH', `${path}/tls/status`, status, merge), 200, 'its status');
+		const bindings = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings';
+		await cluster.request('DELETE', `${bindings}/envtier-controller-tokens`);
+		const failing = await diagnose(fixture, []);
+		expect(lineOf(failing, 'managed-secrets')).toMatch(/^warn: 1 of 1 .*tls LoginRefused/);
+		expect(lineOf(failing, 'managed-secret-policies')).toMatch(
+			/^warn: .*does not enforce envtier-controller-tokens:/,
+		);
+		const definition = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/managedsecrets.envtier.dev';
+		await cluster.request('DELETE', definition);
+		await until('no checks', async () => {
+			const { checks } = await diagnose(fixture, []);
+			return checks.every(({ id }) => !id.startsWith('managed-secret'));
+		});
+	});
+
 	test('the command from its sources says the same, with a certificate and with a token to sign in', async () => {
 		await fixture.register();
 		const before = await eventually('admission', /^ok/);
@@ -134,6 +169,43 @@ describeWithServers('envtier doctor on a cluster', () => {
 		expectStatus(await make(['Deny', 'Audit']), 201, 'the binding as it was');
 		expect(lineOf(await diagnose(fixture), 'require-injection')).toMatch(/^ok/);
 	});
+
+	test('the policy about ephemeral containers is not bound, bound to another one, only tells, or is gone', async () => {
+		await fixture.register();
+		const name = 'envtier-ephemeral-containers';
+		const group = '/apis/admissionregistration.k8s.io/v1';
+		const bindings = `${group}/validatingadmissionpolicybindings`;
+		const policies = `${group}/validatingadmissionpolicies`;
+		const said = async () => lineOf(await diagnose(fixture), 'ephemeral-containers');
+		const { body: binding } = await fixture.cluster.request<{ spec: object }>('GET', `${bindings}/${name}`);
+		const { body: policy } = await fixture.cluster.request<{ spec: object }>('GET', `${policies}/${name}`);
+		const bind = async (spec: object): Promise<void> => {
+			await fixture.cluster.request('DELETE', `${bindings}/${name}`);
+			const body = {
+				...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding' },
+				...{ metadata: { name }, spec: { ...binding.spec, ...spec } },
+			};
+			expectStatus(await fixture.cluster.request('POST', bindings, body), 201, 'the binding');
+		};
+		expect(await said()).toMatch(/^ok: the API server refuses ephemeral containers/);
+		await bind({ policyName: 'envtier-require-injection' });
+		expect(await said()).toMatch(/^warn: the binding .* binds another policy/);
+		await bind({ validationActions: ['Warn'] });
+		expect(await said()).toMatch(/^warn: .*refuses nothing/);
+		await fixture.cluster.request('DELETE', `${bindings}/${name}`);
+		expect(await said()).toMatch(
+			/^warn: there is no policy about ephemeral containers .*kubectl debug can read.*ephemeralContainers\.enabled/,
+		);
+		await fixture.cluster.request('DELETE', `${policies}/${name}`);
+		await bind({});
+		expect(await said()).toMatch(/^warn: there is no policy about ephemeral containers/);
+		const body = {
+			...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicy' },
+			...{ metadata: { name }, spec: policy.spec },
+		};
+		expectStatus(await fixture.cluster.request('POST', policies, body), 201, 'the policy');
+		expect(await said()).toMatch(/^ok/);
+	}, 120_000);
 
 	const changed: readonly (readonly [string, (webhook: V1MutatingWebhook) => void, string, RegExp])[] = [
 		[
@@ -378,7 +450,10 @@ describeWithServers('envtier doctor on a cluster', () => {
 			'webhook-configuration skip',
 			'plain-pods skip',
 			'require-injection skip',
+			'ephemeral-containers skip',
 			'admission skip',
+			'reveal skip',
+			'rotation skip',
 			'vault skip',
 		]);
 		expect(code).toBe(0);

@@ -10,6 +10,8 @@ import {
 	TIER_FOLDERS,
 	tierPolicy,
 } from '../../cli/support/doctor.ts';
+import { openShell, runExamples } from '../../cli/support/examples.ts';
+import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import {
 	mountKv,
 	mountTransit,
@@ -23,6 +25,7 @@ import {
 import { describeWithServers } from '../../support/servers.ts';
 import { makeAuthority } from '../../support/tls.ts';
 import { until } from '../../support/until.ts';
+import { vaultSetup } from '../../support/vault-setup.ts';
 import { startWebhook, type WebhookEnv } from '../../support/webhook.ts';
 import { minorOf, problemsOf } from './support/version.ts';
 
@@ -132,6 +135,25 @@ describeWithServers('envtier doctor on Vault', () => {
 			await removeSecret(fixture.bao, `${deployment}/my.secret`);
 			await setUpVault(fixture.bao, fixture.namespace);
 		}
+	});
+
+	test('the examples of docs/cli.md check the cluster, and Vault as a service account', async () => {
+		const { bao, cluster, namespace } = fixture;
+		// A controller of the cluster creates it, which does not run here.
+		await cluster.createServiceAccount('default', 'default');
+		// A forwarded port is an address of this machine, as that of the Vault of this test is.
+		await using shell = await openShell({ kubectl: 'exit 0' });
+		const env = { KUBECONFIG: cluster.kubeconfig, NO_COLOR: '1' };
+		const ran = async (line: string): Promise<void> => {
+			const here = line
+				.replace('--namespace shop', `--namespace ${namespace}`)
+				.replace('localhost:8200', new URL(bao.addr).host);
+			const { code, stdout, stderr } = await shell.run(here, env);
+			expect(code, `${line}\n${stdout}${stderr}`).toBe(0);
+			if (line.includes('--service-account')) expect(stdout).toMatch(/ok +vault-login:/);
+		};
+		await runExamples('envtier doctor', ran);
+		await runExamples('kubectl --namespace vault port-forward', ran);
 	});
 
 	describe('sealed values', () => {
@@ -316,13 +338,110 @@ describeWithServers('envtier doctor on Vault', () => {
 		);
 		await writePolicy(fixture.bao, 'may-ask', 'path "sys/audit" { capabilities = ["read", "sudo"] }');
 		await role({ token_policies: ['shop-web', 'may-ask'] });
-		expect(await seen()).toMatch(/^warn: Vault has no audit device.*vault audit enable file/);
+		expect(await seen()).toMatch(/^warn: Vault has no audit device.*setup\.sh audit/);
 		await must(fixture.bao, 'PUT', 'sys/audit/file', {
 			body: { type: 'file', options: { file_path: `${fixture.bao.dir}/audit.log` } },
 		});
 		expect(await seen()).toBe('ok: Vault keeps an audit log: file/ // ');
 		await must(fixture.bao, 'DELETE', 'sys/audit/file');
 		await setUpVault(fixture.bao, fixture.namespace);
+	});
+
+	test('the Reveal program: its replicas, and with a token of an administrator what Vault has for it', async () => {
+		const { cluster, bao } = fixture;
+		const admin = { VAULT_ADDR: bao.addr, VAULT_TOKEN: bao.rootToken };
+		const seen = async (id: string, env: Readonly<Record<string, string>> = admin) =>
+			lineOf(await diagnose(fixture, [], undefined, env), id);
+		// Where it is not installed, nothing is said of it.
+		expect((await diagnose(fixture)).checks.map(({ id }) => id)).not.toContain('reveal');
+		const labels = { 'app.kubernetes.io/name': 'envtier-reveal' };
+		const path = `/apis/apps/v1/namespaces/${fixture.namespace}/deployments`;
+		const made = await cluster.request('POST', path, {
+			metadata: { name: 'envtier-reveal', labels },
+			spec: {
+				selector: { matchLabels: labels },
+				template: { metadata: { labels }, spec: { containers: [{ name: 'reveal', image: 'none' }] } },
+			},
+		});
+		expectStatus(made, 201, 'creating a Deployment');
+		expect(await seen('reveal')).toMatch(/^fail: the Reveal program .* has no ready replica/);
+		const status = { status: { replicas: 2, readyReplicas: 2 } };
+		const merge = { contentType: 'application/merge-patch+json' };
+		await cluster.request('PATCH', `${path}/envtier-reveal/status`, status, merge);
+		expect(await seen('reveal')).toMatch(/^ok: the Reveal program .* has 2 of 2 replicas ready/);
+		expect(await seen('reveal-vault', {})).toMatch(/^skip: .*VAULT_ADDR and VAULT_TOKEN/);
+		const elsewhere = { ...admin, VAULT_ADDR: 'https://127.0.0.1:1' };
+		expect(await seen('reveal-vault', elsewhere)).toMatch(/^skip: /);
+		expect(await seen('reveal-vault')).toMatch(
+			/^fail: role envtier-reveal-value does not exist.*setup\.sh reveal/,
+		);
+		const setup = vaultSetup(bao);
+		await setup('api');
+		await setup('reveal');
+		expect(await seen('reveal-vault')).toMatch(
+			/^fail: .* lets the API change who has access.*--beside-reveal/,
+		);
+		await setup('api', '--beside-reveal', '--replace');
+		expect(await seen('reveal-vault')).toMatch(/^ok: tokens for one value have two uses and 60 seconds/);
+		await must(bao, 'DELETE', 'sys/config/auditing/request-headers/x-envtier-actor');
+		expect(await seen('reveal-vault')).toMatch(/^warn: Vault does not audit the header x-envtier-actor/);
+		const uses = 'auth/kubernetes/role/envtier-reveal-value';
+		const role = (await must(bao, 'GET', uses)) as { data: object };
+		await must(bao, 'POST', uses, { body: { ...role.data, token_num_uses: 0 } });
+		expect(await seen('reveal-vault')).toMatch(/^fail: role envtier-reveal-value gives tokens for 0 uses/);
+		await cluster.request('DELETE', `${path}/envtier-reveal`);
+	});
+
+	test('the rotation: where the controller has it switched on, its replicas, role, policy and late passwords', async () => {
+		const { cluster, bao } = fixture;
+		const admin = { VAULT_ADDR: bao.addr, VAULT_TOKEN: bao.rootToken };
+		const seen = async (id: string, env: Readonly<Record<string, string>> = admin) =>
+			lineOf(await diagnose(fixture, [], undefined, env), id);
+		const ids = async () => (await diagnose(fixture)).checks.map(({ id }) => id).join();
+		const merge = { contentType: 'application/merge-patch+json' };
+		const configMaps = `/api/v1/namespaces/${fixture.namespace}/configmaps`;
+		const settings = { metadata: { name: 'settings' }, data: { ENVTIER_CONTROLLER_ROLLOUTS: 'true' } };
+		expectStatus(await cluster.request('POST', configMaps, settings), 201, 'creating a ConfigMap');
+		const labels = { 'app.kubernetes.io/name': 'envtier-controller' };
+		const path = `/apis/apps/v1/namespaces/${fixture.namespace}/deployments`;
+		const envFrom = [
+			{ configMapRef: { name: 'absent', optional: true } },
+			{ configMapRef: { name: 'settings' } },
+		];
+		const made = await cluster.request('POST', path, {
+			metadata: { name: 'envtier-controller', labels },
+			spec: {
+				selector: { matchLabels: labels },
+				template: {
+					metadata: { labels },
+					spec: { containers: [{ name: 'controller', image: 'none', envFrom }] },
+				},
+			},
+		});
+		expectStatus(made, 201, 'creating a Deployment');
+		// A controller that rotates nothing.
+		expect(await ids()).not.toContain('rotation');
+		const on = { data: { ENVTIER_CONTROLLER_ROTATION: 'true' } };
+		await cluster.request('PATCH', `${configMaps}/settings`, on, merge);
+		expect(await seen('rotation')).toMatch(
+			/^fail: the controller .* has no ready replica: no password rotates/,
+		);
+		const status = { status: { replicas: 2, readyReplicas: 2 } };
+		await cluster.request('PATCH', `${path}/envtier-controller/status`, status, merge);
+		expect(await seen('rotation')).toMatch(
+			/^ok: the controller .* rotates passwords, and has 2 of 2 replicas/,
+		);
+
+		expect(await seen('rotation-vault', {})).toMatch(/^skip: .*VAULT_ADDR and VAULT_TOKEN/);
+		expect(await seen('rotation-vault')).toMatch(
+			/^fail: role envtier-rotation does not exist.*setup\.sh rotation/,
+		);
+		await vaultSetup(bao)('rotation');
+		expect(await seen('rotation-vault')).toMatch(
+			/^ok: role envtier-rotation may write .* and reads no value/,
+		);
+		expect(await seen('rotation-due')).toMatch(/^ok: no password rotates/);
+		await cluster.request('DELETE', `${path}/envtier-controller`);
 	});
 
 	test('the tiers are not looked at where the KV version is another', () =>
