@@ -3,10 +3,10 @@ import { hostname } from 'node:os';
 import process from 'node:process';
 import pino from 'pino';
 import { ok } from '../contract/result.ts';
+import { jsonLines } from '../lib/audit/lines.ts';
 import { openCertificateFiles } from '../lib/tls/certificate-files.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { openAuditFile, openStrictAudit, type Write } from './audit/file.ts';
-import { jsonLines } from './audit/lines.ts';
 import { type AuditTask, runAuditTask } from './audit/store/task.ts';
 import type { KeyRecord } from './auth/api-key.ts';
 import { newKey } from './auth/api-key.ts';
@@ -82,7 +82,7 @@ async function run(settings: Settings): Promise<void> {
 		keys,
 		version: manifest.version,
 		now: () => new Date(),
-	});
+	}).catch((thrown: unknown) => fail(thrown instanceof Error ? thrown.message : 'unknown'));
 	const auditIn = settings.auditStore.kind;
 	const server = await serve(api.app, certificate?.value, settings);
 	if (!server.ok) fail(server.error);

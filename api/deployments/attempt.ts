@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RecordStep } from '../audit/steps.ts';
+import type { RecordStep } from '../../lib/audit/steps.ts';
 import { refuse } from '../problem.ts';
 import type { AuditStamp } from '../secrets/metadata.ts';
 import { StoreFailure } from '../store/store.ts';

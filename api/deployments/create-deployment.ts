@@ -42,6 +42,8 @@ export interface CreatedDeployment {
 export interface DeploymentRequest {
 	readonly deployment: Deployment;
 	readonly template: StoredTemplate | undefined;
+	/** True when the deployment gets copies of the template's values. */
+	readonly copiesValues: boolean;
 	/** True when the deployment takes over what exists below its path. */
 	readonly adopt: boolean;
 	readonly generators: Generators;
@@ -122,7 +124,8 @@ async function runSteps(
 	const existing = await existingPaths(store, name);
 	const generated = await generatedFor(request, existing, context.at);
 	const generatedPaths = new Set(generated.flatMap(({ keys }) => keys).map(({ ref }) => pathOf(ref)));
-	const copies = copiesTo(name, secrets).filter(({ to }) => !generatedPaths.has(pathOf(to)));
+	const wanted = copiesTo(name, secrets).filter(({ to }) => !generatedPaths.has(pathOf(to)));
+	const copies = request.copiesValues ? wanted : [];
 	const copiedPaths = copies.map(({ to }) => pathOf(to)).filter((path) => !existing.has(path));
 	const paths = [...generatedPaths, ...copiedPaths];
 	context.attempt.check();
@@ -140,7 +143,8 @@ async function runSteps(
 
 	// An attempt that is too slow stops: another process may be undoing it.
 	if (!(await complete(store, deployment, claimed.value, context.attempt))) return refuseBusy();
-	return ok(summaryOf(request, { existing, generated, copies, results }));
+	const withheld = request.copiesValues ? [] : wanted.filter(({ to }) => !existing.has(pathOf(to)));
+	return ok(summaryOf(request, { existing, generated, copies, results, withheld }));
 }
 
 function newJournal(owner: string, { attempt, requestId, at }: AttemptContext): Journal {
@@ -155,6 +159,8 @@ interface DeploymentSecrets {
 	readonly copies: readonly SecretCopy[];
 	/** The result of each copy. */
 	readonly results: readonly CopyResult[];
+	/** The secrets of the template whose values the caller may not get. */
+	readonly withheld: readonly SecretCopy[];
 }
 
 /** The secrets to generate: those of the template, unless the deployment has one of their keys already. */
@@ -170,12 +176,14 @@ async function generatedFor(
 
 function summaryOf(
 	{ deployment, template }: DeploymentRequest,
-	{ existing, generated, copies, results }: DeploymentSecrets,
+	{ existing, generated, copies, results, withheld }: DeploymentSecrets,
 ): CreatedDeployment {
+	const nameOf = ({ from }: SecretCopy): DeclaredSecret => ({
+		serviceName: serviceOf(from.location),
+		key: from.key,
+	});
 	const withResult = (result: CopyResult): readonly DeclaredSecret[] =>
-		copies
-			.filter((_, i) => results[i] === result)
-			.map(({ from }) => ({ serviceName: serviceOf(from.location), key: from.key }));
+		copies.filter((_, i) => results[i] === result).map(nameOf);
 	const made = generated.flatMap(({ serviceName, keys }) => keys.map(({ ref }) => ({ serviceName, ref })));
 	const paths = new Set([
 		...existing,
@@ -184,13 +192,25 @@ function summaryOf(
 	]);
 	const has = (service: string, key: string): boolean =>
 		paths.has(pathOf({ key, location: deploymentLocation(deployment.name, service) }));
+	const missing = template === undefined ? [] : missingOf(template, has);
 	return {
 		deployment,
 		generated: made.map(({ serviceName, ref }) => ({ serviceName, key: ref.key })),
 		copied: withResult('copied'),
 		kept: withResult('kept'),
-		missing: template === undefined ? [] : missingOf(template, has),
+		missing: [...missing, ...beyond(missing, withheld.map(nameOf))],
 	};
+}
+
+/** The withheld secrets that `missing` does not have: no service declares them, or they are optional. */
+function beyond(
+	missing: readonly DeclaredSecret[],
+	withheld: readonly DeclaredSecret[],
+): readonly DeclaredSecret[] {
+	return withheld.filter(
+		({ serviceName, key }) =>
+			!missing.some((one) => one.key === key && (serviceName === '' || one.serviceName === serviceName)),
+	);
 }
 
 /** Removes the journal of a finished attempt; false when the store failed. */

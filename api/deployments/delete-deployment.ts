@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseName } from '../../contract/names.ts';
-import type { RecordStep } from '../audit/steps.ts';
+import type { RecordStep } from '../../lib/audit/steps.ts';
 import { mapAtMost } from '../concurrency.ts';
 import type { AuditStamp } from '../secrets/metadata.ts';
 import { folderOf, pathOf } from '../secrets/secret-location.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { AuditSink } from '../audit/lines.ts';
-import { type RecordStep, stepRecorder } from '../audit/steps.ts';
+import type { AuditSink } from '../../lib/audit/lines.ts';
+import { type RecordStep, stepRecorder } from '../../lib/audit/steps.ts';
 import type { Store } from '../store/store.ts';
 import { recoverAllTyped } from '../typed/undo.ts';
 import { completeAbandonedDeletion, unfinishedDeletions } from './delete-deployment.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RecordStep } from '../audit/steps.ts';
+import type { RecordStep } from '../../lib/audit/steps.ts';
 import type { Store } from '../store/store.ts';
 import { startTimeLimit } from './attempt.ts';
 import { releaseName } from './claim-name.ts';

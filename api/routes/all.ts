@@ -1,7 +1,9 @@
 import type { Operation } from '../server/operation.ts';
 import { auditOperations } from './audit.ts';
+import { changeOperations } from './changes.ts';
 import { deploymentOperations } from './deployments.ts';
 import { effectiveOperations } from './effective.ts';
+import { gridOperations } from './grid.ts';
 import { keyOperations } from './keys.ts';
 import { memberOperations } from './members.ts';
 import { orgSecretOperations } from './org-secrets.ts';
@@ -19,6 +21,8 @@ export const OPERATIONS: readonly Operation[] = [
 	...memberOperations,
 	...transferOperations,
 	...effectiveOperations,
+	...gridOperations,
+	...changeOperations,
 	...keyOperations,
 	...whoamiOperations,
 	...auditOperations,

@@ -5,6 +5,7 @@ import { roleOf } from '../access/decide.ts';
 import { memberDeployments, orgDeployments, roleIn } from '../access/deployment-list.ts';
 import { initialAccess, memberRole } from '../access/record.ts';
 import { readAccess, recordAccess } from '../access/record-store.ts';
+import { ADOPT } from '../deployments/adopt.ts';
 import { startAttempt } from '../deployments/attempt.ts';
 import { createDeployment } from '../deployments/create-deployment.ts';
 import { deleteDeployment } from '../deployments/delete-deployment.ts';
@@ -14,6 +15,7 @@ import { NOT_YOUR_DEPLOYMENT, type Problem, refuse } from '../problem.ts';
 import { Nothing } from '../schemas/named.ts';
 import { DeploymentDeletion, NewDeployment } from '../schemas/templates.ts';
 import { type Call, type Operation, operation, reply } from '../server/operation.ts';
+import { mayCopyValues } from '../templates/copy-rights.ts';
 import { usableTemplate } from '../templates/templates.ts';
 
 const PATH = '/api/deployments';
@@ -63,11 +65,6 @@ const get = operation(
 	},
 );
 
-/**
- * The right to take a name that has entries below it or is reserved. No role in an organization implies it.
- */
-const ADOPT = { resource, verb: 'adopt', needs: 'platform-role' } as const;
-
 const WHY = {
 	registered: 'is registered already; adopting takes it from nobody',
 	reserved: 'is reserved for another organization; send "adopt": true to register it all the same',
@@ -111,7 +108,7 @@ const create = operation(
 		method: 'post',
 		path: PATH,
 		id: 'deployments.create',
-		summary: 'Register a deployment as yours; with a template, copy the template’s secrets to it',
+		summary: 'Register a deployment as yours; with a template, copy its secrets if you could reveal them',
 		permission: { resource, verb: 'create', needs },
 		body: 'NewDeployment',
 		responses: {
@@ -144,7 +141,8 @@ const create = operation(
 			template: templateName ?? '',
 			createdAt: createdAt.value,
 		};
-		const deploymentRequest = { deployment, template: template?.value, adopt, generators };
+		const copiesValues = await mayCopyValues(call, template?.value);
+		const deploymentRequest = { deployment, template: template?.value, copiesValues, adopt, generators };
 		const context = { ...auditStamp, step, requestId, attempt };
 		const make = () => createDeployment(store, deploymentRequest, context, undoQueue);
 		const statusOf = ({ ok }: { readonly ok: boolean }): number => (ok ? 201 : 409);

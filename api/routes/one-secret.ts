@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { ok, type Result } from '../../contract/result.ts';
-import type { AuditNote } from '../audit/lines.ts';
+import type { AuditNote } from '../../lib/audit/lines.ts';
+import { writersOf } from '../audit/writers.ts';
 import { PERSON_NEEDED, type Permission } from '../auth/permission.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import { validationMessage } from '../schemas/common.ts';
@@ -96,6 +97,8 @@ const responsesOf = ({ forbidden, absent }: SecretKind) => ({
 	404: absent,
 });
 
+const UNFINISHED = { description: 'another call is creating the secret', schema: 'Problem' } as const;
+
 /** The id in a path. A longer text is no id. */
 const pathId = (name: string): string => (name.length <= 4096 ? name : '');
 
@@ -128,7 +131,11 @@ function removeOf(kind: SecretKind): Operation {
 			permission: kind.permission('delete'),
 			body: 'SecretDeletion',
 			query: 'DeletionQuery',
-			responses: { 200: { description: 'deleted', schema: 'DeletedSecret' }, ...responsesOf(kind) },
+			responses: {
+				200: { description: 'deleted', schema: 'DeletedSecret' },
+				...responsesOf(kind),
+				409: UNFINISHED,
+			},
 		},
 		readDeletion,
 		async (call) => {
@@ -189,13 +196,16 @@ function versionsOperation(kind: SecretKind): Operation {
 			if (!ref.ok) return ref;
 			const versions = await versionsOf(call.store, ref.value);
 			if (!versions.ok) return versions;
+			const { location, key } = ref.value;
+			const secret = { scope: folderOf(location), key };
+			const writers = await writersOf(call.auditStore, secret, versions.value);
 			return reply(
 				200,
 				versions.value.map(({ number, createdAt, deletedAt, destroyed, current, by }) => ({
 					version: number,
 					createdAt: createdAt.toISOString(),
 					deletedAt: deletedAt?.toISOString() ?? '',
-					...{ destroyed, current, by },
+					...{ destroyed, current, by: writers.get(number) ?? by },
 				})),
 			);
 		},
@@ -254,7 +264,7 @@ interface Restoration {
 
 /** In the Reveal program one login reads and writes, and its token can do nothing else. */
 async function openRestoration(
-	{ store, reveal, readVersion, caller, requestId }: Call<unknown>,
+	{ store, reveal, readVersion, caller, requestId, wrote }: Call<unknown>,
 	version: number,
 ): Promise<Restoration> {
 	if (reveal === undefined) {
@@ -265,10 +275,37 @@ async function openRestoration(
 	const reason = `restore version ${version}`;
 	const reading = { actor: caller.subject, reason, elevation: '', requestId };
 	return {
-		store: { ...store, update: login.update },
+		store: {
+			...store,
+			update: async (path, fields, expected) => {
+				const outcome = await login.update(path, fields, expected);
+				if (outcome === 'written') wrote(path, expected + 1);
+				return outcome;
+			},
+		},
 		read: async (path, number) => (await login.read(path, number, reading))?.fields,
 		end: login.end,
 	};
+}
+
+/** Restores, if the caller still may after the login: a demotion that was answered holds. */
+async function restoreVersion(
+	kind: SecretKind,
+	call: Call<z.output<typeof SecretRestoration>>,
+	ref: StampedSecretRef,
+): Promise<Result<Reply, Problem>> {
+	const { auditStamp, overwritesPerHour, input } = call;
+	const { id, version, expected } = input;
+	const { store, read, end } = await openRestoration(call, version);
+	try {
+		const still = await findSecret(kind, { ...call, note: () => undefined }, 'restore', id);
+		if (!still.ok) return still;
+		const wanted = { version, expected };
+		const restored = await restoreSecret(store, read, ref, wanted, auditStamp, { overwritesPerHour });
+		return restored.ok ? reply(200, { status: 'restored', ...restored.value }) : restored;
+	} finally {
+		await end();
+	}
 }
 
 function restore(kind: SecretKind): Operation {
@@ -288,25 +325,15 @@ function restore(kind: SecretKind): Operation {
 		},
 		SecretRestoration,
 		async (call) => {
-			const { store, auditStamp, overwritesPerHour, input } = call;
-			const ref = await findSecret(kind, call, 'restore', input.id);
+			const ref = await findSecret(kind, call, 'restore', call.input.id);
 			if (!ref.ok) return ref;
 			if (call.readVersion === undefined && call.reveal === undefined) return refuse(503, NO_REVEAL);
-			const keys = await wholeSecretOf(store, ref.value);
+			const keys = await wholeSecretOf(call.store, ref.value);
 			if (!keys.ok) return keys;
 			if (keys.value.length > 1) return refuse(409, ONE_OF_MANY);
 			const recorded = await call.requireAudit();
 			if (!recorded.ok) return recorded;
-			const { version, expected } = input;
-			const wanted = { version, expected };
-			const rules = { overwritesPerHour };
-			const opened = await openRestoration(call, version);
-			try {
-				const restored = await restoreSecret(opened.store, opened.read, ref.value, wanted, auditStamp, rules);
-				return restored.ok ? reply(200, { status: 'restored', ...restored.value }) : restored;
-			} finally {
-				await opened.end();
-			}
+			return await restoreVersion(kind, call, ref.value);
 		},
 	);
 }
@@ -347,7 +374,11 @@ function describe(kind: SecretKind): Operation {
 			summary: `Change description and tags of a secret ${kind.whose}, by its id, and not its value`,
 			permission: kind.permission('update'),
 			body: 'SecretDescription',
-			responses: { 200: { description: 'updated', schema: 'Updated' }, ...responsesOf(kind) },
+			responses: {
+				200: { description: 'updated', schema: 'Updated' },
+				...responsesOf(kind),
+				409: UNFINISHED,
+			},
 		},
 		SecretDescription,
 		async (call) => {

@@ -1,5 +1,5 @@
 import { ok } from '../../contract/result.ts';
-import { type ListCall, memberDeployments } from '../access/deployment-list.ts';
+import { type ListCall, memberDeployments, orgDeployments } from '../access/deployment-list.ts';
 import { ChangedSecret, NewSecret, SecretQuery } from '../schemas/secrets.ts';
 import { checkCodeKeys } from '../secrets/code-keys.ts';
 import { encodeTags } from '../secrets/metadata.ts';
@@ -38,14 +38,15 @@ function deploymentNameOf(location: SecretLocation): string {
 
 /**
  * Every location of a list without a query: the caller's own, those of their deployments and of their
- * templates.
+ * templates. With `ofOrg` also those of the organization's deployments, for its admins.
  */
-async function allLocations(call: ListCall): Promise<readonly SecretLocation[]> {
+async function allLocations(call: ListCall, ofOrg: boolean): Promise<readonly SecretLocation[]> {
 	const { store, caller } = call;
 	const locations: SecretLocation[] = [{ kind: 'user', user: userSegment(caller.subject) }];
 	// One after the other: each needs few requests, and one call must not use the whole store.
-	for (const { deployment } of await memberDeployments(call))
-		locations.push(...(await locationsOf(store, 'deployment', deployment.name)));
+	const listed = [...(await memberDeployments(call)), ...(ofOrg ? await orgDeployments(call) : [])];
+	for (const name of new Set(listed.map(({ deployment }) => deployment.name)))
+		locations.push(...(await locationsOf(store, 'deployment', name)));
 	for (const { name, owner } of await templatesOf(store, caller))
 		if (owner === caller.subject) locations.push(...(await locationsOf(store, 'template', name)));
 	return locations;
@@ -71,7 +72,7 @@ const list = operation(
 			const allowed = await authorize({ resource, verb: 'list', needs: 'scope-alone' });
 			if (!allowed.ok) return allowed;
 			const own: SecretLocation = { kind: 'user', user: userSegment(caller.subject) };
-			const locations = input.deployment === '' ? [own] : await allLocations(call);
+			const locations = input.deployment === '' ? [own] : await allLocations(call, input.all === 'true');
 			note(...locations.map((location) => ({ scope: folderOf(location) })));
 			return await replyWithList(store, locations, input, now(), encode);
 		}

@@ -56,7 +56,19 @@ export const force = z.boolean().default(false).meta({
 });
 
 /** The body of every error. */
-export const Problem = z.strictObject({ error: z.string().meta({ description: 'a sentence for a person' }) });
+export const Problem = z.strictObject({
+	error: z.string().meta({ description: 'a sentence for a person' }),
+	cells: z
+		.array(
+			z.strictObject({
+				index: z.number().int().meta({ description: 'the place of the change in the call' }),
+				conflict: z.boolean().meta({ description: 'true: somebody else was faster' }),
+				message: z.string(),
+			}),
+		)
+		.optional()
+		.meta({ description: 'of a call with many changes: why each of those is not possible' }),
+});
 
 /** One sentence for each of the first few errors of a body or query. Quotes names of fields only. */
 export function validationMessage(error: z.ZodError): string {

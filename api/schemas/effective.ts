@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { name } from './common.ts';
+import { incomplete } from './incomplete.ts';
 
 const tier = z.enum(['org', 'deployment', 'service']);
 const service = z.union([name, z.literal('')], { error: 'must be the name of a service, or empty' });
@@ -21,6 +22,7 @@ export const EffectiveView = z.strictObject({
 			overrides: z.array(tier).meta({ description: 'tiers that have the key as well, nearest first' }),
 			version: z.number().int(),
 			updatedAt: z.string(),
+			incomplete: incomplete.optional(),
 		}),
 	),
 });

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { AuditEntry, AuditLines, AuditLoaded, AuditPage, AuditQuery } from './audit.ts';
+import { SavedChanges, SecretChanges } from './changes.ts';
 import { Problem } from './common.ts';
 import { DeploymentDifference, DifferenceQuery, EffectiveQuery, EffectiveView } from './effective.ts';
-import { ApiKey, ApiKeyId, ApiKeyList, CreatedApiKey, NewApiKey } from './keys.ts';
+import { DeploymentGrid, DeploymentSummary, GridQuery } from './grid.ts';
+import { ApiKey, ApiKeyId, ApiKeyList, CreatedApiKey, NewApiKey, OrgApiKey, OrgApiKeyList } from './keys.ts';
 import {
 	InvitationAnswer,
 	InvitationList,
@@ -102,6 +104,11 @@ export const SCHEMAS = {
 	EffectiveQuery,
 	DeploymentDifference,
 	DifferenceQuery,
+	DeploymentGrid,
+	GridQuery,
+	DeploymentSummary,
+	SecretChanges,
+	SavedChanges,
 	NewOrgSecret,
 	CreatedOrgSecret,
 	Template,
@@ -134,6 +141,8 @@ export const SCHEMAS = {
 	NewAccess,
 	ApiKey,
 	ApiKeyList,
+	OrgApiKey,
+	OrgApiKeyList,
 	NewApiKey,
 	ApiKeyId,
 	CreatedApiKey,

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { SECRET_TYPE_NAMES, type SecretTypeName } from '../../contract/secret-types.ts';
 import { name as anyName, description, force, id, key, value } from './common.ts';
+import { incomplete } from './incomplete.ts';
+import { rotation } from './rotation.ts';
 import { filters, shownTags, tags } from './search.ts';
 
 /** A deployment's name, or `template:NAME`. */
@@ -29,10 +31,7 @@ const typed = {
 		.enum(['env', 'volume'])
 		.meta({ description: 'how it is best consumed: as an environment variable, or as a file' }),
 	expiresAt: z.string().optional().meta({ description: 'when the first of its certificates ends' }),
-	incomplete: z.strictObject({ written: z.number(), of: z.number() }).optional().meta({
-		description:
-			'the keys of the typed secret do not belong together: so many of them are of the last change. Repeat the change, or the deletion',
-	}),
+	incomplete: incomplete.optional(),
 };
 
 /** A secret without its value: the API never returns values. */
@@ -49,6 +48,10 @@ export const SecretList = z.array(Secret);
 
 export const SecretQuery = z.strictObject({
 	...filters.shape,
+	all: z.literal('true', { error: 'must be true' }).optional().meta({
+		description:
+			'without `deployment`: also the secrets of all deployments of your organization, as its admin',
+	}),
 	deployment: deploymentName.optional().meta({
 		description:
 			'only the secrets of this deployment or `template:NAME`; empty: only those of the caller alone',
@@ -67,6 +70,7 @@ const content = {
 		description: 'of a typed secret: its fields. What is absent is generated, where the type can',
 	}),
 	generate: generate.optional(),
+	rotation: rotation.optional(),
 };
 
 export const NewSecret = z.strictObject({
@@ -87,6 +91,7 @@ export const ChangedSecret = z.strictObject({
 	value: value.optional(),
 	fields: content.fields,
 	generate: content.generate,
+	rotation: rotation.nullable().optional().meta({ description: 'null: the secret keeps its value' }),
 	description: description.optional(),
 	tags: tags.optional(),
 });

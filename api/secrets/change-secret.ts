@@ -3,7 +3,10 @@ import { VALUE_FIELD } from '../../contract/tiers.ts';
 import { NO_SUCH_SECRET, type Problem, refuse } from '../problem.ts';
 import type { Store } from '../store/store.ts';
 import type { MetadataPatch } from '../typed/metadata.ts';
-import { isSameSecret } from './identity.ts';
+import { checkRotatable, type RotationRequest, rotationOf, rotationPatch } from '../typed/rotation.ts';
+import { indexed } from '../typed/rotation-index.ts';
+import { membershipOf } from '../typed/typed-secret.ts';
+import { isSameSecret, withOwnMetadata } from './identity.ts';
 import { type AuditStamp, encodeTags } from './metadata.ts';
 import { checkOverwrites } from './overwrites.ts';
 import { pathOf, type StampedSecretRef } from './secret-location.ts';
@@ -15,7 +18,11 @@ export interface DescriptionChange {
 	readonly tags?: readonly string[] | undefined;
 }
 
-function patchOf({ description, tags }: DescriptionChange, { subject, at }: AuditStamp): MetadataPatch {
+/** The metadata that a change writes. */
+export function metadataPatch(
+	{ description, tags }: DescriptionChange,
+	{ subject, at }: AuditStamp,
+): MetadataPatch {
 	return {
 		...(description === undefined ? {} : { description: description || null }),
 		...(tags === undefined ? {} : { tags: encodeTags(tags) }),
@@ -45,7 +52,7 @@ export async function updateSecret(
 		const outcome = await store.update(path, { [VALUE_FIELD]: value }, head.version);
 		if (outcome === 'conflict') continue;
 		if (outcome === 'absent') return refuse(404, NO_SUCH_SECRET);
-		await store.describe(path, patchOf(change, auditStamp));
+		await store.describe(path, metadataPatch(change, auditStamp));
 		return ok(undefined);
 	}
 }
@@ -54,11 +61,19 @@ export async function updateSecret(
 export async function describeSecret(
 	store: Store,
 	ref: StampedSecretRef,
-	change: DescriptionChange,
+	{ rotation, ...change }: DescriptionChange & { readonly rotation?: RotationRequest | null | undefined },
 	auditStamp: AuditStamp,
 ): Promise<Result<void, Problem>> {
 	const head = await store.head(pathOf(ref));
 	if (!isSameSecret(ref, head) || !head.live) return refuse(404, NO_SUCH_SECRET);
-	const described = await store.describe(pathOf(ref), patchOf(change, auditStamp));
+	const type = membershipOf(ref.key, withOwnMetadata(head))?.type ?? 'generic';
+	const rotatable = rotation === undefined ? ok(undefined) : checkRotatable(type, ref.location);
+	if (!rotatable.ok) return rotatable;
+	const patch = {
+		...metadataPatch(change, auditStamp),
+		...rotationPatch(rotation, undefined, rotationOf(ref.key, head)),
+	};
+	const describe = () => store.describe(pathOf(ref), patch);
+	const described = await (rotation ? indexed(store, ref, describe) : describe());
 	return described ? ok(undefined) : refuse(404, NO_SUCH_SECRET);
 }

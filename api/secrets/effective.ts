@@ -1,5 +1,8 @@
 import { TIERS, type Tier } from '../../contract/tiers.ts';
 import type { Store } from '../store/store.ts';
+import { typeSummaries } from '../typed/summary.ts';
+import type { Incomplete } from '../typed/typed-secret.ts';
+import { markUnfinished } from '../typed/unfinished.ts';
 import type { SecretLocation } from './secret-location.ts';
 import { liveSecrets } from './secrets.ts';
 
@@ -14,6 +17,8 @@ export interface EffectiveSecret {
 	readonly version: number;
 	/** When the version was written. */
 	readonly updatedAt: Date;
+	/** Undefined when all keys of its typed secret belong together. */
+	readonly incomplete: Incomplete | undefined;
 }
 
 /** A live secret of a tier. */
@@ -49,9 +54,15 @@ export async function effectiveSecrets(
 		...(service === '' ? [] : [['service', { kind: 'deployment', deployment, service }] as const]),
 	];
 	const secrets: TierSecret[] = [];
-	for (const [tier, location] of tiers)
-		for (const { ref, head } of await liveSecrets(store, [location], AT_ONCE))
-			secrets.push({ key: ref.key, tier, version: head.version, updatedAt: head.writtenAt });
+	for (const [tier, location] of tiers) {
+		const found = await markUnfinished(store, await liveSecrets(store, [location], AT_ONCE));
+		const types = typeSummaries(found);
+		for (const [i, { ref, head }] of found.entries()) {
+			const { version, writtenAt } = head;
+			const { incomplete } = types[i] ?? {};
+			secrets.push({ key: ref.key, tier, version, updatedAt: writtenAt, incomplete });
+		}
+	}
 	return mergeTiers(secrets);
 }
 

@@ -1,3 +1,4 @@
+import { ROTATION_ENTRY } from '../../lib/kv/rotation.ts';
 import { type MetadataPatch, UNTYPED } from '../typed/metadata.ts';
 import { idOf, type SecretRef } from './secret-location.ts';
 
@@ -32,6 +33,7 @@ export function initialMetadata(
 /** Removes what a deleted predecessor at the same path may have left. */
 export const NO_PREDECESSOR: MetadataPatch = {
 	...UNTYPED,
+	[ROTATION_ENTRY]: null,
 	description: null,
 	tags: null,
 	updated_by: null,
@@ -40,6 +42,7 @@ export const NO_PREDECESSOR: MetadataPatch = {
 	deleted_at: null,
 	destroyed_by: null,
 	destroyed_at: null,
+	removing: null,
 	copied_from: null,
 	copy: null,
 };

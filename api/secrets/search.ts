@@ -3,12 +3,13 @@ import { isKey } from '../../contract/keys.ts';
 import { parseJson } from '../../lib/parse/json.ts';
 import { mapAtMost } from '../concurrency.ts';
 import type { Head, Store } from '../store/store.ts';
-import { findTyped } from '../typed/change.ts';
-import { type Incomplete, incompleteOf, membershipOf, type TypedSecret } from '../typed/typed-secret.ts';
-import { versionsIn, withOwnMetadata } from './identity.ts';
+import { readState } from '../typed/state.ts';
+import { markUnfinished } from '../typed/unfinished.ts';
+import { type FoundSecret, memberOf } from './found-secret.ts';
+import { versionsIn } from './identity.ts';
 import { tagsOf } from './metadata.ts';
-import { folderOf, pathOf, type SecretLocation } from './secret-location.ts';
-import { type FoundSecret, type SecretSummary, secretsAt, summariesOf } from './secrets.ts';
+import { folderOf, type SecretLocation } from './secret-location.ts';
+import { readSecrets, type SecretSummary, secretsAt, secretsOf, summariesOf } from './secrets.ts';
 
 /** Secrets on one page. */
 const PAGE = 500;
@@ -30,14 +31,15 @@ export interface SecretFilter {
 }
 
 /** True when a secret passes a filter. */
-function matches(key: string, head: Head, filter: SecretFilter): boolean {
+function matches(secret: FoundSecret, filter: SecretFilter): boolean {
+	const { ref, head } = secret;
 	if (filter.deleted ? !isRestorable(head) : !head.live) return false;
 	const { metadata } = head;
 	const { tag, type, text, expiresBy } = filter;
 	if (tag !== undefined && !tagsOf(metadata).includes(tag)) return false;
-	const membership = membershipOf(key, head);
+	const membership = memberOf(secret);
 	if (type !== undefined && type !== (membership?.type ?? 'generic')) return false;
-	if (text !== undefined && !holds(`${key}\n${metadata['description'] ?? ''}`, text)) return false;
+	if (text !== undefined && !holds(`${ref.key}\n${metadata['description'] ?? ''}`, text)) return false;
 	const expires = membership === undefined ? undefined : metadata['expires_at'];
 	return expiresBy === undefined || (expires !== undefined && new Date(expires) <= expiresBy);
 }
@@ -58,10 +60,14 @@ export async function searchSecrets(
 	filter: SecretFilter,
 ): Promise<readonly SecretSummary[]> {
 	const all = await secretsAt(store, locations, AT_ONCE);
-	const matching = all.filter(({ ref, head }) => matches(ref.key, head, filter));
-	const there = filter.deleted ? matching : all.filter(({ head }) => head.live);
-	const wanted = new Set(matching.map(({ ref }) => pathOf(ref)));
-	return summariesOf(there).filter((summary) => wanted.has(pathOf(summary)));
+	const isWanted = (secret: FoundSecret): boolean => matches(secret, filter);
+	if (filter.deleted) return summariesOf(all.filter(isWanted));
+	// The summary of a typed secret needs all its keys, also those that the filter leaves out.
+	const live = (await markUnfinished(store, all)).filter(({ head }) => head.live);
+	return summariesOf(live).filter((_summary, index) => {
+		const secret = live[index];
+		return secret !== undefined && isWanted(secret);
+	});
 }
 
 /** Where a page starts: after this key of this folder. */
@@ -104,7 +110,8 @@ export async function searchPage(
 	const taken: FoundSecret[] = [];
 	let scanned = 0;
 	for await (const chunk of chunksFrom(store, locations, cursor)) {
-		const matching = chunk.found.filter(({ ref, head }) => matches(ref.key, head, filter));
+		const found = filter.deleted ? chunk.found : await markUnfinished(store, chunk.found);
+		const matching = found.filter((secret) => matches(secret, filter));
 		const room = PAGE - taken.length;
 		taken.push(...matching.slice(0, room));
 		const last = taken.at(-1)?.ref;
@@ -122,24 +129,28 @@ async function pageOf(
 	taken: readonly FoundSecret[],
 	next: Cursor | undefined,
 ): Promise<SecretPage> {
-	const states = new Map<string, Promise<Incomplete | undefined>>();
-	const stateOf = ({ location, typed: { type, name } }: SecretSummary): Promise<Incomplete | undefined> => {
-		const group = `${folderOf(location)} ${type} ${name}`;
-		const state = states.get(group) ?? readState(store, { location, type, name });
-		states.set(group, state);
-		return state;
-	};
 	const summaries = summariesOf(taken);
-	const secrets = await mapAtMost(AT_ONCE, summaries, async (summary) =>
-		summary.typed.incomplete === undefined
-			? summary
-			: { ...summary, typed: { ...summary.typed, incomplete: await stateOf(summary) } },
+	const members = Map.groupBy(taken, groupOf);
+	const suspects = new Set(taken.filter((_, i) => summaries[i]?.typed.incomplete !== undefined).map(groupOf));
+	const states = new Map(
+		await mapAtMost(AT_ONCE, [...suspects], async (group) => {
+			const state = await readState(store, members.get(group) ?? []);
+			return [group, state] as const;
+		}),
 	);
+	const secrets = summaries.map((summary, i) => {
+		const secret = taken[i];
+		const group = secret && groupOf(secret);
+		if (group === undefined || !suspects.has(group)) return summary;
+		return { ...summary, typed: { ...summary.typed, incomplete: states.get(group) } };
+	});
 	return { secrets, next };
 }
 
-async function readState(store: Store, secret: TypedSecret): Promise<Incomplete | undefined> {
-	return incompleteOf((await findTyped(store, secret)).members);
+/** The typed secret of a key; for a key of its own only its folder. */
+function groupOf(secret: FoundSecret): string {
+	const { type = '', name = '' } = memberOf(secret) ?? {};
+	return `${folderOf(secret.ref.location)} ${type} ${name}`;
 }
 
 /** A part of a location. */
@@ -181,9 +192,7 @@ interface Part extends Omit<Chunk, 'next'> {
 async function readPart(store: Store, location: SecretLocation, after: string | undefined): Promise<Part> {
 	const page = await store.listHeadsPage(folderOf(location), after, PAGE);
 	if (page === undefined) return await readOneByOne(store, location, after);
-	const found = [...page.heads].flatMap(([key, head]) =>
-		isKey(key) ? [{ ref: { location, key }, head }] : [],
-	);
+	const found = secretsOf(location, page.heads);
 	return { found, scanned: page.heads.size, next: page.next };
 }
 
@@ -196,10 +205,7 @@ async function readOneByOne(
 	const names = (await store.list(folder)).filter(isKey).sort();
 	const rest = after === undefined ? names : names.filter((name) => name > after);
 	const part = rest.slice(0, PAGE);
-	const heads = await mapAtMost(AT_ONCE, part, (key) => store.head(`${folder}/${key}`));
-	const found = part.flatMap((key, index) => {
-		const head = heads[index];
-		return head === undefined ? [] : [{ ref: { location, key }, head: withOwnMetadata(head) }];
-	});
+	const refs = part.map((key) => ({ location, key }));
+	const found = await readSecrets(store, refs, AT_ONCE);
 	return { found, scanned: part.length, next: rest.length > PAGE ? part.at(-1) : undefined };
 }

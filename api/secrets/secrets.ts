@@ -7,10 +7,13 @@ import { type Problem, refuse } from '../problem.ts';
 import type { Head, Store, WrittenVersion } from '../store/store.ts';
 import { copiedMetadata, type MetadataPatch, UNTYPED } from '../typed/metadata.ts';
 import { genericSummary, type TypeSummary, typeSummaries } from '../typed/summary.ts';
+import { markUnfinished } from '../typed/unfinished.ts';
+import type { FoundSecret } from './found-secret.ts';
 import { identityOf, isOldStamp, stampOfVersion, withOwnMetadata } from './identity.ts';
 import { type AuditStamp, encodeTags, initialMetadata, NO_PREDECESSOR, tagsOf } from './metadata.ts';
 import { checkOverwrites } from './overwrites.ts';
 import { folderOf, idOf, pathOf, type SecretLocation, type SecretRef } from './secret-location.ts';
+import { checkNoRemoval } from './tombstones.ts';
 
 /** The metadata of a secret; never its value. */
 export interface SecretSummary extends SecretRef {
@@ -51,7 +54,7 @@ export async function createSecret(
 	const path = pathOf(ref);
 	const written = await putNew(store, path, value, { overwritesPerHour, now: auditStamp.at });
 	if (!written.ok)
-		return written.error.status === 409
+		return written === EXISTS
 			? refuse(409, `the key ${ref.key} exists at this scope already; PUT changes its value`)
 			: written;
 	const stamp = stampOfVersion(written.value);
@@ -91,7 +94,7 @@ const EXISTS = refuse(409, 'the key exists');
 
 /**
  * Writes a value if the path has no live secret: it never had one, or that one is deleted. Refuses with 409
- * if there is one, and with 429 after too many overwrites.
+ * if there is one or its tombstone is being removed, and with 429 after too many overwrites.
  */
 export async function putNew(
 	store: Store,
@@ -106,6 +109,8 @@ export async function putNew(
 	if (head?.live) return EXISTS;
 	const limited = head === undefined ? ok(undefined) : checkOverwrites(head, overwritesPerHour, now);
 	if (!limited.ok) return limited;
+	const kept = head === undefined ? ok(undefined) : checkNoRemoval(head, now);
+	if (!kept.ok) return kept;
 	// A stamp of earlier releases does not say its version, so it would hold for the new secret as well.
 	if (isOldStamp(head?.metadata['stamp'])) await store.describe(path, { stamp: null });
 	// The secret was removed meanwhile, or has metadata only: there is no version. The first writer wins.
@@ -113,24 +118,22 @@ export async function putNew(
 	return written === 'conflict' ? EXISTS : ok(written);
 }
 
-/** The secrets of some locations, sorted by location and key. */
+/**
+ * The secrets of some locations, sorted by location and key. Leaves out what an unfinished creation of a
+ * typed secret has written and not described: it is all or none.
+ */
 export async function listSecrets(
 	store: Store,
 	locations: readonly SecretLocation[],
 ): Promise<readonly SecretSummary[]> {
-	return summariesOf(await liveSecrets(store, locations, AT_ONCE));
+	const found = await markUnfinished(store, await liveSecrets(store, locations, AT_ONCE));
+	return summariesOf(found.filter(({ unfinished }) => unfinished === undefined));
 }
 
 /** The summaries of secrets. They must hold all live secrets of their locations: see `typeSummaries`. */
 export function summariesOf(found: readonly FoundSecret[]): readonly SecretSummary[] {
 	const types = typeSummaries(found);
 	return found.map(({ ref, head }, i) => summaryOf(ref, head, types[i] ?? genericSummary(ref.key)));
-}
-
-/** A secret and its metadata. */
-export interface FoundSecret {
-	readonly ref: SecretRef;
-	readonly head: Head;
 }
 
 /** The live secrets of some locations, as `secretsAt`. */
@@ -157,17 +160,42 @@ export async function secretsAt(
 		location,
 		heads: await store.listHeads(folderOf(location)),
 	}));
-	const refs = await mapAtMost(atOnce, lists, async ({ location, heads }) =>
-		heads === undefined
-			? (await refsIn(store, location)).map((ref) => ({ ref, head: undefined }))
-			: [...heads].flatMap(([key, head]) => (isKey(key) ? [{ ref: { location, key }, head }] : [])),
+	const withoutHeads = lists.filter(({ heads }) => heads === undefined);
+	const refs = await mapAtMost(atOnce, withoutHeads, ({ location }) => refsIn(store, location));
+	const read = await readSecrets(store, refs.flat(), atOnce);
+	const readIn = Map.groupBy(read, ({ ref }) => ref.location);
+	return lists.flatMap(({ location, heads }) =>
+		heads === undefined ? (readIn.get(location) ?? []) : secretsOf(location, heads),
 	);
-	const secrets = await mapAtMost(atOnce, refs.flat(), async ({ ref, head }) => ({
-		ref,
-		head: head ?? (await store.head(pathOf(ref))),
-	}));
-	return secrets.flatMap(({ ref, head }) =>
-		head === undefined ? [] : [{ ref, head: withOwnMetadata(head) }],
+}
+
+/**
+ * Reads the metadata of secrets, with one request for each. Leaves out those that are not there.
+ *
+ * @param atOnce maximum number of concurrent requests to the store
+ */
+export async function readSecrets(
+	store: Store,
+	refs: readonly SecretRef[],
+	atOnce: number,
+): Promise<readonly FoundSecret[]> {
+	const heads = await mapAtMost(atOnce, refs, (ref) => store.head(pathOf(ref)));
+	return refs.flatMap((ref, index) => {
+		const head = heads[index];
+		return head === undefined ? [] : [{ ref, head: withOwnMetadata(head) }];
+	});
+}
+
+/**
+ * The secrets of a location whose metadata were listed. Skips names that no pod could receive: the API did
+ * not write them.
+ */
+export function secretsOf(
+	location: SecretLocation,
+	heads: ReadonlyMap<string, Head>,
+): readonly FoundSecret[] {
+	return [...heads].flatMap(([key, head]) =>
+		isKey(key) ? [{ ref: { location, key }, head: withOwnMetadata(head) }] : [],
 	);
 }
 
@@ -182,7 +210,7 @@ function summaryOf(ref: SecretRef, head: Head, typed: TypeSummary): SecretSummar
 	};
 }
 
-/** The secrets in a location. Skips names that no pod could receive: the API did not write them. */
+/** The names in a location, as `secretsOf`. */
 async function refsIn(store: Store, location: SecretLocation): Promise<readonly SecretRef[]> {
 	const names = await store.list(folderOf(location));
 	return names.filter(isKey).map((key) => ({ location, key }));

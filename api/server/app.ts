@@ -1,5 +1,7 @@
 import express, { type Express, type RequestHandler } from 'express';
+import { addDashboard } from '../dashboard/routes.ts';
 import { refuse } from '../problem.ts';
+import { addRevealPage } from '../reveal/page.ts';
 import { bodyReader } from './body.ts';
 import { auditCalls } from './call-trail.ts';
 import type { AppDependencies } from './dependencies.ts';
@@ -23,6 +25,8 @@ export function createApp(parts: AppDependencies): Express {
 		next();
 	});
 	addSystemRoutes(app, parts);
+	if (parts.dashboard !== undefined) addDashboard(app, parts.dashboard);
+	if (parts.revealPage !== undefined) addRevealPage(app, parts.revealPage);
 	app.use('/api', auditCalls(parts));
 	const readBody = bodyReader(parts.bodyLimit);
 	for (const operation of parts.operations) {

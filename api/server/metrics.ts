@@ -1,5 +1,6 @@
 import { createRegistry, type MetricsText } from '../../lib/metrics.ts';
 import { ENDS, type ExpiryCounts } from '../typed/expiry-watch.ts';
+import type { RotationCounts } from '../typed/rotation-index.ts';
 
 /** Metrics for Prometheus. No label value comes from a caller. */
 export interface Metrics extends MetricsText {
@@ -10,6 +11,8 @@ export interface Metrics extends MetricsText {
 	recordFailedLogin(): void;
 	/** Records how many certificates of typed secrets end how soon. */
 	recordCertificates(counts: ExpiryCounts): void;
+	/** Records how many passwords rotate. */
+	recordRotations(counts: RotationCounts): void;
 	/** Shows the audit lines that wait for the audit store, and those that it did not get. */
 	watchAudit(counts: () => { readonly waiting: number; readonly missed: number }): void;
 }
@@ -38,6 +41,11 @@ export function createMetrics(): Metrics {
 		'Typed secrets with certificates, by the time until the first of them ends',
 		['ends'],
 	);
+	const rotations = registry.gauge(
+		'envtier_api_rotations',
+		'Passwords with a rotation; overdue: the next value is due for more than an hour',
+		['state'],
+	);
 	return {
 		text: registry.text,
 		contentType: registry.contentType,
@@ -49,6 +57,10 @@ export function createMetrics(): Metrics {
 		recordFailedLogin: () => logins.inc(),
 		recordCertificates: (counts) => {
 			for (const ends of ENDS) certificates.set({ ends }, counts[ends]);
+		},
+		recordRotations: ({ waiting, overdue }) => {
+			rotations.set({ state: 'waiting' }, waiting);
+			rotations.set({ state: 'overdue' }, overdue);
 		},
 		watchAudit: (counts) => {
 			registry.computedGauge(

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { ok, type Result } from '../../contract/result.ts';
+import type { AuditNote } from '../../lib/audit/lines.ts';
+import type { RecordStep } from '../../lib/audit/steps.ts';
 import type { AccessMode } from '../access/authorize.ts';
-import type { AuditNote } from '../audit/lines.ts';
-import type { RecordStep } from '../audit/steps.ts';
 import type { AuditStore } from '../audit/store/store.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { Permission } from '../auth/permission.ts';
@@ -61,6 +61,8 @@ export interface Call<Input> extends Services {
 	 * without an entry. Call it after `note`, and before the effect. The error is a 503.
 	 */
 	readonly requireAudit: () => Promise<Result<void, Problem>>;
+	/** Notes for the audit that a version was written by other means than `store`. */
+	readonly wrote: (path: string, version: number) => void;
 	readonly requestId: string;
 	/** The header `Idempotency-Key`: the same in a repetition of the same call. */
 	readonly idempotencyKey: string | undefined;

@@ -97,7 +97,8 @@ async function reply(
 	return operation.run(
 		{
 			...services,
-			store: beforeChanges(services.store, beforeChange),
+			store: beforeChanges(services.store, beforeChange, audit.wrote),
+			wrote: audit.wrote,
 			caller,
 			auditStamp: { subject: caller.subject, at: now() },
 			name: String(request.params['name'] ?? ''),

@@ -11,5 +11,6 @@ export function send(response: Response, result: Result<Reply, Problem>): void {
 		response.status(status).set(headers).json(body);
 		return;
 	}
-	response.status(result.error.status).json({ error: result.error.message });
+	const { status, message, cells } = result.error;
+	response.status(status).json({ error: message, ...(cells === undefined ? {} : { cells }) });
 }

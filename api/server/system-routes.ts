@@ -8,9 +8,9 @@ import type { AppDependencies } from './dependencies.ts';
  */
 export function addSystemRoutes(
 	app: Express,
-	{ openApi, metrics, notReady, log, login }: AppDependencies,
+	{ openApi, metrics, readiness, log, login }: AppDependencies,
 ): void {
-	addHealthRoutes(app, notReady);
+	addHealthRoutes(app, readiness.notReady, readiness.note);
 	app.get('/metrics', async (_request, response) => {
 		try {
 			response.type(metrics.contentType).send(await metrics.text());

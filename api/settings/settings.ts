@@ -15,6 +15,8 @@ import { type NameRule, parseNameRules } from '../deployments/name-rules.ts';
 import type { LimitSettings } from '../server/limits.ts';
 import type { FileSettings } from './config-file.ts';
 import { CONFIG_KEYS, type FileVariable } from './config-keys.ts';
+import { type DashboardSettings, readDashboardSettings } from './dashboard.ts';
+import { httpsUrl } from './https-url.ts';
 import { audienceOf, type Reader, type RevealSettings, readReveal } from './reveal.ts';
 import { API_VARIABLES, BODY_LIMIT, RETENTION, VAULT_TIMEOUT } from './variables.ts';
 
@@ -56,6 +58,8 @@ export interface Settings {
 	readonly oidc: OidcSettings | undefined;
 	/** How the command line logs in at the issuer; undefined when it cannot. */
 	readonly login: LoginSettings | undefined;
+	/** Undefined when the dashboard is not served. */
+	readonly dashboard: DashboardSettings | undefined;
 	readonly cluster: ClusterSettings | undefined;
 	/** Undefined for the secrets API; the settings of the Reveal program otherwise. */
 	readonly reveal: RevealSettings | undefined;
@@ -72,14 +76,11 @@ export interface Settings {
 	readonly auditStore: AuditStoreSettings;
 	/** Days that the audit store keeps lines. */
 	readonly auditRetention: number;
+	/** Days that the tombstone of a destroyed secret stays. */
+	readonly tombstoneRetention: number;
 }
 
 const aWord = word('text without blanks');
-
-const httpsUrl: Parse<string> = (text) =>
-	URL.canParse(text) && new URL(text).protocol === 'https:'
-		? ok(text)
-		: err('an https:// address (that of an issuer exactly as in its tokens)');
 
 const scopes: Parse<readonly ApiScope[]> = (text) => {
 	const words = text.split(',').map((part) => part.trim());
@@ -118,6 +119,7 @@ export function readSettings(env: Environment, file: FileSettings = {}): Result<
 		keysFile: reader.optional('ENVTIER_API_KEYS_FILE', anyText),
 		oidc: readOidc(reader, reveal),
 		login: readLoginSettings(reader),
+		dashboard: readDashboardSettings(reader, { env, host: at?.host }),
 		cluster: readCluster(reader, reveal),
 		reveal,
 		revealUrl: reader.optional('ENVTIER_API_REVEAL_URL', httpsUrl),
@@ -132,6 +134,10 @@ export function readSettings(env: Environment, file: FileSettings = {}): Result<
 		auditFile: reader.optional('ENVTIER_API_AUDIT_FILE', anyText),
 		auditStore: readAuditStore(reader),
 		auditRetention: reader.required('ENVTIER_API_AUDIT_RETENTION', wholeNumber(RETENTION.min, RETENTION.max)),
+		tombstoneRetention: reader.required(
+			'ENVTIER_API_TOMBSTONE_RETENTION',
+			wholeNumber(RETENTION.min, RETENTION.max),
+		),
 	};
 	return problems.length > 0 ? err(problems.join('\n')) : ok(settings);
 }

@@ -13,7 +13,7 @@ export const BODY_LIMIT = { min: 1024, max: 4 * 1024 * 1024 } as const;
 export const VAULT_TIMEOUT = { min: 1, max: 30 } as const;
 /** Limits of `ENVTIER_API_ELEVATION_SECONDS`. */
 export const ELEVATION = { min: 1, max: 900 } as const;
-/** Limits of `ENVTIER_API_AUDIT_RETENTION`, in days. */
+/** Limits of `ENVTIER_API_AUDIT_RETENTION` and `ENVTIER_API_TOMBSTONE_RETENTION`, in days. */
 export const RETENTION = { min: 1, max: 3660 } as const;
 
 /**
@@ -63,7 +63,7 @@ export const API_VARIABLES = {
 	ENVTIER_API_OIDC_AUDIENCE: { meaning: 'audience that a session must be for', default: 'envtier-api' },
 	ENVTIER_API_OIDC_CLIENT_ID: {
 		meaning:
-			'public client of the issuer for `envtier login`, with the device authorization grant; GET /.well-known/envtier-login tells it; unset: none',
+			'public client of the issuer for `envtier login`, with the device authorization grant; GET /.well-known/envtier-login tells it; unset: none. For the Reveal program: public client of its [page](managed-secrets.md#the-page-of-the-reveal-program), with the authorization code grant',
 	},
 	ENVTIER_API_OIDC_LOGIN_SCOPES: {
 		meaning: 'scopes that `envtier login` asks the issuer for, parted by blanks',
@@ -111,6 +111,29 @@ export const API_VARIABLES = {
 		meaning:
 			'names of deployments that are reserved for organizations, such as acme=shop,shop-*;globex=globex-*; a name that no pattern matches may be registered by any organization',
 	},
+	ENVTIER_API_DASHBOARD: {
+		meaning: '"true" serves the [dashboard](dashboard.md) at /ui/',
+		default: 'false',
+	},
+	ENVTIER_API_DASHBOARD_ORIGIN: {
+		meaning: 'origin of the dashboard as browsers have it, such as https://secrets.example.com',
+	},
+	ENVTIER_API_DASHBOARD_CLIENT_ID: {
+		meaning:
+			'client of the issuer for the dashboard, with the authorization code flow; its redirect address is the origin and /ui/session/callback',
+	},
+	ENVTIER_API_DASHBOARD_CLIENT_SECRET_FILE: {
+		meaning: 'file with the secret of that client; unset: a public client, whose codes PKCE protects',
+	},
+	ENVTIER_API_DASHBOARD_KEYS_FILE: {
+		meaning:
+			'JSON file with the keys that seal cookies: "current" and "previous", each 32 random bytes in base64',
+	},
+	ENVTIER_API_DASHBOARD_DEVELOPMENT: {
+		meaning:
+			'"true" signs everybody in to the dashboard as the same developer, to try it out (`make dashboard`); refused but with the memory store on a loopback address, outside of a cluster',
+		default: 'false',
+	},
 	ENVTIER_API_MODE: {
 		meaning:
 			'api, or reveal: the [Reveal program](managed-secrets.md#showing-a-value), which shows values and changes who has access. It takes only tokens for the audience envtier-reveal',
@@ -132,6 +155,14 @@ export const API_VARIABLES = {
 		meaning: '"true": a second person must approve each elevation',
 		default: 'false',
 	},
+	ENVTIER_API_ELEVATION_NOTICE_URL: {
+		meaning:
+			'https:// address that gets a POST for each elevation that is requested or starts, with its reason and the managers of the deployment, so that they are told; unset: none',
+	},
+	ENVTIER_API_ELEVATION_NOTICE_CA: {
+		meaning:
+			'PEM text of the CA certificates that the certificate of that address is checked against; unset: the system’s',
+	},
 	ENVTIER_API_REVEAL_URL: {
 		meaning:
 			'https:// address of the [Reveal program](managed-secrets.md#showing-a-value), if it is installed: it alone changes who has access to deployments, and the API sends callers there',
@@ -141,6 +172,10 @@ export const API_VARIABLES = {
 		meaning:
 			'overwrites of one secret in an hour; must be less than the number of versions that the KV mount keeps (max_versions), so that nobody can push a whole history out',
 		default: '6',
+	},
+	ENVTIER_API_TOMBSTONE_RETENTION: {
+		meaning: `days that the tombstone of a destroyed secret stays, ${RETENTION.min} to ${RETENTION.max}; then the API removes it, and version numbers of the key begin at 1 again. At least as long as your audit is kept`,
+		default: '400',
 	},
 	ENVTIER_API_FAILED_LOGINS_PER_MINUTE: {
 		meaning:
