@@ -95,7 +95,8 @@ async function attempt(store: Store, recovery: UndoQueue, name: string, owner: s
 	};
 	const template = await usableTemplate(store, TEMPLATE, { subject: owner, org: 'acme' });
 	if (!template.ok) throw new Error(template.error.message);
-	const wanted = { deployment, template: template.value, adopt: false, generators: createGenerators() };
+	const asked = { deployment, template: template.value, copiesValues: true, adopt: false };
+	const wanted = { ...asked, generators: createGenerators() };
 	return await createDeployment(store, wanted, { ...by, requestId: owner }, recovery);
 }
 

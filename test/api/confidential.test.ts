@@ -167,6 +167,8 @@ test('an audit line has these fields and no others, whatever the answer', async 
 			...['sequence', 'status', 'time', 'type', 'via'],
 			// The organization of a caller that was authenticated.
 			...('actor' in expected && expected.actor !== 'anonymous' ? ['org'] : []),
+			// A new secret.
+			...('status' in expected && expected.status === 201 ? ['version'] : []),
 		].sort();
 		expect(Object.keys(line ?? {}).sort()).toEqual(fields);
 	}

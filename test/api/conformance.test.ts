@@ -4,8 +4,11 @@ import { z } from 'zod';
 import { SCOPES } from '../../api/auth/caller.ts';
 import { OPERATIONS } from '../../api/routes/all.ts';
 import { name } from '../../api/schemas/common.ts';
+import { folderOf, userSegment } from '../../api/secrets/secret-location.ts';
 import { openApiOf } from '../../api/server/openapi.ts';
+import { journalId } from '../../api/typed/journal.ts';
 import type { OpenBao } from '../support/openbao.ts';
+import { must } from '../support/openbao-setup.ts';
 import { scratch } from '../support/scratch.ts';
 import { type ApiUnderTest, caller, type Sent, startApi } from './support/api.ts';
 import { onVault } from './support/both.ts';
@@ -55,6 +58,7 @@ beforeAll(async () => {
 	all.push(revealing);
 	const on = await onVault({ env, callers, readVersion });
 	endings.push(() => on[Symbol.asyncDispose]());
+	if (on.bao !== undefined) await changeWhileCreated(on.api, on.bao);
 	await on.bao?.seal();
 	sealed = on.api;
 	all.push(sealed);
@@ -62,6 +66,34 @@ beforeAll(async () => {
 afterAll(async () => {
 	for (const end of endings.reverse()) await end();
 });
+
+/** Deletes and describes a key that a creation of a typed secret has written and not yet described. */
+async function changeWhileCreated(api: ApiUnderTest, bao: OpenBao): Promise<void> {
+	const key = 'HALF_USERNAME';
+	const places = [
+		['/api/secrets', { kind: 'user', user: userSegment('user:alice') }],
+		['/api/org/secrets', { kind: 'org', org: 'acme' }],
+	] as const;
+	for (const [path, location] of places) {
+		const folder = folderOf(location);
+		const journal = {
+			...{ kind: 'create', attempt: 'a', requestId: 'r', startedAt: new Date().toISOString(), request: '' },
+			paths: [{ path: `${folder}/${key}`, version: 1, before: '' }],
+		};
+		const stored = { data: { journal: JSON.stringify(journal) } };
+		const id = journalId({ location, type: 'userpass', name: 'HALF' });
+		await must(bao, 'POST', `secret/data/templates/_typed/${id}`, { body: stored });
+		await changeHalf(path, folder);
+	}
+
+	async function changeHalf(path: string, folder: string): Promise<void> {
+		await must(bao, 'POST', `secret/data/${folder}/${key}`, { body: { data: { value: 'half' } } });
+		const listed = await api.send('GET', path, { as: alice });
+		const id = (listed.json as { id: string; key: string }[]).find((one) => one.key === key)?.id;
+		expect((await api.send('DELETE', path, { as: alice, body: { id } })).status).toBe(409);
+		expect((await api.send('PUT', `${path}/${id}`, { as: alice, body: { tags: ['a'] } })).status).toBe(409);
+	}
+}
 
 const LINE = {
 	...{ time: '2026-05-04T10:00:00Z', phase: 'result', actor: 'user:alice', via: 'session' },
@@ -95,7 +127,12 @@ const BODIES: Record<string, object | undefined> = {
 	'invitations.accept': { deployment: 'shop' },
 	'keys.create': { name: 'ci', scopes: ['secrets:read'] },
 	'keys.delete': { id: '0123456789abcdef' },
+	'org.keys.delete': { id: '0123456789abcdef' },
 	'audit.load': { lines: [LINE] },
+	'changes.save': {
+		deployment: 'shop',
+		changes: [{ change: 'create', tier: 'deployment', key: 'A', value: 'v' }],
+	},
 };
 
 /** A query with which an operation gets as far as its store. */
@@ -283,6 +320,16 @@ test('what each operation is for, and what it refuses', async () => {
 		await reveal(200, 'POST', `${path}/restore`, { id, version: 1, expected: 2 });
 		await reveal(409, 'POST', `${path}/restore`, { id, version: 1, expected: 2 });
 	}
+	await send(200, 'GET', '/api/deployments/store/grid', { as: alice });
+	await send(403, 'GET', '/api/deployments/store/grid', { as: bob });
+	await send(200, 'GET', '/api/deployments/store/summary', { as: alice });
+	await send(403, 'GET', '/api/deployments/store/summary', { as: bob });
+	const changes = [{ change: 'create', tier: 'deployment', key: 'SAVED', value: 'v' }];
+	await send(403, 'POST', '/api/changes', { as: bob, body: { deployment: 'store', changes } });
+	await send(200, 'POST', '/api/changes', { as: alice, body: { deployment: 'store', changes } });
+	await send(409, 'POST', '/api/changes', { as: alice, body: { deployment: 'store', changes } });
+	const strange = [{ change: 'delete', id: 's1_x', version: 1 }];
+	await send(404, 'POST', '/api/changes', { as: alice, body: { deployment: 'store', changes: strange } });
 	const template = { name: 'fresh', services: [] };
 	await send(201, 'POST', '/api/templates', { as: alice, body: template });
 	await send(409, 'POST', '/api/templates', { as: alice, body: template });
@@ -297,6 +344,10 @@ test('what each operation is for, and what it refuses', async () => {
 	const keys = (await send(200, 'GET', '/api/keys', { as: session })) as unknown as { id: string }[];
 	await send(200, 'DELETE', '/api/keys', { as: session, body: { id: keys[0]?.id } });
 	await send(404, 'DELETE', '/api/keys', { as: session, body: { id: keys[0]?.id } });
+	await send(201, 'POST', '/api/keys', { as: session, body: { name: 'ci', scopes: ['secrets:read'] } });
+	const ofOrg = (await send(200, 'GET', '/api/org/keys', { as: session })) as unknown as { id: string }[];
+	await send(200, 'DELETE', '/api/org/keys', { as: session, body: { id: ofOrg[0]?.id } });
+	await send(404, 'DELETE', '/api/org/keys', { as: session, body: { id: ofOrg[0]?.id } });
 	await send(200, 'GET', '/api/whoami', { as: powerless });
 	await send(403, 'GET', '/api/audit?deployment=store', { as: bob });
 	await send(200, 'GET', '/api/audit?deployment=store', { as: session });

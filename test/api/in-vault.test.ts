@@ -35,6 +35,42 @@ const create = async (body: object) => {
 	expect(made.status).toBe(201);
 	return made.json as { id: string };
 };
+test('an id of an earlier release, which holds only the path, means the secret from then and no successor', async () => {
+	const path = 'deployments/shop/secrets/EARLIER';
+	const earlier = `s1_${Buffer.from(path).toString('base64url')}`;
+	await putSecret(bao, path, 'v');
+	const change = { id: earlier, value: 'w' };
+	expect((await send('PUT', '/api/secrets', change)).json).toEqual({ status: 'updated' });
+	expect(await valueAt(path)).toEqual({ value: 'w' });
+	expect((await send('DELETE', '/api/secrets', { id: earlier })).json).toEqual({ status: 'deleted' });
+	await create({ key: 'EARLIER', value: 'later', deploymentName: 'shop' });
+	expect((await send('PUT', '/api/secrets', change)).status).toBe(404);
+	expect((await send('DELETE', '/api/secrets', { id: earlier })).status).toBe(404);
+	expect(await valueAt(path)).toEqual({ value: 'later' });
+});
+
+test('metadata alone makes no key a part of a typed secret, and no caller writes them', async () => {
+	const made = await send('POST', '/api/secrets', {
+		...{ type: 'userpass', name: 'FORGED', fields: { username: 'u' }, deploymentName: 'shop' },
+	});
+	expect(made.status, made.text).toBe(201);
+	const folder = 'deployments/shop/secrets';
+	const { type, name, group } = (await metadataAt(`${folder}/FORGED_PASSWORD`)) as Record<string, string>;
+	await putSecret(bao, `${folder}/OTHER`, 'v');
+	const custom_metadata = { type, name, group };
+	await must(bao, 'POST', `secret/metadata/${folder}/OTHER`, { body: { custom_metadata } });
+	const keys = (await send('GET', '/api/secrets?deployment=shop')).json as Record<string, string>[];
+	const typeOf = (key: string) => keys.find((one) => one['key'] === key)?.['type'];
+	expect([typeOf('FORGED_PASSWORD'), typeOf('OTHER')]).toEqual(['userpass', 'generic']);
+	const id = keys.find((one) => one['key'] === 'FORGED_PASSWORD')?.['id'];
+	expect((await send('DELETE', '/api/secrets', { id })).status).toBe(200);
+	expect(await valueAt(`${folder}/OTHER`)).toEqual({ value: 'v' });
+	for (const reserved of ['group', 'stamp', 'owner', 'created_by', 'custom_metadata']) {
+		const body = { key: 'RESERVED', value: 'v', deploymentName: 'shop', [reserved]: 'x' };
+		expect((await send('POST', '/api/secrets', body)).status, reserved).toBe(400);
+	}
+});
+
 describe('a value lies where its pods look for it', () => {
 	const VALUE = 'a "b" \'c\'\n$d \\ é – 二\t';
 	test.each([

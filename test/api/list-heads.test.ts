@@ -50,6 +50,12 @@ async function fill(vault: VaultApi): Promise<void> {
 	await putSecret(vault, `${FOLDER}/no-key`, 'v');
 }
 
+/**
+ * The requests of a list: 17 names and folders are three pages of five, and one of two. Keys that the API did
+ * not describe may be of an unfinished creation, so it looks for journals.
+ */
+const WHOLE_LIST = [...Array.from({ length: 4 }, () => 'list-heads 200'), 'list 404'];
+
 interface Access {
 	readonly addr: string;
 	readonly caPem?: string;
@@ -107,8 +113,7 @@ async function expected() {
 test('with the shipped policy OpenBao gives a folder in pages, with custom metadata, deleted and destroyed versions', async () => {
 	const { store, requests, close } = open({ ...bao, token });
 	expect(await listSecrets(store, [SHOP])).toEqual(await expected());
-	// 17 names and folders: three pages of five, and one of two.
-	expect(requests).toEqual(Array.from({ length: 4 }, () => 'list-heads 200'));
+	expect(requests).toEqual(WHOLE_LIST);
 	const heads = await store.listHeads(FOLDER);
 	expect([...(heads ?? [])].sort().map(([name]) => name)).toEqual(
 		[...KEYS, 'BARE', 'LATER', 'no-key'].sort(),
@@ -132,7 +137,7 @@ test('a server of which it is not known yet is asked once more for a folder that
 	expect(await listSecrets(store, [{ kind: 'org', org: 'none' }])).toEqual([]);
 	expect(requests).toEqual(['list-heads 404', 'list 404']);
 	expect(await listSecrets(store, [SHOP])).toEqual(await expected());
-	expect(requests.slice(2)).toEqual(Array.from({ length: 4 }, () => 'list-heads 200'));
+	expect(requests.slice(2)).toEqual(WHOLE_LIST);
 	close();
 });
 
@@ -182,7 +187,7 @@ describe('without such a list', () => {
 		expect(requests.filter((one) => one.startsWith('list-heads'))).toEqual(['list-heads 403']);
 		current = token;
 		expect(await listSecrets(store, [SHOP])).toEqual(all);
-		expect(requests.at(-1)).toBe('list-heads 200');
+		expect(requests.slice(-2)).toEqual(['list-heads 200', 'list 404']);
 		client.close();
 	});
 

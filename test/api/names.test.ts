@@ -1,9 +1,9 @@
 /** A deployment's name has one owner, who never gets secrets that others left below it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RecordStep } from '../../api/audit/steps.ts';
 import { startAttempt } from '../../api/deployments/attempt.ts';
 import { createDeployment } from '../../api/deployments/create-deployment.ts';
 import { createGenerators } from '../../api/types/generators.ts';
+import type { RecordStep } from '../../lib/audit/steps.ts';
 import { type OpenBao, startOpenBao } from '../support/openbao.ts';
 import { deleteSecret, must, putSecret } from '../support/openbao-setup.ts';
 import { caller, startApi } from './support/api.ts';
@@ -30,7 +30,13 @@ describe.each(Object.entries(BACKENDS))('a name below which something lies, on %
 
 	const register = (name: string, adopt: boolean) => {
 		const deployment = { name, owner: 'user:alice', org: 'acme', template: '', createdAt: AT.toISOString() };
-		const wanted = { deployment, template: undefined, adopt, generators: createGenerators() };
+		const wanted = {
+			deployment,
+			template: undefined,
+			copiesValues: false,
+			adopt,
+			generators: createGenerators(),
+		};
 		const by = {
 			subject: 'user:alice',
 			at: new Date(),

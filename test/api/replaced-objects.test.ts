@@ -1,6 +1,5 @@
 /** What was decided on one template or deployment is not done to another one of the same name. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RecordStep } from '../../api/audit/steps.ts';
 import { SCOPES } from '../../api/auth/caller.ts';
 import { startAttempt } from '../../api/deployments/attempt.ts';
 import { createDeployment } from '../../api/deployments/create-deployment.ts';
@@ -17,6 +16,7 @@ import {
 } from '../../api/templates/templates.ts';
 import { createGenerators } from '../../api/types/generators.ts';
 import { ok } from '../../contract/result.ts';
+import type { RecordStep } from '../../lib/audit/steps.ts';
 import { BACKENDS, type StoreUnderTest } from './support/stores.ts';
 
 const ALICE = { subject: 'user:alice', org: 'acme' };
@@ -179,6 +179,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 			const wanted = {
 				deployment: { name: deployment, owner: BOB.subject, org: 'acme', template: name, createdAt: '' },
 				template: found.value,
+				copiesValues: true,
 				adopt: false,
 				generators: createGenerators(),
 			};

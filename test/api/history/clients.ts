@@ -98,8 +98,6 @@ function outcomeOf(kind: HistoryCall['kind'], { status, text }: Answer): History
 	if (status === 403) return 'refused';
 	// Another 409 says that a change is under way, or that an unfinished one will be undone.
 	if (status === 409) return kind === 'create' && /exists?\b/.test(text) ? 'exists' : 'refused';
-	// Between its value and its metadata a key that is created again looks generic. Nothing is changed then.
-	if (status === 400 && kind === 'update' && text.includes('this one is generic')) return 'refused';
 	if (status >= 500) return 'unknown';
 	throw new UnexpectedAnswer(`${kind}: ${status} ${text}`);
 }

@@ -44,6 +44,10 @@ test(`clients, Vault and the audit agree after faults (seed ${SEED})`, { timeout
 	const [strikes] = await Promise.all([strikeInBetween(run), deletion, ...clients]);
 	expect(strikes).toBe(9);
 	// A call without an answer may still write as long as its process lives.
+	await world.restart();
+	// Half a creation, which is undone only later, is told already.
+	const unsettled = new Map((await world.inVault()).final);
+	for (const { name, deployment } of PLACES) if (deployment === 'doomed') unsettled.delete(name);
 	await world.settle();
 	const logged = await world.logged();
 	await world.load(logged);
@@ -51,7 +55,8 @@ test(`clients, Vault and the audit agree after faults (seed ${SEED})`, { timeout
 	const { calls } = run;
 	const deleted = new Set(PLACES.filter(({ deployment }) => deployment === 'doomed').map(({ name }) => name));
 	const stored = await world.stored();
-	expect(violationsOf({ calls, final, logged, stored, written, deleted })).toEqual([]);
+	for (const seen of [unsettled, final])
+		expect(violationsOf({ calls, final: seen, logged, stored, written, deleted })).toEqual([]);
 	// The history was worth checking.
 	const kinds: Partial<Record<string, unknown[]>> = Object.groupBy(
 		calls,

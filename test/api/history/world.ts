@@ -45,6 +45,11 @@ export interface World extends AsyncDisposable {
 	/** Kills one part and starts it again: by the number, a replica, OpenBao, PostgreSQL, the other replica. */
 	strike(number: number): Promise<void>;
 	/** Ends both replicas as a rollout does, and starts the first one again. */
+	restart(): Promise<void>;
+	/**
+	 * Waits until the replica has ended what a killed one left of typed secrets: it does so two minutes after
+	 * such a call began.
+	 */
 	settle(): Promise<void>;
 	/** The lines of both replicas' logs. */
 	logged(): Promise<readonly HistoryLine[]>;
@@ -123,10 +128,15 @@ export async function startWorld(): Promise<World> {
 			await faults[number % faults.length]?.();
 			await until('both replicas to be ready', ready);
 		},
-		settle: async () => {
+		restart: async () => {
 			for (const replica of [0, 1])
 				await end(replica, async ({ process }) => void (await process.stop(20_000)));
 			await startReplica(0);
+		},
+		settle: async () => {
+			const journals = () => bao.request('GET', 'secret/metadata/templates/_typed?list=true');
+			const areGone = async (): Promise<boolean> => (await journals()).status === 404;
+			await until('no typed secret to be unfinished', areGone, { timeoutMs: 300_000, everyMs: 500 });
 		},
 		logged: async () => {
 			const texts = await Promise.all([0, 1].map((replica) => readFile(logFile(replica), 'utf8')));
@@ -165,8 +175,15 @@ async function storedLines({ postgres }: AuditDatabaseUnderTest): Promise<readon
 
 type InVault = Awaited<ReturnType<World['inVault']>>;
 
+/** Reads OpenBao before and after the lists until nothing changed in between: replicas undo creations. */
 async function readVault(bao: OpenBao, send: World['send']): Promise<InVault> {
-	const incomplete = await incompleteKeys(send);
+	const before = await readPlaces(bao, new Set());
+	const read = await readPlaces(bao, await incompleteKeys(send));
+	const valuesOf = ({ final }: InVault) => JSON.stringify([...final].map(([, { values }]) => values));
+	return valuesOf(before) === valuesOf(read) ? read : await readVault(bao, send);
+}
+
+async function readPlaces(bao: OpenBao, incomplete: ReadonlySet<string>): Promise<InVault> {
 	const final = new Map<string, FinalState>();
 	const written = new Set<string>();
 	for (const at of PLACES) {

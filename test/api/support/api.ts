@@ -1,5 +1,4 @@
 import pino from 'pino';
-import { jsonLines } from '../../../api/audit/lines.ts';
 import { type KeyRecord, newKey } from '../../../api/auth/api-key.ts';
 import { SCOPES } from '../../../api/auth/caller.ts';
 import { OPERATIONS } from '../../../api/routes/all.ts';
@@ -9,6 +8,7 @@ import { openApiOf } from '../../../api/server/openapi.ts';
 import { serve } from '../../../api/server/server.ts';
 import { readSettings, type Settings } from '../../../api/settings/settings.ts';
 import { type Api, createApi } from '../../../api/wiring.ts';
+import { jsonLines } from '../../../lib/audit/lines.ts';
 import { type Answer, call } from '../../support/http.ts';
 import { type Conformance, conformance } from './conformance.ts';
 
@@ -63,6 +63,8 @@ export interface ApiOptions {
 	readonly now?: () => Date;
 	/** Reads old versions, as the Reveal program does. */
 	readonly readVersion?: ReadVersion;
+	/** A URL beside which the pages of the dashboard lie. */
+	readonly dashboardBeside?: string;
 	/** Called before each audit line is written; it may throw. */
 	readonly beforeAudit?: (line: string) => void;
 }
@@ -89,8 +91,11 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
 		audited.push(JSON.parse(line) as Record<string, unknown>);
 	});
 	const keys = callers.map((one) => one.record);
-	const reading = readVersion === undefined ? {} : { readVersion };
-	const api = await createApi(settings, { log, audit, keys, version: 'test', now, host: 'test', ...reading });
+	const more = {
+		...(readVersion === undefined ? {} : { readVersion }),
+		...(options.dashboardBeside === undefined ? {} : { dashboardBeside: options.dashboardBeside }),
+	};
+	const api = await createApi(settings, { log, audit, keys, version: 'test', now, host: 'test', ...more });
 	const served = await serve(api.app, undefined, settings);
 	if (!served.ok) throw new Error(served.error);
 	const running = served.value;

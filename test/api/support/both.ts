@@ -1,4 +1,4 @@
-import { type OpenBao, startOpenBao } from '../../support/openbao.ts';
+import { type OpenBao, startOpenBao, type VaultAccess, type VaultApi } from '../../support/openbao.ts';
 import { createNamespace } from '../../support/openbao-setup.ts';
 import { type ApiOptions, type ApiUnderTest, startApi } from './api.ts';
 import { apiToken } from './stores.ts';
@@ -10,7 +10,10 @@ export interface OnStore extends AsyncDisposable {
 }
 
 /** The variables that lead the API to an OpenBao, with the shipped policy alone. */
-export async function vaultEnv(bao: OpenBao, namespace?: string): Promise<Record<string, string>> {
+export async function vaultEnv(
+	bao: VaultApi & VaultAccess,
+	namespace?: string,
+): Promise<Record<string, string>> {
 	return {
 		ENVTIER_VAULT_ADDR: bao.addr,
 		ENVTIER_VAULT_CA: bao.caPem,

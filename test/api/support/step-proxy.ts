@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, createServer, request as forward } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { OpenBao } from '../../support/openbao.ts';
@@ -20,22 +21,28 @@ export type StepFault =
 export interface StepProxy extends AsyncDisposable {
 	/** `https://127.0.0.1:port`, its certificate from the CA of the OpenBao. */
 	readonly addr: string;
-	/** From now on; requests count from 1. */
-	setFault(fault: (number: number, step: string) => StepFault): void;
+	/** From now on; requests count from 1. A request waits for a promise. */
+	setFault(fault: (number: number, step: string) => StepFault | Promise<StepFault>): void;
+	/** Calls `seen` after each answer, with the headers of request and answer. */
+	watch(seen: (step: string, request: Headers, answer: Headers) => void): void;
 	/** `METHOD path` of every request since `setFault`. */
 	steps(): readonly string[];
 }
+
+/** Headers by their names in lower case; those with several values have the first. */
+type Headers = Readonly<Record<string, string | undefined>>;
 
 /** Starts a proxy. */
 export async function startStepProxy(bao: OpenBao): Promise<StepProxy> {
 	const leaf = await bao.authority.issue();
 	const agent = new Agent({ keepAlive: true, ca: bao.caPem });
-	let faultOf: (number: number, step: string) => StepFault = () => 'pass';
+	let faultOf: (number: number, step: string) => StepFault | Promise<StepFault> = () => 'pass';
 	let steps: string[] = [];
-	const server = createServer({ cert: leaf.certPem, key: leaf.keyPem }, (request, response) => {
+	let watching: Parameters<StepProxy['watch']>[0] = () => undefined;
+	const server = createServer({ cert: leaf.certPem, key: leaf.keyPem }, async (request, response) => {
 		const { method = 'GET', url = '', headers, socket } = request;
 		steps.push(`${method} ${url}`);
-		const fault = faultOf(steps.length, `${method} ${url}`);
+		const fault = await faultOf(steps.length, `${method} ${url}`);
 		if (fault === 'cut-before') {
 			socket.destroy();
 			return;
@@ -57,6 +64,7 @@ export async function startStepProxy(bao: OpenBao): Promise<StepProxy> {
 			const chunks: Buffer[] = [];
 			answer.on('data', (chunk: Buffer) => chunks.push(chunk));
 			answer.on('end', () => {
+				watching(`${method} ${url}`, firstOf(headers), firstOf(answer.headers));
 				if (fault === 'cut-after') socket.destroy();
 				else response.writeHead(answer.statusCode ?? 502, answer.headers).end(Buffer.concat(chunks));
 			});
@@ -71,6 +79,9 @@ export async function startStepProxy(bao: OpenBao): Promise<StepProxy> {
 			faultOf = fault;
 			steps = [];
 		},
+		watch: (seen) => {
+			watching = seen;
+		},
 		steps: () => steps,
 		[Symbol.asyncDispose]: () =>
 			new Promise((resolve) => {
@@ -79,4 +90,8 @@ export async function startStepProxy(bao: OpenBao): Promise<StepProxy> {
 				agent.destroy();
 			}),
 	};
+}
+
+function firstOf(headers: IncomingHttpHeaders): Headers {
+	return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value].flat()[0]]));
 }

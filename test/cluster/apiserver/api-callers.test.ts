@@ -1,46 +1,19 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 import { type ApiUnderTest, startApi } from '../../api/support/api.ts';
-import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
+import { type ApiCallers, apiCallers, rule } from './support/api-callers.ts';
 
-const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const AUDIENCE = 'envtier-api';
 
 describeWithServers('callers of the secrets API that the cluster knows', ({ cluster }) => {
 	let api: ApiUnderTest;
+	let callers: ApiCallers;
 	let namespace: string;
-	let dir: string;
-	const cleanup: string[] = [];
-
-	const create = async (path: string, body: object) => {
-		expectStatus(await cluster.request('POST', path, body), 201, `creating at ${path}`);
-	};
-	/** A service account with a token for the API, and the rules of a ClusterRole of its own. */
-	const account = async (name: string, rules: readonly object[]): Promise<string> => {
-		await cluster.createServiceAccount(namespace, name);
-		const role = `${namespace}-${name}`;
-		cleanup.push(`${RBAC}/clusterrolebindings/${role}`, `${RBAC}/clusterroles/${role}`);
-		await create(`${RBAC}/clusterroles`, { metadata: { name: role }, rules });
-		await bind(role, role, name);
-		return cluster.token(namespace, name, [AUDIENCE]);
-	};
-	const bind = (binding: string, role: string, name: string) =>
-		create(`${RBAC}/clusterrolebindings`, {
-			metadata: { name: binding },
-			roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
-			subjects: [{ kind: 'ServiceAccount', namespace, name }],
-		});
-	const rule = (resource: string, verbs: readonly string[], names?: readonly string[]) => ({
-		apiGroups: ['envtier.dev'],
-		resources: [resource],
-		verbs,
-		...(names === undefined ? {} : { resourceNames: names }),
-	});
+	const account: ApiCallers['account'] = (name, rules) => callers.account(name, rules);
 
 	/** The rules of a role that docs/api.md shows. */
 	const shown = async (name: string): Promise<readonly object[]> => {
@@ -52,37 +25,13 @@ describeWithServers('callers of the secrets API that the cluster knows', ({ clus
 	};
 
 	beforeAll(async () => {
-		namespace = await cluster.createNamespace({ prefix: 'api-' });
-		// The API itself may review tokens and ask about rights, and nothing else.
-		await cluster.createServiceAccount(namespace, 'envtier-api');
-		cleanup.push(`${RBAC}/clusterrolebindings/${namespace}-delegator`);
-		await bind(`${namespace}-delegator`, 'system:auth-delegator', 'envtier-api');
-		dir = await mkdtemp(join(tmpdir(), 'envtier-api-callers-'));
-		const token = await cluster.token(namespace, 'envtier-api');
-		const file = join(dir, 'kubeconfig');
-		const ca = Buffer.from(cluster.caPem).toString('base64');
-		const config = {
-			apiVersion: 'v1',
-			kind: 'Config',
-			clusters: [{ name: 'c', cluster: { server: cluster.url, 'certificate-authority-data': ca } }],
-			users: [{ name: 'u', user: { token } }],
-			contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-			'current-context': 'x',
-		};
-		await writeFile(file, stringify(config), { mode: 0o600 });
-		api = await startApi({
-			env: {
-				ENVTIER_API_KUBERNETES: 'true',
-				ENVTIER_API_KUBECONFIG: file,
-				ENVTIER_API_KUBERNETES_ORG: 'acme',
-				ENVTIER_API_FAILED_LOGINS_PER_MINUTE: '1000',
-			},
-		});
+		callers = await apiCallers(cluster);
+		namespace = callers.namespace;
+		api = await startApi({ env: callers.env });
 	});
 	afterAll(async () => {
 		await api?.[Symbol.asyncDispose]();
-		for (const path of cleanup) await cluster.request('DELETE', path);
-		if (dir !== undefined) await rm(dir, { recursive: true, force: true });
+		await callers?.[Symbol.asyncDispose]();
 	});
 
 	const send = (method: string, path: string, as: string, body?: object, org?: string) =>
@@ -179,85 +128,6 @@ describeWithServers('callers of the secrets API that the cluster knows', ({ clus
 		expect([refused.status, refused.text]).toEqual([403, expect.stringContaining('adopt')]);
 		expect((await adopt(operator, 'another')).status).toBe(403);
 		expect((await adopt(operator, 'payments')).status).toBe(201);
-	});
-
-	test('without membership each operation takes its own verb on deploymentsecrets, for the named deployments alone', async () => {
-		const owner = await account('deployment-owner', await shown('envtier-pipeline'));
-		const names = [`mine-${namespace}`, `other-${namespace}`] as const;
-		const made = async (deploymentName: string, key: string): Promise<string> => {
-			const answer = await send('POST', '/api/secrets', owner, { key, value: 'v', deploymentName });
-			expect(answer.status, answer.text).toBe(201);
-			return (answer.json as { id: string }).id;
-		};
-		for (const name of names)
-			expect((await send('POST', '/api/deployments', owner, { name, org: 'acme' })).status).toBe(201);
-		const [mine, other] = names;
-
-		/** What a caller sends for an operation on a deployment, and the status if that is allowed. */
-		type Sent = readonly [status: number, method: string, path: string, body?: object];
-		const operations: Readonly<Record<string, (name: string) => Promise<Sent>>> = {
-			list: async (name) => [200, 'GET', `/api/secrets?deployment=${name}`],
-			get: async (name) => [200, 'GET', `/api/secrets/${await made(name, 'GET_IT')}`],
-			create: async (deploymentName) => [
-				201,
-				'POST',
-				'/api/secrets',
-				{ key: 'NEW', value: 'v', deploymentName },
-			],
-			update: async (name) => [200, 'PUT', '/api/secrets', { id: await made(name, 'CHANGED'), value: 'w' }],
-			delete: async (name) => [200, 'DELETE', '/api/secrets', { id: await made(name, 'DELETED') }],
-		};
-		const verbs = Object.keys(operations);
-		/** The operations that a caller may do, of all on both deployments: `list mine`. */
-		const allowedTo = async (caller: string): Promise<readonly string[]> => {
-			const allowed: string[] = [];
-			const tried = verbs.flatMap((operation) => names.map((name) => ({ operation, name })));
-			for (const { operation, name } of tried) {
-				const [status, method, path, body] = (await operations[operation]?.(name)) ?? [0, '', ''];
-				const answer = await send(method, path, caller, body);
-				// What is left over would make the next creation a conflict.
-				await removeAll(owner, name);
-				if (answer.status === status) allowed.push(`${operation} ${name === mine ? 'mine' : 'other'}`);
-				else expect(answer.status, answer.text).toBe(403);
-			}
-			return allowed;
-		};
-		for (const verb of verbs) {
-			const caller = await account(`direct-${verb}`, [rule('deploymentsecrets', [verb], [mine])]);
-			expect(await allowedTo(caller)).toEqual([`${verb} mine`]);
-		}
-
-		// A rule from before these resources gives nothing without membership.
-		const earlier = await account('earlier', [rule('secrets', ['*']), rule('deployments', ['*'])]);
-		const id = await made(mine, 'KEPT');
-		expect((await send('GET', `/api/secrets?deployment=${mine}`, earlier)).status).toBe(403);
-		expect((await send('PUT', '/api/secrets', earlier, { id, value: 'w' })).status).toBe(403);
-		const absent = await send('GET', `/api/secrets?deployment=none-${namespace}`, earlier);
-		const foreign = await send('GET', `/api/secrets?deployment=${other}`, earlier);
-		expect(foreign.text.replaceAll(other, 'NAME')).toBe(absent.text.replaceAll(`none-${namespace}`, 'NAME'));
-	});
-
-	/** Deletes every secret of a deployment, as its owner. */
-	const removeAll = async (owner: string, name: string): Promise<void> => {
-		const listed = await send('GET', `/api/secrets?deployment=${name}`, owner);
-		for (const { id } of listed.json as readonly { readonly id: string }[])
-			expect((await send('DELETE', '/api/secrets', owner, { id })).status).toBe(200);
-	};
-
-	test('members are changed by a caller with the verb members on deploymentmembers alone', async () => {
-		const owner = await account('members-owner', await shown('envtier-pipeline'));
-		const name = `team-${namespace}`;
-		expect((await send('POST', '/api/deployments', owner, { name, org: 'acme' })).status).toBe(201);
-		const path = `/api/deployments/${name}/members`;
-		const body = { member: 'user:dev', role: 'developer' };
-		const secrets = await account('secrets-only', [rule('deploymentsecrets', ['*'], [name])]);
-		expect((await send('POST', path, secrets, body)).status).toBe(403);
-		const other = await account('other-members', [rule('deploymentmembers', ['members'], ['another'])]);
-		expect((await send('POST', path, other, body)).status).toBe(403);
-		const members = await account('members', [rule('deploymentmembers', ['members'], [name])]);
-		const added = await send('POST', path, members, body);
-		expect(added.status, added.text).toBe(201);
-		expect((await send('DELETE', `/api/deployments/${name}`, members, { confirm: name })).status).toBe(403);
 	});
 
 	test('signed in alone is not enough: every pod of a cluster has a token', async () => {

@@ -1,11 +1,17 @@
 /** `envtier secrets import` and `envtier consumers` on a real API server, with the rights of the caller. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { SCOPES } from '../../../api/auth/caller.ts';
 import { type ApiUnderTest, caller, startApi } from '../../api/support/api.ts';
+import { type Issuer, startIssuer } from '../../api/support/issuer.ts';
 import { envtier } from '../../cli/support/command.ts';
+import { openShell, runExamples } from '../../cli/support/examples.ts';
+import { bundleOf } from '../../support/bundles.ts';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
+import { runProcess } from '../../support/process.ts';
 import { type Scratch, scratch } from '../../support/scratch.ts';
 import { describeWithServers } from '../../support/servers.ts';
 
@@ -18,6 +24,9 @@ describeWithServers('import and consumers', ({ cluster }) => {
 	let place: Scratch;
 	let api: ApiUnderTest;
 	let file: string;
+	let issuer: Issuer;
+	/** A session of an admin, who may destroy. */
+	let admin: string;
 
 	const create = async (path: string, body: object) =>
 		expectStatus(await cluster.request('POST', `/${path}`, body), 201, `creating at ${path}`);
@@ -58,7 +67,11 @@ describeWithServers('import and consumers', ({ cluster }) => {
 	beforeAll(async () => {
 		namespace = await cluster.createNamespace({ prefix: 'import-' });
 		place = await scratch('import');
-		api = await startApi({ callers: [owner] });
+		issuer = await startIssuer();
+		const env = { ENVTIER_API_OIDC_ISSUER: issuer.url, ENVTIER_API_OIDC_CA: issuer.caPem };
+		api = await startApi({ callers: [owner], env });
+		const claims = { sub: 'ada', org: 'acme', roles: ['org_admin'], scope: SCOPES.join(' ') };
+		admin = await issuer.session(claims);
 		for (const name of ['shop', 'other'])
 			await api.send('POST', '/api/deployments', { as: owner, body: { name, org: 'acme' } });
 		file = await kubeconfigOf('reader', [
@@ -70,6 +83,7 @@ describeWithServers('import and consumers', ({ cluster }) => {
 	});
 	afterAll(async () => {
 		await api?.[Symbol.asyncDispose]();
+		await issuer?.[Symbol.asyncDispose]();
 		await place?.[Symbol.asyncDispose]();
 	});
 
@@ -168,6 +182,89 @@ describeWithServers('import and consumers', ({ cluster }) => {
 		expect((await run(args)).stdout).toMatch(/Deployment\/idle +no pod now +receives/);
 	});
 
+	test('the version that a pod started with comes from the times of its fetcher, or is unknown', async () => {
+		const secret = { key: 'STARTED', value: 'v', deploymentName: 'shop' };
+		const made = await api.send('POST', '/api/secrets', { as: owner, body: secret });
+		const { id } = made.json as { id: string };
+		await api.send('PUT', '/api/secrets', { as: owner, body: { id, value: 'w' } });
+		const listed = await api.send('GET', `/api/secrets/versions?id=${id}`, { as: owner });
+		const [first = '', second = ''] = (listed.json as { createdAt: string }[]).map((one) => one.createdAt);
+		const at = (time: string, seconds: number): string =>
+			`${new Date(Date.parse(time) + 1000 * seconds).toISOString().slice(0, 19)}Z`;
+		const containers = [{ name: 'app', image: 'app:1', securityContext: { runAsUser: 1 } }];
+		const started = async (name: string, startedAt: string, finishedAt: string, sidecar: boolean) => {
+			const refresh = sidecar ? { 'envtier.dev/refresh': '1m' } : {};
+			const annotations = { 'envtier.dev/deployment': 'shop', 'envtier.dev/keys': 'STARTED', ...refresh };
+			const pods = `/api/v1/namespaces/${namespace}/pods`;
+			await create(pods.slice(1), { metadata: { name, annotations }, spec: { containers } });
+			const terminated = { exitCode: 0, reason: 'Completed', startedAt, finishedAt };
+			const state = { name: 'envtier-fetch', image: 'x', imageID: 'x', ready: true, restartCount: 0 };
+			const status = { initContainerStatuses: [{ ...state, state: { terminated } }] };
+			const patched = await cluster.request(
+				'PATCH',
+				`${pods}/${name}/status`,
+				{ status },
+				{ contentType: 'application/merge-patch+json' },
+			);
+			expect(patched.status, JSON.stringify(patched.body)).toBe(200);
+		};
+		await started('now', at(second, 2), at(second, 3), false);
+		await started('early', at(first, -60), at(first, -50), false);
+		await started('between', at(first, -1), at(second, 2), false);
+		await started('kept-current', at(second, 2), at(second, 3), true);
+		const args = ['consumers', 'STARTED', '--deployment', 'shop', '-n', namespace, '--output', 'json'];
+		const { code, stdout, stderr } = await run(args);
+		expect(code, stderr).toBe(0);
+		const { consumers } = JSON.parse(stdout) as { consumers: { pod: string }[] };
+		const named = Object.fromEntries(consumers.map((one) => [one.pod, one]));
+		expect(named['now']).toMatchObject({ result: 'receives', version: 2, versionCreatedAt: second });
+		expect(named['early']).toMatchObject({ result: 'receives', version: 'unknown', versionCreatedAt: '' });
+		expect(named['between']).toMatchObject({ result: 'receives', version: 'unknown' });
+		expect(named['kept-current']).toMatchObject({ version: 2, why: 'its sidecar fetches newer versions' });
+		expect(stdout).not.toContain('unused');
+	});
+
+	test('envtier secrets destroy shows who receives the secret, asks, and takes no for an answer', async () => {
+		const secret = { key: 'OLD_KEY', value: 'v', deploymentName: 'shop' };
+		expect((await api.send('POST', '/api/secrets', { as: owner, body: secret })).status).toBe(201);
+		const command = 'secrets destroy OLD_KEY --deployment shop --confirm OLD_KEY --kubeconfig';
+		// Destroying looks into all namespaces.
+		const everywhere = await kubeconfigOf('everywhere', []);
+		const listed = [rule([''], ['pods'], ['list']), rule(['apps'], ['deployments'], ['list'])];
+		await create(`${RBAC}/clusterroles`, { metadata: { name: namespace }, rules: listed });
+		await create(`${RBAC}/clusterrolebindings`, {
+			metadata: { name: namespace },
+			roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: namespace },
+			subjects: [{ kind: 'ServiceAccount', namespace, name: 'everywhere' }],
+		});
+		const destroy = async (typed: string) => {
+			const words = [process.execPath, await bundleOf('envtier'), ...command.split(' '), everywhere];
+			return await runProcess({
+				command: 'script',
+				args: ['--quiet', '--return', '--echo', 'never', '--command', words.join(' '), '/dev/null'],
+				env: {
+					...{ PATH: process.env['PATH'], TERM: 'xterm', NO_COLOR: '1' },
+					...{ ENVTIER_API_URL: api.url, ENVTIER_API_TOKEN: admin },
+				},
+				input: typed,
+			});
+		};
+		const no = await destroy('n\n');
+		expect(no.code).toBe(1);
+		expect(no.stdout).toMatch(/Deployment\/idle +no pod now +receives/);
+		// What it may not list is told.
+		expect(no.stdout).toContain('unknown: jobs: ');
+		expect(no.stdout).toContain('Destroy all versions of OLD_KEY of deployment shop? [y/N]');
+		expect(no.stdout).toContain('nothing was destroyed');
+		expect(await keysIn('shop')).toContain('OLD_KEY');
+		const yes = await destroy('y\n');
+		expect([yes.code, yes.stdout]).toEqual([
+			0,
+			expect.stringContaining('destroyed OLD_KEY of deployment shop'),
+		]);
+		expect(await keysIn('shop')).not.toContain('OLD_KEY');
+	});
+
 	test('what the caller may not list is unknown, and never unused', async () => {
 		const blind = await kubeconfigOf('half-blind', [rule([''], ['pods'], ['list'])]);
 		const args = ['consumers', 'DB_USER', '--deployment', 'shop', '-n', namespace];
@@ -184,5 +281,51 @@ describeWithServers('import and consumers', ({ cluster }) => {
 		expect(everywhere.stderr).toContain('unknown: pods');
 		expect(everywhere.stdout + everywhere.stderr).not.toMatch(/unused|no pod/);
 		expect(await run(['consumers', 'NONE', '--deployment', 'shop'])).toMatchObject({ code: 6 });
+	});
+
+	test('the examples of docs/cli.md import a Secret, list who receives a key, and destroy one', async () => {
+		const examples = await cluster.createNamespace({ prefix: 'examples-' });
+		await using shell = await openShell();
+		const env = {
+			...{ KUBECONFIG: cluster.kubeconfig, TERM: 'xterm', NO_COLOR: '1' },
+			...{ ENVTIER_API_URL: api.url, ENVTIER_API_TOKEN: admin },
+		};
+		const ran = async (line: string): Promise<string> => {
+			const here = line.replace(/ -n shop\b/, ` -n ${examples}`);
+			const { code, stdout, stderr } = await shell.run(here, env);
+			expect(code, `${line}\n${stderr}`).toBe(0);
+			return stdout;
+		};
+		const at = `api/v1/namespaces/${examples}`;
+		const tls = { 'tls.crt': base64('certificate'), 'tls.key': base64('canary-of-the-import') };
+		await create(`${at}/secrets`, { metadata: { name: 'shop-db' }, data: { DB_NAME: base64('shop') } });
+		await create(`${at}/secrets`, { metadata: { name: 'web-tls' }, type: 'kubernetes.io/tls', data: tls });
+		const told: string[] = [];
+		await runExamples('envtier secrets import', async (line) => void told.push(await ran(line)));
+		expect(told.join('')).toContain('would create DB_NAME');
+		const keys = await keysIn('shop');
+		expect(keys).toEqual(expect.arrayContaining(['TLS_CRT', 'TLS_KEY']));
+		expect(keys).not.toContain('DB_NAME');
+
+		const web = { deploymentName: 'shop', serviceName: 'web' };
+		for (const secret of [
+			{ key: 'DATABASE_URL', deploymentName: 'shop' },
+			{ key: 'SESSION_KEY', ...web },
+			{ key: 'OLD_KEY', deploymentName: 'shop' },
+		]) {
+			const body = { ...secret, value: 'v' };
+			expect((await api.send('POST', '/api/secrets', { as: owner, body })).status).toBe(201);
+		}
+		const annotations = { 'envtier.dev/deployment': 'shop', 'envtier.dev/service': 'web' };
+		const containers = [{ name: 'app', image: 'app:1', securityContext: { runAsUser: 1 } }];
+		await create(`${at}/pods`, { metadata: { name: 'examples-web', annotations }, spec: { containers } });
+		await runExamples('envtier consumers', async (line) => expect(await ran(line)).toContain('examples-web'));
+
+		// It asks on a terminal.
+		await runExamples('envtier secrets destroy', async (line) => {
+			const terminal = `echo y | script --quiet --return --echo never --command '${line}' /dev/null`;
+			expect(await ran(terminal)).toContain('destroyed OLD_KEY of deployment shop');
+		});
+		expect(await keysIn('shop')).not.toContain('OLD_KEY');
 	});
 });
