@@ -1,72 +1,11 @@
-import { createRegistry, type MetricsText } from '../lib/metrics.ts';
+import type { MetricsRegistry } from '../lib/metrics.ts';
 
-/** What the controller counts. */
-export interface Metrics extends MetricsText {
-	polled(result: 'ok' | 'failed'): void;
-	changed(): void;
-	rollout(result: RolloutResult): void;
-}
-
-/**
- * `started`: new pods were asked for. `reverted`: somebody took the revision off the template. `failed`: the
- * API server refused the change.
- */
-export const ROLLOUT_RESULTS = ['started', 'reverted', 'failed'] as const;
-export type RolloutResult = (typeof ROLLOUT_RESULTS)[number];
-
-/** What is looked up for each scrape. */
-export interface Gauges {
-	readonly isLeader: () => boolean;
-	readonly workloads: () => number;
-	readonly pending: () => number;
-	readonly running: () => number;
-	/** Seconds since the last successful read of the folder that was read least recently. */
-	readonly pollAge: () => number;
-}
-
-/** Makes the metrics of the controller. */
-export function createMetrics(version: string, gauges: Gauges): Metrics {
-	const registry = createRegistry();
+/** Adds what the controller tells whichever of its reconcilers are on. Each of them adds its own metrics. */
+export function addProcessMetrics(registry: MetricsRegistry, version: string, isLeader: () => boolean): void {
 	registry
 		.gauge('envtier_controller_build_info', 'Version of the controller', ['version'])
 		.set({ version }, 1);
 	registry.computedGauge('envtier_controller_leader', '1 on the replica that leads', () =>
-		gauges.isLeader() ? 1 : 0,
+		isLeader() ? 1 : 0,
 	);
-	registry.computedGauge(
-		'envtier_controller_workloads',
-		'Workloads whose pods ask for rollouts',
-		gauges.workloads,
-	);
-	registry.computedGauge(
-		'envtier_controller_rollouts_pending',
-		'Workloads whose secrets have changed and that wait for their rollout',
-		gauges.pending,
-	);
-	registry.computedGauge(
-		'envtier_controller_rollouts_running',
-		'Rollouts of the controller that are running',
-		gauges.running,
-	);
-	registry.computedGauge(
-		'envtier_controller_oldest_poll_seconds',
-		'Seconds since the last successful read of versions, of the folder that was read least recently',
-		gauges.pollAge,
-	);
-	const polls = registry.counter(
-		'envtier_controller_polls_total',
-		'Reads of the versions in a folder of Vault',
-		['result'],
-	);
-	const changes = registry.counter('envtier_controller_changes_total', 'Changes of a workload’s secrets');
-	const rollouts = registry.counter('envtier_controller_rollouts_total', 'Rollouts of workloads', ['result']);
-	for (const result of ['ok', 'failed']) polls.inc({ result }, 0);
-	for (const result of ROLLOUT_RESULTS) rollouts.inc({ result }, 0);
-	return {
-		text: () => registry.text(),
-		contentType: registry.contentType,
-		polled: (result) => polls.inc({ result }),
-		changed: () => changes.inc(),
-		rollout: (result) => rollouts.inc({ result }),
-	};
 }

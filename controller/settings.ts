@@ -1,8 +1,8 @@
 import { parseName, parseRole } from '../contract/names.ts';
 import { err, ok, type Result } from '../contract/result.ts';
-import { parseVaultAddress, parseVaultPath, wholeNumber } from '../contract/values.ts';
+import { parseVaultAddress, parseVaultPath } from '../contract/values.ts';
 import { VARIABLES } from '../contract/variables.ts';
-import { anyText, flag, listenAddress, parseLogLevel, word } from '../lib/settings/parsers.ts';
+import { anyText, listenAddress, parseLogLevel, word } from '../lib/settings/parsers.ts';
 import {
 	type Environment,
 	fromEnvironment,
@@ -12,8 +12,10 @@ import {
 import { readVaultEndpoint } from '../lib/settings/vault-endpoint.ts';
 import type { VaultLogin } from '../lib/vault/session.ts';
 import type { VaultEndpoint } from '../lib/vault/types.ts';
-import type { RolloutLimits } from './rollouts/limits.ts';
-import { BATCH, CONTROLLER_VARIABLES, LIMIT, PERIOD } from './variables.ts';
+import { type ManagedSecretSettings, readManagedSecretSettings } from './managed-secrets/settings.ts';
+import { type RolloutSettings, readRolloutSettings } from './rollouts/settings.ts';
+import { type RotationSettings, readRotationSettings } from './rotation/settings.ts';
+import { CONTROLLER_VARIABLES } from './variables.ts';
 
 /** All settings of the controller's process. */
 export interface Settings {
@@ -24,16 +26,15 @@ export interface Settings {
 	/** Namespace of the Lease. */
 	readonly namespace: string;
 	readonly fieldManager: string;
-	/** Undefined: no workload is rolled. */
-	readonly rollouts: RolloutSettings | undefined;
 	readonly vault: VaultSettings;
+	readonly reconcilers: ReconcilerSettings;
 }
 
-/** How workloads are rolled. */
-export interface RolloutSettings {
-	readonly limits: RolloutLimits;
-	/** Milliseconds between two looks at Vault. */
-	readonly period: number;
+/** The reconcilers, each switched on by a variable of its own. Undefined: it is off. */
+export interface ReconcilerSettings {
+	readonly rollouts: RolloutSettings | undefined;
+	readonly managedSecrets: ManagedSecretSettings | undefined;
+	readonly rotation: RotationSettings | undefined;
 }
 
 /** How to reach Vault. */
@@ -56,30 +57,24 @@ export function readSettings(env: Environment): Result<Settings> {
 	const reader: Reader = settingsReader({ ...CONTROLLER_VARIABLES, ...VARIABLES }, fromEnvironment(env));
 	const { required, optional, problems } = reader;
 	const at = required('ENVTIER_CONTROLLER_LISTEN', listenAddress('0.0.0.0:8080'));
-	const rollouts = required('ENVTIER_CONTROLLER_ROLLOUTS', flag);
-	const seconds = (name: keyof typeof CONTROLLER_VARIABLES, { min, max }: { min: number; max: number }) =>
-		required(name, wholeNumber(min, max)) * 1000;
 	const settings: Settings = {
 		...at,
 		logLevel: required('ENVTIER_LOG_LEVEL', parseLogLevel),
 		kubeconfig: optional('ENVTIER_CONTROLLER_KUBECONFIG', anyText),
 		namespace: required('ENVTIER_CONTROLLER_NAMESPACE', parseName),
 		fieldManager: required('ENVTIER_CONTROLLER_FIELD_MANAGER', word('a name without blanks')),
-		rollouts: {
-			limits: {
-				total: required('ENVTIER_CONTROLLER_LIMIT', wholeNumber(LIMIT.min, LIMIT.max)),
-				batch: seconds('ENVTIER_CONTROLLER_BATCH', BATCH),
-			},
-			period: seconds('ENVTIER_CONTROLLER_PERIOD', PERIOD),
-		},
 		vault: {
 			endpoint: readVaultEndpoint(reader, required('ENVTIER_VAULT_ADDR', parseVaultAddress), VAULT_TIMEOUT),
 			login: loginOf(reader),
 			mount: required('ENVTIER_VAULT_KV_MOUNT', parseVaultPath),
 		},
+		reconcilers: {
+			rollouts: readRolloutSettings(reader),
+			managedSecrets: readManagedSecretSettings(reader),
+			rotation: readRotationSettings(reader),
+		},
 	};
-	if (problems.length > 0) return err(problems.join('\n'));
-	return ok(rollouts ? settings : { ...settings, rollouts: undefined });
+	return problems.length > 0 ? err(problems.join('\n')) : ok(settings);
 }
 
 function loginOf({ required, optional, problems }: Reader): VaultLogin {

@@ -1,8 +1,9 @@
+import { ok, type Result } from '../../contract/result.ts';
 import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
 import type { Folders } from '../vault/poll.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { type Decision, decide } from './decide.ts';
-import { type PodsView, podsOf } from './observe.ts';
+import { type Incomparable, type PodsView, podsOf } from './observe.ts';
 import { currentRevision } from './revision.ts';
 
 /** Compares workloads with Vault. */
@@ -11,10 +12,9 @@ export interface Checks {
 	 * Decides about one workload.
 	 *
 	 * @param again true: lists its pods and reads Vault now, whatever is known
-	 * @returns a decision; a text if its secrets cannot be compared, which completes "its secrets are not
-	 * compared: …"
+	 * @returns a decision, or why its secrets cannot be compared
 	 */
-	check(key: string, workload: Workload, again: boolean): Promise<Decision | string>;
+	check(key: string, workload: Workload, again: boolean): Promise<Decision | Incomparable>;
 	forget(key: string): void;
 	/** The folders that known pods read, with the keys of their workloads. */
 	readers(): ReadonlyMap<string, readonly string[]>;
@@ -26,13 +26,15 @@ export interface CheckParts {
 	readonly folders: Folders;
 	/** Namespace and KV mount that the controller reads. */
 	readonly vault: { readonly namespace: string | undefined; readonly mount: string };
+	/** Milliseconds after which the pods of a workload are listed again although nothing about it changed. */
+	readonly stale: number;
 }
 
-/** Milliseconds after which the pods of a workload are listed again although nothing about it changed. */
-const RESYNC = 600_000;
-
-const OTHER_VAULT =
-	'its pods read another Vault namespace or KV mount than the controller (ENVTIER_VAULT_NAMESPACE, ENVTIER_VAULT_KV_MOUNT)';
+const OTHER_VAULT: Incomparable = {
+	kind: 'impossible',
+	problem:
+		'its pods read another Vault namespace or KV mount than the controller (ENVTIER_VAULT_NAMESPACE, ENVTIER_VAULT_KV_MOUNT)',
+};
 
 interface KnownPods {
 	readonly view: PodsView;
@@ -41,28 +43,33 @@ interface KnownPods {
 }
 
 /** Opens the checks. Workloads that are older than this call are not compared with their pods. */
-export function openChecks({ client, folders, vault }: CheckParts): Checks {
+export function openChecks({ client, folders, vault, stale }: CheckParts): Checks {
 	const watchingSince = Date.now();
 	const pods = new Map<string, KnownPods>();
 
 	/** What the pods of a workload read. Lists them only if the workload has changed since. */
-	const observe = async (key: string, workload: Workload, again: boolean) => {
+	const observe = async (
+		key: string,
+		workload: Workload,
+		again: boolean,
+	): Promise<Result<PodsView | undefined, Incomparable>> => {
 		const { uid, generation, progress } = workload;
 		const version = JSON.stringify([uid, generation, progress]);
 		const known = pods.get(key);
-		if (!again && known?.version === version && performance.now() - known.at < RESYNC) return known.view;
+		if (!again && known?.version === version && performance.now() - known.at < stale) return ok(known.view);
 		const found = await podsOf(client, workload, Date.now());
-		if (!found.ok) return found.error;
+		if (!found.ok) return found;
 		// A pod that is starting tells more soon.
 		const at = found.value?.newestPodStarting === true ? Number.NEGATIVE_INFINITY : performance.now();
 		if (found.value === undefined) pods.delete(key);
 		else pods.set(key, { view: found.value, version, at });
-		return found.value;
+		return found;
 	};
 	return {
 		check: async (key, workload, again) => {
-			const view = await observe(key, workload, again);
-			if (typeof view === 'string') return view;
+			const observed = await observe(key, workload, again);
+			if (!observed.ok) return observed.error;
+			const view = observed.value;
 			if (view === undefined) return { kind: 'nothing' };
 			const { namespace, mount, hash, fetchers } = view.inputs;
 			if (namespace !== vault.namespace || mount !== vault.mount) return OTHER_VAULT;

@@ -1,3 +1,4 @@
+import { revisionFormat } from '../../contract/revision.ts';
 import type { Workload } from '../workloads/workload.ts';
 import type { RolloutState } from './state.ts';
 
@@ -24,15 +25,20 @@ export type Decision =
 	| { readonly kind: 'wait' }
 	/** Record without a rollout. */
 	| { readonly kind: 'record'; readonly state: RolloutState; readonly why: RecordReason }
-	/** The secrets have changed: roll when the limits allow it. */
-	| { readonly kind: 'roll'; readonly state: RolloutState }
+	/** The secrets have changed: roll when the limits allow it. `waiting` is recorded until then. */
+	| { readonly kind: 'roll'; readonly state: RolloutState; readonly waiting: RolloutState }
 	/** The secrets have changed, but a new template would not start new pods. */
-	| { readonly kind: 'blocked'; readonly reason: string }
+	| { readonly kind: 'blocked'; readonly reason: string; readonly waiting: RolloutState }
 	/** The revision of a rollout was taken off the template. It is reported once and not written again. */
 	| { readonly kind: 'reverted'; readonly state: RolloutState };
 
 /** Why something is recorded without a rollout. */
-export type RecordReason = 'unknown-workload' | 'other-inputs' | 'other-format' | 'pods-are-current';
+export type RecordReason =
+	| 'unknown-workload'
+	| 'other-inputs'
+	| 'other-format'
+	| 'pods-are-current'
+	| 'undone';
 
 /**
  * Decides about a workload. It rolls only when the current revision differs from a recorded one: starting,
@@ -44,39 +50,41 @@ export function decide(workload: Workload, seen: Observation): Decision {
 	const base = baseline(workload, seen);
 	if (base === 'wait') return { kind: 'wait' };
 	if (typeof base !== 'string') return record(state, { inputs, revision: current }, base.why);
+	if (revisionFormat(base) !== revisionFormat(current))
+		return record(state, { inputs, revision: current }, 'other-format');
 	if (base === current) return settled(workload, seen);
 	// Somebody has started new pods since the change.
 	if (seen.allPodsAlike && seen.newestPod === current)
 		return record(state, { inputs, revision: current }, 'pods-are-current');
-	if (workload.blocked !== undefined) return { kind: 'blocked', reason: workload.blocked };
-	return {
-		kind: 'roll',
-		state: { ...state, inputs, revision: current, rolled: current, reverted: undefined },
-	};
+	const { blocked } = workload;
+	const waiting: RolloutState = { ...state, inputs, revision: base, pending: current, blocked };
+	if (blocked !== undefined) return { kind: 'blocked', reason: blocked, waiting };
+	const rolled = { inputs, revision: current, rolled: current };
+	return { kind: 'roll', waiting, state: { ...state, ...rolled, ...NOTHING_OPEN } };
 }
+
+/** Nothing waits, and nothing was taken back. */
+const NOTHING_OPEN = { pending: undefined, blocked: undefined, reverted: undefined };
 
 /** The revision to compare with, or why there is none. */
 function baseline(
 	{ state, createdAt }: Workload,
-	{ inputs, current, newestPod, newestPodStarting, watchingSince }: Observation,
+	{ inputs, newestPod, newestPodStarting, watchingSince }: Observation,
 ): string | { readonly why: RecordReason } {
 	// A workload that the controller knew, or that was created while it runs, is compared with its own pods:
 	// a change between their start and this look is not lost.
 	const ofPods = (why: RecordReason) => newestPod ?? (newestPodStarting ? 'wait' : { why });
 	if (state === undefined)
 		return createdAt > watchingSince ? ofPods('unknown-workload') : { why: 'unknown-workload' };
-	if (formatOf(state.revision) !== formatOf(current)) return { why: 'other-format' };
 	return state.inputs === inputs ? state.revision : ofPods('other-inputs');
 }
-
-const formatOf = (revision: string): string => revision.slice(0, revision.indexOf(':'));
 
 function record(
 	state: RolloutState | undefined,
 	fresh: Pick<RolloutState, 'inputs' | 'revision'>,
 	why: RecordReason,
 ): Decision {
-	return { kind: 'record', why, state: { ...state, ...fresh, reverted: undefined } };
+	return { kind: 'record', why, state: { ...state, ...fresh, ...NOTHING_OPEN } };
 }
 
 /** Nothing has changed in Vault: is what was recorded complete, and is the last rollout still there? */
@@ -87,6 +95,9 @@ function settled({ state, templateRevision, kind }: Workload, { inputs, current 
 			{ inputs, revision: current },
 			state === undefined ? 'unknown-workload' : 'other-inputs',
 		);
+	// Somebody has undone the change before its rollout.
+	if (state.pending !== undefined)
+		return { kind: 'record', why: 'undone', state: { ...state, pending: undefined, blocked: undefined } };
 	const { rolled, reverted } = state;
 	// Argo Rollouts are not rolled by their template.
 	const gone = kind.kind !== 'Rollout' && rolled === current && templateRevision !== rolled;

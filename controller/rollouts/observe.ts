@@ -2,9 +2,9 @@ import { err, ok, type Result } from '../../contract/result.ts';
 import type { Json } from '../../lib/json.ts';
 import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
 import type { ApiFailure } from '../../lib/kubernetes/failure.ts';
+import { combinedRevision } from '../../lib/kv/revision.ts';
 import { type PodFacts, type PodInputs, podFactsOf } from '../workloads/pod-inputs.ts';
 import type { Workload } from '../workloads/workload.ts';
-import { combinedRevision } from './revision.ts';
 
 /** What the pods of a workload say. */
 export interface PodsView {
@@ -16,6 +16,12 @@ export interface PodsView {
 	/** Whether all pods that are not ending read that revision. */
 	readonly allPodsAlike: boolean;
 }
+
+/** Why a workload cannot be compared. */
+export type Incomparable =
+	/** The API server did not answer well. The same may work in a moment. */
+	| { readonly kind: 'unavailable'; readonly problem: string }
+	| { readonly kind: 'impossible'; readonly problem: string };
 
 /** Pods in one response. */
 const PAGE = 200;
@@ -38,7 +44,7 @@ export async function podsOf(
 	client: KubernetesClient,
 	{ namespace, selector }: Workload,
 	now: number,
-): Promise<Result<PodsView | undefined>> {
+): Promise<Result<PodsView | undefined, Incomparable>> {
 	const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
 	const pods: PodFacts[] = [];
 	let after: string | undefined = '';
@@ -46,7 +52,7 @@ export async function podsOf(
 		const query = new URLSearchParams({ labelSelector: selector, limit: String(PAGE) });
 		if (after !== '') query.set('continue', after);
 		const page: Result<PodList, ApiFailure> = await client.call({ method: 'GET', path: `${path}?${query}` });
-		if (!page.ok) return err(`the API server ${page.error.message}`);
+		if (!page.ok) return err({ kind: 'unavailable', problem: `the API server ${page.error.message}` });
 		pods.push(...injectedPods(page.value));
 		after = page.value.metadata.continue || undefined;
 	}
@@ -59,11 +65,11 @@ function injectedPods({ items }: PodList): readonly PodFacts[] {
 }
 
 /** What these pods say. Undefined without one. */
-function viewOf(pods: readonly PodFacts[], now: number): Result<PodsView | undefined> {
+function viewOf(pods: readonly PodFacts[], now: number): Result<PodsView | undefined, Incomparable> {
 	const newest = pods.toSorted((a, b) => b.createdAt - a.createdAt || (a.name < b.name ? 1 : -1))[0];
 	if (newest === undefined) return ok(undefined);
 	const { inputs, revisions } = newest;
-	if (!inputs.ok) return err(`of its pod ${newest.name}, ${inputs.error}`);
+	if (!inputs.ok) return err({ kind: 'impossible', problem: `of its pod ${newest.name}, ${inputs.error}` });
 	const own = inputs.value.comparable && revisions !== undefined ? combinedRevision(revisions) : undefined;
 	return ok({
 		inputs: inputs.value,

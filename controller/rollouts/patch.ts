@@ -6,10 +6,13 @@ import { type RolloutState, stateText } from './state.ts';
  * The merge patch that records a state. The resource version is the precondition: the API server answers 409
  * if the object has changed since (Kubernetes API conventions, "Concurrency control").
  */
-export function recordPatch({ resourceVersion, requested }: Workload, state: RolloutState): object {
-	// Whatever is written, the request that led to it is handled.
-	const handled = requested === undefined ? state : { ...state, requested };
-	return { metadata: { resourceVersion, annotations: { [ROLLOUT_ANNOTATIONS.state]: stateText(handled) } } };
+export function recordPatch({ resourceVersion }: Workload, state: RolloutState): object {
+	return { metadata: { resourceVersion, annotations: { [ROLLOUT_ANNOTATIONS.state]: stateText(state) } } };
+}
+
+/** The state after the request of a workload, if there is one, was handled. */
+export function handled({ requested }: Workload, state: RolloutState): RolloutState {
+	return requested === undefined ? state : { ...state, requested };
 }
 
 /**
@@ -20,7 +23,7 @@ export function recordPatch({ resourceVersion, requested }: Workload, state: Rol
  * @param at now, in ISO 8601
  */
 export function rolloutPatch(workload: Workload, state: RolloutState, at: string): object {
-	const recorded = recordPatch(workload, { ...state, at });
+	const recorded = recordPatch(workload, state);
 	if (workload.kind.kind === 'Rollout') return { ...recorded, spec: { restartAt: at } };
 	const annotations = { [ROLLOUT_ANNOTATIONS.revision]: state.revision };
 	return { ...recorded, spec: { template: { metadata: { annotations } } } };

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { REVISION_FORMAT, revisionOf, type Winner } from '../../lib/kv/revision.ts';
+import type { Winner } from '../../contract/revision.ts';
+import { combinedRevision, revisionOf } from '../../lib/kv/revision.ts';
 import type { LiveKeys } from '../vault/folder.ts';
 import type { FetcherInputs, PodInputs } from '../workloads/pod-inputs.ts';
 
@@ -15,14 +15,6 @@ function winnersOf(
 		for (const [key, version] of keys) if (reads(key)) winners.set(key, { tier, key, version });
 	}
 	return [...winners.values()];
-}
-
-/** The revision of a pod: that of its fetcher, or a hash of those of several. */
-export function combinedRevision(revisions: readonly string[]): string {
-	const [first = '', ...others] = revisions;
-	if (others.length === 0) return first;
-	const hash = createHash('sha256').update(JSON.stringify(revisions)).digest('hex');
-	return `${REVISION_FORMAT}:${hash.slice(0, 32)}`;
 }
 
 /** The revision that new pods would read now. Undefined while a folder is not known. */

@@ -12,6 +12,10 @@ export interface RolloutState {
 	readonly at?: string | undefined;
 	/** The rolled revision that somebody has taken off the template. It is not written again. */
 	readonly reverted?: string | undefined;
+	/** The revision of a change that waits for its rollout. */
+	readonly pending?: string | undefined;
+	/** Why that rollout would start no pods; undefined: it waits for its turn. */
+	readonly blocked?: string | undefined;
 	/** The last request for a check that was handled (`rollout.envtier.dev/requested`). */
 	readonly requested?: string | undefined;
 }
@@ -21,6 +25,7 @@ const LONGEST = 2_000;
 const REVISION = /^v[0-9]{1,4}:[0-9a-f]{32}$/;
 const HASH = /^[0-9a-f]{32}$/;
 const TIME = /^[-0-9TZ:.+]{1,40}$/;
+const REASON = /^[ -~]{1,200}$/;
 
 /** The annotation's text. */
 export function stateText(state: RolloutState): string {
@@ -53,6 +58,8 @@ export function parseState(text: string | undefined): RolloutState | undefined {
 		rolled: field('rolled', REVISION),
 		at: field('at', TIME),
 		reverted: field('reverted', REVISION),
+		pending: field('pending', REVISION),
+		blocked: field('blocked', REASON),
 		requested: field('requested', TIME),
 	};
 }

@@ -10,13 +10,17 @@ export interface Turns {
 	 * @returns whether it did not wait before
 	 */
 	wait(key: string, workload: Workload, now: boolean): boolean;
+	/**
+	 * The API server may have taken the change or not: for `wait` ms the rollout counts as running, and does not
+	 * start again.
+	 */
+	postpone(key: string, wait: number): void;
 	/** The workload need not be rolled any longer. */
 	forget(key: string): void;
 	/** The API server has taken the change; `generation` is that of the changed object. */
 	started(key: string, generation: number): void;
 	/** The keys of the rollouts that may start now. */
 	startable(): readonly string[];
-	pending(): number;
 	running(): number;
 }
 
@@ -32,14 +36,18 @@ export function openTurns(
 	limits: RolloutLimits,
 ): Turns {
 	const due = new Map<string, { readonly namespace: string; readonly since: number }>();
+	/** Times before which a rollout does not start, by `performance.now()`. */
+	const postponed = new Map<string, number>();
 	/** Started rollouts that the views do not show yet, by the generation that will. */
 	const unseen = new Map<string, number>();
 
+	const isPostponed = (key: string): boolean => (postponed.get(key) ?? 0) > performance.now();
 	const runningNow = (): readonly RunningRollout[] =>
 		workloads().flatMap(([key, workload]) => {
 			const generation = unseen.get(key);
 			if (generation !== undefined && workload.generation >= generation) unseen.delete(key);
-			return unseen.has(key) || isRolling(workload) ? [{ key, namespace: workload.namespace }] : [];
+			const isRunning = unseen.has(key) || isPostponed(key) || isRolling(workload);
+			return isRunning ? [{ key, namespace: workload.namespace }] : [];
 		});
 	return {
 		wait: (key, { namespace }, now) => {
@@ -48,22 +56,30 @@ export function openTurns(
 			else if (isNew) due.set(key, { namespace, since: performance.now() });
 			return isNew;
 		},
-		forget: (key) => void due.delete(key),
+		postpone: (key, wait) => void postponed.set(key, performance.now() + wait),
+		forget: (key) => {
+			due.delete(key);
+			postponed.delete(key);
+		},
 		started: (key, generation) => {
 			due.delete(key);
+			postponed.delete(key);
 			unseen.set(key, generation);
 		},
 		startable: () => {
 			const running = runningNow();
-			const waiting = [...due].map(
-				([key, { namespace, since }]): DueRollout => ({
-					...{ key, namespace, since },
-					replaces: running.some((one) => one.key === key),
-				}),
-			);
-			return startable(waiting, running, limits, performance.now()).map(({ key }) => key);
+			const now = performance.now();
+			const runningKeys = new Set(running.map(({ key }) => key));
+			const waiting = [...due]
+				.filter(([key]) => !isPostponed(key))
+				.map(
+					([key, { namespace, since }]): DueRollout => ({
+						...{ key, namespace, since },
+						replaces: runningKeys.has(key),
+					}),
+				);
+			return startable(waiting, running, limits, now).map(({ key }) => key);
 		},
-		pending: () => due.size,
 		running: () => runningNow().length,
 	};
 }

@@ -7,12 +7,14 @@ import { eventOf, type RolloutEvent, tell } from './events.ts';
 
 /**
  * How a change ended. `conflict`: somebody else changed the workload at the same time, or it is gone; the
- * watch brings that. `refused`: the API server does not allow it.
+ * watch brings that. `refused`: the API server does not allow it. `unavailable`: it may have taken the change
+ * or not; a repetition does no harm, because of its resource version.
  */
 export type Written =
 	| { readonly kind: 'done'; readonly generation: number }
 	| { readonly kind: 'conflict' }
-	| { readonly kind: 'refused'; readonly message: string };
+	| { readonly kind: 'refused'; readonly message: string }
+	| { readonly kind: 'unavailable' };
 
 /** Everything that is written about workloads. */
 export interface WorkloadWriter {
@@ -24,6 +26,11 @@ export interface WorkloadWriter {
 
 /** Workloads whose last message is remembered. */
 const MAX_TOLD = 10_000;
+
+/** The object has changed, or is gone. */
+const CONFLICTS = [404, 409, 410];
+/** Statuses below 500 of a server that takes no requests now. */
+const BUSY = [408, 429];
 
 /** Opens the writer. Nothing is written while this replica does not lead. */
 export function openWriter(
@@ -49,7 +56,13 @@ export function openWriter(
 			});
 			if (answer.ok) return { kind: 'done', generation: answer.value.metadata.generation ?? 0 };
 			const { status, message } = answer.error;
-			return status === 409 || status === 404 ? { kind: 'conflict' } : { kind: 'refused', message };
+			if (status !== undefined && CONFLICTS.includes(status)) return { kind: 'conflict' };
+			if (status !== undefined && status < 500 && !BUSY.includes(status)) return { kind: 'refused', message };
+			log.warn(
+				{ namespace, name, problem: message },
+				'the API server could not take a change; it is tried again',
+			);
+			return { kind: 'unavailable' };
 		},
 		tell: async (workload, event, message) => {
 			const text = `${event} ${message}`;

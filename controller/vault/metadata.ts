@@ -24,8 +24,15 @@ const PARALLEL = 8;
 /**
  * Opens a reader on a KV engine of version 2. One request shows 500 keys on OpenBao 2.2 or later; elsewhere
  * each key takes one request.
+ *
+ * @param policy whose policy needs a line if Vault refuses a request, for the message
  */
-export function openMetadata(client: VaultClient, ask: Ask, mount: string): MetadataReader {
+export function openMetadata(
+	client: VaultClient,
+	ask: Ask,
+	mount: string,
+	policy = "the controller's policy",
+): MetadataReader {
 	const get = (path: string) => ask('metadata', (token) => client.read(path, token));
 	const list = (path: string) => ask('metadata', (token) => client.list(path, token));
 	const limit = pLimit(PARALLEL);
@@ -55,7 +62,7 @@ export function openMetadata(client: VaultClient, ask: Ask, mount: string): Meta
 					const path = `${mount}/metadata/${folder}/${key}`;
 					const response = await get(path);
 					if (response.status === 404) return [];
-					const metadata = answered(response, path, 'read');
+					const metadata = answered(response, path, 'read', policy);
 					const version = liveVersion(metadata, clockOf(response));
 					return version === undefined ? [] : [[key, version] as const];
 				}),
@@ -70,8 +77,9 @@ export function openMetadata(client: VaultClient, ask: Ask, mount: string): Meta
 		// A server without that list answers as for an empty folder.
 		const path = `${mount}/metadata/${folder}`;
 		const response = await list(path);
-		if (response.status === 404) return new Map();
-		const names = answered(response, `${path}/`, 'list')?.['keys'];
+		// With errors, there is no such engine: that is not an empty folder.
+		if (response.status === 404 && !hasErrors(response)) return new Map();
+		const names = answered(response, `${path}/`, 'list', policy)?.['keys'];
 		return await oneByOne(folder, Array.isArray(names) ? names.map(String) : []);
 	};
 	return {
@@ -111,13 +119,18 @@ function clockOf({ date }: VaultResponse): number {
 	return date ?? Date.now();
 }
 
-function answered(response: VaultResponse, path: string, capability: string) {
+function hasErrors({ json }: VaultResponse): boolean {
+	const errors = object(json)?.['errors'];
+	return Array.isArray(errors) && errors.length > 0;
+}
+
+function answered(response: VaultResponse, path: string, capability: string, policy: string) {
 	if (response.status === 200) return object(object(response.json)?.['data']);
 	const what = `Vault answers ${response.status} to GET ${path}`;
 	if (response.status !== 403) throw new RequestFailure('bad-answer', what);
 	throw new RequestFailure(
 		'refused',
-		`${what}: add to the controller's policy: path "${path}" { capabilities = ["${capability}"] }`,
+		`${what}: add to ${policy}: path "${path}" { capabilities = ["${capability}"] }`,
 	);
 }
 

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
+import type { Tier } from '../../contract/tiers.ts';
 import type { LiveKeys } from './folder.ts';
 import { sameKeys } from './folder.ts';
 import type { MetadataReader } from './metadata.ts';
@@ -16,8 +17,11 @@ export interface Folders {
 	refresh(folders: ReadonlySet<string>): Promise<ReadonlySet<string>>;
 	/** Reads folders that are not known yet, or all of the given ones. */
 	load(folders: Iterable<string>, again: boolean): Promise<void>;
-	/** Seconds since the last successful read of the folder that was read least recently; 0 without folders. */
-	age(): number;
+	/**
+	 * Seconds since the last successful read, by tier, of the folder that was read least recently; 0 without
+	 * folders.
+	 */
+	ages(): Record<Tier, number>;
 }
 
 /** Folders that are read at the same time. */
@@ -73,10 +77,20 @@ export function openFolders(
 			const missing = [...new Set(folders)].filter((folder) => again || !known.has(folder));
 			await Promise.all(missing.map((folder) => limit(() => readOne(folder))));
 		},
-		age: () => {
+		ages: () => {
 			const now = performance.now();
-			const ages = [...wanted].map(([folder, since]) => now - (known.get(folder)?.at ?? since));
-			return Math.max(0, ...ages) / 1000;
+			const oldest = { org: 0, deployment: 0, service: 0 };
+			for (const [folder, since] of wanted) {
+				const tier = tierOf(folder);
+				oldest[tier] = Math.max(oldest[tier], (now - (known.get(folder)?.at ?? since)) / 1000);
+			}
+			return oldest;
 		},
 	};
+}
+
+/** The tier of a folder (`tierPath`). */
+function tierOf(folder: string): Tier {
+	if (folder.startsWith('orgs/')) return 'org';
+	return folder.includes('/services/') ? 'service' : 'deployment';
 }

@@ -49,12 +49,9 @@ const DECIDING =
 /** Decodes a pod. Undefined if it is not injected. */
 export function podFactsOf(pod: Json): PodFacts | undefined {
 	const metadata = object(pod['metadata']) ?? {};
-	const fetchers = objects(object(pod['spec'])?.['initContainers']).filter(({ name }) =>
-		FETCHER.test(String(name)),
-	);
+	const fetchers = fetchersOf(pod);
 	if (fetchers.length === 0) return undefined;
-	const statuses = objects(object(pod['status'])?.['initContainerStatuses']);
-	const revisions = fetchers.map(({ name }) => revisionIn(statuses.find((one) => one['name'] === name)));
+	const revisions = [...revisionsAtStart(pod).values()];
 	return {
 		name: text(metadata['name']) ?? '',
 		createdAt: Date.parse(text(metadata['creationTimestamp']) ?? '') || 0,
@@ -62,6 +59,24 @@ export function podFactsOf(pod: Json): PodFacts | undefined {
 		inputs: inputsOf(fetchers),
 		revisions: revisions.every((one) => one !== undefined) ? revisions : undefined,
 	};
+}
+
+function fetchersOf(pod: Json): readonly Json[] {
+	return objects(object(pod['spec'])?.['initContainers']).filter(({ name }) => FETCHER.test(String(name)));
+}
+
+/**
+ * What each fetcher of a pod read at its start, by the name of its container, in the order of the pod.
+ * Undefined while it runs, and if it did not tell.
+ */
+export function revisionsAtStart(pod: Json): ReadonlyMap<string, string | undefined> {
+	const statuses = objects(object(pod['status'])?.['initContainerStatuses']);
+	return new Map(
+		fetchersOf(pod).map(({ name }) => [
+			String(name),
+			revisionIn(statuses.find((one) => one['name'] === name)),
+		]),
+	);
 }
 
 /** The revision in the termination message of a fetcher, also after a restart of the pod's containers. */

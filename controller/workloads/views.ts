@@ -1,22 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Json } from '../../lib/json.ts';
 import type { KubernetesClient } from '../../lib/kubernetes/client.ts';
 import { type Watched, watchList } from '../../lib/kubernetes/watch.ts';
 import { collectionPath, WORKLOAD_KINDS, type WorkloadKind } from './kinds.ts';
+import { joinReferences } from './references.ts';
 import { type Workload, workloadOf } from './workload.ts';
 
 /** The workloads of the cluster whose pods ask for rollouts. */
 export interface WorkloadViews {
 	get(key: string): Workload | undefined;
 	all(): readonly (readonly [string, Workload])[];
-	/** Whether every collection was listed. */
-	complete(): boolean;
 	close(): void;
-}
-
-/** The key of a workload: `KIND NAMESPACE/NAME`. */
-function keyOf(kind: WorkloadKind, object: string): string {
-	return `${kind.kind} ${object}`;
 }
 
 /** Watches the kinds that the API server knows. `changed` is called with the key of each changed workload. */
@@ -43,34 +38,51 @@ export async function watchWorkloads(
 					path: collectionPath(kind),
 					// The decoder narrows the object itself.
 					keep: (object) => workloadOf(kind, object as unknown as Json),
-					changed: (name) => changed(keyOf(kind, name)),
+					changed: (name, kept) => {
+						const key = workloadKey(kind.kind, name);
+						for (const one of [key, ...references.changed(key, kept)]) changed(one);
+					},
 				},
 				log,
 			),
 		]),
 	);
-	return {
+	const references = joinReferences({
 		get: (key) => {
 			const [kind = '', name = ''] = key.split(' ');
 			return views.get(kind)?.current()?.get(name);
 		},
 		all: () =>
-			kinds.flatMap((kind) =>
-				[...(views.get(kind.kind)?.current() ?? [])].map(
-					([name, workload]) => [keyOf(kind, name), workload] as const,
+			kinds.flatMap(({ kind }) =>
+				[...(views.get(kind)?.current() ?? [])].map(
+					([name, workload]) => [workloadKey(kind, name), workload] as const,
 				),
 			),
-		complete: () => [...views.values()].every((view) => view.current() !== undefined),
+	});
+	return {
+		...references,
 		close: () => {
 			for (const view of views.values()) view.close();
 		},
 	};
 }
 
+/** The key of a workload: `KIND NAMESPACE/NAME`. */
+function workloadKey(kind: string, name: string): string {
+	return `${kind} ${name}`;
+}
+
+/** Milliseconds until a kind is looked up again that the API server did not tell about. */
+const LOOK_UP_AGAIN = 1_000;
+
 async function isServed(client: KubernetesClient, { apiVersion, plural }: WorkloadKind): Promise<boolean> {
-	const answer = await client.call<{ readonly resources?: readonly { readonly name: string }[] }>({
-		method: 'GET',
-		path: `/apis/${apiVersion}`,
-	});
-	return answer.ok && (answer.value.resources ?? []).some(({ name }) => name === plural);
+	for (;;) {
+		const answer = await client.call<{ readonly resources?: readonly { readonly name: string }[] }>({
+			method: 'GET',
+			path: `/apis/${apiVersion}`,
+		});
+		if (answer.ok) return (answer.value.resources ?? []).some(({ name }) => name === plural);
+		if (answer.error.status === 404) return false;
+		await sleep(LOOK_UP_AGAIN);
+	}
 }

@@ -27,6 +27,8 @@ export interface Workload {
 	/** Why a new template would not start new pods now. */
 	readonly blocked: string | undefined;
 	readonly progress: Progress;
+	/** The key of the Deployment whose pod template an Argo Rollout uses; the selector is that one's. */
+	readonly refersTo?: string;
 }
 
 /** The name of a workload for people: `shop/deployment/web`. */
@@ -50,10 +52,13 @@ export function workloadOf(kind: WorkloadKind, decoded: Json): Workload | undefi
 	const spec = object(decoded['spec']);
 	const template = object(object(spec?.['template'])?.['metadata']);
 	const annotations = object(template?.['annotations']);
-	if (annotations?.[ON_CHANGE] !== 'rollout' || annotations[INJECT] === 'false') return undefined;
+	const reference = kind.kind === 'Rollout' ? object(spec?.['workloadRef']) : undefined;
+	const asks = annotations?.[ON_CHANGE] === 'rollout' && annotations[INJECT] !== 'false';
+	if (!asks && reference?.['kind'] !== 'Deployment') return undefined;
 	const [namespace, name] = [text(metadata?.['namespace']), text(metadata?.['name'])];
 	const [uid, resourceVersion] = [text(metadata?.['uid']), text(metadata?.['resourceVersion'])];
-	const selector = podSelector(decoded);
+	const refersTo = reference && `Deployment ${namespace}/${text(reference['name']) ?? ''}`;
+	const selector = refersTo === undefined ? podSelector(decoded) : 'the selector of the Deployment';
 	if (!spec || !metadata || !namespace || !name || !uid || !resourceVersion || !selector) return undefined;
 	if (selector.length > LONGEST_SELECTOR) return undefined;
 	const own = object(metadata['annotations']);
@@ -62,7 +67,8 @@ export function workloadOf(kind: WorkloadKind, decoded: Json): Workload | undefi
 		...{ kind, namespace, name, uid, resourceVersion, generation, selector },
 		createdAt: Date.parse(text(metadata['creationTimestamp']) ?? '') || 0,
 		state: parseState(text(own?.[ROLLOUT_ANNOTATIONS.state])),
-		templateRevision: text(annotations[ROLLOUT_ANNOTATIONS.revision]),
+		...(refersTo === undefined ? {} : { refersTo }),
+		templateRevision: text(annotations?.[ROLLOUT_ANNOTATIONS.revision]),
 		requested: text(own?.[ROLLOUT_ANNOTATIONS.requested]),
 		blocked: blockedBy(kind, spec),
 		progress: progressOf(kind, { generation, spec, status: object(decoded['status']) ?? {} }),

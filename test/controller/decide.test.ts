@@ -82,6 +82,18 @@ describe('a decision about a workload', () => {
 			'record',
 		],
 		[
+			'other inputs, and pods whose revision has another format',
+			{ state: KNOWN },
+			{ inputs: inputs(2), current: revision(3), newestPod: revision(2, 'v0') },
+			'record',
+		],
+		[
+			'a change that was undone before its rollout',
+			{ state: { ...KNOWN, pending: revision(2) } },
+			{},
+			'record',
+		],
+		[
 			'a new workload whose pods read something older',
 			{ createdAt: START + 1 },
 			{ newestPod: revision(0) },
@@ -128,6 +140,19 @@ describe('a decision about a workload', () => {
 		expect(decide(workload(over), seen(observed)).kind).toBe(kind);
 	});
 
+	test('a change that waits is recorded beside the known revision, with the reason of a workload that is blocked', () => {
+		const changed = seen({ current: revision(2) });
+		const waiting = { ...KNOWN, pending: revision(2), blocked: undefined };
+		expect(decide(workload({ state: KNOWN }), changed)).toMatchObject({ kind: 'roll', waiting });
+		expect(decide(workload({ state: KNOWN, blocked: 'it is paused' }), changed)).toMatchObject({
+			kind: 'blocked',
+			waiting: { ...waiting, blocked: 'it is paused' },
+		});
+		// What was recorded as waiting is rolled like any other change, and nothing waits afterwards.
+		const rolled = decide(workload({ state: waiting }), changed);
+		expect(rolled).toMatchObject({ kind: 'roll', state: { revision: revision(2), pending: undefined } });
+	});
+
 	test('what it writes settles: applied once, the same observation asks for nothing more', () => {
 		const small = fc.integer({ min: 0, max: 2 });
 		const states = fc.option(
@@ -164,7 +189,9 @@ describe('a decision about a workload', () => {
 
 describe('the recorded state', () => {
 	test('is the same after it is written and read', () => {
-		const state = { ...KNOWN, rolled: revision(3), at: '2026-01-01T00:00:00.000Z', reverted: revision(2) };
+		const waiting = { pending: revision(4), blocked: 'its update strategy is OnDelete' };
+		const rolled = { rolled: revision(3), at: '2026-01-01T00:00:00.000Z', reverted: revision(2) };
+		const state = { ...KNOWN, ...rolled, ...waiting };
 		expect(parseState(stateText(state))).toMatchObject(state);
 	});
 

@@ -7,7 +7,7 @@ import { putSecret } from '../../support/openbao-setup.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
 import { type ControllerFixture, controllerFixture, type RunningController } from './support/controller.ts';
-import { revisionNow } from './support/workload.ts';
+import { makeWorkload, revisionNow } from './support/workload.ts';
 
 /** The parts of Argo Rollouts' custom resource that the controller uses. */
 const ROLLOUT_CRD = {
@@ -141,6 +141,58 @@ describeWithServers('the kinds of workloads', ({ cluster }) => {
 		const whole = { spec: { updateStrategy: { rollingUpdate: { partition: 0 } } } };
 		expectStatus(await cluster.request('PATCH', path, whole, MERGE), 200, 'taking the partition off');
 		await until('a rollout', rolled);
+	});
+
+	test('an Argo Rollout that uses the template of a Deployment restarts its pods; the Deployment stays', async () => {
+		const namespace = await cluster.createNamespace();
+		await putSecret(fixture.bao, `deployments/${namespace}/secrets/LEVEL`, 'info');
+		const deployment = await makeWorkload(cluster, namespace, { replicas: 0 });
+		const all = `/apis/argoproj.io/v1alpha1/namespaces/${namespace}/rollouts`;
+		const workloadRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };
+		const body = {
+			apiVersion: 'argoproj.io/v1alpha1',
+			kind: 'Rollout',
+			metadata: { name: 'web' },
+			spec: { workloadRef },
+		};
+		expectStatus(await cluster.request('POST', all, body), 201, 'creating a Rollout');
+		await deployment.startPod(await revisionNow(fixture.bao, namespace, ['LEVEL']));
+		const status = { observedGeneration: '1', phase: 'Healthy', replicas: 1 };
+		expectStatus(
+			await cluster.request('PATCH', `${all}/web/status`, { status }, MERGE),
+			200,
+			'writing a status',
+		);
+		const get = async () => (await cluster.request<Workload>('GET', `${all}/web`)).body;
+		await until('a record', async () => (await get()).metadata?.annotations?.['rollout.envtier.dev/state']);
+		const before = await deployment.get();
+		await change(namespace);
+		await until('a restart', async () => (await get()).spec.restartAt);
+		const after = await deployment.get();
+		expect(after.spec).toEqual(before.spec);
+		expect(after.metadata?.generation).toBe(before.metadata?.generation);
+	});
+
+	test('of an Argo Rollout the controller’s account changes nothing but its annotations and the restart', async () => {
+		const { path } = await made('Rollout', 'argoproj.io/v1alpha1', 'rollouts', {
+			strategy: { canary: { steps: [{ setWeight: 20 }] } },
+		});
+		const token = await cluster.token('envtier-system', 'envtier-controller', [], 3_600);
+		const change = (body: object) => cluster.request('PATCH', path, body, { token, ...MERGE });
+		const restart = { spec: { restartAt: '2026-01-01T00:00:00Z' } };
+		expect((await change(restart)).status).toBe(200);
+		for (const body of [
+			{ spec: { template: { spec: { containers: [{ name: 'main', image: 'evil' }] } } } },
+			{ spec: { template: { metadata: { labels: { a: 'b' } } } } },
+			{ spec: { strategy: { canary: { steps: [] } } } },
+			{ spec: { replicas: 5 } },
+			{ spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'other' } } },
+			{ metadata: { labels: { a: 'b' } } },
+		]) {
+			const { status, body: answer } = await change(body);
+			expect(status, JSON.stringify(body)).toBe(422);
+			expect(JSON.stringify(answer)).toContain('envtier-controller-rollouts');
+		}
 	});
 
 	test('an Argo Rollout restarts its pods, and its template stays', async () => {

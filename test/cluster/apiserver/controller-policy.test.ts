@@ -4,6 +4,7 @@ import { createObject, shippedObjects } from '../../support/kubernetes/apply-man
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
+import { CONTROLLER_FILES } from './support/controller.ts';
 import { makeWorkload } from './support/workload.ts';
 
 const MERGE = 'application/merge-patch+json';
@@ -17,8 +18,8 @@ describeWithServers('what the controller’s account may change', ({ cluster }) 
 	beforeAll(async () => {
 		await cluster.createNamespace({ name: SYSTEM });
 		await cluster.createServiceAccount(SYSTEM, 'envtier-controller');
-		for (const file of ['rbac.yaml', 'admission-policy.yaml'])
-			for (const object of await shippedObjects(`controller/${file}`)) await createObject(cluster, object);
+		for (const file of CONTROLLER_FILES)
+			for (const object of await shippedObjects(file)) await createObject(cluster, object);
 		token = await cluster.token(SYSTEM, 'envtier-controller', [], 3_600);
 		namespace = await cluster.createNamespace();
 		await makeWorkload(cluster, namespace);

@@ -6,6 +6,7 @@ import { deleteSecret, putSecret } from '../../support/openbao-setup.ts';
 import { describeWithServers } from '../../support/servers.ts';
 import { until } from '../../support/until.ts';
 import { type ControllerFixture, controllerFixture, type RunningController } from './support/controller.ts';
+import { followTemplate } from './support/templates.ts';
 import { makeWorkload, revisionNow, type TestWorkload } from './support/workload.ts';
 
 describeWithServers('rollouts after a change', ({ cluster }) => {
@@ -184,6 +185,47 @@ describeWithServers('rollouts after a change', ({ cluster }) => {
 			await until('a rollout', () => workload.rolled());
 		});
 
+		test('the correction of a bad secret replaces a rollout that does not become ready', async () => {
+			const workload = await tenant();
+			await recorded(workload);
+			const secret = `deployments/${workload.namespace}/secrets/LEVEL`;
+			await putSecret(fixture.bao, secret, 'bad');
+			const bad = await until('a rollout', () => workload.rolled());
+			// Its new pods never become ready: one old pod is left, and it is the only rollout of its namespace.
+			const stuck = { replicas: 2, updatedReplicas: 1, readyReplicas: 1 };
+			await workload.settle(stuck);
+			await putSecret(fixture.bao, secret, 'good');
+			await until('a second rollout', async () => (await workload.rolled()) !== bad);
+			expect(await workload.rolled()).toBe(await revisionNow(fixture.bao, workload.namespace, ['LEVEL']));
+		});
+
+		test('a rollout past its deadline takes no place in its namespace', async () => {
+			const workload = await tenant();
+			await recorded(workload);
+			const { namespace } = workload;
+			const other = await makeWorkload(cluster, namespace, { name: 'other' });
+			await other.startPod(await revisionNow(fixture.bao, namespace, ['LEVEL']));
+			await other.settle();
+			await recorded(other);
+			await putSecret(fixture.bao, `deployments/${namespace}/secrets/LEVEL`, 'bad');
+			const both = [workload, other];
+			const first = await until('a first rollout', async () => {
+				for (const one of both) if ((await one.rolled()) !== undefined) return one;
+				return undefined;
+			});
+			const second = first === workload ? other : workload;
+			// It runs: the other one waits.
+			const stuck = { replicas: 2, updatedReplicas: 1, readyReplicas: 1 };
+			await first.settle(stuck);
+			await until('that the other one waits', async () => (await second.state())?.['pending']);
+			const polls = await fixture.polls(controller);
+			await until('more polls', async () => (await fixture.polls(controller)) > polls + 10);
+			expect(await second.rolled()).toBeUndefined();
+			const late = { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' };
+			await first.settle({ ...stuck, conditions: [late] });
+			await until('the other rollout', () => second.rolled());
+		});
+
 		test('a check that somebody asks for does not wait for the next poll', async () => {
 			const slow = await fixture.start({
 				ENVTIER_CONTROLLER_PERIOD: '3600',
@@ -203,6 +245,27 @@ describeWithServers('rollouts after a change', ({ cluster }) => {
 				controller = await fixture.start();
 			}
 		});
+	});
+
+	test('changes within the batch window make one rollout, of the last of them', async () => {
+		const controller = await fixture.start({ ENVTIER_CONTROLLER_BATCH: '4' });
+		try {
+			const workload = await tenant();
+			await recorded(workload);
+			const { namespace } = workload;
+			const template = await followTemplate(cluster, `/apis/apps/v1/namespaces/${namespace}/deployments`);
+			const secret = `deployments/${namespace}/secrets/LEVEL`;
+			await putSecret(fixture.bao, secret, 'first');
+			const first = await until('that the change waits', async () => (await workload.state())?.['pending']);
+			await putSecret(fixture.bao, secret, 'second');
+			const second = await revisionNow(fixture.bao, namespace, ['LEVEL']);
+			expect(second).not.toBe(first);
+			await until('a rollout', () => workload.rolled());
+			expect([await workload.rolled(), template.changes()]).toEqual([second, 1]);
+			template.close();
+		} finally {
+			await controller.stop();
+		}
 	});
 
 	test('a change that was made while no controller ran makes one rollout; starting one makes none', async () => {

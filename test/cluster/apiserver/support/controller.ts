@@ -2,20 +2,32 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CONTROLLER_VARIABLES } from '../../../../controller/variables.ts';
 import { bundleOf } from '../../../support/bundles.ts';
+import { call } from '../../../support/http.ts';
 import { createObject, shippedObjects } from '../../../support/kubernetes/apply-manifests.ts';
 import type { Cluster } from '../../../support/kubernetes/cluster.ts';
+import type { FaultyApiServer } from '../../../support/kubernetes/faulty-apiserver.ts';
 import { webhookKubeconfig } from '../../../support/kubernetes/webhook-account.ts';
 import { lock } from '../../../support/lock.ts';
+import { samplesOf } from '../../../support/metrics.ts';
 import { startOpenBao, type VaultAccess, type VaultApi } from '../../../support/openbao.ts';
 import { createToken, writePolicy } from '../../../support/openbao-setup.ts';
 import { type RunningProcess, startProcess } from '../../../support/process.ts';
 import { type Scratch, scratch } from '../../../support/scratch.ts';
 
+/** The shipped rights of the controller's account, and what limits them. */
+export const CONTROLLER_FILES = [
+	'controller/rbac.yaml',
+	'components/controller-rollouts/rbac.yaml',
+	'components/controller-rollouts/admission-policy.yaml',
+] as const;
+
 const NAMESPACE = 'envtier-system';
 const ACCOUNT = 'envtier-controller';
 
 /** Settings that a test chooses itself. */
-export type ControllerEnv = Partial<Record<keyof typeof CONTROLLER_VARIABLES | 'ENVTIER_VAULT_ADDR', string>>;
+export type ControllerEnv = Partial<
+	Record<keyof typeof CONTROLLER_VARIABLES | 'ENVTIER_VAULT_ADDR' | 'ENVTIER_VAULT_CA', string>
+>;
 
 /** A controller that runs as a process of its own. */
 export interface RunningController {
@@ -29,9 +41,23 @@ export interface RunningController {
 export interface ControllerFixture {
 	/** The OpenBao of its controllers. */
 	readonly bao: VaultApi & VaultAccess;
-	start(env?: ControllerEnv): Promise<RunningController>;
-	/** A kubeconfig of its account. */
-	kubeconfig(port?: number): Promise<string>;
+	/**
+	 * @param options of Node
+	 * @param shipped variables of the image
+	 */
+	start(
+		env?: ControllerEnv,
+		options?: readonly string[],
+		shipped?: Readonly<Record<string, string>>,
+	): Promise<RunningController>;
+	/** Lets controllers choose a leader in another namespace than the one that ships. */
+	mayLead(namespace: string): Promise<void>;
+	/** The value of a metric now; 0 without the series. */
+	counted(controller: RunningController, series: string): Promise<number>;
+	/** How often folders of Vault were read. */
+	polls(controller: RunningController): Promise<number>;
+	/** A kubeconfig of its account, through a proxy if there is one. */
+	kubeconfig(proxy?: FaultyApiServer): Promise<string>;
 	remove(): Promise<void>;
 }
 
@@ -53,29 +79,38 @@ export async function controllerFixture(
 	const place: Scratch = await scratch('controller');
 	await cluster.createNamespace({ name: NAMESPACE });
 	await cluster.createServiceAccount(NAMESPACE, ACCOUNT);
-	for (const file of ['rbac.yaml', 'admission-policy.yaml'])
-		for (const object of await shippedObjects(`controller/${file}`)) await createObject(cluster, object);
+	for (const file of CONTROLLER_FILES)
+		for (const object of await shippedObjects(file)) await createObject(cluster, object);
 	const policy = join(import.meta.dirname, '../../../../deploy/vault/controller-policy.hcl');
 	await writePolicy(bao, 'envtier-controller', await readFile(policy, 'utf8'));
 	const tokenFile = join(place.dir, 'vault-token');
 	await writeFile(tokenFile, await createToken(bao, ['envtier-controller']), { mode: 0o600 });
-	const kubeconfig = (port?: number): Promise<string> =>
-		webhookKubeconfig(cluster, place.dir, port, { namespace: NAMESPACE, name: ACCOUNT });
+	const kubeconfig = (proxy?: FaultyApiServer): Promise<string> =>
+		webhookKubeconfig(cluster, place.dir, proxy, { namespace: NAMESPACE, name: ACCOUNT });
+	const counted = async ({ url }: RunningController, series: string): Promise<number> =>
+		samplesOf((await call({ url: `${url}/metrics` })).text).get(series) ?? 0;
 	return {
 		bao,
 		kubeconfig,
+		counted,
+		polls: (controller) => counted(controller, 'envtier_controller_polls_total{result="ok"}'),
+		mayLead: async (namespace) => {
+			for (const object of await shippedObjects('controller/rbac.yaml'))
+				await createObject(cluster, { ...object, metadata: { ...object.metadata, namespace } });
+		},
 		remove: async () => {
 			await removeWorkloads(cluster);
 			release();
 			await own?.stop();
 			await place.remove();
 		},
-		start: async (env = {}) => {
+		start: async (env = {}, options = [], shipped = {}) => {
 			const started = await startProcess({
 				name: 'controller',
 				command: process.execPath,
-				args: [await bundleOf('controller')],
+				args: [...options, await bundleOf('controller')],
 				env: {
+					...shipped,
 					ENVTIER_CONTROLLER_LISTEN: '127.0.0.1:0',
 					ENVTIER_CONTROLLER_ROLLOUTS: 'true',
 					ENVTIER_CONTROLLER_PERIOD: '1',

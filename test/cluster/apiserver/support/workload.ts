@@ -45,38 +45,49 @@ export interface TestWorkload {
 
 const MERGE = { contentType: 'application/merge-patch+json' };
 
-/** Creates a Deployment whose pods read the secrets of the deployment named like the namespace. */
-export async function makeWorkload(
-	cluster: Cluster,
+/** What differs from a Deployment of one replica named `web`. */
+interface Manifest {
+	readonly name?: string;
+	readonly annotations?: Readonly<Record<string, string>>;
+	readonly replicas?: number;
+}
+
+/** The manifest of a Deployment whose pods read the secrets of the deployment named like the namespace. */
+export function manifestOf(
 	namespace: string,
-	{
-		name = 'web',
-		annotations = {},
-	}: { readonly name?: string; readonly annotations?: Readonly<Record<string, string>> } = {},
-): Promise<TestWorkload> {
+	{ name = 'web', annotations = {}, replicas = 1 }: Manifest = {},
+): V1Deployment {
 	const labels = { app: name };
-	const path = `${DEPLOYMENTS(namespace)}/${name}`;
-	const body: V1Deployment = {
+	const own = { 'envtier.dev/deployment': namespace, 'envtier.dev/on-change': 'rollout' };
+	return {
 		apiVersion: 'apps/v1',
 		kind: 'Deployment',
 		metadata: { name },
 		spec: {
-			replicas: 1,
+			replicas,
 			selector: { matchLabels: labels },
 			template: {
-				metadata: {
-					labels,
-					annotations: {
-						'envtier.dev/deployment': namespace,
-						'envtier.dev/on-change': 'rollout',
-						...annotations,
-					},
-				},
+				metadata: { labels, annotations: { ...own, ...annotations } },
 				spec: { containers: [MAIN] },
 			},
 		},
 	};
+}
+
+/** Creates a Deployment whose pods read the secrets of the deployment named like the namespace. */
+export async function makeWorkload(
+	cluster: Cluster,
+	namespace: string,
+	manifest: Manifest = {},
+): Promise<TestWorkload> {
+	const body = manifestOf(namespace, manifest);
 	expectStatus(await cluster.request('POST', DEPLOYMENTS(namespace), body), 201, 'creating a Deployment');
+	return testWorkload(cluster, namespace, manifest.name);
+}
+
+/** A Deployment that exists. */
+export function testWorkload(cluster: Cluster, namespace: string, name = 'web'): TestWorkload {
+	const path = `${DEPLOYMENTS(namespace)}/${name}`;
 	const get = async (): Promise<V1Deployment> =>
 		expectStatus(await cluster.request<V1Deployment>('GET', path), 200, 'reading a Deployment');
 	let pods = 0;
