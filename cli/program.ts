@@ -14,6 +14,7 @@ import { refreshCommand } from './commands/refresh.ts';
 import { elevateCommand } from './commands/reveal.ts';
 import { sealCommand } from './commands/seal.ts';
 import { secretsCommand } from './commands/secrets.ts';
+import { statusCommand } from './commands/status.ts';
 import { templatesCommand } from './commands/templates.ts';
 import { vaultCommand } from './commands/vault.ts';
 import type { Context } from './context.ts';
@@ -28,6 +29,7 @@ export function createProgram(context: Context) {
 		.addCommand(doctorCommand(context))
 		.addCommand(policyCommand(context))
 		.addCommand(refreshCommand(context))
+		.addCommand(statusCommand(context))
 		.addCommand(secretsCommand(context))
 		.addCommand(templatesCommand(context))
 		.addCommand(deploymentsCommand(context))

@@ -4,14 +4,16 @@ import { outputOption } from '../output.ts';
 
 const HELP = `
 Asks the sidecars of running pods (envtier.dev/refresh) to check Vault now instead of at their next
-period. It sets the annotation envtier.dev/refresh-requested on the pods; it touches no workload
-and restarts nothing. A sidecar sees it within seconds, and checks at most once in 10 seconds by
-request. Its log says "a check was requested", then what changed.
+period. It sets the annotation envtier.dev/refresh-requested on the pods, and restarts nothing. Of a
+workload with envtier.dev/on-change: rollout it asks the controller, by an annotation on the
+workload, to compare it with Vault now. A sidecar sees the request within seconds, and checks at
+most once in 10 seconds by request. Its log says "a check was requested", then what changed.
 
 TARGET is KIND/NAME: deployment (deploy), statefulset (sts), daemonset (ds), replicaset (rs), job,
 rollout (of Argo), or pod.
 
-You need rights to get the workload, to list (for one pod: get) pods, and to patch pods.
+You need rights to get the workload, to list (for one pod: get) pods, and to patch pods; for the
+controller to patch the workload.
 
 Exit codes:
   0  every pod with a running sidecar was asked

@@ -1,16 +1,13 @@
 import { ANNOTATION_PREFIX, parseName, REQUEST_ANNOTATION } from '../../contract/names.ts';
-import { err, ok, type Result } from '../../contract/result.ts';
 import { ROLLOUT_ANNOTATIONS } from '../../contract/rollout.ts';
-import { object, text } from '../../lib/json.ts';
-import type { ApiAnswer } from '../../lib/kubernetes/client.ts';
-import { podSelector } from '../../lib/kubernetes/selector.ts';
+import { object } from '../../lib/json.ts';
 import { type Context, fail } from '../context.ts';
 import { type ClusterChoice, type ClusterClient, openCluster, statusMessage } from '../doctor/cluster.ts';
-import type { ExitStatus } from '../exit-codes.ts';
 import { json, type Output } from '../output.ts';
 import { table } from '../table.ts';
+import { getTarget, podsOf } from './list-pods.ts';
 import { type FoundPod, foundPod } from './pods.ts';
-import { parseTarget, podsPath, type Target, targetPath } from './target.ts';
+import { parseTarget, podsPath, targetPath } from './target.ts';
 
 /** Options of the command. */
 export interface RefreshOptions extends ClusterChoice {
@@ -33,14 +30,6 @@ interface AskedController {
 	readonly why?: string;
 }
 
-/** Why the command ends without a result. */
-interface Stop {
-	readonly ending: ExitStatus;
-	readonly message: string;
-}
-
-/** Pods of one page of a list. A pod has about 15 KiB. */
-const PAGE = 200;
 /** Pods that are patched at a time, so that 1,000 sidecars do not ask Vault in the same second. */
 const AT_ONCE = 10;
 
@@ -54,15 +43,14 @@ export async function refresh(argument: string, options: RefreshOptions, context
 	const cluster = await openCluster(options);
 	if (!cluster.ok) return fail(context, 'usage', cluster.error);
 	const namespace = given ?? cluster.value.namespace;
-	const what = `${target.value.kind} ${namespace}/${target.value.name}`;
 	const path = targetPath(target.value, namespace);
-	const found = await get(cluster.value, path, `get the ${what}`);
+	const found = await getTarget(cluster.value, target.value, namespace);
 	if (!found.ok) return fail(context, found.error.ending, found.error.message);
 	const request = new Date().toISOString();
 	const rollout = isRolled(found.value) ? await askController(cluster.value, path, request) : undefined;
 	const pods = await podsOf(cluster.value, target.value, namespace, found.value);
 	if (!pods.ok) return fail(context, pods.error.ending, pods.error.message);
-	const asked = await askAll(cluster.value, namespace, pods.value, request);
+	const asked = await askAll(cluster.value, namespace, pods.value.map(foundPod), request);
 	report({ namespace, request, ...(rollout && { rollout }), pods: asked }, options.output, context);
 	if (rollout?.result === 'failed')
 		return fail(context, 'failed', `the controller was not asked: ${rollout.why}`);
@@ -102,57 +90,6 @@ function problemOf(pods: readonly Asked[], target: string, namespace: string): s
 	if (failure !== undefined) return failure;
 	if (pods.some(({ result }) => result === 'requested')) return undefined;
 	return `no pod of ${target} in namespace ${namespace} has a running sidecar`;
-}
-
-/** The pods of a workload, or the one pod. */
-async function podsOf(
-	cluster: ClusterClient,
-	target: Target,
-	namespace: string,
-	found: unknown,
-): Promise<Result<readonly FoundPod[], Stop>> {
-	const what = `${target.kind} ${namespace}/${target.name}`;
-	if (target.kind === 'pod') return ok([foundPod(found)]);
-	const selector = podSelector(found);
-	if (selector === undefined)
-		return err({ ending: 'failed', message: `the ${what} has no selector of its pods: name the pods` });
-	const pods: FoundPod[] = [];
-	let next = '';
-	do {
-		const query = new URLSearchParams({ labelSelector: selector, limit: String(PAGE) });
-		if (next !== '') query.set('continue', next);
-		const page = await get(cluster, `${podsPath(namespace)}?${query}`, `list the pods of the ${what}`);
-		if (!page.ok) return page;
-		const { items, metadata } = object(page.value) ?? {};
-		if (Array.isArray(items)) pods.push(...items.map(foundPod));
-		next = text(object(metadata)?.['continue']) ?? '';
-	} while (next !== '');
-	return ok(pods);
-}
-
-/** @param action completes "you may not …" */
-async function get(cluster: ClusterClient, path: string, action: string): Promise<Result<unknown, Stop>> {
-	const answer = await cluster.request('GET', path);
-	if (!answer.ok) return err({ ending: 'unavailable', message: answer.error.message });
-	const { status, body } = answer.value;
-	return status === 200 ? ok(body) : err(stopOf(answer.value, action));
-}
-
-function stopOf(answer: ApiAnswer, action: string): Stop {
-	const said = statusMessage(answer);
-	switch (answer.status) {
-		case 401:
-			return { ending: 'denied', message: `the API server does not accept the credentials: ${said}` };
-		case 403:
-			return { ending: 'denied', message: `you may not ${action}: ${said}` };
-		case 404:
-			return { ending: 'absent', message: said };
-		default:
-			return {
-				ending: answer.status >= 500 || answer.status === 429 ? 'unavailable' : 'failed',
-				message: `cannot ${action}: ${said}`,
-			};
-	}
 }
 
 async function askAll(

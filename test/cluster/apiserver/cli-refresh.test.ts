@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { REQUEST_ANNOTATION } from '../../../contract/names.ts';
 import { envtier } from '../../cli/support/command.ts';
+import { openShell, runExamples } from '../../cli/support/examples.ts';
 import { expectStatus } from '../../support/kubernetes/cluster.ts';
 import { createPod, MAIN, podOf } from '../../support/kubernetes/pods.ts';
 import { describeWithServers } from '../../support/servers.ts';
@@ -124,6 +125,17 @@ describeWithServers('envtier refresh on a cluster', ({ cluster }) => {
 		expect(await requestOf('web-1')).toBe(result.request);
 		expect(await requestOf('web-plain')).toBeUndefined();
 		expect(await requestOf('web-starting')).toBeUndefined();
+	});
+
+	test('the examples of docs/cli.md ask a workload, and a pod', async () => {
+		await using shell = await openShell();
+		const env = { KUBECONFIG: await kubeconfigWith(ALL) };
+		await runExamples('envtier refresh', async (line) => {
+			const before = await requestOf('web-0');
+			const { code, stderr } = await shell.run(line.replace(' -n shop ', ` -n ${namespace} `), env);
+			expect([code, stderr], line).toEqual([0, '']);
+			expect(await requestOf('web-0')).not.toBe(before);
+		});
 	});
 
 	test('needs no right to list pods for one pod', async () => {
