@@ -24,7 +24,7 @@ function show(context: Context) {
 		.addHelpText(
 			'after',
 			help(
-				'Shows type, tags, version, state, who created and changed it, and when it ends.',
+				'Shows type, tags, version, state, who created and changed it, when it ends and when it rotates.',
 				'envtier secrets show DATABASE_URL --deployment shop --service web',
 			),
 		)
@@ -43,7 +43,7 @@ function versions(context: Context) {
 		.addHelpText(
 			'after',
 			help(
-				'Who wrote a version is known of the first one; `envtier audit` has it of all.',
+				'Who wrote a version comes from the audit store of the API. Without one it is known of the\nfirst version alone.',
 				'envtier secrets versions DATABASE_URL --deployment shop --service web',
 				'envtier secrets versions LICENSE --org --output json',
 			),
@@ -99,16 +99,20 @@ function destroy(context: Context) {
 		.description('Destroys all versions of a secret. Nothing but a backup of Vault brings them back.')
 		.argument('<key>', 'key of the secret')
 		.option('--confirm <key>', 'the key once more; required')
+		.option('-y, --yes', 'do not ask, and do not look for consumers')
+		.option('--kubeconfig <file>', 'kubeconfig file (default: as kubectl)')
+		.option('--context <name>', 'context of the kubeconfig (default: its current one)')
 		.addOption(outputOption())
 		.addHelpText(
 			'after',
 			help(
-				'Needs a role in the organization and a person: a session or a Kubernetes token. See first who\nuses it: `envtier consumers`.',
+				'Needs a role in the organization and a person: a session or a Kubernetes token. Shows first who\nreceives the secret, as `envtier consumers` does with your own kubeconfig, and asks. Without a\nterminal it needs --yes.',
 				'envtier secrets destroy OLD_KEY --deployment shop --confirm OLD_KEY',
+				'envtier secrets destroy OLD_KEY --deployment shop --confirm OLD_KEY --yes',
 			),
 		)
 		.action(async (key, options) => {
-			const { destroySecret } = await import('../remote/versions.ts');
+			const { destroySecret } = await import('../remote/destroy.ts');
 			await destroySecret(key, options, context);
 		});
 }
@@ -118,12 +122,17 @@ const several = (value: string, before: readonly string[] = []): readonly string
 
 function describe(context: Context) {
 	return scoped('describe')
-		.summary('change tags and description of a secret')
-		.description('Changes tags and description of a secret, and not its value.')
+		.summary('change tags, description and rotation of a secret')
+		.description('Changes tags, description and rotation of a secret, and not its value.')
 		.argument('<key>', 'key of the secret')
 		.option('--tag <tag>', 'a tag; can be repeated; replaces all tags', several)
 		.option('--no-tags', 'remove all tags')
 		.option('--description <text>', 'description for people; empty removes it')
+		.option(
+			'--rotate-every <time>',
+			'of a password: the controller writes a new one after this time, such as 90d',
+		)
+		.option('--no-rotate', 'end the rotation: the password keeps its value')
 		.addOption(outputOption())
 		.addHelpText(
 			'after',
@@ -131,6 +140,7 @@ function describe(context: Context) {
 				'A secret has at most 10 tags of lowercase letters, digits, "-", "_", ".", ":" and "/".',
 				'envtier secrets describe DATABASE_URL --deployment shop --tag db --tag team:web',
 				"envtier secrets describe LICENSE --org --description 'of the database'",
+				'envtier secrets describe SESSION_KEY --deployment shop --rotate-every 30d',
 			),
 		)
 		.action(async (key, options) => {

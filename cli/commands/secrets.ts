@@ -35,6 +35,7 @@ Examples:
   envtier secrets create SENTRY_DSN --org --description 'error reports'
   envtier secrets create DB --type userpass --field username=shop --generate length=40 -d shop
   envtier secrets create WEB --type tls --generate hosts=web.shop.svc --generate days=90 -d shop
+  envtier secrets create SESSION_KEY --type password --generate length=64 --rotate-every 90d -d shop
 `;
 
 const TYPES_HELP = `
@@ -88,7 +89,14 @@ function list(context: Context) {
 		});
 }
 
-const TYPED_OPTIONS = ['field', 'fieldStdin', 'fieldFromFile', 'generate', 'idempotencyKey'] as const;
+const TYPED_OPTIONS = [
+	'field',
+	'fieldStdin',
+	'fieldFromFile',
+	'generate',
+	'rotateEvery',
+	'idempotencyKey',
+] as const;
 
 /** Collects the values of an option that can be repeated. */
 function collect(value: string, before: unknown): readonly string[] {
@@ -107,6 +115,7 @@ interface SourceOptions {
 	readonly fieldStdin?: string | undefined;
 	readonly fieldFromFile?: readonly string[] | undefined;
 	readonly generate?: readonly string[] | undefined;
+	readonly rotateEvery?: string | undefined;
 	readonly idempotencyKey?: string | undefined;
 }
 
@@ -124,7 +133,9 @@ function usageProblem(key: string | undefined, options: SourceOptions): readonly
 			? ['with --type, values come from --field-stdin and --field-from-file, or are generated']
 			: undefined;
 	if (TYPED_OPTIONS.some((option) => options[option] !== undefined))
-		return ['--field, --field-stdin, --field-from-file, --generate and --idempotency-key need --type'];
+		return [
+			'--field, --field-stdin, --field-from-file, --generate, --rotate-every and --idempotency-key need --type',
+		];
 	if (fromEnvFile === undefined)
 		return key === undefined ? ['the key is missing: name it, or use --from-env-file'] : undefined;
 	return key !== undefined || one || description !== undefined
@@ -171,6 +182,10 @@ function writing(
 			new Option('--generate [option=value]', 'generate the values; can be repeated')
 				.preset('')
 				.argParser(collect),
+		)
+		.option(
+			'--rotate-every <time>',
+			'of a password: the controller writes a new one after this time, such as 90d',
 		)
 		.option('--idempotency-key <text>', 'of the command to repeat, for a typed secret')
 		.option('--description <text>', 'description for people')

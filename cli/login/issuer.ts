@@ -1,9 +1,6 @@
-import { type RequestOptions, request } from 'node:https';
 import * as oidc from 'openid-client';
 import { err, ok, type Result } from '../../contract/result.ts';
-import { networkErrorOf } from '../../lib/http/network-errors.ts';
-import { readResponse } from '../../lib/http/response.ts';
-import { oneLineMessage } from '../../lib/terminal.ts';
+import { issuerFetch, issuerProblem } from '../../lib/http/issuer.ts';
 
 /** The client of the command line at an issuer. */
 export interface IssuerClient {
@@ -31,7 +28,9 @@ async function discover({ issuer, clientId, ca }: IssuerClient): Promise<Result<
 	if (!URL.canParse(issuer) || new URL(issuer).protocol !== 'https:')
 		return err('the issuer must have an https:// address');
 	return await attempt(issuer, () =>
-		oidc.discovery(new URL(issuer), clientId, undefined, oidc.None(), { [oidc.customFetch]: fetchOver(ca) }),
+		oidc.discovery(new URL(issuer), clientId, undefined, oidc.None(), {
+			[oidc.customFetch]: issuerFetch(ca, TIMEOUT),
+		}),
 	);
 }
 
@@ -106,36 +105,6 @@ async function attempt<T>(issuer: string, work: () => Promise<T>): Promise<Resul
 	try {
 		return ok(await work());
 	} catch (thrown) {
-		return err(`the issuer ${issuer}: ${reasonOf(thrown)}`);
+		return err(`the issuer ${issuer}: ${issuerProblem(thrown, TIMEOUT)}`);
 	}
-}
-
-/** The issuer's own error code and sentence, or what the network did. Never a token. */
-function reasonOf(thrown: unknown): string {
-	if (thrown instanceof oidc.ResponseBodyError) {
-		const { error, error_description: description } = thrown;
-		return oneLineMessage(description === undefined ? error : `${error}: ${description}`);
-	}
-	if (!(thrown instanceof Error)) return 'unknown error';
-	const cause = thrown.cause instanceof Error && 'code' in thrown.cause ? thrown.cause : thrown;
-	return 'code' in cause && /^E[A-Z]+$|CERT|TLS|SIGNATURE/.test(String(cause.code))
-		? networkErrorOf(cause, TIMEOUT).message
-		: oneLineMessage(thrown.message);
-}
-
-/** A `fetch` that trusts the given CA, which Node's own does not support. It follows no redirects. */
-function fetchOver(ca: string | undefined): oidc.CustomFetch {
-	return async (url, { method, headers, body }) => {
-		const options: RequestOptions = {
-			...{ method, headers, signal: AbortSignal.timeout(TIMEOUT) },
-			...(ca === undefined ? {} : { ca }),
-		};
-		const bytes = body === undefined || body === null ? undefined : Buffer.from(String(body));
-		const tooLarge = (limit: number): Error => new Error(`it sent more than ${limit} bytes`);
-		const answer = await readResponse(request(url, options), bytes, tooLarge);
-		const type = String(answer.headers['content-type'] ?? 'text/plain');
-		// A Response of these statuses has no body.
-		const text = [204, 205, 304].includes(answer.status) ? null : answer.text;
-		return new Response(text, { status: answer.status, headers: { 'content-type': type } });
-	};
 }

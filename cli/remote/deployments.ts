@@ -2,6 +2,7 @@ import { type Context, fail } from '../context.ts';
 import { json, type Output } from '../output.ts';
 import { table } from '../table.ts';
 import type { ApiFailure } from './client.ts';
+import { missingReveal, revealContext } from './reveal-context.ts';
 import { failed, withApi } from './session.ts';
 
 /** A secret of a deployment, with its service (empty: shared by all services). */
@@ -36,21 +37,52 @@ export function listDeployments(output: Output, context: Context): Promise<void>
 	});
 }
 
-/** `envtier deployments create NAME` */
-export function createDeployment(
+/** Options of `envtier deployments create`. */
+export interface NewDeploymentOptions {
+	readonly org?: string | undefined;
+	readonly template?: string | undefined;
+	readonly adopt?: true | undefined;
+	readonly output: Output;
+}
+
+/**
+ * Registers the name at the Reveal program, where it is installed: it alone decides who has access. Returns
+ * false after an error was reported. A name that is taken is no error here: it may be the caller's already,
+ * and the API decides.
+ */
+async function registerAccess(
 	name: string,
-	options: {
-		readonly org?: string | undefined;
-		readonly template?: string | undefined;
-		readonly adopt?: true | undefined;
-		readonly output: Output;
-	},
+	{ org: named, adopt }: NewDeploymentOptions,
+	context: Context,
+): Promise<boolean> {
+	if (!context.env['ENVTIER_REVEAL_URL']) return true;
+	let registered = false;
+	const missing = missingReveal(context);
+	if (missing !== undefined) fail(context, 'usage', missing);
+	else
+		await withApi(revealContext(context), async ({ call, settings }) => {
+			const org = named ?? settings.org;
+			if (org === undefined) return fail(context, 'usage', NO_ORG);
+			const body = { name, org, ...(adopt === undefined ? {} : { adopt }) };
+			const answer = await call('POST', '/api/access', body);
+			registered = answer.ok || answer.error.ending === 'conflict';
+			if (!answer.ok && !registered) failed(context, answer.error);
+		});
+	return registered;
+}
+
+const NO_ORG = 'the organization is missing: set --org NAME or ENVTIER_API_ORG';
+
+/** `envtier deployments create NAME` */
+export async function createDeployment(
+	name: string,
+	options: NewDeploymentOptions,
 	context: Context,
 ): Promise<void> {
-	return withApi(context, async ({ call, settings }) => {
+	if (!(await registerAccess(name, options, context))) return;
+	await withApi(context, async ({ call, settings }) => {
 		const org = options.org ?? settings.org;
-		if (org === undefined)
-			return fail(context, 'usage', 'the organization is missing: set --org NAME or ENVTIER_API_ORG');
+		if (org === undefined) return fail(context, 'usage', NO_ORG);
 		const { template, adopt } = options;
 		const body = {
 			name,
@@ -79,7 +111,7 @@ function describe({ name, org, template, generated, copied, kept, missing }: Cre
 	if (generated.length > 0) lines.push(`generated: ${list(generated)}`);
 	if (kept.length > 0) lines.push(`existing, not changed: ${list(kept)}`);
 	if (missing.length > 0) {
-		lines.push(`declared, and without a value yet: ${list(missing)}`);
+		lines.push(`without a value yet: ${list(missing)}`);
 		lines.push(
 			`give each one: envtier secrets create KEY --deployment ${name} --service SERVICE --value-stdin`,
 		);

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { json, type Output } from '../output.ts';
 import { table } from '../table.ts';
+import { type Incomplete, incompleteWarning } from './secret-location.ts';
 import { failed, withApi } from './session.ts';
 
 interface EffectiveView {
@@ -9,6 +10,7 @@ interface EffectiveView {
 		readonly tier: string;
 		readonly overrides: readonly string[];
 		readonly version: number;
+		readonly incomplete?: Incomplete;
 	}[];
 }
 
@@ -41,7 +43,8 @@ export async function showEffective(
 		const rows = view.secrets.map(({ key, tier, overrides, version }) => [
 			...[key, tier, overrides.join(', '), String(version)],
 		]);
-		const { stdout } = context;
+		const { stdout, stderr } = context;
+		for (const { key, incomplete } of view.secrets) stderr.write(incompleteWarning(key, incomplete));
 		const text = () => table(['KEY', 'TIER', 'OVERRIDES', 'VERSION'], rows, stdout.paint);
 		stdout.write(output === 'json' ? json(view) : text());
 	});

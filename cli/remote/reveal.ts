@@ -3,6 +3,7 @@ import { json, type Output } from '../output.ts';
 import { openOutputFile } from '../output-file.ts';
 import { table } from '../table.ts';
 import { missingReveal, revealContext } from './reveal-context.ts';
+import { type Incomplete, incompleteWarning } from './secret-location.ts';
 import { failed, withApi } from './session.ts';
 
 /** Options of `envtier secrets reveal`. */
@@ -24,7 +25,11 @@ export async function revealSecret(key: string, options: RevealOptions, context:
 	await withApi(revealContext(context), async ({ call }) => {
 		const answer = await call('POST', '/api/reveal', { ...target, key });
 		if (!answer.ok) return failed(context, answer.error);
-		const { value } = answer.value as { readonly value: string };
+		const { value, incomplete } = answer.value as {
+			readonly value: string;
+			readonly incomplete?: Incomplete;
+		};
+		context.stderr.write(incompleteWarning(key, incomplete));
 		// `write` replaces control characters and those that change the direction of text.
 		if (outputFile === undefined) return context.stdout.write(`${value}\n`);
 		const file = await openOutputFile(outputFile);

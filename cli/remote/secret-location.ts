@@ -52,6 +52,23 @@ function contradiction({ deployment, service, template, org }: LocationOptions):
 	return undefined;
 }
 
+/** How many keys of a typed secret are of the last creation or change of it, in the API's responses. */
+export interface Incomplete {
+	readonly written: number;
+	readonly of: number;
+}
+
+/** What people are told of a typed secret whose keys do not belong together. */
+export function incompleteSentence({ written, of }: Incomplete): string {
+	return `only ${written} of ${of} keys are of the last change; repeat it`;
+}
+
+/** The warning about the typed secret of a key; empty if its keys belong together. */
+export function incompleteWarning(key: string, incomplete: Incomplete | undefined): string {
+	if (incomplete === undefined) return '';
+	return `warning: the typed secret of ${key}: ${incompleteSentence(incomplete)}\n`;
+}
+
 /** A secret in the API's responses. */
 export interface SecretSummary {
 	readonly id: string;
@@ -65,7 +82,7 @@ export interface SecretSummary {
 	/** The name of a typed secret; the key itself for other secrets. */
 	readonly name: string;
 	/** There if the keys of a typed secret do not belong together. */
-	readonly incomplete?: { readonly written: number; readonly of: number };
+	readonly incomplete?: Incomplete;
 }
 
 /** The secrets that belong to the same typed secret, by a text for each; a key of its own is alone. */

@@ -5,6 +5,7 @@ import { table } from '../table.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
 import {
 	byTypedSecret,
+	incompleteSentence,
 	isAt,
 	type LocationOptions,
 	locationOf,
@@ -94,11 +95,7 @@ function tableOf(secrets: readonly SecretSummary[], org: boolean, { stdout }: Co
 /** A sentence for each typed secret whose keys do not belong together. */
 function incompleteIn(secrets: readonly SecretSummary[]): readonly string[] {
 	return [...byTypedSecret(secrets).values()].flatMap(([one]) =>
-		one?.incomplete === undefined
-			? []
-			: [
-					`${typeLabel(one)}: only ${one.incomplete.written} of ${one.incomplete.of} keys are of the last change; repeat it`,
-				],
+		one?.incomplete === undefined ? [] : [`${typeLabel(one)}: ${incompleteSentence(one.incomplete)}`],
 	);
 }
 

@@ -18,6 +18,8 @@ export interface TypedOptions extends LocationOptions, FieldOptions {
 	readonly type: SecretTypeName;
 	readonly description?: string | undefined;
 	readonly force?: true | undefined;
+	/** The time between two values of a password. */
+	readonly rotateEvery?: string | undefined;
 	/** The same in a repetition of the same command. */
 	readonly idempotencyKey?: string | undefined;
 	readonly output: Output;
@@ -72,15 +74,16 @@ async function write(
 	{ type, name, location }: Target,
 	existing: readonly SecretSummary[],
 	body: TypedBody,
-	{ description, force, output, idempotencyKey = randomUUID() }: TypedOptions,
+	{ description, force, rotateEvery, output, idempotencyKey = randomUUID() }: TypedOptions,
 ): Promise<void> {
 	const { path, deploymentName, serviceName, title } = location;
 	const headers = { 'idempotency-key': idempotencyKey };
 	const [member] = existing;
+	const rotation = rotateEvery === undefined ? undefined : { every: rotateEvery };
 	const where = path === '/api/secrets' ? { deploymentName, serviceName } : {};
 	const answer = await (member === undefined
-		? call('POST', path, { type, name, ...body, description, force, ...where }, headers)
-		: call('PUT', path, { id: member.id, ...body, description }, headers));
+		? call('POST', path, { type, name, ...body, rotation, description, force, ...where }, headers)
+		: call('PUT', path, { id: member.id, ...body, rotation, description }, headers));
 	if (!answer.ok) {
 		const { error } = answer;
 		const again = `; to repeat it: --idempotency-key ${idempotencyKey}`;

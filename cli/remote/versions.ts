@@ -5,6 +5,9 @@ import { table } from '../table.ts';
 import type { ApiCall, ApiFailure } from './client.ts';
 import { accessContext } from './reveal-context.ts';
 import {
+	byTypedSecret,
+	type Incomplete,
+	incompleteWarning,
 	isAt,
 	type LocationOptions,
 	locationOf,
@@ -15,7 +18,8 @@ import {
 } from './secret-location.ts';
 import { failed, withApi } from './session.ts';
 
-interface Options extends LocationOptions {
+/** Options of a command about one secret. */
+export interface SecretOptions extends LocationOptions {
 	readonly output: Output;
 }
 
@@ -31,13 +35,21 @@ async function listWith(
 	return answer.ok ? ok(answer.value as readonly SecretSummary[]) : answer;
 }
 
-/** Finds the secret with a key at a location, and passes it to `work`. */
-async function withSecret(
+/**
+ * Finds the secret with a key at a location, and passes its id to `work`, and all keys that belong to it: a
+ * typed secret may have several.
+ */
+export async function withSecret(
 	key: string,
-	options: Options,
+	options: SecretOptions,
 	context: Context,
 	states: readonly ('live' | 'deleted')[],
-	work: (call: ApiCall, location: SecretLocation, id: string) => Promise<void>,
+	work: (
+		call: ApiCall,
+		location: SecretLocation,
+		id: string,
+		group: readonly SecretSummary[],
+	) => Promise<void>,
 ): Promise<void> {
 	const location = locationOf(options);
 	if (!location.ok) return fail(context, 'usage', location.error);
@@ -46,7 +58,10 @@ async function withSecret(
 			const listed = await listWith(call, location.value, state === 'deleted' ? { deleted: 'true' } : {});
 			if (!listed.ok) return failed(context, listed.error);
 			const found = listed.value.find((one) => one.key === key && isAt(location.value, one));
-			if (found !== undefined) return await work(call, location.value, found.id);
+			if (found === undefined) continue;
+			const groups = [...byTypedSecret(listed.value).values()];
+			const group = groups.find((one) => one.includes(found)) ?? [found];
+			return await work(call, location.value, found.id, group);
 		}
 		const what = states.includes('live') ? '' : 'deleted ';
 		fail(context, 'absent', `${location.value.title}: there is no ${what}secret ${key}`);
@@ -54,8 +69,8 @@ async function withSecret(
 }
 
 /** Prints the outcome of a change: a line for people, or an object. */
-function printChange(
-	{ output }: Options,
+export function printChange(
+	{ output }: SecretOptions,
 	context: Context,
 	line: string,
 	change: Readonly<Record<string, unknown>>,
@@ -64,20 +79,37 @@ function printChange(
 }
 
 /** `envtier secrets show` */
-export function showSecret(key: string, options: Options, context: Context): Promise<void> {
+export function showSecret(key: string, options: SecretOptions, context: Context): Promise<void> {
 	return withSecret(key, options, context, ['live', 'deleted'], async (call, { path }, id) => {
 		const answer = await call('GET', `${path}/${id}`);
 		if (!answer.ok) return failed(context, answer.error);
-		const entries = Object.entries(answer.value as Readonly<Record<string, unknown>>);
+		const { incomplete, ...detail } = answer.value as Readonly<Record<string, unknown>>;
+		const entries = Object.entries(detail);
+		context.stderr.write(incompleteWarning(key, incomplete as Incomplete | undefined));
 		const rows = entries.map(([name, value]) => [
 			name,
-			Array.isArray(value) ? value.join(', ') : String(value),
+			name === 'rotation' ? rotationLabel(value as ShownRotation | null) : cellOf(value),
 		]);
 		const { stdout } = context;
 		stdout.write(
 			options.output === 'json' ? json(answer.value) : table(['FIELD', 'VALUE'], rows, stdout.paint),
 		);
 	});
+}
+
+interface ShownRotation {
+	readonly every: string;
+	readonly nextAt: string;
+}
+
+function rotationLabel(rotation: ShownRotation | null): string {
+	if (rotation === null) return '';
+	const { every, nextAt } = rotation;
+	return nextAt === '' ? `every ${every}` : `every ${every}, next ${nextAt}`;
+}
+
+function cellOf(value: unknown): string {
+	return Array.isArray(value) ? value.join(', ') : String(value);
 }
 
 interface VersionRow {
@@ -105,7 +137,7 @@ function stateOf({ destroyed, deletedAt, current }: VersionRow): string {
 }
 
 /** `envtier secrets versions` */
-export function listVersions(key: string, options: Options, context: Context): Promise<void> {
+export function listVersions(key: string, options: SecretOptions, context: Context): Promise<void> {
 	return withSecret(key, options, context, ['live', 'deleted'], async (call, { path }, id) => {
 		const versions = await versionsOf(call, path, id);
 		if (!versions.ok) return failed(context, versions.error);
@@ -117,7 +149,7 @@ export function listVersions(key: string, options: Options, context: Context): P
 }
 
 /** `envtier secrets undelete` */
-export function undeleteSecret(key: string, options: Options, context: Context): Promise<void> {
+export function undeleteSecret(key: string, options: SecretOptions, context: Context): Promise<void> {
 	return withSecret(key, options, context, ['deleted'], async (call, { path, title }, id) => {
 		const answer = await call('POST', `${path}/undelete`, { id });
 		if (!answer.ok) return failed(context, answer.error);
@@ -126,7 +158,12 @@ export function undeleteSecret(key: string, options: Options, context: Context):
 }
 
 /** `envtier secrets restore` */
-export function restoreSecret(key: string, text: string, options: Options, context: Context): Promise<void> {
+export function restoreSecret(
+	key: string,
+	text: string,
+	options: SecretOptions,
+	context: Context,
+): Promise<void> {
 	const version = Number(text);
 	if (!Number.isSafeInteger(version) || version < 1)
 		return Promise.resolve(fail(context, 'usage', 'the version must be a number from 1 on'));
@@ -146,50 +183,36 @@ export function restoreSecret(key: string, text: string, options: Options, conte
 	});
 }
 
-/** `envtier secrets destroy` */
-export function destroySecret(
-	key: string,
-	options: Options & { readonly confirm?: string | undefined },
-	context: Context,
-): Promise<void> {
-	if (options.confirm !== key)
-		return Promise.resolve(
-			fail(
-				context,
-				'usage',
-				`say --confirm ${key}: a destroyed value cannot be restored; nothing was destroyed`,
-			),
-		);
-	return withSecret(key, options, context, ['live', 'deleted'], async (call, { path, title }, id) => {
-		const answer = await call('DELETE', `${path}?destroy=true`, { id, confirm: key });
-		if (!answer.ok) return failed(context, answer.error);
-		printChange(options, context, `destroyed ${key} of ${title}`, { id, key, status: 'destroyed' });
-	});
-}
-
 /** `envtier secrets describe` */
 export function describeSecret(
 	key: string,
-	options: Options & {
+	options: SecretOptions & {
 		readonly tag?: readonly string[] | undefined;
 		readonly tags: boolean;
 		readonly description?: string | undefined;
+		readonly rotateEvery?: string | undefined;
+		readonly rotate: boolean;
 	},
 	context: Context,
 ): Promise<void> {
-	const { tag, tags: keepsTags, description } = options;
+	const { tag, tags: keepsTags, description, rotateEvery, rotate } = options;
 	const tags = keepsTags ? tag : [];
-	if (tags === undefined && description === undefined)
-		return Promise.resolve(fail(context, 'usage', 'name a change: --tag, --no-tags or --description'));
+	if (!rotate && rotateEvery !== undefined)
+		return Promise.resolve(fail(context, 'usage', '--rotate-every and --no-rotate exclude each other'));
+	const rotation = rotate ? rotateEvery && { every: rotateEvery } : null;
+	if ([tags, description, rotation].every((change) => change === undefined))
+		return Promise.resolve(
+			fail(context, 'usage', 'name a change: --tag, --no-tags, --description, --rotate-every or --no-rotate'),
+		);
 	return withSecret(key, options, context, ['live'], async (call, { path, title }, id) => {
-		const answer = await call('PUT', `${path}/${id}`, { tags, description });
+		const answer = await call('PUT', `${path}/${id}`, { tags, description, rotation });
 		if (!answer.ok) return failed(context, answer.error);
 		printChange(options, context, `updated ${key} of ${title}`, { id, key, status: 'updated' });
 	});
 }
 
 /** Conditions of a search. */
-interface SearchOptions extends Options {
+interface SearchOptions extends SecretOptions {
 	readonly tag?: string | undefined;
 	readonly type?: string | undefined;
 	readonly expiring?: string | undefined;

@@ -8,6 +8,7 @@ import { type DeviceIssuer, startDeviceIssuer } from '../support/oidc-provider.t
 import { startProcess } from '../support/process.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 import { envtier } from './support/command.ts';
+import { openShell, runExamples } from './support/examples.ts';
 
 let issuer: DeviceIssuer;
 let api: ApiUnderTest;
@@ -42,11 +43,17 @@ afterEach(async () => {
 });
 
 /** Runs `envtier login`, and decides in the browser about the code that it shows. */
-async function login(decision: 'allow' | 'deny', args: readonly string[] = []) {
-	const running = await startProcess({
-		...{ name: 'login', command: process.execPath, args: [await bundleOf('envtier'), 'login', ...args] },
-		env: { PATH: process.env['PATH'], ...env() },
-	});
+async function login(decision: 'allow' | 'deny') {
+	return await loginBy(process.execPath, [await bundleOf('envtier'), 'login'], process.env['PATH'], decision);
+}
+
+async function loginBy(
+	command: string,
+	args: readonly string[],
+	path: string | undefined,
+	decision: 'allow' | 'deny',
+) {
+	const running = await startProcess({ name: 'login', command, args, env: { PATH: path, ...env() } });
 	const code = () => /the code ([A-Z]{4}-[A-Z]{4})/.exec(running.stderr())?.[1];
 	await running.waitUntil('a code', code);
 	await issuer.decide(code() ?? '', decision);
@@ -81,6 +88,23 @@ test('a login gives a session that only its owner can read, and commands use it'
 	// A token in the environment wins.
 	const other = await envtier(['whoami'], { env: { ...env(), ENVTIER_API_TOKEN: key.key } });
 	expect(other.stdout).toContain('user:key');
+});
+
+test('the examples of docs/cli.md log in and out', async () => {
+	await using shell = await openShell();
+	const isLoggedIn = async () => (await envtier(['whoami'], { env: env() })).code === 0;
+	await runExamples('envtier login', async (line) => {
+		const here = line
+			.replace('https://id.example.com', issuer.url)
+			.replace('--client-id envtier', `--client-id ${issuer.clientId}`);
+		const { exit, stderr } = await loginBy('bash', ['-euc', here], shell.env['PATH'], 'allow');
+		expect(exit, `${line}\n${stderr}`).toBe(0);
+		expect(await isLoggedIn(), line).toBe(true);
+		await runExamples('envtier logout', async (logout) => {
+			expect(await shell.run(logout, env())).toMatchObject({ code: 0, stderr: '' });
+		});
+		expect(await isLoggedIn()).toBe(false);
+	});
 });
 
 test('a refusal in the browser ends the login, and leaves no session', async () => {

@@ -166,7 +166,7 @@ describe('envtier secrets … --type', () => {
 		await desk.run(['secrets', 'delete', 'LOST', ...AT, '--yes']);
 	});
 
-	test('an incomplete secret is a warning in the list', async () => {
+	test('an incomplete secret is a warning wherever its keys are shown', async () => {
 		await using vault = await openDesk('vault (a real OpenBao, the shipped policy)');
 		await vault.run(['deployments', 'create', 'shop', '--org', 'acme']);
 		await vault.run(['secrets', 'create', 'GIT', '--type', 'ssh', ...AT]);
@@ -174,6 +174,13 @@ describe('envtier secrets … --type', () => {
 		await vault.bao?.request('POST', path, { body: { data: { value: 'x' } } });
 		const listed = await vault.run(['secrets', 'list', ...AT]);
 		expect(listed.stderr).toBe('warning: ssh GIT: only 1 of 2 keys are of the last change; repeat it\n');
+		for (const command of [
+			['secrets', 'show', 'GIT_PRIVATE_KEY', ...AT],
+			['effective', ...AT],
+		]) {
+			const { stderr } = await vault.run(command);
+			expect(stderr).toContain('of GIT_PRIVATE_KEY: only 1 of 2 keys are of the last change; repeat it\n');
+		}
 		const set = ['secrets', 'set', 'GIT', '--type', 'ssh', '--generate', ...AT];
 		expect((await vault.run(set)).code).toBe(0);
 		expect((await vault.run(['secrets', 'list', ...AT])).stderr).toBe('');

@@ -61,7 +61,12 @@ test('a restore needs the Reveal program, and a version that is a number', async
 test('a destruction needs the key once more, and a person', async () => {
 	const unsure = await desk.run(['secrets', 'destroy', 'DATABASE_URL', ...AT]);
 	expect([unsure.code, unsure.stderr]).toEqual([2, expect.stringContaining('--confirm DATABASE_URL')]);
-	const asKey = await desk.run(['secrets', 'destroy', 'DATABASE_URL', ...AT, '--confirm', 'DATABASE_URL']);
+	const destroy = ['secrets', 'destroy', 'DATABASE_URL', ...AT, '--confirm', 'DATABASE_URL'];
+	const unasked = await desk.run(destroy);
+	expect([unasked.code, unasked.stdout]).toEqual([2, '']);
+	expect(unasked.stderr).toContain('unknown: who receives it: ');
+	expect(unasked.stderr).toContain('nothing was destroyed: without a terminal it needs --yes');
+	const asKey = await desk.run([...destroy, '--yes']);
 	expect(asKey.code).not.toBe(0);
 	expect(asKey.stderr).toMatch(/person|scope/);
 	expect(await json(['secrets', 'search', 'DATABASE'])).toHaveLength(1);
