@@ -18,6 +18,8 @@ const PACKAGES = {
 	buildah: 'buildah',
 	'apache2-utils': 'htpasswd',
 	'qemu-user-static': 'qemu-x86_64-static',
+	chromium: 'chromium',
+	'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
 	postgresql: '/usr/share/postgresql-common/pg_wrapper',
 } as const;
 

@@ -28,13 +28,24 @@ interface Parts {
 const API_SERVER: readonly Program[] = ['etcd', 'kube-apiserver', 'kubectl', 'helm'];
 const NODE: Parts = {
 	packages: ['curl', 'jq', 'buildah', 'postgresql', ...NODE_PACKAGES],
-	programs: [...NODE_PROGRAMS, 'helm'],
+	programs: [...NODE_PROGRAMS, 'helm', 'kube-network-policies'],
 	images: true,
 };
 
 const PROJECTS: Readonly<Record<string, Parts>> = {
 	plain: {
-		packages: ['curl', 'dash', 'fish', 'jq', 'zsh', 'busybox-static', 'buildah', 'postgresql'],
+		packages: [
+			'curl',
+			'dash',
+			'fish',
+			'jq',
+			'zsh',
+			'busybox-static',
+			'buildah',
+			'postgresql',
+			'chromium',
+			'fonts-dejavu-core',
+		],
 		programs: [...API_SERVER, 'actionlint', 'cert-manager', 'cel-cost'],
 		images: true,
 		readers: true,

@@ -2,6 +2,7 @@ import type { TestProject } from 'vitest/node';
 import { ok, type Result } from '../../../contract/result.ts';
 import { installEnvtier } from '../../support/kubernetes/node/install.ts';
 import { NODE_IP } from '../../support/kubernetes/node/namespaces.ts';
+import { enforceNetworkPolicies } from '../../support/kubernetes/node/network-policies.ts';
 import { startNode } from '../../support/kubernetes/node/node.ts';
 import { startNodeVault } from '../../support/kubernetes/node/vault.ts';
 import type { SharedNode } from '../../support/node-servers.ts';
@@ -54,6 +55,7 @@ async function start(endings: (() => Promise<void>)[]): Promise<Result<SharedNod
 			ENVTIER_VOLUME_SIZE: '256Ki',
 		},
 	} as const;
+	const networkPolicies = await enforceNetworkPolicies(node.value);
 	const installed = await installEnvtier(node.value, choices, say);
 	if (!installed.ok) return installed;
 	return ok({
@@ -64,5 +66,6 @@ async function start(endings: (() => Promise<void>)[]): Promise<Result<SharedNod
 		vaultUnsealKey: bao.unsealKey,
 		kubectl: node.value.programs.kubectl,
 		prefix: node.value.namespaces.prefix,
+		networkPolicies,
 	});
 }

@@ -23,6 +23,9 @@ const SOURCES = {
 		...{ module: 'github.com/cert-manager/cert-manager', set: 'cert-manager', main: '.' },
 		beside: 'deploy/crds',
 	},
+	'kube-network-policies': {
+		...{ module: 'sigs.k8s.io/kube-network-policies', set: 'kube-network-policies', main: '.' },
+	},
 	helm: { module: 'helm.sh/helm/v4', set: 'helm', path: '/cmd/helm' },
 	'cel-cost': { module: 'k8s.io/apiserver', set: 'cel-cost', main: '.' },
 	actionlint: { module: 'github.com/rhysd/actionlint', set: 'actionlint', path: '/cmd/actionlint' },

@@ -56,9 +56,10 @@ export async function installEnvtier(
 /** Waits until as many replicas of the webhook, or of what is named, are ready as its Deployment wants. */
 export async function untilServing(
 	cluster: Pick<Cluster, 'request'>,
-	name: 'envtier-webhook' | 'envtier-api' = 'envtier-webhook',
+	name: 'envtier-webhook' | 'envtier-api' | 'envtier-reveal' | 'envtier-controller' = 'envtier-webhook',
+	namespace = 'envtier-system',
 ): Promise<void> {
-	const path = `/apis/apps/v1/namespaces/envtier-system/deployments/${name}`;
+	const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`;
 	await until(
 		`every replica of ${name} to be ready`,
 		async () => {

@@ -56,6 +56,8 @@ export interface Node extends Cluster {
 	readonly access: ClusterAccess;
 	/** The API server as pods and programs inside reach it. */
 	readonly insideUrl: string;
+	/** Writes a kubeconfig of a user for programs inside; gives its path. */
+	readonly kubeconfigFor: (user: string, groups?: readonly string[]) => Promise<string>;
 	readonly namespaces: Namespaces;
 	readonly gateway: Gateway;
 	readonly images: Containerd;
@@ -110,7 +112,7 @@ async function start(
 	const url = `https://${await gateway.forward(NODE_IP, PORTS.apiServer)}`;
 	const access = await administratorAccess(dir, url, authority);
 	const insideUrl = `https://${NODE_IP}:${PORTS.apiServer}`;
-	const kubeconfigFor = async (user: string, groups: readonly string[] = []): Promise<string> => {
+	const kubeconfigFor: Node['kubeconfigFor'] = async (user, groups = []) => {
 		const file = join(dir, `${user.replaceAll(':', '-')}.kubeconfig`);
 		const identity = await clientCertificate(authority, user, groups);
 		await writeFile(file, kubeconfig(insideUrl, authority.certPem, identity), { mode: 0o600 });
@@ -133,7 +135,7 @@ async function start(
 	});
 	const cluster = connect(access);
 	await until('the node to be Ready', () => isReady(cluster), { timeoutMs: 120_000, everyMs: 200 });
-	return { ...cluster, access, insideUrl, namespaces, gateway, images, programs, dir };
+	return { ...cluster, access, insideUrl, kubeconfigFor, namespaces, gateway, images, programs, dir };
 }
 
 async function controlPlane(
