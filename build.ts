@@ -1,6 +1,7 @@
 /**
  * Bundles each program into one self-contained file; the webhook’s has a folder for what it loads on demand.
- * The images contain the same files. `node build.ts [--out=DIRECTORY] [--arch=x64|arm64] [program…]`. The
+ * The images contain the same files. The dashboard's are a folder beside
+ * the API's. `node build.ts [--out=DIRECTORY] [--arch=x64|arm64] [program…]`. The
  * default directory is dist/. `--arch` is the architecture of the fetcher's executable.
  */
 import { chmodSync, existsSync } from 'node:fs';
@@ -9,8 +10,15 @@ import { isBuiltin } from 'node:module';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
-import { billOfMaterials, packagesIn } from './build/bill-of-materials.ts';
+import {
+	billOfMaterials,
+	bunPackage,
+	type Package,
+	packagesIn,
+	sourcesOf,
+} from './build/bill-of-materials.ts';
 import { compileExecutable, isArch } from './build/executable.ts';
+import { buildUi } from './build/ui.ts';
 
 /** CommonJS packages call `require` for Node's built-ins, and an ES module has none. */
 const REQUIRE =
@@ -77,8 +85,10 @@ const kubeConfigAlone: Plugin = {
 /**
  * Webhook, API and command line use KubeConfig of @kubernetes/client-node and send requests themselves. A
  * dynamic import is bundled whole, with unused parts; so that class is bundled first, on its own.
+ *
+ * @param sources takes the paths of its source files
  */
-const leanKubernetes: Plugin = {
+const leanKubernetes = (sources: Set<string>): Plugin => ({
 	name: 'lean-kubernetes',
 	setup: ({ onLoad }) => {
 		onLoad({ filter: /node_modules\/@kubernetes\/client-node\/dist\/index\.js$/ }, async ({ path }) => {
@@ -87,12 +97,14 @@ const leanKubernetes: Plugin = {
 				...SHARED,
 				stdin: { contents: "export { KubeConfig } from './config.js';", resolveDir },
 				plugins: [kubeConfigAlone],
+				metafile: true,
 				write: false,
 			});
+			for (const source of sourcesOf(bundle.metafile)) sources.add(source);
 			return { contents: bundle.outputFiles[0]?.text ?? '', resolveDir };
 		});
 	},
-};
+});
 
 /**
  * The webhook reads bodies itself (webhook/server/body.ts). Express still loads its own parsers,
@@ -107,8 +119,8 @@ const withoutBodyParser: Plugin = {
 };
 
 /**
- * The webhook's responses have three content types. Express loads a table of 2,500 (mime-db), a tenth of the
- * bundle.
+ * The responses of webhook and controller have three content types. Express loads a table of 2,500 (mime-db),
+ * a tenth of the bundle.
  */
 const fewContentTypes: Plugin = {
 	name: 'few-content-types',
@@ -142,10 +154,11 @@ const SHARED = {
 	legalComments: 'none',
 } as const satisfies BuildOptions;
 
-const BUNDLES: Readonly<Record<string, BuildOptions>> = {
+/** The options of each program's bundle. `sources` takes the source files of what plugins bundle. */
+const bundlesOf = (sources: Set<string>): Readonly<Record<string, BuildOptions>> => ({
 	webhook: {
 		banner: { js: REQUIRE },
-		plugins: [leanKubernetes, withoutBodyParser, fewContentTypes, bareBuiltins],
+		plugins: [leanKubernetes(sources), withoutBodyParser, fewContentTypes, bareBuiltins],
 		// Modules that it imports on demand are files of their own, in the folder `webhook`: they take memory only
 		// where they are needed. White space takes memory too. Names and lines stay, for the stack of a defect.
 		splitting: true,
@@ -155,22 +168,25 @@ const BUNDLES: Readonly<Record<string, BuildOptions>> = {
 	},
 	api: {
 		banner: { js: REQUIRE },
-		plugins: [leanKubernetes, leanNodeVault, withoutCharacterSets, bareBuiltins],
+		plugins: [leanKubernetes(sources), leanNodeVault, withoutCharacterSets, bareBuiltins],
 		// An addon that pg uses where it is installed. It never is.
 		external: ['pg-native'],
 	},
 	controller: {
 		banner: { js: REQUIRE },
-		plugins: [leanKubernetes, leanNodeVault, withoutBodyParser, bareBuiltins],
+		plugins: [leanKubernetes(sources), leanNodeVault, withoutBodyParser, fewContentTypes, bareBuiltins],
+		// White space takes memory. Names and lines stay, for the stack of a defect.
+		minifyWhitespace: true,
+		lineLimit: 160,
 	},
 	envtier: {
 		banner: { js: REQUIRE },
-		plugins: [leanKubernetes, leanNodeVault, bareBuiltins],
+		plugins: [leanKubernetes(sources), leanNodeVault, bareBuiltins],
 		// Node reads the whole file for every call. Names and lines stay, for the stack of a defect.
 		minifyWhitespace: true,
 		lineLimit: 160,
 	},
-};
+});
 
 /** The folder of a program's sources, where it differs from the program's name. */
 const FOLDERS: Readonly<Record<string, string>> = { envtier: 'cli' };
@@ -187,7 +203,7 @@ const { positionals: selected, values } = parseArgs({
 const { arch } = values;
 if (arch !== undefined && !isArch(arch)) throw new Error(`--arch takes x64 or arm64, not ${arch}`);
 /** All programs. Bun bundles the fetcher itself, esbuild the others. */
-const PROGRAMS = [...Object.keys(BUNDLES), 'fetcher'];
+const PROGRAMS = [...Object.keys(bundlesOf(new Set())), 'fetcher'];
 for (const name of selected) {
 	if (!PROGRAMS.includes(name))
 		throw new Error(`there is no program "${name}"; known: ${PROGRAMS.join(', ')}`);
@@ -196,19 +212,31 @@ for (const name of selected) {
 for (const program of PROGRAMS) {
 	const entryPoint = `${FOLDERS[program] ?? program}/main.ts`;
 	if (selected.length > 0 ? !selected.includes(program) : !existsSync(entryPoint)) continue;
-	const options = BUNDLES[program];
+	const sources = new Set<string>();
+	const options = bundlesOf(sources)[program];
+	await mkdir(values.out, { recursive: true });
 	if (options === undefined) {
-		await mkdir(values.out, { recursive: true });
 		const files = await compileExecutable(entryPoint, `${values.out}/${program}`, arch);
-		await writeFile(`${values.out}/${program}.cdx.json`, billOfMaterials(program, await packagesIn(files)));
+		await writeBill(program, [...(await packagesIn(files)), await bunPackage()]);
 	} else {
 		// Files of an earlier build, whose names have other hashes.
 		await rm(`${values.out}/${program}`, { recursive: true, force: true });
 		const output = { outdir: values.out, outExtension: { '.js': '.mjs' } };
-		await build({ entryPoints: { [program]: entryPoint }, ...output, ...SHARED, ...options });
+		const bundle = async (options: BuildOptions): Promise<void> => {
+			const { metafile } = await build({ ...output, ...SHARED, ...options, metafile: true });
+			for (const source of sourcesOf(metafile)) sources.add(source);
+		};
+		await bundle({ entryPoints: { [program]: entryPoint }, ...options });
 		for (const [worker, source] of Object.entries(WORKERS[program] ?? {}))
-			await build({ entryPoints: [source], outfile: `${values.out}/${worker}.mjs`, ...SHARED });
+			await bundle({ entryPoints: { [worker]: source } });
+		if (program === 'api') for (const source of await buildUi(`${values.out}/ui`)) sources.add(source);
 		// npm links to this file as a command (package.json: bin).
 		if (program === 'envtier') chmodSync(`${values.out}/${program}.mjs`, 0o755);
+		else await writeBill(program, await packagesIn([...sources]));
 	}
+}
+
+/** Writes what is in a program, for the images: scanners cannot read a bundle. */
+async function writeBill(program: string, packages: readonly Package[]): Promise<void> {
+	await writeFile(`${values.out}/${program}.cdx.json`, billOfMaterials(program, packages));
 }

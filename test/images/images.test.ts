@@ -42,8 +42,9 @@ const startedBy = (program: ImageProgram): string =>
 function filesOf(program: ImageProgram, arch: Architecture): readonly string[] {
 	return [
 		...['etc/nsswitch.conf', 'etc/os-release', startedBy(program), LOADERS[arch], 'opt/envtier/LICENSE'],
+		`opt/envtier/${program}.cdx.json`,
 		...(kindOf(program) === 'executable'
-			? [`opt/envtier/${program}.cdx.json`, 'opt/envtier/licenses/LGPL-2.1', 'opt/envtier/licenses/NOTICE']
+			? ['opt/envtier/licenses/LGPL-2.1', 'opt/envtier/licenses/NOTICE']
 			: [`opt/envtier/${program}.mjs`]),
 		// The store of audit entries runs in a thread of its own.
 		...(program === 'api' ? ['opt/envtier/api-audit-worker.mjs'] : []),
@@ -55,8 +56,12 @@ function filesOf(program: ImageProgram, arch: Architecture): readonly string[] {
 	].sort();
 }
 
-/** What the webhook loads on demand. Names of files end with a hash of their content. */
-const ON_DEMAND = /^opt\/envtier\/webhook\/[a-z]+-[A-Z0-9]{8}\.mjs$/;
+/**
+ * Files of a program whose names end with a hash of their content: what the webhook loads on demand, and the
+ * pages of the API.
+ */
+const HASHED =
+	/^opt\/envtier\/(?:webhook\/[a-z]+-[A-Z0-9]{8}\.mjs|ui\/(?:(?:dashboard|reveal)-[A-Z0-9]{8}\.(?:js|css)|(?:index|reveal)\.html|icon\.svg|licenses\.txt))$/;
 
 /** Runs while the test does and needs no privilege: a name server of its own, asked through the C library. */
 const LOOKUP = `
@@ -105,8 +110,8 @@ await describeWithImages('the images', foreign, (built) => {
 		test('holds what runs the program, its libraries, the program and their licences, and nothing else', () => {
 			const files = images[program].entries.filter(({ mode }) => !mode.startsWith('d'));
 			const paths = files.map(({ path }) => path).sort();
-			expect(paths.filter((path) => !ON_DEMAND.test(path))).toEqual(filesOf(program, own));
-			expect(paths.some((path) => ON_DEMAND.test(path))).toBe(program === 'webhook');
+			expect(paths.filter((path) => !HASHED.test(path))).toEqual(filesOf(program, own));
+			expect(paths.some((path) => HASHED.test(path))).toBe(program === 'webhook' || program === 'api');
 			const programs = files.filter(({ mode }) => mode.includes('x')).map(({ path }) => path);
 			expect(programs.sort()).toEqual([LOADERS[own], startedBy(program)].sort());
 		});

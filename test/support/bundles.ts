@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '../..');
 
 /** What bundles are made of. */
 const SOURCES = [
-	...['api', 'cli', 'contract', 'controller', 'fetcher', 'lib', 'pki', 'policy', 'webhook'],
+	...['api', 'cli', 'contract', 'controller', 'fetcher', 'lib', 'pki', 'policy', 'ui', 'webhook'],
 	...['build', 'build.ts', 'package.json', 'package-lock.json'],
 ];
 
