@@ -28,7 +28,7 @@ async function print(options: CertsOptions, names: readonly string[]): Promise<v
 	const issued = await issue({ service, names, days, now: new Date() });
 	const secret = { namespace: options.namespace, name: options.secret };
 	const webhookConfiguration =
-		options.for === 'api'
+		options.for !== 'webhook'
 			? undefined
 			: { name: options.webhookConfiguration, webhooks: await shippedWebhooks() };
 	stdout.write(manifests(secret, webhookConfiguration, issued));

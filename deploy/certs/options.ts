@@ -30,14 +30,14 @@ export function certsCommand() {
 		.addOption(
 			new Option(
 				'--for <program>',
-				'whose certificate; the secrets API has no webhook configuration: its callers trust ca.crt of the Secret',
+				'whose certificate; the secrets API and the Reveal program have no webhook configuration: their callers trust ca.crt of the Secret',
 			)
-				.choices(['webhook', 'api'] as const)
+				.choices(['webhook', 'api', 'reveal'] as const)
 				.default('webhook' as const),
 		)
 		.option('--namespace <name>', 'namespace of Secret and Service', 'envtier-system')
-		.option('--service <name>', 'the Service (default: envtier-webhook, or envtier-api)')
-		.option('--secret <name>', 'the Secret to write (default: envtier-webhook-tls, or envtier-api-tls)')
+		.option('--service <name>', 'the Service (default: envtier- and the program)')
+		.option('--secret <name>', 'the Secret to write (default: that name, and -tls)')
 		.option('--webhook-configuration <name>', 'the MutatingWebhookConfiguration', 'envtier')
 		.option('--name <name>', 'one more DNS name or IP address of the certificate; may be repeated', names, [])
 		.option('--days <days>', 'life of CA and certificate', whole(1), 365)
@@ -77,8 +77,8 @@ export type CertsOptions = ParsedOptions & { readonly service: string; readonly 
 /** Adds the derived names. Throws a `CertsFailure` for options that contradict each other. */
 export function withDefaults(options: ParsedOptions): CertsOptions {
 	const { for: program, finish } = options;
-	if (program === 'api' && finish === true)
-		throw new CertsFailure('--finish is about a webhook configuration, which the secrets API has none of');
+	if (program !== 'webhook' && finish === true)
+		throw new CertsFailure('--finish is about a webhook configuration, which this program has none of');
 	return {
 		...options,
 		service: options.service ?? `envtier-${program}`,

@@ -19,7 +19,7 @@ export async function runInCluster(
 	say(`cluster ${config.getCurrentCluster()?.server} (context ${config.getCurrentContext()})`);
 	const store = secretStore(config, { namespace, name: secret });
 	const request = { service, names, days: options.days, secretOnly: options.secretOnly === true };
-	if (options.for === 'api') return await rotateUnregistered(store, request, say);
+	if (options.for !== 'webhook') return await rotateUnregistered(store, request, say);
 	const context: RotationContext = {
 		secret: store,
 		webhookConfiguration: webhookConfigurationStore(config, {

@@ -233,6 +233,11 @@ await describeOnApiServer('the certificate script on a real API server', (server
 		expect(new X509Certificate(await stored()).fingerprint256).not.toBe(before.fingerprint256);
 		const printed = await certs(undefined, '--print', '--for', 'api');
 		expect(parseAllDocuments(printed.stdout).map((document) => document.toJS().kind)).toEqual(['Secret']);
+		const ofReveal = await certs(undefined, '--print', '--for', 'reveal');
+		const [made] = parseAllDocuments(ofReveal.stdout).map((document) => document.toJS());
+		expect(made.metadata.name).toBe('envtier-reveal-tls');
+		const pem = Buffer.from(made.data['tls.crt'], 'base64').toString();
+		expect(new X509Certificate(pem).checkHost('envtier-reveal.envtier-system.svc')).toBeDefined();
 		const finish = await run('--for', 'api', '--finish');
 		expect([finish.code, finish.stderr]).toEqual([1, expect.stringContaining('has none of')]);
 		expect((await readPair(server))?.certificate).toBeUndefined();

@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createMetrics as createApiMetrics } from '../../api/server/metrics.ts';
-import { createMetrics as createControllerMetrics } from '../../controller/metrics.ts';
+import { addManagedSecretMetrics } from '../../controller/managed-secrets/metrics.ts';
+import { addProcessMetrics } from '../../controller/metrics.ts';
+import { addRolloutMetrics } from '../../controller/rollouts/metrics.ts';
+import { addRotationMetrics } from '../../controller/rotation/metrics.ts';
+import { createRegistry } from '../../lib/metrics.ts';
 import { createMetrics } from '../../webhook/metrics.ts';
 import { metricNames, samplesOf } from '../support/metrics.ts';
 import { API_SERVER_METRICS, alertGroups, dashboard, type Expression, read } from './support.ts';
@@ -21,15 +25,23 @@ async function apiMetricsText(): Promise<string> {
 	api.recordStoreRequest('list', 403);
 	api.recordFailedLogin();
 	api.recordCertificates({ expired: 0, '7d': 1, '30d': 2, later: 3 });
+	api.recordRotations({ waiting: 2, overdue: 1 });
 	return await api.text();
 }
 
-const none = (): number => 0;
-const controllerMetrics = await createControllerMetrics('0.0.0', {
-	...{ isLeader: () => true, workloads: none, pending: none, running: none, pollAge: none },
-}).text();
+/** What the controller tells with all of its reconcilers. */
+async function controllerMetricsText(): Promise<string> {
+	const none = (): number => 0;
+	const registry = createRegistry();
+	addProcessMetrics(registry, '0.0.0', () => true);
+	addManagedSecretMetrics(registry, { all: none, failing: none, overdue: none });
+	const pollAges = () => ({ org: 0, deployment: 0, service: 0 });
+	addRolloutMetrics(registry, { workloads: none, pending: none, running: none, pollAges });
+	addRotationMetrics(registry, { rotating: none, due: none, lookAge: none });
+	return await registry.text();
+}
 
-const metrics = `${webhookMetrics}\n${await apiMetricsText()}\n${controllerMetrics}`;
+const metrics = `${webhookMetrics}\n${await apiMetricsText()}\n${await controllerMetricsText()}`;
 
 const rules = alertGroups().flatMap((group) => group.rules);
 const { panels, templating } = dashboard();

@@ -78,7 +78,13 @@ app.kubernetes.io/name: {{ include "envtier.apiName" . }}
 
 {{/* The content of the API's ConfigMap: all settings that are not empty. */}}
 {{- define "envtier.apiSettings" -}}
-{{- range $name, $value := .Values.api.settings -}}
+{{- $all := merge (dict) .Values.api.settings -}}
+{{- if and .Values.reveal.enabled (not $all.ENVTIER_API_REVEAL_URL) -}}
+{{- /* Beside the Reveal program the API changes nothing of who has access, and its policy does not let it. */ -}}
+{{- $own := printf "https://%s.%s.svc" (include "envtier.revealName" .) .Release.Namespace -}}
+{{- $all = set $all "ENVTIER_API_REVEAL_URL" (.Values.reveal.url | default $own) -}}
+{{- end -}}
+{{- range $name, $value := $all -}}
 {{- $text := toString $value -}}
 {{- if ne $text "" }}
 {{ $name }}: {{ $text | quote }}
@@ -86,10 +92,46 @@ app.kubernetes.io/name: {{ include "envtier.apiName" . }}
 {{- end -}}
 {{- end -}}
 
+{{- define "envtier.revealName" -}}envtier-reveal{{- end -}}
+
+{{- define "envtier.revealSelector" -}}
+app.kubernetes.io/name: {{ include "envtier.revealName" . }}
+{{- end -}}
+
+{{/* The content of the ConfigMap of the Reveal program: all settings that are not empty. */}}
+{{- define "envtier.revealSettings" -}}
+{{- range $name, $value := .Values.reveal.settings -}}
+{{- $text := toString $value -}}
+{{- if ne $text "" }}
+{{ $name }}: {{ $text | quote }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* True if the Reveal program asks the cluster about its callers. */}}
+{{- define "envtier.revealAsksCluster" -}}
+{{- if eq (toString .Values.reveal.settings.ENVTIER_API_KUBERNETES) "true" -}}true{{- end -}}
+{{- end -}}
+
+{{/* True if the Reveal program stores its audit lines where the API does. A file of SQLite has one writer. */}}
+{{- define "envtier.revealAudits" -}}
+{{- if and .Values.api.enabled (eq .Values.api.audit.store "postgres") -}}true{{- end -}}
+{{- end -}}
+
 {{- define "envtier.controllerName" -}}envtier-controller{{- end -}}
 
 {{- define "envtier.controllerSelector" -}}
 app.kubernetes.io/name: {{ include "envtier.controllerName" . }}
+{{- end -}}
+
+{{/* Not empty where the controller rolls workloads: the rights for it are made only then. */}}
+{{- define "envtier.controllerRollouts" -}}
+{{- if eq (toString .Values.controller.settings.ENVTIER_CONTROLLER_ROLLOUTS) "true" }}true{{ end -}}
+{{- end -}}
+
+{{/* Not empty where the controller writes Secrets of ManagedSecrets: their definition and rights are made only then. */}}
+{{- define "envtier.controllerManagedSecrets" -}}
+{{- if eq (toString .Values.controller.settings.ENVTIER_CONTROLLER_MANAGED_SECRETS) "true" }}true{{ end -}}
 {{- end -}}
 
 {{/* The content of the controller's ConfigMap: all settings that are not empty, and its namespace. */}}

@@ -21,13 +21,21 @@ const NAMESPACE = 'envtier-system';
 const PRODUCTION = join(CHART, '../manifests/overlays/production');
 const API = join(CHART, '../manifests/api');
 const CONTROLLER = join(CHART, '../manifests/controller');
+const ROLLOUTS = join(CHART, '../manifests/components/controller-rollouts');
+const ROTATION = join(CHART, '../manifests/components/controller-rotation');
+const REVEAL = join(CHART, '../manifests/reveal');
+const MANAGED_SECRETS = join(CHART, '../manifests/components/controller-managed-secrets');
 /**
  * Settings of the API that the chart does not offer: it sets them itself, or the pod has nothing that they
  * could name.
  */
-// The last five are of the Reveal program, which the chart does not install.
 const NOT_OF_THE_CHART =
-	/^ENVTIER_API_(CONFIG|LISTEN|TLS_CERT_FILE|TLS_KEY_FILE|INSECURE_HTTP|STORE|VAULT_TOKEN|VAULT_TOKEN_FILE|VAULT_LOGIN_TOKEN_FILE|KUBECONFIG|AUDIT_FILE|AUDIT_STORE|AUDIT_STORE_CA|AUDIT_RETENTION|MODE|ELEVATION_APPROVAL|ELEVATION_SECONDS|RESTORE_ROLE|REVEAL_ROLE)$/;
+	/^ENVTIER_API_(CONFIG|LISTEN|TLS_CERT_FILE|TLS_KEY_FILE|INSECURE_HTTP|STORE|VAULT_TOKEN|VAULT_TOKEN_FILE|VAULT_LOGIN_TOKEN_FILE|KUBECONFIG|AUDIT_FILE|AUDIT_STORE|AUDIT_STORE_CA|AUDIT_RETENTION|MODE|DASHBOARD_DEVELOPMENT)$/;
+/** Settings of the Reveal program alone. */
+const OF_REVEAL = /^ENVTIER_API_(ELEVATION_[A-Z_]+|RESTORE_ROLE|REVEAL_ROLE)$/;
+/** Settings without a use for the Reveal program: it has one audience, no API keys and no dashboard. */
+const NOT_OF_REVEAL =
+	/^ENVTIER_API_(DASHBOARD[A-Z_]*|KEYS_FILE|KUBERNETES_AUDIENCE|OIDC_AUDIENCE|REVEAL_URL|TOMBSTONE_RETENTION)$/;
 const WEBHOOK_CONFIGURATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/envtier';
 const DEPLOYMENT = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/envtier-webhook`;
 const MERGE = { contentType: 'application/merge-patch+json' };
@@ -110,12 +118,16 @@ describeWithServers('deploy/chart', () => {
 	}
 
 	/** What kustomize makes of folders together. */
-	async function kustomized(...folders: readonly string[]): Promise<readonly Manifest[]> {
+	async function kustomized(
+		folders: readonly string[],
+		components: readonly string[] = [],
+	): Promise<readonly Manifest[]> {
 		const overlay = join(home, 'overlay');
 		await mkdir(overlay, { recursive: true });
 		// It takes no absolute path.
-		const resources = folders.map((folder) => relative(overlay, folder));
-		await writeFile(join(overlay, 'kustomization.yaml'), stringify({ resources }));
+		const below = (paths: readonly string[]) => paths.map((path) => relative(overlay, path));
+		const kustomization = { resources: below(folders), components: below(components) };
+		await writeFile(join(overlay, 'kustomization.yaml'), stringify(kustomization));
 		const { code, stdout, stderr } = await kubectl('kustomize', overlay);
 		expect(code, stderr).toBe(0);
 		return documents(stdout);
@@ -137,17 +149,45 @@ describeWithServers('deploy/chart', () => {
 
 	describe('what it renders', () => {
 		test.each([
-			['the production overlay', [PRODUCTION], []],
-			['the production overlay with the secrets API', [PRODUCTION, API], ['--set', 'api.enabled=true']],
+			['the production overlay', [PRODUCTION], [], []],
+			['the production overlay with the secrets API', [PRODUCTION, API], [], ['--set', 'api.enabled=true']],
 			[
 				'the production overlay with the controller',
 				[PRODUCTION, CONTROLLER],
+				[ROLLOUTS],
 				['--set', 'controller.enabled=true'],
 			],
-		])('equals %s, object by object', async (_, folders, args) => {
+			[
+				'the production overlay with a controller that writes Secrets as well',
+				[PRODUCTION, CONTROLLER],
+				[ROLLOUTS, MANAGED_SECRETS],
+				['--set', 'controller.enabled=true,controller.settings.ENVTIER_CONTROLLER_MANAGED_SECRETS=true'],
+			],
+			[
+				'the production overlay with a controller that only rotates passwords',
+				[PRODUCTION, CONTROLLER],
+				[ROTATION],
+				[
+					'--set',
+					'controller.enabled=true,controller.settings.ENVTIER_CONTROLLER_ROLLOUTS=,controller.settings.ENVTIER_CONTROLLER_ROTATION=true',
+				],
+			],
+			[
+				'the production overlay with a controller that does nothing',
+				[PRODUCTION, CONTROLLER],
+				[],
+				['--set', 'controller.enabled=true,controller.settings.ENVTIER_CONTROLLER_ROLLOUTS='],
+			],
+			[
+				'the production overlay with the Reveal program',
+				[PRODUCTION, REVEAL],
+				[],
+				['--set', 'reveal.enabled=true'],
+			],
+		])('equals %s, object by object', async (_, folders, components, args) => {
 			const all = await rendered(...LEAST, ...args);
 			const ours = new Map(all.filter(isNoHook).map((one) => [idOf(one), plain(one)]));
-			const theirs = new Map((await kustomized(...folders)).map((one) => [idOf(one), plain(one)]));
+			const theirs = new Map((await kustomized(folders, components)).map((one) => [idOf(one), plain(one)]));
 			// helm install --create-namespace makes the namespace.
 			theirs.delete(`Namespace ${NAMESPACE}`);
 			expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort());
@@ -191,6 +231,24 @@ describeWithServers('deploy/chart', () => {
 				ENVTIER_CERTIFICATES_NAMES: 'envtier-webhook.elsewhere.svc',
 			});
 			expect(all.find(({ kind }) => kind === 'Role')?.metadata?.namespace).toBe('elsewhere');
+		});
+
+		test('a namespace that opts in gets a Role for its accounts, and the policies are for the release', async () => {
+			const on = { ENVTIER_CONTROLLER_MANAGED_SECRETS: true };
+			const managedSecrets = { namespaces: [{ name: 'shop', accounts: ['web', 'worker'] }] };
+			const file = await valuesFile({ controller: { enabled: true, settings: on, managedSecrets } });
+			const place = ['-n', 'elsewhere', '--set', 'settings.ENVTIER_TOKEN_AUDIENCE=bao'];
+			const { code, stdout, stderr } = await helm('template', 'envtier', CHART, ...LEAST, ...place, ...file);
+			expect(code, stderr).toBe(0);
+			const all = documents(stdout).filter(({ metadata }) => metadata?.name === 'envtier-managed-secrets');
+			expect(all).toMatchObject([
+				{ kind: 'Role', metadata: { namespace: 'shop' } },
+				{ kind: 'RoleBinding', metadata: { namespace: 'shop' } },
+			]);
+			expect(JSON.stringify(all)).toContain('"resourceNames":["web","worker"]');
+			expect(JSON.stringify(all)).toContain('"namespace":"elsewhere"');
+			expect(stdout).toContain("audiences == ['bao']");
+			expect(stdout).not.toContain('envtier-system');
 		});
 
 		test('two ways to keep the certificate at once are refused', async () => {
@@ -263,6 +321,42 @@ describeWithServers('deploy/chart', () => {
 				name: 'ENVTIER_API_CONFIG',
 				value: '/etc/envtier/config/config.yaml',
 			});
+		});
+
+		const settingsOf = (all: readonly Manifest[], name: string): Record<string, string> => {
+			const config = all.find(({ metadata }) => metadata?.name === name) as { data: Record<string, string> };
+			return config.data;
+		};
+
+		test('beside the Reveal program the API sends callers to its address, also to one that the values name', async () => {
+			const both = { api: { enabled: true }, reveal: { enabled: true } };
+			const all = await rendered(...LEAST, ...(await valuesFile(both)));
+			const url = 'https://envtier-reveal.envtier-system.svc';
+			expect(settingsOf(all, 'envtier-api-settings')['ENVTIER_API_REVEAL_URL']).toBe(url);
+			const named = { api: { enabled: true }, reveal: { enabled: true, url: 'https://reveal.example.com' } };
+			const elsewhere = await rendered(...LEAST, ...(await valuesFile(named)));
+			const settings = settingsOf(elsewhere, 'envtier-api-settings');
+			expect(settings['ENVTIER_API_REVEAL_URL']).toBe('https://reveal.example.com');
+			const alone = await rendered(...LEAST, ...(await valuesFile({ api: { enabled: true } })));
+			expect(settingsOf(alone, 'envtier-api-settings')).not.toHaveProperty('ENVTIER_API_REVEAL_URL');
+			expect(alone.map(idOf).filter((id) => id.includes('reveal'))).toEqual([]);
+		});
+
+		test('the Reveal program gets its own settings, the database of audit lines, and no API keys', async () => {
+			const reveal = { enabled: true, settings: { ENVTIER_API_ELEVATION_APPROVAL: true } };
+			const api = { enabled: true, audit: { store: 'postgres' } };
+			const all = await rendered(...LEAST, ...(await valuesFile({ api, reveal })));
+			const settings = settingsOf(all, 'envtier-reveal-settings');
+			expect(settings['ENVTIER_API_ELEVATION_APPROVAL']).toBe('true');
+			const deployment = all.find((one) => idOf(one) === 'Deployment envtier-reveal') as V1Deployment;
+			const { containers = [], volumes, serviceAccountName } = deployment.spec?.template.spec ?? {};
+			const env = containers[0]?.env ?? [];
+			expect(env).toContainEqual({ name: 'ENVTIER_API_MODE', value: 'reveal' });
+			expect(env.map(({ name }) => name)).toContain('ENVTIER_API_AUDIT_STORE');
+			expect(serviceAccountName).toBe('envtier-reveal');
+			expect(volumes?.map(({ name }) => name)).toEqual(['tls', 'config', 'vault-token', 'cluster']);
+			const policy = all.find((one) => idOf(one) === 'NetworkPolicy envtier-reveal');
+			expect(JSON.stringify(policy)).toContain('"port":5432');
 		});
 
 		const audit = async (values: object, replicas = 2) =>
@@ -516,6 +610,33 @@ describeWithServers('deploy/chart', () => {
 			expect(await webhook()).toEqual(before);
 		});
 
+		test('upgrade brings the Reveal program with an account of its own, and takes it away again', async () => {
+			const ofReveal = async (): Promise<readonly string[]> => {
+				const kinds = 'deploy,cm,svc,sa,pdb,netpol,clusterrole,clusterrolebinding';
+				const { stdout } = await kubectl('get', kinds, '-n', NAMESPACE, '-o', 'name');
+				return stdout.split('\n').filter((name) => /\/envtier-reveal\b/.test(name));
+			};
+			const upgrade = async (value: string) => {
+				const upgraded = await release('upgrade', 'envtier', CHART, '--reuse-values', '--set', value);
+				expect(upgraded.code, upgraded.stderr).toBe(0);
+				return upgraded.stdout;
+			};
+			expect(await ofReveal()).toEqual([]);
+			const said = await upgrade('reveal.enabled=true');
+			expect(said).toContain('The Reveal program needs a certificate in the Secret envtier-reveal-tls');
+			expect([...(await ofReveal())].sort()).toEqual(
+				[
+					...['configmap/envtier-reveal-settings', 'deployment.apps/envtier-reveal'],
+					...['networkpolicy.networking.k8s.io/envtier-reveal', 'poddisruptionbudget.policy/envtier-reveal'],
+					'clusterrole.rbac.authorization.k8s.io/envtier-reveal',
+					'clusterrolebinding.rbac.authorization.k8s.io/envtier-reveal',
+					...['service/envtier-reveal', 'serviceaccount/envtier-reveal'],
+				].sort(),
+			);
+			await upgrade('reveal.enabled=false');
+			expect(await ofReveal()).toEqual([]);
+		});
+
 		/** Runs `helm test`, and what its pod would run, in the kubelet's place: there is none here. */
 		async function helmTest() {
 			const running = release('test', 'envtier', '--timeout', '60s');
@@ -595,10 +716,15 @@ describeWithServers('deploy/chart', () => {
 		expect(names(schema.properties)).toEqual(names(values));
 		expect(names(schema.properties.settings.properties)).toEqual(names(values.settings));
 		expect(names(values.settings)).toEqual([...OF_THE_WEBHOOK].sort());
-		const ofTheApi = names(API_VARIABLES).filter((name) => !NOT_OF_THE_CHART.test(name));
+		const offered = names(API_VARIABLES).filter((name) => !NOT_OF_THE_CHART.test(name));
+		const ofTheApi = offered.filter((name) => !OF_REVEAL.test(name));
 		expect(names(values.api.settings)).toEqual(ofTheApi);
 		expect(names(schema.properties.api.properties)).toEqual(names(values.api));
 		expect(names(schema.properties.api.properties.settings.properties)).toEqual(ofTheApi);
+		const ofReveal = offered.filter((name) => !NOT_OF_REVEAL.test(name));
+		expect(names(values.reveal.settings)).toEqual(ofReveal);
+		expect(names(schema.properties.reveal.properties)).toEqual(names(values.reveal));
+		expect(names(schema.properties.reveal.properties.settings.properties)).toEqual(ofReveal);
 	});
 });
 
@@ -615,7 +741,7 @@ function isNoHook({ metadata }: Manifest): boolean {
 }
 
 const withoutHash = (text: string): string =>
-	text.replaceAll(/(envtier(?:-(?:api|controller))?-settings)-[a-z0-9]{10}/g, '$1');
+	text.replaceAll(/(envtier(?:-(?:api|controller|reveal))?-settings)-[a-z0-9]{10}/g, '$1');
 
 function idOf({ kind, metadata }: Manifest): string {
 	return `${kind} ${withoutHash(metadata?.name ?? '')}`;

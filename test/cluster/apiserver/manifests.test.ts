@@ -1,6 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import type { V1Deployment, V1SelfSubjectRulesReview } from '@kubernetes/client-node';
+import type {
+	V1CronJob,
+	V1Deployment,
+	V1Job,
+	V1PodTemplateSpec,
+	V1SelfSubjectRulesReview,
+} from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { type ApiServer, startApiServer } from '../../support/kubernetes/apiserver.ts';
@@ -63,6 +69,59 @@ describeWithServers('deploy/manifests', () => {
 			ENVTIER_API_VAULT_ROLE: 'envtier-api',
 			ENVTIER_API_KUBERNETES_ORG: 'acme',
 		});
+	});
+
+	test('the audit component: Jobs alone have the address of the owner, and their pods are accepted', async () => {
+		const overlay = join(dirname(cluster.kubeconfig), 'with-audit');
+		await mkdir(overlay);
+		const at = (name: string): string => relative(overlay, join(MANIFESTS, name));
+		const kustomization = {
+			namespace: 'envtier-system',
+			resources: [at('overlays/production'), at('api')],
+			components: [at('components/audit')],
+		};
+		await writeFile(join(overlay, 'kustomization.yaml'), stringify(kustomization));
+		const applied = await kubectl('apply', '-k', overlay);
+		expect([applied.stderr, applied.code]).toEqual(['', 0]);
+		const { body: deployment } = await cluster.request<V1Deployment>('GET', `${DEPLOYMENTS}/envtier-api`);
+		const batch = '/apis/batch/v1/namespaces/envtier-system';
+		const { body: migrate } = await cluster.request<V1Job>('GET', `${batch}/jobs/envtier-api-migrate-audit`);
+		const { body: purge } = await cluster.request<V1CronJob>(
+			'GET',
+			`${batch}/cronjobs/envtier-api-purge-audit`,
+		);
+		const pods = {
+			api: deployment.spec?.template,
+			migrate: migrate.spec?.template,
+			purge: purge.spec?.jobTemplate.spec?.template,
+		};
+		const keysOf = (pod: V1PodTemplateSpec | undefined) =>
+			pod?.spec?.containers[0]?.env
+				?.filter(({ name }) => name === 'ENVTIER_API_AUDIT_STORE')
+				.map(({ valueFrom }) => [valueFrom?.secretKeyRef?.name, valueFrom?.secretKeyRef?.key]);
+		expect(keysOf(pods.api)).toEqual([['envtier-api-audit', 'address']]);
+		expect(JSON.stringify(pods.api)).not.toContain('ownerAddress');
+		// Kubernetes makes it for each namespace; no controller runs here.
+		await cluster.createServiceAccount('envtier-system', 'default');
+		for (const [pod, args] of [
+			[pods.migrate, ['--migrate-audit', '--grant-to', 'envtier_api']],
+			[pods.purge, ['--purge-audit']],
+		] as const) {
+			expect(keysOf(pod)).toEqual([['envtier-api-audit', 'ownerAddress']]);
+			expect(pod?.spec?.containers[0]?.args).toEqual(args);
+			// A Job's labels are its own.
+			const labels = { 'app.kubernetes.io/name': 'envtier-api-audit' };
+			const accepted = await cluster.request('POST', '/api/v1/namespaces/envtier-system/pods', {
+				metadata: { generateName: 'audit-', labels },
+				spec: pod?.spec,
+			});
+			expect([accepted.status, accepted.warnings], JSON.stringify(accepted.body)).toEqual([201, []]);
+		}
+		const policies = '/apis/networking.k8s.io/v1/namespaces/envtier-system/networkpolicies';
+		for (const name of ['envtier-api', 'envtier-api-audit']) {
+			const { body } = await cluster.request('GET', `${policies}/${name}`);
+			expect(JSON.stringify(body)).toContain('"port":5432');
+		}
 	});
 
 	test('the API’s account may ask who somebody is and what they may do, and nothing else', async () => {
