@@ -1,25 +1,30 @@
 /**
- * Many sidecars in front of one OpenBao: connections and requests while nothing happens, and how they come
- * back after an outage of two periods. Each is the real executable. By default 200 of them check each minute,
- * which makes the requests of 1,000 at the default period of 5 minutes. PODS and PERIOD (seconds) set
- * the size.
+ * Many pods in front of one OpenBao: connections and requests while nothing happens, and how they come back
+ * after an outage, in which one secret changes. By default 1,000 sidecars, each the real executable, and 300
+ * `bao agent`s beside them check every 5 minutes, and the outage takes 10 minutes; the bench takes about 40.
+ * PODS, AGENTS, PERIOD and OUTAGE (seconds) set the size. A sidecar takes 5 MiB of memory, an agent 14.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { createReadStream, mkdirSync, statSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeJwtSigner, serviceAccountClaims } from '../test/support/jwt.ts';
 import { type OpenBao, startOpenBao } from '../test/support/openbao.ts';
-import { must, writePolicy } from '../test/support/openbao-setup.ts';
+import { enableAuth, must, putSecret, writePolicy, writeRole } from '../test/support/openbao-setup.ts';
 import { type RunningProcess, startProcess } from '../test/support/process.ts';
+import { startAgent } from './support/agent.ts';
 import { EXECUTABLE, fetcherEnv } from './support/fetcher.ts';
 import { type Gate, openGate } from './support/gate.ts';
-import { cpuOf } from './support/proc.ts';
+import { cpuOf, memoryOf } from './support/proc.ts';
 import { percentile } from './support/stats.ts';
-import { fill, makeSurroundings, openDoor } from './support/tiers.ts';
+import { fill, makeSurroundings } from './support/tiers.ts';
 
-const PODS = Number(process.env['PODS'] ?? 200);
-const PERIOD = Number(process.env['PERIOD'] ?? 60);
+const PODS = Number(process.env['PODS'] ?? 1_000);
+const AGENTS = Number(process.env['AGENTS'] ?? 300);
+const PERIOD = Number(process.env['PERIOD'] ?? 300);
+const OUTAGE = Number(process.env['OUTAGE'] ?? 600);
 const KEYS = 4;
 const DEPLOYMENT = 'shop';
 /** So many are started at a time. */
@@ -27,12 +32,25 @@ const AT_ONCE = 10;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** The times of requests in the audit log, in ms since the epoch. */
-function requestTimes(file: string): readonly number[] {
-	const lines = readFileSync(file, 'utf8').split('\n');
-	return lines
-		.filter((line) => line.includes('"type":"request"'))
-		.map((line) => Date.parse((JSON.parse(line) as { readonly time: string }).time));
+/** One program, its pods, and the door through which they reach OpenBao. */
+interface Fleet {
+	readonly name: string;
+	/** Where it logs in, by which the audit log tells the programs apart. */
+	readonly mount: string;
+	readonly count: number;
+	readonly gate: Gate;
+	readonly start: (dir: string) => Promise<RunningProcess>;
+	readonly pods: { readonly dir: string; readonly running: RunningProcess }[];
+}
+
+/** The times of requests of a fleet in the audit log, in ms since the epoch. */
+async function requestTimes(file: string, { mount }: Fleet): Promise<readonly number[]> {
+	const times: number[] = [];
+	// Line by line: it has hundreds of MiB.
+	for await (const line of createInterface({ input: createReadStream(file) }))
+		if (line.includes('"type":"request"') && line.includes(mount))
+			times.push(Date.parse((JSON.parse(line) as { readonly time: string }).time));
+	return times;
 }
 
 /** How many of these times come in each second between two times. */
@@ -49,100 +67,157 @@ const mean = (all: readonly number[]): number => all.reduce((sum, one) => sum + 
 const spread = (all: readonly number[]): string =>
 	`mean ${mean(all).toFixed(1)}, p99 ${percentile(all, 0.99)}, most ${Math.max(...all)}`;
 
-async function startAll(bao: OpenBao, gate: Gate, dir: string, tokenFile: string): Promise<RunningProcess[]> {
-	const addr = `https://127.0.0.1:${gate.port}`;
-	const start = async (index: number): Promise<RunningProcess> => {
-		const out = join(dir, `pod-${index}`);
-		mkdirSync(join(out, 'private'), { recursive: true });
-		return await startProcess({
-			command: EXECUTABLE,
-			env: {
-				...fetcherEnv(bao, { deployment: DEPLOYMENT, tokenFile, out, addr }),
-				ENVTIER_MODE: 'refresh',
-				ENVTIER_REFRESH: String(PERIOD),
-				ENVTIER_PRIVATE_DIR: join(out, 'private'),
-			},
-		});
+async function startFleet(fleet: Fleet, place: string): Promise<void> {
+	const start = async (index: number) => {
+		const dir = join(place, `${fleet.mount}-${index}`);
+		mkdirSync(join(dir, 'private'), { recursive: true });
+		return { dir, running: await fleet.start(dir) };
 	};
-	const running: RunningProcess[] = [];
-	for (let first = 0; first < PODS; first += AT_ONCE)
-		running.push(
+	for (let first = 0; first < fleet.count; first += AT_ONCE)
+		fleet.pods.push(
 			...(await Promise.all(
-				Array.from({ length: Math.min(AT_ONCE, PODS - first) }, (_, i) => start(first + i)),
+				Array.from({ length: Math.min(AT_ONCE, fleet.count - first) }, (_, i) => start(first + i)),
 			)),
 		);
-	return running;
 }
 
-/** When each sidecar logged a text for the first time, in ms since the epoch. */
-function firstLogged(running: readonly RunningProcess[], text: string): readonly number[] {
-	return running.flatMap((one) => {
-		const line = one
-			.stdout()
-			.split('\n')
-			.find((each) => each.includes(text));
-		return line === undefined ? [] : [(JSON.parse(line) as { readonly time: number }).time];
-	});
+/** When each pod's file was written last, in ms since the epoch. */
+const writes = ({ pods }: Fleet): readonly number[] =>
+	pods.map(({ dir }) => statSync(join(dir, 'env'), { throwIfNoEntry: false })?.mtimeMs ?? 0);
+
+/** A mount and a role for each program, with tokens of ten minutes as `setup.sh role` gives. */
+async function openDoors(bao: OpenBao, mounts: readonly string[]): Promise<string> {
+	const signer = makeJwtSigner();
+	await writePolicy(bao, 'bench', 'path "secret/*" { capabilities = ["list", "read"] }');
+	for (const mount of mounts) {
+		await enableAuth(bao, 'jwt', { at: mount, config: { jwt_validation_pubkeys: [signer.publicKeyPem] } });
+		await writeRole(bao, mount, 'web', {
+			...{ role_type: 'jwt', user_claim: 'sub', bound_audiences: ['vault'], token_policies: ['bench'] },
+			...{ bound_subject: 'system:serviceaccount:shop:web', token_ttl: '10m' },
+		});
+	}
+	const now = Math.floor(Date.now() / 1000);
+	return signer.sign(serviceAccountClaims('shop', 'web', { exp: now + 24 * 3_600 }));
+}
+
+/** Counts open connections once a second for some seconds. */
+async function watchOpen(fleets: readonly Fleet[], seconds: number): Promise<ReadonlyMap<Fleet, number[]>> {
+	const open = new Map(fleets.map((fleet) => [fleet, [] as number[]]));
+	for (let second = 0; second < seconds; second += 1) {
+		for (const fleet of fleets) open.get(fleet)?.push(fleet.gate.open());
+		await sleep(1_000);
+	}
+	return open;
 }
 
 const bao = await startOpenBao();
-const jwt = await openDoor(bao);
-await writePolicy(bao, 'bench', 'path "secret/*" { capabilities = ["list", "read"] }');
+const MOUNTS = ['jwt-sidecar', 'jwt-agent'] as const;
+const jwt = await openDoors(bao, MOUNTS);
 await fill(bao, DEPLOYMENT, KEYS);
-const gate = await openGate(Number(new URL(bao.addr).port));
-const { place, tokenFile } = await makeSurroundings(jwt, bao.addr, bao.caFile, DEPLOYMENT);
-let running: readonly RunningProcess[] = [];
+const port = Number(new URL(bao.addr).port);
+const { place, tokenFile, agentFile } = await makeSurroundings(jwt, bao.addr, bao.caFile, DEPLOYMENT);
+const [sidecarGate, agentGate] = [await openGate(port), await openGate(port)];
+const [sidecarMount, agentMount] = MOUNTS;
+const sidecars: Fleet = {
+	...{ name: 'sidecar', mount: sidecarMount, count: PODS, gate: sidecarGate, pods: [] },
+	start: (dir) =>
+		startProcess({
+			command: EXECUTABLE,
+			env: {
+				...fetcherEnv(bao, {
+					...{ deployment: DEPLOYMENT, tokenFile, out: dir },
+					addr: `https://127.0.0.1:${sidecarGate.port}`,
+				}),
+				ENVTIER_VAULT_AUTH_MOUNT: sidecarMount,
+				ENVTIER_MODE: 'refresh',
+				ENVTIER_REFRESH: String(PERIOD),
+				ENVTIER_PRIVATE_DIR: join(dir, 'private'),
+			},
+		}),
+};
+const agents: Fleet = {
+	...{ name: 'bao agent', mount: agentMount, count: AGENTS, gate: agentGate, pods: [] },
+	start: (dir) =>
+		startAgent(bao, {
+			...{ dir, agentFile, mount: agentMount, period: PERIOD },
+			addr: `https://127.0.0.1:${agentGate.port}`,
+		}),
+};
+const fleets = [sidecars, agents].filter(({ count }) => count > 0);
 try {
 	const audit = join(bao.dir, 'bench-audit.log');
 	await must(bao, 'PUT', 'sys/audit/bench', { body: { type: 'file', options: { file_path: audit } } });
 	say(
-		`${availableParallelism()} cores, shared by OpenBao and ${PODS} sidecars with a period of ${PERIOD} s; 3 × ${KEYS} keys`,
+		`${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}, shared by OpenBao, ${PODS} sidecars and ${AGENTS} agents; ` +
+			`a period of ${PERIOD} s, an outage of ${OUTAGE} s; 3 × ${KEYS} keys`,
 	);
-	running = await startAll(bao, gate, place.dir, tokenFile);
+	for (const fleet of fleets) await startFleet(fleet, place.dir);
 	await sleep(PERIOD * 1_400);
 
-	const open: number[] = [];
 	const steadyFrom = Date.now();
-	const [cpu, arrived] = [cpuOf(bao.pid()), gate.arrivals.length];
-	for (let second = 0; second < PERIOD * 2; second += 1) {
-		open.push(gate.open());
-		await sleep(1_000);
-	}
+	const cpu = cpuOf(bao.pid());
+	const arrivedBefore = new Map(fleets.map((fleet) => [fleet, fleet.gate.arrivals.length]));
+	const open = await watchOpen(fleets, PERIOD);
 	const steadyTo = Date.now();
 	const seconds = (steadyTo - steadyFrom) / 1_000;
 	say(`\nwhile nothing happens, ${seconds.toFixed(0)} s:`);
-	say(`  requests a second: ${spread(perSecond(requestTimes(audit), steadyFrom, steadyTo))}`);
-	say(
-		`  open connections: ${spread(open)}; new ones a second: ${((gate.arrivals.length - arrived) / seconds).toFixed(1)}`,
-	);
+	for (const fleet of fleets) {
+		const arrived = fleet.gate.arrivals.length - (arrivedBefore.get(fleet) ?? 0);
+		const memory = fleet.pods.map(({ running }) => memoryOf(running.pid));
+		const median = (field: 'rss' | 'pss' | 'own') =>
+			percentile(
+				memory.map((one) => one[field]),
+				0.5,
+			).toFixed(1);
+		say(`  ${fleet.count} × ${fleet.name}:`);
+		say(
+			`    requests a second: ${spread(perSecond(await requestTimes(audit, fleet), steadyFrom, steadyTo))}`,
+		);
+		say(
+			`    open connections: ${spread(open.get(fleet) ?? [0])}; new ones a second: ${(arrived / seconds).toFixed(1)}`,
+		);
+		say(`    memory: RSS ${median('rss')}, PSS ${median('pss')}, own ${median('own')} MiB`);
+	}
 	say(`  CPU of OpenBao: ${((cpuOf(bao.pid()) - cpu) / seconds / 10).toFixed(1)} % of a core`);
 
-	gate.setClosed(true);
+	for (const { gate } of fleets) gate.setClosed(true);
 	const closedAt = performance.now();
-	await sleep(PERIOD * 2_000);
-	const attempts = perSecond(
-		gate.arrivals.filter((time) => time > closedAt),
-		closedAt,
-		performance.now(),
-	);
-	say(`\nan outage of ${PERIOD * 2} s:`);
-	say(`  attempts a second in its first ${PERIOD} s: ${spread(attempts.slice(0, PERIOD))}`);
-	say(`  attempts a second in its last ${PERIOD} s: ${spread(attempts.slice(PERIOD))}`);
+	await putSecret(bao, `deployments/${DEPLOYMENT}/secrets/KEY_1_0`, 'changed in the outage');
+	await sleep(OUTAGE * 1_000);
+	say(`\nan outage of ${OUTAGE} s, attempts to connect a second:`);
+	for (const { name, gate } of fleets) {
+		const attempts = perSecond(gate.arrivals, closedAt, performance.now());
+		const part = Math.min(60, Math.floor(OUTAGE / 2));
+		say(`  ${name}, first ${part} s: ${spread(attempts.slice(0, part))}`);
+		say(`  ${name}, last ${part} s: ${spread(attempts.slice(-part))}`);
+	}
 
-	gate.setClosed(false);
+	for (const { gate } of fleets) gate.setClosed(false);
 	const back = Date.now();
+	const recovering = watchOpen(fleets, PERIOD);
 	await sleep(PERIOD * 1_300);
-	const again = firstLogged(running, 'succeeded again').map((time) => (time - back) / 1_000);
-	say('\nafter it:');
-	say(`  requests a second: ${spread(perSecond(requestTimes(audit), back, back + PERIOD * 1_000))}`);
-	say(
-		`  ${again.length} of ${PODS} had a good check within ${PERIOD * 1.3} s: half after ${percentile(again, 0.5).toFixed(1)} s, the last after ${Math.max(...again).toFixed(1)} s`,
-	);
-	const ended = await Promise.all(running.map(({ exited }) => Promise.race([exited, undefined])));
-	say(`  ${ended.filter((one) => one === undefined).length} of ${PODS} still run`);
+	const opened = await recovering;
+	say(`\nafter it, ${(PERIOD * 1.3).toFixed(0)} s:`);
+	for (const fleet of fleets) {
+		const times = await requestTimes(audit, fleet);
+		const again = writes(fleet)
+			.filter((time) => time > back)
+			.map((time) => (time - back) / 1_000);
+		say(`  ${fleet.count} × ${fleet.name}:`);
+		say(`    requests a second: ${spread(perSecond(times, back, back + PERIOD * 1_000))}`);
+		say(`    open connections: ${spread(opened.get(fleet) ?? [0])}`);
+		say(
+			`    ${again.length} have the change: a tenth after ${percentile(again, 0.1).toFixed(1)} s, ` +
+				`half after ${percentile(again, 0.5).toFixed(1)} s, 9 of 10 after ${percentile(again, 0.9).toFixed(1)} s, the last after ${Math.max(...again).toFixed(1)} s`,
+		);
+		const ended = await Promise.all(
+			fleet.pods.map(({ running }) => Promise.race([running.exited, undefined])),
+		);
+		say(`    ${ended.filter((one) => one === undefined).length} of ${fleet.count} still run`);
+	}
 } finally {
-	for (const one of running) await one.stop(0);
-	gate.close();
+	await Promise.all(fleets.flatMap(({ pods }) => pods.map(({ running }) => running.stop(0))));
+	for (const { gate } of fleets) gate.close();
 	await bao.stop();
 	await place.remove();
 }

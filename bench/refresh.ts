@@ -12,6 +12,7 @@ import { makeJwtSigner, serviceAccountClaims } from '../test/support/jwt.ts';
 import { type OpenBao, startOpenBao } from '../test/support/openbao.ts';
 import { enableAuth, must, writePolicy, writeRole } from '../test/support/openbao-setup.ts';
 import { type RunningProcess, startProcess } from '../test/support/process.ts';
+import { startAgent } from './support/agent.ts';
 import { EXECUTABLE, fetcherEnv } from './support/fetcher.ts';
 import { cpuOf, memoryOf } from './support/proc.ts';
 import { percentile } from './support/stats.ts';
@@ -56,7 +57,6 @@ async function openDoors(bao: OpenBao): Promise<string> {
 interface Place {
 	readonly dir: string;
 	readonly tokenFile: string;
-	readonly agentFile: string;
 }
 
 async function startSidecar(bao: OpenBao, mount: string, { dir, tokenFile }: Place): Promise<RunningProcess> {
@@ -73,26 +73,6 @@ async function startSidecar(bao: OpenBao, mount: string, { dir, tokenFile }: Pla
 	const first = await startProcess({ command: EXECUTABLE, env: { ...env, ENVTIER_MODE: 'initial' } });
 	if ((await first.exited).code !== 0) throw new Error(first.output());
 	return await startProcess({ command: EXECUTABLE, env: { ...env, ENVTIER_MODE: 'refresh' } });
-}
-
-/** The agent as a sidecar: it stays, and renders static secrets again after each period. */
-async function startAgent(bao: OpenBao, mount: string, { dir, agentFile }: Place): Promise<RunningProcess> {
-	const file = join(dir, 'agent.json');
-	const once = JSON.parse(readFileSync(agentFile, 'utf8'));
-	const [method] = once.auto_auth.method;
-	const config = {
-		...once,
-		exit_after_auth: false,
-		auto_auth: { method: [{ ...method, mount_path: `auth/${mount}` }] },
-		template: once.template.map((one: object) => ({ ...one, destination: join(dir, 'env') })),
-		template_config: { static_secret_render_interval: `${PERIOD}s` },
-	};
-	writeFileSync(file, JSON.stringify(config));
-	return await startProcess({
-		command: bao.binary.path,
-		args: ['agent', `-config=${file}`],
-		env: { HOME: dir },
-	});
 }
 
 /** Requests in the audit log since a line, by program and kind. */
@@ -132,8 +112,14 @@ try {
 		for (const name of PROGRAMS) {
 			const dir = join(place.dir, `${MOUNTS[name]}-${index}`);
 			mkdirSync(dir);
-			const start = name === 'bao agent' ? startAgent : startSidecar;
-			running.get(name)?.push(await start(bao, MOUNTS[name], { dir, tokenFile, agentFile }));
+			const mount = MOUNTS[name];
+			running
+				.get(name)
+				?.push(
+					name === 'bao agent'
+						? await startAgent(bao, { dir, agentFile, mount, addr: bao.addr, period: PERIOD })
+						: await startSidecar(bao, mount, { dir, tokenFile }),
+				);
 		}
 	}
 	// What a start and a first check cost is not what an hour costs.
