@@ -24,6 +24,11 @@ build: node_modules/.package-lock.json ## bundle each program into one file in d
 demo: build ## see it work in half a minute, without a cluster; VALUES=1 shows the secrets too
 	@npm run --silent demo -- $(if $(VALUES),--show-values) $(if $(POD),--pod $(POD)) $(if $(SECRETS),--secrets $(SECRETS))
 
+# PORT is 8211 unless it says another one.
+.PHONY: dashboard
+dashboard: build ## open the dashboard in memory, with the examples' secrets, without a cluster or an issuer
+	@node dev/dashboard/main.ts $(PORT)
+
 .PHONY: test
 test: build prepare ## run all tests, on a real OpenBao and a real API server; PROJECT=node runs one project
 	npm test --silent $(if $(PROJECT),-- --project $(PROJECT))
@@ -44,14 +49,19 @@ test-vault: node_modules/.package-lock.json ## ask your own Vault what Envtier r
 prepare: node_modules/.package-lock.json ## get what the tests run on; minutes the first time, then kept
 	node test/support/prepare.ts $(PROJECT)
 
-# Each prints ratios measured side by side in one run. BENCH=webhook runs one alone.
+# Each prints ratios measured side by side in one run. BENCH=webhook runs one alone, BENCH=controller all of a
+# folder, BENCH=controller/rotations one of them.
+BENCHES = $(if $(BENCH),$(wildcard bench/$(BENCH).ts bench/$(BENCH)/*.ts),$(wildcard bench/*.ts bench/controller/*.ts))
+
 .PHONY: bench
 bench: build prepare ## run the benches; BENCH=fetcher picks one
-	@for file in $(if $(BENCH),bench/$(BENCH).ts,bench/*.ts); do echo; echo "== $$file"; node $$file || exit 1; done
+	@test -n "$(BENCHES)" || { echo "there is no bench/$(BENCH).ts" >&2; exit 1; }
+	@for file in $(BENCHES); do echo; echo "== $$file"; node $$file || exit 1; done
 
 .PHONY: check
 check: node_modules/.package-lock.json ## types, lint, format, import directions, dead code, width of comments
 	tsc --noEmit
+	tsc --noEmit --project ui
 	biome check .
 	knip
 	npm run --silent docs -- --check

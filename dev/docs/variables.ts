@@ -50,7 +50,7 @@ const ofTheController: readonly (readonly [string, ControllerVariable])[] =
 function controllerPart(): string {
 	return blocks(
 		'### Read by the controller',
-		`Set these on [the controller](controller.md). It also reads these variables, which have the same meaning as for the other programs: ${SHARED_VARIABLES.map(code).join(', ')}. It needs KV version 2.`,
+		`Set these on [the controller](controller.md). It also reads these variables, which have the same meaning as for the other programs: ${SHARED_VARIABLES.map(code).join(', ')}. Rollouts need KV version 2. [ManagedSecrets](managed-secret-crd.md) read the secrets of pods, so for them \`ENVTIER_DEFAULT_ROLE\`, \`ENVTIER_TOKEN_AUDIENCE\`, \`ENVTIER_ORG_LABEL\`, \`ENVTIER_DEFAULT_ORG\` and \`ENVTIER_VAULT_KV_VERSION\` count as well.`,
 		table(
 			['variable', 'meaning', 'default'],
 			ofTheController.map(([name, { meaning, default: value }]) => [

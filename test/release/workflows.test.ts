@@ -120,9 +120,15 @@ describe('workflows', () => {
 			(project) => (project as { test: { name: string } }).test.name,
 		);
 		expect(strategy?.matrix).toEqual({ part: ['check', ...(projects ?? []), 'versions'] });
-		expect(steps.at(-1)).toMatchObject({
+		expect(steps.at(-2)).toMatchObject({
 			run: 'sudo --preserve-env=PATH,HOME .ci/run "$PART"',
 			env: { PART: '${{ matrix.part }}' },
+		});
+		// The pictures that the tests of the dashboard take, also of a run that failed.
+		expect(steps.at(-1)).toMatchObject({
+			if: "matrix.part == 'plain' && !cancelled()",
+			uses: expect.stringMatching(/^actions\/upload-artifact@/),
+			with: { path: '.cache/dashboard' },
 		});
 	});
 

@@ -17,6 +17,8 @@ export interface SharedNode extends SharedServers {
 	readonly kubectl: string;
 	/** What comes before a command so that it runs inside the node's namespaces. */
 	readonly prefix: readonly string[];
+	/** Whether the node enforces network policies; the error says why it does not. */
+	readonly networkPolicies: Result<undefined>;
 }
 
 declare module 'vitest' {
@@ -29,7 +31,7 @@ declare module 'vitest' {
 /** What a test on the node talks to. */
 export interface NodeServers
 	extends Servers,
-		Pick<SharedNode, 'vaultInside' | 'nodeIp' | 'vaultUnsealKey' | 'kubectl' | 'prefix'> {
+		Pick<SharedNode, 'vaultInside' | 'nodeIp' | 'vaultUnsealKey' | 'kubectl' | 'prefix' | 'networkPolicies'> {
 	/** OpenBao's, from this machine. */
 	readonly vault: VaultApi & VaultAccess;
 	/** What the administrator of OpenBao has in their environment. */

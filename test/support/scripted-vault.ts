@@ -46,6 +46,8 @@ export interface ScriptedOptions {
 	readonly http1Only?: boolean;
 	/** Bytes of the header table that it announces in HTTP/2; Node's choice unless given. */
 	readonly headerTableSize?: number;
+	/** Streams that it allows at a time in HTTP/2; Node's choice unless given. */
+	readonly maxConcurrentStreams?: number;
 }
 
 /** A proxy that answers some requests itself. */
@@ -110,7 +112,7 @@ type Responder = ServerResponse | Http2ServerResponse;
 type Listener = (request: IncomingMessage | Http2ServerRequest, response: Responder) => void;
 
 function makeServer(
-	{ tls, http1Only = false, headerTableSize }: ScriptedOptions,
+	{ tls, http1Only = false, headerTableSize, maxConcurrentStreams }: ScriptedOptions,
 	listener: Listener,
 ): Server {
 	if (tls === undefined) return createHttp1(listener);
@@ -122,8 +124,11 @@ function makeServer(
 		...(maxVersion === undefined ? {} : { maxVersion, ciphers: 'DEFAULT@SECLEVEL=0' }),
 	};
 	if (http1Only) return createHttps(secure, listener);
-	const settings = headerTableSize === undefined ? {} : { settings: { headerTableSize } };
-	const server = createSecureServer({ ...secure, ...settings, allowHTTP1: true }, listener);
+	const settings = {
+		...(headerTableSize === undefined ? {} : { headerTableSize }),
+		...(maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams }),
+	};
+	const server = createSecureServer({ ...secure, settings, allowHTTP1: true }, listener);
 	server.on('sessionError', () => undefined);
 	return server;
 }

@@ -15,6 +15,8 @@ const SHIPPED = join(import.meta.dirname, '../../../deploy/client-auth');
 const ASKS = { deployment: 'shop', service: 'web' };
 const ENV = { ENVTIER_VAULT_ADDR: 'https://vault.example:8200', ENVTIER_CLIENT_NAMES: 'kube-apiserver' };
 
+const REPETITIONS = 50;
+
 /** Runs the commands of docs/security.md in `dir`, which make a CA and a certificate of it. */
 async function makeAsDocumented(dir: string): Promise<void> {
 	const block = blocksOf(pageOf('docs/security.md').text).find(({ text }) => text.includes('openssl'));
@@ -92,10 +94,15 @@ describeWithServers('a webhook that wants to know who calls', () => {
 		['has another name', another, /common name of the client certificate is not in ENVTIER_CLIENT_NAMES/],
 	])('does not answer one that %s: a pod that asks is refused, others start', async (_, args, says) => {
 		const { cluster, namespace } = await apiServer(await args());
-		const asking = await createPod(cluster, namespace, podOf({ envtier: ASKS }));
-		expect(asking.status).toBe(500);
-		expect(asking.body.message).toContain('failed calling webhook "inject.envtier.dev"');
-		expect(asking.body.message).toMatch(says);
+		// Many: where the webhook closes the connection too early, only some see a broken pipe.
+		const messages = new Set<string | undefined>();
+		for (let number = 0; number < REPETITIONS; number += 1) {
+			const asking = await createPod(cluster, namespace, podOf({ envtier: ASKS }), 'dryRun=All');
+			expect(asking.status).toBe(500);
+			messages.add(asking.body.message);
+		}
+		expect([...messages]).toEqual([expect.stringMatching(/failed calling webhook "inject\.envtier\.dev"/)]);
+		expect([...messages][0]).toMatch(says);
 		const plain = await createPod(cluster, namespace, podOf({ name: 'plain' }));
 		expect(plain.status).toBe(201);
 	});

@@ -23,10 +23,13 @@ describeWithServers('the webhook’s Kubernetes client', ({ cluster }) => {
 	afterAll(() => place?.remove());
 
 	/** Opens a kubeconfig as the tests' administrator has it, changed by `edit`. */
-	async function open(edit: (text: string) => string = (text) => text): Promise<KubernetesClient> {
+	async function open(
+		edit: (text: string) => string = (text) => text,
+		connections = 0,
+	): Promise<KubernetesClient> {
 		const file = join(place.dir, `${crypto.randomUUID()}.yaml`);
 		await writeFile(file, edit(await readFile(cluster.kubeconfig, 'utf8')));
-		const opened = await openKubernetes({ kubeconfig: file });
+		const opened = await openKubernetes({ kubeconfig: file, connections });
 		if (!opened.ok) throw new Error(opened.error);
 		return opened.value;
 	}
@@ -68,6 +71,23 @@ describeWithServers('the webhook’s Kubernetes client', ({ cluster }) => {
 			const answer = await client.call({ method: 'GET', path: '/api/v1/namespaces' });
 			expect(answer).toMatchObject({ ok: false, error: { status: 401, reason: 'Unauthorized' } });
 			expect(JSON.stringify(answer)).not.toContain('sesame-open');
+		});
+
+		test('uses kept connections again where there are some, and a new one after one broke off', async () => {
+			await using proxy = await startTcpProxy(Number(new URL(cluster.url).port));
+			const client = await open(
+				(text) => text.replace(/server: .*/, `server: https://127.0.0.1:${proxy.port}`),
+				2,
+			);
+			const call = () => client.call({ method: 'GET', path: '/version' });
+			for (let i = 0; i < 5; i += 1) expect(await call()).toMatchObject({ ok: true });
+			expect(proxy.connections()).toBe(1);
+			await Promise.all(Array.from({ length: 6 }, call));
+			expect(proxy.connections()).toBe(2);
+			await proxy.refuse(true);
+			await proxy.refuse(false);
+			await until('an answer', async () => (await call()).ok);
+			expect(proxy.connections()).toBeGreaterThan(2);
 		});
 
 		test('that is not answered in time is given up', async () => {

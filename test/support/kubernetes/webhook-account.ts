@@ -61,19 +61,20 @@ export async function accountWithout(cluster: Cluster, resource: string): Promis
  * Writes a kubeconfig into `dir` for a webhook outside the cluster, with the service account that it has
  * inside.
  *
- * @param port of a proxy in front of the API server, if there is one
+ * @param proxy in front of the API server, if there is one: its port, and its CA if it has one of its own
  * @param account default: the shipped one
  */
 export async function webhookKubeconfig(
 	cluster: Cluster,
 	dir: string,
-	port?: number,
+	proxy?: number | { readonly port: number; readonly caPem: string },
 	account: Account = { namespace: NAMESPACE, name: 'envtier-webhook' },
 ): Promise<string> {
 	const file = join(dir, `${crypto.randomUUID()}.yaml`);
+	const { port, caPem } = typeof proxy === 'object' ? proxy : { port: proxy, caPem: cluster.caPem };
 	const server = port === undefined ? cluster.url : `https://127.0.0.1:${port}`;
 	const token = await cluster.token(account.namespace, account.name, [], 3_600);
-	const ca = Buffer.from(cluster.caPem).toString('base64');
+	const ca = Buffer.from(caPem).toString('base64');
 	await writeFile(
 		file,
 		stringify({

@@ -1,14 +1,18 @@
 import { dirname, join } from 'node:path';
 import { type RunningProcess, startProcess } from '../../../support/process.ts';
 
-/** A way to the secrets API from this machine, as a person makes one. */
+/** A way to a program from this machine, as a person makes one. */
 export interface Forwarded extends AsyncDisposable {
 	/** `https://localhost:port` */
 	readonly url: string;
 }
 
-/** `kubectl port-forward` to the API's Service, on a free port. */
-export async function forwardApi(kubectl: string, kubeconfig: string): Promise<Forwarded> {
+/** `kubectl port-forward` to a Service, that of the API unless another is named, on a free port. */
+export async function forwardApi(
+	kubectl: string,
+	kubeconfig: string,
+	{ service = 'envtier-api', namespace = 'envtier-system' } = {},
+): Promise<Forwarded> {
 	const forwarding: RunningProcess = await startProcess({
 		name: 'kubectl port-forward',
 		command: kubectl,
@@ -18,9 +22,9 @@ export async function forwardApi(kubectl: string, kubeconfig: string): Promise<F
 			'--kubeconfig',
 			kubeconfig,
 			'--namespace',
-			'envtier-system',
+			namespace,
 			'port-forward',
-			'service/envtier-api',
+			`service/${service}`,
 			':443',
 		],
 	});
