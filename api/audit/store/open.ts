@@ -12,9 +12,9 @@ import type { AuditMaintenance, AuditStore } from './store.ts';
 export async function openAuditStore(settings: AuditStoreSettings): Promise<AuditStore | undefined> {
 	if (settings.kind === 'none') return undefined;
 	if (settings.kind === 'postgres') return createSqlStore(openPostgres(settings.postgres));
-	const database = openSqlite(settings.file);
-	await createMaintenance(database).migrate(undefined);
-	return createSqlStore(database);
+	const owner = createMaintenance(databaseOf(settings));
+	await owner.migrate(undefined).finally(owner.close);
+	return createSqlStore(openSqlite(settings.file));
 }
 
 /** Opens what only the owner of the tables may do; undefined if there is no store. */
@@ -25,7 +25,8 @@ export function openMaintenance(settings: AuditStoreSettings): AuditMaintenance 
 
 function databaseOf(settings: Exclude<AuditStoreSettings, { kind: 'none' }>): AuditDatabase {
 	// A migration or a purge of a large table takes longer than any call.
-	return settings.kind === 'sqlite' ? openSqlite(settings.file) : openPostgres(settings.postgres, 0);
+	if (settings.kind === 'postgres') return openPostgres(settings.postgres, 0);
+	return openSqlite(settings.file, { statementTimeout: undefined });
 }
 
 const DAY = 86_400_000;

@@ -288,13 +288,52 @@ test('the SQLite file is for its owner alone', async () => {
 	await opened.close();
 });
 
+/** A statement that takes a second or more. */
+const SLOW = sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < 8000000)
+	select count(*) as count from n`;
+
+describe('a statement of SQLite that takes too long', () => {
+	test('is given up, and others work as soon as it has ended', async () => {
+		await using place = await scratch('audit-slow');
+		const opened = openSqlite(`${place.dir}/audit.db`, { statementTimeout: 500 });
+		await createMaintenance(opened).migrate(undefined);
+		const message = 'a statement took longer than 500 ms';
+		await expect(SLOW.execute(opened.read)).rejects.toMatchObject({ code: 'TIMEOUT', message });
+		const store = createSqlStore(opened);
+		await expect.poll(() => store.check().then(() => 'works', String)).toBe('works');
+		await opened.close();
+	});
+
+	test('in a transaction: the transaction ends whole, and says why', async () => {
+		await using place = await scratch('audit-slow');
+		const opened = openSqlite(`${place.dir}/audit.db`, { statementTimeout: 500 });
+		const store = createSqlStore(opened);
+		await createMaintenance(opened).migrate(undefined);
+		const transaction = opened.write.transaction().execute(async (db) => {
+			await db.insertInto('audit_emails').values({ id: 'e', actor: 'a', email: 'a@example.com' }).execute();
+			await SLOW.execute(db);
+		});
+		await expect(transaction).rejects.toThrow('a statement took longer than 500 ms');
+		await expect.poll(() => store.insert([line(0)]).catch(String)).toBe(1);
+		expect(await opened.read.selectFrom('audit_emails').selectAll().execute()).toEqual([]);
+		await opened.close();
+	});
+
+	test('is waited for where the owner of the tables migrates: there is no limit', async () => {
+		await using place = await scratch('audit-slow');
+		const opened = openSqlite(`${place.dir}/audit.db`, { statementTimeout: undefined });
+		expect(await SLOW.execute(opened.write)).toMatchObject({ rows: [{ count: 8_000_000 }] });
+		await opened.close();
+	});
+});
+
 test('on a full disk an insert is refused whole, and works again when there is room', async () => {
 	await using place = await scratch('audit-full');
 	const file = `${place.dir}/audit.db`;
 	const unbounded = openSqlite(file);
 	await createMaintenance(unbounded).migrate(undefined);
 	await unbounded.close();
-	const small = createSqlStore(openSqlite(file, 60));
+	const small = createSqlStore(openSqlite(file, { maxPages: 60 }));
 	const batch = () => Array.from({ length: 50 }, (_, i) => line(i, { reason: 'x'.repeat(900) }));
 	let stored = 0;
 	let refused: unknown;
