@@ -3,6 +3,8 @@ SHELL := bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # Where set, it makes every Node start slower and changes nothing for the tests: they bring their own CAs.
 unexport NODE_EXTRA_CA_CERTS
+# Downloads of builds and tests get it by this name (build/npm.ts).
+export OWN_CA_CERTS := $(NODE_EXTRA_CA_CERTS)
 # npm needs it where a company's proxy stands before the registry.
 NPM := $(if $(NODE_EXTRA_CA_CERTS),NODE_EXTRA_CA_CERTS='$(NODE_EXTRA_CA_CERTS)' )npm
 

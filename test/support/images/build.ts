@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { ownCaFile } from '../../../build/npm.ts';
 import { err, ok, type Result } from '../../../contract/result.ts';
 import { cacheDir } from '../cache.ts';
 import { ensurePackages } from '../debian.ts';
 import { onPath, runProcess } from '../process.ts';
-import { ownCaFile } from './ca.ts';
 import type { Architecture } from './platform.ts';
 import { mustRun } from './run.ts';
 import { foreignNode, standInBase } from './standin.ts';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, realpath, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { npmPack } from '../../../build/npm.ts';
 import { cached } from '../cache.ts';
 import { onPath } from '../process.ts';
 import { packImage } from './archive.ts';
-import { ownCaFile } from './ca.ts';
 import { SUITE, unpackPackages } from './debian-root.ts';
 import type { Architecture } from './platform.ts';
 import { mustRun } from './run.ts';
@@ -45,14 +45,7 @@ export function foreignNode(arch: Architecture): Promise<Archive> {
 	const part = { name: `foreign-node-${arch}`, ref, arch, packages: LIBRARIES };
 	return standIn(part, async (prefix, work) => {
 		const packed = `node-linux-${arch === 'amd64' ? 'x64' : arch}`;
-		await mustRun({
-			command: 'npm',
-			args: ['pack', '--loglevel=error', `${packed}@${process.versions.node}`],
-			cwd: work,
-			env: { ...process.env, NODE_EXTRA_CA_CERTS: await ownCaFile() },
-			timeoutMs: 300_000,
-		});
-		const file = join(work, `${packed}-${process.versions.node}.tgz`);
+		const file = await npmPack(`${packed}@${process.versions.node}`, work);
 		const args = ['--extract', '--gzip', '--strip-components=1', `--file=${file}`, `--directory=${prefix}`];
 		await mustRun({ command: 'tar', args: [...args, 'package/bin/node'] });
 	});
