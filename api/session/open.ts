@@ -7,6 +7,7 @@ import type { BrowserSessions } from './browser-sessions.ts';
 import { developmentSessions } from './development.ts';
 import { openIssuer } from './oidc/client.ts';
 import { keepRecords } from './oidc/records.ts';
+import { createRevoker } from './oidc/revoker.ts';
 import { oidcSessions } from './oidc/routes.ts';
 import { parseSealingKeys } from './oidc/sealed.ts';
 import { keepSessions } from './oidc/sessions.ts';
@@ -30,7 +31,8 @@ export async function openSessions(
 	const { issuer: address, ca, audience } = oidc;
 	const issuer = openIssuer({ issuer: address, clientId, clientSecret, ca, audience, scopes });
 	const verify = createTokenCheck(oidc);
-	const records = keepRecords(store, keys.value, now);
+	const onRemoved = createRevoker(issuer, log);
+	const records = keepRecords({ store, keys: keys.value, now, onRemoved });
 	const sessions = keepSessions({ keys: keys.value, oidc, issuer, verify, records, log, now });
 	return oidcSessions({ origin, keys: keys.value, issuer, sessions, log });
 }

@@ -169,6 +169,20 @@ describe('two replicas', () => {
 		expect((await names()).length).toBe(held - 1);
 	});
 
+	test('an eleventh session ends the first one, here and at the issuer', async () => {
+		const first = await signIn('ivy');
+		// Their ends are compared by the second.
+		await later(2_000);
+		const revoked = requests('revocation');
+		for (let count = 2; count <= 10; count++) await signIn('ivy');
+		expect(await statusOf(a, first)).toBe(200);
+		expect(requests('revocation')).toBe(revoked);
+		const last = await signIn('ivy');
+		await until('the token to be revoked', () => requests('revocation') === revoked + 1);
+		await until('the replicas to know', async () => (await statusOf(a, first)) === 401);
+		expect(await statusOf(b, last)).toBe(200);
+	});
+
 	test('signing out at one replica while the other refreshes ends the session, and revokes the new token', async () => {
 		const cookie = await signIn('eve');
 		const [before, revoked] = [refreshes(), requests('revocation')];

@@ -16,6 +16,7 @@ const record = (name: string): SessionRecord => ({
 	...{ taken: 1, claims: { sub: name }, renewal: undefined },
 	...{ refreshToken: `canary-refresh-${name}`, idToken: `canary-id-${name}` },
 });
+const onRemoved = (): void => undefined;
 const newKeys = (): SealingKeys => [randomBytes(32)];
 
 describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
@@ -28,7 +29,9 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 	/** Records with keys of their own, at a time that can change. */
 	function start(keys = newKeys()) {
 		let now = Date.now();
-		const records = keepRecords(under.store, keys, () => new Date(now));
+		const removed: string[] = [];
+		const onRemoved = (token: string): void => void removed.push(token);
+		const records = keepRecords({ store: under.store, keys, now: () => new Date(now), onRemoved });
 		const begin = async (person: string, hours = 8): Promise<string> => {
 			const sid = await records.begin(person, now + hours * HOUR, record(person));
 			if (!sid.ok) throw new Error(sid.error.message);
@@ -37,7 +40,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 		const later = (hours: number): void => {
 			now += hours * HOUR;
 		};
-		return { records, begin, later };
+		return { records, begin, later, removed };
 	}
 
 	test('a record is sealed, and opens for its own session and with its own keys alone', async () => {
@@ -71,7 +74,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 	});
 
 	test('one person has ten sessions: the one that would end first makes room', async () => {
-		const { records, begin, later } = start();
+		const { records, begin, later, removed } = start();
 		const other = await begin('carol');
 		const sids: string[] = [];
 		for (let count = 1; count <= 11; count++) {
@@ -81,16 +84,19 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 		const held = await Promise.all(sids.map((sid) => records.isHeld(sid)));
 		expect(held).toEqual([false, ...Array.from({ length: 10 }, () => true)]);
 		expect(await records.isHeld(other)).toBe(true);
+		// Nobody signed out of it, so its token is revoked for them.
+		expect(removed).toEqual(['canary-refresh-dave']);
 	});
 
 	test('the records of sessions that are over are removed, and no others', async () => {
-		const { records, begin, later } = start();
-		const [short, long] = [await begin('fay', 1), await begin('fay', 8)];
+		const { records, begin, later, removed } = start();
+		const [short, long] = [await begin('fay', 1), await begin('gus', 8)];
 		later(1.01);
 		expect(await records.purge()).toBeGreaterThan(0);
 		expect(await records.isHeld(short)).toBe(false);
 		expect(await records.isHeld(long)).toBe(true);
 		expect(await records.purge()).toBe(0);
+		expect(removed).toEqual(['canary-refresh-fay']);
 	});
 
 	test.each(['', 'x', '../access/orgs/acme', `1234567890-${'0'.repeat(16)}-${'0'.repeat(36)}/x`])(
@@ -106,7 +112,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, open) => {
 
 test('sessions that are over are removed by themselves, and a session that could not end ends later', async () => {
 	const [store, now] = [createMemoryStore(), () => new Date()];
-	const records = keepRecords(store, newKeys(), now);
+	const records = keepRecords({ store, keys: newKeys(), now, onRemoved });
 	await store.put(`${FOLDER}/1000000000-${'0'.repeat(16)}-${'0'.repeat(36)}`, { sealed: '' }, 0);
 	const ends = Date.now() + HOUR;
 	const [ada, bob] = [
@@ -134,7 +140,7 @@ describe('the bound of all sessions', () => {
 	test('the 5,001st person is refused, until some sessions are over', async () => {
 		const store = createMemoryStore();
 		let now = Date.now();
-		const records = keepRecords(store, newKeys(), () => new Date(now));
+		const records = keepRecords({ store, keys: newKeys(), now: () => new Date(now), onRemoved });
 		const ends = now + HOUR;
 		for (let count = 0; count < 4_999; count++) {
 			const person = count.toString(16).padStart(16, '0');
@@ -149,7 +155,12 @@ describe('the bound of all sessions', () => {
 	});
 
 	test('an id token that is too long is left out; a refresh token that is too long is refused', async () => {
-		const records = keepRecords(createMemoryStore(), newKeys(), () => new Date());
+		const records = keepRecords({
+			store: createMemoryStore(),
+			keys: newKeys(),
+			now: () => new Date(),
+			onRemoved,
+		});
 		const ends = Date.now() + HOUR;
 		const long = 'x'.repeat(30_000);
 		const sid = await records.begin('ada', ends, { ...record('ada'), idToken: long });

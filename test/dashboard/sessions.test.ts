@@ -81,7 +81,10 @@ describe('sessions', () => {
 		const log = pino({ level: 'silent' });
 		const verify = createTokenCheck(oidc);
 		const store = createMemoryStore();
-		const records = { ...keepRecords(store, keys, () => new Date(now)), store };
+		const records = {
+			...keepRecords({ store, keys, now: () => new Date(now), onRemoved: () => undefined }),
+			store,
+		};
 		let waited = 0;
 		const wait = (ms: number): Promise<void> => {
 			waited += ms;

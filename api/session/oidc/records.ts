@@ -58,11 +58,34 @@ export interface SessionRecords {
 	purge(): Promise<number>;
 }
 
+/** What the records are made from. */
+export interface RecordParts {
+	readonly store: Store;
+	readonly keys: SealingKeys;
+	readonly now: () => Date;
+	/** Gets the refresh token of a session that nobody signed out of: it was over, or made room. */
+	readonly onRemoved: (refreshToken: string) => void;
+}
+
 /** Keeps sessions in a store. */
-export function keepRecords(store: Store, keys: SealingKeys, now: () => Date): SessionRecords {
+export function keepRecords({ store, keys, now, onRemoved }: RecordParts): SessionRecords {
 	const names = async () => (await store.list(FOLDER)).flatMap((name) => parseName(name) ?? []);
+	const read: SessionRecords['read'] = async (sid) => {
+		if (parseName(sid) === undefined) return undefined;
+		// The version first: a record that is written in between is then replaced by nobody.
+		const head = await store.head(pathOf(sid));
+		const fields = head === undefined ? undefined : await store.read(pathOf(sid));
+		const content = CONTENT.safeParse(await unseal(keys, 'session record', fields?.['sealed'] ?? ''));
+		if (head === undefined || !content.success || content.data.sid !== sid) return undefined;
+		const { taken, claims, refreshToken, idToken, renewal } = content.data;
+		return { record: { taken, claims, refreshToken, idToken, renewal }, version: head.version };
+	};
 	const remove = async (over: readonly { readonly name: string }[]): Promise<number> => {
-		for (const { name } of over) await store.remove(pathOf(name));
+		for (const { name } of over) {
+			const found = await read(name);
+			await store.remove(pathOf(name));
+			if (found?.record.refreshToken !== undefined) onRemoved(found.record.refreshToken);
+		}
 		return over.length;
 	};
 	const purge = async (): Promise<number> =>
@@ -93,16 +116,7 @@ export function keepRecords(store: Store, keys: SealingKeys, now: () => Date): S
 			await store.put(pathOf(sid), { sealed }, 0);
 			return ok(sid);
 		},
-		read: async (sid) => {
-			if (parseName(sid) === undefined) return undefined;
-			// The version first: a record that is written in between is then replaced by nobody.
-			const head = await store.head(pathOf(sid));
-			const fields = head === undefined ? undefined : await store.read(pathOf(sid));
-			const content = CONTENT.safeParse(await unseal(keys, 'session record', fields?.['sealed'] ?? ''));
-			if (head === undefined || !content.success || content.data.sid !== sid) return undefined;
-			const { taken, claims, refreshToken, idToken, renewal } = content.data;
-			return { record: { taken, claims, refreshToken, idToken, renewal }, version: head.version };
-		},
+		read,
 		replace: async (sid, record, version) => {
 			const sealed = await sealRecord(sid, record);
 			if (sealed === undefined) throw new StoreFailure('bad-answer', TOO_LONG);
