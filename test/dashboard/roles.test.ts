@@ -223,4 +223,34 @@ describeInBrowser('people with roles', () => {
 		await expectClean(opened);
 		await context.close();
 	});
+
+	test('when another person signs in in another window, what the first one typed is gone', async () => {
+		const opened = await openAs('ada', 'deployments/shop');
+		const { page, context } = opened;
+		await button(page, 'Add a key').click();
+		await page.getByLabel('Key', { exact: true }).fill('OF_ADA');
+		await page.getByLabel('Value', { exact: true }).fill('canary-typed-by-ada');
+		await button(page, 'Keep as unsaved change').click();
+		const unsaved = page.getByRole('region', { name: 'Unsaved changes' });
+		await unsaved.waitFor();
+
+		const second = await context.newPage();
+		await second.goto(`${on.url}/ui/deployments/shop`);
+		await second.getByRole('grid').waitFor();
+		// The same person: nothing is lost.
+		await unsaved.waitFor();
+		await context.clearCookies();
+		await on.signIn(second, 'bob');
+		await page.getByRole('alert').getByText('bob is signed in now. What ada typed here is gone.').waitFor();
+		await unsaved.waitFor({ state: 'detached' });
+		await page.getByText('Signed in as bob').waitFor();
+		await page.getByRole('grid').waitFor();
+		expect(await page.content()).not.toContain('canary-typed-by-ada');
+		// A viewer is offered nothing to change.
+		await expectFor(false, button(page, 'Add a key'), 'Add a key');
+		await expectClean(opened);
+		await button(page, 'Continue').click();
+		expect(await page.getByRole('alert').count()).toBe(0);
+		await context.close();
+	});
 });

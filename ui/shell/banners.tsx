@@ -1,16 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
-import { call, onSession } from '../lib/client.ts';
-import { loginUrl, SESSION_CHANNEL } from './sign-in.tsx';
+import { onSession } from '../lib/client.ts';
+import { nameOf } from '../state/time.ts';
+import type { WhoAmI } from '../state/types.ts';
+import { loginUrl } from './sign-in.tsx';
 
 /** Says that the session has ended, and offers to sign in again beside what was typed. */
 export function EndedBanner() {
 	const [ended, setEnded] = useState(false);
 	useEffect(() => onSession(setEnded), []);
-	useEffect(() => {
-		const channel = new BroadcastChannel(SESSION_CHANNEL);
-		channel.onmessage = () => void call('GET', '/api/whoami');
-		return () => channel.close();
-	}, []);
 	if (!ended) return null;
 	return (
 		<div class="banner banner-warn" role="alert">
@@ -37,6 +34,22 @@ export function OfflineBanner() {
 	return online ? null : (
 		<div class="banner banner-warn" role="status">
 			<p>You are offline. What you typed is kept; saving works when the connection is back.</p>
+		</div>
+	);
+}
+
+/** Says that another person than before is signed in. */
+export function OtherPersonBanner({ me, before }: Readonly<Record<'me' | 'before', WhoAmI | undefined>>) {
+	const [isSeen, setSeen] = useState(false);
+	if (me === undefined || before === undefined || isSeen) return null;
+	return (
+		<div class="banner banner-warn" role="alert">
+			<p>
+				{nameOf(me)} is signed in now. What {nameOf(before)} typed here is gone.
+			</p>
+			<button type="button" class="small" onClick={() => setSeen(true)}>
+				Continue
+			</button>
 		</div>
 	);
 }

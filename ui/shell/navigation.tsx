@@ -4,7 +4,7 @@ import { useApp } from '../lib/context.ts';
 import { navigate } from '../lib/router.ts';
 import { Link, useHref } from '../parts/link.tsx';
 import { href, type Route } from '../state/routes.ts';
-import { person } from '../state/time.ts';
+import { nameOf } from '../state/time.ts';
 
 const ENTRIES: readonly (readonly [path: string, label: string, views: readonly Route['view'][]])[] = [
 	['', 'Deployments', ['deployments', 'deployment', 'members', 'pods', 'key']],
@@ -110,7 +110,7 @@ function Account() {
 	return (
 		<div class="account">
 			<p title={me.subject}>
-				Signed in as <strong>{me.email ?? person(me.subject)}</strong>
+				Signed in as <strong>{nameOf(me)}</strong>
 			</p>
 			<button type="button" class="button small" onClick={() => void signOut()}>
 				Sign out

@@ -4,13 +4,21 @@ import { useLocation } from '../lib/router.ts';
 import { ErrorNote, Loading } from '../parts/states.tsx';
 import { routeOf, titleOf } from '../state/routes.ts';
 import type { Config, WhoAmI } from '../state/types.ts';
-import { EndedBanner, OfflineBanner } from './banners.tsx';
+import { EndedBanner, OfflineBanner, OtherPersonBanner } from './banners.tsx';
 import { Navigation } from './navigation.tsx';
 import { useMe } from './use-me.ts';
 import { View } from './view.tsx';
 
+/** What the frame is given. */
+export interface ShellProps {
+	readonly config: Config;
+	readonly me: WhoAmI;
+	/** Who was signed in before, on this page. */
+	readonly before: WhoAmI | undefined;
+}
+
 /** The frame of all views: navigation, banners, messages. */
-export function Shell({ config, me: first }: { readonly config: Config; readonly me: WhoAmI }) {
+export function Shell({ config, me: first, before }: ShellProps) {
 	const { path, query } = useLocation();
 	const route = routeOf(path);
 	const asked = query.get('org');
@@ -43,6 +51,7 @@ export function Shell({ config, me: first }: { readonly config: Config; readonly
 				<div class="content">
 					<OfflineBanner />
 					<EndedBanner />
+					<OtherPersonBanner me={first} before={before} />
 					<main id="main" tabIndex={-1} key={path + org}>
 						{me !== undefined ? (
 							<View route={route} query={query} />

@@ -1,4 +1,5 @@
 import { useEffect } from 'preact/hooks';
+import { tellSignedIn } from '../lib/session-channel.ts';
 import { href } from '../state/routes.ts';
 import type { Config } from '../state/types.ts';
 
@@ -27,15 +28,10 @@ export function SignIn({ config }: { readonly config: Config }) {
 	);
 }
 
-/** The channel on which the window of a new login tells the others. */
-export const SESSION_CHANNEL = 'envtier-session';
-
 /** The page at the end of a login in a window of its own: tells the first window, and closes. */
 export function SignedIn() {
 	useEffect(() => {
-		const channel = new BroadcastChannel(SESSION_CHANNEL);
-		channel.postMessage('signed-in');
-		channel.close();
+		tellSignedIn();
 		window.close();
 	}, []);
 	return (

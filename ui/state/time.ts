@@ -26,3 +26,8 @@ export function exactly(time: string): string {
 export function person(subject: string): string {
 	return subject.replace(/^user:/, '');
 }
+
+/** How a person is named who is signed in. */
+export function nameOf({ email, subject }: { readonly email?: string; readonly subject: string }): string {
+	return email ?? person(subject);
+}
