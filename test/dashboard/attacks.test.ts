@@ -302,7 +302,7 @@ describeInBrowser('markup in texts', () => {
 /** Starts a dashboard whose visitor is hostile where there is an issuer. */
 async function start(place: Place, env: Readonly<Record<string, string>>) {
 	if (place === 'memory') return await startTested(place, { env });
-	const on = await startSignedIn(env, { ...PEOPLE, [HOSTILE]: CLAIMS });
+	const on = await startSignedIn({ env, people: { ...PEOPLE, [HOSTILE]: CLAIMS } });
 	return {
 		url: on.url,
 		open: (browser: Browser) => on.open(browser, HOSTILE),

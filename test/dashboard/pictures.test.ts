@@ -66,9 +66,7 @@ describeInBrowser('every view', () => {
 			await tested?.[Symbol.asyncDispose]();
 		});
 
-		// Colours and widths are the same for both: one look is enough for what the other API answers.
-		const looks = Object.entries(LOOKS).filter(([look]) => place === 'memory' || look === 'light');
-		describe.each(looks)('%s', (look, options) => {
+		describe.each(Object.entries(LOOKS))('%s', (look, options) => {
 			test('is accessible, breaks no rule and fits', { timeout: 300_000 }, async () => {
 				const opened = await tested.open(browser, options);
 				const { page, context, requests } = opened;

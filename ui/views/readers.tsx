@@ -1,3 +1,4 @@
+import { useApp } from '../lib/context.ts';
 import { useLoad } from '../lib/load.ts';
 import { Link } from '../parts/link.tsx';
 import { Shown } from '../parts/states.tsx';
@@ -6,13 +7,16 @@ import { canRead, type Members } from '../state/members.ts';
 
 /** Who can read the values of a deployment. */
 export function Readers({ deployment, org }: { readonly deployment: string; readonly org: string }) {
+	const { config } = useApp();
 	const loaded = useLoad<Members>(`/api/deployments/${encodeURIComponent(deployment)}/members`);
 	return (
 		<section class="card">
 			<h2>Who can read the value</h2>
 			<p>
-				No one in this dashboard. Pods of {deployment} get it when they start. Where the Reveal program is
-				installed:
+				No one in this dashboard. Pods of {deployment} get it when they start.{' '}
+				{config.revealUrl === ''
+					? 'If the Reveal program is installed:'
+					: 'On the page of the Reveal program:'}
 			</p>
 			<Shown loaded={loaded} what="members">
 				{({ members }) => (

@@ -26,6 +26,41 @@ export interface WithReveal extends AsyncDisposable {
 	another(env: Readonly<Record<string, string>>, beforeAudit?: (line: string) => void): Promise<ApiUnderTest>;
 }
 
+/** What an administrator sets up for both programs on one Vault. */
+export interface RevealSetup {
+	/** A service account's token of the Reveal program. */
+	readonly jwt: () => string;
+	/** A Vault token with the whole policy of the API beside the Reveal program. */
+	readonly apiToken: string;
+	/** How the Reveal program logs in. */
+	readonly revealEnv: Env;
+}
+
+/** Sets an OpenBao up for the API and the Reveal program beside it, each with its shipped policy alone. */
+export async function setUpReveal(bao: OpenBao): Promise<RevealSetup> {
+	const signer = makeJwtSigner();
+	await enableAuth(bao, 'jwt', { config: { jwt_validation_pubkeys: [signer.publicKeyPem] } });
+	const setup = vaultSetup(bao);
+	await setup('reveal', '--type', 'jwt');
+	await setup('api', '--type', 'jwt', '--beside-reveal');
+	// A kubelet renews the file of the token; here one token lasts as long as any test.
+	const lasting = () => ({ exp: Math.floor(Date.now() / 1000) + 7200 });
+	const jwt = () =>
+		signer.sign({ ...serviceAccountClaims('envtier-system', 'envtier-reveal'), ...lasting() });
+	const tokenFile = join(bao.dir, 'reveal-token');
+	await writeFile(tokenFile, jwt(), { mode: 0o600 });
+	return {
+		jwt,
+		apiToken: await createToken(bao, ['envtier_api_secret']),
+		revealEnv: {
+			ENVTIER_API_MODE: 'reveal',
+			ENVTIER_VAULT_AUTH_MOUNT: 'jwt',
+			ENVTIER_API_VAULT_ROLE: 'envtier-reveal',
+			ENVTIER_API_VAULT_LOGIN_TOKEN_FILE: tokenFile,
+		},
+	};
+}
+
 /**
  * Starts both programs.
  *
@@ -41,18 +76,7 @@ export async function startWithReveal(
 	const bao = await startOpenBao(options);
 	opened.defer(() => bao.stop());
 	const issuer = opened.use(await startIssuer());
-	const signer = makeJwtSigner();
-	await enableAuth(bao, 'jwt', { config: { jwt_validation_pubkeys: [signer.publicKeyPem] } });
-	const setup = vaultSetup(bao);
-	await setup('reveal', '--type', 'jwt');
-	await setup('api', '--type', 'jwt', '--beside-reveal');
-	// A kubelet renews the file of the token; here one token lasts as long as any test.
-	const lasting = () => ({ exp: Math.floor(Date.now() / 1000) + 7200 });
-	const jwt = () =>
-		signer.sign({ ...serviceAccountClaims('envtier-system', 'envtier-reveal'), ...lasting() });
-	const tokenFile = join(bao.dir, 'reveal-token');
-	await writeFile(tokenFile, jwt(), { mode: 0o600 });
-	const apiToken = await createToken(bao, ['envtier_api_secret']);
+	const { jwt, apiToken, revealEnv } = await setUpReveal(bao);
 	const shared = {
 		ENVTIER_VAULT_ADDR: bao.addr,
 		ENVTIER_VAULT_CA: bao.caPem,
@@ -65,10 +89,7 @@ export async function startWithReveal(
 		startApi({
 			env: {
 				...shared,
-				ENVTIER_API_MODE: 'reveal',
-				ENVTIER_VAULT_AUTH_MOUNT: 'jwt',
-				ENVTIER_API_VAULT_ROLE: 'envtier-reveal',
-				ENVTIER_API_VAULT_LOGIN_TOKEN_FILE: tokenFile,
+				...revealEnv,
 				...own,
 			},
 			...(beforeAudit === undefined ? {} : { beforeAudit }),

@@ -6,7 +6,7 @@ import { bundleOf } from '../../support/bundles.ts';
 import { scratch } from '../../support/scratch.ts';
 import { axeFindings, type OpenPage, openPage, type PageOptions, tracesOf } from './browser.ts';
 import { logInAtIssuer } from './issuer.ts';
-import { openSecurePage, startSignedIn } from './signed-in.ts';
+import { openSecurePage, type SignedInOptions, startSignedIn } from './signed-in.ts';
 
 /** A dashboard to test, with the shipped files. Whoever opens it may do everything in two organizations. */
 export interface Tested extends AsyncDisposable {
@@ -32,9 +32,16 @@ export interface Tested extends AsyncDisposable {
 export const PLACES = ['memory', 'OpenBao with an issuer'] as const;
 export type Place = (typeof PLACES)[number];
 
-/** Starts a dashboard with the examples' secrets and an audit store. */
-export function startTested(place: Place, { env = {} }: Pick<DevOptions, 'env'> = {}): Promise<Tested> {
-	return place === 'memory' ? startOnMemory({ env }) : startOnOpenBao(env);
+/**
+ * Starts a dashboard with the examples' secrets and an audit store.
+ *
+ * @param reveal starts the Reveal program too. It needs a Vault, so it is not there on memory
+ */
+export function startTested(
+	place: Place,
+	{ env = {}, reveal = false }: Pick<DevOptions, 'env'> & Pick<SignedInOptions, 'reveal'> = {},
+): Promise<Tested> {
+	return place === 'memory' ? startOnMemory({ env }) : startOnOpenBao({ env, reveal });
 }
 
 /** Starts a dashboard on the memory store, with the development identity. */
@@ -77,8 +84,8 @@ export async function startOnMemory(options: Partial<DevOptions> = {}): Promise<
 	};
 }
 
-async function startOnOpenBao(env: Readonly<Record<string, string>>): Promise<Tested> {
-	const on = await startSignedIn(env);
+async function startOnOpenBao(options: SignedInOptions): Promise<Tested> {
+	const on = await startSignedIn(options);
 	const { issuer } = on;
 	return {
 		url: on.url,

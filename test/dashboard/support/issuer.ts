@@ -1,6 +1,7 @@
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import Provider, { type Configuration, type ResourceServer } from 'oidc-provider';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import Provider, { type Configuration, type JWK, type ResourceServer } from 'oidc-provider';
 import type { Page } from 'playwright-core';
 import { makeAuthority } from '../../support/tls.ts';
 
@@ -15,6 +16,8 @@ export interface LoginIssuer extends AsyncDisposable {
 	requests(): readonly string[];
 	/** A token of somebody, without its pages. */
 	tokenOf(subject: string): Promise<string>;
+	/** A session for the Reveal program, as its page gets one. */
+	revealTokenOf(subject: string): Promise<string>;
 	/** The claims that tokens of a subject have from now on, besides the subject. */
 	setClaims(subject: string, claims: object): void;
 	/** Ends everything that a subject has consented to: its refresh tokens are worth nothing. */
@@ -37,10 +40,15 @@ const RESOURCE: ResourceServer = {
 	...{ accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } },
 };
 
-/** Starts a provider for a dashboard at `origin`. Who has no claims there is an admin of acme. */
+/**
+ * Starts a provider for a dashboard at `origin`. Who has no claims there is an admin of acme.
+ *
+ * @param revealOrigin of a Reveal program, which is a client of its own
+ */
 export async function startLoginIssuer(
 	origin: () => string,
 	claimsOf: Readonly<Record<string, object>> = {},
+	revealOrigin?: string,
 ): Promise<LoginIssuer> {
 	const authority = await makeAuthority('Envtier dashboard provider CA');
 	const leaf = await authority.issue();
@@ -54,15 +62,18 @@ export async function startLoginIssuer(
 	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const { privateKey } = await generateKeyPair('RS256', { extractable: true });
+	const key = { ...(await exportJWK(privateKey)), kid: 'one', alg: 'RS256', use: 'sig' } as JWK;
+	const claimsFor = (subject: string) =>
+		({ org: 'acme', roles: ['org_admin'], ...claims.get(subject) }) as object as Record<string, string>;
 	const provider = new Provider(url, {
-		...configurationFor(origin()),
-		extraTokenClaims: (_context, token) => {
-			const subject = 'accountId' in token ? token.accountId : '';
-			return { org: 'acme', roles: ['org_admin'], ...claims.get(subject) } as object as Record<
-				string,
-				string
-			>;
-		},
+		...configurationFor(origin(), revealOrigin),
+		jwks: { keys: [key] },
+		extraTokenClaims: (_context, token) => claimsFor('accountId' in token ? token.accountId : ''),
+		findAccount: (_context, accountId) => ({
+			accountId,
+			claims: () => ({ sub: accountId, ...claimsFor(accountId) }),
+		}),
 	});
 	provider.on('grant.success', ({ oidc }) => {
 		const { Account: account, Grant: grant } = oidc.entities;
@@ -89,6 +100,12 @@ export async function startLoginIssuer(
 			const grantId = await new provider.Grant({ accountId: subject, clientId: client.clientId }).save();
 			return await new provider.AccessToken({ ...about, grantId, gty: 'authorization_code' }).save();
 		},
+		revealTokenOf: async (subject) =>
+			await new SignJWT({ ...claimsFor(subject), iss: url, sub: subject, aud: 'envtier-reveal' })
+				.setProtectedHeader({ alg: 'RS256', kid: 'one' })
+				.setIssuedAt()
+				.setExpirationTime('5 minutes')
+				.sign(privateKey),
 		setClaims: (subject, next) => void claims.set(subject, next),
 		endGrants: async (subject) => {
 			const ended = [...grants].filter(([, owner]) => owner === subject);
@@ -105,9 +122,17 @@ export async function startLoginIssuer(
 	};
 }
 
-function configurationFor(origin: string): Configuration {
+function configurationFor(origin: string, revealOrigin: string | undefined): Configuration {
+	const reveal = {
+		client_id: 'envtier-reveal',
+		token_endpoint_auth_method: 'none',
+		grant_types: ['authorization_code'],
+		redirect_uris: [`${revealOrigin}/ui/reveal`],
+		response_types: ['code'],
+	} as const;
 	return {
 		clients: [
+			...(revealOrigin === undefined ? [] : [reveal]),
 			{
 				client_id: 'envtier-dashboard',
 				token_endpoint_auth_method: 'none',
@@ -126,7 +151,9 @@ function configurationFor(origin: string): Configuration {
 				getResourceServerInfo: () => RESOURCE,
 			},
 		},
-		findAccount: (_context, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+		// Only the Reveal program takes id tokens.
+		claims: { openid: revealOrigin === undefined ? ['sub'] : ['sub', 'org', 'roles'] },
+		conformIdTokenClaims: false,
 		cookies: { keys: ['of the test'] },
 		issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
 		rotateRefreshToken: true,

@@ -1,19 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import pino from 'pino';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { serve } from '../../../api/server/server.ts';
+import { SCOPES } from '../../../api/auth/caller.ts';
 import { SESSION_COOKIE } from '../../../api/session/oidc/sessions.ts';
-import { readSettings } from '../../../api/settings/settings.ts';
-import { createApi } from '../../../api/wiring.ts';
 import { type SeedCall, seed } from '../../../dev/dashboard/seed.ts';
-import { jsonLines } from '../../../lib/audit/lines.ts';
-import { openCertificateFiles } from '../../../lib/tls/certificate-files.ts';
 import { caller } from '../../api/support/api.ts';
-import { vaultEnv } from '../../api/support/both.ts';
-import { bundleOf } from '../../support/bundles.ts';
 import { call } from '../../support/http.ts';
 import { startOpenBao } from '../../support/openbao.ts';
 import { freePort } from '../../support/ports.ts';
@@ -22,6 +14,7 @@ import { makeAuthority } from '../../support/tls.ts';
 import { type OpenPage, openPage, type PageOptions } from './browser.ts';
 import { LOGIN_SCOPES, type LoginIssuer, logInAtIssuer, startLoginIssuer } from './issuer.ts';
 import { PEOPLE } from './people.ts';
+import { startProgram, vaultOf } from './programs.ts';
 
 /** A dashboard as in production: TLS, a real OpenBao with the shipped policy alone, a real issuer. */
 export interface SignedIn extends AsyncDisposable {
@@ -45,66 +38,101 @@ export interface SignedIn extends AsyncDisposable {
 
 const EXAMPLE = join(import.meta.dirname, '../../../examples/vault.yaml');
 
+/** What a dashboard is started with. */
+export interface SignedInOptions {
+	/** More variables of the API. */
+	readonly env?: Readonly<Record<string, string>>;
+	/** Claims by subject. Default: {@link PEOPLE}. */
+	readonly people?: Readonly<Record<string, object>>;
+	/** Starts the Reveal program beside the API, on the same OpenBao and with the same issuer. */
+	readonly reveal?: boolean;
+}
+
 /** Starts all of it, with the examples' secrets and an audit store. */
-export async function startSignedIn(
-	env: Readonly<Record<string, string>> = {},
-	people: Readonly<Record<string, object>> = PEOPLE,
-): Promise<SignedIn> {
+export async function startSignedIn({
+	env = {},
+	people = PEOPLE,
+	reveal = false,
+}: SignedInOptions = {}): Promise<SignedIn> {
 	await using opened = new AsyncDisposableStack();
 	const place = opened.use(await scratch('dashboard'));
 	const bao = opened.use(await startOpenBao());
-	const port = await freePort();
-	const url = `https://127.0.0.1:${port}`;
-	const issuer = opened.use(await startLoginIssuer(() => url, verified(people)));
+	const [listen, revealListen] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+	const [url, revealUrl] = [`https://${listen}`, `https://${revealListen}`];
+	const issuer = opened.use(
+		await startLoginIssuer(() => url, verified(people), reveal ? revealUrl : undefined),
+	);
 	const leaf = await (await makeAuthority('Envtier dashboard CA')).issue();
 	const file = async (name: string, text: string): Promise<string> => {
 		await writeFile(join(place.dir, name), text, { mode: 0o600 });
 		return join(place.dir, name);
 	};
-	const read = readSettings({
-		...(await vaultEnv(bao)),
-		ENVTIER_API_STORE: 'vault',
-		ENVTIER_API_LISTEN: `127.0.0.1:${port}`,
+	const shared = {
 		ENVTIER_API_TLS_CERT_FILE: await file('tls.crt', leaf.certPem),
 		ENVTIER_API_TLS_KEY_FILE: await file('tls.key', leaf.keyPem),
 		ENVTIER_API_OIDC_ISSUER: issuer.url,
 		ENVTIER_API_OIDC_CA: issuer.caPem,
-		ENVTIER_API_OIDC_AUDIENCE: issuer.audience,
-		ENVTIER_API_OIDC_LOGIN_SCOPES: `openid offline_access ${LOGIN_SCOPES}`,
-		ENVTIER_API_DASHBOARD: 'true',
-		ENVTIER_API_DASHBOARD_ORIGIN: url,
-		ENVTIER_API_DASHBOARD_CLIENT_ID: issuer.clientId,
-		ENVTIER_API_DASHBOARD_KEYS_FILE: await file('keys.json', `{"current":"${newKey()}"}`),
-		ENVTIER_API_AUDIT_STORE: `sqlite:${place.dir}/audit.db`,
-		ENVTIER_API_CALLS_PER_MINUTE: '100000',
-		ENVTIER_API_OVERWRITES_PER_HOUR: '1000',
 		ENVTIER_LOG_LEVEL: 'debug',
-		...env,
-	});
-	if (!read.ok || read.value.tls === undefined) throw new Error(read.ok ? 'no TLS' : read.error);
+	};
 	const lines: string[] = [];
-	const write = (line: string): void => void lines.push(line);
-	const log = pino({ level: 'debug' }, { write });
 	let ahead = 0;
 	const ada = caller('user:ada');
-	const api = await createApi(read.value, {
-		...{ host: 'dashboard', log, audit: jsonLines(write), version: 'test' },
-		keys: [ada.record],
-		now: () => new Date(Date.now() + ahead),
-		dashboardBeside: pathToFileURL(await bundleOf('api')).href,
-	});
-	opened.defer(() => api.close());
-	const certificate = openCertificateFiles(read.value.tls, log);
-	if (!certificate.ok) throw new Error(certificate.error);
-	opened.defer(() => certificate.value.close());
-	const served = await serve(api.app, certificate.value, read.value);
-	if (!served.ok) throw new Error(served.error);
-	opened.defer(() => served.value.stop(1_000));
+	const start = async (more: Readonly<Record<string, string>>, keys: readonly (typeof ada.record)[]) => {
+		const served = await startProgram(
+			{ ...shared, ...more },
+			{
+				...{ keys, host: 'dashboard', version: 'test' },
+				write: (line) => void lines.push(line),
+				now: () => new Date(Date.now() + ahead),
+			},
+		);
+		opened.use(served);
+	};
+	const { vault, revealEnv } = await vaultOf(bao, reveal ? revealUrl : undefined);
+	await start(
+		{
+			...vault,
+			ENVTIER_API_STORE: 'vault',
+			ENVTIER_API_LISTEN: listen,
+			ENVTIER_API_OIDC_AUDIENCE: issuer.audience,
+			ENVTIER_API_OIDC_LOGIN_SCOPES: `openid offline_access ${LOGIN_SCOPES}`,
+			ENVTIER_API_DASHBOARD: 'true',
+			ENVTIER_API_DASHBOARD_ORIGIN: url,
+			ENVTIER_API_DASHBOARD_CLIENT_ID: issuer.clientId,
+			ENVTIER_API_DASHBOARD_KEYS_FILE: await file('keys.json', `{"current":"${newKey()}"}`),
+			ENVTIER_API_AUDIT_STORE: `sqlite:${place.dir}/audit.db`,
+			ENVTIER_API_CALLS_PER_MINUTE: '100000',
+			ENVTIER_API_OVERWRITES_PER_HOUR: '1000',
+			...env,
+		},
+		[ada.record],
+	);
+	if (revealEnv !== undefined)
+		await start(
+			{
+				...revealEnv,
+				ENVTIER_API_STORE: 'vault',
+				ENVTIER_API_LISTEN: revealListen,
+				ENVTIER_API_OIDC_CLIENT_ID: 'envtier-reveal',
+				ENVTIER_API_OIDC_SCOPES: SCOPES.join(','),
+			},
+			[],
+		);
 	const send: SeedCall = async (as, method, path, body) => {
+		// With a Reveal program, it manages who has access.
+		const toReveal = reveal && path.endsWith('/members');
+		if (reveal && path === '/api/deployments') {
+			const { name, org } = body as Readonly<Record<string, string>>;
+			await send(as, 'POST', '/api/access', { name, org });
+		}
+		const [base, person] =
+			toReveal || path === '/api/access'
+				? [revealUrl, await issuer.revealTokenOf(as)]
+				: [url, await issuer.tokenOf(as)];
 		// Members are the affair of people: an API key cannot add one.
-		const token = as === 'ada' ? ada.key : await issuer.tokenOf(as);
+		const token = as === 'ada' ? ada.key : person;
 		const headers = { authorization: `Bearer ${token}`, 'envtier-org': 'acme' };
-		const answer = await call({ url: `${url}${path}`, method, headers, body, anyCertificate: true });
+		const answer = await call({ url: `${base}${path}`, method, headers, body, anyCertificate: true });
 		if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.text}`);
 		return answer.json;
 	};
