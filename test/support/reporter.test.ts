@@ -34,7 +34,7 @@ describe('the end of a test run', () => {
 		const { code, stdout } = await runFixture({ FIXTURE_FAILS: 'yes' });
 		expect(code).toBe(1);
 		expect(stdout).toMatch(
-			/FAILED \(1\):\n {2}- one-of-each\.fixture\.ts › fails: expected 1 to be 2.*\n\n1 passed/,
+			/FAILED \(1\):\n {2}- one-of-each\.fixture\.ts › fails: many lines .* … .* the end: expected 1 to be 2.*\n\n1 passed/,
 		);
 		expect(stdout.trimEnd().split('\n').at(-1)).toBe('1 passed, 1 failed, 1 skipped');
 	});

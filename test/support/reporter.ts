@@ -3,20 +3,17 @@ import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 /** What a run comes to. A file that could not be loaded, or a hook that failed, counts as one failure. */
 interface Tally {
 	passed: number;
-	/** Each failure, by name and by the first line of its error. */
+	/** Each failure, by name and by its error in short. */
 	failed: string[];
 	/** Tests that failed and then passed, as for `failed`. They count among the passed. */
 	repeated: string[];
 	skipped: string[];
 }
 
-/** The first line of an error, short enough for a line of a log. */
-function firstLine(errors: ReadonlyArray<{ readonly message?: unknown }> | undefined): string {
-	return (
-		String(errors?.[0]?.message ?? 'no error')
-			.split('\n', 1)[0]
-			?.slice(0, 200) ?? ''
-	);
+/** An error for one line of a log: its beginning and its end, where a comparison says what it got. */
+function shortOf(errors: ReadonlyArray<{ readonly message?: unknown }> | undefined): string {
+	const text = String(errors?.[0]?.message ?? 'no error').replaceAll(/\s+/g, ' ');
+	return text.length <= 500 ? text : `${text.slice(0, 150)} … ${text.slice(-350)}`;
 }
 
 /** Adds what a file's tests came to. */
@@ -26,17 +23,17 @@ function addFile(sum: Tally, module: TestModule): void {
 		const name = `${module.relativeModuleId} › ${test.fullName}`;
 		const { state, errors } = test.result();
 		if (state === 'passed') sum.passed += 1;
-		else if (state === 'failed') sum.failed.push(`${name}: ${firstLine(errors)}`);
+		else if (state === 'failed') sum.failed.push(`${name}: ${shortOf(errors)}`);
 		else sum.skipped.push(name);
-		if (test.diagnostic()?.flaky === true) sum.repeated.push(`${name}: ${firstLine(errors)}`);
+		if (test.diagnostic()?.flaky === true) sum.repeated.push(`${name}: ${shortOf(errors)}`);
 	}
 	if (sum.failed.length === failedBefore && !module.ok()) {
-		sum.failed.push(`${module.relativeModuleId}: ${firstLine(module.errors())}`);
+		sum.failed.push(`${module.relativeModuleId}: ${shortOf(module.errors())}`);
 	}
 }
 
 function tally(modules: readonly TestModule[], outsideErrors: readonly SerializedError[]): Tally {
-	const outside = outsideErrors.map((error) => `outside of all tests: ${firstLine([error])}`);
+	const outside = outsideErrors.map((error) => `outside of all tests: ${shortOf([error])}`);
 	const sum: Tally = { passed: 0, failed: outside, repeated: [], skipped: [] };
 	for (const module of modules) addFile(sum, module);
 	// Nothing at all was run: the setup failed, or a pattern matched no file.

@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 
 test('passes', () => expect(1).toBe(1));
 test.skip('is skipped', () => undefined);
-test.runIf(process.env['FIXTURE_FAILS'] === 'yes')('fails', () => expect(1).toBe(2));
+test.runIf(process.env['FIXTURE_FAILS'] === 'yes')('fails', () =>
+	expect(1, `${'many lines\n'.repeat(100)}the end`).toBe(2),
+);
 
 let attempts = 0;
 test
