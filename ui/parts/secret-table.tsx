@@ -1,5 +1,6 @@
 import type { ListedSecret } from '../state/types.ts';
 import { Link } from './link.tsx';
+import { Table } from './table.tsx';
 import { Tags, When } from './when.tsx';
 
 /** Secrets of several places. */
@@ -10,42 +11,37 @@ export function SecretTable(props: {
 }) {
 	const { secrets, expiring, onUndelete } = props;
 	return (
-		<div class="table-scroll">
-			<table class="table cards">
-				<thead>
-					<tr>
-						<th scope="col">Key</th>
-						<th scope="col">Where</th>
-						<th scope="col">{expiring ? 'Ends' : 'Description'}</th>
-						<th scope="col">Tags</th>
-						{onUndelete && <th scope="col">Action</th>}
-					</tr>
-				</thead>
-				<tbody>
-					{secrets.map((secret) => (
-						<tr key={secret.id}>
-							<th scope="row">
-								<KeyLink secret={secret} />
-							</th>
-							<td data-label="Where">{whereOf(secret)}</td>
-							<td data-label={expiring ? 'Ends' : 'Description'}>
-								{expiring ? <When time={secret.expiresAt ?? ''} /> : secret.description || '–'}
-							</td>
-							<td data-label="Tags">
-								<Tags tags={secret.tags} />
-							</td>
-							{onUndelete && (
-								<td data-label="Action">
-									<button type="button" class="button small" onClick={() => onUndelete(secret)}>
-										Undelete<span class="visually-hidden"> {secret.key}</span>
-									</button>
-								</td>
-							)}
-						</tr>
-					))}
-				</tbody>
-			</table>
-		</div>
+		<Table
+			heads={[
+				'Key',
+				'Where',
+				expiring ? 'Ends' : 'Description',
+				'Tags',
+				onUndelete !== undefined && 'Action',
+			]}
+		>
+			{secrets.map((secret) => (
+				<tr key={secret.id}>
+					<th scope="row">
+						<KeyLink secret={secret} />
+					</th>
+					<td data-label="Where">{whereOf(secret)}</td>
+					<td data-label={expiring ? 'Ends' : 'Description'}>
+						{expiring ? <When time={secret.expiresAt ?? ''} /> : secret.description || '–'}
+					</td>
+					<td data-label="Tags">
+						<Tags tags={secret.tags} />
+					</td>
+					{onUndelete && (
+						<td data-label="Action">
+							<button type="button" class="button small" onClick={() => onUndelete(secret)}>
+								Undelete<span class="visually-hidden"> {secret.key}</span>
+							</button>
+						</td>
+					)}
+				</tr>
+			))}
+		</Table>
 	);
 }
 

@@ -6,6 +6,7 @@ import { Counted } from '../parts/counted.tsx';
 import { Field } from '../parts/field.tsx';
 import { FilterInput } from '../parts/filter-input.tsx';
 import { Empty, Shown } from '../parts/states.tsx';
+import { Table } from '../parts/table.tsx';
 import { When, Who } from '../parts/when.tsx';
 import { type AuditEntry, type AuditFilter, auditFilterOf, shownEntries } from '../state/audit.ts';
 
@@ -81,39 +82,26 @@ function Filters({ filter }: { readonly filter: AuditFilter }) {
 
 function Entries({ entries }: { readonly entries: readonly AuditEntry[] }) {
 	return (
-		<div class="table-scroll">
-			<table class="table cards">
-				<thead>
-					<tr>
-						<th scope="col">When</th>
-						<th scope="col">Who</th>
-						<th scope="col">Action</th>
-						<th scope="col">Where</th>
-						<th scope="col">Result</th>
-					</tr>
-				</thead>
-				<tbody>
-					{entries.map((one, index) => (
-						<tr key={`${one.requestId} ${index}`}>
-							<td data-label="When">
-								<When time={one.time} />
-							</td>
-							<td data-label="Who">
-								<Who subject={one.actor} />
-							</td>
-							<td data-label="Action">{one.action}</td>
-							<td data-label="Where">
-								{one.scope} {one.key && <strong>{one.key}</strong>}
-								{one.reason && <p class="hint">{one.reason}</p>}
-							</td>
-							<td data-label="Result">
-								{one.result} <span class="hint">{one.status}</span>
-							</td>
-						</tr>
-					))}
-				</tbody>
-			</table>
-		</div>
+		<Table heads={['When', 'Who', 'Action', 'Where', 'Result']}>
+			{entries.map((one, index) => (
+				<tr key={`${one.requestId} ${index}`}>
+					<td data-label="When">
+						<When time={one.time} />
+					</td>
+					<td data-label="Who">
+						<Who subject={one.actor} />
+					</td>
+					<td data-label="Action">{one.action}</td>
+					<td data-label="Where">
+						{one.scope} {one.key && <strong>{one.key}</strong>}
+						{one.reason && <p class="hint">{one.reason}</p>}
+					</td>
+					<td data-label="Result">
+						{one.result} <span class="hint">{one.status}</span>
+					</td>
+				</tr>
+			))}
+		</Table>
 	);
 }
 

@@ -4,6 +4,7 @@ import { useLoad } from '../lib/load.ts';
 import { replaceQuery } from '../lib/router.ts';
 import { Link } from '../parts/link.tsx';
 import { Empty, Shown } from '../parts/states.tsx';
+import { Table } from '../parts/table.tsx';
 import type { Deployment, Summary } from '../state/types.ts';
 import { NewDeployment } from './new-deployment.tsx';
 
@@ -62,25 +63,11 @@ export function DeploymentsView({ query }: { readonly query: URLSearchParams }) 
 function DeploymentTable({ deployments }: { readonly deployments: readonly Deployment[] }) {
 	if (deployments.length === 0) return <p class="hint">No deployment has this in its name.</p>;
 	return (
-		<div class="table-scroll">
-			<table class="table cards">
-				<thead>
-					<tr>
-						<th scope="col">Name</th>
-						<th scope="col">Services</th>
-						<th scope="col">Secrets</th>
-						<th scope="col">Missing</th>
-						<th scope="col">Expiring</th>
-						<th scope="col">Your role</th>
-					</tr>
-				</thead>
-				<tbody>
-					{deployments.map((one) => (
-						<DeploymentRow key={one.name} deployment={one} />
-					))}
-				</tbody>
-			</table>
-		</div>
+		<Table heads={['Name', 'Services', 'Secrets', 'Missing', 'Expiring', 'Your role']}>
+			{deployments.map((one) => (
+				<DeploymentRow key={one.name} deployment={one} />
+			))}
+		</Table>
 	);
 }
 

@@ -1,4 +1,5 @@
 import { Empty } from '../parts/states.tsx';
+import { Table } from '../parts/table.tsx';
 import { When } from '../parts/when.tsx';
 import { type Compared, DIFFERENCE_TEXTS, type EffectiveKey } from '../state/compare.ts';
 
@@ -47,36 +48,24 @@ export function Differences(props: {
 					<p>Both have the same keys. Their values may still differ: nobody here can read them.</p>
 				</Empty>
 			) : (
-				<div class="table-scroll">
-					<table class="table cards">
-						<thead>
-							<tr>
-								<th scope="col">Key</th>
-								<th scope="col">{here}</th>
-								<th scope="col">{there}</th>
-								<th scope="col">Difference</th>
-							</tr>
-						</thead>
-						<tbody>
-							{shown.map((one) => (
-								<tr key={one.key}>
-									<th scope="row">{one.key}</th>
-									<td data-label={here}>
-										<Side secret={one.here} />
-									</td>
-									<td data-label={there}>
-										<Side secret={one.there} />
-									</td>
-									<td data-label="Difference">
-										<span class={one.difference.startsWith('only') ? 'badge warn' : undefined}>
-											{DIFFERENCE_TEXTS[one.difference]}
-										</span>
-									</td>
-								</tr>
-							))}
-						</tbody>
-					</table>
-				</div>
+				<Table heads={['Key', here, there, 'Difference']}>
+					{shown.map((one) => (
+						<tr key={one.key}>
+							<th scope="row">{one.key}</th>
+							<td data-label={here}>
+								<Side secret={one.here} />
+							</td>
+							<td data-label={there}>
+								<Side secret={one.there} />
+							</td>
+							<td data-label="Difference">
+								<span class={one.difference.startsWith('only') ? 'badge warn' : undefined}>
+									{DIFFERENCE_TEXTS[one.difference]}
+								</span>
+							</td>
+						</tr>
+					))}
+				</Table>
 			)}
 		</>
 	);

@@ -3,6 +3,7 @@ import { useLoad } from '../lib/load.ts';
 import { useChange } from '../lib/use-change.ts';
 import { Confirm } from '../parts/dialog.tsx';
 import { Empty, Problem, Shown } from '../parts/states.tsx';
+import { Table } from '../parts/table.tsx';
 import { When } from '../parts/when.tsx';
 import type { ApiKey } from '../state/api-keys.ts';
 import { NewKey } from './new-key.tsx';
@@ -32,38 +33,25 @@ export function KeysView() {
 					keys.length === 0 ? (
 						<Empty title="You have no API keys" />
 					) : (
-						<div class="table-scroll">
-							<table class="table cards">
-								<thead>
-									<tr>
-										<th scope="col">Name</th>
-										<th scope="col">May</th>
-										<th scope="col">Created</th>
-										<th scope="col">Ends</th>
-										<th scope="col">Action</th>
-									</tr>
-								</thead>
-								<tbody>
-									{keys.map((key) => (
-										<tr key={key.id}>
-											<th scope="row">{key.name}</th>
-											<td data-label="May">{[...key.scopes, ...key.roles].join(', ')}</td>
-											<td data-label="Created">
-												<When time={key.createdAt} />
-											</td>
-											<td data-label="Ends">
-												<When time={key.expiresAt} />
-											</td>
-											<td data-label="Action">
-												<button type="button" class="button small danger" onClick={() => setDeleting(key)}>
-													Delete<span class="visually-hidden"> {key.name}</span>
-												</button>
-											</td>
-										</tr>
-									))}
-								</tbody>
-							</table>
-						</div>
+						<Table heads={['Name', 'May', 'Created', 'Ends', 'Action']}>
+							{keys.map((key) => (
+								<tr key={key.id}>
+									<th scope="row">{key.name}</th>
+									<td data-label="May">{[...key.scopes, ...key.roles].join(', ')}</td>
+									<td data-label="Created">
+										<When time={key.createdAt} />
+									</td>
+									<td data-label="Ends">
+										<When time={key.expiresAt} />
+									</td>
+									<td data-label="Action">
+										<button type="button" class="button small danger" onClick={() => setDeleting(key)}>
+											Delete<span class="visually-hidden"> {key.name}</span>
+										</button>
+									</td>
+								</tr>
+							))}
+						</Table>
 					)
 				}
 			</Shown>

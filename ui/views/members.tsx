@@ -5,6 +5,7 @@ import { useChange } from '../lib/use-change.ts';
 import { Confirm } from '../parts/dialog.tsx';
 import { Field } from '../parts/field.tsx';
 import { Problem, Shown } from '../parts/states.tsx';
+import { Table } from '../parts/table.tsx';
 import { When, Who } from '../parts/when.tsx';
 import { WhyNot } from '../parts/why-not.tsx';
 import { canRead, type Members, memberOf, memberText, ROLES } from '../state/members.ts';
@@ -40,63 +41,50 @@ export function MembersView({ name }: { readonly name: string }) {
 			<Problem text={problem} />
 			<Shown loaded={loaded} what="members">
 				{({ members, org }) => (
-					<div class="table-scroll">
-						<table class="table cards">
-							<thead>
-								<tr>
-									<th scope="col">Member</th>
-									<th scope="col">Role</th>
-									<th scope="col">Can read values</th>
-									<th scope="col">Added</th>
-									{manages && <th scope="col">Action</th>}
-								</tr>
-							</thead>
-							<tbody>
-								{members.map((one) => (
-									<tr key={one.member}>
-										<th scope="row" title={one.member}>
-											{memberText(one.member)}
-										</th>
-										<td data-label="Role">
-											{manages ? (
-												<select
-													aria-label={`Role of ${memberText(one.member)}`}
-													value={one.role}
-													onChange={(event) =>
-														void change('PUT', { member: one.member, role: event.currentTarget.value })
-													}
-												>
-													{ROLES.map(([role]) => (
-														<option key={role}>{role}</option>
-													))}
-												</select>
-											) : (
-												one.role
-											)}
-										</td>
-										<td data-label="Can read values">{canRead(one) ? 'yes, by the Reveal program' : 'no'}</td>
-										<td data-label="Added">
-											<When time={one.at} /> by <Who subject={one.by} />
-										</td>
-										{manages && (
-											<td data-label="Action">
-												<button type="button" class="button small" onClick={() => setRemoving(one.member)}>
-													Remove<span class="visually-hidden"> {memberText(one.member)}</span>
-												</button>
-											</td>
-										)}
-									</tr>
-								))}
-								<tr>
-									<th scope="row">Admins of {org}</th>
-									<td data-label="Role">org admin</td>
-									<td data-label="Can read values">with an elevation</td>
-									<td data-label="Added">by the issuer of their sessions</td>
-									{manages && <td data-label="Action">–</td>}
-								</tr>
-							</tbody>
-						</table>
-					</div>
+					<Table heads={['Member', 'Role', 'Can read values', 'Added', manages && 'Action']}>
+						{members.map((one) => (
+							<tr key={one.member}>
+								<th scope="row" title={one.member}>
+									{memberText(one.member)}
+								</th>
+								<td data-label="Role">
+									{manages ? (
+										<select
+											aria-label={`Role of ${memberText(one.member)}`}
+											value={one.role}
+											onChange={(event) =>
+												void change('PUT', { member: one.member, role: event.currentTarget.value })
+											}
+										>
+											{ROLES.map(([role]) => (
+												<option key={role}>{role}</option>
+											))}
+										</select>
+									) : (
+										one.role
+									)}
+								</td>
+								<td data-label="Can read values">{canRead(one) ? 'yes, by the Reveal program' : 'no'}</td>
+								<td data-label="Added">
+									<When time={one.at} /> by <Who subject={one.by} />
+								</td>
+								{manages && (
+									<td data-label="Action">
+										<button type="button" class="button small" onClick={() => setRemoving(one.member)}>
+											Remove<span class="visually-hidden"> {memberText(one.member)}</span>
+										</button>
+									</td>
+								)}
+							</tr>
+						))}
+						<tr>
+							<th scope="row">Admins of {org}</th>
+							<td data-label="Role">org admin</td>
+							<td data-label="Can read values">with an elevation</td>
+							<td data-label="Added">by the issuer of their sessions</td>
+							{manages && <td data-label="Action">–</td>}
+						</tr>
+					</Table>
 				)}
 			</Shown>
 			{manages && <AddMember onAdd={(member, role) => change('POST', { member, role })} />}

@@ -6,6 +6,7 @@ import { useChange } from '../lib/use-change.ts';
 import { Confirm } from '../parts/dialog.tsx';
 import { Link, useHref } from '../parts/link.tsx';
 import { Empty, Problem, Shown } from '../parts/states.tsx';
+import { Table } from '../parts/table.tsx';
 import { When, Who } from '../parts/when.tsx';
 import { declaredText, type Template } from '../state/templates.ts';
 import { NewTemplate } from './new-template.tsx';
@@ -32,36 +33,23 @@ export function TemplatesView() {
 							</p>
 						</Empty>
 					) : (
-						<div class="table-scroll">
-							<table class="table cards">
-								<thead>
-									<tr>
-										<th scope="col">Name</th>
-										<th scope="col">Services</th>
-										<th scope="col">Owner</th>
-										<th scope="col">Shared</th>
-										<th scope="col">Created</th>
-									</tr>
-								</thead>
-								<tbody>
-									{templates.map((one) => (
-										<tr key={one.name}>
-											<th scope="row">
-												<Link to={['templates', one.name]}>{one.name}</Link>
-											</th>
-											<td data-label="Services">{one.services.map(({ name }) => name).join(', ') || '–'}</td>
-											<td data-label="Owner">
-												<Who subject={one.owner} />
-											</td>
-											<td data-label="Shared">{one.shared ? `with ${one.org}` : 'no'}</td>
-											<td data-label="Created">
-												<When time={one.createdAt} />
-											</td>
-										</tr>
-									))}
-								</tbody>
-							</table>
-						</div>
+						<Table heads={['Name', 'Services', 'Owner', 'Shared', 'Created']}>
+							{templates.map((one) => (
+								<tr key={one.name}>
+									<th scope="row">
+										<Link to={['templates', one.name]}>{one.name}</Link>
+									</th>
+									<td data-label="Services">{one.services.map(({ name }) => name).join(', ') || '–'}</td>
+									<td data-label="Owner">
+										<Who subject={one.owner} />
+									</td>
+									<td data-label="Shared">{one.shared ? `with ${one.org}` : 'no'}</td>
+									<td data-label="Created">
+										<When time={one.createdAt} />
+									</td>
+								</tr>
+							))}
+						</Table>
 					)
 				}
 			</Shown>

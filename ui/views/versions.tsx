@@ -1,5 +1,6 @@
 import { placeOf, RestoreLink } from '../grid/reveal-link.tsx';
 import { Link } from '../parts/link.tsx';
+import { Table } from '../parts/table.tsx';
 import { When, Who } from '../parts/when.tsx';
 import type { Cell, Column, Grid, Version } from '../state/types.ts';
 
@@ -19,51 +20,38 @@ export function Versions(props: {
 	const restorable = cell.state === 'live' && cell.id !== undefined && mayWrite && !isPart;
 	return (
 		<>
-			<div class="table-scroll">
-				<table class="table cards">
-					<thead>
-						<tr>
-							<th scope="col">Version</th>
-							<th scope="col">Written</th>
-							<th scope="col">By</th>
-							<th scope="col">State</th>
-							{revealUrl && <th scope="col">Action</th>}
-						</tr>
-					</thead>
-					<tbody>
-						{list.toReversed().map((version) => (
-							<tr key={version.version}>
-								<th scope="row">{version.version}</th>
-								<td data-label="Written">
-									<When time={version.createdAt} />
-								</td>
-								<td data-label="By">
-									{authorOf(version, cell) ? (
-										<Who subject={authorOf(version, cell)} />
-									) : (
-										<Link to={['audit']} query={{ deployment: grid.deployment, key: cell.key, days: '365' }}>
-											see the audit
-										</Link>
-									)}
-								</td>
-								<td data-label="State">{stateOf(version)}</td>
-								{revealUrl && (
-									<td data-label="Action">
-										{restorable && stateOf(version) === 'old' && (
-											<RestoreLink
-												place={placeOf(grid.org, grid.deployment, place)}
-												name={cell.key}
-												old={{ id: cell.id ?? '', version: version.version, expected: cell.version }}
-												onBack={props.onBack}
-											/>
-										)}
-									</td>
+			<Table heads={['Version', 'Written', 'By', 'State', revealUrl !== '' && 'Action']}>
+				{list.toReversed().map((version) => (
+					<tr key={version.version}>
+						<th scope="row">{version.version}</th>
+						<td data-label="Written">
+							<When time={version.createdAt} />
+						</td>
+						<td data-label="By">
+							{authorOf(version, cell) ? (
+								<Who subject={authorOf(version, cell)} />
+							) : (
+								<Link to={['audit']} query={{ deployment: grid.deployment, key: cell.key, days: '365' }}>
+									see the audit
+								</Link>
+							)}
+						</td>
+						<td data-label="State">{stateOf(version)}</td>
+						{revealUrl && (
+							<td data-label="Action">
+								{restorable && stateOf(version) === 'old' && (
+									<RestoreLink
+										place={placeOf(grid.org, grid.deployment, place)}
+										name={cell.key}
+										old={{ id: cell.id ?? '', version: version.version, expected: cell.version }}
+										onBack={props.onBack}
+									/>
 								)}
-							</tr>
-						))}
-					</tbody>
-				</table>
-			</div>
+							</td>
+						)}
+					</tr>
+				))}
+			</Table>
 			{!revealUrl && (
 				<p class="hint">
 					To restore an old version the Reveal program must be installed: the API cannot read values.
