@@ -31,9 +31,10 @@ export async function openSessions(
 	const { issuer: address, ca, audience } = oidc;
 	const issuer = openIssuer({ issuer: address, clientId, clientSecret, ca, audience, scopes });
 	const verify = createTokenCheck(oidc);
-	const onRemoved = createRevoker(issuer, log);
+	const revoke = createRevoker(issuer, log);
+	const onRemoved = (refreshToken: string): void => void revoke(refreshToken);
 	const records = keepRecords({ store, keys: keys.value, now, onRemoved });
-	const sessions = keepSessions({ keys: keys.value, oidc, issuer, verify, records, log, now });
+	const sessions = keepSessions({ keys: keys.value, oidc, issuer, revoke, verify, records, log, now });
 	return oidcSessions({ origin, keys: keys.value, issuer, sessions, log });
 }
 

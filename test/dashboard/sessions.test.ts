@@ -90,7 +90,8 @@ describe('sessions', () => {
 			waited += ms;
 			return Promise.resolve();
 		};
-		const shared = { keys, oidc, issuer: access, verify, log, now: () => new Date(now), wait };
+		const revoke = () => Promise.resolve();
+		const shared = { keys, oidc, issuer: access, revoke, verify, log, now: () => new Date(now), wait };
 		const make = (of = records) => keepSessions({ ...shared, records: of });
 		const cookies: string[] = [];
 		const response = {

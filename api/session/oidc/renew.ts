@@ -8,6 +8,7 @@ import { type OidcSettings, usedClaims, type VerifyToken } from '../../auth/oidc
 import { type Problem, refuse } from '../../problem.ts';
 import { type IssuerAccess, isRefusal, type ServerTokens } from './client.ts';
 import type { SessionRecord, SessionRecords } from './records.ts';
+import type { Revoke } from './revoker.ts';
 import { saveRenewal } from './save-renewal.ts';
 
 /** Claims that are older are taken again from the issuer, in ms. */
@@ -29,6 +30,7 @@ const BUSY = 'your session is being renewed by another call; try again';
 export interface RenewalParts {
 	readonly oidc: OidcSettings;
 	readonly issuer: IssuerAccess;
+	readonly revoke: Revoke;
 	readonly verify: VerifyToken;
 	readonly records: SessionRecords;
 	readonly log: Logger;

@@ -5,12 +5,12 @@ import type { IssuerAccess } from './client.ts';
 /** Revocations at the same time. */
 const AT_ONCE = 2;
 
-/** Revokes refresh tokens of sessions that have ended. Nobody waits for it; the log tells what failed. */
-export function createRevoker(
-	issuer: Pick<IssuerAccess, 'revoke'>,
-	log: Logger,
-): (refreshToken: string) => void {
+/** Revokes the refresh token of a session that has ended. Resolves in any case: the log tells what failed. */
+export type Revoke = (refreshToken: string) => Promise<void>;
+
+/** Revokes refresh tokens at the issuer, a few at a time. */
+export function createRevoker(issuer: Pick<IssuerAccess, 'revoke'>, log: Logger): Revoke {
 	const queue = pLimit(AT_ONCE);
 	const failed = (): void => log.warn('the token of an ended session was not revoked');
-	return (refreshToken) => void queue(() => issuer.revoke(refreshToken)).catch(failed);
+	return (refreshToken) => queue(() => issuer.revoke(refreshToken)).catch(failed);
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { RequestFailure } from '../../../lib/vault/request-failure.ts';
-import type { IssuerAccess } from './client.ts';
 import type { SessionRecord, SessionRecords } from './records.ts';
+import type { Revoke } from './revoker.ts';
 
 /** Attempts to store a renewed token, and the pause between them in ms. */
 const SAVES = { attempts: 3, pause: 1_000 };
@@ -10,7 +10,7 @@ const SAVES = { attempts: 3, pause: 1_000 };
 /** What the storing of a renewal needs. */
 interface SaveParts {
 	readonly records: SessionRecords;
-	readonly issuer: IssuerAccess;
+	readonly revoke: Revoke;
 	readonly log: Logger;
 }
 
@@ -44,7 +44,7 @@ export async function saveRenewal(
 }
 
 async function saveOnce(
-	{ records, issuer, log }: SaveParts,
+	{ records, revoke }: SaveParts,
 	sid: string,
 	next: SessionRecord,
 	version: number,
@@ -55,9 +55,6 @@ async function saveOnce(
 	if (current?.record.taken === next.taken && current.record.refreshToken === next.refreshToken)
 		return 'written';
 	if (current !== undefined) return 'conflict';
-	if (next.refreshToken !== undefined)
-		await issuer
-			.revoke(next.refreshToken)
-			.catch(() => log.warn('the token of an ended session was not revoked'));
+	if (next.refreshToken !== undefined) await revoke(next.refreshToken);
 	return 'ended';
 }
