@@ -1,6 +1,7 @@
-# What the rotation of the controller may do in Vault: see which passwords rotate and which version each has, and write a
-# new version of a key that has one. There is no "read" on data/, so Vault itself keeps it from reading a value. "patch" is
-# not "update": it never brings a deleted secret back, and creates none. Replace "secret" by the name of your KV v2 mount.
+# What the rotation of the controller may do in Vault: see which passwords rotate and which version each has, and
+# write a new version of a key that has one. There is no "read" on data/, so Vault itself keeps it from reading a
+# value. "patch" is not "update": it never brings a deleted secret back, and creates none.
+# Replace "secret" by the name of your KV v2 mount.
 
 path "secret/data/orgs/+/secrets/+"                     { capabilities = ["patch"] }
 path "secret/data/deployments/+/secrets/+"              { capabilities = ["patch"] }
